@@ -1,0 +1,101 @@
+/** Milliseconds between 1900-01-01, where NTP time begins, and 1970-01-01, where JavaScript's does. */
+const EPOCH_OFFSET_MS = 2_208_988_800_000;
+/** The length of an NTP era, after which its 32 bits of seconds begin again at 0. The first ends on 2036-02-07. */
+const ERA_MS = 2 ** 32 * 1000;
+const FRACTIONS_PER_MS = 2 ** 32 / 1000;
+
+/**
+ * A moment as OSC writes it: the 64 bits of an NTP time stamp, kept exactly. OSC 1.0, "Temporal Semantics and OSC Time Tags".
+ *
+ * The 32 bits of seconds begin again in 2036; a time tag is read in the era that puts it nearest to the present.
+ */
+export class TimeTag {
+  /** Seconds since 1900-01-01 00:00 UTC, modulo 2^32: a whole number from 0 to 4,294,967,295. */
+  readonly seconds: number;
+  /** Fractions of a second, in 1/2^32 s: a whole number from 0 to 4,294,967,295. */
+  readonly fraction: number;
+
+  /** "At once": the bits 0x0000000000000001. */
+  static readonly IMMEDIATELY: TimeTag = new TimeTag(0, 1);
+
+  /**
+   * @param seconds the upper half of the 64 bits
+   * @param fraction the lower half
+   * @throws RangeError where a half is not a whole number of 32 bits
+   */
+  constructor(seconds: number, fraction: number) {
+    if (seconds >>> 0 !== seconds || fraction >>> 0 !== fraction) {
+      throw new RangeError(`A time tag has two halves of 32 bits each; got ${seconds} and ${fraction}.`);
+    }
+    this.seconds = seconds;
+    this.fraction = fraction;
+  }
+
+  /** The present, by the system's clock. */
+  static now(): TimeTag {
+    return TimeTag.from(Date.now());
+  }
+
+  /** The moment `milliseconds` after the present; may be negative. */
+  static in(milliseconds: number): TimeTag {
+    return TimeTag.from(Date.now() + milliseconds);
+  }
+
+  /**
+   * @param moment a `Date`, or milliseconds since 1970-01-01 UTC, with fractions
+   * @throws RangeError where it is not a finite number or a valid date
+   */
+  static from(moment: Date | number): TimeTag {
+    const ms = typeof moment === "number" ? moment : moment.getTime();
+    if (!Number.isFinite(ms)) throw new RangeError(`A time tag needs a valid date or a finite number of milliseconds; got ${String(moment)}.`);
+    const since1900 = ms + EPOCH_OFFSET_MS;
+    const whole = Math.floor(since1900 / 1000);
+    const fraction = Math.round((since1900 - whole * 1000) * FRACTIONS_PER_MS);
+    // Rounding may reach the next second.
+    return fraction < 2 ** 32 ? new TimeTag(modulo32(whole), fraction) : new TimeTag(modulo32(whole + 1), 0);
+  }
+
+  /** The 64 bits as one number. */
+  static fromBigInt(bits: bigint): TimeTag {
+    if (BigInt.asUintN(64, bits) !== bits) throw new RangeError(`A time tag has 64 bits; got ${bits}.`);
+    return new TimeTag(Number(bits >> 32n), Number(bits & 0xffff_ffffn));
+  }
+
+  /** True for "at once": the bits 1, and 0, which real programs send for it. */
+  get isImmediate(): boolean {
+    return this.seconds === 0 && this.fraction <= 1;
+  }
+
+  /** Milliseconds since 1970-01-01 UTC, with fractions, in the era nearest to the present. */
+  toMillis(): number {
+    return ntpToMillis(this.seconds, this.fraction);
+  }
+
+  /** As a `Date`, which is exact to the millisecond. */
+  toDate(): Date {
+    return new Date(Math.round(this.toMillis()));
+  }
+
+  /** The 64 bits as one number. */
+  toBigInt(): bigint {
+    return (BigInt(this.seconds) << 32n) | BigInt(this.fraction);
+  }
+
+  /** ISO 8601 with microseconds, or `immediately`. */
+  toString(): string {
+    if (this.isImmediate) return "immediately";
+    const ms = this.toMillis();
+    const micros = Math.floor((ms - Math.floor(ms)) * 1000);
+    return new Date(Math.floor(ms)).toISOString().replace("Z", `${String(micros).padStart(3, "0")}Z`);
+  }
+}
+
+/** Milliseconds since 1970 of the two halves of an NTP time, in the era nearest to the present; without making an object. */
+export function ntpToMillis(seconds: number, fraction: number): number {
+  const inFirstEra = seconds * 1000 - EPOCH_OFFSET_MS + fraction / FRACTIONS_PER_MS;
+  return inFirstEra + ERA_MS * Math.round((Date.now() - inFirstEra) / ERA_MS);
+}
+
+function modulo32(whole: number): number {
+  return ((whole % 2 ** 32) + 2 ** 32) % 2 ** 32;
+}

@@ -1,0 +1,175 @@
+/**
+ * Every error that Oscine makes. Each class has a literal `code`; docs/errors.md lists the cause and the cure of every one.
+ */
+
+/** The base of all errors that Oscine throws or reports. */
+export class OscError extends Error {
+  /** What went wrong, as a literal that a program can compare with. */
+  readonly code: string;
+
+  constructor(code: string, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+
+  override get name(): string {
+    return this.constructor.name;
+  }
+}
+
+/** Codes of {@link OscDecodeError}. */
+export type OscDecodeErrorCode =
+  | "OSC_EMPTY_PACKET"
+  | "OSC_PACKET_TOO_LARGE"
+  | "OSC_BAD_ADDRESS"
+  | "OSC_BAD_BUNDLE"
+  | "OSC_BAD_ELEMENT_SIZE"
+  | "OSC_BAD_BLOB_SIZE"
+  | "OSC_BAD_PADDING"
+  | "OSC_BAD_TEXT"
+  | "OSC_MISSING_TYPE_TAGS"
+  | "OSC_NESTING_TOO_DEEP"
+  | "OSC_TIME_TAG_ORDER"
+  | "OSC_TRAILING_BYTES"
+  | "OSC_TRUNCATED"
+  | "OSC_UNALIGNED"
+  | "OSC_UNBALANCED_ARRAY"
+  | "OSC_UNKNOWN_TYPE_TAG";
+
+/** Bytes that are not the OSC packet they should be. */
+export class OscDecodeError extends OscError {
+  declare readonly code: OscDecodeErrorCode;
+  /** Where in the packet the fault is, in bytes from its beginning. */
+  readonly offset: number;
+
+  constructor(code: OscDecodeErrorCode, message: string, offset: number) {
+    super(code, `${message} (at byte ${offset})`);
+    this.offset = offset;
+  }
+}
+
+/** Codes of {@link OscEncodeError}. */
+export type OscEncodeErrorCode =
+  | "OSC_BAD_ADDRESS"
+  | "OSC_BAD_TYPE_TAGS"
+  | "OSC_BUFFER_TOO_SMALL"
+  | "OSC_NESTING_TOO_DEEP"
+  | "OSC_PACKET_TOO_LARGE"
+  | "OSC_VALUE_OUT_OF_RANGE"
+  | "OSC_VALUE_TYPE";
+
+/** A value that cannot become OSC bytes. */
+export class OscEncodeError extends OscError {
+  declare readonly code: OscEncodeErrorCode;
+  /** The value that was refused. */
+  readonly value: unknown;
+
+  constructor(code: OscEncodeErrorCode, message: string, value: unknown) {
+    super(code, message);
+    this.value = value;
+  }
+}
+
+/** Codes of {@link OscFrameError}. */
+export type OscFrameErrorCode = "OSC_FRAME_BAD_ESCAPE" | "OSC_FRAME_BAD_SIZE" | "OSC_FRAME_TOO_LARGE" | "OSC_FRAME_TRUNCATED" | "OSC_FRAME_UNKNOWN";
+
+/** A byte stream that cannot be cut into packets at this place. */
+export class OscFrameError extends OscError {
+  declare readonly code: OscFrameErrorCode;
+  /** Where in the stream the fault is, in bytes from its beginning. */
+  readonly offset: number;
+  /** True where nothing more can be read from the stream, so that the connection has to end. */
+  readonly fatal: boolean;
+
+  constructor(code: OscFrameErrorCode, message: string, offset: number, fatal: boolean) {
+    super(code, `${message} (at byte ${offset} of the stream)`);
+    this.offset = offset;
+    this.fatal = fatal;
+  }
+}
+
+/** Codes of {@link OscDispatchError}. */
+export type OscDispatchErrorCode =
+  | "OSC_ASYNC_HANDLER"
+  | "OSC_BAD_MAPPED_ADDRESS"
+  | "OSC_BAD_REPLY"
+  | "OSC_DISPATCHER_FROZEN"
+  | "OSC_HANDLER_FAILED"
+  | "OSC_NOT_MAPPED";
+
+/** A handler that failed, or a dispatcher used in a way it cannot serve. */
+export class OscDispatchError extends OscError {
+  declare readonly code: OscDispatchErrorCode;
+  /** The address concerned: of the message, or the mapped one. */
+  readonly address: string;
+
+  constructor(code: OscDispatchErrorCode, message: string, address: string, options?: ErrorOptions) {
+    super(code, message, options);
+    this.address = address;
+  }
+}
+
+/** Why a server did not handle a packet that arrived. The counters of `stats().rejected` have these names. */
+export type RejectReason = "empty" | "malformed" | "not-osc" | "rate" | "sender" | "too-far-ahead" | "too-large" | "unverified";
+
+/** A packet from the network that a server refused. Never thrown, always reported. */
+export class OscRejectedError extends OscError {
+  declare readonly code: "OSC_REJECTED";
+  readonly reason: RejectReason;
+
+  constructor(reason: RejectReason, message: string, options?: ErrorOptions) {
+    super("OSC_REJECTED", message, options);
+    this.reason = reason;
+  }
+}
+
+/** A packet from the network that was lost because a bound was reached. Never thrown, always reported. */
+export class OscDroppedError extends OscError {
+  declare readonly code: "OSC_DROPPED";
+  /** The option that holds the bound, so that a user knows which to raise. */
+  readonly limit: string;
+
+  constructor(limit: string, message: string) {
+    super("OSC_DROPPED", message);
+    this.limit = limit;
+  }
+}
+
+/** A socket operation that failed. `code` is the system's own: `EADDRINUSE`, `EACCES`, `ECONNREFUSED`, `ENOTFOUND` and so on. */
+export class OscSocketError extends OscError {
+  /** The address that was to be used, as `host:port` or a path. */
+  readonly address: string;
+
+  constructor(code: string, message: string, address: string, options?: ErrorOptions) {
+    super(code, message, options);
+    this.address = address;
+  }
+}
+
+/** Codes of {@link OscServerError}. */
+export type OscServerErrorCode =
+  | "OSC_CHILD_FAILED"
+  | "OSC_CLOSED"
+  | "OSC_ENTRY_NOT_RUNNABLE"
+  | "OSC_NOT_SERVING"
+  | "OSC_OPTION"
+  | "OSC_THREAD_FAILED"
+  | "OSC_WRONG_STATE";
+
+/** A server, client or option used in a way it cannot serve; or a worker of a server that failed. */
+export class OscServerError extends OscError {
+  declare readonly code: OscServerErrorCode;
+
+  constructor(code: OscServerErrorCode, message: string, options?: ErrorOptions) {
+    super(code, message, options);
+  }
+}
+
+/** Something awaited did not come in time. */
+export class OscTimeoutError extends OscError {
+  declare readonly code: "OSC_TIMEOUT";
+
+  constructor(message: string) {
+    super("OSC_TIMEOUT", message);
+  }
+}
