@@ -1,0 +1,84 @@
+// Compiles src/ to dist/ with TypeScript 7. The new dist/ is made beside the old one and put in its place in one step, so that a
+// program that runs from dist/ meanwhile never sees half of it.
+//
+//   node scripts/build.mjs               always, and fails where the types are wrong
+import { spawnSync } from "node:child_process";
+import { chmodSync, existsSync, mkdtempSync, readdirSync, renameSync, rmSync, statSync, utimesSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const dist = join(root, "dist");
+/** The compiler by its own path: `node_modules/.bin/tsc` may belong to another version. */
+const compiler = join(root, "node_modules", "@typescript", "native", "bin", "tsc");
+
+/**
+ * Builds dist/.
+ *
+ * @returns {string} what the compiler complained about; empty where all is well
+ */
+export function build() {
+  const started = new Date();
+  const fresh = mkdtempSync(join(root, "dist-new-"));
+  try {
+    const { status, stdout, stderr } = spawnSync(
+      process.execPath,
+      [compiler, "-p", join(root, "tsconfig.build.json"), "--outDir", fresh, "--pretty", "false"],
+      { cwd: root, encoding: "utf8" },
+    );
+    const program = join(fresh, "cli", "main.js");
+    if (existsSync(program)) chmodSync(program, 0o755);
+    chmodSync(fresh, 0o755);
+    // The time of the directory says which state of src/ it was made from.
+    utimesSync(fresh, started, started);
+    replaceDist(fresh);
+    return status === 0 ? "" : stdout + stderr || `The compiler ended with code ${status}.`;
+  } finally {
+    rmSync(fresh, { recursive: true, force: true });
+  }
+}
+
+/**
+ * Builds dist/ if something it is made from is newer.
+ *
+ * @returns {string} as {@link build}
+ */
+export function buildIfOld() {
+  const sources = ["tsconfig.json", "tsconfig.build.json"].map((file) => join(root, file));
+  const built = existsSync(dist) ? statSync(dist).mtimeMs : 0;
+  const newest = Math.max(newestIn(join(root, "src")), ...sources.map((file) => statSync(file).mtimeMs));
+  return newest < built ? "" : build();
+}
+
+/** @param {string} folder */
+function newestIn(folder) {
+  let newest = statSync(folder).mtimeMs;
+  for (const entry of readdirSync(folder, { withFileTypes: true })) {
+    const path = join(folder, entry.name);
+    newest = Math.max(newest, entry.isDirectory() ? newestIn(path) : statSync(path).mtimeMs);
+  }
+  return newest;
+}
+
+/** @param {string} fresh */
+function replaceDist(fresh) {
+  const old = `${fresh}-old`;
+  // Another build may put its own dist/ there between the two steps; the last one wins.
+  for (let attempt = 0; ; attempt++) {
+    try {
+      if (existsSync(dist)) renameSync(dist, old);
+      renameSync(fresh, dist);
+      rmSync(old, { recursive: true, force: true });
+      return;
+    } catch (error) {
+      rmSync(old, { recursive: true, force: true });
+      if (attempt === 20) throw error;
+    }
+  }
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const complaints = build();
+  process.stderr.write(complaints);
+  process.exitCode = complaints === "" ? 0 : 1;
+}

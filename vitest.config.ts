@@ -1,0 +1,23 @@
+import { defineConfig } from "vitest/config";
+
+const inCi = process.env["CI"] === "true";
+
+export default defineConfig({
+  test: {
+    pool: "forks",
+    globalSetup: ["test/global-setup.mjs"],
+    testTimeout: 15_000,
+    hookTimeout: 60_000,
+    retry: 0,
+    // Continuous integration reads the numbers from the file; see .ci/run.
+    reporters: inCi ? ["default", "json"] : ["default"],
+    outputFile: { json: "coverage/tests.json" },
+    projects: [
+      { extends: true, test: { name: "unit", include: ["test/**/*.test.ts"], exclude: ["test/interop/**", "test/package/**"] } },
+      // With programs of others, over the network of this machine.
+      { extends: true, test: { name: "interop", include: ["test/interop/**/*.test.ts"], testTimeout: 60_000 } },
+      // The packed package, as one who installs it meets it.
+      { extends: true, test: { name: "package", include: ["test/package/**/*.test.ts"], testTimeout: 120_000, hookTimeout: 180_000 } },
+    ],
+  },
+});
