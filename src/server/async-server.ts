@@ -1,0 +1,191 @@
+import type { Clock, Dispatcher } from "../dispatch/index.ts";
+import { OscServerError } from "../errors.ts";
+import type { NetAddress } from "../net-address.ts";
+import type { Peer, Transport } from "../transport/transport.ts";
+import { Counters, type ServerStats } from "./counters.ts";
+import { EventLoopExecutor } from "./event-loop-executor.ts";
+import { type ServerOptions, limitsOf, positive } from "./options.ts";
+import { printError } from "./reporter.ts";
+import { Road } from "./road.ts";
+import { type TransportSpec, createTransport } from "./transports.ts";
+
+/** Options of the async servers. */
+export interface AsyncServerOptions extends ServerOptions {
+  /** How many packets may be in progress at once while their handlers await something. Default 64. */
+  readonly concurrency?: number;
+  /**
+   * `"client"` (default): the packets of one client are handled one after another, in the order in which they came.
+   * `"none"`: a packet does not wait for the one before it.
+   */
+  readonly order?: "client" | "none";
+  /** How long `close()` waits for handlers that have begun, in milliseconds. Default 5,000. */
+  readonly closeTimeout?: number;
+  /** The clock that time tags are held against. Default: the system's. */
+  readonly clock?: Clock;
+}
+
+/** How long to serve. */
+export interface ServeOptions {
+  /** Closes the server when it is aborted. */
+  readonly signal?: AbortSignal;
+}
+
+/** A server's socket while it is served. `await using` closes it. */
+export interface ServerTransport extends AsyncDisposable {
+  /** Where the socket is bound: the real port where 0 was asked for. */
+  readonly localAddress: NetAddress;
+  /** Resolves when the socket is closed and all that was under way has ended. */
+  readonly closed: Promise<void>;
+  /** Closes the socket; the port is free when the promise resolves. */
+  close(): Promise<void>;
+}
+
+/** What happens with packets, apart from any socket. */
+export interface ServerProtocol {
+  readonly dispatcher: Dispatcher;
+  /** Handles a packet as if it had come from that peer. */
+  packetReceived(data: Uint8Array, peer: Peer): void;
+  stats(): ServerStats;
+}
+
+interface Endpoint {
+  readonly transport: Transport;
+  readonly road: Road;
+  readonly handle: ServerTransport;
+  end(): Promise<void>;
+}
+
+/** A server that handles packets in the event loop; the named classes choose its transport. */
+export class AsyncServer implements AsyncDisposable {
+  readonly dispatcher: Dispatcher;
+  readonly #spec: TransportSpec;
+  readonly #options: AsyncServerOptions;
+  readonly #counters = new Counters();
+  #address: NetAddress;
+  #endpoint: Promise<Endpoint> | null = null;
+
+  constructor(spec: TransportSpec, address: NetAddress, dispatcher: Dispatcher, options: AsyncServerOptions) {
+    limitsOf(options);
+    this.#spec = spec;
+    this.#address = address;
+    this.dispatcher = dispatcher;
+    this.#options = options;
+  }
+
+  /** Where the server listens. Before it does, the address that it was made with. */
+  get serverAddress(): NetAddress {
+    return this.#address;
+  }
+
+  /**
+   * Concurrent mode: binds, begins to serve, and goes on. Close the returned transport at the end.
+   *
+   * @throws OscSocketError where the address cannot be used; its `code` is the system's, such as `EADDRINUSE`
+   * @throws OscServerError `OSC_WRONG_STATE` where the server serves already
+   */
+  async createServeEndpoint({ signal }: ServeOptions = {}): Promise<[transport: ServerTransport, protocol: ServerProtocol]> {
+    if (this.#endpoint !== null) throw new OscServerError("OSC_WRONG_STATE", "This server serves already: close it first, or make another.");
+    signal?.throwIfAborted();
+    this.#endpoint = this.#open();
+    let endpoint: Endpoint;
+    try {
+      endpoint = await this.#endpoint;
+    } catch (error) {
+      this.#endpoint = null;
+      throw error;
+    }
+    if (signal !== undefined) {
+      const abort = (): void => void endpoint.end();
+      signal.addEventListener("abort", abort, { once: true });
+      void endpoint.handle.closed.then(() => signal.removeEventListener("abort", abort));
+      if (signal.aborted) await endpoint.end();
+    }
+    const { dispatcher } = this;
+    const { road, handle } = endpoint;
+    return [handle, { dispatcher, packetReceived: (data, peer) => road.onPacket(data, peer), stats: () => this.stats() }];
+  }
+
+  /**
+   * Exclusive mode: serves until `shutdown()`, `close()` or the signal ends it, and then resolves.
+   *
+   * @throws as {@link createServeEndpoint}
+   */
+  async serve(options: ServeOptions = {}): Promise<void> {
+    const [transport] = await this.createServeEndpoint(options);
+    await transport.closed;
+  }
+
+  /** Ends serving, also from inside a handler; does not wait. Use `close()` to wait. */
+  shutdown(): void {
+    void this.close();
+  }
+
+  /** Ends serving and waits for the end. Does nothing where the server does not serve. It may serve again later. */
+  async close(): Promise<void> {
+    await (await this.#endpoint?.catch(() => null))?.end();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** Counters since the server was made. */
+  stats(): ServerStats {
+    return this.#counters.stats();
+  }
+
+  /** Asked for each packet just before it is handled; override it to refuse some. Here it accepts all. */
+  verifyRequest(_data: Uint8Array, _clientAddress: NetAddress): boolean {
+    return true;
+  }
+
+  async #open(): Promise<Endpoint> {
+    const options = this.#options;
+    const limits = limitsOf(options);
+    const handling = {
+      ...limits,
+      dispatcher: this.dispatcher,
+      mode: "async" as const,
+      verify: (data: Uint8Array, client: NetAddress) => this.verifyRequest(data, client),
+      shutdown: () => this.shutdown(),
+    };
+    const concurrency = positive("concurrency", options.concurrency, 64);
+    const road = new Road({
+      limits,
+      strictTiming: this.dispatcher.strictTiming,
+      onError: options.onError ?? printError,
+      onShutdown: () => this.shutdown(),
+      executor: (events) => new EventLoopExecutor(handling, limits, { concurrency, order: options.order ?? "client" }, events),
+      counters: this.#counters,
+      ...(options.clock === undefined ? {} : { clock: options.clock }),
+    });
+    const transport = createTransport(this.#spec, road);
+    const requested = this.#address;
+    this.#address = await transport.open();
+    return this.#endpointOf(transport, road, requested);
+  }
+
+  #endpointOf(transport: Transport, road: Road, requested: NetAddress): Endpoint {
+    let ending: Promise<void> | null = null;
+    const { promise: closed, resolve } = promiseWithResolve();
+    const end = async (): Promise<void> => {
+      // Handlers that have begun may still reply, so the socket closes last.
+      await road.close(this.#options.closeTimeout ?? 5000);
+      await transport.close();
+      this.#endpoint = null;
+      this.#address = requested;
+      resolve();
+    };
+    const close = (): Promise<void> => (ending ??= end());
+    const handle: ServerTransport = { localAddress: this.#address, closed, close, [Symbol.asyncDispose]: close };
+    return { transport, road, handle, end: close };
+  }
+}
+
+function promiseWithResolve(): { promise: Promise<void>; resolve: () => void } {
+  let resolve: () => void = () => undefined;
+  const promise = new Promise<void>((settle) => {
+    resolve = settle;
+  });
+  return { promise, resolve };
+}

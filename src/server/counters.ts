@@ -1,0 +1,94 @@
+import { channel } from "node:diagnostics_channel";
+import type { RejectReason } from "../errors.ts";
+
+/** Every counter of a server, in the order in which they lie in memory. */
+const NAMES = [
+  "received",
+  "handled",
+  "replied",
+  "dropped",
+  "waiting",
+  "inProgress",
+  "faults",
+  "handlerErrors",
+  "socketErrors",
+  "rejected:empty",
+  "rejected:malformed",
+  "rejected:not-osc",
+  "rejected:rate",
+  "rejected:sender",
+  "rejected:too-far-ahead",
+  "rejected:too-large",
+  "rejected:unverified",
+] as const;
+
+export type CounterName = (typeof NAMES)[number];
+
+const INDEX = Object.fromEntries(NAMES.map((name, index) => [name, index])) as Readonly<Record<CounterName, number>>;
+
+/**
+ * What a server has done since it was made. At every moment of quiet
+ * `received = handled + (the sum of rejected) + dropped + waiting + inProgress`.
+ */
+export interface ServerStats {
+  /** Packets that arrived. A bundle within a bundle that is dated later counts as a packet of its own. */
+  readonly received: number;
+  /** Packets whose handlers have run, whether one matched or not. */
+  readonly handled: number;
+  /** Packets sent as replies. */
+  readonly replied: number;
+  /** Packets lost because a bound was reached; each was reported with the name of the option that holds the bound. */
+  readonly dropped: number;
+  /** Bundles that wait for their time. */
+  readonly waiting: number;
+  /** Packets that are being handled, or that wait to be. */
+  readonly inProgress: number;
+  /** Faults inside packets that were handled all the same, such as a bad element of a bundle. */
+  readonly faults: number;
+  /** Handlers that threw, or answered with what cannot be sent. */
+  readonly handlerErrors: number;
+  /** Errors of sockets, such as a reply that could not be sent. */
+  readonly socketErrors: number;
+  /** Packets that were refused, by reason. */
+  readonly rejected: Readonly<Record<RejectReason, number>>;
+}
+
+const counted = channel("oscine:count");
+
+/**
+ * Counters in memory that another thread may read. Every change is also published on the `node:diagnostics_channel`
+ * `oscine:count` as `{ name, by, value }`, in the thread that owns the sockets.
+ */
+export class Counters {
+  /** Bytes that the memory must have. */
+  static readonly byteLength: number = NAMES.length * Float64Array.BYTES_PER_ELEMENT;
+
+  readonly #values: Float64Array;
+
+  constructor(memory: ArrayBufferLike = new ArrayBuffer(Counters.byteLength)) {
+    this.#values = new Float64Array(memory);
+  }
+
+  /** Adds `by`, which may be negative for `waiting` and `inProgress`. */
+  add(name: CounterName, by = 1): void {
+    const index = INDEX[name];
+    const value = (this.#values[index] ?? 0) + by;
+    this.#values[index] = value;
+    if (counted.hasSubscribers) counted.publish({ name, by, value });
+  }
+
+  read(name: CounterName): number {
+    return this.#values[INDEX[name]] ?? 0;
+  }
+
+  /** All counters as a plain object. */
+  stats(): ServerStats {
+    const rejected: Record<string, number> = {};
+    const plain: Record<string, number> = {};
+    for (const name of NAMES) {
+      if (name.startsWith("rejected:")) rejected[name.slice("rejected:".length)] = this.read(name);
+      else plain[name] = this.read(name);
+    }
+    return { ...plain, rejected } as unknown as ServerStats;
+  }
+}

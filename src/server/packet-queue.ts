@@ -1,0 +1,82 @@
+import { OscDroppedError } from "../errors.ts";
+import type { Limits } from "./options.ts";
+import type { Packet } from "./packet.ts";
+
+/** The bound that the queues of one server share. */
+export class QueueBound {
+  readonly #maxPackets: number;
+  readonly #maxBytes: number;
+  readonly #limits: Limits;
+  #packets = 0;
+  #bytes = 0;
+
+  constructor(limits: Limits) {
+    this.#limits = limits;
+    this.#maxPackets = limits.maxQueue;
+    this.#maxBytes = limits.maxQueueBytes;
+  }
+
+  get dropsOldest(): boolean {
+    return this.#limits.overflow === "drop-oldest";
+  }
+
+  /** Which option's bound keeps the packet out, or null where there is room. */
+  obstacle(packet: Packet): "maxQueue" | "maxQueueBytes" | null {
+    if (this.#packets >= this.#maxPackets) return "maxQueue";
+    return this.#bytes + packet.data.length > this.#maxBytes ? "maxQueueBytes" : null;
+  }
+
+  taken(packet: Packet): void {
+    this.#packets += 1;
+    this.#bytes += packet.data.length;
+  }
+
+  given(packet: Packet): void {
+    this.#packets -= 1;
+    this.#bytes -= packet.data.length;
+  }
+}
+
+/** Packets that wait for a handler, first come first served. */
+export class PacketQueue {
+  readonly #bound: QueueBound;
+  readonly #drop: (packet: Packet, error: OscDroppedError) => void;
+  #packets: Packet[] = [];
+  /** Where the first packet lies: taking one away does not move the others. */
+  #head = 0;
+
+  constructor(bound: QueueBound, drop: (packet: Packet, error: OscDroppedError) => void) {
+    this.#bound = bound;
+    this.#drop = drop;
+  }
+
+  get size(): number {
+    return this.#packets.length - this.#head;
+  }
+
+  /** Takes the packet in, or drops one as the overflow policy says. */
+  push(packet: Packet): void {
+    let obstacle = this.#bound.obstacle(packet);
+    while (obstacle !== null) {
+      const lost = this.#bound.dropsOldest ? (this.shift() ?? packet) : packet;
+      this.#drop(lost, new OscDroppedError(obstacle, `A packet was dropped, for the queue is full: handlers are slower than what comes in. Raise ${obstacle}, or make them faster.`));
+      if (lost === packet) return;
+      obstacle = this.#bound.obstacle(packet);
+    }
+    this.#bound.taken(packet);
+    this.#packets.push(packet);
+  }
+
+  /** The packet that has waited longest. */
+  shift(): Packet | undefined {
+    const packet = this.#packets[this.#head];
+    if (packet === undefined) return undefined;
+    this.#head += 1;
+    if (this.#head * 2 > this.#packets.length) {
+      this.#packets = this.#packets.slice(this.#head);
+      this.#head = 0;
+    }
+    this.#bound.given(packet);
+    return packet;
+  }
+}

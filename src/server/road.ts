@@ -1,0 +1,178 @@
+import { type Clock, Scheduler, bundleTime, laterElements, systemClock } from "../dispatch/index.ts";
+import { OscDispatchError, OscDroppedError, type OscError, OscRejectedError, OscSocketError } from "../errors.ts";
+import type { NetAddress } from "../net-address.ts";
+import type { Peer, TransportEvents } from "../transport/transport.ts";
+import { Admission } from "./admit.ts";
+import { Counters } from "./counters.ts";
+import type { ErrorListener, Limits } from "./options.ts";
+import type { Executor, ExecutorEvents, Outcome, Packet } from "./packet.ts";
+import { Reporter } from "./reporter.ts";
+
+const HASH = 0x23;
+
+export interface RoadOptions {
+  readonly limits: Limits;
+  /** Whether bundles wait for their time; else they are handled as they come. */
+  readonly strictTiming: boolean;
+  readonly onError: ErrorListener;
+  /** Called when a handler asks the server to end. */
+  readonly onShutdown: () => void;
+  readonly executor: (events: ExecutorEvents) => Executor;
+  /** Default: counters of its own. */
+  readonly counters?: Counters;
+  /** Default: the system's. */
+  readonly clock?: Clock;
+}
+
+/**
+ * The road of a packet through a server: admit, schedule, execute; and the account of what became of it.
+ * It is the same for every transport and every kind of server, and runs where the sockets are.
+ */
+export class Road implements TransportEvents, ExecutorEvents {
+  readonly counters: Counters;
+  readonly #admission: Admission;
+  readonly #reporter: Reporter;
+  readonly #scheduler: Scheduler<Packet>;
+  readonly #executor: Executor;
+  readonly #clock: Clock;
+  readonly #strictTiming: boolean;
+  readonly #limits: Limits;
+  readonly #onShutdown: () => void;
+  #waitingBytes = 0;
+  #closed = false;
+
+  constructor({ limits, strictTiming, onError, onShutdown, executor, counters = new Counters(), clock = systemClock }: RoadOptions) {
+    this.counters = counters;
+    this.#limits = limits;
+    this.#strictTiming = strictTiming;
+    this.#clock = clock;
+    this.#onShutdown = onShutdown;
+    this.#admission = new Admission(limits);
+    this.#reporter = new Reporter(onError, limits.maxReports);
+    this.#scheduler = new Scheduler<Packet>({
+      clock,
+      maxWaiting: limits.maxWaiting,
+      maxAhead: limits.maxAhead,
+      onDue: (packet, at) => this.#release(packet, at),
+    });
+    this.#executor = executor(this);
+  }
+
+  /** A packet arrived from the network. */
+  onPacket(data: Uint8Array, peer: Peer): void {
+    if (this.#closed) return;
+    this.counters.add("received");
+    const refusal = this.#admission.refusal(data, peer.address);
+    const packet: Packet = { data, peer, asOf: this.#strictTiming ? this.#clock.wallNow() : Infinity, fresh: true };
+    if (refusal !== null) this.#reject(packet, refusal);
+    else if (data[0] !== HASH || !this.#strictTiming) this.#execute(packet);
+    else this.#schedule(packet);
+  }
+
+  onError(error: OscError, client?: NetAddress): void {
+    this.report(error, client);
+  }
+
+  settle(packet: Packet, outcome: Outcome): void {
+    this.counters.add("inProgress", -1);
+    if (outcome === null) {
+      this.counters.add("handled");
+      if (packet.fresh) packet.peer.settled();
+    } else {
+      this.#reject(packet, outcome);
+    }
+  }
+
+  drop(packet: Packet, error: OscError): void {
+    this.counters.add("inProgress", -1);
+    this.#lose(packet, error);
+  }
+
+  reply(packet: Packet, data: Uint8Array): void {
+    this.counters.add("replied");
+    packet.peer.send(data);
+  }
+
+  report(error: OscError, client?: NetAddress): void {
+    if (error instanceof OscDispatchError) this.counters.add("handlerErrors");
+    else if (error instanceof OscSocketError) this.counters.add("socketErrors");
+    else this.counters.add("faults");
+    this.#reporter.report(error, client);
+  }
+
+  shutdown(): void {
+    this.#onShutdown();
+  }
+
+  /** Lets what is under way come to its end within `graceMs`; what waits for its time is dropped. */
+  async close(graceMs: number): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    for (const packet of this.#scheduler.clear()) {
+      this.counters.add("waiting", -1);
+      this.#lose(packet, new OscDroppedError("close", "A bundle that waited for its time was dropped, for the server closed."));
+    }
+    await this.#executor.close(graceMs);
+    this.#reporter.close();
+  }
+
+  /** Lets a bundle wait for its time, or sends it on. */
+  #schedule(packet: Packet): void {
+    const at = bundleTime(packet.data);
+    if (at !== null && at > packet.asOf) this.#hold(packet, at);
+    else this.#pass(packet);
+  }
+
+  #hold(packet: Packet, at: number): void {
+    const size = packet.data.length;
+    if (this.#waitingBytes + size > this.#limits.maxWaitingBytes) return this.#lose(packet, tooManyWait("maxWaitingBytes"));
+    const verdict = this.#scheduler.schedule(at, packet);
+    if (verdict === "full") return this.#lose(packet, tooManyWait("maxWaiting"));
+    if (verdict === "too-far-ahead") {
+      return this.#reject(packet, new OscRejectedError("too-far-ahead", `The bundle is dated ${Math.round((at - packet.asOf) / 1000)} s ahead, and maxAhead is ${this.#limits.maxAhead / 1000} s: check the clocks, raise maxAhead, or set strictTiming to false.`));
+    }
+    this.#waitingBytes += size;
+    this.counters.add("waiting");
+    if (packet.fresh) packet.peer.settled();
+  }
+
+  /** The time of a bundle has come. */
+  #release(packet: Packet, at: number): void {
+    this.#waitingBytes -= packet.data.length;
+    this.counters.add("waiting", -1);
+    this.#pass({ ...packet, asOf: Math.max(at, this.#clock.wallNow()), fresh: false });
+  }
+
+  /** Executes a bundle; bundles inside that are dated later go their own way. */
+  #pass(packet: Packet): void {
+    for (const { at, data } of laterElements(packet.data, packet.asOf, this.#limits.maxNesting)) {
+      this.counters.add("received");
+      this.#hold({ ...packet, data, fresh: false }, at);
+    }
+    this.#execute(packet);
+  }
+
+  #execute(packet: Packet): void {
+    this.counters.add("inProgress");
+    this.#executor.execute(packet);
+  }
+
+  #reject(packet: Packet, error: OscRejectedError): void {
+    this.counters.add(`rejected:${error.reason}`);
+    this.#end(packet, error);
+  }
+
+  #lose(packet: Packet, error: OscError): void {
+    this.counters.add("dropped");
+    this.#end(packet, error);
+  }
+
+  #end(packet: Packet, error: OscError): void {
+    this.#reporter.report(error, packet.peer.address);
+    if (packet.fresh) packet.peer.settled();
+  }
+}
+
+function tooManyWait(limit: "maxWaiting" | "maxWaitingBytes"): OscDroppedError {
+  return new OscDroppedError(limit, `A bundle was dropped, for too many wait for their time: raise ${limit}, or set strictTiming to false.`);
+}

@@ -1,0 +1,214 @@
+import { lookup as dnsLookup } from "node:dns";
+import { type RemoteInfo, type Socket, type SocketOptions, createSocket } from "node:dgram";
+import { isIP, isIPv6 } from "node:net";
+import { OscServerError } from "../errors.ts";
+import { type NetAddress, formatAddress } from "../net-address.ts";
+import { socketError } from "./socket-error.ts";
+import type { Peer, Transport, TransportEvents } from "./transport.ts";
+
+/** The most bytes that a UDP datagram can carry over IPv4: 65,535 less the IP and UDP headers. */
+export const MAX_DATAGRAM = 65_507;
+
+/** A burst must fit in the kernel's buffer while handlers run; its default holds only about 256 small packets. */
+const BUFFER_SIZE = 4 * 1024 * 1024;
+
+/** Options of a UDP socket. Each is a plain field; all may change the socket only when it opens. */
+export interface UdpOptions {
+  /** Bind an IPv6 address for IPv6 only. Default false: `::` takes IPv4 too (dual stack). */
+  readonly ipv6Only?: boolean;
+  /** Let another socket bind the same address and port (SO_REUSEADDR); for multicast, several programs then all receive. Default false. */
+  readonly reuseAddress?: boolean;
+  /** Let the kernel spread datagrams over several sockets on one port (SO_REUSEPORT). Needs Node 23.1 or newer. Default false. */
+  readonly reusePort?: boolean;
+  /** Allow sending to broadcast addresses. Default false. */
+  readonly broadcast?: boolean;
+  /** Multicast groups to join, as IP addresses. Default none. */
+  readonly multicastGroups?: readonly string[];
+  /** The address of the network interface for multicast; for IPv6 also `::%eth0`. Default: the system's choice. */
+  readonly multicastInterface?: string;
+  /** How many routers a multicast packet may pass, 0 to 255. Default: the system's, 1. */
+  readonly multicastTtl?: number;
+  /** Whether multicast packets sent here are also received here. Default: the system's, true. */
+  readonly multicastLoopback?: boolean;
+  /** How many routers a packet may pass, 1 to 255. Default: the system's, mostly 64. */
+  readonly ttl?: number;
+  /** Bytes that the kernel holds for us between two reads. Default 4 MiB; the system may give less. */
+  readonly receiveBufferSize?: number;
+  /** Bytes that the kernel holds until they are sent. Default 4 MiB; the system may give less. */
+  readonly sendBufferSize?: number;
+}
+
+/** Only the socket's own options, as plain data: those of a server may also hold functions. */
+export function udpOptionsOf(options: UdpOptions): UdpOptions {
+  return Object.fromEntries(UDP_OPTIONS.flatMap((name) => (options[name] === undefined ? [] : [[name, options[name]]])));
+}
+
+const UDP_OPTIONS = [
+  "ipv6Only",
+  "reuseAddress",
+  "reusePort",
+  "broadcast",
+  "multicastGroups",
+  "multicastInterface",
+  "multicastTtl",
+  "multicastLoopback",
+  "ttl",
+  "receiveBufferSize",
+  "sendBufferSize",
+] as const satisfies readonly (keyof UdpOptions)[];
+
+/** Where to bind, and how. Plain data, so that it can go to another thread. */
+export interface UdpSpec {
+  readonly transport: "udp";
+  readonly host: string;
+  readonly port: number;
+  readonly options: UdpOptions;
+}
+
+/** One UDP socket that receives datagrams and sends replies from the same port. */
+export class UdpTransport implements Transport {
+  readonly #spec: UdpSpec;
+  readonly #events: TransportEvents;
+  #socket: Socket | null = null;
+
+  constructor(spec: UdpSpec, events: TransportEvents) {
+    this.#spec = spec;
+    this.#events = events;
+  }
+
+  async open(): Promise<NetAddress> {
+    const { host, port, options } = this.#spec;
+    const socket = await createUdpSocket(host, options);
+    this.#socket = socket;
+    try {
+      await bind(socket, host, port);
+      applyOptions(socket, options);
+    } catch (error) {
+      await this.close();
+      throw socketError(error, "listen on", `${isIPv6(host) ? `[${host}]` : host}:${port}`);
+    }
+    socket.on("error", (error) => this.#events.onError(socketError(error, "use", `${host}:${port}`)));
+    socket.on("message", (data: Uint8Array, sender: RemoteInfo) => this.#events.onPacket(data, new UdpPeer(socket, sender, this.#events)));
+    return socketAddress(socket);
+  }
+
+  async close(): Promise<void> {
+    const socket = this.#socket;
+    this.#socket = null;
+    if (socket === null) return;
+    await new Promise<void>((resolve) => socket.close(resolve));
+  }
+}
+
+class UdpPeer implements Peer {
+  readonly #socket: Socket;
+  readonly #sender: RemoteInfo;
+  readonly #events: TransportEvents;
+  #address: NetAddress | null = null;
+
+  constructor(socket: Socket, sender: RemoteInfo, events: TransportEvents) {
+    this.#socket = socket;
+    this.#sender = sender;
+    this.#events = events;
+  }
+
+  get address(): NetAddress {
+    return (this.#address ??= { address: this.#sender.address, port: this.#sender.port, family: this.#sender.family });
+  }
+
+  send(packet: Uint8Array): void {
+    sendDatagram(this.#socket, packet, this.#sender.port, this.#sender.address, (error) => {
+      this.#events.onError(socketError(error, "send to", formatAddress(this.address)), this.address);
+    });
+  }
+
+  /** The kernel drops what cannot be taken; a datagram's sender is never held up. */
+  settled(): void {}
+}
+
+/** Sends one datagram, and calls `failed` now or later if that was not possible. */
+export function sendDatagram(socket: Socket, packet: Uint8Array, port: number, host: string, failed: (error: Error) => void): void {
+  if (packet.length > MAX_DATAGRAM) return failed(tooLarge(packet.length));
+  try {
+    socket.send(packet, port, host, (error) => {
+      if (error !== null) failed(error);
+    });
+  } catch (error) {
+    failed(error as Error);
+  }
+}
+
+/** The refusal of a packet that no datagram can carry. */
+export function tooLarge(size: number): NodeJS.ErrnoException {
+  return Object.assign(new Error(`packet of ${size} bytes, a datagram carries ${MAX_DATAGRAM} at most`), { code: "EMSGSIZE" });
+}
+
+/** Makes a socket of the family that the host has; a name is looked up for that. */
+export async function createUdpSocket(host: string, options: UdpOptions): Promise<Socket> {
+  const family = isIP(host) || (await familyOf(host));
+  const socketOptions: SocketOptions & { reusePort?: boolean } = {
+    type: family === 6 ? "udp6" : "udp4",
+    ipv6Only: options.ipv6Only ?? false,
+    reuseAddr: options.reuseAddress ?? false,
+    recvBufferSize: options.receiveBufferSize ?? BUFFER_SIZE,
+    sendBufferSize: options.sendBufferSize ?? BUFFER_SIZE,
+    lookup: lookupLiteralFirst as NonNullable<SocketOptions["lookup"]>,
+  };
+  if (options.reusePort === true) {
+    if (!supportsReusePort()) {
+      throw new OscServerError("OSC_OPTION", `reusePort needs Node 23.1 or newer, this is ${process.version}: leave it out, or use reuseAddress.`);
+    }
+    socketOptions.reusePort = true;
+  }
+  return createSocket(socketOptions);
+}
+
+function supportsReusePort(): boolean {
+  const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
+  return major > 23 || (major === 23 && minor >= 1);
+}
+
+/** Sets what Node can set only on a bound socket. */
+export function applyOptions(socket: Socket, options: UdpOptions): void {
+  if (options.broadcast === true) socket.setBroadcast(true);
+  if (options.ttl !== undefined) socket.setTTL(options.ttl);
+  if (options.multicastTtl !== undefined) socket.setMulticastTTL(options.multicastTtl);
+  if (options.multicastLoopback !== undefined) socket.setMulticastLoopback(options.multicastLoopback);
+  if (options.multicastInterface !== undefined) socket.setMulticastInterface(options.multicastInterface);
+  for (const group of options.multicastGroups ?? []) socket.addMembership(group, options.multicastInterface);
+}
+
+/** Where the socket is bound. */
+export function socketAddress(socket: Socket): NetAddress {
+  const { address, port, family } = socket.address();
+  return { address, port, family: family === "IPv6" ? "IPv6" : "IPv4" };
+}
+
+/** Binds; rejects where that is not possible. */
+export function bind(socket: Socket, host: string, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    socket.once("error", reject);
+    socket.bind({ port, address: host }, () => {
+      socket.off("error", reject);
+      resolve();
+    });
+  });
+}
+
+function familyOf(host: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    dnsLookup(host, (error, _address, family) => (error === null ? resolve(family) : reject(socketError(error, "look up", host))));
+  });
+}
+
+type LookupCallback = (error: NodeJS.ErrnoException | null, address: string, family: number) => void;
+
+/**
+ * Answers at once for an IP literal, so that `send` acts before it returns: that saves a quarter of its time
+ * (`bench/udp.ts`), for Node's own lookup waits for the next turn of the event loop.
+ */
+function lookupLiteralFirst(host: string, family: number, callback: LookupCallback): void {
+  const literal = isIP(host);
+  if (literal === 0) dnsLookup(host, family, callback);
+  else callback(null, host, literal);
+}
