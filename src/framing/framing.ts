@@ -1,0 +1,48 @@
+import { OscServerError } from "../errors.ts";
+import { AutoDecoder } from "./auto-decoder.ts";
+import type { FrameDecoder, FrameDecoderOptions, Framing } from "./frame-decoder.ts";
+import { LengthPrefixDecoder, lengthPrefixEncode, lengthPrefixSize, lengthPrefixWrite } from "./length-prefix.ts";
+import { SlipDecoder, slipEncode, slipSize, slipWrite } from "./slip.ts";
+
+/** The decoder of a framing; `"auto"` finds the framing out from the first byte. Throws `OSC_OPTION` for any other name. */
+export function createFrameDecoder(framing: Framing | "auto", options: FrameDecoderOptions): FrameDecoder {
+  switch (framing) {
+    case "1.0":
+      return new LengthPrefixDecoder(options);
+    case "1.1":
+      return new SlipDecoder(options);
+    case "auto":
+      return new AutoDecoder(options);
+    default:
+      return refuse(framing, '"1.0", "1.1" or "auto"');
+  }
+}
+
+/** The bytes of a packet in a stream of this framing. Throws as {@link slipEncode} and {@link lengthPrefixEncode} do. */
+export function encodeFrame(packet: Uint8Array, framing: Framing): Uint8Array {
+  switch (framing) {
+    case "1.0":
+      return lengthPrefixEncode(packet);
+    case "1.1":
+      return slipEncode(packet);
+    default:
+      return refuse(framing, '"1.0" or "1.1"');
+  }
+}
+
+/** The bytes of several packets in a stream of this framing, in one piece, so that one write sends them all. */
+export function encodeFrames(packets: readonly Uint8Array[], framing: Framing): Uint8Array {
+  if (framing !== "1.0" && framing !== "1.1") return refuse(framing, '"1.0" or "1.1"');
+  const sizeOf = framing === "1.0" ? lengthPrefixSize : slipSize;
+  const write = framing === "1.0" ? lengthPrefixWrite : slipWrite;
+  let size = 0;
+  for (const packet of packets) size += sizeOf(packet);
+  const frames = new Uint8Array(size);
+  let offset = 0;
+  for (const packet of packets) offset = write(packet, frames, offset);
+  return frames;
+}
+
+function refuse(framing: never, known: string): never {
+  throw new OscServerError("OSC_OPTION", `There is no framing "${String(framing)}"; give ${known}`);
+}

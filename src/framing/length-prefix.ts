@@ -1,0 +1,104 @@
+import { checkPacket } from "./check-packet.ts";
+import { FrameReader } from "./frame-reader.ts";
+
+const PREFIX_SIZE = 4;
+
+/**
+ * Cuts a stream of packets with a size before each into packets (OSC 1.0).
+ *
+ * A size that cannot be right leaves no way to find the next one, so it is fatal: `OSC_FRAME_BAD_SIZE` for zero (an OSC packet is never
+ * empty, and zeros are what a reader that lost its place meets most) and below, `OSC_FRAME_TOO_LARGE` above `maxPacketSize`. A size that is
+ * not a multiple of 4 is read as it is: real senders leave off padding at the end of a packet, it is plain where the packet ends, and
+ * whether it is good is for the packet's decoder to say.
+ */
+export class LengthPrefixDecoder extends FrameReader {
+  readonly framing = "1.0" as const;
+  /** The size of the packet that is being read, 0 while the size itself is. */
+  #size = 0;
+  #prefix = 0;
+  #prefixLength = 0;
+
+  protected read(piece: Uint8Array): void {
+    let position = 0;
+    while (position < piece.length && !this.closed) {
+      if (this.#size === 0) position = this.#readPrefix(piece, position);
+      else position = this.#readPacket(piece, position);
+    }
+  }
+
+  protected unfinished(): boolean {
+    return this.#prefixLength > 0 || this.#size > 0;
+  }
+
+  /** Reads as much of the size as there is. Gives the position behind it. */
+  #readPrefix(piece: Uint8Array, from: number): number {
+    let position = from;
+    while (position < piece.length && this.#prefixLength < PREFIX_SIZE) {
+      this.#prefix = (this.#prefix << 8) | (piece[position++] as number);
+      this.#prefixLength++;
+    }
+    if (this.#prefixLength === PREFIX_SIZE) {
+      this.#size = this.#checkSize(this.#prefix, position - PREFIX_SIZE);
+      this.#prefix = 0;
+      this.#prefixLength = 0;
+    }
+    return position;
+  }
+
+  #checkSize(size: number, index: number): number {
+    if (size > 0 && size <= this.maxPacketSize) return size;
+    if (size > 0) {
+      const message = `A packet of ${size} bytes is announced, more than maxPacketSize, ${this.maxPacketSize}. Raise maxPacketSize if the sender means it`;
+      this.report("OSC_FRAME_TOO_LARGE", message, index, "fatal");
+    } else {
+      const message = `A packet of ${size} bytes is announced. Does the peer use OSC 1.1 framing, or another protocol?`;
+      this.report("OSC_FRAME_BAD_SIZE", message, index, "fatal");
+    }
+    return 0;
+  }
+
+  /** Reads as much of the packet as there is. Gives the position behind it. */
+  #readPacket(piece: Uint8Array, from: number): number {
+    const size = this.#size;
+    const to = Math.min(piece.length, from + size - this.frame.length);
+    const bytes = piece.subarray(from, to);
+    if (bytes.length === size) {
+      this.#size = 0;
+      this.deliver(bytes);
+      return to;
+    }
+    this.frame.append(bytes, size);
+    if (this.frame.length === size) {
+      this.#size = 0;
+      this.deliver(this.frame.take());
+    }
+    return to;
+  }
+}
+
+/**
+ * The bytes of a packet with its size before it (OSC 1.0).
+ * Throws `OSC_VALUE_TYPE` for anything but bytes, and `OSC_VALUE_OUT_OF_RANGE` for no bytes at all: receivers close a connection over it.
+ */
+export function lengthPrefixEncode(packet: Uint8Array): Uint8Array {
+  const frame = new Uint8Array(lengthPrefixSize(packet));
+  lengthPrefixWrite(packet, frame, 0);
+  return frame;
+}
+
+/** How many bytes a packet has together with its size prefix. */
+export function lengthPrefixSize(packet: Uint8Array): number {
+  checkPacket(packet);
+  return PREFIX_SIZE + packet.length;
+}
+
+/** Writes a packet's size and the packet, and gives the offset behind it. There must be room for {@link lengthPrefixSize}. */
+export function lengthPrefixWrite(packet: Uint8Array, target: Uint8Array, offset: number): number {
+  const size = packet.length;
+  target[offset] = size >>> 24;
+  target[offset + 1] = size >>> 16;
+  target[offset + 2] = size >>> 8;
+  target[offset + 3] = size;
+  target.set(packet, offset + PREFIX_SIZE);
+  return offset + PREFIX_SIZE + size;
+}

@@ -1,0 +1,155 @@
+import { checkPacket } from "./check-packet.ts";
+import { FrameReader } from "./frame-reader.ts";
+
+/** The bytes of SLIP, RFC 1055. */
+const END = 0xc0;
+const ESC = 0xdb;
+const ESCAPED_END = 0xdc;
+const ESCAPED_ESC = 0xdd;
+
+const READING = 0;
+const ESCAPED = 1; // the byte before was an ESC
+const SKIPPING = 2; // the frame is broken and reported; nothing of it is kept
+
+type State = typeof READING | typeof ESCAPED | typeof SKIPPING;
+
+/**
+ * Cuts a stream framed by SLIP into packets (OSC 1.1, RFC 1055).
+ *
+ * Frames may have an END before them, after them or both; empty frames are skipped; bytes before the first END are a frame, too, since
+ * some senders only end their frames. A frame with a bad escape (`OSC_FRAME_BAD_ESCAPE`) or of more than `maxPacketSize` bytes
+ * (`OSC_FRAME_TOO_LARGE`) costs that frame: it is reported once, the rest of it is skipped, and reading goes on after the next END.
+ */
+export class SlipDecoder extends FrameReader {
+  readonly framing = "1.1" as const;
+  #state: State = READING;
+
+  protected read(piece: Uint8Array): void {
+    // The next ESC is sought once for all frames before it, so that every byte is looked at once for each of the two.
+    let escape = -1;
+    let position = 0;
+    while (position < piece.length && !this.closed) {
+      const end = find(piece, END, position);
+      if (end > position && this.#state !== SKIPPING) {
+        if (escape < position) escape = find(piece, ESC, position);
+        this.#readRun(piece, position, end, escape);
+      }
+      if (end < piece.length && !this.closed) this.#endFrame(end);
+      position = end + 1;
+    }
+  }
+
+  protected unfinished(): boolean {
+    return this.#state === ESCAPED || this.frame.length > 0;
+  }
+
+  /** Reads bytes among which there is no END. */
+  #readRun(piece: Uint8Array, from: number, to: number, escape: number): void {
+    if (this.#state === ESCAPED || escape < to) {
+      this.#unescape(piece, from, to);
+      return;
+    }
+    const room = this.maxPacketSize - this.frame.length;
+    if (to - from > room) {
+      this.#tooLarge(from + room);
+    } else if (this.frame.length === 0 && to < piece.length) {
+      this.deliver(piece.subarray(from, to));
+    } else {
+      this.frame.append(piece.subarray(from, to), this.maxPacketSize);
+    }
+  }
+
+  #unescape(piece: Uint8Array, from: number, to: number): void {
+    const limit = this.maxPacketSize;
+    const target = this.frame.reserve(to - from, limit);
+    let length = this.frame.length;
+    let escaped = this.#state === ESCAPED;
+    for (let index = from; index < to; index++) {
+      let byte = piece[index] as number;
+      if (escaped) {
+        if (byte !== ESCAPED_END && byte !== ESCAPED_ESC) {
+          this.#badEscape(byte, index);
+          return;
+        }
+        byte = byte === ESCAPED_END ? END : ESC;
+        escaped = false;
+      } else if (byte === ESC) {
+        escaped = true;
+        continue;
+      }
+      if (length === limit) {
+        this.#tooLarge(index);
+        return;
+      }
+      target[length++] = byte;
+    }
+    this.frame.length = length;
+    this.#state = escaped ? ESCAPED : READING;
+  }
+
+  #endFrame(index: number): void {
+    if (this.#state === ESCAPED) this.#badEscape(END, index);
+    else if (this.frame.length > 0) this.deliver(this.frame.take());
+    this.#state = READING;
+  }
+
+  #badEscape(byte: number, index: number): void {
+    const message = `The SLIP escape 0xDB is followed by 0x${byte.toString(16).padStart(2, "0").toUpperCase()}, not by 0xDC or 0xDD; the frame is skipped`;
+    this.#skip();
+    this.report("OSC_FRAME_BAD_ESCAPE", message, index, "frame");
+  }
+
+  #tooLarge(index: number): void {
+    this.#skip();
+    const message = `A SLIP frame holds more than maxPacketSize, ${this.maxPacketSize} bytes; the frame is skipped. Raise maxPacketSize if the sender means it`;
+    this.report("OSC_FRAME_TOO_LARGE", message, index, "frame");
+  }
+
+  #skip(): void {
+    this.#state = SKIPPING;
+    this.frame.clear();
+  }
+}
+
+/** The index of the next such byte, or the length of the piece. */
+function find(piece: Uint8Array, byte: number, from: number): number {
+  const index = piece.indexOf(byte, from);
+  return index < 0 ? piece.length : index;
+}
+
+/**
+ * The bytes of a packet as a SLIP frame, with an END before and after (OSC 1.1).
+ * Throws `OSC_VALUE_TYPE` for anything but bytes, and `OSC_VALUE_OUT_OF_RANGE` for no bytes at all: an empty frame is not a packet.
+ */
+export function slipEncode(packet: Uint8Array): Uint8Array {
+  const frame = new Uint8Array(slipSize(packet));
+  slipWrite(packet, frame, 0);
+  return frame;
+}
+
+/** How many bytes a packet's SLIP frame has. */
+export function slipSize(packet: Uint8Array): number {
+  checkPacket(packet);
+  let size = packet.length + 2;
+  for (let index = 0; index < packet.length; index++) {
+    const byte = packet[index] as number;
+    if (byte === END || byte === ESC) size++;
+  }
+  return size;
+}
+
+/** Writes a packet's SLIP frame, and gives the offset behind it. There must be room for {@link slipSize}. */
+export function slipWrite(packet: Uint8Array, target: Uint8Array, offset: number): number {
+  target[offset++] = END;
+  for (let index = 0; index < packet.length; index++) {
+    const byte = packet[index] as number;
+    if (byte === END || byte === ESC) {
+      target[offset++] = ESC;
+      target[offset++] = byte === END ? ESCAPED_END : ESCAPED_ESC;
+    } else {
+      target[offset++] = byte;
+    }
+  }
+  target[offset++] = END;
+  return offset;
+}

@@ -1,0 +1,177 @@
+import { describe, expect, test } from "vitest";
+import { OscServerError } from "../../src/errors.ts";
+import type { OscFrameError } from "../../src/errors.ts";
+import { createFrameDecoder, encodeFrame, encodeFrames } from "../../src/framing/index.ts";
+import type { FrameDecoder, FrameDecoderOptions, Framing } from "../../src/framing/index.ts";
+import { concat, hex, toHex } from "./events.ts";
+
+const names = ["01000000", "02000000", "03000000", "04000000"];
+const packets = names.map(hex);
+
+/** A decoder whose callbacks get the decoder, too. */
+function decoderWith(
+  framing: Framing | "auto",
+  onPacket: (decoder: FrameDecoder, name: string) => void,
+  onError: (decoder: FrameDecoder, error: OscFrameError) => void = () => {},
+): FrameDecoder {
+  const options: FrameDecoderOptions = {
+    onPacket: (packet) => onPacket(decoder, toHex(packet)),
+    onError: (error) => onError(decoder, error),
+  };
+  const decoder = createFrameDecoder(framing, options);
+  return decoder;
+}
+
+describe.each([
+  ["1.0", "1.0"],
+  ["1.1", "1.1"],
+  ["auto", "1.0"],
+  ["auto", "1.1"],
+] as const)("decoder %s, stream %s", (choice, framing) => {
+  const stream = encodeFrames(packets, framing);
+
+  test("close from onPacket: nothing more is called", () => {
+    const seen: string[] = [];
+    const decoder = decoderWith(choice, (self, name) => {
+      seen.push(name);
+      if (seen.length === 2) self.close();
+    });
+    decoder.push(stream);
+    decoder.push(stream);
+    decoder.end();
+    expect(seen).toEqual(names.slice(0, 2));
+    expect(decoder.closed).toBe(true);
+  });
+
+  test("push from onPacket: the bytes come after those being read, and before the outer push returns", () => {
+    const seen: string[] = [];
+    const decoder = decoderWith(choice, (self, name) => {
+      seen.push(name);
+      if (seen.length === 1) {
+        self.push(encodeFrame(hex("0a000000"), framing));
+        self.push(encodeFrame(hex("0b000000"), framing).subarray(0, 4));
+      }
+    });
+    decoder.push(stream);
+    expect(seen).toEqual([...names, "0a000000"]);
+    decoder.push(encodeFrame(hex("0b000000"), framing).subarray(4));
+    expect(seen.at(-1)).toBe("0b000000");
+  });
+
+  test("end from onPacket: the rest is read, then it ends", () => {
+    const seen: string[] = [];
+    const decoder = decoderWith(
+      choice,
+      (self, name) => {
+        seen.push(name);
+        self.end();
+        self.push(stream);
+      },
+      (_, error) => seen.push(error.code),
+    );
+    decoder.push(concat([stream, encodeFrame(hex("05000000"), framing).subarray(0, 3)]));
+    expect(seen).toEqual([...names, "OSC_FRAME_TRUNCATED"]);
+    expect(decoder.closed).toBe(true);
+  });
+
+  test("a callback that throws: the other packets come, and the error comes out of push", () => {
+    const seen: string[] = [];
+    const failure = new Error("handler");
+    const decoder = decoderWith(choice, (_, name) => {
+      seen.push(name);
+      if (seen.length === 2) throw failure;
+    });
+    expect(() => decoder.push(stream)).toThrow(failure);
+    expect(seen).toEqual(names);
+    decoder.push(stream);
+    expect(seen).toEqual([...names, ...names]);
+  });
+
+  test("several callbacks that throw", () => {
+    const decoder = decoderWith(choice, (_, name) => {
+      throw new Error(name);
+    });
+    expect(() => decoder.push(stream)).toThrow(
+      expect.objectContaining({ name: "AggregateError", errors: names.map((name) => expect.objectContaining({ message: name })) }),
+    );
+    expect(() => decoder.push(encodeFrame(packets[0]!, framing))).toThrow(names[0]);
+  });
+
+  test("close from onPacket, then throw", () => {
+    const seen: string[] = [];
+    const decoder = decoderWith(choice, (self, name) => {
+      seen.push(name);
+      self.close();
+      throw new Error("gone");
+    });
+    expect(() => decoder.push(stream)).toThrow("gone");
+    expect(() => decoder.push(stream)).not.toThrow();
+    expect(seen).toHaveLength(1);
+  });
+
+  test("end and close may be called again", () => {
+    const codes: string[] = [];
+    const decoder = decoderWith(
+      choice,
+      () => {},
+      (_, error) => codes.push(error.code),
+    );
+    decoder.push(stream.subarray(0, 3));
+    decoder.end();
+    decoder.end();
+    decoder.close();
+    decoder.close();
+    expect(codes).toEqual(["OSC_FRAME_TRUNCATED"]);
+  });
+});
+
+test("onError may close, and may throw, without harm", () => {
+  const codes: string[] = [];
+  const stream = concat([hex("c0 db 41 c0 db 42 c0"), encodeFrame(packets[0]!, "1.1")]);
+  const closing = decoderWith(
+    "1.1",
+    (_, name) => codes.push(name),
+    (self, error) => {
+      codes.push(error.code);
+      self.close();
+    },
+  );
+  closing.push(stream);
+  expect(codes).toEqual(["OSC_FRAME_BAD_ESCAPE"]);
+
+  const seen: string[] = [];
+  const throwing = decoderWith(
+    "1.1",
+    (_, name) => seen.push(name),
+    (_, error) => {
+      throw error;
+    },
+  );
+  expect(() => throwing.push(stream)).toThrow(expect.objectContaining({ name: "AggregateError" }));
+  expect(seen).toEqual([names[0]]);
+});
+
+describe("options", () => {
+  test.each([0, 3, -1, 4.5, NaN, Infinity, 0x80000000, "16" as unknown as number])("maxPacketSize %s is refused", (maxPacketSize) => {
+    for (const framing of ["1.0", "1.1", "auto"] as const) {
+      const make = (): FrameDecoder => createFrameDecoder(framing, { onPacket: () => {}, onError: () => {}, maxPacketSize });
+      expect(make).toThrow(OscServerError);
+      expect(make).toThrow(/maxPacketSize is .*from 4 to 2147483647/);
+    }
+  });
+
+  test("an unknown framing is refused", () => {
+    const framing = "2.0" as Framing;
+    const refusal = expect.objectContaining({ code: "OSC_OPTION", message: expect.stringContaining('"2.0"') });
+    expect(() => createFrameDecoder(framing, { onPacket: () => {}, onError: () => {} })).toThrow(refusal);
+    expect(() => encodeFrame(packets[0]!, framing)).toThrow(refusal);
+    expect(() => encodeFrames(packets, framing)).toThrow(refusal);
+  });
+
+  test("text instead of bytes is refused", () => {
+    for (const framing of ["1.0", "1.1", "auto"] as const) {
+      const decoder = createFrameDecoder(framing, { onPacket: () => {}, onError: () => {} });
+      expect(() => decoder.push("c0" as unknown as Uint8Array)).toThrow(expect.objectContaining({ code: "OSC_VALUE_TYPE", value: "c0" }));
+    }
+  });
+});
