@@ -91,6 +91,7 @@ export class OscFrameError extends OscError {
 /** Codes of {@link OscDispatchError}. */
 export type OscDispatchErrorCode =
   | "OSC_ASYNC_HANDLER"
+  | "OSC_BAD_HANDLER"
   | "OSC_BAD_MAPPED_ADDRESS"
   | "OSC_BAD_REPLY"
   | "OSC_DISPATCHER_FROZEN"

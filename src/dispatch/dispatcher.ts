@@ -1,0 +1,259 @@
+import { AddressSpace } from "../address/index.ts";
+import type { OscPacket } from "../codec/bundle.ts";
+import { decode } from "../codec/index.ts";
+import { OscDecodeError, OscDispatchError } from "../errors.ts";
+import type { NetAddress } from "../net-address.ts";
+import { reportToConsole } from "./error-report.ts";
+import type { ErrorListener } from "./error-report.ts";
+import { Handler } from "./handler.ts";
+import type {
+  ContextHandler,
+  HandlerArguments,
+  HandlerCallback,
+  HandlerOptions,
+  MapOptions,
+  MessageHandler,
+  ReplyAddressHandler,
+} from "./handler.ts";
+import { PacketExecution } from "./packet-execution.ts";
+import type { HandlerMatch } from "./packet-execution.ts";
+
+export interface DispatcherOptions {
+  /**
+   * True: the servers hold a bundle that is dated in the future until its time. False: they handle it as soon as it arrives, which helps
+   * where the clocks of senders are wrong. Default true.
+   */
+  readonly strictTiming?: boolean | undefined;
+}
+
+/** How {@link Dispatcher.callHandlersForPacket} tells what went wrong. */
+export interface CallOptions {
+  /** Takes the errors: of the decoder, of handlers that throw, of replies that are none. Default: prints to stderr. */
+  readonly onError?: ErrorListener | undefined;
+}
+
+/** Fixed arguments; the first form makes TypeScript see `["left", 3]` as a pair. */
+type FixedArguments = readonly [unknown, ...unknown[]] | readonly unknown[];
+
+/** The options of a handler that is called with the address first. */
+interface AddressFirst {
+  readonly needsReplyAddress?: false | undefined;
+  readonly needsContext?: false | undefined;
+}
+/** The options of a handler that is called with the client's address first. */
+interface ReplyAddressFirst {
+  readonly needsReplyAddress: true;
+  readonly needsContext?: false | undefined;
+}
+/** The options of a handler that is called with its context first. */
+interface ContextFirst {
+  readonly needsReplyAddress?: false | undefined;
+  readonly needsContext: true;
+}
+interface WithoutArguments {
+  readonly args?: undefined;
+}
+interface WithArguments<Fixed> {
+  readonly args: Fixed;
+}
+
+const NO_CAPTURES: readonly string[] = Object.freeze([]);
+const NO_MATCHES: readonly HandlerMatch[] = Object.freeze([]);
+
+/**
+ * Maps OSC addresses to functions, and calls them with the messages that arrive.
+ *
+ * A mapped address may hold wildcards: `*` matches any run of characters, `/` included, so that `"/some/address*"` sees everything that
+ * starts with `/some/address`; `?`, `[…]` and `{…}` are those of OSC 1.0, "OSC Address Patterns". The addresses of messages are patterns,
+ * too, and in those `*` ends at a `/`. A message invokes every handler that matches, in the order in which they were mapped.
+ *
+ * ```ts
+ * const dispatcher = new Dispatcher();
+ * dispatcher.map("/mixer/*", (address: string, gain: number) => console.log(address, gain));
+ * ```
+ */
+export class Dispatcher {
+  /** See {@link DispatcherOptions}. */
+  readonly strictTiming: boolean;
+  readonly #addresses = new AddressSpace<Handler>();
+  /** The handlers of each mapped address, to find those that are to be unmapped. */
+  readonly #mapped = new Map<string, Handler[]>();
+  #defaultMatches: readonly HandlerMatch[] = NO_MATCHES;
+  #frozenBecause: string | null = null;
+
+  constructor(options: DispatcherOptions = {}) {
+    this.strictTiming = options.strictTiming ?? true;
+  }
+
+  /**
+   * Maps an address to a function. The function is called with the address of the message and the message's arguments; fixed arguments,
+   * where `options` give some, come between the two, as one array. The first parameter may be the client's address or a context instead,
+   * followed by these.
+   *
+   * What it returns is sent to the client: see {@link OscReply}. It may return a promise where the server awaits it.
+   *
+   * @param address an address, or one with wildcards, beginning with `/`
+   * @returns the mapping, for {@link unmap}
+   * @throws OscDispatchError `OSC_BAD_MAPPED_ADDRESS` for an address that nothing can match, `OSC_BAD_HANDLER` where `fn` is no function,
+   * `OSC_DISPATCHER_FROZEN` once a server has taken the dispatcher to other threads or processes
+   */
+  map<Args extends HandlerArguments>(address: string, fn: MessageHandler<Args>, options?: AddressFirst & WithoutArguments): Handler;
+  map<Fixed extends FixedArguments, Args extends HandlerArguments>(
+    address: string,
+    fn: MessageHandler<[fixedArgs: Fixed, ...oscArgs: Args]>,
+    options: AddressFirst & WithArguments<Fixed>,
+  ): Handler;
+  map<Args extends HandlerArguments>(
+    address: string,
+    fn: ReplyAddressHandler<Args>,
+    options: ReplyAddressFirst & WithoutArguments,
+  ): Handler;
+  map<Fixed extends FixedArguments, Args extends HandlerArguments>(
+    address: string,
+    fn: ReplyAddressHandler<[fixedArgs: Fixed, ...oscArgs: Args]>,
+    options: ReplyAddressFirst & WithArguments<Fixed>,
+  ): Handler;
+  map<Args extends HandlerArguments>(address: string, fn: ContextHandler<Args>, options: ContextFirst & WithoutArguments): Handler;
+  map<Fixed extends FixedArguments, Args extends HandlerArguments>(
+    address: string,
+    fn: ContextHandler<[fixedArgs: Fixed, ...oscArgs: Args]>,
+    options: ContextFirst & WithArguments<Fixed>,
+  ): Handler;
+  map(address: string, fn: HandlerCallback, options: MapOptions = {}): Handler {
+    this.#refuseIfFrozen(address);
+    const handler = new Handler(address, fn, options);
+    this.#addresses.add(address, handler);
+    const others = this.#mapped.get(address);
+    if (others === undefined) this.#mapped.set(address, [handler]);
+    else others.push(handler);
+    return handler;
+  }
+
+  /**
+   * Undoes a mapping: the one that {@link map} returned as `handler`; or the earliest one of this address that was made of the same
+   * function and options, where fixed arguments are compared one by one with `Object.is`.
+   *
+   * @throws OscDispatchError `OSC_NOT_MAPPED` where there is none, `OSC_DISPATCHER_FROZEN` as {@link map}
+   */
+  unmap(address: string, handler: Handler): void;
+  unmap(address: string, fn: HandlerCallback, options?: MapOptions): void;
+  unmap(address: string, handlerOrFn: Handler | HandlerCallback, options: MapOptions = {}): void {
+    this.#refuseIfFrozen(address);
+    const handlers = this.#mapped.get(address) ?? [];
+    const index =
+      handlerOrFn instanceof Handler
+        ? handlers.indexOf(handlerOrFn)
+        : handlers.findIndex((handler) => handler.isMadeOf(handlerOrFn, options));
+    const handler = handlers[index];
+    if (handler === undefined) {
+      throw new OscDispatchError(
+        "OSC_NOT_MAPPED",
+        `Nothing is mapped so at ${address}; unmap takes what map returned, or the function with the options it was mapped with.`,
+        address,
+      );
+    }
+    this.#addresses.remove(address, handler);
+    if (handlers.length === 1) this.#mapped.delete(address);
+    else handlers.splice(index, 1);
+  }
+
+  /**
+   * Sets the function that is called for every message that no mapped address matches, in place of the one before; `null` for none.
+   *
+   * @throws OscDispatchError `OSC_BAD_HANDLER` where `fn` is neither, `OSC_DISPATCHER_FROZEN` as {@link map}
+   */
+  setDefaultHandler<Args extends HandlerArguments>(fn: MessageHandler<Args> | null, options?: AddressFirst): void;
+  setDefaultHandler<Args extends HandlerArguments>(fn: ReplyAddressHandler<Args> | null, options: ReplyAddressFirst): void;
+  setDefaultHandler<Args extends HandlerArguments>(fn: ContextHandler<Args> | null, options: ContextFirst): void;
+  setDefaultHandler(fn: HandlerCallback | null, options: HandlerOptions = {}): void {
+    this.#refuseIfFrozen("");
+    const { needsReplyAddress, needsContext } = options;
+    this.#defaultMatches =
+      fn === null
+        ? NO_MATCHES
+        : Object.freeze([{ value: new Handler(null, fn, { needsReplyAddress, needsContext }), captures: NO_CAPTURES }]);
+  }
+
+  /**
+   * The handlers that a message with this address invokes, in their order; the default handler, where one is set, if nothing matches.
+   *
+   * @param pattern the address of a message: an OSC address pattern
+   */
+  handlersForAddress(pattern: string): readonly Handler[] {
+    return this.match(pattern).map((match) => match.value);
+  }
+
+  /** As {@link handlersForAddress}, with what the wildcards of each mapped address matched. The array is frozen. */
+  match(pattern: string): readonly HandlerMatch[] {
+    const found = this.#addresses.find(pattern);
+    return found.length > 0 ? found : this.#defaultMatches;
+  }
+
+  /**
+   * Calls the handlers of every message of a packet, now, and returns their replies. Time tags are not waited for: holding a bundle until
+   * its time is the work of the servers, whose thread goes on meanwhile.
+   *
+   * A handler that returns a promise is reported as `OSC_ASYNC_HANDLER`; see {@link asyncCallHandlersForPacket}.
+   *
+   * @param client where the packet came from
+   * @throws nothing but what `onError` throws
+   */
+  callHandlersForPacket(data: Uint8Array, client: NetAddress, options: CallOptions = {}): OscPacket[] {
+    const replies: OscPacket[] = [];
+    void this.#callHandlers(data, client, "sync", options, replies);
+    return replies;
+  }
+
+  /** As {@link callHandlersForPacket}, and awaits handlers that return a promise, one after another. */
+  async asyncCallHandlersForPacket(data: Uint8Array, client: NetAddress, options: CallOptions = {}): Promise<OscPacket[]> {
+    const replies: OscPacket[] = [];
+    await this.#callHandlers(data, client, "async", options, replies);
+    return replies;
+  }
+
+  /** True once {@link freeze} was called. */
+  get frozen(): boolean {
+    return this.#frozenBecause !== null;
+  }
+
+  /**
+   * Makes every later `map`, `unmap` and `setDefaultHandler` throw `OSC_DISPATCHER_FROZEN`. A server does it whose handlers run in threads
+   * or processes of their own, which a change made here would not reach. Once frozen it stays so, for the first reason given.
+   *
+   * @param reason a sentence that says why, for the error's message
+   */
+  freeze(reason: string): void {
+    this.#frozenBecause ??= reason;
+  }
+
+  #refuseIfFrozen(address: string): void {
+    if (this.#frozenBecause === null) return;
+    throw new OscDispatchError("OSC_DISPATCHER_FROZEN", `The dispatcher can no longer be changed. ${this.#frozenBecause}`, address);
+  }
+
+  #callHandlers(
+    data: Uint8Array,
+    clientAddress: NetAddress,
+    mode: "sync" | "async",
+    options: CallOptions,
+    replies: OscPacket[],
+  ): undefined | Promise<undefined> {
+    const onError = options.onError ?? reportToConsole;
+    let packet: OscPacket;
+    try {
+      packet = decode(data);
+    } catch (error) {
+      if (!(error instanceof OscDecodeError)) throw error;
+      onError(error, clientAddress);
+      return undefined;
+    }
+    const context = {
+      clientAddress,
+      asOf: Infinity,
+      mode,
+      error: (error: Parameters<ErrorListener>[0]) => onError(error, clientAddress),
+      shutdown: () => undefined,
+    };
+    return new PacketExecution(this, packet, context, (reply) => replies.push(reply)).run();
+  }
+}

@@ -1,0 +1,18 @@
+import type { OscError } from "../errors.ts";
+import { formatAddress } from "../net-address.ts";
+import type { NetAddress } from "../net-address.ts";
+
+/** Takes the errors of packets that came from the network. */
+export type ErrorListener = (error: OscError, clientAddress: NetAddress) => void;
+
+/** An error as the text that is printed where nobody listens for it: the client, the error and its code; and where a handler threw, its stack. */
+export function formatErrorReport(error: OscError, clientAddress: NetAddress): string {
+  const line = `oscine: from ${formatAddress(clientAddress)}: ${error.message} [${error.code}]`;
+  const { cause } = error;
+  return error.code === "OSC_HANDLER_FAILED" && cause instanceof Error && cause.stack !== undefined ? `${line}\n${cause.stack}` : line;
+}
+
+/** Prints an error to stderr, with the client's address. What happens to errors where no `onError` is given. */
+export function reportToConsole(error: OscError, clientAddress: NetAddress): void {
+  console.error(formatErrorReport(error, clientAddress));
+}

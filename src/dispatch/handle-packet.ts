@@ -1,0 +1,40 @@
+import type { OscPacket } from "../codec/bundle.ts";
+import { decode, encode } from "../codec/index.ts";
+import type { DecodeOptions } from "../codec/index.ts";
+import { OscDecodeError } from "../errors.ts";
+import { PacketExecution } from "./packet-execution.ts";
+import type { ExecutionContext, HandlerLookup } from "./packet-execution.ts";
+
+/** What {@link handlePacket} has to know of the server that runs it. */
+export interface PacketContext extends ExecutionContext {
+  /** How the packet is decoded. Default: as tolerantly as `decode` does. */
+  readonly decodeOptions?: DecodeOptions | undefined;
+  /** Sends the bytes of a reply to the client. What it throws is reported as `OSC_BAD_REPLY`. */
+  reply(bytes: Uint8Array): void;
+}
+
+/**
+ * Handles one packet: decodes it, finds the handlers of each of its messages, calls them, and encodes their replies. Event loop, blocked
+ * thread, worker thread and child process all run this.
+ *
+ * The messages of a bundle are handled together and in their order; nested bundles dated later than `context.asOf` are left out, for the
+ * caller to find with {@link laterElements}. A message whose address does not begin with `/` invokes nothing. What is wrong with a part of
+ * the packet, and what handlers do wrong, goes to `context.error`; the rest of the packet is handled all the same.
+ *
+ * @returns the decoder's error where nothing of the packet could be read, and no handler was called; a promise where a handler returned one
+ * in mode `"async"`, fulfilled once the whole packet is handled and never rejected; otherwise `undefined`, and the packet is handled
+ */
+export function handlePacket(
+  handlers: HandlerLookup,
+  data: Uint8Array,
+  context: PacketContext,
+): undefined | OscDecodeError | Promise<undefined> {
+  let packet: OscPacket;
+  try {
+    packet = decode(data, context.decodeOptions);
+  } catch (error) {
+    if (error instanceof OscDecodeError) return error;
+    throw error;
+  }
+  return new PacketExecution(handlers, packet, context, (reply) => context.reply(encode(reply))).run();
+}

@@ -1,0 +1,28 @@
+/** From packets to handlers to replies, and the scheduler for what is dated later. Pure: runs wherever JavaScript does. */
+export { systemClock } from "./clock.ts";
+export type { Clock } from "./clock.ts";
+export { Dispatcher } from "./dispatcher.ts";
+export type { CallOptions, DispatcherOptions } from "./dispatcher.ts";
+export { bundleTime, laterElements } from "./due-time.ts";
+export type { LaterElement } from "./due-time.ts";
+export { formatErrorReport, reportToConsole } from "./error-report.ts";
+export type { ErrorListener } from "./error-report.ts";
+export { handlePacket } from "./handle-packet.ts";
+export type { PacketContext } from "./handle-packet.ts";
+export { Handler } from "./handler.ts";
+export type {
+  ContextHandler,
+  HandlerArguments,
+  HandlerCallback,
+  HandlerContext,
+  HandlerOptions,
+  HandlerResult,
+  MapOptions,
+  MessageHandler,
+  OscReply,
+  ReplyAddressHandler,
+} from "./handler.ts";
+export type { HandlerLookup, HandlerMatch } from "./packet-execution.ts";
+export { toReplyPacket } from "./reply.ts";
+export { Scheduler } from "./scheduler.ts";
+export type { SchedulerLimits, SchedulerOptions, ScheduleResult } from "./scheduler.ts";
