@@ -1,0 +1,37 @@
+import { type OscError, OscRejectedError } from "../../src/errors.ts";
+import type { NetAddress } from "../../src/net-address.ts";
+import { type Limits, type ServerOptions, limitsOf } from "../../src/server/options.ts";
+import type { Packet } from "../../src/server/packet.ts";
+import type { Peer } from "../../src/transport/transport.ts";
+
+/** A peer that remembers what it was sent. */
+export class RecordingPeer implements Peer {
+  readonly address: NetAddress;
+  readonly sent: Uint8Array[] = [];
+  settledCount = 0;
+
+  constructor(port = 9000, address = "127.0.0.1") {
+    this.address = { address, port, family: address.includes(":") ? "IPv6" : "IPv4" };
+  }
+
+  send(packet: Uint8Array): void {
+    this.sent.push(packet);
+  }
+
+  settled(): void {
+    this.settledCount += 1;
+  }
+}
+
+export function packetOf(data: Uint8Array, peer: Peer = new RecordingPeer()): Packet {
+  return { data, peer, asOf: Infinity, fresh: true };
+}
+
+export function limits(options: ServerOptions = {}): Limits {
+  return limitsOf(options);
+}
+
+/** What an error is, in short: its code, and its reason or limit where it has one. */
+export function nameOf(error: OscError): string {
+  return error instanceof OscRejectedError ? `${error.code} ${error.reason}` : error.code;
+}
