@@ -16,7 +16,7 @@ export class FrameBuffer {
     if (needed > this.#memory.length) {
       const capacity = Math.min(Math.max(needed, this.#memory.length * 2, FIRST_CAPACITY), limit);
       const memory = new Uint8Array(capacity);
-      memory.set(this.#memory.subarray(0, this.length));
+      if (this.length > 0) memory.set(this.#memory.subarray(0, this.length));
       this.#memory = memory;
     }
     return this.#memory;

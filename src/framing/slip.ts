@@ -64,24 +64,28 @@ export class SlipDecoder extends FrameReader {
     const target = this.frame.reserve(to - from, limit);
     let length = this.frame.length;
     let escaped = this.#state === ESCAPED;
-    for (let index = from; index < to; index++) {
+    let index = from;
+    while (index < to) {
       let byte = piece[index] as number;
       if (escaped) {
-        if (byte !== ESCAPED_END && byte !== ESCAPED_ESC) {
-          this.#badEscape(byte, index);
-          return;
-        }
-        byte = byte === ESCAPED_END ? END : ESC;
+        if (byte !== ESCAPED_END && byte !== ESCAPED_ESC) return this.#badEscape(byte, index);
+        if (length === limit) return this.#tooLarge(index);
+        target[length++] = byte === ESCAPED_END ? END : ESC;
         escaped = false;
-      } else if (byte === ESC) {
-        escaped = true;
+        index++;
         continue;
       }
-      if (length === limit) {
-        this.#tooLarge(index);
-        return;
+      // A tight loop over what needs no thought: packets full of numbers spend their time here.
+      const stop = Math.min(to, index + limit - length);
+      while (index < stop && (byte = piece[index] as number) !== ESC) {
+        target[length++] = byte;
+        index++;
       }
-      target[length++] = byte;
+      if (index < to) {
+        if (piece[index] !== ESC) return this.#tooLarge(index);
+        escaped = true;
+        index++;
+      }
     }
     this.frame.length = length;
     this.#state = escaped ? ESCAPED : READING;

@@ -39,6 +39,7 @@ describe.each(["1.0", "1.1", "auto"] as const)("decoder %s", (framing) => {
         expect(eventsOf(framing, stream, cuts, maxPacketSize)).toEqual(whole);
         expect(eventsOf(framing, stream, byteByByte(stream), maxPacketSize)).toEqual(whole);
       }),
+      { numRuns: 1000 },
     );
   });
 

@@ -85,6 +85,14 @@ describe("broken frames", () => {
     expect(slipEvents(hex(`c0 ${escaped} c0 ${escaped} dbdd c0 ${A} c0`), 8)).toEqual([packet, "OSC_FRAME_TOO_LARGE@35", A]);
   });
 
+  test.each([
+    ["an escape", "dbdc", "OSC_FRAME_TOO_LARGE@6"],
+    ["a bad escape", "db41", "OSC_FRAME_BAD_ESCAPE@6"],
+    ["an ESC and END", "db", "OSC_FRAME_BAD_ESCAPE@6"],
+  ])("%s behind maxPacketSize", (_, escape, error) => {
+    expect(slipEvents(hex(`c0 01020304 ${escape} c0 ${A} c0`), 4)).toEqual([error, A]);
+  });
+
   test("the report says what to do", () => {
     const { decoder, errors } = record("1.1", 4);
     decoder.push(hex("c0 0102030405 c0 db41 c0"));
