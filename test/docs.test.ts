@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { createSocket } from "node:dgram";
+import { type Socket, createSocket } from "node:dgram";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -54,19 +54,24 @@ describe("the TypeScript of the documents", () => {
     const compiler = join(root, "node_modules", "@typescript", "native", "bin", "tsc");
     const complaints = await run(process.execPath, [compiler, "-p", folder, "--pretty", "false"], { cwd: folder }).then(
       () => "",
-      (error: { stdout: string }) => error.stdout.replace(/^(\d+)\.ts/gm, (_, index: string) => blocks[Number(index)]?.name ?? index),
+      (error: unknown) =>
+        (error as { stdout: string }).stdout.replace(/^(\d+)\.ts/gm, (_, index: string) => blocks[Number(index)]?.name ?? index),
     );
     expect(complaints).toBe("");
   });
 
   test.each(blocks.map((block, index) => ({ ...block, index })).filter(({ runs }) => runs))("of $name runs", async ({ code, index }) => {
-    const port = await freePort();
+    // A server needs a port that no one has; the others need someone there, for a refusal would be reported.
+    const listener = await bound();
+    const { port } = listener.address();
+    if (code.includes("createServeEndpoint")) await closed(listener);
     const { outputText } = ts.transpileModule(code.replaceAll("1337", String(port)).replaceAll("60_000", "50"), {
       compilerOptions: { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ESNext },
     });
     const file = join(folder, `${index}.mjs`);
     writeFileSync(file, outputText);
     const { stderr } = await run(process.execPath, [file], { timeout: 10_000 });
+    if (!code.includes("createServeEndpoint")) await closed(listener);
     expect(stderr).toBe("");
   });
 });
@@ -102,11 +107,12 @@ function typescriptBlocks(page: string): Block[] {
   });
 }
 
-/** A UDP port that is free at the moment, so that a program of the documents does not meet another one. */
-async function freePort(): Promise<number> {
+async function bound(): Promise<Socket> {
   const socket = createSocket("udp4");
   await new Promise<void>((resolve) => socket.bind(0, "127.0.0.1", resolve));
-  const { port } = socket.address();
-  await new Promise<void>((resolve) => socket.close(resolve));
-  return port;
+  return socket;
+}
+
+function closed(socket: Socket): Promise<void> {
+  return new Promise((resolve) => socket.close(resolve));
 }

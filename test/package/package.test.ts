@@ -1,0 +1,215 @@
+import { execFileSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+
+/** The package as one who installs it meets it: packed, installed into an empty folder, used by its name. */
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+const folder = mkdtempSync(join(tmpdir(), "oscine-package-"));
+const installed = join(folder, "node_modules", "oscine");
+const compiler = join(root, "node_modules", "@typescript", "native", "bin", "tsc");
+
+interface PackedFile {
+  readonly path: string;
+  readonly size: number;
+  readonly mode: number;
+}
+let files: readonly PackedFile[] = [];
+
+/** One program for every way to import: the core, and each subpath. */
+const PROGRAM_BODY = `
+  const bytes = oscine.encode(new oscine.OscMessage("/a", [1, 0.5, "x"]));
+  const message = codec.decode(bytes);
+  if (!(message instanceof oscine.OscMessage)) throw new Error("two copies of the codec");
+  console.log(JSON.stringify([message.address, message.types, message.args, typeof address, typeof framing.SlipDecoder, typeof oscine.AsyncOSCUDPServer]));
+`;
+const PROGRAM_OUTPUT = JSON.stringify(["/a", "ifs", [1, 0.5, "x"], "object", "function", "function"]);
+const SUBPATHS = ["codec", "address", "framing"];
+
+beforeAll(() => {
+  const [packed] = JSON.parse(npm(root, "pack", "--json", "--ignore-scripts", "--pack-destination", folder)) as [
+    { filename: string; files: readonly PackedFile[] },
+  ];
+  files = packed.files;
+  writeFileSync(join(folder, "package.json"), JSON.stringify({ name: "user", private: true }));
+  npm(folder, "install", "--offline", "--no-audit", "--no-fund", "--ignore-scripts", `./${packed.filename}`);
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+describe("the tarball", () => {
+  test("holds the compiled package, its sources for debuggers, and the texts; nothing else", () => {
+    const places = new Set(files.map(({ path }) => path.replace(/\/.*/s, "/")));
+    expect([...places].toSorted()).toEqual(["CHANGELOG.md", "LICENSE", "README.md", "dist/", "package.json", "src/"]);
+    const kinds = new Set(
+      files.filter(({ path }) => path.startsWith("dist/")).map(({ path }) => /\.(d\.ts|js)(\.map)?$/.exec(path)?.[0] ?? path),
+    );
+    expect([...kinds].toSorted()).toEqual([".d.ts", ".d.ts.map", ".js", ".js.map"]);
+  });
+
+  test("has for every source its compiled file, and no older ones", () => {
+    const named = (start: string, end: string): string[] =>
+      files.filter(({ path }) => path.startsWith(start) && path.endsWith(end)).map(({ path }) => path.slice(start.length, -end.length));
+    expect(named("dist/", ".d.ts").toSorted()).toEqual(named("src/", ".ts").toSorted());
+    expect(named("dist/", ".js").toSorted()).toEqual(named("src/", ".ts").toSorted());
+  });
+
+  test("brings no dependency along", () => {
+    expect(readdirSync(join(folder, "node_modules")).filter((name) => !name.startsWith("."))).toEqual(["oscine"]);
+  });
+
+  test("has source maps that lead to its sources", () => {
+    const map = JSON.parse(readFileSync(join(installed, "dist", "codec", "index.js.map"), "utf8")) as { sources: string[] };
+    for (const source of map.sources) expect(statSync(join(installed, "dist", "codec", source)).isFile()).toBe(true);
+  });
+});
+
+describe("by its name", () => {
+  test("import works", () => {
+    const imports = SUBPATHS.map((name) => `import * as ${name} from "oscine/${name}";`).join("\n");
+    expect(program("user.mjs", `import * as oscine from "oscine";\n${imports}\n${PROGRAM_BODY}`)).toBe(`${PROGRAM_OUTPUT}\n`);
+  });
+
+  test("require() works", () => {
+    const requires = SUBPATHS.map((name) => `const ${name} = require("oscine/${name}");`).join("\n");
+    expect(program("user.cjs", `const oscine = require("oscine");\n${requires}\n${PROGRAM_BODY}`)).toBe(`${PROGRAM_OUTPUT}\n`);
+  });
+
+  test("import and require() give the same classes", () => {
+    const code = `import { createRequire } from "node:module";\nimport { OscMessage } from "oscine";
+      console.log(createRequire(import.meta.url)("oscine").OscMessage === OscMessage);`;
+    expect(program("both.mjs", code)).toBe("true\n");
+  });
+
+  test("what is not exported cannot be reached", () => {
+    const code = `try { await import("oscine/dist/errors.js"); } catch (error) { console.log(error.code); }`;
+    expect(program("inside.mjs", code)).toBe("ERR_PACKAGE_PATH_NOT_EXPORTED\n");
+  });
+
+  test("package.json can be read", () => {
+    expect(program("version.cjs", `console.log(require("oscine/package.json").name)`)).toBe("oscine\n");
+  });
+
+  test("every target of the exports map is a file", () => {
+    const { exports } = JSON.parse(readFileSync(join(installed, "package.json"), "utf8")) as { exports: unknown };
+    const targets = allStrings(exports);
+    expect(targets.length).toBeGreaterThan(8);
+    for (const target of targets) expect(statSync(join(installed, target)).isFile(), target).toBe(true);
+  });
+});
+
+describe("the types", () => {
+  const code = `
+    import { AsyncOSCUDPServer, Dispatcher, OscMessage, UDPClient, encode, type OscValue } from "oscine";
+    import { decode } from "oscine/codec";
+    const bytes: Uint8Array = encode(new OscMessage("/a", [1]));
+    const packet = decode(bytes);
+    export const args: readonly OscValue[] = packet instanceof OscMessage ? packet.args : [];
+    const dispatcher = new Dispatcher();
+    dispatcher.map("/a", (address: string, value: number) => console.log(address.length, value.toFixed(1)));
+    export const server: AsyncOSCUDPServer = new AsyncOSCUDPServer(["127.0.0.1", 0], dispatcher);
+    export type Client = UDPClient;
+    // @ts-expect-error an address is text
+    export const wrong = new OscMessage(1);
+  `;
+  const browserCode = `
+    import { OscMessage, encode } from "oscine";
+    export const bytes: Uint8Array = encode(new OscMessage("/a", [1]));
+    // @ts-expect-error there are no servers in a browser
+    import { AsyncOSCUDPServer } from "oscine";
+  `;
+
+  const ways = [
+    { name: "nodenext, ESM", file: "esm.mts", code, options: { module: "nodenext", types: ["node"] } },
+    { name: "nodenext, CommonJS", file: "cjs.cts", code, options: { module: "nodenext", types: ["node"] } },
+    { name: "bundler", file: "bundler.ts", code, options: { module: "esnext", moduleResolution: "bundler", types: ["node"] } },
+    {
+      name: "bundler for browsers, without the types of Node",
+      file: "browser.ts",
+      code: browserCode,
+      options: { module: "esnext", moduleResolution: "bundler", customConditions: ["browser"], types: [], lib: ["es2023", "dom"] },
+    },
+  ];
+
+  test.each(ways)("are right for $name", ({ file, code: text, options }) => {
+    mkdirSync(join(folder, "node_modules", "@types"), { recursive: true });
+    rmSync(join(folder, "node_modules", "@types", "node"), { force: true });
+    symlinkSync(join(root, "node_modules", "@types", "node"), join(folder, "node_modules", "@types", "node"), "junction");
+    writeFileSync(join(folder, file), text);
+    const compilerOptions = {
+      target: "es2022",
+      strict: true,
+      exactOptionalPropertyTypes: true,
+      noEmit: true,
+      skipLibCheck: false,
+      ...options,
+    };
+    writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({ compilerOptions, files: [file] }));
+    expect(outputOf(compiler, "-p", folder, "--pretty", "false")).toBe("");
+  });
+});
+
+describe("the browser condition", () => {
+  test("leads to files that import nothing of Node and nothing of others", () => {
+    const seen = new Set<string>();
+    const outside: string[] = [];
+    const visit = (file: string): void => {
+      if (seen.has(file)) return;
+      seen.add(file);
+      const code = readFileSync(join(installed, file), "utf8");
+      for (const [, target = ""] of code.matchAll(/^(?:import|export)\b[^"';]*?["']([^"']+)["']/gm)) {
+        if (target.startsWith(".")) visit(join(file, "..", target));
+        else outside.push(`${file} imports ${target}`);
+      }
+    };
+    visit(join("dist", "browser.js"));
+    expect(outside).toEqual([]);
+    expect(seen.size).toBeGreaterThan(3);
+  });
+
+  test("is chosen by Node under that condition, and works there", () => {
+    const code = `import * as oscine from "oscine"; console.log("AsyncOSCUDPServer" in oscine, oscine.encode(new oscine.OscMessage("/a")).length);`;
+    expect(program("browser.mjs", code, "--conditions=browser")).toBe("false 8\n");
+  });
+});
+
+describe("the command line tool", () => {
+  test("--help is printed by the installed program", () => {
+    const help = npm(folder, "exec", "--offline", "--", "oscine", "--help");
+    for (const command of ["serve", "dump", "send"]) expect(help).toMatch(new RegExp(`\\b${command}\\b`));
+  });
+
+  test.skipIf(process.platform === "win32")("the program can be run as a file", () => {
+    const program = files.find(({ path }) => path === "dist/cli/main.js");
+    expect(((program?.mode ?? 0) & 0o111).toString(8)).toBe("111");
+    expect(readFileSync(join(installed, "dist", "cli", "main.js"), "utf8").split("\n")[0]).toBe("#!/usr/bin/env node");
+  });
+});
+
+/** npm by its own file, so that no shell is needed on any system. */
+function npm(cwd: string, ...words: string[]): string {
+  const cli = process.env["npm_execpath"];
+  if (cli !== undefined && cli.endsWith("npm-cli.js")) return execFileSync(process.execPath, [cli, ...words], { cwd, encoding: "utf8" });
+  return execFileSync("npm", words, { cwd, encoding: "utf8", shell: process.platform === "win32" });
+}
+
+function program(name: string, code: string, ...options: string[]): string {
+  writeFileSync(join(folder, name), code);
+  return execFileSync(process.execPath, ["--no-warnings", ...options, join(folder, name)], { cwd: folder, encoding: "utf8" });
+}
+
+/** What a program prints, also where it fails. */
+function outputOf(...words: string[]): string {
+  try {
+    return execFileSync(process.execPath, words, { cwd: folder, encoding: "utf8" });
+  } catch (error) {
+    return (error as { stdout: string }).stdout;
+  }
+}
+
+function allStrings(value: unknown): string[] {
+  if (typeof value === "string") return [value];
+  return typeof value === "object" && value !== null ? Object.values(value).flatMap(allStrings) : [];
+}
