@@ -1,0 +1,221 @@
+/** The address space: what is mapped under which address, found by the address or pattern of a message. */
+
+import { AddressTree } from "./address-tree.ts";
+import { parseLevels } from "./levels.ts";
+import { parseMappedAddress } from "./mapped-address.ts";
+import { MatchCache } from "./match-cache.ts";
+import { isPattern } from "./pattern.ts";
+import { NO_CAPTURES } from "./token-sequence.ts";
+import type { TokenSequence } from "./token-sequence.ts";
+import { WildcardIndex } from "./wildcard-index.ts";
+
+/** A value that was found for the address of a message. */
+export interface Found<T> {
+  /** The value that was added. */
+  readonly value: T;
+  /** What each wildcard of the mapped address matched, in order; empty for a mapped address without wildcards. */
+  readonly captures: readonly string[];
+}
+
+/** Options of an {@link AddressSpace}. */
+export interface AddressSpaceOptions {
+  /**
+   * For how many texts (patterns, and addresses that only mapped wildcards match) the space remembers what it found, so that a text seen before
+   * costs one look-up. 0 switches this off. Default 1,024. Addresses that are mapped literally need none of this room.
+   */
+  readonly maxCachedTexts?: number;
+  /** Texts longer than this, in UTF-16 units, are never remembered, so that a peer cannot fill memory with them. Default 256. */
+  readonly maxCachedTextLength?: number;
+  /**
+   * How much of what was found is remembered over all texts, counted in words of about 8 bytes: 1 for each found value, 8 more where it has
+   * captures. A text that needs more than half of this is searched for anew each time. Default 1,048,576 (about 8 MB).
+   */
+  readonly maxCachedWords?: number;
+}
+
+/** What an {@link AddressSpace} remembers at the moment. */
+export interface AddressSpaceCache {
+  /** Texts remembered; never more than `maxCachedTexts`. */
+  readonly texts: number;
+  /** Words remembered; never more than `maxCachedWords`. */
+  readonly words: number;
+}
+
+/** A value that is mapped or was found, with its place in the order of adding over all addresses. */
+interface Entry<T> {
+  readonly order: number;
+  readonly found: Found<T>;
+}
+
+/** A mapped address with all that is mapped under it. */
+interface Slot<T> {
+  readonly address: string;
+  readonly sequence: TokenSequence;
+  /** In order of adding, and without captures. */
+  readonly entries: Entry<T>[];
+  /** What a message with just this address finds, for an address that is no pattern; undefined when it has to be searched for. */
+  found: readonly Found<T>[] | undefined;
+  /** The state of the mapped wildcards for which `found` is true. */
+  wildcardChanges: number;
+}
+
+/**
+ * Values (handlers, say) mapped under addresses, literal or with wildcards, in any number. The address of a message finds
+ *
+ * 1. what is mapped under exactly this text, even when the text holds pattern characters;
+ * 2. when the text is an address pattern: what is mapped under the literal addresses that it matches;
+ * 3. what is mapped under an address with wildcards that matches the text of the message as it stands, a pattern or not.
+ *
+ * A literal address is found with one look-up however many are mapped; a pattern costs what the levels that it reaches cost, at first sight.
+ *
+ * @example
+ * const space = new AddressSpace<() => void>();
+ * space.add("/mixer/1/gain", handler);
+ * space.find("/mixer/?/gain"); // [{ value: handler, captures: [] }]
+ */
+export class AddressSpace<T> {
+  readonly #slots = new Map<string, Slot<T>>();
+  readonly #tree = new AddressTree<Slot<T>>();
+  readonly #wildcards = new WildcardIndex<Slot<T>>();
+  readonly #cache: MatchCache<readonly Found<T>[]>;
+  #size = 0;
+  #nextOrder = 0;
+  #wildcardChanges = 0;
+
+  constructor(options: AddressSpaceOptions = {}) {
+    this.#cache = new MatchCache({
+      texts: options.maxCachedTexts ?? 1024,
+      textLength: options.maxCachedTextLength ?? 256,
+      weight: options.maxCachedWords ?? 1_048_576,
+    });
+  }
+
+  /** How many values are mapped, over all addresses. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** How much is remembered of what was found, to watch that it stays within its bounds. */
+  get cache(): AddressSpaceCache {
+    return { texts: this.#cache.size, words: this.#cache.weight };
+  }
+
+  /**
+   * Maps a value under an address, which may hold wildcards (`*` matches `/`, too). The same value may be added more than once.
+   *
+   * @throws {OscDispatchError} `OSC_BAD_MAPPED_ADDRESS`, see {@link validateMappedAddress}.
+   */
+  add(mappedAddress: string, value: T): void {
+    const slot = this.#slots.get(mappedAddress) ?? this.#newSlot(mappedAddress);
+    slot.entries.push({ order: this.#nextOrder, found: Object.freeze({ value, captures: NO_CAPTURES }) });
+    this.#nextOrder += 1;
+    this.#size += 1;
+    this.#changed(slot);
+  }
+
+  /** Takes back what was first added of this value under exactly this address. False where there is nothing such. */
+  remove(mappedAddress: string, value: T): boolean {
+    const slot = this.#slots.get(mappedAddress);
+    const index = slot === undefined ? -1 : slot.entries.findIndex(({ found }) => Object.is(found.value, value));
+    if (slot === undefined || index < 0) return false;
+    slot.entries.splice(index, 1);
+    if (slot.entries.length === 0) this.#dropSlot(slot);
+    this.#size -= 1;
+    this.#changed(slot);
+    return true;
+  }
+
+  /**
+   * What is mapped for the address or address pattern of a message, in the order in which it was added. Never throws. The array is frozen,
+   * and for an address that comes again it is the same one.
+   */
+  find(address: string): readonly Found<T>[] {
+    const slot = this.#slots.get(address);
+    if (slot?.found !== undefined && slot.wildcardChanges === this.#wildcardChanges) return slot.found;
+    return this.#search(address, slot);
+  }
+
+  #search(address: string, slot: Slot<T> | undefined): readonly Found<T>[] {
+    const remembered = this.#cache.get(address);
+    if (remembered !== undefined) return remembered;
+    const pattern = isPattern(address);
+    if (!pattern && slot === undefined && this.#wildcards.isEmpty) return NOTHING;
+    const exact = slot === undefined ? [] : exactMatches(slot);
+    const matched = pattern ? this.#patternMatches(address, slot) : [];
+    const wildcards = this.#wildcardMatches(address, slot);
+    const found = inOrder([...exact, ...matched, ...wildcards]);
+    if (slot !== undefined && !pattern && wildcards.length <= MAX_KEPT_WILDCARDS) {
+      slot.found = found;
+      slot.wildcardChanges = this.#wildcardChanges;
+    } else {
+      this.#cache.set(address, found, wordsOf(found));
+    }
+    return found;
+  }
+
+  /** What is mapped under the literal addresses that a pattern matches, but for the slot of this very text. */
+  #patternMatches(pattern: string, exact: Slot<T> | undefined): Entry<T>[] {
+    const { levels } = parseLevels(pattern);
+    if (levels === undefined) return [];
+    return this.#tree.match(levels).flatMap((slot) => (slot === exact ? [] : slot.entries));
+  }
+
+  /** What is mapped with wildcards that match this text, but for the slot of this very text. */
+  #wildcardMatches(text: string, exact: Slot<T> | undefined): Entry<T>[] {
+    return this.#wildcards.candidates(text).flatMap((slot) => {
+      const captures = slot === exact ? undefined : slot.sequence.capture(text);
+      return captures === undefined ? [] : withCaptures(slot, captures);
+    });
+  }
+
+  #newSlot(address: string): Slot<T> {
+    const sequence = parseMappedAddress(address);
+    const slot: Slot<T> = { address, sequence, entries: [], found: undefined, wildcardChanges: 0 };
+    this.#slots.set(address, slot);
+    if (sequence.literal === undefined) this.#wildcards.add(sequence, slot);
+    else this.#tree.set(address, slot);
+    return slot;
+  }
+
+  #dropSlot(slot: Slot<T>): void {
+    this.#slots.delete(slot.address);
+    if (slot.sequence.literal === undefined) this.#wildcards.delete(slot.sequence, slot);
+    else this.#tree.delete(slot.address);
+  }
+
+  /** Forgets what was found before something was added to this slot, or removed from it. */
+  #changed(slot: Slot<T>): void {
+    slot.found = undefined;
+    if (slot.sequence.literal === undefined) this.#wildcardChanges += 1;
+    this.#cache.clear();
+  }
+}
+
+/**
+ * A literal address keeps what it found, outside the bounded cache, where no more than so many values came from mapped wildcards: what is kept
+ * stays in proportion to what is mapped, whatever is asked for.
+ */
+const MAX_KEPT_WILDCARDS = 4;
+
+const NOTHING: readonly never[] = Object.freeze([]);
+
+/** A message whose text is just the mapped address. Where its wildcards do not match their own text, each is taken to have matched itself. */
+function exactMatches<T>(slot: Slot<T>): readonly Entry<T>[] {
+  const { sequence } = slot;
+  return withCaptures(slot, sequence.capture(slot.address) ?? Object.freeze(sequence.wildcards.map((wildcard) => wildcard.source)));
+}
+
+function withCaptures<T>(slot: Slot<T>, captures: readonly string[]): readonly Entry<T>[] {
+  if (captures.length === 0) return slot.entries;
+  return slot.entries.map(({ order, found }) => ({ order, found: Object.freeze({ value: found.value, captures }) }));
+}
+
+/** Sorts the entries, in place. */
+function inOrder<T>(entries: Entry<T>[]): readonly Found<T>[] {
+  entries.sort((a, b) => a.order - b.order);
+  return Object.freeze(entries.map((entry) => entry.found));
+}
+
+function wordsOf(found: readonly Found<unknown>[]): number {
+  return found.reduce((sum, { captures }) => sum + (captures.length > 0 ? 9 : 1), 1);
+}

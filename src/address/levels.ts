@@ -1,0 +1,72 @@
+/** An address pattern as its levels, the texts between the slashes, each of which one part of an address has to match. */
+
+import { tokenize } from "./token.ts";
+import { TokenSequence } from "./token-sequence.ts";
+
+/** One level of a pattern. */
+export interface Level {
+  /** What the part of the address has to match. */
+  readonly part: TokenSequence;
+  /** True where `//` stands before it: any number of other parts may come first (OSC 1.1). */
+  readonly skip: boolean;
+}
+
+/** The levels of a pattern, or the reason why it is malformed. */
+export type Levels =
+  | { readonly levels: readonly Level[]; readonly problem?: never }
+  | { readonly levels?: never; readonly problem: string };
+
+/** Reads a pattern. Three and more slashes in a row mean what `//` means; after a slash at the end comes an empty part, as in an address. */
+export function parseLevels(pattern: string): Levels {
+  if (!pattern.startsWith("/")) return { problem: "it does not begin with /" };
+  // Read as a whole first, since some faults can only be seen (and named by their place) in the whole text.
+  const { problem } = tokenize(pattern);
+  if (problem !== undefined) return { problem };
+  const levels: Level[] = [];
+  const texts = partsOf(pattern);
+  let skip = false;
+  for (const [index, text] of texts.entries()) {
+    if (text === "" && index < texts.length - 1) {
+      skip = true;
+      continue;
+    }
+    levels.push({ part: new TokenSequence(tokenize(text).tokens ?? []), skip });
+    skip = false;
+  }
+  return { levels };
+}
+
+/** The texts between the slashes of an address (`/a/b` has `a` and `b`) that begins with a slash. */
+export function partsOf(address: string): string[] {
+  return address.slice(1).split("/");
+}
+
+/**
+ * Whether the levels match the parts of an address. After a `//` the next levels are put at the first place where they fit; a later place is
+ * tried only when they then fail before the next `//`, because whatever a later place of them would reach, the next `//` reaches as well.
+ */
+export function matchLevels(levels: readonly Level[], parts: readonly string[]): boolean {
+  let levelIndex = 0;
+  let partIndex = 0;
+  let skipLevel = -1;
+  let skipPart = 0;
+  while (partIndex < parts.length) {
+    if (parts.length - partIndex < levels.length - levelIndex) return false;
+    const level = levels[levelIndex];
+    if (level?.skip === true && skipLevel !== levelIndex) {
+      skipLevel = levelIndex;
+      skipPart = partIndex;
+    }
+    if (level?.part.accepts(parts[partIndex] ?? "") === true) {
+      levelIndex += 1;
+      partIndex += 1;
+    } else if (skipLevel < 0) {
+      return false;
+    } else {
+      skipPart += 1;
+      partIndex = skipPart;
+      levelIndex = skipLevel;
+    }
+  }
+  return levelIndex === levels.length;
+}

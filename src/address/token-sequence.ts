@@ -1,0 +1,192 @@
+/**
+ * Matching a text with a row of tokens. The tokens are worked off from the last to the first, each turning the set of places where what
+ * follows it may begin into the set of places where it may begin itself: no backtracking, so the time is at most tokens × characters.
+ */
+
+import { inRanges } from "./token.ts";
+import type { Token, Wildcard } from "./token.ts";
+
+/**
+ * A part of an address pattern, or a mapped address with wildcards. `*` takes any run of characters here, `/` included, which inside one part
+ * cannot occur; `?` and `[…]` never take a `/`.
+ */
+export class TokenSequence {
+  /** The text, where there is no wildcard at all. */
+  readonly literal: string | undefined;
+  /** The literal text before the first wildcard. */
+  readonly prefix: string;
+  /** The literal text after the last wildcard; empty where there is none. */
+  readonly suffix: string;
+  /** The wildcards, in order. */
+  readonly wildcards: readonly Wildcard[];
+  /** The tokens from the last wildcard back to the first. */
+  readonly #backward: readonly Token[];
+  /** No text shorter than this (in UTF-16 units) can match. */
+  readonly #minLength: number;
+
+  constructor(tokens: readonly Token[]) {
+    const first = tokens[0];
+    const last = tokens.at(-1);
+    this.wildcards = tokens.filter((token) => token.kind !== "literal");
+    this.prefix = first?.kind === "literal" ? first.text : "";
+    this.literal = this.wildcards.length === 0 ? this.prefix : undefined;
+    this.suffix = this.literal === undefined && last?.kind === "literal" ? last.text : "";
+    this.#backward = tokens.slice(this.prefix === "" ? 0 : 1, this.suffix === "" ? undefined : -1).toReversed();
+    this.#minLength = tokens.reduce((sum, token) => sum + minLengthOf(token), 0);
+  }
+
+  /** Whether the whole text matches. */
+  accepts(text: string): boolean {
+    if (this.literal !== undefined) return text === this.literal;
+    if (!this.#framed(text)) return false;
+    if (this.#isOneRun()) return true;
+    const from = this.prefix.length;
+    let places: readonly number[] = [text.length - this.suffix.length];
+    for (const token of this.#backward) {
+      places = placesBefore(token, text, from, places);
+      if (places.length === 0) return false;
+    }
+    return places.at(-1) === from;
+  }
+
+  /**
+   * What each wildcard took, in order, or undefined where the text does not match. Of the ways to match, this is the one in which the first
+   * wildcard takes as little as it can, then the second, and so on.
+   */
+  capture(text: string): readonly string[] | undefined {
+    if (this.literal !== undefined) return text === this.literal ? NO_CAPTURES : undefined;
+    if (!this.#framed(text)) return undefined;
+    const from = this.prefix.length;
+    const end = text.length - this.suffix.length;
+    if (this.#isOneRun()) return Object.freeze([text.slice(from, end)]);
+    const steps: Step[] = [];
+    let places: readonly number[] = [end];
+    for (const token of this.#backward) {
+      steps.push({ token, ends: places });
+      places = placesBefore(token, text, from, places);
+      if (places.length === 0) return undefined;
+    }
+    return places.at(-1) === from ? captured(steps.toReversed(), text, from) : undefined;
+  }
+
+  /** Whether a single `*` is all there is between prefix and suffix, which is by far the most frequent case. */
+  #isOneRun(): boolean {
+    return this.#backward.length === 1 && this.#backward[0]?.kind === "run";
+  }
+
+  /** The cheap checks, which most texts fail: length, beginning and end. */
+  #framed(text: string): boolean {
+    return text.length >= this.#minLength && text.startsWith(this.prefix) && text.endsWith(this.suffix);
+  }
+}
+
+/** What a literal address captures: nothing. */
+export const NO_CAPTURES: readonly string[] = Object.freeze([]);
+
+function minLengthOf(token: Token): number {
+  switch (token.kind) {
+    case "literal":
+      return token.text.length;
+    case "any":
+    case "set":
+      return 1;
+    case "choice":
+      return token.lengths[0] ?? 0;
+    case "run":
+      return 0;
+  }
+}
+
+/** The places, not before `from`, at which this token may begin so that it ends at one of `ends`. Both are in descending order. */
+function placesBefore(token: Token, text: string, from: number, ends: readonly number[]): readonly number[] {
+  const starts: number[] = [];
+  switch (token.kind) {
+    case "literal":
+      for (const end of ends) {
+        const start = end - token.text.length;
+        if (start >= from && text.startsWith(token.text, start)) starts.push(start);
+      }
+      return starts;
+    case "any":
+    case "set":
+      for (const end of ends) {
+        const start = end - (splitsPair(text, end - 1) ? 2 : 1);
+        if (start >= from && takesCharacter(token, text.codePointAt(start) ?? 0)) starts.push(start);
+      }
+      return starts;
+    case "run":
+      for (let start = ends[0] ?? -1; start >= from; start -= 1) if (!splitsPair(text, start)) starts.push(start);
+      return starts;
+    case "choice":
+      for (const end of ends) {
+        for (const length of token.lengths) {
+          if (end - length < from) break;
+          if (token.texts.has(text.slice(end - length, end))) starts.push(end - length);
+        }
+      }
+      return [...new Set(starts)].toSorted((a, b) => b - a);
+  }
+}
+
+/** A token, and the places (descending) at which it may end so that all that follows it matches. */
+interface Step {
+  readonly token: Token;
+  readonly ends: readonly number[];
+}
+
+/** Walks forward through the places known to lead to the end, and notes what each wildcard takes. */
+function captured(steps: readonly Step[], text: string, from: number): readonly string[] {
+  const captures: string[] = [];
+  let start = from;
+  for (const { token, ends } of steps) {
+    const end = shortestEnd(token, text, start, ends);
+    if (token.kind !== "literal") captures.push(text.slice(start, end));
+    start = end;
+  }
+  return Object.freeze(captures);
+}
+
+/** The nearest of the places `ends` (descending) to which this token reaches from `start`. There is one. */
+function shortestEnd(token: Token, text: string, start: number, ends: readonly number[]): number {
+  switch (token.kind) {
+    case "literal":
+      return start + token.text.length;
+    case "any":
+    case "set":
+      return start + ((text.codePointAt(start) ?? 0) > 0xffff ? 2 : 1);
+    case "run":
+      return ends[lastAtLeast(ends, start)] ?? start;
+    case "choice": {
+      const length = token.lengths.find((length) => {
+        const end = start + length;
+        return token.texts.has(text.slice(start, end)) && ends[lastAtLeast(ends, end)] === end;
+      });
+      return start + (length ?? 0);
+    }
+  }
+}
+
+/** The index of the smallest number in a descending row that is not below `limit`; -1 where there is none. */
+function lastAtLeast(descending: readonly number[], limit: number): number {
+  let low = 0;
+  let high = descending.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((descending[middle] ?? 0) >= limit) low = middle + 1;
+    else high = middle;
+  }
+  return low - 1;
+}
+
+const SLASH = 0x2f;
+
+function takesCharacter(token: Token, codePoint: number): boolean {
+  if (codePoint === SLASH) return false;
+  return token.kind !== "set" || inRanges(token.ranges, codePoint) !== token.negated;
+}
+
+/** Whether `index` lies between the two halves of one character beyond U+FFFF. */
+function splitsPair(text: string, index: number): boolean {
+  if (index <= 0 || (text.charCodeAt(index) & 0xfc00) !== 0xdc00) return false;
+  return (text.charCodeAt(index - 1) & 0xfc00) === 0xd800;
+}

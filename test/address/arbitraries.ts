@@ -1,0 +1,31 @@
+/** Small random patterns and addresses that are likely to match one another. */
+
+import fc from "fast-check";
+import { members } from "./reference.ts";
+
+const character: fc.Arbitrary<string> = fc.constantFrom("a", "b", "c", "-", "🎵", "]", "}", " ");
+const text: fc.Arbitrary<string> = fc.array(character, { maxLength: 3 }).map((characters) => characters.join(""));
+const safeText: fc.Arbitrary<string> = text.map((value) => value.replaceAll(/[\]}]/g, "b"));
+
+const element: fc.Arbitrary<string> = fc.oneof(
+  { weight: 4, arbitrary: text },
+  { weight: 2, arbitrary: fc.constantFrom("*", "**", "?") },
+  fc
+    .tuple(fc.constantFrom("", "!"), fc.constantFrom("a", "ab", "a-c", "a-b-", "-a", "c-a", "🎵", "a!", "!", "*", "{"), safeText)
+    .map(([not, first, more]) => `[${not}${first}${more}]`),
+  fc.array(safeText, { minLength: 1, maxLength: 3 }).map((texts) => `{${texts.join(",")}}`),
+);
+
+/** A well-formed address pattern, `//` now and then included. */
+export const pattern: fc.Arbitrary<string> = fc
+  .array(fc.tuple(fc.constantFrom("/", "/", "/", "//", "///"), fc.array(element, { maxLength: 3 })), { minLength: 1, maxLength: 4 })
+  .map((levels) => levels.map(([slashes, elements]) => slashes + elements.join("")).join(""));
+
+/** An address, with empty parts now and then. */
+export const address: fc.Arbitrary<string> = fc.array(text, { minLength: 1, maxLength: 4 }).map((parts) => `/${parts.join("/")}`);
+
+/** A mapped address with or without wildcards; one with a set that holds no character would be refused. */
+export const mappedAddress: fc.Arbitrary<string> = fc
+  .tuple(fc.constantFrom("/", "/", "*"), fc.array(fc.oneof({ weight: 3, arbitrary: element }, fc.constant("/")), { maxLength: 5 }))
+  .map(([first, elements]) => first + elements.join(""))
+  .filter((mapped) => (mapped.match(/\[[^!][^\]]*\]/g) ?? []).every((set) => members(set.slice(1, -1)).size > 0));

@@ -1,0 +1,90 @@
+import { describe, expect, test } from "vitest";
+import { AddressSpace, validateMappedAddress } from "../../src/address/index.ts";
+import { OscDispatchError } from "../../src/errors.ts";
+
+describe("addresses that can be mapped", () => {
+  test.each([
+    "/",
+    "/a",
+    "/a/",
+    "//",
+    "/a//b",
+    "/a b",
+    "/a+b",
+    "/a}",
+    "/]a",
+    "/a#,!-b",
+    "/é",
+    "/*",
+    "*",
+    "*/gain",
+    "/a?",
+    "/[a-z]",
+    "/[!]",
+    "/{a,b}",
+    "/{}",
+    "/v[[]1]",
+    "/[{]",
+  ])("%s", (address) => {
+    validateMappedAddress(address);
+    const space = new AddressSpace<string>();
+    space.add(address, "value");
+    expect(space.find(address).map((found) => found.value)).toEqual(["value"]);
+  });
+});
+
+describe("addresses under which no message can arrive are refused", () => {
+  test.each([
+    ["", 'Cannot map "": it begins with neither / nor *. Use /* to see every message.'],
+    ["gain", 'Cannot map "gain": it begins with neither / nor *. Write /gain.'],
+    ["/a\0b", 'Cannot map "/a\\u0000b": it holds a NUL, which ends a string in OSC. Take the NUL out.'],
+    [
+      "/a[b",
+      'Cannot map "/a[b": the [ at character 3 is never closed. Correct it, or write [[] or [{] where the character itself is meant.',
+    ],
+    [
+      "/a[b/c]",
+      'Cannot map "/a[b/c]": the [ at character 3 is never closed. Correct it, or write [[] or [{] where the character itself is meant.',
+    ],
+    [
+      "/{a,b",
+      'Cannot map "/{a,b": the { at character 2 is never closed. Correct it, or write [[] or [{] where the character itself is meant.',
+    ],
+    [
+      "/{a,{b}}",
+      'Cannot map "/{a,{b}}": the { at character 2 holds another {: braces cannot be nested. Correct it, or write [[] or [{] where the character itself is meant.',
+    ],
+    [
+      "/ch[9-0]",
+      'Cannot map "/ch[9-0]": [9-0] holds no character, so nothing can match. Name a character, or a range from the lower to the higher one.',
+    ],
+    [
+      "/[]",
+      'Cannot map "/[]": [] holds no character, so nothing can match. Name a character, or a range from the lower to the higher one.',
+    ],
+  ])("%j", (address, message) => {
+    const error = thrown(() => validateMappedAddress(address));
+    expect(error).toBeInstanceOf(OscDispatchError);
+    expect(error).toMatchObject({ code: "OSC_BAD_MAPPED_ADDRESS", address, message });
+  });
+
+  test("what is not a string", () => {
+    const error = thrown(() => validateMappedAddress(undefined as unknown as string));
+    expect(error).toMatchObject({ code: "OSC_BAD_MAPPED_ADDRESS", address: "undefined" });
+  });
+
+  test("and leave the space as it was", () => {
+    const space = new AddressSpace<number>();
+    expect(() => space.add("/a[", 1)).toThrow(OscDispatchError);
+    expect([space.size, space.find("/a["), space.find("//*")]).toEqual([0, [], []]);
+  });
+});
+
+function thrown(run: () => void): unknown {
+  try {
+    run();
+  } catch (error) {
+    return error;
+  }
+  throw new Error("nothing was thrown");
+}
