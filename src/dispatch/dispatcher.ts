@@ -1,22 +1,19 @@
 import { AddressSpace } from "../address/index.ts";
-import type { OscPacket } from "../codec/bundle.ts";
-import { decode } from "../codec/index.ts";
+import { decode, type OscPacket } from "../codec/index.ts";
 import { OscDecodeError, OscDispatchError } from "../errors.ts";
 import type { NetAddress } from "../net-address.ts";
-import { reportToConsole } from "./error-report.ts";
-import type { ErrorListener } from "./error-report.ts";
-import { Handler } from "./handler.ts";
-import type {
-  ContextHandler,
-  HandlerArguments,
-  HandlerCallback,
-  HandlerOptions,
-  MapOptions,
-  MessageHandler,
-  ReplyAddressHandler,
+import { type ErrorListener, reportToConsole } from "./error-report.ts";
+import {
+  type ContextHandler,
+  Handler,
+  type HandlerArguments,
+  type HandlerCallback,
+  type HandlerOptions,
+  type MapOptions,
+  type MessageHandler,
+  type ReplyAddressHandler,
 } from "./handler.ts";
-import { PacketExecution } from "./packet-execution.ts";
-import type { HandlerMatch } from "./packet-execution.ts";
+import { type HandlerMatch, PacketExecution } from "./packet-execution.ts";
 
 export interface DispatcherOptions {
   /**

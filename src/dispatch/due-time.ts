@@ -1,5 +1,4 @@
-import { ntpToMillis } from "../codec/time-tag.ts";
-import type { TimeTag } from "../codec/time-tag.ts";
+import { ntpToMillis, type TimeTag } from "../codec/index.ts";
 
 /** `#bundle` with its NUL, as two big-endian words. */
 const BUNDLE_WORD_1 = 0x2362756e;
@@ -86,5 +85,7 @@ function isBundleAt(data: Uint8Array, start: number, end: number): boolean {
 
 /** Big-endian, without a DataView, which would cost more than the whole walk. The caller has checked the bounds. */
 function readWord(data: Uint8Array, at: number): number {
-  return ((data[at]! << 24) | (data[at + 1]! << 16) | (data[at + 2]! << 8) | data[at + 3]!) >>> 0;
+  return (
+    (((data[at] as number) << 24) | ((data[at + 1] as number) << 16) | ((data[at + 2] as number) << 8) | (data[at + 3] as number)) >>> 0
+  );
 }

@@ -1,6 +1,5 @@
 import type { OscError } from "../errors.ts";
-import { formatAddress } from "../net-address.ts";
-import type { NetAddress } from "../net-address.ts";
+import { formatAddress, type NetAddress } from "../net-address.ts";
 
 /** Takes the errors of packets that came from the network. */
 export type ErrorListener = (error: OscError, clientAddress: NetAddress) => void;
@@ -14,5 +13,6 @@ export function formatErrorReport(error: OscError, clientAddress: NetAddress): s
 
 /** Prints an error to stderr, with the client's address. What happens to errors where no `onError` is given. */
 export function reportToConsole(error: OscError, clientAddress: NetAddress): void {
+  // oxlint-disable-next-line no-console -- stderr is where errors go that nobody listens for
   console.error(formatErrorReport(error, clientAddress));
 }

@@ -1,9 +1,6 @@
-import type { OscPacket } from "../codec/bundle.ts";
-import { decode, encode } from "../codec/index.ts";
-import type { DecodeOptions } from "../codec/index.ts";
+import { decode, type DecodeOptions, encode, type OscPacket } from "../codec/index.ts";
 import { OscDecodeError } from "../errors.ts";
-import { PacketExecution } from "./packet-execution.ts";
-import type { ExecutionContext, HandlerLookup } from "./packet-execution.ts";
+import { type ExecutionContext, type HandlerLookup, PacketExecution } from "./packet-execution.ts";
 
 /** What {@link handlePacket} has to know of the server that runs it. */
 export interface PacketContext extends ExecutionContext {

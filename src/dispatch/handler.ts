@@ -1,7 +1,4 @@
-import type { OscBundle } from "../codec/bundle.ts";
-import type { OscArgument, OscMessage } from "../codec/message.ts";
-import type { TimeTag } from "../codec/time-tag.ts";
-import type { OscValue } from "../codec/types.ts";
+import type { OscArgument, OscBundle, OscMessage, OscValue, TimeTag } from "../codec/index.ts";
 import { OscDispatchError } from "../errors.ts";
 import type { NetAddress } from "../net-address.ts";
 

@@ -1,9 +1,5 @@
-import { OscBundle } from "../codec/bundle.ts";
-import type { OscPacket } from "../codec/bundle.ts";
-import type { OscMessage } from "../codec/message.ts";
-import type { TimeTag } from "../codec/time-tag.ts";
-import { OscDispatchError } from "../errors.ts";
-import type { OscError } from "../errors.ts";
+import { OscBundle, type OscMessage, type OscPacket, type TimeTag } from "../codec/index.ts";
+import { OscDispatchError, type OscError } from "../errors.ts";
 import type { NetAddress } from "../net-address.ts";
 import { describeValue } from "./describe-value.ts";
 import { isLater } from "./due-time.ts";
@@ -11,7 +7,6 @@ import type { Handler, HandlerContext } from "./handler.ts";
 import { badReply, toReplyPacket } from "./reply.ts";
 
 const SLASH = 0x2f;
-const NO_MATCHES: readonly HandlerMatch[] = Object.freeze([]);
 
 /** A handler that a message's address invokes. */
 export interface HandlerMatch {
@@ -53,8 +48,9 @@ export class PacketExecution {
   readonly #messages: OscMessage[] = [];
   /** The time tag of the bundle that holds the message of the same index. */
   readonly #timeTags: (TimeTag | null)[] = [];
-  #messageIndex = -1;
-  #matches: readonly HandlerMatch[] = NO_MATCHES;
+  #messageIndex = 0;
+  /** The handlers of the message at hand, once they have been looked for. */
+  #matches: readonly HandlerMatch[] | null = null;
   #matchIndex = 0;
 
   /** @param deliver takes the replies; what it throws is reported as `OSC_BAD_REPLY` */
@@ -92,31 +88,41 @@ export class PacketExecution {
 
   #runUntilPromise(): Promise<void> | undefined {
     for (;;) {
-      while (this.#matchIndex < this.#matches.length) {
-        const match = this.#matches[this.#matchIndex]!;
-        this.#matchIndex += 1;
-        const pending = this.#call(match, this.#messages[this.#messageIndex]!);
-        if (pending !== undefined) return pending;
-      }
-      this.#messageIndex += 1;
       const message = this.#messages[this.#messageIndex];
       if (message === undefined) return undefined;
-      this.#matches = this.#handlers.match(message.address);
-      this.#matchIndex = 0;
+      // Found only now, for the handlers of the message before may have mapped others.
+      this.#matches ??= this.#handlers.match(message.address);
+      const match = this.#matches[this.#matchIndex];
+      if (match === undefined) {
+        this.#messageIndex += 1;
+        this.#matchIndex = 0;
+        this.#matches = null;
+        continue;
+      }
+      this.#matchIndex += 1;
+      const pending = this.#call(match, message);
+      if (pending !== undefined) return pending;
     }
   }
 
   /** Calls one handler and sees to its answer. Returns a promise only where the answer has to be awaited. */
   #call(match: HandlerMatch, message: OscMessage): Promise<void> | undefined {
+    const { address } = message;
+    let promise: PromiseLike<unknown>;
     try {
       const result = this.#invoke(match, message);
       if (result === undefined) return undefined;
-      if (!isThenable(result)) this.#reply(result, message.address);
-      else if (this.#context.mode === "async") return this.#awaitReply(result, message.address);
-      else this.#refusePromise(result, message.address);
+      if (!isThenable(result)) {
+        this.#reply(result, address);
+        return undefined;
+      }
+      promise = result;
     } catch (cause) {
-      this.#context.error(handlerError(message.address, cause));
+      this.#context.error(handlerError(address, cause));
+      return undefined;
     }
+    if (this.#context.mode === "async") return this.#awaitReply(promise, address);
+    this.#refusePromise(promise, address);
     return undefined;
   }
 

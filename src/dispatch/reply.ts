@@ -1,7 +1,4 @@
-import { OscBundle } from "../codec/bundle.ts";
-import type { OscPacket } from "../codec/bundle.ts";
-import { OscMessage } from "../codec/message.ts";
-import type { OscArgument } from "../codec/message.ts";
+import { type OscArgument, OscBundle, OscMessage, type OscPacket } from "../codec/index.ts";
 import { OscDispatchError } from "../errors.ts";
 import { describeValue } from "./describe-value.ts";
 

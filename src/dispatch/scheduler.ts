@@ -1,9 +1,8 @@
 import { OscServerError } from "../errors.ts";
-import { systemClock, wallClockOffset } from "./clock.ts";
-import type { Clock } from "./clock.ts";
+import { type Clock, systemClock, wallClockOffset } from "./clock.ts";
+import { DeadlineHeap, type Waiting } from "./deadline-heap.ts";
 
 const DEFAULT_MAX_WAITING = 4096;
-const DEFAULT_MAX_WAITING_BYTES = 64 * 1024 * 1024;
 const DEFAULT_MAX_AHEAD_MS = 10 * 60 * 1000;
 /** How far the offset between the two clocks may drift, while items wait, before it counts as a jump of the wall clock. */
 const OFFSET_TOLERANCE_MS = 1;
@@ -16,8 +15,6 @@ export interface SchedulerLimits {
    * How many items may wait at once. Default 4,096: a sequencer that sends a thousand bundles a second, four seconds ahead.
    */
   readonly maxWaiting?: number | undefined;
-  /** How many bytes the waiting items may hold together, by the sizes given with them. Default 67,108,864 (64 MiB). */
-  readonly maxWaitingBytes?: number | undefined;
   /**
    * How far ahead an item may be dated, in milliseconds. Default 600,000 (ten minutes): ample for a score that is sent ahead, and less than
    * the half hours and hours by which a sender's clock is wrong when its time zone is.
@@ -36,18 +33,13 @@ export interface SchedulerOptions<T> extends SchedulerLimits {
   readonly clock?: Clock | undefined;
 }
 
-/** What became of an item: it waits; or it was refused because `maxWaiting` or `maxWaitingBytes`, or `maxAhead`, was reached. */
+/** What became of an item: it waits; or it was refused because `maxWaiting` or `maxAhead` was reached. */
 export type ScheduleResult = "scheduled" | "full" | "too-far-ahead";
 
-interface Entry<T> {
-  /** The time asked for, on the wall clock. */
+interface Entry<T> extends Waiting {
+  /** The time asked for, on the wall clock. The deadline is the same moment on the monotonic clock, as it was when the item came. */
   readonly at: number;
-  /** The same moment on the monotonic clock, as it was when the item came: a later jump of the wall clock moves nothing. */
-  readonly deadline: number;
-  /** Keeps the order of items with the same deadline. */
-  readonly sequence: number;
   readonly item: T;
-  readonly bytes: number;
 }
 
 /**
@@ -59,15 +51,14 @@ export class Scheduler<T> {
   readonly #onDue: (item: T, at: number) => void;
   readonly #clock: Clock;
   readonly #maxWaiting: number;
-  readonly #maxWaitingBytes: number;
   readonly #maxAhead: number;
-  /** A binary heap: the entry at `i` is not later than those at `2i + 1` and `2i + 2`. */
-  readonly #heap: Entry<T>[] = [];
+  readonly #heap = new DeadlineHeap<Entry<T>>();
   /** Wall clock time less monotonic time. */
   #offset = 0;
-  #waitingBytes = 0;
   #nextSequence = 0;
   #timer: unknown = null;
+  /** True while items are given out; the timer is set when that is done. */
+  #firing = false;
   /** The deadline that the timer was set for. */
   #timerDeadline = Infinity;
 
@@ -76,50 +67,40 @@ export class Scheduler<T> {
     this.#onDue = options.onDue;
     this.#clock = options.clock ?? systemClock;
     this.#maxWaiting = positive("maxWaiting", options.maxWaiting ?? DEFAULT_MAX_WAITING);
-    this.#maxWaitingBytes = positive("maxWaitingBytes", options.maxWaitingBytes ?? DEFAULT_MAX_WAITING_BYTES);
     this.#maxAhead = positive("maxAhead", options.maxAhead ?? DEFAULT_MAX_AHEAD_MS);
   }
 
   /** How many items wait. */
   get waiting(): number {
-    return this.#heap.length;
-  }
-
-  /** How many bytes the waiting items hold together. */
-  get waitingBytes(): number {
-    return this.#waitingBytes;
+    return this.#heap.size;
   }
 
   /** The time for which the earliest item is scheduled, in milliseconds since 1970-01-01 UTC; `null` where none waits. */
   get nextAt(): number | null {
-    return this.#heap[0]?.at ?? null;
+    return this.#heap.first?.at ?? null;
   }
 
   /**
    * Keeps `item` until `at`. One whose time is past already is due at once, but never before this call has returned.
    *
    * @param at milliseconds since 1970-01-01 UTC, with fractions
-   * @param bytes how much memory the item holds, for `maxWaitingBytes`. Default 0
    * @throws RangeError where `at` is NaN
    */
-  schedule(at: number, item: T, bytes: number = 0): ScheduleResult {
+  schedule(at: number, item: T): ScheduleResult {
     if (Number.isNaN(at)) throw new RangeError("An item needs a time; got NaN.");
     this.#readOffset();
     const now = this.#clock.monotonicNow();
     const deadline = Math.max(now, at - this.#offset);
     if (deadline - now > this.#maxAhead) return "too-far-ahead";
-    if (this.#heap.length >= this.#maxWaiting || this.#waitingBytes + bytes > this.#maxWaitingBytes) return "full";
-    this.#waitingBytes += bytes;
-    this.#push({ at, deadline, sequence: this.#nextSequence++, item, bytes });
+    if (this.#heap.size >= this.#maxWaiting) return "full";
+    this.#heap.add({ at, deadline, sequence: this.#nextSequence++, item });
     this.#setTimer();
     return "scheduled";
   }
 
   /** Forgets everything that waits, and the timer. Returns the items, in the order in which they would have been due. */
   clear(): T[] {
-    const items = this.#heap.sort(compareEntries).map((entry) => entry.item);
-    this.#heap.length = 0;
-    this.#waitingBytes = 0;
+    const items = this.#heap.removeAll().map((entry) => entry.item);
     this.#setTimer();
     return items;
   }
@@ -130,12 +111,13 @@ export class Scheduler<T> {
    */
   #readOffset(): void {
     const offset = wallClockOffset(this.#clock);
-    if (this.#heap.length === 0 || Math.abs(offset - this.#offset) > OFFSET_TOLERANCE_MS) this.#offset = offset;
+    if (this.#heap.size === 0 || Math.abs(offset - this.#offset) > OFFSET_TOLERANCE_MS) this.#offset = offset;
   }
 
   /** Makes the one timer agree with the earliest deadline. */
   #setTimer(): void {
-    const deadline = this.#heap[0]?.deadline ?? Infinity;
+    if (this.#firing) return;
+    const deadline = this.#heap.first?.deadline ?? Infinity;
     if (deadline === this.#timerDeadline) return;
     if (this.#timer !== null) this.#clock.clearTimer(this.#timer);
     this.#timer = null;
@@ -152,52 +134,18 @@ export class Scheduler<T> {
     const now = this.#clock.monotonicNow();
     // What `onDue` schedules for now or earlier waits for the next timer, so that this loop comes to an end.
     const firstNew = this.#nextSequence;
+    this.#firing = true;
     try {
-      for (let entry = this.#heap[0]; entry !== undefined; entry = this.#heap[0]) {
+      for (let entry = this.#heap.first; entry !== undefined; entry = this.#heap.first) {
         if (entry.deadline > now || entry.sequence >= firstNew) break;
-        this.#pop();
-        this.#waitingBytes -= entry.bytes;
+        this.#heap.removeFirst();
         this.#onDue(entry.item, entry.at);
       }
     } finally {
+      this.#firing = false;
       this.#setTimer();
     }
   };
-
-  #push(entry: Entry<T>): void {
-    const heap = this.#heap;
-    let hole = heap.length;
-    while (hole > 0) {
-      const parentIndex = (hole - 1) >> 1;
-      const parent = heap[parentIndex]!;
-      if (compareEntries(parent, entry) <= 0) break;
-      heap[hole] = parent;
-      hole = parentIndex;
-    }
-    heap[hole] = entry;
-  }
-
-  /** Removes the earliest entry. The caller has seen that there is one. */
-  #pop(): void {
-    const heap = this.#heap;
-    const last = heap.pop()!;
-    if (heap.length === 0) return;
-    let hole = 0;
-    for (;;) {
-      let childIndex = 2 * hole + 1;
-      if (childIndex >= heap.length) break;
-      if (childIndex + 1 < heap.length && compareEntries(heap[childIndex + 1]!, heap[childIndex]!) < 0) childIndex += 1;
-      const child = heap[childIndex]!;
-      if (compareEntries(last, child) <= 0) break;
-      heap[hole] = child;
-      hole = childIndex;
-    }
-    heap[hole] = last;
-  }
-}
-
-function compareEntries(left: Entry<unknown>, right: Entry<unknown>): number {
-  return left.deadline - right.deadline || left.sequence - right.sequence;
 }
 
 function positive(name: string, value: number): number {

@@ -1,0 +1,331 @@
+import * as fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { Scheduler } from "../../src/dispatch/scheduler.ts";
+import type { SchedulerLimits } from "../../src/dispatch/scheduler.ts";
+import { ManualClock } from "./manual-clock.ts";
+
+const HOUR = 3_600_000;
+
+function setUp(limits: SchedulerLimits = {}) {
+  const clock = new ManualClock();
+  const start = clock.wallNow();
+  /** What came due: the item, and how long after the start. */
+  const due: [item: string, after: number][] = [];
+  const scheduler = new Scheduler<string>({ clock, onDue: (item) => due.push([item, clock.monotonicNow() - 5_000]), ...limits });
+  return { clock, start, due, scheduler };
+}
+
+describe("items wait for their time", () => {
+  test("one comes due at its time and not a millisecond before", () => {
+    const { clock, start, due, scheduler } = setUp();
+    expect(scheduler.schedule(start + 250, "a")).toBe("scheduled");
+    clock.advance(249);
+    expect(due).toEqual([]);
+    clock.advance(1);
+    expect(due).toEqual([["a", 250]]);
+    expect(scheduler.waiting).toBe(0);
+    expect(clock.timers).toBe(0);
+  });
+
+  test("onDue is told the time that was asked for", () => {
+    const clock = new ManualClock();
+    const times: number[] = [];
+    const scheduler = new Scheduler<null>({ clock, onDue: (_item, at) => times.push(at) });
+    const at = clock.wallNow() + 10.25;
+    scheduler.schedule(at, null);
+    clock.advance(20);
+    expect(times).toEqual([at]);
+  });
+
+  test("a time with a fraction is rounded up, never before its time", () => {
+    const { clock, start, due, scheduler } = setUp();
+    scheduler.schedule(start + 9.25, "a");
+    clock.advance(9);
+    expect(due).toEqual([]);
+    clock.advance(1);
+    expect(due).toEqual([["a", 10]]);
+  });
+
+  test("they come in the order of their times, however they were scheduled", () => {
+    const { clock, start, due, scheduler } = setUp();
+    for (const after of [30, 10, 20]) scheduler.schedule(start + after, String(after));
+    clock.advance(100);
+    expect(due).toEqual([
+      ["10", 10],
+      ["20", 20],
+      ["30", 30],
+    ]);
+  });
+
+  test("equal times come in the order of scheduling, together", () => {
+    const { clock, start, due, scheduler } = setUp();
+    for (let index = 0; index < 100; index += 1) scheduler.schedule(start + 40, String(index));
+    clock.advance(40);
+    expect(due).toEqual(Array.from({ length: 100 }, (_, index) => [String(index), 40]));
+  });
+
+  test("equal times keep their order when they are scheduled at different moments and the clocks drift apart a little", () => {
+    const { clock, start, due, scheduler } = setUp();
+    scheduler.schedule(start + 40, "first");
+    clock.advance(10);
+    clock.jump(0.4);
+    scheduler.schedule(start + 40, "second");
+    clock.jump(-0.7);
+    scheduler.schedule(start + 40, "third");
+    clock.advance(100);
+    expect(due.map(([item]) => item)).toEqual(["first", "second", "third"]);
+  });
+
+  test("a time that is past is due at once, but not before schedule has returned", () => {
+    const { clock, start, due, scheduler } = setUp();
+    scheduler.schedule(start - 500, "late");
+    scheduler.schedule(-Infinity, "very late");
+    expect(due).toEqual([]);
+    clock.advance(0);
+    expect(due).toEqual([
+      ["late", 0],
+      ["very late", 0],
+    ]);
+  });
+
+  test("any times at all come out sorted, equal ones in order of scheduling, each exactly at its time", () => {
+    fc.assert(
+      fc.property(fc.array(fc.record({ wait: fc.nat(50), pause: fc.nat(8) }), { maxLength: 60 }), (plan) => {
+        const { clock, start, due, scheduler } = setUp();
+        let passed = 0;
+        const expected = plan.map(({ wait, pause }, index) => {
+          const at = passed + wait;
+          expect(scheduler.schedule(start + at, String(index))).toBe("scheduled");
+          clock.advance(pause);
+          passed += pause;
+          return [String(index), at] as const;
+        });
+        clock.advance(1_000);
+        expect(due).toEqual(expected.toSorted((left, right) => left[1] - right[1]));
+      }),
+    );
+  });
+});
+
+describe("one timer", () => {
+  test("however many wait", () => {
+    const { clock, start, due, scheduler } = setUp({ maxWaiting: 10_000 });
+    for (let index = 0; index < 10_000; index += 1) {
+      scheduler.schedule(start + 1 + ((index * 7_919) % 10_000), String(index));
+      expect(clock.timers).toBe(1);
+    }
+    expect(scheduler.waiting).toBe(10_000);
+    clock.advance(5_000);
+    expect(scheduler.waiting).toBe(5_000);
+    expect(clock.timers).toBe(1);
+    clock.advance(5_000);
+    expect(due.map(([, after]) => after)).toEqual(Array.from({ length: 10_000 }, (_, index) => index + 1));
+    expect(clock.timers).toBe(0);
+  });
+
+  test("is set anew only for what is due earlier than all that waits", () => {
+    const { clock, start, scheduler } = setUp();
+    scheduler.schedule(start + 100, "a");
+    scheduler.schedule(start + 200, "b");
+    scheduler.schedule(start + 50, "c");
+    expect(clock.delays).toEqual([100, 50]);
+  });
+
+  test("that fires early calls nothing and is set again", () => {
+    const { clock, start, due, scheduler } = setUp();
+    scheduler.schedule(start + 100, "a");
+    clock.advance(99);
+    clock.fireEarly();
+    expect(due).toEqual([]);
+    expect(clock.delays).toEqual([100, 1]);
+    clock.advance(1);
+    expect(due).toEqual([["a", 100]]);
+  });
+
+  test("waits in stages for a time beyond what a timer can hold", () => {
+    const month = 30 * 24 * HOUR;
+    const { clock, start, due, scheduler } = setUp({ maxAhead: 2 * month });
+    scheduler.schedule(start + month, "next month");
+    expect(clock.delays).toEqual([2 ** 31 - 1]);
+    clock.advance(month - 1);
+    expect(due).toEqual([]);
+    clock.advance(1);
+    expect(due).toEqual([["next month", month]]);
+    expect(clock.delays).toEqual([2 ** 31 - 1, month - (2 ** 31 - 1)]);
+  });
+});
+
+describe("a jump of the wall clock", () => {
+  test.each([HOUR, -HOUR])("of %d ms does not move what waits", (jump) => {
+    const { clock, start, due, scheduler } = setUp();
+    scheduler.schedule(start + 1_000, "a");
+    clock.advance(400);
+    clock.jump(jump);
+    clock.advance(599);
+    expect(due).toEqual([]);
+    clock.advance(1);
+    expect(due).toEqual([["a", 1_000]]);
+  });
+
+  test.each([HOUR, -HOUR])("of %d ms is followed by what comes after it", (jump) => {
+    const { clock, start, due, scheduler } = setUp();
+    scheduler.schedule(start + 1_000, "before");
+    clock.jump(jump);
+    expect(scheduler.schedule(clock.wallNow() + 200, "after")).toBe("scheduled");
+    clock.advance(2_000);
+    expect(due).toEqual([
+      ["after", 200],
+      ["before", 1_000],
+    ]);
+  });
+});
+
+describe("bounds", () => {
+  test("full: the newest is refused, and there is room again when one has come due", () => {
+    const { clock, start, due, scheduler } = setUp({ maxWaiting: 2 });
+    expect(scheduler.schedule(start + 1, "a")).toBe("scheduled");
+    expect(scheduler.schedule(start + 2, "b")).toBe("scheduled");
+    expect(scheduler.schedule(start, "c")).toBe("full");
+    clock.advance(1);
+    expect(scheduler.schedule(start + 3, "d")).toBe("scheduled");
+    clock.advance(10);
+    expect(due.map(([item]) => item)).toEqual(["a", "b", "d"]);
+  });
+
+  test("too far ahead: up to maxAhead is kept, later is refused, Infinity too", () => {
+    const { start, scheduler } = setUp({ maxAhead: 5_000 });
+    expect(scheduler.schedule(start + 5_001, "a")).toBe("too-far-ahead");
+    expect(scheduler.schedule(Infinity, "b")).toBe("too-far-ahead");
+    expect(scheduler.waiting).toBe(0);
+    expect(scheduler.schedule(start + 5_000, "c")).toBe("scheduled");
+  });
+
+  test("defaults: 4,096 items, ten minutes", () => {
+    const { start, scheduler } = setUp();
+    expect(scheduler.schedule(start + 600_001, "a")).toBe("too-far-ahead");
+    for (let index = 0; index < 4_096; index += 1) expect(scheduler.schedule(start + 600_000, "b")).toBe("scheduled");
+    expect(scheduler.schedule(start + 1, "c")).toBe("full");
+  });
+
+  test.each([{ maxWaiting: 0 }, { maxWaiting: Number.NaN }, { maxAhead: -1 }])("%o is refused", (limits) => {
+    expect(() => setUp(limits)).toThrow(
+      expect.objectContaining({ code: "OSC_OPTION", message: expect.stringContaining(Object.keys(limits)[0]!) }),
+    );
+  });
+
+  test("NaN is no time", () => {
+    const { scheduler } = setUp();
+    expect(() => scheduler.schedule(Number.NaN, "a")).toThrow(RangeError);
+    expect(scheduler.waiting).toBe(0);
+  });
+});
+
+describe("inside onDue", () => {
+  function nested(onDue: (scheduler: Scheduler<string>, item: string, clock: ManualClock) => void) {
+    const clock = new ManualClock();
+    const seen: string[] = [];
+    const scheduler: Scheduler<string> = new Scheduler<string>({
+      clock,
+      onDue: (item) => {
+        seen.push(item);
+        onDue(scheduler, item, clock);
+      },
+    });
+    return { clock, seen, scheduler };
+  }
+
+  test("what is scheduled for later comes later", () => {
+    const { clock, seen, scheduler } = nested((scheduler, item, clock) => {
+      if (item.length < 3) scheduler.schedule(clock.wallNow() + 10, `${item}+`);
+    });
+    scheduler.schedule(clock.wallNow() + 10, "a");
+    clock.advance(10);
+    expect(seen).toEqual(["a"]);
+    clock.advance(10);
+    expect(seen).toEqual(["a", "a+"]);
+    expect(clock.timers).toBe(1);
+    clock.advance(10);
+    expect(seen).toEqual(["a", "a+", "a++"]);
+  });
+
+  test("what is scheduled for now or earlier comes after all that is due, in a turn of its own", () => {
+    const { clock, seen, scheduler } = nested((scheduler, item, clock) => {
+      if (item === "a") scheduler.schedule(clock.wallNow() - 1_000, "new");
+    });
+    scheduler.schedule(clock.wallNow() + 10, "a");
+    scheduler.schedule(clock.wallNow() + 10, "b");
+    clock.advance(9);
+    expect(clock.timers).toBe(1);
+    clock.advance(1);
+    expect(seen).toEqual(["a", "b", "new"]);
+  });
+
+  test("an item that always schedules itself for now does not hold the thread", () => {
+    let turns = 0;
+    const { clock, seen, scheduler } = nested((scheduler, item, clock) => {
+      turns += 1;
+      if (turns < 5) scheduler.schedule(clock.wallNow(), item);
+    });
+    scheduler.schedule(clock.wallNow(), "again");
+    for (let turn = 1; turn <= 5; turn += 1) {
+      clock.fireEarly();
+      expect(seen).toHaveLength(turn);
+    }
+    expect(clock.timers).toBe(0);
+  });
+
+  test("clear ends it", () => {
+    const { clock, seen, scheduler } = nested((scheduler, item) => {
+      if (item === "a") expect(scheduler.clear()).toEqual(["b", "c"]);
+    });
+    for (const [index, item] of ["a", "b", "c"].entries()) scheduler.schedule(clock.wallNow() + 10 + Math.floor(index / 2), item);
+    clock.advance(100);
+    expect(seen).toEqual(["a"]);
+    expect(clock.timers).toBe(0);
+  });
+
+  test("an error leaves through the timer and what waits is not touched", () => {
+    const { clock, seen, scheduler } = nested((_scheduler, item) => {
+      if (item === "a") throw new Error("thrown on purpose");
+    });
+    for (const after of [10, 10, 20])
+      scheduler.schedule(clock.wallNow() + after, seen.length === 0 && scheduler.waiting === 0 ? "a" : `b${after}`);
+    expect(() => clock.advance(10)).toThrow("thrown on purpose");
+    expect(seen).toEqual(["a"]);
+    expect(clock.timers).toBe(1);
+    clock.advance(0);
+    expect(seen).toEqual(["a", "b"]);
+    clock.advance(10);
+    expect(seen).toEqual(["a", "b", "c"]);
+  });
+});
+
+test("nextAt is the earliest time", () => {
+  const { clock, start, scheduler } = setUp();
+  expect(scheduler.nextAt).toBeNull();
+  scheduler.schedule(start + 20, "a");
+  scheduler.schedule(start + 10, "b");
+  expect(scheduler.nextAt).toBe(start + 10);
+  clock.advance(10);
+  expect(scheduler.nextAt).toBe(start + 20);
+});
+
+test("clear gives back what waits in the order of its times, and leaves no timer", () => {
+  const { clock, start, due, scheduler } = setUp();
+  for (const [after, item] of [
+    [30, "c"],
+    [10, "a"],
+    [30, "d"],
+    [20, "b"],
+  ] as const)
+    scheduler.schedule(start + after, item);
+  expect(scheduler.clear()).toEqual(["a", "b", "c", "d"]);
+  expect(scheduler.waiting).toBe(0);
+  expect(clock.timers).toBe(0);
+  clock.advance(100);
+  expect(due).toEqual([]);
+  expect(scheduler.clear()).toEqual([]);
+  scheduler.schedule(clock.wallNow() + 5, "again");
+  clock.advance(5);
+  expect(due).toEqual([["again", 105]]);
+});
