@@ -1,0 +1,6 @@
+/** What was typed cannot be done. The message is one line that says what to do instead; the tool ends with exit code 2. */
+export class UsageError extends Error {
+  override get name(): string {
+    return "UsageError";
+  }
+}
