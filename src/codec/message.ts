@@ -1,19 +1,112 @@
-import type { OscDecodeError } from "../errors.ts";
-import type { TypedValue } from "./typed-value.ts";
+import { type OscDecodeError, OscEncodeError } from "../errors.ts";
+import { fitTypes, inferTypes, type OscArgument } from "./arguments.ts";
+import { describe } from "./check-value.ts";
+import { NO_ERRORS, TRUSTED } from "./trusted.ts";
 import type { OscValue } from "./types.ts";
 
-/** What a caller may give as an argument: a value, whose type tag is inferred, or one that says its type tag. */
-export type OscArgument = OscValue | TypedValue | readonly OscArgument[];
+const SLASH = 0x2f;
 
+/** The type tags of a message with `f` for every number whose type tag was inferred. */
+export let floatTypesOf: (message: OscMessage) => string;
+
+/**
+ * A message: an address pattern and arguments. OSC 1.0, "OSC Messages".
+ *
+ * The type tag of an argument is inferred where it is not given: whole numbers of 32 bits `i`, larger ones up to 2^53 `h`,
+ * other numbers `f`, bigint `h`, text `s`, booleans `T` and `F`, null `N`, Uint8Array `b`, TimeTag `t`, colours `r`, arrays `[…]`.
+ *
+ * @example new OscMessage("/mixer/gain", [float(1), "left"])
+ */
 export class OscMessage {
+  /** The address pattern. It begins with `/`, except in a message that was decoded with an error that says so. */
   readonly address: string;
   /** The type tag string without its comma. */
   readonly types: string;
+  /** One value for each type tag, arrays nested; `h` as bigint, `c` as text (or a number, where its code is no character). */
   readonly args: readonly OscValue[];
-  /** False for a message that came without any type tag string, as old senders write it. */
+  /** False for a message without any type tag string, as old senders write it. It has no arguments. */
   readonly hasTypeTags: boolean;
   /** What the tolerant decoder found wrong and read all the same. Empty for a message that follows the text. */
   readonly errors: readonly OscDecodeError[];
+  readonly #floatTypes: string;
 
+  /**
+   * @param address begins with `/` and holds no NUL character
+   * @param args one value, or an array of values, each plain or with its type (`int(1)`, `float(1)`); default none
+   * @param types the type tag string without its comma, one tag for each argument; default as inferred
+   * @throws OscEncodeError where the address is none, or a value does not fit its type tag
+   */
   constructor(address: string, args?: OscArgument, types?: string);
+  constructor(
+    address: string,
+    args: OscArgument = [],
+    types?: string,
+    trusted?: typeof TRUSTED,
+    hasTypeTags: boolean = true,
+    errors: readonly OscDecodeError[] = NO_ERRORS,
+  ) {
+    this.address = address;
+    if (trusted === TRUSTED) {
+      this.types = types as string;
+      this.args = args as readonly OscValue[];
+      this.hasTypeTags = hasTypeTags;
+      this.errors = errors;
+      this.#floatTypes = types as string;
+      return;
+    }
+    checkAddress(address);
+    const list = Array.isArray(args) ? args : [args as OscArgument];
+    const typed = types === undefined ? inferTypes(list) : fitTypes(list, types);
+    this.types = typed.types;
+    this.args = typed.args;
+    this.hasTypeTags = true;
+    this.errors = NO_ERRORS;
+    this.#floatTypes = typed.floatTypes;
+  }
+
+  /**
+   * A message without arguments and without the type tag string, as old programs expect it.
+   *
+   * @throws OscEncodeError where the address is none
+   */
+  static withoutTypeTags(address: string): OscMessage {
+    checkAddress(address);
+    return trustedMessage(address, [], "", false, NO_ERRORS);
+  }
+
+  static {
+    floatTypesOf = (message) => message.#floatTypes;
+  }
+}
+
+type TrustedConstructor = new (
+  address: string,
+  args: readonly OscValue[],
+  types: string,
+  trusted: typeof TRUSTED,
+  hasTypeTags: boolean,
+  errors: readonly OscDecodeError[],
+) => OscMessage;
+
+const Trusted = OscMessage as unknown as TrustedConstructor;
+
+/** A message of parts that are known to fit, as the decoder has them: nothing is checked. */
+export function trustedMessage(
+  address: string,
+  args: readonly OscValue[],
+  types: string,
+  hasTypeTags: boolean,
+  errors: readonly OscDecodeError[],
+): OscMessage {
+  return new Trusted(address, args, types, TRUSTED, hasTypeTags, errors);
+}
+
+function checkAddress(address: unknown): void {
+  if (typeof address !== "string" || address.charCodeAt(0) !== SLASH || address.includes("\0")) {
+    throw new OscEncodeError(
+      "OSC_BAD_ADDRESS",
+      `An address is text that begins with "/" and holds no NUL character; got ${describe(address)}.`,
+      address,
+    );
+  }
 }

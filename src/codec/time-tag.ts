@@ -47,7 +47,8 @@ export class TimeTag {
    */
   static from(moment: Date | number): TimeTag {
     const ms = typeof moment === "number" ? moment : moment.getTime();
-    if (!Number.isFinite(ms)) throw new RangeError(`A time tag needs a valid date or a finite number of milliseconds; got ${String(moment)}.`);
+    if (!Number.isFinite(ms))
+      throw new RangeError(`A time tag needs a valid date or a finite number of milliseconds; got ${String(moment)}.`);
     const since1900 = ms + EPOCH_OFFSET_MS;
     const whole = Math.floor(since1900 / 1000);
     const fraction = Math.round((since1900 - whole * 1000) * FRACTIONS_PER_MS);

@@ -1,0 +1,147 @@
+import { OscDecodeError } from "../errors.ts";
+import { isEarlier, type OscBundle, type OscPacket, trustedBundle } from "./bundle.ts";
+import { describe } from "./check-value.ts";
+import { type OscMessage, trustedMessage } from "./message.ts";
+import { readArguments, readInt, readTimeTag } from "./read-arguments.ts";
+import { readText, readTypeTags } from "./read-text.ts";
+import { type DecodeOptions, Reading } from "./reading.ts";
+import type { TimeTag } from "./time-tag.ts";
+import { NO_ERRORS } from "./trusted.ts";
+import type { OscValue } from "./types.ts";
+
+const SLASH = 0x2f;
+const HASH = 0x23;
+const COMMA = 0x2c;
+const BUNDLE_HEADER = 16;
+const NO_ARGUMENTS: readonly OscValue[] = Object.freeze([]);
+
+const tolerant = new Reading({});
+
+/**
+ * Reads a packet. OSC 1.0, "OSC Packets".
+ *
+ * @param bytes the whole packet, as it came in one datagram or one frame of a stream
+ * @throws OscDecodeError where the bytes cannot be read as a packet or, with `strict`, depart from the OSC 1.0 text; whatever the bytes,
+ *   nothing else. TypeError where `bytes` is no Uint8Array.
+ */
+export function decode(bytes: Uint8Array, options?: DecodeOptions): OscPacket {
+  const reading = options === undefined ? tolerant : new Reading(options);
+  if (!(bytes instanceof Uint8Array)) throw new TypeError(`A packet to decode is a Uint8Array; got ${describe(bytes)}.`);
+  const size = bytes.length;
+  if (size === 0) throw new OscDecodeError("OSC_EMPTY_PACKET", "A packet needs at least one byte", 0);
+  if (size > reading.maxPacketSize) {
+    throw new OscDecodeError("OSC_PACKET_TOO_LARGE", `The packet has ${size} bytes; maxPacketSize is ${reading.maxPacketSize}`, 0);
+  }
+  if (reading.strict && (size & 3) !== 0)
+    throw new OscDecodeError("OSC_UNALIGNED", `The packet has ${size} bytes, which is no multiple of 4`, size);
+  reading.begin();
+  return readPacket(reading, bytes, 0, size, undefined, 1);
+}
+
+/** The address pattern of the message at `start`, found without reading more of it; undefined where the bytes are no usual message. */
+export function peekAddress(bytes: Uint8Array, start: number = 0, end: number = bytes.length): string | undefined {
+  if (end - start < 4 || bytes[start] !== SLASH) return undefined;
+  try {
+    tolerant.begin();
+    return readText(tolerant, bytes, start, end);
+  } catch {
+    return undefined;
+  }
+}
+
+function readPacket(
+  reading: Reading,
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  around: TimeTag | undefined,
+  depth: number,
+): OscPacket {
+  return bytes[start] === HASH ? readBundle(reading, bytes, start, end, around, depth) : readMessage(reading, bytes, start, end);
+}
+
+function readMessage(reading: Reading, bytes: Uint8Array, start: number, end: number): OscMessage {
+  reading.errors = undefined;
+  if (bytes[start] !== SLASH) checkOddAddress(reading, bytes, start, end);
+  const address = readText(reading, bytes, start, end);
+  const position = reading.position;
+  if (position >= end || bytes[position] !== COMMA) {
+    if (position < end) {
+      reading.fault("OSC_MISSING_TYPE_TAGS", `The message has no type tag string; ${end - position} bytes were not read`, position);
+    }
+    return trustedMessage(address, NO_ARGUMENTS, "", false, reading.errors ?? NO_ERRORS);
+  }
+  const types = readTypeTags(reading, bytes, position, end);
+  const args = types === "" ? NO_ARGUMENTS : readArguments(reading, bytes, types, position + 1, end);
+  if (reading.position < end) {
+    reading.fault("OSC_TRAILING_BYTES", `${end - reading.position} bytes follow the last argument`, reading.position);
+  }
+  return trustedMessage(address, args, types, true, reading.errors ?? NO_ERRORS);
+}
+
+function checkOddAddress(reading: Reading, bytes: Uint8Array, start: number, end: number): void {
+  if (bytes[start] === 0 || bytes.subarray(start, end).indexOf(0) === -1) {
+    throw new OscDecodeError("OSC_BAD_ADDRESS", "This is neither a message, which begins with an address, nor a bundle", start);
+  }
+  reading.fault("OSC_BAD_ADDRESS", 'An address does not begin with "/"', start);
+}
+
+function readBundle(
+  reading: Reading,
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  around: TimeTag | undefined,
+  depth: number,
+): OscBundle {
+  if (depth > reading.maxNesting) {
+    throw new OscDecodeError("OSC_NESTING_TOO_DEEP", `Bundles nest deeper than maxNesting, ${reading.maxNesting} levels`, start);
+  }
+  if (end - start < BUNDLE_HEADER || readInt(bytes, start) !== 0x2362756e || readInt(bytes, start + 4) !== 0x646c6500) {
+    throw new OscDecodeError("OSC_BAD_BUNDLE", 'A bundle begins with "#bundle", a NUL and a time tag of 8 bytes', start);
+  }
+  reading.errors = undefined;
+  const timeTag = readTimeTag(bytes, start + 8);
+  if (around !== undefined && isEarlier(timeTag, around)) {
+    reading.fault("OSC_TIME_TAG_ORDER", `A bundle for ${timeTag} is inside one for ${around}`, start + 8);
+  }
+  const elements: OscPacket[] = [];
+  let position = start + BUNDLE_HEADER;
+  while (position < end && !reading.exhausted) {
+    const size = readElementSize(reading, bytes, position, end);
+    if (size < 0) break;
+    position += 4;
+    if (size > 0) {
+      const errors: OscDecodeError[] | undefined = reading.errors;
+      try {
+        elements.push(readPacket(reading, bytes, position, position + size, timeTag, depth + 1));
+        reading.errors = errors;
+      } catch (error) {
+        reading.errors = errors;
+        reading.dropElement(error, position + size);
+      }
+    }
+    position += size;
+  }
+  return trustedBundle(elements, timeTag, reading.errors ?? NO_ERRORS);
+}
+
+/** The size of an element; 0 for an element without bytes, and -1 where the rest of the bundle cannot be read. Both are recorded. */
+function readElementSize(reading: Reading, bytes: Uint8Array, position: number, end: number): number {
+  const left = end - position - 4;
+  if (left < 0) {
+    reading.fault("OSC_TRUNCATED", "The bundle ends within the size of an element", position);
+    return -1;
+  }
+  const size = readInt(bytes, position);
+  if (size > 0 && size <= left && ((size & 3) === 0 || size === left)) {
+    if ((size & 3) !== 0) reading.fault("OSC_UNALIGNED", `The last element has ${size} bytes, which is no multiple of 4`, position);
+    return size;
+  }
+  reading.fault(
+    "OSC_BAD_ELEMENT_SIZE",
+    `An element says that it has ${size} bytes, where ${left} are left; sizes are multiples of 4`,
+    position,
+  );
+  return size === 0 ? 0 : -1;
+}

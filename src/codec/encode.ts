@@ -1,0 +1,108 @@
+import { OscEncodeError } from "../errors.ts";
+import { OscBundle, type OscPacket } from "./bundle.ts";
+import { describe } from "./check-value.ts";
+import { floatTypesOf, OscMessage } from "./message.ts";
+import { writeArguments } from "./write-arguments.ts";
+import { writeText, writeUint32 } from "./write-atoms.ts";
+
+/** How packets are encoded. */
+export interface EncodeOptions {
+  /**
+   * `"float"` sends every number whose type tag was inferred as `f`, for devices that take nothing else. Arguments with a type of
+   * their own keep it. Default `"auto"`: as inferred.
+   */
+  readonly numbers?: "auto" | "float";
+  /** The largest packet, in bytes; a larger one is refused. Default 16,777,216 (16 MiB). */
+  readonly maxPacketSize?: number;
+  /** How many levels bundles may nest, and arrays. Default 32. */
+  readonly maxNesting?: number;
+}
+
+const DEFAULT_MAX_PACKET_SIZE = 16 * 1024 * 1024;
+const DEFAULT_MAX_NESTING = 32;
+/** Large enough for whatever fits into a datagram. */
+const SCRATCH_SIZE = 65_536;
+
+/** Where packets are encoded before their size is known. Undefined while it is in use. */
+let scratch: Uint8Array | undefined;
+
+/**
+ * The bytes of a packet, in memory of their own. OSC 1.0, "OSC Packets".
+ *
+ * @throws OscEncodeError where the packet is too large or nests too deep
+ */
+export function encode(packet: OscPacket, options?: EncodeOptions): Uint8Array {
+  const buffer = scratch ?? new Uint8Array(SCRATCH_SIZE);
+  scratch = undefined;
+  const size = write(packet, buffer, 0, options);
+  if (size > buffer.length) {
+    const bytes = new Uint8Array(size);
+    write(packet, bytes, 0, options);
+    return bytes;
+  }
+  scratch = buffer;
+  return buffer.slice(0, size);
+}
+
+/**
+ * Writes the bytes of a packet into `target` and allocates nothing.
+ *
+ * @param offset where in `target` the packet begins; default 0
+ * @returns how many bytes were written
+ * @throws OscEncodeError where the packet does not fit (`OSC_BUFFER_TOO_SMALL`; the message says how many bytes it needs, and what
+ *   `target` holds from `offset` on is undefined), is too large or nests too deep
+ */
+export function encodeInto(packet: OscPacket, target: Uint8Array, offset: number = 0, options?: EncodeOptions): number {
+  const end = write(packet, target, offset, options);
+  if (end > target.length || !(offset >= 0)) {
+    throw new OscEncodeError(
+      "OSC_BUFFER_TOO_SMALL",
+      `The packet needs ${end - offset} bytes; from offset ${offset} on the target has ${Math.max(0, target.length - offset)}.`,
+      target,
+    );
+  }
+  return end - offset;
+}
+
+/**
+ * Writes a packet and returns the offset after it, which lies beyond the target where the packet does not fit. Nothing is written
+ * beyond the target: a typed array ignores that, and what would throw is checked in its place.
+ */
+function write(packet: OscPacket, target: Uint8Array, offset: number, options: EncodeOptions | undefined): number {
+  const maxNesting = options?.maxNesting ?? DEFAULT_MAX_NESTING;
+  const maxPacketSize = options?.maxPacketSize ?? DEFAULT_MAX_PACKET_SIZE;
+  const end = writePacket(packet, target, offset, options?.numbers === "float", maxNesting, 1);
+  if (end - offset > maxPacketSize) {
+    throw new OscEncodeError("OSC_PACKET_TOO_LARGE", `The packet has ${end - offset} bytes; maxPacketSize is ${maxPacketSize}.`, packet);
+  }
+  return end;
+}
+
+function writePacket(packet: OscPacket, target: Uint8Array, offset: number, floats: boolean, maxNesting: number, depth: number): number {
+  if (packet instanceof OscMessage) return writeMessage(packet, target, offset, floats, maxNesting);
+  if (packet instanceof OscBundle) return writeBundle(packet, target, offset, floats, maxNesting, depth);
+  throw new OscEncodeError("OSC_VALUE_TYPE", `A packet is an OscMessage or an OscBundle; got ${describe(packet)}.`, packet);
+}
+
+function writeMessage(message: OscMessage, target: Uint8Array, offset: number, floats: boolean, maxNesting: number): number {
+  const position = writeText(message.address, target, offset);
+  if (!message.hasTypeTags) return position;
+  return writeArguments(floats ? floatTypesOf(message) : message.types, message.args, target, position, maxNesting);
+}
+
+function writeBundle(bundle: OscBundle, target: Uint8Array, offset: number, floats: boolean, maxNesting: number, depth: number): number {
+  if (depth > maxNesting)
+    throw new OscEncodeError("OSC_NESTING_TOO_DEEP", `Bundles nest deeper than maxNesting, ${maxNesting} levels.`, bundle);
+  const { timeTag, elements } = bundle;
+  writeUint32(0x2362756e, target, offset); // "#bun"
+  writeUint32(0x646c6500, target, offset + 4); // "dle\0"
+  writeUint32(timeTag.seconds, target, offset + 8);
+  writeUint32(timeTag.fraction, target, offset + 12);
+  let position = offset + 16;
+  for (let i = 0; i < elements.length; i++) {
+    const end = writePacket(elements[i]!, target, position + 4, floats, maxNesting, depth + 1);
+    writeUint32(end - position - 4, target, position);
+    position = end;
+  }
+  return position;
+}

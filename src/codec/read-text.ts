@@ -1,0 +1,65 @@
+import { OscDecodeError } from "../errors.ts";
+import type { Reading } from "./reading.ts";
+import { StringCache } from "./string-cache.ts";
+import { latin1, utf8 } from "./text.ts";
+
+/** Up to this many bytes a loop finds the end of a string faster than `indexOf` (bench/codec). */
+const SHORT_TEXT = 40;
+
+/** Addresses and text arguments. */
+const texts = new StringCache(0);
+/** Type tag strings, without their comma. */
+const typeTags = new StringCache(1);
+
+/** Reads the string at `start` and sets `reading.position` after its padding. OSC 1.0, "OSC-string". */
+export function readText(reading: Reading, bytes: Uint8Array, start: number, end: number): string {
+  const known = texts.find(bytes, start, end);
+  if (known === undefined) return readNewText(reading, bytes, start, end, texts);
+  reading.position = texts.end;
+  return known;
+}
+
+/** Reads the type tag string at `start`, without its comma, and sets `reading.position` after its padding. */
+export function readTypeTags(reading: Reading, bytes: Uint8Array, start: number, end: number): string {
+  const known = typeTags.find(bytes, start, end);
+  if (known === undefined) return readNewText(reading, bytes, start, end, typeTags);
+  reading.position = typeTags.end;
+  return known;
+}
+
+function readNewText(reading: Reading, bytes: Uint8Array, start: number, end: number, cache: StringCache): string {
+  const nul = findNul(bytes, start, end);
+  const padded = start + ((nul - start) & ~3) + 4;
+  let wellFormed = true;
+  if (padded > end) {
+    if (nul === start) throw new OscDecodeError("OSC_TRUNCATED", "The packet ends where a string should begin", start);
+    wellFormed = false;
+    reading.fault("OSC_BAD_PADDING", "A string ends with the packet, before its NUL and padding", nul);
+  } else if (!isZero(bytes, nul, padded)) {
+    wellFormed = false;
+    reading.fault("OSC_BAD_PADDING", "The padding of a string is not zero", nul);
+  }
+  let text = utf8(bytes, start, nul);
+  if (text === undefined) {
+    wellFormed = false;
+    reading.fault("OSC_BAD_TEXT", "A string is not UTF-8", start);
+    text = latin1(bytes, start, nul);
+  }
+  reading.position = Math.min(padded, end);
+  return wellFormed ? cache.add(text) : cache.textOf(text);
+}
+
+/** The offset of the first NUL from `start` on, or `end`. */
+function findNul(bytes: Uint8Array, start: number, end: number): number {
+  const near = Math.min(end, start + SHORT_TEXT);
+  for (let p = start; p < near; p++) if (bytes[p] === 0) return p;
+  if (near === end) return end;
+  const far = bytes.indexOf(0, near);
+  return far === -1 || far > end ? end : far;
+}
+
+/** Whether all bytes from `start` to `end` are zero. */
+export function isZero(bytes: Uint8Array, start: number, end: number): boolean {
+  for (let p = start; p < end; p++) if (bytes[p] !== 0) return false;
+  return true;
+}

@@ -1,0 +1,74 @@
+import { OscDecodeError, type OscDecodeErrorCode } from "../errors.ts";
+
+/** How packets are decoded. */
+export interface DecodeOptions {
+  /**
+   * `true` refuses every packet that departs from the OSC 1.0 text, by throwing. Default `false`: what real programs send is read as
+   * they mean it, and each departure is recorded in `errors` of the message or bundle concerned.
+   */
+  readonly strict?: boolean;
+  /** `true` copies blobs into memory of their own. Default `false`: a blob is a view of the packet's bytes, and changes with them. */
+  readonly copyBlobs?: boolean;
+  /** How many levels bundles may nest, and arrays. Default 32; more than 1,000 counts as 1,000, which keeps the stack safe. */
+  readonly maxNesting?: number;
+  /** The largest packet, in bytes; a larger one is refused. Default 16,777,216 (16 MiB). */
+  readonly maxPacketSize?: number;
+}
+
+/** How many faults of one packet are recorded. Errors cost far more than the bytes that cause them. */
+const MAX_FAULTS = 32;
+const DEEPEST_NESTING = 1000;
+
+/** What is the same for every part of a packet while it is read, and where the reading stands. */
+export class Reading {
+  readonly strict: boolean;
+  readonly copyBlobs: boolean;
+  readonly maxNesting: number;
+  readonly maxPacketSize: number;
+  /** The offset after what was read last. */
+  position = 0;
+  /** The faults of the message or bundle that is being read. */
+  errors: OscDecodeError[] | undefined;
+  /** True when a packet has so many bad elements that the rest of it is not read. */
+  exhausted = false;
+  #faultsLeft = MAX_FAULTS;
+
+  constructor(options: DecodeOptions) {
+    this.strict = options.strict ?? false;
+    this.copyBlobs = options.copyBlobs ?? false;
+    this.maxNesting = Math.min(options.maxNesting ?? 32, DEEPEST_NESTING);
+    this.maxPacketSize = options.maxPacketSize ?? 16 * 1024 * 1024;
+  }
+
+  /** Makes ready for a packet. */
+  begin(): void {
+    this.exhausted = false;
+    this.#faultsLeft = MAX_FAULTS;
+    this.errors = undefined;
+  }
+
+  /** Records a fault that can be read past; or throws it, when strict. */
+  fault(code: OscDecodeErrorCode, message: string, offset: number): void {
+    if (this.strict) throw new OscDecodeError(code, message, offset);
+    if (this.#faultsLeft > 0) this.#record(new OscDecodeError(code, message, offset));
+  }
+
+  /** Records why an element of the bundle could not be read; or throws it, when strict. */
+  dropElement(error: unknown, offset: number): void {
+    if (this.strict || !(error instanceof OscDecodeError)) throw error;
+    if (this.#faultsLeft > 0) {
+      this.#record(error);
+    } else {
+      this.exhausted = true;
+      this.#record(
+        new OscDecodeError("OSC_BAD_BUNDLE", `The packet has more than ${MAX_FAULTS} faults; from here on it was not read`, offset),
+      );
+    }
+  }
+
+  #record(error: OscDecodeError): void {
+    this.#faultsLeft -= 1;
+    this.errors = this.errors ?? [];
+    this.errors.push(error);
+  }
+}

@@ -1,0 +1,88 @@
+/** How bytes become text and text becomes bytes. Node has faster ways than the Encoding API of browsers. */
+export interface TextBackend {
+  /** The text of UTF-8 bytes, with U+FFFD where they are none. */
+  decode(bytes: Uint8Array, start: number, end: number): string;
+  /** Writes text as UTF-8 at `offset`, where there is room for it, and returns the offset after it. */
+  encodeInto(text: string, target: Uint8Array, offset: number): number;
+}
+
+/** The methods of Node's Buffer that are used here; they work on every Uint8Array. */
+interface BufferMethods {
+  utf8Slice(this: Uint8Array, start: number, end: number): string;
+  utf8Write(this: Uint8Array, text: string, offset: number): number;
+}
+
+let chosen: TextBackend | undefined;
+
+/** The fastest backend that works here; found at the first use. */
+export function textBackend(): TextBackend {
+  chosen ??= bufferBackend() ?? encodingBackend();
+  return chosen;
+}
+
+/** The Encoding API, which browsers and Node have. */
+export function encodingBackend(): TextBackend {
+  const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+  const encoder = new TextEncoder();
+  return {
+    decode: (bytes, start, end) => decoder.decode(bytes.subarray(start, end)),
+    encodeInto: (text, target, offset) => offset + encoder.encodeInto(text, target.subarray(offset)).written,
+  };
+}
+
+/** The methods of Node's Buffer, where they are there and do what we need. Nothing is imported for them. */
+export function bufferBackend(): TextBackend | undefined {
+  const methods = (globalThis as { Buffer?: { prototype?: Partial<BufferMethods> } }).Buffer?.prototype;
+  const { utf8Slice, utf8Write } = methods ?? {};
+  if (utf8Slice === undefined || utf8Write === undefined || !works(utf8Slice, utf8Write)) return undefined;
+  return {
+    decode: (bytes, start, end) => utf8Slice.call(bytes, start, end),
+    encodeInto: (text, target, offset) => offset + utf8Write.call(target, text, offset),
+  };
+}
+
+function works(utf8Slice: BufferMethods["utf8Slice"], utf8Write: BufferMethods["utf8Write"]): boolean {
+  try {
+    const target = new Uint8Array(8).subarray(1);
+    return utf8Write.call(target, "aé☃", 1) === 6 && utf8Slice.call(target, 2, 7) === "é☃";
+  } catch {
+    return false;
+  }
+}
+
+/** The text of UTF-8 bytes, or undefined where they are not UTF-8. */
+export function utf8(bytes: Uint8Array, start: number, end: number): string | undefined {
+  const text = textBackend().decode(bytes, start, end);
+  return text.includes("\ufffd") && !allSent(text, bytes, start, end) ? undefined : text;
+}
+
+/** Whether each U+FFFD of the text was sent as such: then its bytes EF BF BD are there as often, and no byte was replaced. */
+function allSent(text: string, bytes: Uint8Array, start: number, end: number): boolean {
+  let replaced = 0;
+  for (let at = text.indexOf("\ufffd"); at !== -1; at = text.indexOf("\ufffd", at + 1)) replaced += 1;
+  for (let p = start; p < end - 2; p++) if (bytes[p] === 0xef && bytes[p + 1] === 0xbf && bytes[p + 2] === 0xbd) replaced -= 1;
+  return replaced === 0;
+}
+
+/** The bytes that a text takes in UTF-8. */
+export function utf8Length(text: string): number {
+  let length = text.length;
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code < 0x80) continue;
+    if (code < 0x800) length += 1;
+    else if (code >= 0xd800 && code < 0xdc00 && i + 1 < text.length && (text.charCodeAt(i + 1) & 0xfc00) === 0xdc00) {
+      length += 2;
+      i += 1;
+    } else length += 2;
+  }
+  return length;
+}
+
+/** The text of bytes that are one character each, for senders that write Latin-1. */
+export function latin1(bytes: Uint8Array, start: number, end: number): string {
+  let text = "";
+  // In pieces, for the arguments of a call are limited.
+  for (let from = start; from < end; from += 4096) text += String.fromCharCode(...bytes.subarray(from, Math.min(from + 4096, end)));
+  return text;
+}
