@@ -1,7 +1,7 @@
-import { BlockList, isIP } from "node:net";
-import { OscRejectedError, OscServerError } from "../errors.ts";
+import { type BlockList, isIP } from "node:net";
+import { OscRejectedError } from "../errors.ts";
 import type { NetAddress } from "../net-address.ts";
-import type { Limits } from "./options.ts";
+import { type Limits, subnetList } from "./options.ts";
 
 const SLASH = 0x2f;
 const BUNDLE = Array.from("#bundle\0", (character) => character.charCodeAt(0));
@@ -11,10 +11,9 @@ export class Admission {
   readonly #maxPacketSize: number;
   readonly #allowed: BlockList | null;
 
-  /** @throws OscServerError `OSC_OPTION` where an entry of `allow` is neither an IP address nor a subnet */
   constructor({ allow, maxPacketSize }: Limits) {
     this.#maxPacketSize = maxPacketSize;
-    this.#allowed = allow.length === 0 ? null : subnets(allow);
+    this.#allowed = allow.length === 0 ? null : subnetList(allow);
   }
 
   /** Why the packet is refused, or null where it may pass. */
@@ -26,28 +25,15 @@ export class Admission {
     if (data.length > this.#maxPacketSize) {
       return new OscRejectedError("too-large", `The packet has ${data.length} bytes, and maxPacketSize is ${this.#maxPacketSize}.`);
     }
-    return looksLikeOsc(data) ? null : new OscRejectedError("not-osc", `The packet is not OSC: it begins with ${firstBytes(data)}, not with "/" or "#bundle".`);
+    return looksLikeOsc(data)
+      ? null
+      : new OscRejectedError("not-osc", `The packet is not OSC: it begins with ${firstBytes(data)}, not with "/" or "#bundle".`);
   }
 }
 
 /** A message begins with "/", a bundle with "#bundle" and a NUL. */
 function looksLikeOsc(data: Uint8Array): boolean {
   return data[0] === SLASH || BUNDLE.every((byte, index) => data[index] === byte);
-}
-
-function subnets(entries: readonly string[]): BlockList {
-  const list = new BlockList();
-  for (const entry of entries) {
-    const [address = "", prefix] = entry.split("/");
-    const family = isIP(address);
-    const bits = prefix === undefined ? undefined : Number(prefix);
-    if (family === 0 || (bits !== undefined && !(Number.isInteger(bits) && bits >= 0 && bits <= (family === 4 ? 32 : 128)))) {
-      throw new OscServerError("OSC_OPTION", `allow takes IP addresses such as "10.0.0.5" and subnets such as "10.0.0.0/8"; got ${JSON.stringify(entry)}.`);
-    }
-    if (bits === undefined) list.addAddress(address, family === 4 ? "ipv4" : "ipv6");
-    else list.addSubnet(address, bits, family === 4 ? "ipv4" : "ipv6");
-  }
-  return list;
 }
 
 /** A dual-stack socket shows an IPv4 sender as `::ffff:10.0.0.5`; it is allowed as 10.0.0.5 is. */

@@ -1,11 +1,10 @@
-import type { Clock, Dispatcher } from "../dispatch/index.ts";
+import { type Clock, type Dispatcher, reportToConsole } from "../dispatch/index.ts";
 import { OscServerError } from "../errors.ts";
 import type { NetAddress } from "../net-address.ts";
 import type { Peer, Transport } from "../transport/transport.ts";
 import { Counters, type ServerStats } from "./counters.ts";
 import { EventLoopExecutor } from "./event-loop-executor.ts";
-import { type ServerOptions, limitsOf, positive } from "./options.ts";
-import { printError } from "./reporter.ts";
+import { type Limits, type ServerOptions, limitsOf, positive } from "./options.ts";
 import { Road } from "./road.ts";
 import { type TransportSpec, createTransport } from "./transports.ts";
 
@@ -60,12 +59,15 @@ export class AsyncServer implements AsyncDisposable {
   readonly dispatcher: Dispatcher;
   readonly #spec: TransportSpec;
   readonly #options: AsyncServerOptions;
+  readonly #limits: Limits;
+  readonly #concurrency: number;
   readonly #counters = new Counters();
   #address: NetAddress;
   #endpoint: Promise<Endpoint> | null = null;
 
   constructor(spec: TransportSpec, address: NetAddress, dispatcher: Dispatcher, options: AsyncServerOptions) {
-    limitsOf(options);
+    this.#limits = limitsOf(options);
+    this.#concurrency = positive("concurrency", options.concurrency, 64);
     this.#spec = spec;
     this.#address = address;
     this.dispatcher = dispatcher;
@@ -84,7 +86,8 @@ export class AsyncServer implements AsyncDisposable {
    * @throws OscServerError `OSC_WRONG_STATE` where the server serves already
    */
   async createServeEndpoint({ signal }: ServeOptions = {}): Promise<[transport: ServerTransport, protocol: ServerProtocol]> {
-    if (this.#endpoint !== null) throw new OscServerError("OSC_WRONG_STATE", "This server serves already: close it first, or make another.");
+    if (this.#endpoint !== null)
+      throw new OscServerError("OSC_WRONG_STATE", "This server serves already: close it first, or make another.");
     signal?.throwIfAborted();
     this.#endpoint = this.#open();
     let endpoint: Endpoint;
@@ -141,7 +144,7 @@ export class AsyncServer implements AsyncDisposable {
 
   async #open(): Promise<Endpoint> {
     const options = this.#options;
-    const limits = limitsOf(options);
+    const limits = this.#limits;
     const handling = {
       ...limits,
       dispatcher: this.dispatcher,
@@ -149,13 +152,13 @@ export class AsyncServer implements AsyncDisposable {
       verify: (data: Uint8Array, client: NetAddress) => this.verifyRequest(data, client),
       shutdown: () => this.shutdown(),
     };
-    const concurrency = positive("concurrency", options.concurrency, 64);
     const road = new Road({
       limits,
       strictTiming: this.dispatcher.strictTiming,
-      onError: options.onError ?? printError,
+      onError: options.onError ?? reportToConsole,
       onShutdown: () => this.shutdown(),
-      executor: (events) => new EventLoopExecutor(handling, limits, { concurrency, order: options.order ?? "client" }, events),
+      executor: (events) =>
+        new EventLoopExecutor(handling, limits, { concurrency: this.#concurrency, order: options.order ?? "client" }, events),
       counters: this.#counters,
       ...(options.clock === undefined ? {} : { clock: options.clock }),
     });

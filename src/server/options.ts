@@ -1,9 +1,6 @@
-import { isIP } from "node:net";
-import { OscServerError, type OscError } from "../errors.ts";
-import type { NetAddress } from "../net-address.ts";
-
-/** Told of everything that goes wrong without stopping a server. `client` is missing where no client is to blame. */
-export type ErrorListener = (error: OscError, client?: NetAddress) => void;
+import { BlockList, isIP } from "node:net";
+import type { ErrorListener } from "../dispatch/index.ts";
+import { OscServerError } from "../errors.ts";
 
 /** What is lost when a queue is full. */
 export type OverflowPolicy = "drop-newest" | "drop-oldest";
@@ -18,11 +15,11 @@ export interface ServerOptions {
   readonly maxPacketSize?: number;
   /** How deep bundles, and arrays, may be nested. Default 32. */
   readonly maxNesting?: number;
-  /** How many bundles may wait for their time. Default 1,024. */
+  /** How many bundles may wait for their time. Default 4,096. */
   readonly maxWaiting?: number;
   /** How many bytes the waiting bundles may have together. Default 64 MiB. */
   readonly maxWaitingBytes?: number;
-  /** How far ahead a bundle may be dated, in milliseconds. Default 3,600,000: one hour. */
+  /** How far ahead a bundle may be dated, in milliseconds. Default 600,000 (ten minutes), which is less than the hours by which a clock set to a wrong time zone errs. */
   readonly maxAhead?: number;
   /** How many packets may wait for a handler. Default 10,000. */
   readonly maxQueue?: number;
@@ -59,21 +56,46 @@ export function limitsOf(options: ServerOptions): Limits {
     strict: options.strict ?? false,
     maxPacketSize: positive("maxPacketSize", options.maxPacketSize, 16 * MIB),
     maxNesting: positive("maxNesting", options.maxNesting, 32),
-    maxWaiting: positive("maxWaiting", options.maxWaiting, 1024),
+    maxWaiting: positive("maxWaiting", options.maxWaiting, 4096),
     maxWaitingBytes: positive("maxWaitingBytes", options.maxWaitingBytes, 64 * MIB),
-    maxAhead: positive("maxAhead", options.maxAhead, 3_600_000),
+    maxAhead: positive("maxAhead", options.maxAhead, 600_000),
     maxQueue: positive("maxQueue", options.maxQueue, 10_000),
     maxQueueBytes: positive("maxQueueBytes", options.maxQueueBytes, 64 * MIB),
     overflow: options.overflow ?? "drop-newest",
     maxReports: positive("maxReports", options.maxReports, 20),
-    allow: options.allow ?? [],
+    allow: checkedSubnets(options.allow ?? []),
   };
+}
+
+function checkedSubnets(entries: readonly string[]): readonly string[] {
+  subnetList(entries);
+  return entries;
+}
+
+/** @throws OscServerError `OSC_OPTION` where an entry is neither an IP address nor a subnet */
+export function subnetList(entries: readonly string[]): BlockList {
+  const list = new BlockList();
+  for (const entry of entries) {
+    const [address = "", prefix] = entry.split("/");
+    const family = isIP(address);
+    const bits = prefix === undefined ? undefined : Number(prefix);
+    if (family === 0 || (bits !== undefined && !(Number.isInteger(bits) && bits >= 0 && bits <= (family === 4 ? 32 : 128)))) {
+      throw new OscServerError(
+        "OSC_OPTION",
+        `allow takes IP addresses such as "10.0.0.5" and subnets such as "10.0.0.0/8"; got ${JSON.stringify(entry)}.`,
+      );
+    }
+    if (bits === undefined) list.addAddress(address, family === 4 ? "ipv4" : "ipv6");
+    else list.addSubnet(address, bits, family === 4 ? "ipv4" : "ipv6");
+  }
+  return list;
 }
 
 /** A whole number from 1 on, or the default where it is not given. */
 export function positive(name: string, value: number | undefined, fallback: number): number {
   if (value === undefined) return fallback;
-  if (!Number.isSafeInteger(value) || value < 1) throw new OscServerError("OSC_OPTION", `${name} is a whole number from 1 on; got ${String(value)}.`);
+  if (!Number.isSafeInteger(value) || value < 1)
+    throw new OscServerError("OSC_OPTION", `${name} is a whole number from 1 on; got ${String(value)}.`);
   return value;
 }
 
@@ -83,7 +105,7 @@ export type AddressLike = readonly [host: string, port: number] | { readonly add
 /** @throws OscServerError `OSC_OPTION` where it is not a host and a port from 0 to 65,535 */
 export function hostAndPort(address: AddressLike): { readonly host: string; readonly port: number } {
   const [host, port] = "address" in address ? [address.address, address.port] : address;
-  if (typeof host !== "string" || (host === "" && isIP(host) === 0)) {
+  if (typeof host !== "string" || host === "") {
     throw new OscServerError("OSC_OPTION", `A host is a name or an IP address, such as "127.0.0.1"; got ${JSON.stringify(host)}.`);
   }
   if (!Number.isInteger(port) || port < 0 || port > 65_535) {

@@ -59,7 +59,13 @@ export class PacketQueue {
     let obstacle = this.#bound.obstacle(packet);
     while (obstacle !== null) {
       const lost = this.#bound.dropsOldest ? (this.shift() ?? packet) : packet;
-      this.#drop(lost, new OscDroppedError(obstacle, `A packet was dropped, for the queue is full: handlers are slower than what comes in. Raise ${obstacle}, or make them faster.`));
+      this.#drop(
+        lost,
+        new OscDroppedError(
+          obstacle,
+          `A packet was dropped, for the queue is full: handlers are slower than what comes in. Raise ${obstacle}, or make them faster.`,
+        ),
+      );
       if (lost === packet) return;
       obstacle = this.#bound.obstacle(packet);
     }

@@ -1,6 +1,6 @@
+import { type ErrorListener, reportToConsole } from "../dispatch/index.ts";
 import { OscError, OscRejectedError } from "../errors.ts";
-import { type NetAddress, formatAddress } from "../net-address.ts";
-import type { ErrorListener } from "./options.ts";
+import type { NetAddress } from "../net-address.ts";
 
 const WINDOW_MS = 1000;
 
@@ -20,6 +20,7 @@ export class Reporter {
   readonly #maxReports: number;
   readonly #windows = new Map<string, Window>();
   #timer: NodeJS.Timeout | null = null;
+  #timerSetAt = 0;
 
   constructor(listener: ErrorListener, maxReports: number) {
     this.#listener = listener;
@@ -39,7 +40,9 @@ export class Reporter {
       this.#tell(error, client);
     } else {
       window.suppressed += 1;
-      this.#timer ??= setTimeout(() => this.#tellSuppressed(), WINDOW_MS).unref();
+      if (this.#timer !== null) return;
+      this.#timerSetAt = now;
+      this.#timer = setTimeout(() => this.#tellSuppressed(), WINDOW_MS).unref();
     }
   }
 
@@ -50,28 +53,43 @@ export class Reporter {
     this.#timer = null;
   }
 
+  /**
+   * For a thread that blocks, where the timer cannot fire: reports what was held back if its second is over.
+   *
+   * @returns in how many milliseconds there will be something to report; `Infinity` where nothing is held back
+   */
+  catchUp(): number {
+    if (this.#timer === null) return Infinity;
+    const left = this.#timerSetAt + WINDOW_MS - performance.now();
+    if (left > 0) return left;
+    clearTimeout(this.#timer);
+    this.#tellSuppressed();
+    return Infinity;
+  }
+
   #tellSuppressed(): void {
     this.#timer = null;
     for (const [kind, { suppressed }] of this.#windows) {
-      if (suppressed > 0) this.#tell(new OscError("OSC_SUPPRESSED", `${suppressed} more errors of the kind ${kind} were counted and not reported one by one.`));
+      if (suppressed > 0)
+        this.#tell(
+          new OscError("OSC_SUPPRESSED", `${suppressed} more errors of the kind ${kind} were counted and not reported one by one.`),
+        );
     }
     this.#windows.clear();
   }
 
-  /** A listener that throws must not stop the server; what it throws is shown, for nobody else will. */
   #tell(error: OscError, client?: NetAddress): void {
-    try {
-      this.#listener(error, client);
-    } catch (thrown) {
-      printError(error, client);
-      console.error("oscine: onError itself failed:", thrown);
-    }
+    tellListener(this.#listener, error, client);
   }
 }
 
-/** The default of `onError`: one line on stderr; for a handler that threw, its stack too. */
-export function printError(error: OscError, client?: NetAddress): void {
-  const from = client === undefined ? "" : ` from ${formatAddress(client)}`;
-  const cause = error.code === "OSC_HANDLER_FAILED" && error.cause instanceof Error ? `\n${error.cause.stack ?? error.cause.message}` : "";
-  console.error(`oscine: ${error.code}${from}: ${error.message}${cause}`);
+/** A listener that throws must not stop the server; what it throws is shown, for nobody else will. */
+export function tellListener(listener: ErrorListener, error: OscError, client?: NetAddress): void {
+  try {
+    listener(error, client);
+  } catch (thrown) {
+    reportToConsole(error, client);
+    // oxlint-disable-next-line no-console -- there is nobody else to tell
+    console.error("oscine: onError itself failed:", thrown);
+  }
 }

@@ -1,10 +1,10 @@
-import { type Clock, Scheduler, bundleTime, laterElements, systemClock } from "../dispatch/index.ts";
+import { type Clock, type ErrorListener, Scheduler, bundleTime, laterElements, systemClock } from "../dispatch/index.ts";
 import { OscDispatchError, OscDroppedError, type OscError, OscRejectedError, OscSocketError } from "../errors.ts";
 import type { NetAddress } from "../net-address.ts";
 import type { Peer, TransportEvents } from "../transport/transport.ts";
 import { Admission } from "./admit.ts";
 import { Counters } from "./counters.ts";
-import type { ErrorListener, Limits } from "./options.ts";
+import type { Limits } from "./options.ts";
 import type { Executor, ExecutorEvents, Outcome, Packet } from "./packet.ts";
 import { Reporter } from "./reporter.ts";
 
@@ -129,7 +129,13 @@ export class Road implements TransportEvents, ExecutorEvents {
     const verdict = this.#scheduler.schedule(at, packet);
     if (verdict === "full") return this.#lose(packet, tooManyWait("maxWaiting"));
     if (verdict === "too-far-ahead") {
-      return this.#reject(packet, new OscRejectedError("too-far-ahead", `The bundle is dated ${Math.round((at - packet.asOf) / 1000)} s ahead, and maxAhead is ${this.#limits.maxAhead / 1000} s: check the clocks, raise maxAhead, or set strictTiming to false.`));
+      return this.#reject(
+        packet,
+        new OscRejectedError(
+          "too-far-ahead",
+          `The bundle is dated ${Math.round((at - packet.asOf) / 1000)} s ahead, and maxAhead is ${this.#limits.maxAhead / 1000} s: check the clocks, raise maxAhead, or set strictTiming to false.`,
+        ),
+      );
     }
     this.#waitingBytes += size;
     this.counters.add("waiting");
@@ -174,5 +180,8 @@ export class Road implements TransportEvents, ExecutorEvents {
 }
 
 function tooManyWait(limit: "maxWaiting" | "maxWaitingBytes"): OscDroppedError {
-  return new OscDroppedError(limit, `A bundle was dropped, for too many wait for their time: raise ${limit}, or set strictTiming to false.`);
+  return new OscDroppedError(
+    limit,
+    `A bundle was dropped, for too many wait for their time: raise ${limit}, or set strictTiming to false.`,
+  );
 }

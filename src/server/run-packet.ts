@@ -23,12 +23,20 @@ export interface PacketSink {
 }
 
 /** Verifies and handles one packet, the same way wherever it runs. */
-export function runPacket(handling: Handling, data: Uint8Array, client: NetAddress, asOf: number, sink: PacketSink): Outcome | Promise<Outcome> {
+export function runPacket(
+  handling: Handling,
+  data: Uint8Array,
+  client: NetAddress,
+  asOf: number,
+  sink: PacketSink,
+): Outcome | Promise<Outcome> {
   let verified: boolean;
   try {
     verified = handling.verify(data, client);
   } catch (cause) {
-    sink.report(new OscDispatchError("OSC_HANDLER_FAILED", `verifyRequest failed, so the packet is refused: ${String(cause)}`, "", { cause }));
+    sink.report(
+      new OscDispatchError("OSC_HANDLER_FAILED", `verifyRequest failed, so the packet is refused: ${String(cause)}`, "", { cause }),
+    );
     verified = false;
   }
   if (!verified) return new OscRejectedError("unverified", "verifyRequest refused the packet.");

@@ -4,7 +4,8 @@ import { OscSocketError } from "../errors.ts";
 const CURES: Readonly<Record<string, string>> = {
   EACCES: "the system does not allow it: ports below 1024 need special rights, and a broadcast address needs the option broadcast: true",
   EADDRINUSE: "another program has that port: end it, choose another port, or let the system choose with port 0",
-  EADDRNOTAVAIL: "no network interface of this machine has that address: use 127.0.0.1 for this machine only, 0.0.0.0 for all IPv4 interfaces",
+  EADDRNOTAVAIL:
+    "no network interface of this machine has that address: use 127.0.0.1 for this machine only, 0.0.0.0 for all IPv4 interfaces",
   EAFNOSUPPORT: "this machine does not offer that address family: use an IPv4 address",
   EAI_AGAIN: "the name could not be looked up just now: check the network, or use an IP address",
   ECONNREFUSED: "nothing listens there: start the receiver, or check the port",

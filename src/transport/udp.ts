@@ -156,7 +156,10 @@ export async function createUdpSocket(host: string, options: UdpOptions): Promis
   };
   if (options.reusePort === true) {
     if (!supportsReusePort()) {
-      throw new OscServerError("OSC_OPTION", `reusePort needs Node 23.1 or newer, this is ${process.version}: leave it out, or use reuseAddress.`);
+      throw new OscServerError(
+        "OSC_OPTION",
+        `reusePort needs Node 23.1 or newer, this is ${process.version}: leave it out, or use reuseAddress.`,
+      );
     }
     socketOptions.reusePort = true;
   }

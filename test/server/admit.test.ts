@@ -23,7 +23,10 @@ describe("what a packet must begin with", () => {
   test("a packet over the size is refused, one of that size is not", () => {
     const small = new Admission(limits({ maxPacketSize: 8 }));
     expect(small.refusal(bytes("/1234567"), client("127.0.0.1"))).toBeNull();
-    expect(small.refusal(bytes("/12345678"), client("127.0.0.1"))).toMatchObject({ reason: "too-large", message: expect.stringContaining("9 bytes") });
+    expect(small.refusal(bytes("/12345678"), client("127.0.0.1"))).toMatchObject({
+      reason: "too-large",
+      message: expect.stringContaining("9 bytes"),
+    });
   });
 });
 
@@ -42,6 +45,6 @@ describe("who may send", () => {
   });
 
   test.each(["nonsense", "10.0.0.0/33", "10.0.0.0/x", "", "::/129"])("%j is no address", (entry) => {
-    expect(() => new Admission(limits({ allow: [entry] }))).toThrow(expect.objectContaining({ code: "OSC_OPTION" }));
+    expect(() => limits({ allow: [entry] })).toThrow(expect.objectContaining({ code: "OSC_OPTION" }));
   });
 });
