@@ -1,5 +1,5 @@
 import { AddressSpace } from "../address/index.ts";
-import { decode, type OscPacket } from "../codec/index.ts";
+import { decode, type OscPacket, type OscValue } from "../codec/index.ts";
 import { OscDecodeError, OscDispatchError } from "../errors.ts";
 import type { NetAddress } from "../net-address.ts";
 import { type ErrorListener, reportToConsole } from "./error-report.ts";
@@ -94,24 +94,32 @@ export class Dispatcher {
    * @throws OscDispatchError `OSC_BAD_MAPPED_ADDRESS` for an address that nothing can match, `OSC_BAD_HANDLER` where `fn` is no function,
    * `OSC_DISPATCHER_FROZEN` once a server has taken the dispatcher to other threads or processes
    */
-  map<Args extends HandlerArguments>(address: string, fn: MessageHandler<Args>, options?: AddressFirst & WithoutArguments): Handler;
-  map<Fixed extends FixedArguments, Args extends HandlerArguments>(
+  map<Args extends HandlerArguments = readonly OscValue[]>(
+    address: string,
+    fn: MessageHandler<Args>,
+    options?: AddressFirst & WithoutArguments,
+  ): Handler;
+  map<Fixed extends FixedArguments, Args extends HandlerArguments = readonly OscValue[]>(
     address: string,
     fn: MessageHandler<[fixedArgs: Fixed, ...oscArgs: Args]>,
     options: AddressFirst & WithArguments<Fixed>,
   ): Handler;
-  map<Args extends HandlerArguments>(
+  map<Args extends HandlerArguments = readonly OscValue[]>(
     address: string,
     fn: ReplyAddressHandler<Args>,
     options: ReplyAddressFirst & WithoutArguments,
   ): Handler;
-  map<Fixed extends FixedArguments, Args extends HandlerArguments>(
+  map<Fixed extends FixedArguments, Args extends HandlerArguments = readonly OscValue[]>(
     address: string,
     fn: ReplyAddressHandler<[fixedArgs: Fixed, ...oscArgs: Args]>,
     options: ReplyAddressFirst & WithArguments<Fixed>,
   ): Handler;
-  map<Args extends HandlerArguments>(address: string, fn: ContextHandler<Args>, options: ContextFirst & WithoutArguments): Handler;
-  map<Fixed extends FixedArguments, Args extends HandlerArguments>(
+  map<Args extends HandlerArguments = readonly OscValue[]>(
+    address: string,
+    fn: ContextHandler<Args>,
+    options: ContextFirst & WithoutArguments,
+  ): Handler;
+  map<Fixed extends FixedArguments, Args extends HandlerArguments = readonly OscValue[]>(
     address: string,
     fn: ContextHandler<[fixedArgs: Fixed, ...oscArgs: Args]>,
     options: ContextFirst & WithArguments<Fixed>,
@@ -159,9 +167,12 @@ export class Dispatcher {
    *
    * @throws OscDispatchError `OSC_BAD_HANDLER` where `fn` is neither, `OSC_DISPATCHER_FROZEN` as {@link map}
    */
-  setDefaultHandler<Args extends HandlerArguments>(fn: MessageHandler<Args> | null, options?: AddressFirst): void;
-  setDefaultHandler<Args extends HandlerArguments>(fn: ReplyAddressHandler<Args> | null, options: ReplyAddressFirst): void;
-  setDefaultHandler<Args extends HandlerArguments>(fn: ContextHandler<Args> | null, options: ContextFirst): void;
+  setDefaultHandler<Args extends HandlerArguments = readonly OscValue[]>(fn: MessageHandler<Args> | null, options?: AddressFirst): void;
+  setDefaultHandler<Args extends HandlerArguments = readonly OscValue[]>(
+    fn: ReplyAddressHandler<Args> | null,
+    options: ReplyAddressFirst,
+  ): void;
+  setDefaultHandler<Args extends HandlerArguments = readonly OscValue[]>(fn: ContextHandler<Args> | null, options: ContextFirst): void;
   setDefaultHandler(fn: HandlerCallback | null, options: HandlerOptions = {}): void {
     this.#refuseIfFrozen("");
     const { needsReplyAddress, needsContext } = options;

@@ -41,35 +41,50 @@ export function isLater(timeTag: TimeTag, asOf: number): boolean {
 
 /**
  * The nested bundles of a packet that are dated later than `asOf`: those that {@link handlePacket}, given the same `asOf`, leaves out. Of
- * a later bundle inside a later one only the outer is returned. The packet's own time tag is not looked at, and no message is decoded.
+ * a later bundle inside a later one only the outer is returned. The packet's own time tag is not looked at, and no message is decoded; so
+ * of a packet that the decoder refuses, or gives up on half-way for its many faults, bundles may be returned that it never came to.
  *
  * Never throws: the walk ends where the bytes stop being a bundle.
  *
  * @param asOf milliseconds since 1970-01-01 UTC; with `Infinity` nothing is later
- * @param maxNesting how many bundles inside one another are entered, as given to the decoder. Default 32
+ * @param maxNesting how many levels bundles may nest, as given to the decoder. Default 32
  * @returns views of `data`, in their order; copy one that is kept longer than `data` stays as it is. The same empty array wherever there
  * is none
  */
 export function laterElements(data: Uint8Array, asOf: number, maxNesting: number = DEFAULT_MAX_NESTING): readonly LaterElement[] {
   if (asOf === Infinity || !isBundleAt(data, 0, data.length)) return NO_ELEMENTS;
-  const found: LaterElement[] = [];
-  collectLater(data, 0, data.length, asOf, maxNesting, found);
-  return found.length === 0 ? NO_ELEMENTS : found;
+  let found: LaterElement[] | undefined;
+  /** Where the bundles end that the walk is inside of, the innermost last. */
+  const ends = [data.length];
+  let position = HEADER_SIZE;
+  for (let end = ends.at(-1); end !== undefined; end = ends.at(-1)) {
+    const size = elementSizeAt(data, position, end);
+    if (size < 0) {
+      ends.pop();
+      position = end;
+      continue;
+    }
+    const start = position + ELEMENT_SIZE_SIZE;
+    position = start + size;
+    if (ends.length >= maxNesting || !isBundleAt(data, start, position)) continue;
+    const at = timeOfBundleAt(data, start, position);
+    if (at !== null && at > asOf) {
+      found ??= [];
+      found.push({ at, data: data.subarray(start, position) });
+    } else {
+      ends.push(position);
+      position = start + HEADER_SIZE;
+    }
+  }
+  return found ?? NO_ELEMENTS;
 }
 
-/** Walks the bundle from `start` to `end`, which are known to hold a bundle's header. */
-function collectLater(data: Uint8Array, start: number, end: number, asOf: number, depthLeft: number, found: LaterElement[]): void {
-  let position = start + HEADER_SIZE;
-  while (position + ELEMENT_SIZE_SIZE <= end) {
-    const elementStart = position + ELEMENT_SIZE_SIZE;
-    const size = readWord(data, position);
-    if (size === 0 || size > end - elementStart) return;
-    position = elementStart + size;
-    if (!isBundleAt(data, elementStart, position)) continue;
-    const at = timeOfBundleAt(data, elementStart, position);
-    if (at !== null && at > asOf) found.push({ at, data: data.subarray(elementStart, position) });
-    else if (depthLeft > 1) collectLater(data, elementStart, position, asOf, depthLeft - 1, found);
-  }
+/** The size of the element at `position`, by the decoder's rule; -1 where the bundle that ends at `end` has no more that can be read. */
+function elementSizeAt(data: Uint8Array, position: number, end: number): number {
+  const left = end - position - ELEMENT_SIZE_SIZE;
+  if (left < 0) return -1;
+  const size = readWord(data, position);
+  return size <= left && (size % 4 === 0 || size === left) ? size : -1;
 }
 
 function timeOfBundleAt(data: Uint8Array, start: number, end: number): number | null {

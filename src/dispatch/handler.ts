@@ -60,9 +60,9 @@ export interface HandlerContext {
    *
    * @throws OscDispatchError `OSC_BAD_REPLY` for a value that is no reply
    */
-  reply(value: HandlerResult): void;
+  readonly reply: (value: HandlerResult) => void;
   /** Ends the serving loop of the server that runs the handler, whatever kind of server it is. Does nothing where there is none. */
-  shutdown(): void;
+  readonly shutdown: () => void;
 }
 
 /** Which first parameter a handler is called with. At most one of the two may be true. */

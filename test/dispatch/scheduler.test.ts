@@ -288,8 +288,10 @@ describe("inside onDue", () => {
     const { clock, seen, scheduler } = nested((_scheduler, item) => {
       if (item === "a") throw new Error("thrown on purpose");
     });
-    for (const after of [10, 10, 20])
-      scheduler.schedule(clock.wallNow() + after, seen.length === 0 && scheduler.waiting === 0 ? "a" : `b${after}`);
+    const start = clock.wallNow();
+    scheduler.schedule(start + 10, "a");
+    scheduler.schedule(start + 10, "b");
+    scheduler.schedule(start + 20, "c");
     expect(() => clock.advance(10)).toThrow("thrown on purpose");
     expect(seen).toEqual(["a"]);
     expect(clock.timers).toBe(1);

@@ -1,0 +1,315 @@
+/* oxlint-disable unicorn/no-thenable -- handlers may return such things */
+import { describe, expect, test } from "vitest";
+import { decode, encode, OscBundle, OscMessage, type OscPacket, TimeTag } from "../../src/codec/index.ts";
+import { Dispatcher, handlePacket, type PacketContext } from "../../src/dispatch/index.ts";
+import { OscDecodeError, OscServerError } from "../../src/errors.ts";
+import { bundle, CLIENT, errorList, message } from "./packets.ts";
+
+const NOON = Date.UTC(2025, 5, 1, 12);
+
+/** A context that keeps what it is given. */
+function setUp(overrides: Partial<PacketContext> = {}) {
+  const { errors, onError, codes } = errorList();
+  const replies: OscPacket[] = [];
+  const shutdowns: string[] = [];
+  const context: PacketContext = {
+    clientAddress: CLIENT,
+    asOf: Infinity,
+    mode: "async",
+    reply: (bytes) => replies.push(decode(bytes)),
+    error: onError,
+    shutdown: () => shutdowns.push("shutdown"),
+    ...overrides,
+  };
+  return { dispatcher: new Dispatcher(), context, errors, codes, replies, shutdowns };
+}
+
+/** A dispatcher that keeps the addresses of the messages it is given. */
+function listening() {
+  const dispatcher = new Dispatcher();
+  const seen: string[] = [];
+  dispatcher.map("/*", (address) => void seen.push(address));
+  return { dispatcher, seen };
+}
+
+describe("the way of a packet", () => {
+  test("from bytes to handlers to the bytes of replies, without a promise where no handler returns one", () => {
+    const { dispatcher, context, replies } = setUp();
+    dispatcher.map("/ask", (address, ...args) => ["/answer", address, ...args]);
+    expect(handlePacket(dispatcher, message("/ask", 1, "two"), context)).toBeUndefined();
+    expect(replies).toEqual([decode(message("/answer", "/ask", 1, "two"))]);
+  });
+
+  test("a packet of which nothing can be read is returned as its error; no handler is called, nothing is reported", () => {
+    const { context, codes } = setUp();
+    const { dispatcher, seen } = listening();
+    for (const bytes of [[], [1, 2, 3], [0x23, 0x62, 0x75, 0x6e]]) {
+      expect(handlePacket(dispatcher, Uint8Array.from(bytes), context)).toBeInstanceOf(OscDecodeError);
+    }
+    expect(seen).toEqual([]);
+    expect(codes()).toEqual([]);
+  });
+
+  test("faults inside a packet are reported one by one, and the good parts are handled", () => {
+    const { context, errors } = setUp();
+    const { dispatcher, seen } = listening();
+    const data = encode(new OscBundle([new OscMessage("/a", ["x"]), new OscMessage("/b", ["y"]), new OscMessage("/c", ["z"])]));
+    // The type tag of /b becomes one that no one knows. Bundle header 16, two elements of 4 + 12 bytes, 4 of address, the comma.
+    const tagOfB = 16 + 16 + 4 + 4 + 1;
+    expect(data[tagOfB]).toBe("s".charCodeAt(0));
+    data[tagOfB] = "?".charCodeAt(0);
+    expect(handlePacket(dispatcher, data, context)).toBeUndefined();
+    expect(seen).toEqual(["/a", "/c"]);
+    expect(errors).toEqual([expect.objectContaining({ name: "OscDecodeError", code: "OSC_UNKNOWN_TYPE_TAG" })]);
+  });
+
+  test("an address without its slash invokes nothing, the default handler neither", () => {
+    const { context, codes } = setUp();
+    const { dispatcher, seen } = listening();
+    dispatcher.setDefaultHandler((address) => void seen.push(`default ${address}`));
+    const data = message("/err", 1);
+    data[0] = "x".charCodeAt(0);
+    const result = handlePacket(dispatcher, data, context);
+    // Told either way: as the packet's error, or as a fault in it.
+    expect([result === undefined ? codes() : (result as OscDecodeError).code].flat()).toEqual(["OSC_BAD_ADDRESS"]);
+    expect(seen).toEqual([]);
+  });
+
+  test("options go to the decoder", () => {
+    const { context } = setUp({ decodeOptions: { strict: true } });
+    const { dispatcher, seen } = listening();
+    // A message that is no multiple of 4 long: taken, unless strict.
+    const data = message("/a", "text").subarray(0, -1);
+    expect(handlePacket(dispatcher, data, { ...context, decodeOptions: undefined })).toBeUndefined();
+    expect(seen).toEqual(["/a"]);
+    expect(handlePacket(dispatcher, data, context)).toBeInstanceOf(OscDecodeError);
+    expect(seen).toEqual(["/a"]);
+  });
+
+  test("a handler's shutdown reaches the server, and the rest of the packet is still handled", () => {
+    const { dispatcher, context, shutdowns, replies } = setUp();
+    dispatcher.map("/quit", ({ shutdown }) => shutdown(), { needsContext: true });
+    dispatcher.map("/quit", () => "/bye");
+    void handlePacket(dispatcher, message("/quit"), context);
+    expect(shutdowns).toEqual(["shutdown"]);
+    expect(replies).toEqual([decode(message("/bye"))]);
+  });
+
+  test("a handler that throws is reported with its cause and costs nothing else", () => {
+    const { dispatcher, context, errors, replies } = setUp();
+    const cause = new Error("thrown on purpose");
+    dispatcher.map("/a", () => {
+      throw cause;
+    });
+    dispatcher.map("/a", () => "/still");
+    void handlePacket(dispatcher, bundle([new OscMessage("/a"), new OscMessage("/a")]), context);
+    const failed = expect.objectContaining({ code: "OSC_HANDLER_FAILED", address: "/a", cause });
+    expect(errors).toEqual([failed, failed]);
+    expect(replies).toHaveLength(2);
+  });
+
+  test("more arguments than a call can take fail that call only", () => {
+    const { context, codes, replies } = setUp();
+    const dispatcher = new Dispatcher();
+    dispatcher.map("/many", () => undefined);
+    dispatcher.map("/few", () => "/fine");
+    const many = new OscMessage(
+      "/many",
+      Array.from({ length: 1_000_000 }, () => true),
+    );
+    void handlePacket(dispatcher, bundle([many, new OscMessage("/few")]), context);
+    expect(codes()).toEqual(["OSC_HANDLER_FAILED"]);
+    expect(replies).toHaveLength(1);
+  });
+
+  test("a reply that cannot be sent is reported with its cause, and the next is sent", () => {
+    const cause = new OscServerError("OSC_CLOSED", "closed on purpose");
+    const sent: string[] = [];
+    const { dispatcher, context, errors } = setUp({
+      reply: (bytes) => {
+        const packet = decode(bytes) as OscMessage;
+        if (packet.address === "/bad") throw cause;
+        sent.push(packet.address);
+      },
+    });
+    dispatcher.map("/a", () => "/bad");
+    dispatcher.map("/a", () => "/good");
+    void handlePacket(dispatcher, message("/a"), context);
+    expect(errors).toEqual([expect.objectContaining({ code: "OSC_BAD_REPLY", address: "/a", cause })]);
+    expect(sent).toEqual(["/good"]);
+  });
+});
+
+describe("time", () => {
+  const nested = (at: number, address: string, ...more: OscPacket[]) => new OscBundle([new OscMessage(address), ...more], TimeTag.from(at));
+
+  test("nested bundles later than asOf are left out, with all they hold; due and immediate ones are not", () => {
+    const { context } = setUp({ asOf: NOON });
+    const { dispatcher, seen } = listening();
+    const data = bundle([
+      new OscMessage("/first"),
+      nested(NOON - 1_000, "/past"),
+      nested(NOON, "/now"),
+      nested(NOON + 1, "/later", nested(NOON + 2, "/later/still")),
+      new OscBundle([new OscMessage("/at/once")]),
+      new OscBundle([new OscMessage("/zero"), nested(NOON + 5_000, "/inside")], new TimeTag(0, 0)),
+      new OscMessage("/last"),
+    ]);
+    void handlePacket(dispatcher, data, context);
+    expect(seen).toEqual(["/first", "/past", "/now", "/at/once", "/zero", "/last"]);
+    seen.length = 0;
+    void handlePacket(dispatcher, data, { ...context, asOf: Infinity });
+    expect(seen).toEqual(["/first", "/past", "/now", "/later", "/later/still", "/at/once", "/zero", "/inside", "/last"]);
+  });
+
+  test("the packet's own time tag is the caller's affair", () => {
+    const { context } = setUp({ asOf: NOON });
+    const { dispatcher, seen } = listening();
+    void handlePacket(dispatcher, bundle([new OscMessage("/a")], NOON + 60_000), context);
+    expect(seen).toEqual(["/a"]);
+  });
+
+  test("the messages of a bundle run with nothing in between", async () => {
+    const { context } = setUp();
+    const { dispatcher, seen } = listening();
+    const one = handlePacket(dispatcher, bundle([new OscMessage("/1"), new OscMessage("/2")]), context);
+    const two = handlePacket(dispatcher, bundle([new OscMessage("/3"), new OscMessage("/4")]), context);
+    expect([one, two]).toEqual([undefined, undefined]);
+    expect(seen).toEqual(["/1", "/2", "/3", "/4"]);
+  });
+});
+
+describe("promises", () => {
+  test("async: awaited one after another across handlers and messages; synchronous ones before the first are done at once", async () => {
+    const { dispatcher, context, replies, codes } = setUp();
+    const seen: string[] = [];
+    const waiting: (() => void)[] = [];
+    dispatcher.map("/a", (address) => void seen.push(`plain ${address}`));
+    dispatcher.map("/*", async (address) => {
+      seen.push(`begin ${address}`);
+      await new Promise<void>((resolve) => waiting.push(resolve));
+      seen.push(`end ${address}`);
+      return ["/done", address];
+    });
+    const result = handlePacket(dispatcher, bundle([new OscMessage("/a"), new OscMessage("/b")]), context);
+    expect(result).toBeInstanceOf(Promise);
+    expect(seen).toEqual(["plain /a", "begin /a"]);
+    waiting.shift()!();
+    await Promise.resolve();
+    await expect.poll(() => waiting.length).toBe(1);
+    expect(seen).toEqual(["plain /a", "begin /a", "end /a", "begin /b"]);
+    waiting.shift()!();
+    expect(await result).toBeUndefined();
+    expect(seen.at(-1)).toBe("end /b");
+    expect(replies).toEqual([decode(message("/done", "/a")), decode(message("/done", "/b"))]);
+    expect(codes()).toEqual([]);
+  });
+
+  test("async: rejections and bad replies are reported, and the promise is fulfilled", async () => {
+    const { dispatcher, context, codes, replies } = setUp();
+    dispatcher.map("/a", () => Promise.reject(new Error("rejected on purpose")));
+    dispatcher.map("/a", async () => 7 as unknown as string);
+    dispatcher.map("/a", () => {
+      throw new Error("thrown on purpose");
+    });
+    dispatcher.map("/a", async () => "/good");
+    await expect(handlePacket(dispatcher, message("/a"), context)).resolves.toBeUndefined();
+    expect(codes()).toEqual(["OSC_HANDLER_FAILED", "OSC_BAD_REPLY", "OSC_HANDLER_FAILED"]);
+    expect(replies).toHaveLength(1);
+  });
+
+  test("async: a context's reply may come while the promise is pending", async () => {
+    const { dispatcher, context, replies } = setUp();
+    dispatcher.map(
+      "/a",
+      async ({ reply }) => {
+        reply("/soon");
+        await Promise.resolve();
+        reply("/later");
+        return "/last";
+      },
+      { needsContext: true },
+    );
+    await handlePacket(dispatcher, message("/a"), context);
+    expect(replies.map((reply) => (reply as OscMessage).address)).toEqual(["/soon", "/later", "/last"]);
+  });
+
+  test("sync: an error that says where promises are awaited; the others run; no promise is returned; its rejection is swallowed", async () => {
+    const { dispatcher, context, errors, replies } = setUp({ mode: "sync" });
+    dispatcher.map("/a", () => Promise.reject(new Error("rejected on purpose")));
+    dispatcher.map("/a", () => "/other");
+    expect(handlePacket(dispatcher, message("/a"), context)).toBeUndefined();
+    expect(errors).toEqual([
+      expect.objectContaining({ code: "OSC_ASYNC_HANDLER", address: "/a", message: expect.stringContaining("async servers") }),
+    ]);
+    expect(replies).toHaveLength(1);
+    // An unhandled rejection would fail the run.
+    await new Promise((resolve) => setImmediate(resolve));
+  });
+
+  test("many messages with async handlers need no stack", async () => {
+    const { dispatcher, context, replies } = setUp();
+    let calls = 0;
+    dispatcher.map("/a", async () => {
+      calls += 1;
+    });
+    dispatcher.map("/end", () => "/done");
+    const elements = Array.from({ length: 5_000 }, () => new OscMessage("/a"));
+    await handlePacket(dispatcher, bundle([...elements, new OscMessage("/end")]), context);
+    expect(calls).toBe(5_000);
+    expect(replies).toHaveLength(1);
+  });
+});
+
+describe("things that look like promises", () => {
+  const thenables: Record<string, () => unknown> = {
+    "one that fulfils twice and then rejects": () => ({
+      then: (fulfil: (value: string) => void, reject: (reason: unknown) => void) => {
+        fulfil("/first");
+        fulfil("/second");
+        reject(new Error("too late"));
+      },
+    }),
+    "one that throws": () => ({
+      then: () => {
+        throw new Error("thrown by then");
+      },
+    }),
+    "one whose then cannot be read": () =>
+      Object.defineProperty({}, "then", {
+        get: () => {
+          throw new Error("thrown by the getter");
+        },
+      }),
+    "one whose then can be read once": () => {
+      let reads = 0;
+      return Object.defineProperty({}, "then", {
+        get: () => {
+          reads += 1;
+          if (reads > 1) throw new Error("thrown by the second look");
+          return () => undefined;
+        },
+      });
+    },
+  };
+
+  test.each(Object.entries(thenables))("async: %s costs its own reply at most", async (name, make) => {
+    const { dispatcher, context, replies, codes } = setUp();
+    dispatcher.map("/a", () => make() as PromiseLike<string>);
+    dispatcher.map("/a", () => "/next");
+    await handlePacket(dispatcher, message("/a"), context);
+    const fulfils = name.includes("fulfils");
+    expect(replies.map((reply) => (reply as OscMessage).address)).toEqual(fulfils ? ["/first", "/next"] : ["/next"]);
+    expect(codes()).toEqual(fulfils ? [] : ["OSC_HANDLER_FAILED"]);
+  });
+
+  test.each(Object.entries(thenables))("sync: %s is an error", async (name, make) => {
+    const { dispatcher, context, replies, codes } = setUp({ mode: "sync" });
+    dispatcher.map("/a", () => make() as PromiseLike<string>);
+    dispatcher.map("/a", () => "/next");
+    void handlePacket(dispatcher, message("/a"), context);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(replies).toHaveLength(1);
+    expect(codes()).toEqual([name.includes("cannot be read") ? "OSC_HANDLER_FAILED" : "OSC_ASYNC_HANDLER"]);
+  });
+});
