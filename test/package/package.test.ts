@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, sy
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import ts from "typescript";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 /** The package as one who installs it meets it: packed, installed into an empty folder, used by its name. */
@@ -159,7 +160,7 @@ describe("the browser condition", () => {
       if (seen.has(file)) return;
       seen.add(file);
       const code = readFileSync(join(installed, file), "utf8");
-      for (const [, target = ""] of code.matchAll(/^(?:import|export)\b[^"';]*?["']([^"']+)["']/gm)) {
+      for (const { fileName: target } of ts.preProcessFile(code).importedFiles) {
         if (target.startsWith(".")) visit(join(file, "..", target));
         else outside.push(`${file} imports ${target}`);
       }
