@@ -1,5 +1,6 @@
 /** The address space: what is mapped under which address, found by the address or pattern of a message. */
 
+import { OscServerError } from "../errors.ts";
 import { AddressTree } from "./address-tree.ts";
 import { parseLevels } from "./levels.ts";
 import { parseMappedAddress } from "./mapped-address.ts";
@@ -21,7 +22,7 @@ export interface Found<T> {
 export interface AddressSpaceOptions {
   /**
    * For how many texts (patterns, and addresses that only mapped wildcards match) the space remembers what it found, so that a text seen before
-   * costs one look-up. 0 switches this off. Default 1,024. Addresses that are mapped literally need none of this room.
+   * costs one look-up. Less than 2 switches this off. Default 1,024. Addresses that are mapped literally need none of this room.
    */
   readonly maxCachedTexts?: number;
   /** Texts longer than this, in UTF-16 units, are never remembered, so that a peer cannot fill memory with them. Default 256. */
@@ -82,11 +83,12 @@ export class AddressSpace<T> {
   #nextOrder = 0;
   #wildcardChanges = 0;
 
+  /** @throws {OscServerError} `OSC_OPTION` for a bound that is not a whole number of 0 or more. */
   constructor(options: AddressSpaceOptions = {}) {
     this.#cache = new MatchCache({
-      texts: options.maxCachedTexts ?? 1024,
-      textLength: options.maxCachedTextLength ?? 256,
-      weight: options.maxCachedWords ?? 1_048_576,
+      texts: bound("maxCachedTexts", options.maxCachedTexts ?? 1024),
+      textLength: bound("maxCachedTextLength", options.maxCachedTextLength ?? 256),
+      weight: bound("maxCachedWords", options.maxCachedWords ?? 1_048_576),
     });
   }
 
@@ -198,6 +200,14 @@ export class AddressSpace<T> {
 const MAX_KEPT_WILDCARDS = 4;
 
 const NOTHING: readonly never[] = Object.freeze([]);
+
+function bound(option: string, value: number): number {
+  if (Number.isSafeInteger(value) && value >= 0) return value;
+  throw new OscServerError(
+    "OSC_OPTION",
+    `${option} is ${String(value)}: it has to be a whole number of 0 or more. Leave it out for the default.`,
+  );
+}
 
 /** A message whose text is just the mapped address. Where its wildcards do not match their own text, each is taken to have matched itself. */
 function exactMatches<T>(slot: Slot<T>): readonly Entry<T>[] {

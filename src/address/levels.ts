@@ -1,6 +1,7 @@
 /** An address pattern as its levels, the texts between the slashes, each of which one part of an address has to match. */
 
 import { tokenize } from "./token.ts";
+import type { Token } from "./token.ts";
 import { TokenSequence } from "./token-sequence.ts";
 
 /** One level of a pattern. */
@@ -19,20 +20,29 @@ export type Levels =
 /** Reads a pattern. Three and more slashes in a row mean what `//` means; after a slash at the end comes an empty part, as in an address. */
 export function parseLevels(pattern: string): Levels {
   if (!pattern.startsWith("/")) return { problem: "it does not begin with /" };
-  // Read as a whole first, since some faults can only be seen (and named by their place) in the whole text.
-  const { problem } = tokenize(pattern);
-  if (problem !== undefined) return { problem };
+  const { tokens, problem } = tokenize(pattern);
+  if (tokens === undefined) return { problem };
   const levels: Level[] = [];
-  const texts = partsOf(pattern);
+  let part: Token[] = [];
   let skip = false;
-  for (const [index, text] of texts.entries()) {
-    if (text === "" && index < texts.length - 1) {
-      skip = true;
+  for (const [index, token] of tokens.entries()) {
+    if (token.kind !== "literal") {
+      part.push(token);
       continue;
     }
-    levels.push({ part: new TokenSequence(tokenize(text).tokens ?? []), skip });
-    skip = false;
+    // No part stands before the slash with which a pattern begins.
+    const texts = (index === 0 ? token.text.slice(1) : token.text).split("/");
+    for (const [position, text] of texts.entries()) {
+      if (position > 0 && part.length === 0) skip = true;
+      if (position > 0 && part.length > 0) {
+        levels.push({ part: new TokenSequence(part), skip });
+        part = [];
+        skip = false;
+      }
+      if (text !== "") part.push({ kind: "literal", text });
+    }
   }
+  levels.push({ part: new TokenSequence(part), skip });
   return { levels };
 }
 

@@ -13,7 +13,7 @@ import { TokenSequence } from "./token-sequence.ts";
  * To mean one of `*`, `?`, `[` and `{` itself, write it in brackets: `[*]`, `[?]`, `[[]`, `[{]`.
  *
  * @throws {OscDispatchError} `OSC_BAD_MAPPED_ADDRESS` for an address under which no message can ever arrive: one that begins with neither `/`
- * nor `*`, holds a NUL, has a `[` or `{` that is not closed before the next `/`, a set without characters, nested braces, or more than 32
+ * nor `*`, holds a NUL, has a `[` or `{` that is not closed before the next `/`, a set without characters, nested braces, or more than 8
  * braces with an empty alternative.
  */
 export function parseMappedAddress(address: string): TokenSequence {

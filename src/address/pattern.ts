@@ -2,6 +2,7 @@
 
 import { matchLevels, parseLevels, partsOf } from "./levels.ts";
 import type { Level } from "./levels.ts";
+import { opensWildcard } from "./token.ts";
 
 /** An address pattern that was read once and can be compared with many addresses. */
 export interface AddressPattern {
@@ -20,7 +21,7 @@ export interface AddressPattern {
  * `?` any one character (a code point), `*` any run of characters of the part, `[a-z]` and `[!a-z]` one character inside or outside the set,
  * `{foo,bar}` one of the texts, anything else itself; `//` (OSC 1.1) any number of levels. Where the OSC texts are silent:
  *
- * - a `[` or `{` that is not closed within its part, a `{` inside braces, and more than 32 braces with an empty alternative are malformed;
+ * - a `[` or `{` that is not closed within its part, a `{` inside braces, and more than 8 braces with an empty alternative are malformed;
  * - a stray `]` or `}` is itself, and so are `*`, `?`, `[` and `]` inside braces; an empty alternative matches the empty text;
  * - `[]` and a range that runs backwards hold no character; no set holds `/`;
  * - `/a//` ends in an empty part and matches `/a/` and `/a/b/`, not `/a/b`.
@@ -47,18 +48,13 @@ export function isPattern(text: string): boolean {
   let previous = SLASH;
   for (let index = 1; index < text.length; index += 1) {
     const unit = text.charCodeAt(index);
-    if (unit === STAR || unit === QUESTION_MARK || unit === OPENING_BRACKET || unit === OPENING_BRACE) return true;
-    if (unit === SLASH && previous === SLASH) return true;
+    if (opensWildcard(unit) || (unit === SLASH && previous === SLASH)) return true;
     previous = unit;
   }
   return false;
 }
 
 const SLASH = 0x2f;
-const STAR = 0x2a;
-const QUESTION_MARK = 0x3f;
-const OPENING_BRACKET = 0x5b;
-const OPENING_BRACE = 0x7b;
 
 function matchesAddress(levels: readonly Level[], address: string): boolean {
   return address.startsWith("/") && matchLevels(levels, partsOf(address));

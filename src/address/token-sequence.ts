@@ -21,6 +21,8 @@ export class TokenSequence {
   readonly wildcards: readonly Wildcard[];
   /** The tokens from the last wildcard back to the first. */
   readonly #backward: readonly Token[];
+  /** The wildcard, where there is one only, which is by far the most frequent case. */
+  readonly #only: Token | undefined;
   /** No text shorter than this (in UTF-16 units) can match. */
   readonly #minLength: number;
 
@@ -32,6 +34,7 @@ export class TokenSequence {
     this.literal = this.wildcards.length === 0 ? this.prefix : undefined;
     this.suffix = this.literal === undefined && last?.kind === "literal" ? last.text : "";
     this.#backward = tokens.slice(this.prefix === "" ? 0 : 1, this.suffix === "" ? undefined : -1).toReversed();
+    this.#only = this.#backward.length === 1 ? this.#backward[0] : undefined;
     this.#minLength = tokens.reduce((sum, token) => sum + minLengthOf(token), 0);
   }
 
@@ -39,9 +42,11 @@ export class TokenSequence {
   accepts(text: string): boolean {
     if (this.literal !== undefined) return text === this.literal;
     if (!this.#framed(text)) return false;
-    if (this.#isOneRun()) return true;
     const from = this.prefix.length;
-    let places: readonly number[] = [text.length - this.suffix.length];
+    const end = text.length - this.suffix.length;
+    if (this.#only?.kind === "run") return true;
+    if (this.#only?.kind === "choice") return this.#only.texts.has(text.slice(from, end));
+    let places: readonly number[] = [end];
     for (const token of this.#backward) {
       places = placesBefore(token, text, from, places);
       if (places.length === 0) return false;
@@ -58,7 +63,7 @@ export class TokenSequence {
     if (!this.#framed(text)) return undefined;
     const from = this.prefix.length;
     const end = text.length - this.suffix.length;
-    if (this.#isOneRun()) return Object.freeze([text.slice(from, end)]);
+    if (this.#only?.kind === "run") return Object.freeze([text.slice(from, end)]);
     const steps: Step[] = [];
     let places: readonly number[] = [end];
     for (const token of this.#backward) {
@@ -67,11 +72,6 @@ export class TokenSequence {
       if (places.length === 0) return undefined;
     }
     return places.at(-1) === from ? captured(steps.toReversed(), text, from) : undefined;
-  }
-
-  /** Whether a single `*` is all there is between prefix and suffix, which is by far the most frequent case. */
-  #isOneRun(): boolean {
-    return this.#backward.length === 1 && this.#backward[0]?.kind === "run";
   }
 
   /** The cheap checks, which most texts fail: length, beginning and end. */
@@ -117,15 +117,28 @@ function placesBefore(token: Token, text: string, from: number, ends: readonly n
     case "run":
       for (let start = ends[0] ?? -1; start >= from; start -= 1) if (!splitsPair(text, start)) starts.push(start);
       return starts;
-    case "choice":
-      for (const end of ends) {
-        for (const length of token.lengths) {
-          if (end - length < from) break;
-          if (token.texts.has(text.slice(end - length, end))) starts.push(end - length);
-        }
+    case "choice": {
+      const nearest = Math.max(from, (ends.at(-1) ?? 0) - (token.lengths.at(-1) ?? 0));
+      for (let start = (ends[0] ?? 0) - (token.lengths[0] ?? 0); start >= nearest; start -= 1) {
+        if (choiceEnd(token, text, start, ends) !== undefined) starts.push(start);
       }
-      return [...new Set(starts)].toSorted((a, b) => b - a);
+      return starts;
+    }
   }
+}
+
+/** Up to here it is quicker to compare each text of a `{…}` at its place than to cut out what stands there and look it up. */
+const FEW_TEXTS = 8;
+
+/** The nearest of the places `ends` (descending) that one of the texts of a `{…}` reaches from `start`. */
+function choiceEnd(token: Extract<Token, { kind: "choice" }>, text: string, start: number, ends: readonly number[]): number | undefined {
+  const few = token.texts.size <= FEW_TEXTS;
+  for (const option of few ? token.texts : token.lengths) {
+    const end = start + (typeof option === "string" ? option.length : option);
+    if (ends[lastAtLeast(ends, end)] !== end) continue;
+    if (typeof option === "string" ? text.startsWith(option, start) : token.texts.has(text.slice(start, end))) return end;
+  }
+  return undefined;
 }
 
 /** A token, and the places (descending) at which it may end so that all that follows it matches. */
@@ -156,13 +169,8 @@ function shortestEnd(token: Token, text: string, start: number, ends: readonly n
       return start + ((text.codePointAt(start) ?? 0) > 0xffff ? 2 : 1);
     case "run":
       return ends[lastAtLeast(ends, start)] ?? start;
-    case "choice": {
-      const length = token.lengths.find((length) => {
-        const end = start + length;
-        return token.texts.has(text.slice(start, end)) && ends[lastAtLeast(ends, end)] === end;
-      });
-      return start + (length ?? 0);
-    }
+    case "choice":
+      return choiceEnd(token, text, start, ends) ?? start;
   }
 }
 

@@ -12,7 +12,7 @@ export type Token =
   | { readonly kind: "run"; readonly source: string }
   /** `[…]`: one character inside (or, negated, outside) the ranges, never `/`. */
   | { readonly kind: "set"; readonly source: string; readonly negated: boolean; readonly ranges: readonly Range[] }
-  /** `{…}`: one of the texts; `lengths` are the lengths that occur, ascending. */
+  /** `{…}`: one of the texts, which stand in order of their lengths; `lengths` are the lengths that occur, ascending. */
   | { readonly kind: "choice"; readonly source: string; readonly texts: ReadonlySet<string>; readonly lengths: readonly number[] };
 
 /** A wildcard: a token that is not literal text. */
@@ -34,7 +34,7 @@ export type Tokens =
  * bounded by that address alone; tokens that may take none have to be bounded by number instead. The OSC texts do not say what an empty
  * alternative means.
  */
-export const MAX_EMPTY_CHOICES = 32;
+export const MAX_EMPTY_CHOICES = 8;
 
 /**
  * Reads the text of a pattern, or of one part of it. A `[` or `{` has to be closed before the next `/`. A stray `]` or `}` is itself,
@@ -45,45 +45,50 @@ export function tokenize(text: string): Tokens {
   let literalStart = 0;
   let emptyChoices = 0;
   let index = 0;
-  while (index < text.length) {
-    const token = wildcardAt(text, index);
-    if (token === undefined) {
-      index += 1;
-      continue;
-    }
-    if (typeof token === "string") return { problem: token };
+  for (;;) {
+    while (index < text.length && !opensWildcard(text.charCodeAt(index))) index += 1;
     if (literalStart < index) tokens.push({ kind: "literal", text: text.slice(literalStart, index) });
+    if (index === text.length) return { tokens };
+    const token = wildcardAt(text, index);
+    if (typeof token === "string") return { problem: token };
     if (token.kind === "choice" && token.lengths[0] === 0) emptyChoices += 1;
     if (emptyChoices > MAX_EMPTY_CHOICES) return { problem: `more than ${MAX_EMPTY_CHOICES} braces have an empty alternative` };
     tokens.push(token);
     index += token.source.length;
     literalStart = index;
   }
-  if (literalStart < text.length) tokens.push({ kind: "literal", text: text.slice(literalStart) });
-  return { tokens };
 }
 
-/** The wildcard that begins at `index`, undefined where none does, or why the one that does is malformed. */
-function wildcardAt(text: string, index: number): Wildcard | string | undefined {
-  switch (text[index]) {
-    case "?":
-      return { kind: "any", source: "?" };
-    case "*": {
+/** Whether this UTF-16 unit begins a wildcard. */
+export function opensWildcard(unit: number): boolean {
+  return unit === STAR || unit === QUESTION_MARK || unit === OPENING_BRACKET || unit === OPENING_BRACE;
+}
+
+const STAR = 0x2a;
+const MINUS = 0x2d;
+const QUESTION_MARK = 0x3f;
+const OPENING_BRACKET = 0x5b;
+const OPENING_BRACE = 0x7b;
+
+/** The wildcard that begins at `index`, or why it is malformed. */
+function wildcardAt(text: string, index: number): Wildcard | string {
+  switch (text.charCodeAt(index)) {
+    case STAR: {
       let end = index + 1;
       while (text[end] === "*") end += 1;
       return { kind: "run", source: text.slice(index, end) };
     }
-    case "[": {
+    case OPENING_BRACKET: {
       const source = enclosed(text, index, "]");
       return source === undefined ? `the [ at character ${index + 1} is never closed` : readSet(source);
     }
-    case "{": {
+    case OPENING_BRACE: {
       const source = enclosed(text, index, "}");
       if (source === undefined) return `the { at character ${index + 1} is never closed`;
       return source.includes("{", 1) ? `the { at character ${index + 1} holds another {: braces cannot be nested` : readChoice(source);
     }
     default:
-      return undefined;
+      return { kind: "any", source: "?" };
   }
 }
 
@@ -95,8 +100,13 @@ function enclosed(text: string, open: number, close: "]" | "}"): string | undefi
 }
 
 function readChoice(source: string): Wildcard {
-  const texts = new Set(source.slice(1, -1).split(","));
-  const lengths = [...new Set(Array.from(texts, (text) => text.length))].toSorted((a, b) => a - b);
+  const texts = new Set(
+    source
+      .slice(1, -1)
+      .split(",")
+      .toSorted((a, b) => a.length - b.length),
+  );
+  const lengths = [...new Set(Array.from(texts, (text) => text.length))];
   return { kind: "choice", source, texts, lengths };
 }
 
@@ -117,8 +127,6 @@ function readSet(source: string): Wildcard {
   }
   return { kind: "set", source, negated, ranges: merged(ranges) };
 }
-
-const MINUS = 0x2d;
 
 /** The same characters as sorted ranges that do not touch, so that membership is a binary search however long the brackets are. */
 function merged(ranges: readonly Range[]): Range[] {

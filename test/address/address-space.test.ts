@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { AddressSpace, isPattern } from "../../src/address/index.ts";
 import type { Found } from "../../src/address/index.ts";
@@ -274,6 +274,14 @@ describe("what is remembered", () => {
     expect(values(space.find("/?"))).toEqual([1]);
     expect(values(space.find("/?"))).toEqual([1]);
     expect(space.cache).toEqual({ texts: 0, words: 0 });
+  });
+
+  test.each(["maxCachedTexts", "maxCachedTextLength", "maxCachedWords"])("needs a finite bound for %s", (option) => {
+    for (const value of [-1, 0.5, Number.NaN, Number.POSITIVE_INFINITY]) {
+      expect(() => new AddressSpace({ [option]: value })).toThrow(
+        expect.objectContaining({ code: "OSC_OPTION", message: expect.stringContaining(`${option} is ${value}`) }),
+      );
+    }
   });
 
   test("a literal address that many wildcards match uses the bounded room, too", () => {

@@ -69,7 +69,7 @@ describe("patterns made to stall the search in an address space", () => {
     [`${"//*".repeat(2999)}//b`, 0],
     [`/${"*a".repeat(8)}/${"*a".repeat(8)}/*a*`, 2000],
     [`/${"*a".repeat(9)}/*/*`, 0],
-    [`/${"{,a}".repeat(32)}/*/*`, 2000],
+    [`/${"{,a}".repeat(8)}/*/*`, 2000],
     [`//${"{a,aa}".repeat(5000)}`, 0],
     [`/aaaaaaaa/aaaaaaaa/${"{a,".repeat(5000)}`, 0],
     [`/aaaaaaaa/aaaaaaaa/${"?".repeat(LONG)}`, 0],

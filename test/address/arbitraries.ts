@@ -1,6 +1,6 @@
 /** Small random patterns and addresses that are likely to match one another. */
 
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { members } from "./reference.ts";
 
 const character: fc.Arbitrary<string> = fc.constantFrom("a", "b", "c", "-", "🎵", "]", "}", " ");
@@ -29,3 +29,31 @@ export const mappedAddress: fc.Arbitrary<string> = fc
   .tuple(fc.constantFrom("/", "/", "*"), fc.array(fc.oneof({ weight: 3, arbitrary: element }, fc.constant("/")), { maxLength: 5 }))
   .map(([first, elements]) => first + elements.join(""))
   .filter((mapped) => (mapped.match(/\[[^!][^\]]*\]/g) ?? []).every((set) => members(set.slice(1, -1)).size > 0));
+
+/** A pattern together with an address made along with it, which it matches more often than not. */
+export const patternWithAddress: fc.Arbitrary<readonly [string, string]> = fc
+  .array(
+    fc.tuple(
+      fc.constantFrom<readonly [string, string]>(["/", "/"], ["/", "/"], ["//", "/"], ["//", "/a/b/"], ["///", "//"]),
+      fc.array(pair(), { maxLength: 3 }),
+    ),
+    {
+      minLength: 1,
+      maxLength: 3,
+    },
+  )
+  .map((levels) => {
+    const pieces = levels.flatMap(([slashes, pairs]) => [slashes, ...pairs]);
+    return [pieces.map(([left]) => left).join(""), pieces.map(([, right]) => right).join("")] as const;
+  });
+
+/** An element of a pattern, and a text that it takes, mostly. */
+function pair(): fc.Arbitrary<readonly [string, string]> {
+  return fc.oneof(
+    text.map((value) => [value, value] as const),
+    fc.tuple(fc.constantFrom("*", "**", "*?*"), text),
+    fc.tuple(fc.constant("?"), character),
+    fc.tuple(fc.constantFrom("[a-c]", "[!a]", "[🎵b]", "[!-]", "[-c-a!]"), character),
+    fc.tuple(fc.constantFrom("{a,ab,abc}", "{bc,c,}", "{a,b,c}", "{🎵}"), fc.constantFrom("a", "ab", "abc", "bc", "c", "", "🎵")),
+  );
+}
