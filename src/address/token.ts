@@ -34,7 +34,7 @@ export type Tokens =
  * bounded by that address alone; tokens that may take none have to be bounded by number instead. The OSC texts do not say what an empty
  * alternative means.
  */
-export const MAX_EMPTY_CHOICES = 8;
+const MAX_EMPTY_CHOICES = 8;
 
 /**
  * Reads the text of a pattern, or of one part of it. A `[` or `{` has to be closed before the next `/`. A stray `]` or `}` is itself,
