@@ -1,5 +1,5 @@
 import { channel } from "node:diagnostics_channel";
-import type { RejectReason } from "../errors.ts";
+import { OscDispatchError, type OscError, OscSocketError, type RejectReason } from "../errors.ts";
 
 /** Every counter of a server, in the order in which they lie in memory. */
 const NAMES = [
@@ -12,6 +12,8 @@ const NAMES = [
   "faults",
   "handlerErrors",
   "socketErrors",
+  "connections",
+  "connectionsRefused",
   "rejected:empty",
   "rejected:malformed",
   "rejected:not-osc",
@@ -25,6 +27,12 @@ const NAMES = [
 export type CounterName = (typeof NAMES)[number];
 
 const INDEX = Object.fromEntries(NAMES.map((name, index) => [name, index])) as Readonly<Record<CounterName, number>>;
+
+/** Which counter an error belongs to that does not decide the fate of a packet. */
+export function counterOf(error: OscError): "handlerErrors" | "socketErrors" | "faults" {
+  if (error instanceof OscDispatchError) return "handlerErrors";
+  return error instanceof OscSocketError ? "socketErrors" : "faults";
+}
 
 /**
  * What a server has done since it was made. At every moment of quiet
@@ -49,6 +57,10 @@ export interface ServerStats {
   readonly handlerErrors: number;
   /** Errors of sockets, such as a reply that could not be sent. */
   readonly socketErrors: number;
+  /** Clients that are connected now; 0 for UDP. */
+  readonly connections: number;
+  /** Clients that could not connect, for `maxConnections` were there. */
+  readonly connectionsRefused: number;
   /** Packets that were refused, by reason. */
   readonly rejected: Readonly<Record<RejectReason, number>>;
 }

@@ -123,7 +123,7 @@ class UdpPeer implements Peer {
   }
 
   /** The kernel drops what cannot be taken; a datagram's sender is never held up. */
-  settled(): void {}
+  settled(_size: number): void {}
 }
 
 /** Sends one datagram, and calls `failed` now or later if that was not possible. */
