@@ -58,7 +58,7 @@ export interface HandlerContext {
    * Sends a reply to the client at once, in every form that a handler may return. May be called any number of times, until the handler
    * has returned or its promise has settled; what a later call does depends on whether the server can still reach the client.
    *
-   * @throws OscDispatchError `OSC_BAD_REPLY` for a value that is no reply
+   * Never throws: what is no reply, or cannot be sent, is reported as `OSC_BAD_REPLY`, as it is for what the handler returns.
    */
   readonly reply: (value: HandlerResult) => void;
   /** Ends the serving loop of the server that runs the handler, whatever kind of server it is. Does nothing where there is none. */

@@ -45,20 +45,29 @@ export class PacketExecution {
   readonly #handlers: HandlerLookup;
   readonly #context: ExecutionContext;
   readonly #deliver: (packet: OscPacket) => void;
-  readonly #messages: OscMessage[] = [];
-  /** The time tag of the bundle that holds the message of the same index. */
-  readonly #timeTags: (TimeTag | null)[] = [];
-  #messageIndex = 0;
-  /** The handlers of the message at hand, once they have been looked for. */
-  #matches: readonly HandlerMatch[] | null = null;
+  /** The message at hand, and the time tag of the bundle that holds it; `undefined` when there is no more. */
+  #message: OscMessage | undefined = undefined;
+  #timeTag: TimeTag | null = null;
+  /** The handlers of the message at hand, once they have been looked for, and which of them is next. */
+  #matches: readonly HandlerMatch[] | undefined = undefined;
   #matchIndex = 0;
+  /** The messages after the one at hand, the last first. A message on its own, the usual packet, needs no list. */
+  readonly #rest: TimedMessage[] | undefined;
 
   /** @param deliver takes the replies; what it throws is reported as `OSC_BAD_REPLY` */
   constructor(handlers: HandlerLookup, packet: OscPacket, context: ExecutionContext, deliver: (packet: OscPacket) => void) {
     this.#handlers = handlers;
     this.#context = context;
     this.#deliver = deliver;
-    this.#collect(packet, null);
+    if (packet instanceof OscBundle) {
+      const messages: TimedMessage[] = [];
+      collectMessages(packet, context, messages);
+      this.#rest = messages.toReversed();
+      this.#advance();
+    } else {
+      for (const error of packet.errors) context.error(error);
+      if (isDispatched(packet)) this.#message = packet;
+    }
   }
 
   /** Calls every handler. The promise, where there is one, is fulfilled when the last has been called and awaited; it is never rejected. */
@@ -72,57 +81,46 @@ export class PacketExecution {
     return undefined;
   }
 
-  /** Flattens the packet into the messages that are to be handled, and reports what the decoder found wrong on the way. */
-  #collect(packet: OscPacket, timeTag: TimeTag | null): void {
-    for (const error of packet.errors) this.#context.error(error);
-    if (packet instanceof OscBundle) {
-      for (const element of packet.elements) {
-        if (element instanceof OscBundle && isLater(element.timeTag, this.#context.asOf)) continue;
-        this.#collect(element, packet.timeTag);
+  #runUntilPromise(): Promise<void> | undefined {
+    while (this.#message !== undefined) {
+      // Looked for only now, for the handlers of the message before may have mapped others.
+      this.#matches ??= this.#handlers.match(this.#message.address);
+      const match = this.#matches[this.#matchIndex];
+      this.#matchIndex += 1;
+      if (match === undefined) {
+        this.#advance();
+      } else {
+        const pending = this.#call(match, this.#message);
+        if (pending !== undefined) return pending;
       }
-    } else if (packet.address.charCodeAt(0) === SLASH) {
-      this.#messages.push(packet);
-      this.#timeTags.push(timeTag);
     }
+    return undefined;
   }
 
-  #runUntilPromise(): Promise<void> | undefined {
-    for (;;) {
-      const message = this.#messages[this.#messageIndex];
-      if (message === undefined) return undefined;
-      // Found only now, for the handlers of the message before may have mapped others.
-      this.#matches ??= this.#handlers.match(message.address);
-      const match = this.#matches[this.#matchIndex];
-      if (match === undefined) {
-        this.#messageIndex += 1;
-        this.#matchIndex = 0;
-        this.#matches = null;
-        continue;
-      }
-      this.#matchIndex += 1;
-      const pending = this.#call(match, message);
-      if (pending !== undefined) return pending;
-    }
+  #advance(): void {
+    const next = this.#rest?.pop();
+    this.#message = next?.message;
+    this.#timeTag = next?.timeTag ?? null;
+    this.#matches = undefined;
+    this.#matchIndex = 0;
   }
 
   /** Calls one handler and sees to its answer. Returns a promise only where the answer has to be awaited. */
   #call(match: HandlerMatch, message: OscMessage): Promise<void> | undefined {
     const { address } = message;
-    let promise: PromiseLike<unknown>;
+    let result: unknown;
+    let isPromise: boolean;
     try {
-      const result = this.#invoke(match, message);
+      result = this.#invoke(match, message);
       if (result === undefined) return undefined;
-      if (!isThenable(result)) {
-        this.#reply(result, address);
-        return undefined;
-      }
-      promise = result;
+      isPromise = isThenable(result);
     } catch (cause) {
-      this.#context.error(handlerError(address, cause));
+      this.#context.error(handlerFailed(address, cause));
       return undefined;
     }
-    if (this.#context.mode === "async") return this.#awaitReply(promise, address);
-    this.#refusePromise(promise, address);
+    if (isPromise && this.#context.mode === "async") return this.#awaitReply(result, address);
+    if (isPromise) this.#refusePromise(result, address);
+    else this.#reply(result, address);
     return undefined;
   }
 
@@ -141,32 +139,33 @@ export class PacketExecution {
       clientAddress: this.#context.clientAddress,
       message,
       captures,
-      timeTag: this.#timeTags[this.#messageIndex] ?? null,
+      timeTag: this.#timeTag,
       reply: (value) => this.#reply(value, message.address),
       shutdown: () => this.#context.shutdown(),
     };
   }
 
-  /** @throws OscDispatchError `OSC_BAD_REPLY` */
   #reply(value: unknown, address: string): void {
-    const packet = toReplyPacket(value, address);
-    if (packet === undefined) return;
     try {
-      this.#deliver(packet);
+      const packet = toReplyPacket(value, address);
+      if (packet !== undefined) this.#deliver(packet);
     } catch (cause) {
-      throw badReply(address, cause);
+      this.#context.error(cause instanceof OscDispatchError ? cause : badReply(address, cause));
     }
   }
 
-  async #awaitReply(result: PromiseLike<unknown>, address: string): Promise<void> {
+  async #awaitReply(result: unknown, address: string): Promise<void> {
+    let value: unknown;
     try {
-      this.#reply(await result, address);
+      value = await result;
     } catch (cause) {
-      this.#context.error(handlerError(address, cause));
+      this.#context.error(handlerFailed(address, cause));
+      return;
     }
+    this.#reply(value, address);
   }
 
-  #refusePromise(result: PromiseLike<unknown>, address: string): void {
+  #refusePromise(result: unknown, address: string): void {
     // Nobody waits for it, so nobody would see it fail; without this a rejection would end the process.
     Promise.resolve(result).then(undefined, () => undefined);
     const message =
@@ -176,12 +175,34 @@ export class PacketExecution {
   }
 }
 
-function isThenable(value: unknown): value is PromiseLike<unknown> {
+/** A message of a bundle, with the time tag of the bundle. */
+interface TimedMessage {
+  readonly message: OscMessage;
+  readonly timeTag: TimeTag;
+}
+
+/** Flattens a bundle into the messages that are to be handled now, and reports what the decoder found wrong on the way. */
+function collectMessages(bundle: OscBundle, context: ExecutionContext, messages: TimedMessage[]): void {
+  for (const error of bundle.errors) context.error(error);
+  for (const element of bundle.elements) {
+    if (element instanceof OscBundle) {
+      if (!isLater(element.timeTag, context.asOf)) collectMessages(element, context, messages);
+      continue;
+    }
+    for (const error of element.errors) context.error(error);
+    if (isDispatched(element)) messages.push({ message: element, timeTag: bundle.timeTag });
+  }
+}
+
+/** The decoder lets an address without its slash pass, and reports it; it is no address that could be mapped. */
+function isDispatched(message: OscMessage): boolean {
+  return message.address.charCodeAt(0) === SLASH;
+}
+
+function isThenable(value: unknown): boolean {
   return typeof value === "object" && value !== null && "then" in value && typeof value.then === "function";
 }
 
-/** What a handler threw, as the error that is reported. A reply that could not be made says so itself. */
-function handlerError(address: string, cause: unknown): OscDispatchError {
-  if (cause instanceof OscDispatchError && cause.code === "OSC_BAD_REPLY") return cause;
+function handlerFailed(address: string, cause: unknown): OscDispatchError {
   return new OscDispatchError("OSC_HANDLER_FAILED", `A handler of ${address} failed: ${describeValue(cause)}`, address, { cause });
 }
