@@ -1,0 +1,174 @@
+import { decode, OscBundle, type OscPacket } from "../codec/index.ts";
+import { OscDecodeError } from "../errors.ts";
+import { type NetAddress, formatAddress } from "../net-address.ts";
+import type { Transport } from "../transport/transport.ts";
+import { aborted, type Command, EXIT, report, type Session, timeOfDay } from "./command.ts";
+import { createListener } from "./endpoint.ts";
+import { flatten } from "./format.ts";
+import { formatCommentedHex } from "./hex.ts";
+import { formatJson } from "./json.ts";
+import { MessageFilter } from "./message-filter.ts";
+import { parseOptions, readNumberOption } from "./options.ts";
+import { MessagePrinter } from "./printer.ts";
+import { Tally } from "./tally.ts";
+import { formatUrl, type OscUrl, parseUrl } from "./url.ts";
+import { UsageError } from "./usage-error.ts";
+
+const HELP = `Prints every message that arrives, at once, whatever its time tag says.
+
+Usage: oscine dump [options] URL…
+
+A URL is osc.udp://host:port/, host:port, :port or a port number. Without a host it listens on all interfaces (IPv4);
+with a multicast address it joins that group.
+
+  --json            one JSON object a line for each packet; "oscine send URL --json" reads it back
+  --raw             each packet as commented hexadecimal
+  --match PATTERN   only messages whose address matches; * crosses slashes, as in "/mixer/*"; may be repeated
+  --count N         ends after N messages (with --raw: packets)
+  --timeout S       ends after S seconds
+  --quiet           nothing on standard error but errors: no greeting, no totals
+
+Messages go to standard output. The totals for each address go to standard error at the end (Ctrl-C).
+
+Examples:
+  oscine dump :9000
+  oscine dump :9000 osc.udp://[::1]:9001/ --match "/mixer/*"
+  oscine dump :9000 --json | jq -r .address
+  oscine dump :9000 --raw --count 1`;
+
+/** `oscine dump` */
+export const DUMP: Command = {
+  name: "dump",
+  summary: "prints what arrives on one or several URLs",
+  help: HELP,
+  run: runDump,
+};
+
+interface DumpOptions {
+  readonly urls: readonly OscUrl[];
+  readonly form: "readable" | "json" | "raw";
+  readonly filter: MessageFilter;
+  readonly count: number;
+  readonly timeout: number | null;
+  readonly isQuiet: boolean;
+}
+
+async function runDump(words: readonly string[], session: Session): Promise<number> {
+  const options = readOptions(words);
+  const enough = new AbortController();
+  const dump = new Dump(options, session, () => enough.abort());
+  const listeners: Transport[] = [];
+  try {
+    for (const url of options.urls) {
+      const listener = createListener(url, {
+        onPacket: (data, from) => dump.packet(data, from, url),
+        onError: (error, from) => report(session, error, from),
+      });
+      const { address, port } = await listener.open();
+      listeners.push(listener);
+      if (!options.isQuiet)
+        session.err.line(`Listening on ${formatUrl({ ...url, host: address, port })}${url.host === null ? " (all interfaces)" : ""}`);
+    }
+    const signals = [session.stop, enough.signal];
+    if (options.timeout !== null) signals.push(AbortSignal.timeout(options.timeout * 1000));
+    await aborted(AbortSignal.any(signals));
+  } finally {
+    await Promise.all(listeners.map((listener) => listener.close()));
+  }
+  if (!options.isQuiet) dump.printTotals();
+  return EXIT.success;
+}
+
+function readOptions(words: readonly string[]): DumpOptions {
+  const { values, positionals } = parseOptions("dump", words, {
+    json: { type: "boolean" },
+    raw: { type: "boolean" },
+    match: { type: "string", multiple: true },
+    count: { type: "string" },
+    timeout: { type: "string" },
+    quiet: { type: "boolean" },
+  });
+  if (positionals.length === 0) throw new UsageError('Where to listen is missing: write a URL or a port, as in "oscine dump :9000".');
+  if (values.json === true && values.raw === true) throw new UsageError("--json and --raw are two forms of output: leave one out.");
+  return {
+    urls: positionals.map(parseUrl),
+    form: values.json === true ? "json" : values.raw === true ? "raw" : "readable",
+    filter: new MessageFilter(values.match ?? []),
+    count: values.count === undefined ? Infinity : readNumberOption("count", values.count, { least: 1, whole: true }),
+    timeout: values.timeout === undefined ? null : readNumberOption("timeout", values.timeout, { least: 0 }),
+    isQuiet: values.quiet === true,
+  };
+}
+
+/** Prints packets, and counts what it printed. */
+class Dump {
+  readonly #options: DumpOptions;
+  readonly #session: Session;
+  readonly #printer: MessagePrinter;
+  readonly #onEnough: () => void;
+  readonly #tally = new Tally();
+  #left: number;
+
+  constructor(options: DumpOptions, session: Session, onEnough: () => void) {
+    this.#options = options;
+    this.#session = session;
+    this.#printer = new MessagePrinter(session.out);
+    this.#onEnough = onEnough;
+    this.#left = options.count;
+  }
+
+  /** A packet arrived. */
+  packet(data: Uint8Array, from: NetAddress, url: OscUrl): void {
+    if (this.#left === 0) return;
+    const time = Date.now();
+    const packet = decodeOrError(data);
+    const isRaw = this.#options.form === "raw";
+    if (packet instanceof OscDecodeError) {
+      if (isRaw) this.#printRaw(data, from, url, time);
+      this.#tally.addFault();
+      report(this.#session, packet, from);
+    } else {
+      const wanted = this.#options.filter.select(packet);
+      if (wanted !== null && isRaw) this.#printRaw(data, from, url, time);
+      for (const fault of faultsOf(packet)) report(this.#session, fault, from);
+      if (wanted !== null) this.#printPacket(wanted, from, url, time);
+    }
+    if (this.#left === 0) this.#onEnough();
+  }
+
+  printTotals(): void {
+    this.#tally.print(this.#session.err);
+  }
+
+  #printPacket(packet: OscPacket, from: NetAddress, url: OscUrl, time: number): void {
+    const { form } = this.#options;
+    const messages = flatten(packet);
+    if (form === "json") this.#session.out.line(formatJson(packet, { time, from: formatAddress(from), transport: url.transport }));
+    for (const { message, timeTag } of form === "readable" ? messages.slice(0, this.#left) : messages) {
+      if (form === "readable") this.#printer.print(message, timeTag, from, time);
+      this.#tally.add(message.address);
+    }
+    if (form !== "raw") this.#left = Math.max(0, this.#left - messages.length);
+  }
+
+  #printRaw(data: Uint8Array, from: NetAddress, url: OscUrl, time: number): void {
+    const { out } = this.#session;
+    const heading = `# ${timeOfDay(time)}  ${formatAddress(from)}  ${url.transport}  ${data.length} bytes`;
+    out.line(`${out.styled("dim", heading)}\n${formatCommentedHex(data)}\n`);
+    this.#left -= 1;
+  }
+}
+
+function decodeOrError(data: Uint8Array): OscPacket | OscDecodeError {
+  try {
+    return decode(data);
+  } catch (error) {
+    if (error instanceof OscDecodeError) return error;
+    throw error;
+  }
+}
+
+/** What is wrong with a packet that was read all the same. */
+function faultsOf(packet: OscPacket): readonly OscDecodeError[] {
+  return packet instanceof OscBundle ? [...packet.errors, ...packet.elements.flatMap(faultsOf)] : packet.errors;
+}

@@ -1,0 +1,70 @@
+import { isIPv6 } from "node:net";
+import type { ClientErrorListener } from "../client/options.ts";
+import type { PacketClient } from "../client/packet-client.ts";
+import { UDPClient } from "../client/udp-client.ts";
+import type { OscError } from "../errors.ts";
+import type { NetAddress } from "../net-address.ts";
+import { createTransport } from "../server/transports.ts";
+import type { Transport } from "../transport/transport.ts";
+import type { OscUrl } from "./url.ts";
+import { UsageError } from "./usage-error.ts";
+
+const ANY = { IPv4: "0.0.0.0", IPv6: "::" } as const;
+
+const LOCAL_HOST = "127.0.0.1";
+
+/** Where to listen, as servers and transports want it. */
+export interface ListeningPlace {
+  readonly host: string;
+  readonly port: number;
+  readonly options: { readonly multicastGroups?: readonly string[]; readonly reuseAddress?: boolean };
+}
+
+/** Where to listen for a URL: on all interfaces where it names no host, in the group where it names one. */
+export function listeningPlace(url: OscUrl): ListeningPlace {
+  requireUdp(url);
+  const { host, port } = url;
+  if (host === null) return { host: ANY.IPv4, port, options: {} };
+  if (!isMulticast(host)) return { host, port, options: {} };
+  return { host: isIPv6(host) ? ANY.IPv6 : ANY.IPv4, port, options: { multicastGroups: [host], reuseAddress: true } };
+}
+
+/** What a listener tells. */
+export interface ListenerEvents {
+  onPacket(data: Uint8Array, from: NetAddress): void;
+  onError(error: OscError, from?: NetAddress): void;
+}
+
+/** Sockets that receive what a URL says. They are not open yet. */
+export function createListener(url: OscUrl, events: ListenerEvents): Transport {
+  return createTransport(
+    { transport: "udp", ...listeningPlace(url) },
+    {
+      onPacket: (data, peer) => {
+        events.onPacket(data, peer.address);
+        peer.settled(data.length);
+      },
+      onError: (error, from) => events.onError(error, from),
+      onConnection: () => undefined,
+    },
+  );
+}
+
+/** A client that sends to what a URL says: to this machine where it names no host. */
+export function createSender(
+  url: OscUrl,
+  options: { readonly numbers: "auto" | "float"; readonly onError: ClientErrorListener },
+): PacketClient {
+  requireUdp(url);
+  if (url.port === 0) throw new UsageError("Port 0 is for listening: write the port of the receiver.");
+  // Who types a broadcast address means it.
+  return new UDPClient(url.host ?? LOCAL_HOST, url.port, { ...options, broadcast: true });
+}
+
+function requireUdp(url: OscUrl): void {
+  if (url.transport !== "udp") throw new UsageError(`osc.${url.transport}:// is not among the transports of this version: use osc.udp://`);
+}
+
+function isMulticast(host: string): boolean {
+  return /^(?:22[4-9]|23\d)\.\d/.test(host) || /^ff[\da-f]{2}:/i.test(host);
+}

@@ -1,0 +1,120 @@
+import { OscBundle, type OscColor, type OscMessage, type OscMidi, type OscPacket, type OscValue, type TimeTag } from "../codec/index.ts";
+import { formatTime } from "./time-text.ts";
+import { quote } from "./words.ts";
+
+/** The parts of a message as words, before they are put into columns. */
+export interface FormattedMessage {
+  readonly address: string;
+  /** `,types`, or nothing for a message that came without a type tag string. */
+  readonly types: string;
+  /** The values, one word for each type tag that has one. */
+  readonly args: string;
+  /** `@` and the time tag of the bundle it came in, or nothing. */
+  readonly timeTag: string;
+}
+
+/** A message and the time tag of the innermost bundle around it. */
+export interface DatedMessage {
+  readonly message: OscMessage;
+  readonly timeTag: TimeTag | null;
+}
+
+/** The messages of a packet in their order, bundles opened. */
+export function flatten(packet: OscPacket, timeTag: TimeTag | null = null): DatedMessage[] {
+  if (!(packet instanceof OscBundle)) return [{ message: packet, timeTag }];
+  return packet.elements.flatMap((element) => flatten(element, packet.timeTag));
+}
+
+/** A message as one line that `readLine` reads back: `/mixer/gain ,f 0.5`, and `@` with a time tag at its end where it was in a bundle. */
+export function formatMessage({ message, timeTag }: DatedMessage): string {
+  return Object.values(formatParts(message, timeTag))
+    .filter((part) => part !== "")
+    .join(" ");
+}
+
+/** The words of a message. */
+export function formatParts(message: OscMessage, timeTag: TimeTag | null): FormattedMessage {
+  return {
+    address: formatAddress(message.address),
+    types: message.hasTypeTags ? `,${message.types}` : "",
+    args: formatArguments(message).join(" "),
+    timeTag: timeTag === null ? "" : `@${formatTime(timeTag)}`,
+  };
+}
+
+/** The values of a message as words, one for each type tag that has one. */
+export function formatArguments({ types, args }: OscMessage): string[] {
+  const words: string[] = [];
+  const enclosing: Iterator<OscValue>[] = [];
+  let values: Iterator<OscValue> = args[Symbol.iterator]();
+  for (const tag of types) {
+    if (tag === "]") {
+      values = enclosing.pop() ?? values;
+      continue;
+    }
+    const value = values.next().value as OscValue;
+    if (tag === "[") {
+      enclosing.push(values);
+      values = (value as readonly OscValue[])[Symbol.iterator]();
+    } else {
+      const word = formatValue(tag, value);
+      if (word !== "") words.push(word);
+    }
+  }
+  return words;
+}
+
+/** One value as a word, or nothing where the type tag says it all. */
+export function formatValue(tag: string, value: OscValue): string {
+  switch (tag) {
+    case "f":
+      return formatFloat(value as number);
+    case "d":
+      return formatNumber(value as number, String(value));
+    case "s":
+    case "S":
+      return quote(value as string);
+    case "c":
+      return typeof value === "number" ? String(value).padStart(2, "0") : quote(value as string);
+    case "b":
+      return `0x${formatHex(value as Uint8Array)}`;
+    case "m":
+      return formatHex(value as OscMidi);
+    case "r": {
+      const { r, g, b, a } = value as OscColor;
+      return `#${formatHex([r, g, b, a])}`;
+    }
+    case "t":
+      return formatTime(value as TimeTag);
+    case "i":
+    case "h":
+      return String(value);
+    default:
+      return "";
+  }
+}
+
+/** Bytes as hexadecimal digits. */
+export function formatHex(bytes: Iterable<number>): string {
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/** The shortest decimal number that is the same 32-bit float, always with a point or an exponent. */
+function formatFloat(value: number): string {
+  const single = Math.fround(value);
+  let digits = 1;
+  // Nine digits are always enough.
+  while (digits < 9 && Math.fround(Number(single.toPrecision(digits))) !== single) digits++;
+  return formatNumber(single, String(Number(single.toPrecision(digits))));
+}
+
+function formatNumber(value: number, digits: string): string {
+  if (Number.isNaN(value)) return "nan";
+  if (!Number.isFinite(value)) return value < 0 ? "-inf" : "inf";
+  if (Object.is(value, -0)) return "-0.0";
+  return /[.e]/.test(digits) ? digits : `${digits}.0`;
+}
+
+function formatAddress(address: string): string {
+  return /^\/[^\s\p{C}]*$/u.test(address) ? address : quote(address);
+}

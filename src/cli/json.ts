@@ -1,0 +1,189 @@
+import {
+  type OscArgument,
+  OscBundle,
+  type OscColor,
+  OscMessage,
+  type OscMidi,
+  type OscPacket,
+  type OscValue,
+  TimeTag,
+} from "../codec/index.ts";
+import { formatHex } from "./format.ts";
+import { formatTimeBits, readTime } from "./time-text.ts";
+import { UsageError } from "./usage-error.ts";
+import { constantOf, readValue } from "./value-text.ts";
+import { escapeUnsafe } from "./words.ts";
+
+/** A packet as plain JSON values. Nothing is lost but the bits of a NaN. docs/command-line.md shows the value of every type tag. */
+export type JsonPacket = JsonMessage | JsonBundle;
+
+export interface JsonMessage {
+  readonly address: string;
+  /** The type tag string without its comma; null where the message had none. */
+  readonly types: string | null;
+  readonly args: readonly JsonValue[];
+}
+
+export interface JsonBundle {
+  /** The 64 bits as 16 hexadecimal digits. */
+  readonly timetag: string;
+  readonly elements: readonly JsonPacket[];
+}
+
+export type JsonValue = number | string | boolean | null | readonly JsonValue[];
+
+/** What is known of a packet beside its bytes. */
+export interface Arrival {
+  /** Milliseconds since 1970-01-01 UTC. */
+  readonly time: number;
+  /** The sender, as `host:port`. */
+  readonly from: string;
+  readonly transport: string;
+}
+
+/** One line of JSON. */
+export function formatJson(packet: OscPacket, { time, from, transport }: Arrival): string {
+  return escapeUnsafe(JSON.stringify({ time: new Date(time).toISOString(), from, transport, ...packetToJson(packet) }));
+}
+
+export function packetToJson(packet: OscPacket): JsonPacket {
+  if (packet instanceof OscBundle) return { timetag: formatTimeBits(packet.timeTag), elements: packet.elements.map(packetToJson) };
+  const { address, types, args, hasTypeTags } = packet;
+  return { address, types: hasTypeTags ? types : null, args: listToJson(types[Symbol.iterator](), args) };
+}
+
+/** Takes the tags up to the end of the list they stand for. */
+function listToJson(tags: Iterator<string>, list: readonly OscValue[]): JsonValue[] {
+  return list.map((value) => {
+    const tag = String(tags.next().value);
+    if (tag !== "[") return valueToJson(tag, value);
+    const inner = listToJson(tags, value as readonly OscValue[]);
+    tags.next();
+    return inner;
+  });
+}
+
+function valueToJson(tag: string, value: OscValue): JsonValue {
+  switch (tag) {
+    case "f":
+    case "d":
+      return numberToJson(tag === "f" ? Math.fround(value as number) : (value as number));
+    case "h":
+      return String(value);
+    case "c":
+      return typeof value === "string" ? (value.codePointAt(0) ?? 0) : (value as number);
+    case "b":
+      return formatHex(value as Uint8Array);
+    case "m":
+      return formatHex(value as OscMidi);
+    case "r": {
+      const { r, g, b, a } = value as OscColor;
+      return formatHex([r, g, b, a]);
+    }
+    case "t":
+      return formatTimeBits(value as TimeTag);
+    case "I":
+      return "Infinitum";
+    default:
+      return value as JsonValue;
+  }
+}
+
+/** JSON has no NaN, no infinities, and programs drop its -0. */
+function numberToJson(value: number): JsonValue {
+  if (Object.is(value, -0)) return "-0";
+  return Number.isFinite(value) ? value : String(value);
+}
+
+/**
+ * Reads one line of JSON. Names other than `address types args timetag elements` are passed over. A message without `types` gets them from its
+ * values; one with a `timetag` is put into a bundle with it.
+ *
+ * @throws UsageError that says what is wrong
+ */
+export function packetFromJson(line: string): OscPacket {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(line);
+  } catch (error) {
+    throw new UsageError(`This is not JSON: ${escapeUnsafe(error instanceof Error ? error.message : String(error))}`);
+  }
+  return readPacket(parsed, 0);
+}
+
+const MAX_NESTING = 32;
+
+function readPacket(value: unknown, depth: number): OscPacket {
+  if (depth > MAX_NESTING) throw new UsageError(`Bundles are nested more than ${MAX_NESTING} deep.`);
+  if (!isRecord(value))
+    throw new UsageError(`A packet in JSON is an object such as {"address":"/x","types":"f","args":[0.5]}; got ${shown(value)}.`);
+  const { timetag, elements } = value;
+  if (elements === undefined) {
+    const message = readJsonMessage(value);
+    return timetag === undefined ? message : new OscBundle(message, readBits(timetag));
+  }
+  if (!Array.isArray(elements)) throw new UsageError(`"elements" of a bundle is a list; got ${shown(elements)}.`);
+  return new OscBundle(
+    elements.map((element) => readPacket(element, depth + 1)),
+    timetag === undefined ? TimeTag.IMMEDIATELY : readBits(timetag),
+  );
+}
+
+function readJsonMessage({ address, types, args = [] }: Record<string, unknown>): OscMessage {
+  if (typeof address !== "string" || !address.startsWith("/")) {
+    throw new UsageError(`"address" of a message is a string that begins with a slash; got ${shown(address)}.`);
+  }
+  if (!Array.isArray(args)) throw new UsageError(`"args" of a message is a list; got ${shown(args)}.`);
+  if (types === undefined) return new OscMessage(address, args.map(inferFromJson));
+  if (types === null && args.length === 0) return OscMessage.withoutTypeTags(address);
+  if (typeof types !== "string") throw new UsageError(`"types" of a message is a string such as "isf"; got ${shown(types)}.`);
+  const tags = types.replace(/^,/, "");
+  const iterator = tags[Symbol.iterator]();
+  const list = listFromJson(iterator, args);
+  if (iterator.next().done !== true)
+    throw new UsageError(`"types" has more tags than "args" has values: ${shown(types)} and ${shown(args)}.`);
+  return new OscMessage(address, list, tags);
+}
+
+function listFromJson(tags: Iterator<string>, list: readonly unknown[]): OscArgument[] {
+  return list.map((value) => {
+    const tag = String(tags.next().value ?? "");
+    if (tag !== "[") return valueFromJson(tag, value);
+    if (!Array.isArray(value)) throw new UsageError(`Type tag [ needs a list; got ${shown(value)}.`);
+    const inner = listFromJson(tags, value);
+    if (tags.next().value !== "]")
+      throw new UsageError(`A list in "args" has fewer values than "types" has tags before its ]: ${shown(value)}.`);
+    return inner;
+  });
+}
+
+function valueFromJson(tag: string, value: unknown): OscArgument {
+  const constant = constantOf(tag);
+  if (constant !== undefined) return constant;
+  // The code of a character; the text "7" would be the character 7.
+  if (tag === "c" && typeof value === "number") return value;
+  const isText = tag === "s" || tag === "S";
+  if (tag === "") throw new UsageError(`"args" has more values than "types" has tags: ${shown(value)} is one too many.`);
+  if (typeof value !== "string" && (isText || typeof value !== "number")) throw new UsageError(`${shown(value)} does not fit type ${tag}.`);
+  return readValue(tag, String(value));
+}
+
+function inferFromJson(value: unknown): OscArgument {
+  if (Array.isArray(value)) return value.map(inferFromJson);
+  if (value === null || typeof value === "string" || typeof value === "number" || typeof value === "boolean") return value;
+  throw new UsageError(`${shown(value)} needs its type: add "types" beside "args".`);
+}
+
+function readBits(value: unknown): TimeTag {
+  if (typeof value !== "string") throw new UsageError(`"timetag" is 16 hexadecimal digits, or a time such as "+2s"; got ${shown(value)}.`);
+  return readTime(value);
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function shown(value: unknown): string {
+  const text = JSON.stringify(value) ?? "nothing";
+  return escapeUnsafe(text.length > 60 ? `${text.slice(0, 60)}…` : text);
+}

@@ -1,0 +1,31 @@
+import { OscBundle, type OscPacket } from "../codec/index.ts";
+import { AddressSpace } from "../address/index.ts";
+import { OscDispatchError } from "../errors.ts";
+import { UsageError } from "./usage-error.ts";
+
+/** Lets through the messages that a handler mapped to one of the patterns would see; all, where there are no patterns. */
+export class MessageFilter {
+  readonly #patterns: AddressSpace<true> | null;
+
+  /** @throws UsageError for a pattern that nothing can match */
+  constructor(patterns: readonly string[]) {
+    const space = new AddressSpace<true>();
+    for (const pattern of patterns) {
+      try {
+        space.add(pattern, true);
+      } catch (error) {
+        throw error instanceof OscDispatchError ? new UsageError(`--match: ${error.message}`) : error;
+      }
+    }
+    this.#patterns = patterns.length === 0 ? null : space;
+  }
+
+  /** The packet without the messages that are not wanted; null where none is left. */
+  select(packet: OscPacket): OscPacket | null {
+    const patterns = this.#patterns;
+    if (patterns === null) return packet;
+    if (!(packet instanceof OscBundle)) return patterns.find(packet.address).length > 0 ? packet : null;
+    const elements = packet.elements.map((element) => this.select(element)).filter((element) => element !== null);
+    return elements.length === 0 ? null : new OscBundle(elements, packet.timeTag);
+  }
+}

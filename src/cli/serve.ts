@@ -1,0 +1,179 @@
+import { stat } from "node:fs/promises";
+import { extname, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import { Dispatcher } from "../dispatch/index.ts";
+import type { ServerStats } from "../server/counters.ts";
+import { AsyncOSCUDPServer, type ErrorListener } from "../server/index.ts";
+import { aborted, type Command, EXIT, report, type Session } from "./command.ts";
+import { listeningPlace } from "./endpoint.ts";
+import { parseOptions, readChoice, readNumberOption } from "./options.ts";
+import { MessagePrinter } from "./printer.ts";
+import { formatUrl, type OscUrl, parseUrl } from "./url.ts";
+import { UsageError } from "./usage-error.ts";
+import { escapeUnsafe } from "./words.ts";
+
+const DEFAULT_HOST = "127.0.0.1";
+const DEFAULT_PORT = 1337;
+
+const HELP = `Runs an OSC server: with your handlers, or one that prints each message.
+
+Usage: oscine serve [handlers module] [options]
+
+The module is a file (.js, .mjs, and .ts where Node can) whose default export is a Dispatcher:
+
+  import { Dispatcher } from "oscine";
+  const dispatcher = new Dispatcher();
+  dispatcher.map("/gain", (address, value) => ["/gain/is", value]);
+  export default dispatcher;
+
+  --host HOST   the address to listen on; 0.0.0.0 for all interfaces (default ${DEFAULT_HOST})
+  --port PORT   the port; 0 lets the system choose (default ${DEFAULT_PORT})
+  --url URL     both at once: osc.udp://host:port/, host:port or :port; without a host it listens on all interfaces
+  --kind KIND   where handlers run: async, in the event loop (default async)
+
+Messages go to standard output, errors to standard error. Ctrl-C ends it and shows the totals.
+
+Examples:
+  oscine serve
+  oscine serve handlers.js --port 9000
+  oscine serve --host 0.0.0.0`;
+
+/** `oscine serve` */
+export const SERVE: Command = {
+  name: "serve",
+  summary: "runs a server, with your handlers or printing each message",
+  help: HELP,
+  run: runServe,
+};
+
+/** What `serve` needs of a server, whatever kind it is. */
+interface Server {
+  readonly serverAddress: { readonly address: string; readonly port: number };
+  /** Binds, and begins to serve. */
+  start(): Promise<unknown>;
+  /** Resolves when a handler has ended the server. */
+  readonly ended: Promise<void>;
+  close(): Promise<void>;
+  stats(): ServerStats;
+}
+
+type ServerMaker = (url: OscUrl, dispatcher: Dispatcher, onError: ErrorListener) => Server;
+
+/** Every kind of server that can be asked for. */
+const KINDS: ReadonlyMap<string, ServerMaker> = new Map([["async", makeAsyncServer]]);
+
+async function runServe(words: readonly string[], session: Session): Promise<number> {
+  const { values, positionals } = parseOptions("serve", words, {
+    host: { type: "string" },
+    port: { type: "string" },
+    url: { type: "string" },
+    kind: { type: "string", default: "async" },
+  });
+  if (positionals.length > 1) throw new UsageError(`serve takes one handlers module; got ${positionals.length}: ${positionals.join(" ")}`);
+  const [module] = positionals;
+  const url = readPlace(values);
+  const makeServer = readChoice("kind", values.kind, KINDS);
+  const dispatcher = module === undefined ? printingDispatcher(session) : await loadDispatcher(module);
+  const server = makeServer(url, dispatcher, (error, client) => report(session, error, client));
+  await server.start();
+  greet(session, { ...url, host: server.serverAddress.address, port: server.serverAddress.port }, module ?? "each message is printed");
+  await Promise.race([aborted(session.stop), server.ended]);
+  await server.close();
+  session.out.line(session.out.styled("bold", describeTotals(server.stats())));
+  return EXIT.success;
+}
+
+function readPlace({ host, port, url }: { host?: string | undefined; port?: string | undefined; url?: string | undefined }): OscUrl {
+  if (url !== undefined) {
+    if (host !== undefined || port !== undefined) throw new UsageError("--url says host and port already: leave --host and --port out.");
+    return parseUrl(url);
+  }
+  const number = port === undefined ? DEFAULT_PORT : readNumberOption("port", port, { least: 0, whole: true });
+  if (number > 65_535) throw new UsageError(`--port is a number from 0 to 65535; got "${port}".`);
+  return { transport: "udp", host: host ?? DEFAULT_HOST, port: number, framing: null };
+}
+
+function makeAsyncServer(url: OscUrl, dispatcher: Dispatcher, onError: ErrorListener): Server {
+  const { host, port, options } = listeningPlace(url);
+  const server = new AsyncOSCUDPServer([host, port], dispatcher, { ...options, onError });
+  let onEnded: () => void = () => undefined;
+  const ended = new Promise<void>((end) => {
+    onEnded = end;
+  });
+  return {
+    get serverAddress() {
+      return server.serverAddress;
+    },
+    start: async () => {
+      const [transport] = await server.createServeEndpoint();
+      void transport.closed.then(onEnded);
+    },
+    ended,
+    close: () => server.close(),
+    stats: () => server.stats(),
+  };
+}
+
+function printingDispatcher(session: Session): Dispatcher {
+  const printer = new MessagePrinter(session.out);
+  const dispatcher = new Dispatcher();
+  dispatcher.map("/*", ({ message, timeTag, clientAddress }) => printer.print(message, timeTag, clientAddress, Date.now()), {
+    needsContext: true,
+  });
+  return dispatcher;
+}
+
+async function loadDispatcher(module: string): Promise<Dispatcher> {
+  const path = resolve(module);
+  const file = await stat(path).catch(() => null);
+  if (file?.isFile() !== true) throw new UsageError(`There is no handlers module ${module}. Write the path of a .js or .mjs file.`);
+  let exported: unknown;
+  try {
+    exported = ((await import(pathToFileURL(path).href)) as { default?: unknown }).default;
+  } catch (error) {
+    throw new UsageError(describeLoadError(module, error));
+  }
+  if (exported instanceof Dispatcher) return exported;
+  throw new UsageError(
+    `${module} has to export a Dispatcher of this oscine as its default: export default dispatcher; it exports ${describeExport(exported)}.`,
+  );
+}
+
+function describeLoadError(module: string, error: unknown): string {
+  const { code } = error as NodeJS.ErrnoException;
+  if (code === "ERR_UNKNOWN_FILE_EXTENSION" && /^\.[cm]?ts$/.test(extname(module))) {
+    return `${module} is TypeScript, which Node ${process.versions.node} cannot run: use Node 22.18 or newer, or compile it to .js.`;
+  }
+  const [line] = String(error).split("\n");
+  return `${module} cannot be loaded: ${escapeUnsafe(line ?? "")}`;
+}
+
+function describeExport(exported: unknown): string {
+  if (exported === undefined) return "no default";
+  if (typeof exported !== "object" || exported === null) return `a ${typeof exported}`;
+  return exported.constructor === Object ? "an object" : `an object of another class ${exported.constructor?.name ?? ""}`.trimEnd();
+}
+
+/** Says where the server listens, and how to send it something. */
+function greet({ out, program }: Session, url: OscUrl, what: string): void {
+  const isAny = url.host === "0.0.0.0" || url.host === "::";
+  const isLocal = isAny || url.host === DEFAULT_HOST;
+  const target = isLocal ? `:${url.port}` : formatUrl(url);
+  const host = isAny ? "localhost" : url.host;
+  out.line(
+    [
+      `Listening on ${out.styled("bold", formatUrl(url))}${isAny ? " (all interfaces)" : ""}: ${what}. Ctrl-C ends it.`,
+      "Send it a message from another terminal, with either of:",
+      `  ${program} send ${target} /hello 1 2.5 text`,
+      `  oscsend ${host} ${url.port} /hello ifs 1 2.5 text`,
+    ].join("\n"),
+  );
+}
+
+function describeTotals({ received, handled, rejected, dropped, handlerErrors }: ServerStats): string {
+  const reasons = Object.entries(rejected).filter(([, count]) => count > 0);
+  const total = reasons.reduce((sum, [, count]) => sum + count, 0);
+  const why = reasons.length === 0 ? "" : ` (${reasons.map(([reason, count]) => `${reason} ${count}`).join(", ")})`;
+  const failed = handlerErrors === 0 ? "" : `, handler errors ${handlerErrors}`;
+  return `received ${received}, handled ${handled}, rejected ${total}${why}, dropped ${dropped}${failed}`;
+}

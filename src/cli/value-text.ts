@@ -1,0 +1,152 @@
+import type { OscColor, OscMidi, OscValue } from "../codec/index.ts";
+import { readTime } from "./time-text.ts";
+import { UsageError } from "./usage-error.ts";
+import { escapeUnsafe } from "./words.ts";
+
+/** How a value is read. */
+export interface ReadValueOptions {
+  /** Gives the bytes of a file for a blob written as `@name`. Without it such a word is an error: text from a pipe must not read files. */
+  readonly readFile?: ((name: string) => Uint8Array) | undefined;
+}
+
+type Reader = (text: string, options: ReadValueOptions) => OscValue;
+
+/** The type tags that need a word, and how it is read. */
+const READERS: ReadonlyMap<string, Reader> = new Map<string, Reader>([
+  ["i", readInt],
+  ["h", readLong],
+  ["f", readFloat],
+  ["d", (text) => readNumber(text, "d")],
+  ["s", (text) => text],
+  ["S", (text) => text],
+  ["c", readCharacter],
+  ["t", readTime],
+  ["r", readColor],
+  ["m", readMidi],
+  ["b", readBlob],
+]);
+
+/** The type tags whose value is the tag itself. */
+const CONSTANTS: ReadonlyMap<string, OscValue> = new Map<string, OscValue>([
+  ["T", true],
+  ["F", false],
+  ["N", null],
+  ["I", Number.POSITIVE_INFINITY],
+]);
+
+const NUMBER = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/i;
+const WHOLE_NUMBER = /^[+-]?(?:\d{1,40}|0x[\da-f]{1,40})$/i;
+const NON_FINITE: ReadonlyMap<string, number> = new Map([
+  ["inf", Number.POSITIVE_INFINITY],
+  ["+inf", Number.POSITIVE_INFINITY],
+  ["-inf", Number.NEGATIVE_INFINITY],
+  ["infinity", Number.POSITIVE_INFINITY],
+  ["-infinity", Number.NEGATIVE_INFINITY],
+  ["nan", Number.NaN],
+]);
+
+/** The value of a type tag that needs no word, such as `T`; undefined for the others. */
+export function constantOf(tag: string): OscValue | undefined {
+  return CONSTANTS.get(tag);
+}
+
+/** True for a type tag whose value is written as a word. */
+export function takesWord(tag: string): boolean {
+  return READERS.has(tag);
+}
+
+/** True where the text is a finite decimal number. */
+export function isNumber(text: string): boolean {
+  return NUMBER.test(text);
+}
+
+/**
+ * Reads the value of a type tag from a word.
+ *
+ * @throws UsageError where the tag is not known or the word does not fit it
+ */
+export function readValue(tag: string, text: string, options: ReadValueOptions = {}): OscValue {
+  const read = READERS.get(tag);
+  if (read === undefined) {
+    throw new UsageError(
+      `Type tag "${escapeUnsafe(tag)}" is not known. The type tags are ${[...READERS.keys(), ...CONSTANTS.keys()].join(" ")} [ ]`,
+    );
+  }
+  return read(text, options);
+}
+
+function readInt(text: string): number {
+  const value = WHOLE_NUMBER.test(text) ? Number(toBigInt(text)) : Number.NaN;
+  if (value !== (value | 0))
+    throw new UsageError(`${shown(text)} does not fit type i: a whole number from -2147483648 to 2147483647. Larger ones are ,h`);
+  return value;
+}
+
+function readLong(text: string): bigint {
+  const value = WHOLE_NUMBER.test(text) ? toBigInt(text) : undefined;
+  if (value === undefined || BigInt.asIntN(64, value) !== value) {
+    throw new UsageError(
+      `${shown(text)} does not fit type h: a whole number of 64 bits, from -9223372036854775808 to 9223372036854775807.`,
+    );
+  }
+  return value;
+}
+
+function readFloat(text: string): number {
+  const value = readNumber(text, "f");
+  if (Number.isFinite(value) && !Number.isFinite(Math.fround(value))) {
+    throw new UsageError(`${shown(text)} is too large for type f, which ends at 3.4e38. Larger numbers are ,d`);
+  }
+  return value;
+}
+
+function readNumber(text: string, tag: string): number {
+  const value = NUMBER.test(text) ? Number(text) : NON_FINITE.get(text.toLowerCase());
+  if (value === undefined) throw new UsageError(`${shown(text)} does not fit type ${tag}: a number such as 0.5, -2, 1e-3, inf or nan.`);
+  return value;
+}
+
+/** One character, or a code that is no character as a number of two digits or more. */
+function readCharacter(text: string): OscValue {
+  if ([...text].length === 1) return text;
+  if (WHOLE_NUMBER.test(text)) return readInt(text);
+  throw new UsageError(`${shown(text)} does not fit type c: one character.`);
+}
+
+function readColor(text: string): OscColor {
+  const [, red = "", green = "", blue = "", alpha = "ff"] = /^#?([\da-f]{2})([\da-f]{2})([\da-f]{2})([\da-f]{2})?$/i.exec(text) ?? [];
+  if (red === "") throw new UsageError(`${shown(text)} does not fit type r: a colour as #rrggbbaa, as in #ff8000ff`);
+  return { r: Number.parseInt(red, 16), g: Number.parseInt(green, 16), b: Number.parseInt(blue, 16), a: Number.parseInt(alpha, 16) };
+}
+
+function readMidi(text: string): OscMidi {
+  const bytes = hexBytes(text);
+  const [port, status, data1, data2] = bytes ?? [];
+  if (bytes?.length !== 4 || port === undefined || status === undefined || data1 === undefined || data2 === undefined) {
+    throw new UsageError(`${shown(text)} does not fit type m: port, status and two data bytes as 8 hexadecimal digits, as in 00903c7f`);
+  }
+  return [port, status, data1, data2];
+}
+
+function readBlob(text: string, { readFile }: ReadValueOptions): Uint8Array {
+  if (text.startsWith("@") && readFile !== undefined) return readFile(text.slice(1));
+  const bytes = hexBytes(text);
+  if (bytes === undefined)
+    throw new UsageError(`${shown(text)} does not fit type b: an even number of hexadecimal digits, or @ and the name of a file.`);
+  return bytes;
+}
+
+function hexBytes(text: string): Uint8Array | undefined {
+  const digits = text.replace(/^0x/i, "");
+  if (digits.length % 2 !== 0 || !/^[\da-f]*$/i.test(digits)) return undefined;
+  return Uint8Array.from({ length: digits.length / 2 }, (_, index) => Number.parseInt(digits.slice(2 * index, 2 * index + 2), 16));
+}
+
+function toBigInt(text: string): bigint {
+  return text.startsWith("-") ? -BigInt(text.slice(1)) : BigInt(text.replace("+", ""));
+}
+
+function shown(text: string): string {
+  const start = text.length > 60 ? `${text.slice(0, 60)}…` : text;
+  return `"${escapeUnsafe(start)}"`;
+}

@@ -1,0 +1,60 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, test } from "vitest";
+import { runTool } from "./run-tool.ts";
+
+const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as { version: string };
+
+describe("help and version", () => {
+  test.each([["help"], ["--help"], ["-h"]])("oscine %s lists the commands", async (word) => {
+    const { code, out, err } = await runTool(word);
+    expect({ code, err }).toEqual({ code: 0, err: "" });
+    for (const command of ["serve", "dump", "send"]) expect(out).toMatch(new RegExp(`^  ${command} +\\S`, "m"));
+  });
+
+  test.each(["serve", "dump", "send"])("%s explains itself, with examples", async (command) => {
+    const [first, second] = await Promise.all([runTool(command, "--help"), runTool("help", command)]);
+    expect(first).toEqual(second);
+    expect(first.code).toBe(0);
+    expect(first.out).toMatch(new RegExp(`Usage: oscine ${command}`));
+    expect(first.out).toMatch(/Examples:\n {2}oscine /);
+  });
+
+  test("--version is the package's", async () => {
+    expect(await runTool("--version")).toEqual({ code: 0, out: `${version}\n`, err: "" });
+  });
+});
+
+describe("what is wrong is one line on standard error and exit code 2", () => {
+  test.each([
+    [["explode"], /no command "explode".*serve, dump, send/],
+    [["--loud"], /--loud stands before the command/],
+    [["serve", "--loud"], /Unknown option '--loud'.*"oscine serve --help"/],
+    [["serve", "--port"], /'--port <value>' argument missing/],
+    [["serve", "--port", "65536"], /--port is a number from 0 to 65535/],
+    [["serve", "--kind", "magic"], /--kind is async.*got "magic"/],
+    [["serve", "--url", ":1", "--port", "1"], /leave --host and --port out/],
+    [["serve", "--url", "nowhere"], /"nowhere" names no port/],
+    [["serve", "a.js", "b.js"], /one handlers module; got 2/],
+    [["serve", "no-such-module.js"], /no handlers module no-such-module\.js/],
+    [["dump"], /Where to listen is missing/],
+    [["dump", ":9000", "--json", "--raw"], /leave one out/],
+    [["dump", ":9000", "--match", "/a[b"], /--match: /],
+    [["dump", ":9000", "--count", "0"], /--count is a whole number, at least 1; got "0"/],
+    [["dump", ":9000", "--timeout", "-1"], /--timeout is a number, 0 or more; got "-1"/],
+    [["send"], /Where to send is missing/],
+    [["send", ":9000"], /What to send is missing/],
+    [["send", ":9000", "/x", "--rate", "0"], /--rate is how many packets/],
+    [["send", ":9000", "--file", "no-such-file"], /no-such-file cannot be read/],
+  ])("oscine %j", async (words, message) => {
+    const { code, out, err } = await runTool(...words);
+    expect({ code, out }).toEqual({ code: 2, out: "" });
+    expect(err).toMatch(/^oscine: [^\n]+\n$/);
+    expect(err).toMatch(message);
+  });
+
+  test("no command shows the help there", async () => {
+    const { code, out, err } = await runTool();
+    expect({ code, out }).toEqual({ code: 2, out: "" });
+    expect(err).toContain("Usage: oscine COMMAND");
+  });
+});

@@ -1,0 +1,86 @@
+import { describe, expect, test } from "vitest";
+import { readSendOptions } from "../../src/cli/send-options.ts";
+import { UsageError } from "../../src/cli/usage-error.ts";
+import { OscBundle, OscMessage, type OscPacket, TimeTag } from "../../src/codec/index.ts";
+
+function packetOf(...words: string[]): OscPacket {
+  const { source } = readSendOptions(words);
+  if (source.kind !== "words") throw new Error("not from the command line");
+  return source.packet();
+}
+
+describe("readSendOptions", () => {
+  test("takes negative numbers for numbers, wherever they stand", () => {
+    expect(packetOf(":9000", "/x", "-1", "-.5", "-1e3")).toEqual(new OscMessage("/x", [-1, -0.5, -1000], "iff"));
+    expect(packetOf(":9000", "/x", ",f", "-inf")).toEqual(new OscMessage("/x", Number.NEGATIVE_INFINITY, "f"));
+  });
+
+  test("takes options before and after the message, and words after -- as they are", () => {
+    const options = readSendOptions(["--rate", "2.5", ":9000", "/x", "1", "--repeat", "3", "--", "--text"]);
+    expect(options).toMatchObject({ rate: 2.5, repeat: 3, wait: null, numbers: "auto" });
+    expect(packetOf(":9000", "/x", "--", "--text")).toEqual(new OscMessage("/x", "--text"));
+  });
+
+  test.each([
+    [["--wait"], 1000],
+    [["--wait", "250"], 250],
+    [["--wait=250"], 250],
+    [["--wait", "--json"], 1000],
+  ])("%j waits %i ms", (words, wait) => {
+    expect(readSendOptions([":9000", "/x", ...words])).toMatchObject({ wait, count: Infinity });
+  });
+
+  test("makes bundles, with and without a time", () => {
+    const messages = [new OscMessage("/a", 1), new OscMessage("/b", "+", "s")];
+    expect(packetOf(":9000", "--bundle", "/a", "1", "+", "/b", '"+"')).toEqual(new OscBundle(messages));
+    expect(packetOf(":9000", "/a", "--bundle")).toEqual(new OscBundle(new OscMessage("/a")));
+    const time = "2026-10-04T20:00:00Z";
+    expect(packetOf(":9000", "/a", "--at", time)).toEqual(new OscBundle(new OscMessage("/a"), TimeTag.from(new Date(time))));
+  });
+
+  test("a + is a string where no bundle is asked for", () => {
+    expect(packetOf(":9000", "/x", "1", "+", "2")).toEqual(new OscMessage("/x", [1, "+", 2]));
+  });
+
+  test.each([
+    [[":9000", "-"], "-"],
+    [[":9000", "--json"], "-"],
+    [[":9000", "--file", "a.jsonl"], "a.jsonl"],
+    [[":9000", "--file", "a.jsonl", "--json"], "a.jsonl"],
+  ])("%j reads lines of %s", (words, file) => {
+    expect(readSendOptions(words).source).toEqual({ kind: "lines", file });
+  });
+
+  test.each([
+    [[":9000"], /What to send is missing/],
+    [["nowhere", "/x"], /names no port/],
+    [[":9000", "x"], /begins with a slash/],
+    [[":9000", "/x", ",b", "@no-such-file"], /no-such-file of a blob cannot be read/],
+    [[":9000", "/x", "--numbers", "int"], /--numbers is auto or float; got "int"/],
+    [[":9000", "/x", "--proto", "1.0"], /use it with osc\.tcp:\/\//],
+    [["osc.tcp://:9000/", "/x", "--proto", "2"], /got "2"/],
+    [[":9000", "/x", "--at", "later"], /"later" is not a time/],
+    [[":9000", "/x", "--rate", "0"], /more than 0/],
+    [[":9000", "/x", "--repeat", "1.5"], /--repeat is a whole number, at least 1; got "1\.5"/],
+    [[":9000", "/x", "--repeat", "-2"], /got "-2"/],
+    [[":9000", "/x", "--count", "1"], /add --wait/],
+    [[":9000", "/x", "--wait=soon"], /--wait is a whole number/],
+    [[":9000", "/x", "--file", "f"], /leave it or \/x out/],
+    [[":9000", "-", "--bundle"], /for messages on the command line/],
+    [[":9000", "/a", "+", "--bundle"], /no OSC address/],
+    [[":9000", "/x", "--loud"], /Unknown option '--loud'/],
+  ])("%j is refused", (words, message) => {
+    expect(() => readSendOptions(words)).toThrow(UsageError);
+    expect(() => readSendOptions(words)).toThrow(message);
+  });
+});
+
+test.each([
+  [["/x", "ifs", "1", "2.5", "text"], '"ifs" was sent as a string. Type tags begin with a comma here: ,ifs'],
+  [["/x", "ifs", "1"], null],
+  [["/x", "hello", "1"], null],
+  [["/x", "s"], null],
+  [["/x", ",si", "i", "1"], null],
+])("%j of a user of oscsend: %s", (words, hint) => {
+  expect(readSendOptions([":9000", ...words]).source).toMatchObject({ hint });
+});

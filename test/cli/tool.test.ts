@@ -1,0 +1,304 @@
+import { createSocket } from "node:dgram";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { encode, OscMessage } from "../../src/codec/index.ts";
+import { portOf, runTool, Tool } from "./run-tool.ts";
+
+let folder = "";
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "oscine-cli-"));
+});
+
+afterAll(async () => {
+  await rm(folder, { recursive: true });
+});
+
+describe("oscine serve", () => {
+  test("shows a message that oscine send sends, and the totals at the end", async () => {
+    await using server = new Tool(["serve", "--port", "0"]);
+    const port = await portOf(server, "out");
+    await server.saysOut(new RegExp(`send :${port} /hello 1 2\\.5 text\\n +oscsend 127\\.0\\.0\\.1 ${port} /hello ifs 1 2\\.5 text\\n`));
+    expect(await runTool("send", `:${port}`, "/hello", "1", "2.5", "text")).toEqual({ code: 0, out: "", err: "" });
+    await server.saysOut(/^\d\d:\d\d:\d\d\.\d{3} {2}127\.0\.0\.1:\d+ +\/hello +,ifs +1 2\.5 "text"\n/m);
+    sendBytes(port, "junk");
+    await server.saysErr(/^\S+ {2}127\.0\.0\.1:\d+ {2}OSC_REJECTED {2}The packet is not OSC: [^\n]+\n$/);
+    const { code, out } = await server.signal("SIGINT").ended;
+    expect(code).toBe(0);
+    expect(out).toMatch(/\nreceived 2, handled 1, rejected 1 \(not-osc 1\), dropped 0\n$/);
+  });
+
+  test("runs a module's dispatcher, whose reply --wait shows", async () => {
+    const module = await writeModule("gain.mjs", 'dispatcher.map("/gain", (address, value) => [`${address}/is`, value]);');
+    await using server = new Tool(["serve", module, "--url", "127.0.0.1:0"]);
+    const port = await portOf(server, "out");
+    const readable = await runTool("send", `127.0.0.1:${port}`, "/gain", ",f", "0.5", "--wait", "5000", "--count", "1");
+    expect(readable).toMatchObject({ code: 0, err: "" });
+    expect(readable.out).toMatch(new RegExp(`^\\S+ +127\\.0\\.0\\.1:${port} +/gain/is +,f +0\\.5\\n$`));
+    const json = await runTool("send", `:${port}`, "/gain", ",s", "x", "--wait", "5000", "--count", "1", "--json");
+    expect(JSON.parse(json.out)).toMatchObject({
+      from: `127.0.0.1:${port}`,
+      transport: "udp",
+      address: "/gain/is",
+      types: "s",
+      args: ["x"],
+    });
+    expect(await runTool("send", `:${port}`, "/other", "--wait", "50")).toEqual({ code: 1, out: "", err: "no reply within 50 ms\n" });
+  });
+
+  test("a handler that throws is one line, and a handler can end the server", async () => {
+    const module = await writeModule(
+      "faulty.mjs",
+      `dispatcher.map("/fail", () => { throw new Error("out of\\n ink"); });
+       dispatcher.map("/end", (context) => context.shutdown(), { needsContext: true });`,
+    );
+    await using server = new Tool(["serve", module, "--port", "0"]);
+    const port = await portOf(server, "out");
+    await runTool("send", `:${port}`, "/fail");
+    await server.saysErr(/^\S+ {2}127\.0\.0\.1:\d+ {2}OSC_HANDLER_FAILED {2}[^\n]*out of[^\n]*ink[^\n]*\n$/);
+    await runTool("send", `:${port}`, "/end");
+    const { code, out } = await server.ended;
+    expect(code).toBe(0);
+    expect(out).toMatch(/received 2, handled 2, rejected 0, dropped 0, handler errors 1\n$/);
+  });
+
+  test("a port that is taken is one line and exit code 1", async () => {
+    await using server = new Tool(["serve", "--port", "0"]);
+    const port = await portOf(server, "out");
+    const { code, out, err } = await runTool("serve", "--port", port);
+    expect({ code, out }).toEqual({ code: 1, out: "" });
+    expect(err).toMatch(new RegExp(`^oscine: [^\\n]*127\\.0\\.0\\.1:${port}[^\\n]*EADDRINUSE[^\\n]*\\n$`));
+  });
+
+  test.each([
+    ["no-default.mjs", "export const x = 1;", /has to export a Dispatcher .*it exports no default/],
+    ["object.mjs", "export default {};", /it exports an object/],
+    ["throws.mjs", 'throw new Error("no ink");', /cannot be loaded: Error: no ink/],
+    ["syntax.mjs", "export default (", /cannot be loaded: SyntaxError/],
+    ["import.mjs", 'import "no-such-package-anywhere";', /cannot be loaded: .*no-such-package-anywhere/],
+  ])("a module such as %s is one line and exit code 2", async (name, text, message) => {
+    const path = join(folder, name);
+    await writeFile(path, text);
+    const { code, err } = await runTool("serve", path, "--port", "0");
+    expect(code).toBe(2);
+    expect(err).toMatch(/^oscine: [^\n]+\n$/);
+    expect(err).toMatch(message);
+  });
+});
+
+describe("oscine dump", () => {
+  const EVERY_TYPE = [
+    "/all",
+    ",ifsbhtdScrmTFNI[i[s]]",
+    "1",
+    "0.1",
+    "two words",
+    "0x00ff",
+    "-9223372036854775808",
+    "0x83aa7e8080000000",
+  ].concat(["1e300", "symbol", "x", "#11223344", "00903c7f", "7", "deep"]);
+
+  test("--json shows every type without loss, and oscine send reads it back", async () => {
+    await using dump = new Tool(["dump", "127.0.0.1:0", "--json", "--count", "2"]);
+    const port = await portOf(dump);
+    await runTool("send", `:${port}`, ...EVERY_TYPE);
+    const [line = ""] = await dump.saysOut(/^.+\n/);
+    expect(JSON.parse(line)).toEqual({
+      time: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/) as string,
+      from: expect.stringMatching(/^127\.0\.0\.1:\d+$/) as string,
+      transport: "udp",
+      address: "/all",
+      types: "ifsbhtdScrmTFNI[i[s]]",
+      args: [
+        1,
+        0.100_000_001_490_116_12,
+        "two words",
+        "00ff",
+        "-9223372036854775808",
+        "83aa7e8080000000",
+        1e300,
+        "symbol",
+        120,
+        "11223344",
+        "00903c7f",
+        true,
+        false,
+        null,
+        "Infinitum",
+        [7, ["deep"]],
+      ],
+    });
+    expect(await new Tool(["send", `:${port}`, "--json"]).input(line).ended).toEqual({ code: 0, out: "", err: "" });
+    const { code, out, err } = await dump.ended;
+    expect(code).toBe(0);
+    const [first, second] = out.trimEnd().split("\n").map(messageOf);
+    expect(second).toEqual(first);
+    expect(err).toMatch(/\n2 {2}\/all\n2 messages\n$/);
+  });
+
+  test("readable lines are read back too, bundles with their time tags", async () => {
+    await using dump = new Tool(["dump", "127.0.0.1:0", "--count", "4"]);
+    const port = await portOf(dump);
+    await runTool("send", `:${port}`, "--at", "2026-10-04T20:00:00.25Z", ...EVERY_TYPE, "+", "/b");
+    const [lines] = await dump.saysOut(/^.+\n.+\n/);
+    expect(lines).toMatch(/ {2}\/b .*@2026-10-04T20:00:00\.25Z\n$/);
+    const sent = await new Tool(["send", `:${port}`, "-"]).input(`# comment\n\n${lines}`).ended;
+    expect(sent).toMatchObject({ code: 0, err: expect.stringMatching(/^sent 2 packets in /) as string });
+    const { out } = await dump.ended;
+    const [first, second, third, fourth] = out.trimEnd().split("\n").map(withoutTimeAndSender);
+    expect([third, fourth]).toEqual([first, second]);
+  });
+
+  test("--raw shows commented bytes, of bad packets as well", async () => {
+    await using dump = new Tool(["dump", "127.0.0.1:0", "--raw", "--count", "2"]);
+    const port = await portOf(dump);
+    sendBytes(port, encode(new OscMessage("/mixer/gain", 0.5)));
+    await dump.saysOut(/# f 0\.5\n/);
+    sendBytes(port, "junk");
+    const { out, err } = await dump.ended;
+    expect(out).toMatch(/^# \S+ {2}127\.0\.0\.1:\d+ {2}udp {2}20 bytes\n/);
+    expect(out).toContain("\n0000  2f 6d 69 78 65 72 2f 67 61 69 6e 00              # /mixer/gain\n000c  2c 66 00 00 ");
+    expect(out).toMatch(/\n0000 {2}6a 75 6e 6b +# not OSC/);
+    expect(err).toMatch(/OSC_BAD_ADDRESS[^\n]+\n(?:.*\n)*1 message; 1 packet could not be read\n$/);
+  });
+
+  test("--match lets through what crosses slashes, also out of bundles", async () => {
+    const match = ["--match", "/mixer/*", "--match", "/note/o[nf]"];
+    await using dump = new Tool(["dump", "127.0.0.1:0", "--json", "--count", "2", ...match]);
+    const port = await portOf(dump);
+    await runTool("send", `:${port}`, "--bundle", "/other", "+", "/mixer/1/gain", "1");
+    await runTool("send", `:${port}`, "/other");
+    await runTool("send", `:${port}`, "/note/on");
+    const { out } = await dump.ended;
+    expect(out.trimEnd().split("\n").map(messageOf)).toEqual([
+      { transport: "udp", timetag: "0000000000000001", elements: [{ address: "/mixer/1/gain", types: "i", args: [1] }] },
+      { transport: "udp", address: "/note/on", types: "", args: [] },
+    ]);
+  });
+
+  test("listens on several URLs, and ends by itself after --timeout", async () => {
+    await using dump = new Tool(["dump", "127.0.0.1:0", "127.0.0.1:0", "--timeout", "0.05"]);
+    const { code, out, err } = await dump.ended;
+    expect({ code, out }).toEqual({ code: 0, out: "" });
+    expect(err).toMatch(/^(?:Listening on osc\.udp:\/\/127\.0\.0\.1:\d+\/\n){2}0 messages\n$/);
+    expect(await runTool("dump", "127.0.0.1:0", "--timeout", "0", "--quiet")).toEqual({ code: 0, out: "", err: "" });
+  });
+
+  test("a reader that goes away is a quiet end", async () => {
+    await using dump = new Tool(["dump", "127.0.0.1:0"]);
+    const port = await portOf(dump);
+    await runTool("send", `:${port}`, "/first");
+    await dump.saysOut(/\/first/);
+    dump.closeOutput();
+    await using sender = new Tool(["send", `:${port}`, "/more", "--repeat", "100000", "--rate", "100"]);
+    const { code, err } = await dump.ended;
+    expect(code).toBe(0);
+    expect(err).not.toMatch(/EPIPE|Error|at .*:\d+:\d+/);
+    expect((await sender.signal("SIGTERM").ended).code).toBe(0);
+  });
+
+  test("SIGTERM ends it with the counts, the most frequent first", async () => {
+    await using dump = new Tool(["dump", "127.0.0.1:0"]);
+    const port = await portOf(dump);
+    await new Tool(["send", `:${port}`, "-"]).input("/a\n/b\n/b\n/end\n").ended;
+    await dump.saysOut(/\/end/);
+    const { code, err } = await dump.signal("SIGTERM").ended;
+    expect(code).toBe(0);
+    expect(err).toMatch(/\n2 {2}\/b\n1 {2}\/a\n1 {2}\/end\n4 messages\n$/);
+  });
+
+  test.each([
+    [{}, false],
+    [{ FORCE_COLOR: "1" }, true],
+    [{ FORCE_COLOR: "0" }, false],
+    [{ NO_COLOR: "1" }, false],
+  ])("with %j in the environment a pipe has colours: %s", async (environment, colored) => {
+    await using dump = new Tool(["dump", "127.0.0.1:0", "--count", "1"], environment);
+    const port = await portOf(dump);
+    sendBytes(port, encode(new OscMessage("/x\u001b[31m", 1)));
+    const { out } = await dump.ended;
+    expect(out.includes("\u001b[2m")).toBe(colored);
+    expect(out).not.toContain("\u001b[31m");
+    expect(out).toContain('"/x\\u001b[31m"');
+  });
+});
+
+describe("oscine send", () => {
+  test("a name that does not resolve is one line and exit code 1", async () => {
+    const { code, out, err } = await runTool("send", "no-such-host.invalid:9000", "/x", "--wait");
+    expect({ code, out }).toEqual({ code: 1, out: "" });
+    expect(err).toMatch(/^oscine: [^\n]*no-such-host\.invalid[^\n]*\n$/);
+  });
+
+  test("a packet too large for a datagram is refused with its size", async () => {
+    const path = join(folder, "large.bin");
+    await writeFile(path, new Uint8Array(70_000));
+    const { code, err } = await runTool("send", ":9000", "/x", ",b", `@${path}`);
+    expect(code).toBe(1);
+    expect(err).toMatch(/^oscine: [^\n]*70012 bytes[^\n]*\n$/);
+  });
+
+  test("a line that is wrong ends it with the line's number", async () => {
+    for (const [text, message] of [
+      ["/a\n{", /^oscine: Line 2: This is not JSON/],
+      ["/a ,i x", /^oscine: Line 1: "x" does not fit type i/],
+      ['{"address":"/a","types":"s","args":["\\u0000"]}', /^oscine: Line 1: Type tag s/],
+      ["/a ,b @/etc/hostname", /^oscine: Line 1: .*does not fit type b/],
+    ] as const) {
+      const { code, err } = await new Tool(["send", ":9", "-"]).input(text).ended;
+      expect(code).toBe(2);
+      expect(err).toMatch(message);
+    }
+  });
+
+  test("--numbers float, --repeat and --file send what they say", async () => {
+    const path = join(folder, "lines.txt");
+    await writeFile(path, '/a 1 2\r\n/b ,i 1\n{"address":"/c","args":[1]}');
+    await using dump = new Tool(["dump", "127.0.0.1:0", "--json", "--count", "6"]);
+    const port = await portOf(dump);
+    const { code, err } = await runTool("send", `:${port}`, "--file", path, "--numbers", "float", "--repeat", "2", "--rate", "1000");
+    expect(code).toBe(0);
+    expect(err).toMatch(/^sent 6 packets in \d/);
+    const { out } = await dump.ended;
+    const types = out
+      .trimEnd()
+      .split("\n")
+      .map((line) => messageOf(line)["types"]);
+    expect(types).toEqual(["ff", "i", "f", "ff", "i", "f"]);
+  });
+
+  test("standard input can be repeated", async () => {
+    await using dump = new Tool(["dump", "127.0.0.1:0", "--count", "4"]);
+    const port = await portOf(dump);
+    await new Tool(["send", `:${port}`, "-", "--repeat", "2"]).input("/a\n/b\n").ended;
+    const { err } = await dump.ended;
+    expect(err).toMatch(/\n2 {2}\/a\n2 {2}\/b\n4 messages\n$/);
+  });
+});
+
+/** A handlers module, and its path. */
+async function writeModule(name: string, body: string): Promise<string> {
+  const path = join(folder, name);
+  const dispatch = new URL("../../dist/dispatch/index.js", import.meta.url).href;
+  await writeFile(
+    path,
+    `import { Dispatcher } from ${JSON.stringify(dispatch)};\nconst dispatcher = new Dispatcher();\n${body}\nexport default dispatcher;\n`,
+  );
+  return path;
+}
+
+function sendBytes(port: string, bytes: string | Uint8Array): void {
+  const socket = createSocket("udp4");
+  socket.send(bytes, Number(port), "127.0.0.1", () => socket.close());
+}
+
+function messageOf(line: string): Record<string, unknown> {
+  const { time: _time, from: _from, ...rest } = JSON.parse(line) as Record<string, unknown>;
+  return rest;
+}
+
+function withoutTimeAndSender(line: string): string {
+  return line.replace(/^\S+ +\S+ +/, "");
+}
