@@ -1,0 +1,104 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import type { NetAddress } from "../../src/net-address.ts";
+import type { ServerStats } from "../../src/server/index.ts";
+import { Correspondent, type TransportName, openWire } from "./wire.ts";
+
+export type Kind = "async" | "blocking" | "threading" | "forking";
+
+/** An error as the program tells it. */
+export interface ToldError {
+  readonly code: string;
+  readonly reason?: string;
+  readonly limit?: string;
+  readonly cause?: string;
+  readonly message: string;
+  readonly client?: NetAddress;
+}
+
+const PROGRAM = fileURLToPath(new URL("server-program.mjs", import.meta.url));
+
+/** The server program, running. */
+export class ServerProcess {
+  readonly child: ChildProcess;
+  readonly errors: ToldError[] = [];
+  readonly lines: string[] = [];
+  address: NetAddress = { address: "", port: 0, family: "IPv4" };
+  stats: ServerStats | null = null;
+  stderr = "";
+  ended = false;
+  /** Resolves when the program has ended and all its output has come. */
+  readonly closed: Promise<void>;
+  readonly #transport: TransportName;
+  readonly #wires: Correspondent[] = [];
+  #changed = (): void => undefined;
+
+  private constructor(kind: Kind, transport: TransportName, options: object) {
+    this.#transport = transport;
+    this.child = spawn(process.execPath, [PROGRAM, kind, transport, JSON.stringify(options)], { stdio: ["ignore", "pipe", "pipe"] });
+    this.child.stderr?.on("data", (text) => (this.stderr += String(text)));
+    createInterface({ input: this.child.stdout as NodeJS.ReadableStream }).on("line", (line) => this.#line(line));
+    // Not "exit", after which output may still come.
+    this.closed = once(this.child, "close").then(() => {
+      this.ended = true;
+      this.#changed();
+    });
+  }
+
+  static async start(kind: Kind, transport: TransportName, options: object = {}): Promise<ServerProcess> {
+    const server = new ServerProcess(kind, transport, options);
+    await server.until(() => server.address.port > 0 || server.address.family === "unix");
+    return server;
+  }
+
+  async connect(): Promise<Correspondent> {
+    const correspondent = new Correspondent(await openWire(this.#transport, this.address));
+    this.#wires.push(correspondent);
+    return correspondent;
+  }
+
+  /** Waits until what the program tells makes that true. */
+  async until(condition: () => boolean): Promise<void> {
+    while (!condition()) {
+      if (this.ended) {
+        throw new Error(
+          `The server program ended (${this.child.exitCode ?? this.child.signalCode}) too early.\n${this.lines.join("\n")}\n${this.stderr}`,
+        );
+      }
+      await new Promise<void>((resolve) => {
+        this.#changed = resolve;
+      });
+    }
+  }
+
+  /** Asks the server to end, and returns its counters. */
+  async quit(correspondent?: Correspondent): Promise<ServerStats> {
+    const through = correspondent ?? (await this.connect());
+    through.send(QUIT);
+    await this.closed;
+    if (this.stats === null) throw new Error(`The server program told no stats.\n${this.lines.join("\n")}\n${this.stderr}`);
+    return this.stats;
+  }
+
+  /** Ends whatever still runs. */
+  async dispose(): Promise<void> {
+    for (const { wire } of this.#wires) await wire.close();
+    this.child.kill("SIGKILL");
+    await this.closed;
+  }
+
+  #line(line: string): void {
+    const [word = "", ...rest] = line.split(" ");
+    const value = (): unknown => JSON.parse(rest.join(" "));
+    if (word === "ready") this.address = value() as NetAddress;
+    else if (word === "error") this.errors.push(value() as ToldError);
+    else if (word === "stats") this.stats = value() as ServerStats;
+    else this.lines.push(line);
+    this.#changed();
+  }
+}
+
+/** `/quit` without arguments. */
+const QUIT = new TextEncoder().encode("/quit\0\0\0,\0\0\0");

@@ -1,0 +1,91 @@
+/**
+ * One program, every kind of server and every transport: only the class differs. It serves until /quit, and tells what happens on stdout:
+ *
+ *     node server-program.mjs KIND TRANSPORT [options as JSON]
+ *
+ * In the workers of threading and forking servers it runs again, up to the constructor.
+ */
+import * as oscine from "oscine";
+
+const [kind, transport, json = "{}"] = process.argv.slice(2);
+const { address = transport === "unix" ? undefined : ["127.0.0.1", 0], strictTiming = true, ...options } = JSON.parse(json);
+
+const dispatcher = new oscine.Dispatcher({ strictTiming });
+const withContext = { needsContext: true };
+
+dispatcher.map("/echo", ({ message }, _address, ...args) => new oscine.OscMessage("/echoed", args, message.types), withContext);
+dispatcher.map("/twice", (_address, ...args) => ["/first", ...args]);
+dispatcher.map("/twice", (_address, ...args) => ["/second", ...args]);
+dispatcher.map("/fixed", (_address, fixed, ...args) => ["/fixed", ...fixed, ...args], { args: ["a", 1] });
+dispatcher.map("/wild/*/card", (context, received) => ["/wildcard", received, ...context.captures], withContext);
+dispatcher.map("/client", (client) => ["/client", client.address, client.port], { needsReplyAddress: true });
+dispatcher.map("/bundle", () => new oscine.OscBundle([new oscine.OscMessage("/one"), new oscine.OscMessage("/two")]));
+dispatcher.map("/several", (context) => void [1, 2, 3].map((n) => context.reply(["/part", n])), withContext);
+dispatcher.map("/when", (_address, ...args) =>
+  ["/at", Date.now(), ...args].map((value) => (typeof value === "number" && value > 1e9 ? oscine.double(value) : value)),
+);
+dispatcher.map("/throw", () => {
+  throw new RangeError("thrown on purpose");
+});
+dispatcher.map("/throw", () => ["/after-throw"]);
+dispatcher.map("/promise", async () => ["/kept"]);
+dispatcher.map("/bad-reply", () => ({ not: "a reply" }));
+dispatcher.map("/print", (_address, text) => {
+  console.log("printed", text);
+  return "/printed";
+});
+dispatcher.map("/block", (_address, milliseconds) => {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
+  return ["/blocked", milliseconds];
+});
+dispatcher.map("/size", (_address, blob) => ["/size", blob.length, blob]);
+dispatcher.map(
+  "/quit",
+  (context) => {
+    context.shutdown();
+    return "/bye";
+  },
+  withContext,
+);
+dispatcher.setDefaultHandler((received, ...args) => ["/default", received, ...args]);
+
+const names = { blocking: "Blocking", threading: "Threading", forking: "Forking", async: "Async" };
+// oxlint-disable-next-line import/namespace -- the class is what the arguments choose
+const Base = oscine[`${names[kind]}OSC${transport === "udp" ? "UDP" : "TCP"}Server`];
+
+class Server extends Base {
+  verifyRequest(data) {
+    return !Buffer.from(data).includes("/forbidden");
+  }
+}
+
+function tell(word, value = null) {
+  console.log(`${word} ${JSON.stringify(value)}`);
+}
+
+const framing = transport === "tcp-1.0" ? { mode: "1.0" } : transport === "tcp-1.1" ? { mode: "1.1" } : {};
+const server = new Server(transport === "unix" ? { path: options.path } : address, dispatcher, {
+  ...framing,
+  ...options,
+  onError: (error, client) =>
+    tell("error", {
+      code: error.code,
+      reason: error.reason,
+      limit: error.limit,
+      cause: error.cause?.message,
+      message: error.message,
+      client,
+    }),
+});
+
+if (kind === "async") {
+  const [endpoint] = await server.createServeEndpoint();
+  tell("ready", server.serverAddress);
+  await endpoint.closed;
+} else {
+  tell("ready", server.serverAddress);
+  server.serveForever();
+  tell("served");
+  server.close();
+}
+tell("stats", server.stats());

@@ -1,0 +1,236 @@
+/** One suite over every kind of server and every transport. */
+import { createSocket } from "node:dgram";
+import { once } from "node:events";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { OscBundle, OscMessage, TimeTag, blob, double, encode, float, int, string, symbol } from "../../src/codec/index.ts";
+import type { ServerStats } from "../../src/server/index.ts";
+import { type Kind, ServerProcess } from "./server-process.ts";
+import type { Correspondent, TransportName } from "./wire.ts";
+
+const KINDS: readonly Kind[] = (process.env["KINDS"]?.split(",") as Kind[] | undefined) ?? ["async", "blocking", "threading", "forking"];
+const TRANSPORTS: readonly TransportName[] = ["udp"];
+
+const grid = TRANSPORTS.flatMap((transport) => KINDS.map((kind) => ({ kind, transport })));
+/** Kinds that handle one client's packets in their order. */
+const ordered = (kind: Kind): boolean => kind === "async" || kind === "blocking";
+
+let sockets = 0;
+function optionsFor(transport: TransportName, options: object = {}): object {
+  return transport === "unix" ? { path: join(tmpdir(), `oscine-test-${process.pid}-${sockets++}.sock`), ...options } : options;
+}
+
+/** Received = handled + rejected + dropped, when all is quiet. */
+function expectBalance({ received, handled, rejected, dropped, waiting, inProgress }: ServerStats): void {
+  expect(inProgress).toBe(0);
+  expect(received).toBe(handled + Object.values(rejected).reduce((sum, count) => sum + count, 0) + dropped + waiting);
+}
+
+const text = (value: string): Uint8Array => new TextEncoder().encode(value);
+
+describe.each(grid)("$kind server over $transport", ({ kind, transport }) => {
+  let server: ServerProcess;
+  let client: Correspondent;
+
+  beforeAll(async () => {
+    server = await ServerProcess.start(kind, transport, optionsFor(transport));
+    client = await server.connect();
+  });
+  afterAll(() => server.dispose());
+
+  test("messages reach their handlers, and replies come back with every argument", async () => {
+    const args = [
+      int(1),
+      float(0.5),
+      string("text"),
+      symbol("symbol"),
+      blob(Uint8Array.of(1, 2, 3)),
+      double(Math.PI),
+      2n ** 60n,
+      true,
+      false,
+      null,
+      new TimeTag(1, 2),
+      ["nested", [1]],
+    ];
+    client.send(new OscMessage("/echo", args));
+    const reply = await client.next();
+    expect(reply).toMatchObject({ address: "/echoed", types: "ifsSbdhTFNt[s[i]]" });
+    expect((reply as OscMessage).args).toEqual([
+      1,
+      0.5,
+      "text",
+      "symbol",
+      Uint8Array.of(1, 2, 3),
+      Math.PI,
+      2n ** 60n,
+      true,
+      false,
+      null,
+      new TimeTag(1, 2),
+      ["nested", [1]],
+    ]);
+  });
+
+  test("wildcards, fixed arguments, the client's address, and the default handler", async () => {
+    expect(await client.ask("/wild/deep/down/card")).toEqual(["/wildcard", "/wild/deep/down/card", "deep/down"]);
+    expect(await client.ask("/fixed", 2)).toEqual(["/fixed", "a", 1, 2]);
+    expect(await client.ask("/client")).toEqual(["/client", transport === "unix" ? "" : "127.0.0.1", client.wire.port]);
+    expect(await client.ask("/nobody/knows", "x")).toEqual(["/default", "/nobody/knows", "x"]);
+    expect(await client.ask("/{fix,nix}ed")).toEqual(["/fixed", "a", 1]);
+  });
+
+  test("all handlers of an address run in the order in which they were mapped; replies have every form", async () => {
+    client.send(new OscMessage("/twice", [7]));
+    expect(await client.nextMessages(2)).toEqual([
+      ["/first", 7],
+      ["/second", 7],
+    ]);
+    client.send(new OscMessage("/several"));
+    expect(await client.nextMessages(3)).toEqual([
+      ["/part", 1],
+      ["/part", 2],
+      ["/part", 3],
+    ]);
+    client.send(new OscMessage("/bundle"));
+    expect(await client.next()).toMatchObject({ elements: [{ address: "/one" }, { address: "/two" }] });
+  });
+
+  test(ordered(kind) ? "packets of one client are handled in their order" : "every packet is handled", async () => {
+    const count = kind === "forking" ? 6 : 200;
+    const sent = Array.from({ length: count }, (_, index) => index);
+    for (const index of sent) client.send(new OscMessage("/echo", [index]));
+    const came = (await client.nextMessages(count)).map(([, index]) => index as number);
+    expect(ordered(kind) ? came : came.toSorted((a, b) => a - b)).toEqual(sent);
+  });
+
+  test("the messages of a bundle are handled together and in order", async () => {
+    client.send(new OscBundle([new OscMessage("/echo", [1]), new OscBundle([new OscMessage("/echo", [2])]), new OscMessage("/echo", [3])]));
+    expect(await client.nextMessages(3)).toEqual([
+      ["/echoed", 1],
+      ["/echoed", 2],
+      ["/echoed", 3],
+    ]);
+  });
+
+  test("a later bundle waits for its time, and nothing waits for it", async () => {
+    const at = Date.now() + 400;
+    client.send(new OscBundle([new OscMessage("/when", ["later"]), new OscMessage("/when", ["with it"])], TimeTag.from(at)));
+    expect(await client.ask("/echo", "meanwhile")).toEqual(["/echoed", "meanwhile"]);
+    const [first, second] = await client.nextMessages(2);
+    expect([first?.[2], second?.[2]]).toEqual(["later", "with it"]);
+    expect(first?.[1]).toBeGreaterThanOrEqual(at);
+  });
+
+  test("a packet of the size that the transport takes arrives whole", async () => {
+    const data = new Uint8Array(transport === "udp" ? 65_400 : 300_000).map((_, index) => index % 251);
+    client.send(new OscMessage("/size", data));
+    const reply = (await client.next()) as OscMessage;
+    expect(reply.args[0]).toBe(data.length);
+    expect(Buffer.compare(reply.args[1] as Uint8Array, data)).toBe(0);
+  });
+
+  test("what handlers print appears at once", async () => {
+    expect(await client.ask("/print", "something")).toEqual(["/printed"]);
+    await server.until(() => server.lines.includes("printed something"));
+  });
+
+  test("a handler that throws is reported with the client, and the next handler runs", async () => {
+    expect(await client.ask("/throw")).toEqual(["/after-throw"]);
+    await server.until(() => server.errors.length > 0);
+    expect(server.errors.splice(0)).toMatchObject([
+      { code: "OSC_HANDLER_FAILED", cause: "thrown on purpose", client: { port: client.wire.port } },
+    ]);
+  });
+
+  test("a reply that is none is reported", async () => {
+    client.send(new OscMessage("/bad-reply"));
+    await server.until(() => server.errors.length > 0);
+    expect(server.errors.splice(0)).toMatchObject([{ code: "OSC_BAD_REPLY" }]);
+  });
+
+  test(kind === "async" ? "a handler's promise is awaited" : "a handler's promise is a clear error", async () => {
+    client.send(new OscMessage("/promise"));
+    if (kind === "async") {
+      expect(await client.nextMessages(1)).toEqual([["/kept"]]);
+    } else {
+      await server.until(() => server.errors.length > 0);
+      expect(server.errors.splice(0)).toMatchObject([{ code: "OSC_ASYNC_HANDLER", message: expect.stringContaining("/promise") }]);
+    }
+  });
+
+  test("bad packets are counted and reported with their sender, and good ones beside them are handled", async () => {
+    const unknownTag = text("/a\0\0,q\0\0");
+    const badElement = encode(new OscBundle([new OscMessage("/echo", [1]), new OscMessage("/bad", [2]), new OscMessage("/echo", [3])]));
+    badElement[badElement.indexOf(0x2c, 44) + 1] = 0x71;
+    client.send(text("garbage!"), unknownTag, badElement, new OscMessage("/echo", [4]));
+    const came = (await client.nextMessages(3)).map(([, index]) => index as number);
+    expect(came.toSorted((a, b) => a - b)).toEqual([1, 3, 4]);
+    await server.until(() => server.errors.length >= 3);
+    const errors = server.errors.splice(0);
+    expect(errors.map(({ code, reason }) => reason ?? code).toSorted()).toEqual(["OSC_UNKNOWN_TYPE_TAG", "malformed", "not-osc"]);
+    expect(errors.every((error) => error.client?.port === client.wire.port)).toBe(true);
+  });
+
+  test("verifyRequest is asked", async () => {
+    client.send(new OscMessage("/forbidden"), new OscMessage("/echo", ["allowed"]));
+    expect(await client.nextMessages(1)).toEqual([["/echoed", "allowed"]]);
+    await server.until(() => server.errors.length > 0);
+    expect(server.errors.splice(0)).toMatchObject([{ code: "OSC_REJECTED", reason: "unverified" }]);
+  });
+
+  test("two clients each get their own replies", async () => {
+    const other = await server.connect();
+    other.send(new OscMessage("/echo", ["other"]));
+    client.send(new OscMessage("/echo", ["first"]));
+    expect([await other.nextMessages(1), await client.nextMessages(1)]).toEqual([[["/echoed", "other"]], [["/echoed", "first"]]]);
+  });
+
+  test("shutdown from inside a handler: its reply is sent, the server ends, the port is free, and the account is even", async () => {
+    const stats = await server.quit(client);
+    expect(await client.nextMessages(1)).toEqual([["/bye"]]);
+    expect([server.child.exitCode, server.errors, server.stderr]).toEqual([0, [], ""]);
+    expectBalance(stats);
+    expect(stats).toMatchObject({
+      dropped: 0,
+      waiting: 0,
+      rejected: { malformed: 1, "not-osc": 1, unverified: 1 },
+      handlerErrors: kind === "async" ? 2 : 3,
+    });
+    await expectFree(transport, server.address);
+  });
+});
+
+describe.each(grid)("$kind server over $transport, apart", ({ kind, transport }) => {
+  let server: ServerProcess;
+  afterAll(() => server.dispose());
+
+  test("with strictTiming: false everything is handled as it comes", async () => {
+    server = await ServerProcess.start(kind, transport, optionsFor(transport, { strictTiming: false }));
+    const client = await server.connect();
+    client.send(new OscBundle([new OscMessage("/echo", ["at once"])], TimeTag.in(7_200_000)));
+    expect(await client.nextMessages(1)).toEqual([["/echoed", "at once"]]);
+    expectBalance(await server.quit(client));
+  });
+});
+
+/** Binds the address that the server had. */
+async function expectFree(transport: TransportName, { address, port }: { readonly address: string; readonly port: number }): Promise<void> {
+  if (transport === "udp") {
+    const socket = createSocket("udp4");
+    await new Promise<void>((resolve, reject) => {
+      socket.once("error", reject);
+      socket.bind(port, address, resolve);
+    });
+    socket.close();
+    await once(socket, "close");
+  } else {
+    const listener = createServer();
+    listener.listen(transport === "unix" ? { path: address } : { port, host: address });
+    await once(listener, "listening");
+    listener.close();
+    await once(listener, "close");
+  }
+}
