@@ -441,6 +441,17 @@ describe("errors", () => {
   });
 });
 
+test("what onError throws comes out, so that a caller may choose to fail", async () => {
+  const dispatcher = new Dispatcher();
+  dispatcher.map("/a", () => 42 as unknown as string);
+  const onError = (error: Error): never => {
+    throw error;
+  };
+  const badReply = expect.objectContaining({ code: "OSC_BAD_REPLY" });
+  expect(() => dispatcher.callHandlersForPacket(message("/a"), CLIENT, { onError })).toThrow(badReply);
+  await expect(dispatcher.asyncCallHandlersForPacket(message("/a"), CLIENT, { onError })).rejects.toThrow(badReply);
+});
+
 describe("asyncCallHandlersForPacket", () => {
   test("awaits one handler after another, and keeps the order of replies", async () => {
     const dispatcher = new Dispatcher();

@@ -234,6 +234,24 @@ describe("promises", () => {
     expect(replies.map((reply) => (reply as OscMessage).address)).toEqual(["/soon", "/later", "/last"]);
   });
 
+  test("async: a reply that comes too late and fails is reported, not thrown at the handler", async () => {
+    const sent: string[] = [];
+    const { dispatcher, context, codes } = setUp({
+      reply: () => {
+        if (sent.length > 0) throw new Error("closed on purpose");
+        sent.push("sent");
+      },
+    });
+    let late: ((value: string) => void) | undefined;
+    dispatcher.map("/a", async ({ reply }) => void (late = reply), { needsContext: true });
+    await handlePacket(dispatcher, message("/a"), context);
+    late?.("/in/time");
+    late?.("/too/late");
+    late?.("no address");
+    expect(sent).toEqual(["sent"]);
+    expect(codes()).toEqual(["OSC_BAD_REPLY", "OSC_BAD_REPLY"]);
+  });
+
   test("sync: an error that says where promises are awaited; the others run; no promise is returned; its rejection is swallowed", async () => {
     const { dispatcher, context, errors, replies } = setUp({ mode: "sync" });
     dispatcher.map("/a", () => Promise.reject(new Error("rejected on purpose")));
