@@ -1,0 +1,84 @@
+import { isIP } from "node:net";
+import { type OscArgument, OscBundle, OscMessage, type OscPacket, type TimeTag } from "../codec/index.ts";
+import { type UdpOptions, udpOptionsOf } from "../transport/udp.ts";
+import { type PacketClientOptions, checkTarget, formatTarget, optionError, show, wholeNumber } from "./options.ts";
+import { PacketClient } from "./packet-client.ts";
+import { UdpLink, type UdpLinkSpec } from "./udp-link.ts";
+
+/** Options of the UDP clients. */
+export interface UDPClientOptions extends PacketClientOptions, UdpOptions {
+  /** The IP address of this machine to send from. Default: the system's choice. */
+  readonly localAddress?: string;
+  /**
+   * The port to send from and to hear on. Give it where a program answers to a port of its own choice: AbletonOSC, which listens on 11000,
+   * always answers to 11001. Default 0: the system chooses.
+   */
+  readonly localPort?: number;
+  /** The IP version that a host name is looked up for. Default 0: IPv4 where the name has it, else IPv6. */
+  readonly family?: 0 | 4 | 6;
+  /**
+   * True: a connected socket. It sends faster, and is told when nothing listens at the port (`ECONNREFUSED`, to `onError`); but it hears
+   * replies from that very host and port only. Many programs reply from another port (those that use liblo's `lo_send`, say), and what is sent to
+   * a broadcast or multicast address is never answered from there. Default false: hears everyone.
+   */
+  readonly connected?: boolean;
+}
+
+/**
+ * Sends OSC packets to one host and port over UDP, and receives what is sent back to its socket. OSC 1.0, "OSC Packets".
+ *
+ * A host name is looked up when the socket is opened.
+ *
+ * @example
+ * await using client = new UDPClient("127.0.0.1", 9000);
+ * await client.send(new OscMessage("/mixer/gain", 0.5));
+ */
+export class UDPClient extends PacketClient {
+  /**
+   * @param host a name or an IP address
+   * @param port 1 to 65535
+   * @throws OscServerError `OSC_OPTION` for a host, a port or an option that cannot be
+   */
+  constructor(host: string, port: number, options: UDPClientOptions = {}) {
+    const spec = udpLinkSpec(host, port, options);
+    super(formatTarget(host, port), (events) => new UdpLink(spec, events), options);
+  }
+}
+
+/** {@link UDPClient} with the packets made for you. */
+export class SimpleUDPClient extends UDPClient {
+  /**
+   * Sends a message. The promise need not be awaited; see {@link UDPClient.send}.
+   *
+   * @param value one argument or an array of arguments, each plain or with its type (`int(1)`, `float(1)`). Default: none
+   * @param types the type tag string without its comma. Default: as inferred
+   */
+  sendMessage(address: string, value: OscArgument = [], types?: string): Promise<void> {
+    return this.sendMade(() => new OscMessage(address, value, types));
+  }
+
+  /**
+   * Sends a bundle. The promise need not be awaited; see {@link UDPClient.send}.
+   *
+   * @param elements messages and bundles
+   * @param timeTag when they take effect. Default: at once
+   */
+  sendBundle(elements: readonly OscPacket[] | OscPacket, timeTag?: TimeTag): Promise<void> {
+    return this.sendMade(() => new OscBundle(elements, timeTag));
+  }
+}
+
+function udpLinkSpec(host: string, port: number, options: UDPClientOptions): UdpLinkSpec {
+  checkTarget(host, port);
+  const { localAddress = null, family = 0, connected = false } = options;
+  const localPort = wholeNumber("localPort", options.localPort, 0, 0);
+  if (localPort > 65_535) throw optionError(`localPort is 0 (the system chooses) to 65535; got ${localPort}.`);
+  if (family !== 0 && family !== 4 && family !== 6) throw optionError(`family is 4, 6 or 0 for either; got ${show(family)}.`);
+  if (localAddress !== null && isIP(localAddress) === 0) {
+    throw optionError(`localAddress is an IP address of this machine; got ${show(localAddress)}.`);
+  }
+  const versions = new Set([isIP(host), family, isIP(localAddress ?? "")].filter((version) => version !== 0));
+  if (versions.size > 1) throw optionError(`The host (${host}), family and localAddress must be of one IP version: all IPv4, or all IPv6.`);
+  const [version = 0] = versions as Set<0 | 4 | 6>;
+  return { host, port, family: version, localAddress, localPort, connected, options: udpOptionsOf(options) };
+}

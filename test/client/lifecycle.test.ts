@@ -1,0 +1,174 @@
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
+import { describe, expect, test } from "vitest";
+import { UDPClient } from "../../src/client/index.ts";
+import { OscMessage } from "../../src/codec/index.ts";
+import { OscServerError } from "../../src/errors.ts";
+import { collect, portOf, simpleClient, udpClient } from "./clients.ts";
+import { Peer } from "./peer.ts";
+
+const run = promisify(execFile);
+
+describe("a client's socket", () => {
+  test("is not there before the first use", async () => {
+    const peer = await Peer.open();
+    const client = simpleClient(peer.port);
+    expect(client.clientAddress).toBeNull();
+    await client.sendMessage("/x");
+    expect(client.clientAddress).toEqual({ address: "0.0.0.0", port: expect.any(Number), family: "IPv4" });
+    expect((await peer.next()).from.port).toBe(client.clientAddress?.port);
+  });
+
+  test("open() opens it once", async () => {
+    const client = udpClient(9000);
+    const [first, second] = await Promise.all([client.open(), client.open()]);
+    expect(first).toEqual(second);
+    expect(await client.open()).toEqual(first);
+    expect(client.clientAddress).toEqual(first);
+  });
+
+  test("is freed by close(), which may come twice, and before any use", async () => {
+    const client = udpClient(9000);
+    await client.close();
+    await client.open();
+    const { port } = (await client.open()) ?? {};
+    const twice = [client.close(), client.close()];
+    await Promise.all(twice);
+    await client.close();
+    expect(client.clientAddress).toBeNull();
+    const next = udpClient(9000, { localPort: port });
+    expect(await portOf(next)).toBe(port);
+  });
+
+  test("await using closes it", async () => {
+    const peer = await Peer.open();
+    let kept: UDPClient;
+    {
+      await using client = new UDPClient("127.0.0.1", peer.port);
+      await client.send(new OscMessage("/x"));
+      kept = client;
+    }
+    expect(kept.clientAddress).toBeNull();
+    await expect(kept.send(new OscMessage("/x"))).rejects.toMatchObject({ code: "OSC_CLOSED" });
+  });
+
+  test("close() comes after all that was given to send, even before the socket was open", async () => {
+    const peer = await Peer.open();
+    const client = new UDPClient("localhost", peer.port);
+    for (let index = 0; index < 100; index += 1) void client.send(new OscMessage("/n", index));
+    await client.close();
+    for (let index = 0; index < 100; index += 1) expect((await peer.next()).packet).toEqual(new OscMessage("/n", index));
+    expect(client.stats()).toMatchObject({ sent: 100, sendErrors: 0 });
+  });
+});
+
+describe("close()", () => {
+  test("ends iterations, those too that are between two messages, and forgets what nobody has read", async () => {
+    const peer = await Peer.open();
+    const client = udpClient(peer.port);
+    const waiting = collect(client.messages());
+    const between = client.messages();
+    const port = await portOf(client);
+    await peer.say(new OscMessage("/a"), port);
+    await peer.say(new OscMessage("/b"), port);
+    expect((await between.next()).done).toBe(false);
+    await client.close();
+    expect(await between.next()).toEqual({ done: true, value: undefined });
+    expect((await waiting).length).toBeLessThanOrEqual(1);
+    expect(client.stats().unread).toBe(0);
+  });
+
+  test("rejects pending requests with OSC_CLOSED, and all that comes after it", async () => {
+    const peer = await Peer.open();
+    const client = udpClient(peer.port);
+    const request = client.request("/x", [], { timeout: Infinity });
+    await peer.next();
+    const rejected = expect(request).rejects.toMatchObject({ code: "OSC_CLOSED" });
+    await client.close();
+    await rejected;
+    await expect(client.send(new OscMessage("/x"))).rejects.toBeInstanceOf(OscServerError);
+    await expect(client.request("/x")).rejects.toMatchObject({ code: "OSC_CLOSED" });
+    await expect(client.messages().next()).rejects.toMatchObject({ code: "OSC_CLOSED" });
+    expect(client.stats().pending).toBe(0);
+  });
+
+  test("a request that is on its way to be sent is rejected, too", async () => {
+    const peer = await Peer.open();
+    const client = udpClient(peer.port);
+    const rejected = expect(client.request("/x", [], { timeout: Infinity })).rejects.toMatchObject({ code: "OSC_CLOSED" });
+    await client.close();
+    await rejected;
+  });
+
+  test("open() opens a closed client again", async () => {
+    const peer = await Peer.open();
+    peer.answerAll((message) => message);
+    const client = udpClient(peer.port);
+    expect((await client.request("/x", 1)).args).toEqual([1]);
+    void client.close();
+    await client.open();
+    expect((await client.request("/x", 2)).args).toEqual([2]);
+  });
+});
+
+describe("the process", () => {
+  /** Runs a program with the clients, to its end. */
+  async function program(text: string, port: number): Promise<string> {
+    const here = new URL("../../src/client/index.ts", import.meta.url).href;
+    const source = `
+      const { UDPClient, SimpleUDPClient } = await import(${JSON.stringify(here)});
+      const port = ${port};
+      ${text}`;
+    const { stdout, stderr } = await run(process.execPath, ["--import", "tsx", "--input-type=module", "--eval", source], {
+      timeout: 10_000,
+    });
+    return stdout + stderr;
+  }
+
+  test("that only sends ends by itself, with nothing lost, nothing awaited and nothing closed", async () => {
+    const peer = await Peer.open();
+    const output = await program(
+      `for (const host of ["127.0.0.1", "localhost"]) {
+        const client = new SimpleUDPClient(host, port);
+        for (let index = 0; index < 200; index += 1) client.sendMessage("/" + host, index);
+      }`,
+      peer.port,
+    );
+    expect(output).toBe("");
+    const counts = new Map<string, number>();
+    for (let index = 0; index < 400; index += 1) {
+      const { address } = (await peer.next()).packet as OscMessage;
+      counts.set(address, (counts.get(address) ?? 0) + 1);
+    }
+    expect(Object.fromEntries(counts)).toEqual({ "/127.0.0.1": 200, "/localhost": 200 });
+  });
+
+  test("goes on while it waits for a message, and ends after it", async () => {
+    const peer = await Peer.open();
+    peer.answerAll((message) => message);
+    const output = await program(
+      `const client = new SimpleUDPClient("127.0.0.1", port);
+      client.sendMessage("/x", 1);
+      for await (const { address } of client.messages()) { console.log(address); break; }
+      console.log((await client.request("/y", 2, { timeout: Infinity })).address);`,
+      peer.port,
+    );
+    expect(output).toBe("/x\n/y\n");
+  });
+
+  test("survives sends that fail and that nobody looks at", async () => {
+    const peer = await Peer.open();
+    const output = await program(
+      `const client = new SimpleUDPClient("127.0.0.1", port);
+      client.sendMessage("no slash");
+      client.send(new Map());
+      new SimpleUDPClient("no-such-host.invalid", port).sendMessage("/x");
+      await client.sendMessage("/still/here");
+      console.log("alive");`,
+      peer.port,
+    );
+    expect(output).toContain("alive\n");
+    expect(output.split("\n").filter((line) => line.startsWith("oscine: "))).toHaveLength(3);
+    expect((await peer.next()).packet).toEqual(new OscMessage("/still/here"));
+  });
+});

@@ -1,0 +1,258 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, test, vi } from "vitest";
+import { OscBundle, OscMessage, TimeTag, decode, encode } from "../../src/codec/index.ts";
+import { OscDecodeError, OscDroppedError, OscRejectedError, OscServerError } from "../../src/errors.ts";
+import { Reports, collect, portOf, simpleClient, udpClient } from "./clients.ts";
+import { Peer, closedPort } from "./peer.ts";
+
+const addressesOf = (messages: readonly OscMessage[]): string[] => messages.map(({ address }) => address);
+
+describe("messages", () => {
+  test("are what is sent back to the client's socket; the iteration ends after the timeout", async () => {
+    const peer = await Peer.open();
+    const client = simpleClient(peer.port);
+    peer.answerAll((message) => new OscMessage("/echo", message.args));
+    await client.sendMessage("/first", [1, "one"]);
+    await client.sendMessage("/second", [2, "two"]);
+    expect(await collect(client.messages({ timeout: 100 }))).toEqual([
+      new OscMessage("/echo", [1, "one"]),
+      new OscMessage("/echo", [2, "two"]),
+    ]);
+  });
+
+  test("of bundles come one by one and at once, with their sender and the innermost time tag", async () => {
+    const peer = await Peer.open();
+    const client = udpClient(peer.port);
+    const later = TimeTag.in(3_600_000);
+    const latest = TimeTag.in(7_200_000);
+    const inner = new OscBundle([new OscMessage("/c")], latest);
+    await peer.say(new OscBundle([new OscMessage("/a"), inner, new OscMessage("/b")], later), await portOf(client));
+    await peer.say(new OscMessage("/d"), await portOf(client));
+    const received = await collect(client.receive({ timeout: 20 }));
+    expect(received.map(({ message, timeTag }) => [message.address, timeTag])).toEqual([
+      ["/a", later],
+      ["/c", latest],
+      ["/b", later],
+      ["/d", null],
+    ]);
+    for (const { from } of received) expect(from).toEqual({ address: "127.0.0.1", port: peer.port, family: "IPv4" });
+  });
+
+  test("timeout: 0 gives what has arrived and waits for no more", async () => {
+    const peer = await Peer.open();
+    const client = udpClient(peer.port);
+    const port = await portOf(client);
+    expect(await collect(client.messages({ timeout: 0 }))).toEqual([]);
+    for (const address of ["/a", "/b", "/c"]) await peer.say(new OscMessage(address), port);
+    expect(addressesOf(await collect(client.messages({ timeout: 0 })))).toEqual(["/a", "/b", "/c"]);
+  });
+
+  test("the timeout counts from the last message", async () => {
+    const peer = await Peer.open();
+    const client = udpClient(peer.port);
+    const port = await portOf(client);
+    let heard = 0;
+    await peer.say(new OscMessage("/tick"), port);
+    for await (const { address } of client.messages({ timeout: 200 })) {
+      expect(address).toBe("/tick");
+      heard += 1;
+      if (heard < 6) setTimeout(() => void peer.say(new OscMessage("/tick"), port), 50);
+    }
+    expect(heard).toBe(6);
+  });
+
+  test("that nobody has read wait for the next iteration", async () => {
+    const peer = await Peer.open();
+    const client = udpClient(peer.port);
+    for (const address of ["/a", "/b", "/c"]) await peer.say(new OscMessage(address), await portOf(client));
+    for await (const { address } of client.messages()) {
+      expect(address).toBe("/a");
+      break;
+    }
+    expect(addressesOf(await collect(client.messages({ timeout: 0 })))).toEqual(["/b", "/c"]);
+  });
+
+  test("go to one of several iterations each, to the one that waited longest", async () => {
+    const peer = await Peer.open();
+    const client = udpClient(peer.port);
+    const port = await portOf(client);
+    const left = client.messages();
+    const right = client.messages();
+    const nexts = [left.next(), right.next(), left.next()];
+    for (const address of ["/a", "/b", "/c"]) await peer.say(new OscMessage(address), port);
+    const values = (await Promise.all(nexts)).map(({ value }) => value as OscMessage);
+    expect(addressesOf(values).toSorted()).toEqual(["/a", "/b", "/c"]);
+    expect(values[0]?.address).not.toBe(values[2]?.address);
+    expect(client.stats()).toMatchObject({ received: 3, unread: 0, dropped: 0 });
+  });
+
+  test("end quietly when the signal is aborted, before or while they are waited for", async () => {
+    const peer = await Peer.open();
+    const client = udpClient(peer.port);
+    const controller = new AbortController();
+    const ending = collect(client.messages({ signal: controller.signal }));
+    await client.open();
+    setImmediate(() => controller.abort());
+    expect(await ending).toEqual([]);
+    expect(await collect(client.messages({ signal: AbortSignal.abort() }))).toEqual([]);
+    await peer.say(new OscMessage("/after"), await portOf(client));
+    expect(await collect(client.messages({ timeout: 0 }))).toHaveLength(1);
+  });
+
+  test("an iteration of its own opens the socket, at the port that was asked for", async () => {
+    const peer = await Peer.open();
+    const taken = await Peer.open();
+    const wrong = udpClient(peer.port, { localPort: taken.port, localAddress: "127.0.0.1" });
+    await expect(wrong.messages().next()).rejects.toMatchObject({ code: "EADDRINUSE" });
+
+    const port = await closedPort();
+    const client = udpClient(peer.port, { localPort: port });
+    const next = client.messages().next();
+    await client.open();
+    await peer.say(new OscMessage("/hello"), port);
+    expect((await next).value).toEqual(new OscMessage("/hello"));
+  });
+
+  test.each([-1, Number.NaN, "1" as unknown as number])("a timeout of %s is refused at once", (timeout) => {
+    expect(() => udpClient(9000).messages({ timeout })).toThrow(OscServerError);
+  });
+});
+
+function isReadable(bytes: Uint8Array): boolean {
+  try {
+    decode(bytes);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+describe("the inbox", () => {
+  test("drops the oldest message beyond maxInbox, counts and reports it", async () => {
+    const peer = await Peer.open();
+    const reports = new Reports();
+    const client = udpClient(peer.port, { maxInbox: 3, onError: reports.listener });
+    const port = await portOf(client);
+    for (let index = 0; index < 10; index += 1) await peer.say(new OscMessage("/n", index), port);
+    await reports.atLeast(7);
+    expect(client.stats()).toMatchObject({ received: 10, dropped: 7, unread: 3 });
+    expect(reports.all[0]?.error).toBeInstanceOf(OscDroppedError);
+    expect(reports.all[0]?.error).toMatchObject({ limit: "maxInbox", message: expect.stringContaining("maxInbox (3)") });
+    expect((await collect(client.messages({ timeout: 0 }))).map(({ args }) => args[0])).toEqual([7, 8, 9]);
+  });
+
+  test("drops the oldest message beyond maxInboxBytes", async () => {
+    const peer = await Peer.open();
+    const reports = new Reports();
+    const client = udpClient(peer.port, { maxInboxBytes: 2500, onError: reports.listener });
+    const port = await portOf(client);
+    for (let index = 0; index < 4; index += 1) await peer.say(new OscMessage("/blob", [index, new Uint8Array(1000)]), port);
+    await reports.atLeast(2);
+    expect(reports.all[0]?.error).toMatchObject({ limit: "maxInboxBytes", message: expect.stringContaining("maxInboxBytes (2500)") });
+    expect((await collect(client.messages({ timeout: 0 }))).map(({ args }) => args[0])).toEqual([2, 3]);
+  });
+});
+
+describe("hostile datagrams", () => {
+  const malformed = readFileSync(new URL("../vectors/malformed.jsonl", import.meta.url), "utf8")
+    .split("\n")
+    .filter((line) => line !== "")
+    .map((line) => JSON.parse(line) as { hex: string })
+    .map(({ hex }) => new Uint8Array(Buffer.from(hex, "hex")));
+
+  test("are counted and reported with their sender, and the iteration goes on", async () => {
+    const peer = await Peer.open();
+    const reports = new Reports();
+    const client = udpClient(peer.port, { onError: reports.listener });
+    const port = await portOf(client);
+    const messages = client.messages();
+    const first = messages.next();
+    await peer.say(Uint8Array.of(1, 2, 3), port);
+    await peer.say(new Uint8Array(0), port);
+    await peer.say(new OscMessage("/good", 1), port);
+    expect((await first).value).toEqual(new OscMessage("/good", 1));
+    expect(client.stats()).toMatchObject({ received: 3, malformed: 2 });
+    expect(reports.all[1]?.error).toBeInstanceOf(OscRejectedError);
+    expect(reports.all[1]?.error).toMatchObject({ reason: "malformed" });
+    expect(reports.all[1]?.error.cause).toBeInstanceOf(OscDecodeError);
+    expect(reports.all[1]?.address).toEqual({ address: "127.0.0.1", port: peer.port, family: "IPv4" });
+  });
+
+  test("whatever they are, none ends the client", async () => {
+    expect(malformed.length).toBeGreaterThan(10);
+    const peer = await Peer.open();
+    const reports = new Reports();
+    const client = udpClient(peer.port, { onError: reports.listener });
+    const port = await portOf(client);
+    const sent = malformed.filter((bytes) => bytes.length <= 65_507);
+    for (const bytes of sent) await peer.say(bytes, port);
+    await peer.say(new OscMessage("/end"), port);
+    for await (const { address } of client.messages()) {
+      if (address === "/end") break;
+    }
+    const { received, malformed: refused, faults } = client.stats();
+    expect(received).toBe(sent.length + 1);
+    expect(refused).toBe(sent.filter((bytes) => !isReadable(bytes)).length);
+    expect(refused).toBeGreaterThan(10);
+    expect(faults).toBeGreaterThan(10);
+  });
+
+  test("a bad element costs itself alone", async () => {
+    const peer = await Peer.open();
+    const reports = new Reports();
+    const client = udpClient(peer.port, { onError: reports.listener });
+    const good = new OscMessage("/good", 7);
+    const bytes = encode(new OscBundle([good, new OscMessage("/bad!", 1), good]));
+    const unknownTag = bytes.indexOf("!".charCodeAt(0)) + 5;
+    bytes[unknownTag] = "?".charCodeAt(0);
+    await peer.say(bytes, await portOf(client));
+    expect(await collect(client.messages({ timeout: 20 }))).toEqual([good, good]);
+    expect(client.stats()).toMatchObject({ received: 1, malformed: 0, faults: 1 });
+    expect(reports.all[0]?.error).toBeInstanceOf(OscDecodeError);
+  });
+
+  test("strict: true refuses what is read by default", async () => {
+    const cutShort = Uint8Array.from(Buffer.from("/x\0\0,f\0\0\x3f\x80", "latin1"));
+    const peer = await Peer.open();
+    for (const strict of [false, true]) {
+      const client = udpClient(peer.port, { strict, onError: () => undefined });
+      await peer.say(cutShort, await portOf(client));
+      expect(await collect(client.messages({ timeout: 20 }))).toHaveLength(strict ? 0 : 1);
+      expect(client.stats().malformed).toBe(strict ? 1 : 0);
+    }
+  });
+
+  test("a flood of them is not a flood of reports; close() says how many were held back", async () => {
+    const peer = await Peer.open();
+    const reports = new Reports();
+    const client = udpClient(peer.port, { maxReports: 3, onError: reports.listener });
+    const port = await portOf(client);
+    for (let index = 0; index < 50; index += 1) await peer.say(Uint8Array.of(0xff, 1, 2, 3), port);
+    await peer.say(new OscMessage("/end"), port);
+    await client.messages().next();
+    expect(client.stats().malformed).toBe(50);
+    await client.close();
+    const held = reports.all.filter(({ error }) => error.code === "OSC_SUPPRESSED").map(({ error }) => Number.parseInt(error.message, 10));
+    const reported = reports.codes.filter((code) => code === "OSC_REJECTED").length;
+    expect(held.length).toBeGreaterThan(0);
+    expect(reported + held.reduce((sum, count) => sum + count, 0)).toBe(50);
+  });
+
+  test("an onError that throws ends nothing", async () => {
+    const peer = await Peer.open();
+    const client = udpClient(peer.port, {
+      onError: () => {
+        throw new Error("not my day");
+      },
+    });
+    const print = vi.spyOn(console, "error").mockImplementation(() => undefined);
+    try {
+      await peer.say(Uint8Array.of(1), await portOf(client));
+      await peer.say(new OscMessage("/good"), await portOf(client));
+      expect(await collect(client.messages({ timeout: 20 }))).toHaveLength(1);
+      expect(print.mock.calls.flat().join(" ")).toContain("onError itself failed");
+    } finally {
+      print.mockRestore();
+    }
+  });
+});

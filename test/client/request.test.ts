@@ -1,0 +1,149 @@
+import { describe, expect, test } from "vitest";
+import { OscBundle, OscMessage } from "../../src/codec/index.ts";
+import { OscServerError, OscTimeoutError } from "../../src/errors.ts";
+import { collect, portOf, simpleClient, udpClient } from "./clients.ts";
+import { Peer } from "./peer.ts";
+
+describe("request", () => {
+  test("resolves with the message of the same address that is sent back", async () => {
+    const peer = await Peer.open();
+    peer.answerAll((message) => new OscMessage(message.address, [...message.args, "answered"]));
+    expect(await udpClient(peer.port).request("/ch/01/mix/fader", [1])).toEqual(new OscMessage("/ch/01/mix/fader", [1, "answered"]));
+  });
+
+  test("replyTo names the reply's address, or a pattern of it, and what is no reply stays in the inbox", async () => {
+    const peer = await Peer.open();
+    peer.answerAll((message, { from }) => {
+      void peer.say(new OscMessage("/other"), from.port);
+      return new OscBundle([new OscMessage("/note"), new OscMessage(`${message.address}/reply`, 7), new OscMessage("/more")]);
+    });
+    const client = udpClient(peer.port);
+    expect(await client.request("/get", [], { replyTo: "/get/reply" })).toEqual(new OscMessage("/get/reply", 7));
+    expect(await client.request("/get", [], { replyTo: "/{get,put}/r*" })).toEqual(new OscMessage("/get/reply", 7));
+    expect((await collect(client.messages({ timeout: 50 }))).map(({ address }) => address)).toEqual([
+      "/other",
+      "/note",
+      "/more",
+      "/other",
+      "/note",
+      "/more",
+    ]);
+  });
+
+  test("an address pattern is answered by what it matches", async () => {
+    const peer = await Peer.open();
+    peer.answerAll(() => new OscMessage("/ch/12/name", "bass"));
+    expect((await udpClient(peer.port).request("/ch/*/name")).args).toEqual(["bass"]);
+  });
+
+  test("an address with characters that patterns use is answered by itself", async () => {
+    const peer = await Peer.open();
+    peer.answerAll((message) => new OscMessage(message.address));
+    expect((await udpClient(peer.port).request("/avatar/[broken")).address).toBe("/avatar/[broken");
+  });
+
+  test("a hundred at once each get their own reply, in order", async () => {
+    const peer = await Peer.open();
+    peer.answerAll((message) => new OscMessage(message.address, [`reply ${String(message.args[0])}`]));
+    const client = udpClient(peer.port);
+    const replies = await Promise.all(Array.from({ length: 100 }, (_, index) => client.request(index % 2 === 0 ? "/even" : "/odd", index)));
+    expect(replies).toEqual(replies.map((_, index) => new OscMessage(index % 2 === 0 ? "/even" : "/odd", `reply ${index}`)));
+    expect(client.stats()).toMatchObject({ pending: 0, unread: 0 });
+  });
+
+  test("accept tells replies apart that come in another order", async () => {
+    const peer = await Peer.open();
+    const client = udpClient(peer.port);
+    const ask = (id: number): Promise<OscMessage> => client.request("/track/volume", id, { accept: (reply) => reply.args[0] === id });
+    const replies = [ask(1), ask(2), ask(3)];
+    const { from } = await peer.next();
+    for (const id of [3, 1, 2]) await peer.say(new OscMessage("/track/volume", [id, id / 10]), from.port);
+    expect((await Promise.all(replies)).map(({ args }) => args[0])).toEqual([1, 2, 3]);
+  });
+
+  test("an accept that throws fails its request alone", async () => {
+    const peer = await Peer.open();
+    peer.answerAll((message) => message);
+    const client = udpClient(peer.port);
+    const failing = client.request("/x", 1, {
+      accept: () => {
+        throw new Error("cannot tell");
+      },
+    });
+    const other = client.request("/x", 2);
+    await expect(failing).rejects.toThrow("cannot tell");
+    expect((await other).address).toBe("/x");
+  });
+
+  test("types says the type tags of the arguments", async () => {
+    const peer = await Peer.open();
+    peer.answerAll((message) => new OscMessage("/x", message.types));
+    expect((await udpClient(peer.port).request("/x", [1, 2], { types: "fd" })).args).toEqual(["fd"]);
+  });
+
+  test("is sent again after the timeout, as often as retries says", async () => {
+    const peer = await Peer.open();
+    let asked = 0;
+    peer.answerAll((message) => {
+      asked += 1;
+      return asked === 3 ? new OscMessage(message.address, asked) : null;
+    });
+    expect((await udpClient(peer.port).request("/x", [], { timeout: 30, retries: 5 })).args).toEqual([3]);
+    expect(asked).toBe(3);
+  });
+
+  test("rejects with OscTimeoutError that says what was waited for", async () => {
+    const peer = await Peer.open();
+    const client = udpClient(peer.port);
+    const error: unknown = await client
+      .request("/get", [], { replyTo: "/got", timeout: 10, retries: 2 })
+      .catch((reason: unknown) => reason);
+    expect(error).toBeInstanceOf(OscTimeoutError);
+    expect((error as Error).message).toMatch(new RegExp(`/got.*/get.*127\\.0\\.0\\.1:${peer.port}.*10 ms.*sent 3 times`));
+    for (let index = 0; index < 3; index += 1) expect((await peer.next()).packet).toEqual(new OscMessage("/get"));
+    expect(client.stats()).toMatchObject({ sent: 3, pending: 0 });
+  });
+
+  test("a reply that comes too late is an ordinary message", async () => {
+    const peer = await Peer.open();
+    const client = udpClient(peer.port);
+    await expect(client.request("/slow", [], { timeout: 10 })).rejects.toBeInstanceOf(OscTimeoutError);
+    await peer.say(new OscMessage("/slow"), await portOf(client));
+    expect(await collect(client.messages({ timeout: 0 }))).toEqual([new OscMessage("/slow")]);
+  });
+
+  test("rejects with the signal's reason", async () => {
+    const peer = await Peer.open();
+    const client = udpClient(peer.port);
+    const controller = new AbortController();
+    const request = client.request("/x", [], { signal: controller.signal, timeout: Infinity });
+    await peer.next();
+    controller.abort(new Error("changed my mind"));
+    await expect(request).rejects.toThrow("changed my mind");
+    await expect(client.request("/x", [], { signal: controller.signal })).rejects.toThrow("changed my mind");
+    expect(client.stats()).toMatchObject({ sent: 1, pending: 0 });
+  });
+
+  test("rejects with what the send fails with", async () => {
+    const client = simpleClient(9000);
+    await expect(client.request("no slash")).rejects.toMatchObject({ code: "OSC_BAD_ADDRESS" });
+    await expect(client.request("/x", new Uint8Array(70_000))).rejects.toMatchObject({ code: "EMSGSIZE" });
+    expect(client.stats().pending).toBe(0);
+  });
+
+  test.each([
+    { timeout: -1 },
+    { timeout: 0 },
+    { timeout: Number.NaN },
+    { retries: -1 },
+    { retries: 1.5 },
+    { replyTo: "reply" },
+    { replyTo: "/{a" },
+    { replyTo: 5 as unknown as string },
+  ])("%o is refused with OSC_OPTION, and nothing is sent", async (options) => {
+    const client = udpClient(9000);
+    await expect(client.request("/x", [], options)).rejects.toBeInstanceOf(OscServerError);
+    expect(client.stats()).toMatchObject({ sent: 0, pending: 0 });
+    expect(client.clientAddress).toBeNull();
+  });
+});
