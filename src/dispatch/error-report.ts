@@ -5,7 +5,7 @@ import { formatAddress, type NetAddress } from "../net-address.ts";
 export type ErrorListener = (error: OscError, clientAddress?: NetAddress) => void;
 
 /** An error as the text that is printed where nobody listens for it: the client, the error and its code; and where a handler threw, its stack. */
-export function formatErrorReport(error: OscError, clientAddress?: NetAddress): string {
+function formatErrorReport(error: OscError, clientAddress?: NetAddress): string {
   const from = clientAddress === undefined ? "" : `from ${formatAddress(clientAddress)}: `;
   const line = `oscine: ${from}${error.message} [${error.code}]`;
   const { cause } = error;

@@ -4,8 +4,7 @@ export type { Clock } from "./clock.ts";
 export { Dispatcher } from "./dispatcher.ts";
 export type { CallOptions, DispatcherOptions } from "./dispatcher.ts";
 export { bundleTime, laterElements } from "./due-time.ts";
-export type { LaterElement } from "./due-time.ts";
-export { formatErrorReport, reportToConsole } from "./error-report.ts";
+export { reportToConsole } from "./error-report.ts";
 export type { ErrorListener } from "./error-report.ts";
 export { handlePacket } from "./handle-packet.ts";
 export type { PacketContext } from "./handle-packet.ts";
@@ -22,7 +21,6 @@ export type {
   OscReply,
   ReplyAddressHandler,
 } from "./handler.ts";
-export type { HandlerLookup, HandlerMatch } from "./packet-execution.ts";
-export { toReplyPacket } from "./reply.ts";
+export type { HandlerMatch } from "./packet-execution.ts";
 export { Scheduler } from "./scheduler.ts";
 export type { SchedulerLimits, SchedulerOptions, ScheduleResult } from "./scheduler.ts";
