@@ -1,7 +1,11 @@
 export type { ErrorListener } from "../dispatch/index.ts";
 export { AsyncServer } from "./async-server.ts";
 export type { AsyncServerOptions, ServeOptions, ServerProtocol, ServerTransport } from "./async-server.ts";
+export { BlockingServer } from "./blocking-server.ts";
+export type { BlockingServerOptions } from "./blocking-server.ts";
 export type { ServerStats } from "./counters.ts";
 export type { AddressLike, OverflowPolicy, ServerOptions } from "./options.ts";
-export { AsyncOSCUDPServer, AsyncOSCUDPServer as AsyncIOOSCUDPServer } from "./udp-servers.ts";
-export type { AsyncUdpServerOptions } from "./udp-servers.ts";
+export { SyncServer } from "./sync-server.ts";
+export type { SyncServerOptions } from "./sync-server.ts";
+export { AsyncOSCUDPServer, AsyncOSCUDPServer as AsyncIOOSCUDPServer, BlockingOSCUDPServer } from "./udp-servers.ts";
+export type { AsyncUdpServerOptions, BlockingUdpServerOptions } from "./udp-servers.ts";

@@ -41,24 +41,36 @@ export class QueueBound {
 export class PacketQueue {
   readonly #bound: QueueBound;
   readonly #drop: (packet: Packet, error: OscDroppedError) => void;
+  readonly #takeOldest: () => Packet | undefined;
   #packets: Packet[] = [];
   /** Where the first packet lies: taking one away does not move the others. */
   #head = 0;
 
-  constructor(bound: QueueBound, drop: (packet: Packet, error: OscDroppedError) => void) {
+  /** @param takeOldest where the overflow policy drops the oldest packet, finds it; needed where older ones than those in here still wait elsewhere */
+  constructor(
+    bound: QueueBound,
+    drop: (packet: Packet, error: OscDroppedError) => void,
+    takeOldest: () => Packet | undefined = () => this.shift(),
+  ) {
     this.#bound = bound;
     this.#drop = drop;
+    this.#takeOldest = takeOldest;
   }
 
   get size(): number {
     return this.#packets.length - this.#head;
   }
 
+  /** The packet that has waited longest, which stays. */
+  get first(): Packet | undefined {
+    return this.#packets[this.#head];
+  }
+
   /** Takes the packet in, or drops one as the overflow policy says. */
   push(packet: Packet): void {
     let obstacle = this.#bound.obstacle(packet);
     while (obstacle !== null) {
-      const lost = this.#bound.dropsOldest ? (this.shift() ?? packet) : packet;
+      const lost = this.#bound.dropsOldest ? (this.#takeOldest() ?? packet) : packet;
       this.#drop(
         lost,
         new OscDroppedError(

@@ -1,9 +1,9 @@
 import { type Clock, type ErrorListener, Scheduler, bundleTime, laterElements, systemClock } from "../dispatch/index.ts";
-import { OscDispatchError, OscDroppedError, type OscError, OscRejectedError, OscSocketError } from "../errors.ts";
+import { OscDroppedError, type OscError, OscRejectedError } from "../errors.ts";
 import type { NetAddress } from "../net-address.ts";
 import type { Peer, TransportEvents } from "../transport/transport.ts";
 import { Admission } from "./admit.ts";
-import { Counters } from "./counters.ts";
+import { Counters, counterOf } from "./counters.ts";
 import type { Limits } from "./options.ts";
 import type { Executor, ExecutorEvents, Outcome, Packet } from "./packet.ts";
 import { Reporter } from "./reporter.ts";
@@ -73,11 +73,16 @@ export class Road implements TransportEvents, ExecutorEvents {
     this.report(error, client);
   }
 
+  onConnection(change: "opened" | "closed" | "refused"): void {
+    if (change === "refused") this.counters.add("connectionsRefused");
+    else this.counters.add("connections", change === "opened" ? 1 : -1);
+  }
+
   settle(packet: Packet, outcome: Outcome): void {
     this.counters.add("inProgress", -1);
     if (outcome === null) {
       this.counters.add("handled");
-      if (packet.fresh) packet.peer.settled();
+      if (packet.fresh) packet.peer.settled(packet.data.length);
     } else {
       this.#reject(packet, outcome);
     }
@@ -94,9 +99,7 @@ export class Road implements TransportEvents, ExecutorEvents {
   }
 
   report(error: OscError, client?: NetAddress): void {
-    if (error instanceof OscDispatchError) this.counters.add("handlerErrors");
-    else if (error instanceof OscSocketError) this.counters.add("socketErrors");
-    else this.counters.add("faults");
+    this.counters.add(counterOf(error));
     this.#reporter.report(error, client);
   }
 
@@ -139,7 +142,7 @@ export class Road implements TransportEvents, ExecutorEvents {
     }
     this.#waitingBytes += size;
     this.counters.add("waiting");
-    if (packet.fresh) packet.peer.settled();
+    if (packet.fresh) packet.peer.settled(packet.data.length);
   }
 
   /** The time of a bundle has come. */
@@ -175,7 +178,7 @@ export class Road implements TransportEvents, ExecutorEvents {
 
   #end(packet: Packet, error: OscError): void {
     this.#reporter.report(error, packet.peer.address);
-    if (packet.fresh) packet.peer.settled();
+    if (packet.fresh) packet.peer.settled(packet.data.length);
   }
 }
 

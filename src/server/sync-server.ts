@@ -1,0 +1,140 @@
+import type { MessagePort } from "node:worker_threads";
+import { type ErrorListener, reportToConsole } from "../dispatch/index.ts";
+import { OscServerError, type OscError } from "../errors.ts";
+import type { NetAddress } from "../net-address.ts";
+import type { ServerStats } from "./counters.ts";
+import { IoThread } from "./io-thread.ts";
+import type { ExecutorDescription } from "./io-thread-messages.ts";
+import { type ServerOptions, limitsOf, positive } from "./options.ts";
+import { tellListener } from "./reporter.ts";
+import type { TransportSpec } from "./transports.ts";
+
+/** Options of the servers whose sockets are owned by an I/O thread: blocking, threading and forking. */
+export interface SyncServerOptions extends ServerOptions {
+  /** How long `close()` waits for handlers that have begun, in milliseconds; then they are ended by force. Default 5,000. */
+  readonly closeTimeout?: number;
+}
+
+/** What a kind of server adds to its base. */
+export interface SyncServerSetup {
+  readonly spec: TransportSpec;
+  /** Where packets are handled. */
+  readonly executor: ExecutorDescription;
+  /** The ports in `executor`, which go to the I/O thread. */
+  readonly transfer?: readonly MessagePort[];
+  /** Whether bundles wait for their time. */
+  readonly strictTiming: boolean;
+  /** In a worker of such a server, which runs the same constructor: does the worker's work in its place, and never returns. */
+  readonly becomeWorker?: (server: SyncServer) => never;
+}
+
+/**
+ * A server whose sockets are owned by an I/O thread, so that the thread that serves may block.
+ *
+ * Until it serves, and between serving, packets wait; a server that does not serve does not keep the process alive.
+ */
+export abstract class SyncServer implements Disposable {
+  /** The I/O thread. */
+  protected readonly io: IoThread;
+  /** Told of what goes wrong, as the option `onError`; what it throws itself is shown and goes no further. */
+  protected readonly report: (error: OscError, client: NetAddress | undefined) => void;
+  protected readonly closeTimeout: number;
+  readonly #address: NetAddress;
+  /** The method that serves just now. */
+  #occupant: string | null = null;
+  #stopping = false;
+  #closing = false;
+
+  protected constructor(setup: SyncServerSetup, options: SyncServerOptions) {
+    const limits = limitsOf(options);
+    this.closeTimeout = positive("closeTimeout", options.closeTimeout, 5000);
+    setup.becomeWorker?.(this);
+    const listener: ErrorListener = options.onError ?? reportToConsole;
+    this.report = (error, client) => tellListener(listener, error, client);
+    this.io = new IoThread({ transfer: [], ...setup, limits, onError: this.report, onShutdown: () => this.shutdown() });
+    this.#address = this.io.address;
+  }
+
+  /** Where the server listens: the real port where 0 was asked for. */
+  get serverAddress(): NetAddress {
+    return this.#address;
+  }
+
+  /**
+   * Serves until `shutdown()`; the calling thread is blocked meanwhile. May be called again afterwards.
+   *
+   * @throws OscServerError `OSC_CLOSED` after `close()`; `OSC_WRONG_STATE` from inside a handler; `OSC_THREAD_FAILED` where the I/O thread failed
+   */
+  abstract serveForever(): void;
+
+  /** Ends `serveForever()` when the handler that runs just now has ended. Does nothing where the server does not serve. */
+  shutdown(): void {
+    if (this.#occupant !== null) this.#stopping = true;
+  }
+
+  /** Ends the server for good. May be called twice. */
+  abstract close(): void | Promise<void>;
+
+  /** `using server = …` closes it at the end of the block. */
+  [Symbol.dispose](): void {
+    void this.close();
+  }
+
+  /** Counters since the server was made. May be read at any time. */
+  stats(): ServerStats {
+    return this.io.counters.stats();
+  }
+
+  /** Asked for each packet just before it is handled, where it is handled; override it to refuse some. Here it accepts all. */
+  verifyRequest(_data: Uint8Array, _clientAddress: NetAddress): boolean {
+    return true;
+  }
+
+  /** Closes the server before it returns; from inside a handler, when that has ended. */
+  protected closeBlocking(): void {
+    this.#closing = true;
+    if (this.#occupant === null) this.io.close(this.closeTimeout);
+    else this.#stopping = true;
+  }
+
+  /** Closes the server while the event loop goes on. */
+  protected async closeWithoutBlocking(): Promise<void> {
+    this.#closing = true;
+    await this.io.closed(this.closeTimeout);
+    this.#occupant = null;
+  }
+
+  /** True when what serves is to end. */
+  protected get stopping(): boolean {
+    return this.#stopping;
+  }
+
+  /** Runs what serves: one at a time, and closes the server afterwards where that was asked for meanwhile. */
+  protected occupy<Result>(method: string, serve: () => Result): Result {
+    this.enter(method);
+    try {
+      return serve();
+    } finally {
+      this.leave();
+    }
+  }
+
+  /** @throws OscServerError as {@link serveForever} */
+  protected enter(method: string): void {
+    if (this.#occupant !== null) {
+      throw new OscServerError(
+        "OSC_WRONG_STATE",
+        `${method}() was called while ${this.#occupant}() of the same server is at work: call it when that has ended.`,
+      );
+    }
+    if (this.#closing) throw new OscServerError("OSC_CLOSED", `${method}() was called on a server that is closed: make another.`);
+    this.#occupant = method;
+    this.#stopping = false;
+  }
+
+  protected leave(): void {
+    this.#occupant = null;
+    this.#stopping = false;
+    if (this.#closing) this.closeBlocking();
+  }
+}
