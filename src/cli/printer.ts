@@ -23,19 +23,13 @@ export class MessagePrinter {
   print(message: OscMessage, timeTag: TimeTag | null, from: NetAddress, time: number): void {
     const { address, types, args, timeTag: dated } = formatParts(message, timeTag);
     const output = this.#output;
-    const line = [
+    const columns = [
       output.styled("dim", `${timeOfDay(time)}  ${this.#column("sender", escapeUnsafe(formatAddress(from)))}`),
       output.styled("bold", this.#column("address", address)),
       output.styled("cyan", this.#column("types", types)),
-      args,
-      output.styled("dim", dated),
     ];
-    output.line(
-      line
-        .join("  ")
-        .replace(/ {3,}(?=\S*$)/, "  ")
-        .trimEnd(),
-    );
+    const rest = [args, output.styled("dim", dated)].filter((part) => part !== "");
+    output.line([...columns, ...rest].join("  ").trimEnd());
   }
 
   #column(column: Column, text: string): string {

@@ -1,16 +1,12 @@
-import { stat } from "node:fs/promises";
-import { extname, resolve } from "node:path";
-import { pathToFileURL } from "node:url";
 import { Dispatcher } from "../dispatch/index.ts";
-import type { ServerStats } from "../server/counters.ts";
-import { AsyncOSCUDPServer, type ErrorListener } from "../server/index.ts";
+import type { ServerStats } from "../server/index.ts";
 import { aborted, type Command, EXIT, report, type Session } from "./command.ts";
-import { listeningPlace } from "./endpoint.ts";
+import { loadDispatcher } from "./handlers-module.ts";
 import { parseOptions, readChoice, readNumberOption } from "./options.ts";
 import { MessagePrinter } from "./printer.ts";
+import { KINDS } from "./server-kinds.ts";
 import { formatUrl, type OscUrl, parseUrl } from "./url.ts";
 import { UsageError } from "./usage-error.ts";
-import { escapeUnsafe } from "./words.ts";
 
 const DEFAULT_HOST = "127.0.0.1";
 const DEFAULT_PORT = 1337;
@@ -46,22 +42,6 @@ export const SERVE: Command = {
   run: runServe,
 };
 
-/** What `serve` needs of a server, whatever kind it is. */
-interface Server {
-  readonly serverAddress: { readonly address: string; readonly port: number };
-  /** Binds, and begins to serve. */
-  start(): Promise<unknown>;
-  /** Resolves when a handler has ended the server. */
-  readonly ended: Promise<void>;
-  close(): Promise<void>;
-  stats(): ServerStats;
-}
-
-type ServerMaker = (url: OscUrl, dispatcher: Dispatcher, onError: ErrorListener) => Server;
-
-/** Every kind of server that can be asked for. */
-const KINDS: ReadonlyMap<string, ServerMaker> = new Map([["async", makeAsyncServer]]);
-
 async function runServe(words: readonly string[], session: Session): Promise<number> {
   const { values, positionals } = parseOptions("serve", words, {
     host: { type: "string" },
@@ -93,27 +73,6 @@ function readPlace({ host, port, url }: { host?: string | undefined; port?: stri
   return { transport: "udp", host: host ?? DEFAULT_HOST, port: number, framing: null };
 }
 
-function makeAsyncServer(url: OscUrl, dispatcher: Dispatcher, onError: ErrorListener): Server {
-  const { host, port, options } = listeningPlace(url);
-  const server = new AsyncOSCUDPServer([host, port], dispatcher, { ...options, onError });
-  let onEnded: () => void = () => undefined;
-  const ended = new Promise<void>((end) => {
-    onEnded = end;
-  });
-  return {
-    get serverAddress() {
-      return server.serverAddress;
-    },
-    start: async () => {
-      const [transport] = await server.createServeEndpoint();
-      void transport.closed.then(onEnded);
-    },
-    ended,
-    close: () => server.close(),
-    stats: () => server.stats(),
-  };
-}
-
 function printingDispatcher(session: Session): Dispatcher {
   const printer = new MessagePrinter(session.out);
   const dispatcher = new Dispatcher();
@@ -121,37 +80,6 @@ function printingDispatcher(session: Session): Dispatcher {
     needsContext: true,
   });
   return dispatcher;
-}
-
-async function loadDispatcher(module: string): Promise<Dispatcher> {
-  const path = resolve(module);
-  const file = await stat(path).catch(() => null);
-  if (file?.isFile() !== true) throw new UsageError(`There is no handlers module ${module}. Write the path of a .js or .mjs file.`);
-  let exported: unknown;
-  try {
-    exported = ((await import(pathToFileURL(path).href)) as { default?: unknown }).default;
-  } catch (error) {
-    throw new UsageError(describeLoadError(module, error));
-  }
-  if (exported instanceof Dispatcher) return exported;
-  throw new UsageError(
-    `${module} has to export a Dispatcher of this oscine as its default: export default dispatcher; it exports ${describeExport(exported)}.`,
-  );
-}
-
-function describeLoadError(module: string, error: unknown): string {
-  const { code } = error as NodeJS.ErrnoException;
-  if (code === "ERR_UNKNOWN_FILE_EXTENSION" && /^\.[cm]?ts$/.test(extname(module))) {
-    return `${module} is TypeScript, which Node ${process.versions.node} cannot run: use Node 22.18 or newer, or compile it to .js.`;
-  }
-  const [line] = String(error).split("\n");
-  return `${module} cannot be loaded: ${escapeUnsafe(line ?? "")}`;
-}
-
-function describeExport(exported: unknown): string {
-  if (exported === undefined) return "no default";
-  if (typeof exported !== "object" || exported === null) return `a ${typeof exported}`;
-  return exported.constructor === Object ? "an object" : `an object of another class ${exported.constructor?.name ?? ""}`.trimEnd();
 }
 
 /** Says where the server listens, and how to send it something. */

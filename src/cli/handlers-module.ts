@@ -1,0 +1,42 @@
+import { stat } from "node:fs/promises";
+import { extname, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import { Dispatcher } from "../dispatch/index.ts";
+import { UsageError } from "./usage-error.ts";
+import { escapeUnsafe } from "./words.ts";
+
+/**
+ * The dispatcher that a module exports as its default.
+ *
+ * @throws UsageError that says what is wrong with the module
+ */
+export async function loadDispatcher(module: string): Promise<Dispatcher> {
+  const path = resolve(module);
+  const file = await stat(path).catch(() => null);
+  if (file?.isFile() !== true) throw new UsageError(`There is no handlers module ${module}. Write the path of a .js or .mjs file.`);
+  let exported: unknown;
+  try {
+    exported = ((await import(pathToFileURL(path).href)) as { default?: unknown }).default;
+  } catch (error) {
+    throw new UsageError(describeLoadError(module, error));
+  }
+  if (exported instanceof Dispatcher) return exported;
+  throw new UsageError(
+    `${module} has to export a Dispatcher of this oscine as its default: export default dispatcher; it exports ${describeExport(exported)}.`,
+  );
+}
+
+function describeLoadError(module: string, error: unknown): string {
+  const { code } = error as NodeJS.ErrnoException;
+  if (code === "ERR_UNKNOWN_FILE_EXTENSION" && /^\.[cm]?ts$/.test(extname(module))) {
+    return `${module} is TypeScript, which Node ${process.versions.node} cannot run: use Node 22.18 or newer, or compile it to .js.`;
+  }
+  const [line] = String(error).split("\n");
+  return `${module} cannot be loaded: ${escapeUnsafe(line ?? "")}`;
+}
+
+function describeExport(exported: unknown): string {
+  if (exported === undefined) return "no default";
+  if (typeof exported !== "object" || exported === null) return `a ${typeof exported}`;
+  return exported.constructor === Object ? "an object" : `an object of another class ${exported.constructor?.name ?? ""}`.trimEnd();
+}
