@@ -9,17 +9,9 @@ const FLOAT = 0x66; // f
 const INT = 0x69; // i
 /** From this many numbers on, a DataView of the packet pays for itself (bench/codec). */
 const LONG_RUN = 16;
-/** Up to this many arguments their array is made in its full size at once; beyond, a sender could ask for much with few bytes. */
-const MANY = 64;
 
 /** Eight bytes in which a number is put together. */
 const parts = new DataView(new ArrayBuffer(8));
-
-/** An array that is open while its elements are read, with the place in the list around it where to go on. */
-interface OpenArray {
-  readonly list: OscValue[];
-  readonly index: number;
-}
 
 /**
  * Reads the arguments from `reading.position` to `end`, and sets the position after them. OSC 1.0, "OSC Arguments".
@@ -29,20 +21,20 @@ interface OpenArray {
 export function readArguments(reading: Reading, bytes: Uint8Array, types: string, tags: number, end: number): OscValue[] {
   const count = types.length;
   let position = reading.position;
-  let list: OscValue[] = count <= MANY ? new Array<OscValue>(count) : [];
-  let index = 0;
-  let around: OpenArray[] | undefined;
+  let list: OscValue[] = [];
+  let around: OscValue[][] | undefined;
   for (let i = 0; i < count; i++) {
     const tag = bytes[tags + i]!;
     if ((tag === FLOAT || tag === INT) && position + 4 <= end) {
       const run = count - i < LONG_RUN ? 1 : runLength(bytes, tags + i, tags + count, tag);
       if (run >= LONG_RUN && position + run * 4 <= end) {
-        readRun(tag, bytes, position, run, list, index);
+        const numbers = tag === FLOAT ? readFloats(bytes, position, run) : readInts(bytes, position, run);
+        if (run === count) list = numbers;
+        else for (const number of numbers) list.push(number);
         position += run * 4;
-        index += run;
         i += run - 1;
       } else {
-        list[index++] = tag === FLOAT ? readFloat(bytes, position) : readInt(bytes, position);
+        list.push(tag === FLOAT ? readFloat(bytes, position) : readInt(bytes, position));
         position += 4;
       }
     } else if (tag === 0x5b /* [ */) {
@@ -51,18 +43,15 @@ export function readArguments(reading: Reading, bytes: Uint8Array, types: string
         throw new OscDecodeError("OSC_NESTING_TOO_DEEP", `Arrays nest deeper than maxNesting, ${reading.maxNesting} levels`, tags + i);
       }
       const inner: OscValue[] = [];
-      // The list was made for as many arguments as there are tags; with brackets there are fewer.
-      list.length = index;
       list.push(inner);
-      around.push({ list, index: index + 1 });
+      around.push(list);
       list = inner;
-      index = 0;
     } else if (tag === 0x5d /* ] */) {
-      const opened = around?.pop();
-      if (opened === undefined) throw new OscDecodeError("OSC_UNBALANCED_ARRAY", "An array is closed that was not opened", tags + i);
-      ({ list, index } = opened);
+      const outer = around?.pop();
+      if (outer === undefined) throw new OscDecodeError("OSC_UNBALANCED_ARRAY", "An array is closed that was not opened", tags + i);
+      list = outer;
     } else {
-      list[index++] = readArgument(reading, bytes, tag, position, end, tags + i);
+      list.push(readArgument(reading, bytes, tag, position, end, tags + i));
       position = reading.position;
     }
   }
@@ -180,10 +169,18 @@ function runLength(bytes: Uint8Array, start: number, end: number, tag: number): 
   return position - start;
 }
 
-function readRun(tag: number, bytes: Uint8Array, position: number, count: number, list: OscValue[], index: number): void {
+function readFloats(bytes: Uint8Array, position: number, count: number): number[] {
   const view = new DataView(bytes.buffer, bytes.byteOffset + position, count * 4);
-  if (tag === FLOAT) for (let i = 0; i < count; i++) list[index + i] = view.getFloat32(i * 4);
-  else for (let i = 0; i < count; i++) list[index + i] = view.getInt32(i * 4);
+  const numbers = new Array<number>(count);
+  for (let i = 0; i < count; i++) numbers[i] = view.getFloat32(i * 4);
+  return numbers;
+}
+
+function readInts(bytes: Uint8Array, position: number, count: number): number[] {
+  const view = new DataView(bytes.buffer, bytes.byteOffset + position, count * 4);
+  const numbers = new Array<number>(count);
+  for (let i = 0; i < count; i++) numbers[i] = view.getInt32(i * 4);
+  return numbers;
 }
 
 /** Reads 32 bits with a sign, most significant byte first. */

@@ -1,9 +1,9 @@
 const ENTRIES = 1024;
-/** The longest string that is kept: 16 words, 64 bytes with its NUL and padding. */
-const WORDS = 16;
+/** The longest string that is kept: 64 words, 256 bytes with its NUL and padding. */
+const WORDS = 64;
 
 /**
- * The texts of short OSC strings that come again and again: addresses, type tags, names. Every byte of a string is compared before
+ * The texts of OSC strings that come again and again: addresses, type tags, names. Every byte of a string is compared before
  * its text is used. The cache has a fixed size, a place for each hash and one string at a place, so nothing that a sender does can
  * make it large or slow. A string is kept when it comes a second time, so that strings that never come again cost little.
  */
@@ -13,8 +13,8 @@ export class StringCache {
   /** How many bytes at the beginning of a string are left out of its text. */
   readonly #skip: number;
   readonly #words = new Int32Array(WORDS);
-  readonly #keys = new Int32Array(ENTRIES * WORDS);
-  readonly #texts: (string | undefined)[] = new Array<string | undefined>(ENTRIES).fill(undefined);
+  readonly #keys: Int32Array[] = new Array<Int32Array>(ENTRIES).fill(this.#words.subarray(0, 0));
+  readonly #texts: string[] = new Array<string>(ENTRIES).fill("");
   readonly #seen = new Int32Array(ENTRIES);
   #hash = 0;
   #count = 0;
@@ -47,9 +47,9 @@ export class StringCache {
 
   #compare(place: number, count: number): string | undefined {
     const words = this.#words;
-    const keys = this.#keys;
-    const base = place * WORDS;
-    for (let i = 0; i < count; i++) if (keys[base + i] !== words[i]) return undefined;
+    const key = this.#keys[place]!;
+    if (key.length !== count) return undefined;
+    for (let i = 0; i < count; i++) if (key[i] !== words[i]) return undefined;
     return this.#texts[place];
   }
 
@@ -59,7 +59,7 @@ export class StringCache {
     if (this.#count === 0) return text;
     const place = (this.#hash >>> 22) & (ENTRIES - 1);
     if (this.#seen[place] === this.#hash) {
-      this.#keys.set(this.#words.subarray(0, this.#count), place * WORDS);
+      this.#keys[place] = this.#words.slice(0, this.#count);
       this.#texts[place] = text;
     } else {
       this.#seen[place] = this.#hash;

@@ -1,0 +1,53 @@
+import { performance } from "node:perf_hooks";
+
+/** Something whose speed is measured: `run` does it once for each number from 0 on. */
+export interface Subject {
+  readonly name: string;
+  run(index: number): unknown;
+}
+
+/** One round of one subject is about this long. */
+const ROUND_MS = 8;
+const WARM_UP_MS = 120;
+
+/** What the subjects return, kept so that no work can be left out as unused. */
+let kept: unknown;
+
+/**
+ * Nanoseconds for one run of each subject: the median of rounds in which the subjects take turns, so that what else the machine does
+ * strikes all of them alike.
+ */
+export function measure(subjects: readonly Subject[], rounds: number): number[] {
+  const counts = subjects.map(calibrate);
+  const samples: number[][] = subjects.map(() => []);
+  for (let round = 0; round < rounds; round++) {
+    for (const [i, subject] of subjects.entries()) samples[i]!.push(time(subject, counts[i]!));
+  }
+  return samples.map(median);
+}
+
+/** How many runs fill a round, found after the subject has run for long enough to be compiled. */
+function calibrate(subject: Subject): number {
+  let ns = 0;
+  let count = 1;
+  for (let spent = 0; spent < WARM_UP_MS; spent += (ns * count) / 1e6) {
+    count = Math.min(count * 2, 100_000);
+    ns = time(subject, count);
+  }
+  return Math.max(1, Math.round((ROUND_MS * 1e6) / ns));
+}
+
+function time(subject: Subject, count: number): number {
+  const start = performance.now();
+  for (let i = 0; i < count; i++) kept = subject.run(i);
+  return ((performance.now() - start) * 1e6) / count;
+}
+
+export function median(samples: readonly number[]): number {
+  const sorted = [...samples].sort((a, b) => a - b);
+  return sorted[sorted.length >> 1]!;
+}
+
+export function lastResult(): unknown {
+  return kept;
+}
