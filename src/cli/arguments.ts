@@ -2,7 +2,7 @@ import { type OscArgument, OscMessage, type OscValue } from "../codec/index.ts";
 import { UsageError } from "./usage-error.ts";
 import { constantOf, isNumber, readValue, takesWord } from "./value-text.ts";
 import type { ReadValueOptions } from "./value-text.ts";
-import { escapeUnsafe, unquote } from "./words.ts";
+import { unquote } from "./words.ts";
 import type { Word } from "./words.ts";
 
 /** How the words of a message are read. */
@@ -21,7 +21,7 @@ export interface ReadOptions extends ReadValueOptions {
 export function readMessage(words: readonly Word[], options: ReadOptions = {}): OscMessage {
   const [address, first] = words;
   if (address === undefined) throw new UsageError("There is no OSC address. Write it before the arguments, as in /mixer/gain 0.5");
-  if (!address.text.startsWith("/")) throw new UsageError(`An OSC address begins with a slash; got "${escapeUnsafe(address.text)}".`);
+  if (!address.text.startsWith("/")) throw new UsageError(`An OSC address begins with a slash; got "${address.text}".`);
   if (first !== undefined && !first.quoted && first.text.startsWith(",")) {
     return readTyped(address.text, first.text.slice(1), words.slice(2), options);
   }
@@ -82,10 +82,10 @@ function inferArgument({ text, quoted }: Word, { numbers = "auto" }: ReadOptions
 }
 
 function failToPair(types: string): never {
-  throw new UsageError(`The brackets in ,${escapeUnsafe(types)} do not pair up.`);
+  throw new UsageError(`The brackets in ,${types} do not pair up.`);
 }
 
 function countMessage(address: string, types: string, given: number): string {
   const needed = countWords(types);
-  return `${escapeUnsafe(address)} ,${escapeUnsafe(types)} needs ${needed} ${needed === 1 ? "value" : "values"}, one for each type tag but T F N I [ ]; got ${given}.`;
+  return `${address} ,${types} needs ${needed} ${needed === 1 ? "value" : "values"}, one for each type tag but T F N I [ ]; got ${given}.`;
 }

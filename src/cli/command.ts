@@ -1,7 +1,7 @@
 import type { OscError } from "../errors.ts";
 import { type NetAddress, formatAddress } from "../net-address.ts";
 import type { Output } from "./output.ts";
-import { escapeUnsafe } from "./words.ts";
+import { escapeUnsafe } from "./safe-text.ts";
 
 /** How a command ends. */
 export const EXIT = { success: 0, failure: 1, usage: 2 } as const;

@@ -1,6 +1,6 @@
 import { OscBundle, type OscColor, type OscMessage, type OscMidi, type OscPacket, type OscValue, type TimeTag } from "../codec/index.ts";
 import { formatTime } from "./time-text.ts";
-import { quote } from "./words.ts";
+import { quote } from "./safe-text.ts";
 
 /** The parts of a message as words, before they are put into columns. */
 export interface FormattedMessage {

@@ -3,7 +3,6 @@ import { extname, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { Dispatcher } from "../dispatch/index.ts";
 import { UsageError } from "./usage-error.ts";
-import { escapeUnsafe } from "./words.ts";
 
 /**
  * The dispatcher that a module exports as its default.
@@ -32,7 +31,7 @@ function describeLoadError(module: string, error: unknown): string {
     return `${module} is TypeScript, which Node ${process.versions.node} cannot run: use Node 22.18 or newer, or compile it to .js.`;
   }
   const [line] = String(error).split("\n");
-  return `${module} cannot be loaded: ${escapeUnsafe(line ?? "")}`;
+  return `${module} cannot be loaded: ${line ?? ""}`;
 }
 
 function describeExport(exported: unknown): string {

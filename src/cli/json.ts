@@ -12,7 +12,7 @@ import { formatHex } from "./format.ts";
 import { formatTimeBits, readTime } from "./time-text.ts";
 import { UsageError } from "./usage-error.ts";
 import { constantOf, readValue } from "./value-text.ts";
-import { escapeUnsafe } from "./words.ts";
+import { escapeUnsafe } from "./safe-text.ts";
 
 /** A packet as plain JSON values. Nothing is lost but the bits of a NaN. docs/command-line.md shows the value of every type tag. */
 export type JsonPacket = JsonMessage | JsonBundle;
@@ -106,7 +106,7 @@ export function packetFromJson(line: string): OscPacket {
   try {
     parsed = JSON.parse(line);
   } catch (error) {
-    throw new UsageError(`This is not JSON: ${escapeUnsafe(error instanceof Error ? error.message : String(error))}`);
+    throw new UsageError(`This is not JSON: ${error instanceof Error ? error.message : String(error)}`);
   }
   return readPacket(parsed, 0);
 }
@@ -185,5 +185,5 @@ function isRecord(value: unknown): value is Record<string, unknown> {
 
 function shown(value: unknown): string {
   const text = JSON.stringify(value) ?? "nothing";
-  return escapeUnsafe(text.length > 60 ? `${text.slice(0, 60)}…` : text);
+  return text.length > 60 ? `${text.slice(0, 60)}…` : text;
 }

@@ -5,6 +5,7 @@ import { OscEncodeError, OscError } from "../errors.ts";
 import { type Command, EXIT, type Session } from "./command.ts";
 import { DUMP } from "./dump.ts";
 import { Output } from "./output.ts";
+import { escapeUnsafe } from "./safe-text.ts";
 import { SEND } from "./send.ts";
 import { SERVE } from "./serve.ts";
 import { UsageError } from "./usage-error.ts";
@@ -81,10 +82,10 @@ async function run([first, ...rest]: readonly string[], session: Session): Promi
 function explain(error: unknown, { err }: Session): number {
   const label = err.styled("red", "oscine:");
   if (error instanceof UsageError || error instanceof OscEncodeError) {
-    err.line(`${label} ${error.message}`);
+    err.line(`${label} ${escapeUnsafe(error.message)}`);
     return EXIT.usage;
   }
-  if (error instanceof OscError) err.line(`${label} ${error.message}`);
+  if (error instanceof OscError) err.line(`${label} ${escapeUnsafe(error.message)}`);
   else err.line(`${label} This is a fault of oscine itself. ${error instanceof Error ? error.stack : String(error)}`);
   return EXIT.failure;
 }

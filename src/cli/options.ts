@@ -1,6 +1,5 @@
 import { type ParseArgsConfig, parseArgs } from "node:util";
 import { UsageError } from "./usage-error.ts";
-import { escapeUnsafe } from "./words.ts";
 
 type OptionTable = NonNullable<ParseArgsConfig["options"]>;
 
@@ -26,7 +25,7 @@ export function parseOptions<Options extends OptionTable>(command: string, words
   } catch (error) {
     if (!(error instanceof TypeError)) throw error;
     const [reason] = error.message.split(/[.\n]/);
-    throw new UsageError(`${escapeUnsafe(unshield(reason ?? ""))}. "oscine ${command} --help" lists the options.`);
+    throw new UsageError(`${unshield(reason ?? "")}. "oscine ${command} --help" lists the options.`);
   }
 }
 
@@ -38,9 +37,7 @@ export function parseOptions<Options extends OptionTable>(command: string, words
 export function readNumberOption(name: string, text: string, { least, whole = false }: NumberRange): number {
   const value = /^[\d.]+$/.test(text) ? Number(text) : Number.NaN;
   if (value >= least && Number.isFinite(value) && (!whole || Number.isSafeInteger(value))) return value;
-  throw new UsageError(
-    `--${name} is a ${whole ? "whole " : ""}number, ${least === 0 ? "0 or more" : `at least ${least}`}; got "${escapeUnsafe(text)}".`,
-  );
+  throw new UsageError(`--${name} is a ${whole ? "whole " : ""}number, ${least === 0 ? "0 or more" : `at least ${least}`}; got "${text}".`);
 }
 
 export interface NumberRange {
@@ -57,7 +54,7 @@ export interface NumberRange {
 export function readChoice<Choice>(name: string, text: string, choices: ReadonlyMap<string, Choice>): Choice {
   const choice = choices.get(text);
   if (choice !== undefined) return choice;
-  throw new UsageError(`--${name} is ${[...choices.keys()].join(" or ")}; got "${escapeUnsafe(text)}".`);
+  throw new UsageError(`--${name} is ${[...choices.keys()].join(" or ")}; got "${text}".`);
 }
 
 function unshield<Value>(value: Value): Value {

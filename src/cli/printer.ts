@@ -3,7 +3,7 @@ import { type NetAddress, formatAddress } from "../net-address.ts";
 import { timeOfDay } from "./command.ts";
 import { formatParts } from "./format.ts";
 import type { Output } from "./output.ts";
-import { escapeUnsafe } from "./words.ts";
+import { escapeUnsafe } from "./safe-text.ts";
 
 /** Columns grow with what they hold, up to here; what is longer pushes the rest of its own line aside. */
 const MAX_WIDTH = { sender: 21, address: 36, types: 10 } as const;

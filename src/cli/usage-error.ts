@@ -1,5 +1,11 @@
+import { escapeUnsafe } from "./safe-text.ts";
+
 /** What was typed cannot be done. The message is one line that says what to do instead; the tool ends with exit code 2. */
 export class UsageError extends Error {
+  constructor(message: string) {
+    super(escapeUnsafe(message));
+  }
+
   override get name(): string {
     return "UsageError";
   }

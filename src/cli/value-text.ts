@@ -1,7 +1,6 @@
 import type { OscColor, OscMidi, OscValue } from "../codec/index.ts";
 import { readTime } from "./time-text.ts";
 import { UsageError } from "./usage-error.ts";
-import { escapeUnsafe } from "./words.ts";
 
 /** How a value is read. */
 export interface ReadValueOptions {
@@ -68,9 +67,7 @@ export function isNumber(text: string): boolean {
 export function readValue(tag: string, text: string, options: ReadValueOptions = {}): OscValue {
   const read = READERS.get(tag);
   if (read === undefined) {
-    throw new UsageError(
-      `Type tag "${escapeUnsafe(tag)}" is not known. The type tags are ${[...READERS.keys(), ...CONSTANTS.keys()].join(" ")} [ ]`,
-    );
+    throw new UsageError(`Type tag "${tag}" is not known. The type tags are ${[...READERS.keys(), ...CONSTANTS.keys()].join(" ")} [ ]`);
   }
   return read(text, options);
 }
@@ -148,5 +145,5 @@ function toBigInt(text: string): bigint {
 
 function shown(text: string): string {
   const start = text.length > 60 ? `${text.slice(0, 60)}…` : text;
-  return `"${escapeUnsafe(start)}"`;
+  return `"${start}"`;
 }
