@@ -25,7 +25,7 @@ The module is a file (.js, .mjs, and .ts where Node can) whose default export is
   --host HOST   the address to listen on; 0.0.0.0 for all interfaces (default ${DEFAULT_HOST})
   --port PORT   the port; 0 lets the system choose (default ${DEFAULT_PORT})
   --url URL     both at once: osc.udp://host:port/, host:port or :port; without a host it listens on all interfaces
-  --kind KIND   where handlers run: async, in the event loop (default async)
+  --kind KIND   async: in the event loop, at the same time (default); blocking: one handler after another
 
 Messages go to standard output, errors to standard error. Ctrl-C ends it and shows the totals.
 
@@ -55,9 +55,9 @@ async function runServe(words: readonly string[], session: Session): Promise<num
   const makeServer = readChoice("kind", values.kind, KINDS);
   const dispatcher = module === undefined ? printingDispatcher(session) : await loadDispatcher(module);
   const server = makeServer(url, dispatcher, (error, client) => report(session, error, client));
-  await server.start();
+  await server.bind();
   greet(session, { ...url, host: server.serverAddress.address, port: server.serverAddress.port }, module ?? "each message is printed");
-  await Promise.race([aborted(session.stop), server.ended]);
+  await Promise.race([aborted(session.stop), server.serve()]);
   await server.close();
   session.out.line(session.out.styled("bold", describeTotals(server.stats())));
   return EXIT.success;

@@ -1,15 +1,16 @@
+import { setImmediate as turnOfEventLoop } from "node:timers/promises";
 import type { Dispatcher } from "../dispatch/index.ts";
-import { AsyncOSCUDPServer, type ErrorListener, type ServerStats } from "../server/index.ts";
+import { AsyncOSCUDPServer, BlockingOSCUDPServer, type ErrorListener, type ServerStats } from "../server/index.ts";
 import { listeningPlace } from "./endpoint.ts";
 import type { OscUrl } from "./url.ts";
 
 /** What `serve` needs of a server, whatever kind it is. */
 export interface RunnableServer {
+  /** Where it listens, once it is bound. */
   readonly serverAddress: { readonly address: string; readonly port: number };
-  /** Binds, and begins to serve. */
-  start(): Promise<unknown>;
-  /** Resolves when a handler has ended the server. */
-  readonly ended: Promise<void>;
+  bind(): Promise<unknown>;
+  /** Resolves when a handler, or `close()`, has ended the server. */
+  serve(): Promise<void>;
   close(): Promise<void>;
   stats(): ServerStats;
 }
@@ -17,25 +18,59 @@ export interface RunnableServer {
 export type ServerMaker = (url: OscUrl, dispatcher: Dispatcher, onError: ErrorListener) => RunnableServer;
 
 /** Every kind of server that can be asked for. */
-export const KINDS: ReadonlyMap<string, ServerMaker> = new Map([["async", makeAsyncServer]]);
+export const KINDS: ReadonlyMap<string, ServerMaker> = new Map([
+  ["async", makeAsyncServer],
+  ["blocking", makeBlockingServer],
+]);
+
+/** How long the blocking server blocks at most where nothing arrives: while it does, Node cannot tell of Ctrl-C. */
+const BLOCKED_AT_MOST_MS = 100;
 
 function makeAsyncServer(url: OscUrl, dispatcher: Dispatcher, onError: ErrorListener): RunnableServer {
   const { host, port, options } = listeningPlace(url);
   const server = new AsyncOSCUDPServer([host, port], dispatcher, { ...options, onError });
-  let onEnded: () => void = () => undefined;
-  const ended = new Promise<void>((end) => {
-    onEnded = end;
-  });
+  let closed: Promise<void> = Promise.resolve();
   return {
     get serverAddress() {
       return server.serverAddress;
     },
-    start: async () => {
+    bind: async () => {
       const [transport] = await server.createServeEndpoint();
-      void transport.closed.then(onEnded);
+      closed = transport.closed;
     },
-    ended,
+    serve: () => closed,
     close: () => server.close(),
     stats: () => server.stats(),
   };
+}
+
+function makeBlockingServer(url: OscUrl, dispatcher: Dispatcher, onError: ErrorListener): RunnableServer {
+  const { host, port, options } = listeningPlace(url);
+  const server = new InterruptibleServer([host, port], dispatcher, { ...options, onError, timeout: BLOCKED_AT_MOST_MS });
+  return {
+    serverAddress: server.serverAddress,
+    bind: () => Promise.resolve(),
+    serve: async () => {
+      while (!server.isOver) {
+        server.handleRequest();
+        await turnOfEventLoop();
+      }
+    },
+    close: () => {
+      server.shutdown();
+      server.close();
+      return Promise.resolve();
+    },
+    stats: () => server.stats(),
+  };
+}
+
+/** A blocking server that is asked for one packet after another, and remembers that it was told to end. */
+class InterruptibleServer extends BlockingOSCUDPServer {
+  isOver = false;
+
+  override shutdown(): void {
+    this.isOver = true;
+    super.shutdown();
+  }
 }

@@ -30,9 +30,9 @@ describe("oscine serve", () => {
     expect(out).toMatch(/\nreceived 2, handled 1, rejected 1 \(not-osc 1\), dropped 0\n$/);
   });
 
-  test("runs a module's dispatcher, whose reply --wait shows", async () => {
+  test.each(["async", "blocking"])("--kind %s runs a module's dispatcher, whose reply --wait shows", async (kind) => {
     const module = await writeModule("gain.mjs", 'dispatcher.map("/gain", (address, value) => [`${address}/is`, value]);');
-    await using server = new Tool(["serve", module, "--url", "127.0.0.1:0"]);
+    await using server = new Tool(["serve", module, "--url", "127.0.0.1:0", "--kind", kind]);
     const port = await portOf(server, "out");
     const readable = await runTool("send", `127.0.0.1:${port}`, "/gain", ",f", "0.5", "--wait", "5000", "--count", "1");
     expect(readable).toMatchObject({ code: 0, err: "" });
@@ -46,15 +46,18 @@ describe("oscine serve", () => {
       args: ["x"],
     });
     expect(await runTool("send", `:${port}`, "/other", "--wait", "50")).toEqual({ code: 1, out: "", err: "no reply within 50 ms\n" });
+    const { code, out } = await server.signal("SIGINT").ended;
+    expect(code).toBe(0);
+    expect(out).toMatch(/received 3, handled 3, rejected 0, dropped 0\n$/);
   });
 
-  test("a handler that throws is one line, and a handler can end the server", async () => {
+  test.each(["async", "blocking"])("--kind %s: a handler that throws is one line, and a handler can end the server", async (kind) => {
     const module = await writeModule(
       "faulty.mjs",
       `dispatcher.map("/fail", () => { throw new Error("out of\\n ink"); });
        dispatcher.map("/end", (context) => context.shutdown(), { needsContext: true });`,
     );
-    await using server = new Tool(["serve", module, "--port", "0"]);
+    await using server = new Tool(["serve", module, "--port", "0", "--kind", kind]);
     const port = await portOf(server, "out");
     await runTool("send", `:${port}`, "/fail");
     await server.saysErr(/^\S+ {2}127\.0\.0\.1:\d+ {2}OSC_HANDLER_FAILED {2}[^\n]*out of[^\n]*ink[^\n]*\n$/);
