@@ -43,7 +43,7 @@ export function formatParts(message: OscMessage, timeTag: TimeTag | null): Forma
 }
 
 /** The values of a message as words, one for each type tag that has one. */
-export function formatArguments({ types, args }: OscMessage): string[] {
+function formatArguments({ types, args }: OscMessage): string[] {
   const words: string[] = [];
   const enclosing: Iterator<OscValue>[] = [];
   let values: Iterator<OscValue> = args[Symbol.iterator]();

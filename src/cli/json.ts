@@ -17,20 +17,20 @@ import { escapeUnsafe } from "./safe-text.ts";
 /** A packet as plain JSON values. Nothing is lost but the bits of a NaN. docs/command-line.md shows the value of every type tag. */
 export type JsonPacket = JsonMessage | JsonBundle;
 
-export interface JsonMessage {
+interface JsonMessage {
   readonly address: string;
   /** The type tag string without its comma; null where the message had none. */
   readonly types: string | null;
   readonly args: readonly JsonValue[];
 }
 
-export interface JsonBundle {
+interface JsonBundle {
   /** The 64 bits as 16 hexadecimal digits. */
   readonly timetag: string;
   readonly elements: readonly JsonPacket[];
 }
 
-export type JsonValue = number | string | boolean | null | readonly JsonValue[];
+type JsonValue = number | string | boolean | null | readonly JsonValue[];
 
 /** What is known of a packet beside its bytes. */
 export interface Arrival {

@@ -5,7 +5,7 @@ import { listeningPlace } from "./endpoint.ts";
 import type { OscUrl } from "./url.ts";
 
 /** What `serve` needs of a server, whatever kind it is. */
-export interface RunnableServer {
+interface RunnableServer {
   /** Where it listens, once it is bound. */
   readonly serverAddress: { readonly address: string; readonly port: number };
   bind(): Promise<unknown>;

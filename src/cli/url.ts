@@ -1,7 +1,7 @@
 import { UsageError } from "./usage-error.ts";
 
 /** What carries the packets of a URL. */
-export type Transport = "udp" | "tcp";
+type Transport = "udp" | "tcp";
 
 /** Where packets go to or come from, as read from a URL. */
 export interface OscUrl {
