@@ -20,12 +20,16 @@ import {
   symbol,
   type OscValue,
 } from "../../src/index.ts";
-import { LIBLO_TOOLS, RunningProgram, describeWith, run } from "./programs.ts";
+import { LIBLO_TOOLS, RunningProgram, compilesWith, describeWith, run } from "./programs.ts";
 import { freeUdpPort } from "./ports.ts";
 
 const OSCSEND = { name: "oscsend", install: LIBLO_TOOLS };
 const OSCDUMP = { name: "oscdump", install: LIBLO_TOOLS };
-const GCC = { name: "gcc", install: "apt-get install gcc libc6-dev liblo-dev" };
+const LIBLO = {
+  name: "a C compiler with liblo's headers",
+  install: "apt-get install gcc libc6-dev liblo-dev",
+  isPresent: () => compilesWith("lo/lo.h"),
+};
 const COMMAND_LINE = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
 
 interface Case {
@@ -165,7 +169,7 @@ describeWith([OSCDUMP], "oscdump", () => {
   });
 });
 
-describeWith([GCC], "the library liblo", () => {
+describeWith([LIBLO], "the library liblo", () => {
   const folder = mkdtempSync(join(tmpdir(), "oscine-liblo-"));
   const peer = join(folder, "liblo-peer");
   beforeAll(() => {

@@ -8,6 +8,8 @@ export interface Program {
   readonly name: string;
   /** How to get it, as one would type it. */
   readonly install: string;
+  /** For what is more than a file to run: whether it is there. */
+  readonly isPresent?: () => boolean;
 }
 
 export const LIBLO_TOOLS = "apt-get install liblo-tools";
@@ -18,7 +20,9 @@ export const LIBLO_TOOLS = "apt-get install liblo-tools";
  * decides by itself.
  */
 export function describeWith(programs: readonly Program[], name: string, suite: () => void): void {
-  const missing = programs.filter((program) => findProgram(program.name) === undefined);
+  const missing = programs.filter(({ name: file, isPresent }) =>
+    isPresent === undefined ? findProgram(file) === undefined : !isPresent(),
+  );
   if (missing.length === 0) {
     describe(name, suite);
     return;
@@ -50,6 +54,12 @@ export function findProgram(name: string): string | undefined {
     }
   }
   return undefined;
+}
+
+/** True where C programs can be compiled that include a header. */
+export function compilesWith(header: string): boolean {
+  const { status } = spawnSync("gcc", ["-fsyntax-only", "-include", header, "-x", "c", "-"], { input: "", timeout: 30_000 });
+  return status === 0;
 }
 
 /** Runs a program to its end and gives what it printed; throws where it fails. */
