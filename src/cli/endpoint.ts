@@ -5,7 +5,7 @@ import { UDPClient } from "../client/udp-client.ts";
 import type { OscError } from "../errors.ts";
 import type { NetAddress } from "../net-address.ts";
 import { createTransport } from "../server/transports.ts";
-import type { Transport } from "../transport/transport.ts";
+import type { Peer, Transport } from "../transport/transport.ts";
 import type { OscUrl } from "./url.ts";
 import { UsageError } from "./usage-error.ts";
 
@@ -37,17 +37,16 @@ export interface ListenerEvents {
 
 /** Sockets that receive what a URL says. They are not open yet. */
 export function createListener(url: OscUrl, events: ListenerEvents): Transport {
-  return createTransport(
-    { transport: "udp", ...listeningPlace(url) },
-    {
-      onPacket: (data, peer) => {
-        events.onPacket(data, peer.address);
-        peer.settled(data.length);
-      },
-      onError: (error, from) => events.onError(error, from),
-      onConnection: () => undefined,
+  const transportEvents = {
+    onPacket: (data: Uint8Array, peer: Peer): void => {
+      events.onPacket(data, peer.address);
+      peer.settled(data.length);
     },
-  );
+    onError: (error: OscError, from?: NetAddress): void => events.onError(error, from),
+    refusal: (): null => null,
+    onConnection: (): void => undefined,
+  };
+  return createTransport({ transport: "udp", ...listeningPlace(url) }, transportEvents);
 }
 
 /** A client that sends to what a URL says: to this machine where it names no host. */
