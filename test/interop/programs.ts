@@ -43,7 +43,7 @@ function isRequired(): boolean {
 }
 
 /** The path of a program that can be run, or undefined. */
-export function findProgram(name: string): string | undefined {
+function findProgram(name: string): string | undefined {
   for (const folder of (process.env["PATH"] ?? "").split(delimiter)) {
     const path = join(folder, name);
     try {
