@@ -33,7 +33,8 @@ void main(process.argv.slice(2)).then((code) => process.exit(code));
 async function main(words: readonly string[]): Promise<number> {
   const stop = new AbortController();
   let code: number = EXIT.success;
-  const err = new Output(2, process.env, () => stop.abort());
+  // Without anyone who reads standard error the work goes on.
+  const err = new Output(2, process.env, () => undefined);
   const out = new Output(1, process.env, (error) => {
     if (!isReaderGone(error)) {
       err.line(`oscine: The output cannot be written: ${error.message}`);
@@ -41,7 +42,8 @@ async function main(words: readonly string[]): Promise<number> {
     }
     stop.abort();
   });
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+  // Not SIGHUP: nohup has it ignored, and a listener would undo that.
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
     process.on(signal, () => {
       if (stop.signal.aborted) process.exit(EXIT_INTERRUPTED);
       stop.abort();
