@@ -45,8 +45,10 @@ function makeAsyncServer(url: OscUrl, dispatcher: Dispatcher, onError: ErrorList
 }
 
 function makeBlockingServer(url: OscUrl, dispatcher: Dispatcher, onError: ErrorListener): RunnableServer {
-  const { host, port, options } = listeningPlace(url);
-  const server = new InterruptibleServer([host, port], dispatcher, { ...options, onError, timeout: BLOCKED_AT_MOST_MS });
+  const { host, port, options: socketOptions } = listeningPlace(url);
+  // The listeners stay, since they run between two packets.
+  const options = { ...socketOptions, onError, timeout: BLOCKED_AT_MOST_MS, keepSignalListeners: true };
+  const server = new InterruptibleServer([host, port], dispatcher, options);
   return {
     serverAddress: server.serverAddress,
     bind: () => Promise.resolve(),
