@@ -1,0 +1,17 @@
+import type { NetAddress } from "../net-address.ts";
+import { type ChildPoolOptions, childPoolDescription } from "./child-pool-options.ts";
+import { poolSetup } from "./pool-setup.ts";
+import { PooledServer } from "./pooled-server.ts";
+import type { HandlersSource } from "./program.ts";
+import type { SyncServerOptions } from "./sync-server.ts";
+import type { TransportSpec } from "./transports.ts";
+
+/** Options of the forking servers. */
+export interface ForkingServerOptions extends SyncServerOptions, ChildPoolOptions {}
+
+/** A server that handles each packet in a child process; the named classes choose its transport. */
+export class ForkingServer extends PooledServer {
+  constructor(spec: TransportSpec, address: NetAddress, source: HandlersSource, options: ForkingServerOptions) {
+    super(poolSetup({ spec, address, source, options, describe: () => childPoolDescription(source, options) }), options);
+  }
+}

@@ -1,0 +1,33 @@
+import { Dispatcher } from "../dispatch/index.ts";
+import type { NetAddress } from "../net-address.ts";
+import type { ExecutorDescription } from "./io-thread-messages.ts";
+import { type ServerOptions, limitsOf } from "./options.ts";
+import { type HandlersSource, strictTimingOf } from "./program.ts";
+import type { SyncServerSetup } from "./sync-server.ts";
+import type { TransportSpec } from "./transports.ts";
+import { freezeForPool, serviceOfServer, workerLimits } from "./worker-service.ts";
+
+/** What threading and forking servers have in common when they are made. */
+export interface PoolSetup {
+  readonly spec: TransportSpec;
+  readonly address: NetAddress;
+  readonly source: HandlersSource;
+  readonly options: ServerOptions & { readonly strictTiming?: boolean };
+  readonly describe: () => ExecutorDescription;
+}
+
+/** How a server with a pool is made: in the program it binds and has a pool; in a worker it becomes the worker's loop. */
+export function poolSetup({ spec, address, source, options, describe }: PoolSetup): SyncServerSetup {
+  const base = { spec, address, strictTiming: strictTimingOf(source, options) };
+  const executor = (): { description: ExecutorDescription; transfer: [] } => {
+    const description = describe();
+    if (source instanceof Dispatcher) freezeForPool(source);
+    return { description, transfer: [] };
+  };
+  if (!(source instanceof Dispatcher)) return { ...base, executor };
+  return {
+    ...base,
+    executor,
+    becomeWorker: (worker, server) => worker.serve(serviceOfServer(server, source, workerLimits(limitsOf(options)), worker)),
+  };
+}

@@ -1,0 +1,129 @@
+import { statSync } from "node:fs";
+import { createRequire } from "node:module";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { Dispatcher } from "../dispatch/index.ts";
+import { OscServerError } from "../errors.ts";
+import type { NetAddress } from "../net-address.ts";
+import { isLoadingWorker, serverAddresses, serversMade, workerRole } from "./worker-role.ts";
+
+/**
+ * Where the handlers of a threading or forking server come from: a dispatcher, for whose sake each worker runs the program again up to the
+ * server; or a module whose default export is a dispatcher, as a `URL`, a `file:` URL or an absolute path.
+ */
+export type HandlersSource = Dispatcher | URL | string;
+
+/** What a worker runs, as plain data. */
+export type Program = EntryProgram | ModuleProgram;
+
+/** The program's entry script, up to the constructor of a server. */
+export interface EntryProgram extends Invocation {
+  readonly kind: "entry";
+  readonly path: string;
+  /** The number of the server at which the worker begins its work. */
+  readonly target: number;
+  /** Where the servers before that one listen. */
+  readonly addresses: readonly NetAddress[];
+}
+
+/** A module whose default export is a dispatcher. */
+export interface ModuleProgram extends Invocation {
+  readonly kind: "module";
+  readonly url: string;
+}
+
+/** How the program was started. */
+interface Invocation {
+  readonly argv: readonly string[];
+  readonly execArgv: readonly string[];
+}
+
+/** Set by test runners, in whose processes the entry script is the runner's. */
+const TEST_RUNNERS = ["VITEST", "JEST_WORKER_ID", "NODE_TEST_CONTEXT", "MOCHA_WORKER_ID", "AVA_PATH"];
+
+/**
+ * What the workers of a server run.
+ *
+ * @throws OscServerError `OSC_ENTRY_NOT_RUNNABLE` for a dispatcher where the program's entry script cannot be run again, `OSC_OPTION` where
+ * there is no such module
+ */
+export function programOf(source: HandlersSource): Program {
+  const invocation = { argv: process.argv.slice(2), execArgv: [...process.execArgv] };
+  if (!(source instanceof Dispatcher)) return { kind: "module", url: moduleUrl(source), ...invocation };
+  return { kind: "entry", path: entryPath(), target: serversMade(), addresses: serverAddresses(), ...invocation };
+}
+
+/** What a report calls the program. */
+export function describeProgram(program: Program): string {
+  return program.kind === "module" ? `the handlers module ${program.url}` : `the program ${program.path}`;
+}
+
+/** A dispatcher knows it by itself; a module's dispatcher cannot be seen from here. */
+export function strictTimingOf(source: HandlersSource, options: { readonly strictTiming?: boolean }): boolean {
+  return source instanceof Dispatcher ? source.strictTiming : (options.strictTiming ?? true);
+}
+
+function moduleUrl(source: URL | string): string {
+  if (typeof source !== "string" && !(source instanceof URL)) {
+    throw new OscServerError(
+      "OSC_OPTION",
+      `Handlers come from a Dispatcher, or from a module given as a URL or an absolute path; got ${String(source)}.`,
+    );
+  }
+  const url = toUrl(source);
+  if (url === null || url.protocol !== "file:") {
+    throw new OscServerError(
+      "OSC_OPTION",
+      `A handlers module is given as a file: URL, such as new URL("./handlers.js", import.meta.url), or as an absolute path; got ${String(source)}.`,
+    );
+  }
+  if (!isFile(fileURLToPath(url))) {
+    throw new OscServerError(
+      "OSC_OPTION",
+      `There is no handlers module ${fileURLToPath(url)}: give it as new URL("./handlers.js", import.meta.url).`,
+    );
+  }
+  return url.href;
+}
+
+function toUrl(source: URL | string): URL | null {
+  if (typeof source !== "string") return source;
+  if (source.startsWith("/") || /^[a-z]:[\\/]/i.test(source) || source.startsWith("\\\\")) return pathToFileURL(source);
+  return URL.canParse(source) ? new URL(source) : null;
+}
+
+/** The file that Node was told to run. */
+function entryPath(): string {
+  if (isLoadingWorker()) return process.argv[1] ?? "";
+  if (workerRole() !== "main") throw notRunnable("this code runs in a worker of another server");
+  const runner = TEST_RUNNERS.find((name) => process.env[name] !== undefined);
+  if (runner !== undefined) throw notRunnable(`a test runner runs this code (${runner} is set), and its entry script is not this program`);
+  const evaluated = process.execArgv.find((argument) => /^(-e|-p|-pe|-i|--eval|--print|--interactive)(=|$)/.test(argument));
+  if (evaluated !== undefined) throw notRunnable(`it was given with ${evaluated}`);
+  const entry = process.argv[1];
+  if (entry === undefined || entry === "" || entry === "-") throw notRunnable("it was typed in or read from stdin");
+  const path = findEntry(entry);
+  if (path === null) throw notRunnable(`there is no file ${entry}`);
+  return path;
+}
+
+/** Node takes `node server` for `node server.js`, and a folder for its main file. */
+function findEntry(entry: string): string | null {
+  if (isFile(entry)) return entry;
+  try {
+    return createRequire(import.meta.url).resolve(entry);
+  } catch {
+    return null;
+  }
+}
+
+function isFile(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isFile() === true;
+}
+
+function notRunnable(why: string): OscServerError {
+  return new OscServerError(
+    "OSC_ENTRY_NOT_RUNNABLE",
+    `The workers of this server would run the program's entry script again, and it cannot be run again: ${why}. ` +
+      'Put the dispatcher into a module of its own, export it as default, and pass that in its place: new URL("./handlers.js", import.meta.url).',
+  );
+}

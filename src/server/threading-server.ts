@@ -1,0 +1,17 @@
+import type { NetAddress } from "../net-address.ts";
+import { poolSetup } from "./pool-setup.ts";
+import { PooledServer } from "./pooled-server.ts";
+import type { HandlersSource } from "./program.ts";
+import type { SyncServerOptions } from "./sync-server.ts";
+import { type ThreadPoolOptions, threadPoolDescription } from "./thread-pool-options.ts";
+import type { TransportSpec } from "./transports.ts";
+
+/** Options of the threading servers. */
+export interface ThreadingServerOptions extends SyncServerOptions, ThreadPoolOptions {}
+
+/** A server that handles each packet in a worker thread; the named classes choose its transport. */
+export class ThreadingServer extends PooledServer {
+  constructor(spec: TransportSpec, address: NetAddress, source: HandlersSource, options: ThreadingServerOptions) {
+    super(poolSetup({ spec, address, source, options, describe: () => threadPoolDescription(source, options) }), options);
+  }
+}

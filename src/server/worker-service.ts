@@ -1,0 +1,66 @@
+import type { Dispatcher } from "../dispatch/index.ts";
+import { OscServerError } from "../errors.ts";
+import type { NetAddress } from "../net-address.ts";
+import type { Limits } from "./options.ts";
+import { runPacket } from "./run-packet.ts";
+import type { WorkerService, WorkerState } from "./worker-role.ts";
+
+/** How a worker decodes packets. */
+export type WorkerLimits = Pick<Limits, "strict" | "maxNesting" | "maxPacketSize">;
+
+/** A server's method, or what a handlers module exports in its place. */
+type Verify = (data: Uint8Array, clientAddress: NetAddress) => boolean;
+
+/** The limits that a worker needs, as plain data. */
+export function workerLimits({ strict, maxNesting, maxPacketSize }: Limits): WorkerLimits {
+  return { strict, maxNesting, maxPacketSize };
+}
+
+/** What a worker does that runs the program again: its thread is blocked, so handlers' promises cannot be awaited. */
+export function serviceOfServer(
+  server: { verifyRequest: Verify },
+  dispatcher: Dispatcher,
+  limits: WorkerLimits,
+  worker: WorkerState,
+): WorkerService {
+  return service(dispatcher, "sync", limits, (data, client) => server.verifyRequest(data, client), worker);
+}
+
+/**
+ * What a worker does that loads a handlers module: handlers' promises are awaited.
+ *
+ * @throws OscServerError `OSC_OPTION` where the module's default export is no dispatcher
+ */
+export async function serviceOfModule(url: string, limits: WorkerLimits, worker: WorkerState): Promise<WorkerService> {
+  const { default: dispatcher, verifyRequest } = (await import(url)) as { default: unknown; verifyRequest: unknown };
+  if (!isDispatcher(dispatcher)) {
+    throw new OscServerError(
+      "OSC_OPTION",
+      `The default export of the handlers module ${url} is no Dispatcher: write "export default dispatcher".`,
+    );
+  }
+  if (verifyRequest !== undefined && typeof verifyRequest !== "function") {
+    throw new OscServerError("OSC_OPTION", `The handlers module ${url} exports a verifyRequest that is no function.`);
+  }
+  worker.loading = false;
+  return service(dispatcher, "async", limits, (verifyRequest as Verify | undefined) ?? (() => true), worker);
+}
+
+function service(dispatcher: Dispatcher, mode: "sync" | "async", limits: WorkerLimits, verify: Verify, worker: WorkerState): WorkerService {
+  const handling = { ...limits, dispatcher, mode, verify, shutdown: () => worker.shutdown() };
+  freezeForPool(dispatcher);
+  return { strictTiming: dispatcher.strictTiming, run: (data, client, asOf, sink) => runPacket(handling, data, client, asOf, sink) };
+}
+
+/** Lets later changes throw: they would be made in one thread or process only. */
+export function freezeForPool(dispatcher: Dispatcher): void {
+  dispatcher.freeze(
+    "A threading or forking server uses it, whose handlers run in other threads or processes: what is changed here would not reach them.",
+  );
+}
+
+/** By its looks, for a loader may have loaded our classes twice: once for `import` and once for `require`. */
+function isDispatcher(value: unknown): value is Dispatcher {
+  const { match, strictTiming } = (value ?? {}) as Partial<Dispatcher>;
+  return typeof match === "function" && typeof strictTiming === "boolean";
+}
