@@ -16,11 +16,16 @@ export class Admission {
     this.#allowed = allow.length === 0 ? null : subnetList(allow);
   }
 
+  /** Why the sender is refused, or null where it may send. */
+  senderRefusal(sender: NetAddress): OscRejectedError | null {
+    if (this.#allowed === null || isAllowed(this.#allowed, sender)) return null;
+    return new OscRejectedError("sender", "The sender is not among those allowed: add it to the option allow.");
+  }
+
   /** Why the packet is refused, or null where it may pass. */
   refusal(data: Uint8Array, sender: NetAddress): OscRejectedError | null {
-    if (this.#allowed !== null && !isAllowed(this.#allowed, sender)) {
-      return new OscRejectedError("sender", "The sender is not among those allowed: add it to the option allow.");
-    }
+    const refused = this.senderRefusal(sender);
+    if (refused !== null) return refused;
     if (data.length === 0) return new OscRejectedError("empty", "The packet has no bytes.");
     if (data.length > this.#maxPacketSize) {
       return new OscRejectedError("too-large", `The packet has ${data.length} bytes, and maxPacketSize is ${this.#maxPacketSize}.`);

@@ -1,6 +1,6 @@
 import { type Clock, type Dispatcher, reportToConsole } from "../dispatch/index.ts";
 import { OscServerError } from "../errors.ts";
-import type { NetAddress } from "../net-address.ts";
+import { type NetAddress, formatAddress } from "../net-address.ts";
 import type { Peer, Transport } from "../transport/transport.ts";
 import { Counters, type ServerStats } from "./counters.ts";
 import { EventLoopExecutor } from "./event-loop-executor.ts";
@@ -42,8 +42,8 @@ export interface ServerTransport extends AsyncDisposable {
 /** What happens with packets, apart from any socket. */
 export interface ServerProtocol {
   readonly dispatcher: Dispatcher;
-  /** Handles a packet as if it had come from that peer. */
-  packetReceived(data: Uint8Array, peer: Peer): void;
+  /** Handles a packet as if it had come from that peer, by a way that this server does not know; replies are given to `send`. */
+  packetReceived(data: Uint8Array, peer: Pick<Peer, "address" | "send">): void;
   stats(): ServerStats;
 }
 
@@ -105,7 +105,9 @@ export class AsyncServer implements AsyncDisposable {
     }
     const { dispatcher } = this;
     const { road, handle } = endpoint;
-    return [handle, { dispatcher, packetReceived: (data, peer) => road.onPacket(data, peer), stats: () => this.stats() }];
+    const packetReceived = (data: Uint8Array, { address, send }: Pick<Peer, "address" | "send">): void =>
+      road.onPacket(data, { address, key: formatAddress(address), paced: false, send, settled: () => undefined });
+    return [handle, { dispatcher, packetReceived, stats: () => this.stats() }];
   }
 
   /**

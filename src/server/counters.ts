@@ -14,6 +14,7 @@ const NAMES = [
   "socketErrors",
   "connections",
   "connectionsRefused",
+  "connectionsEnded",
   "rejected:empty",
   "rejected:malformed",
   "rejected:not-osc",
@@ -51,7 +52,7 @@ export interface ServerStats {
   readonly waiting: number;
   /** Packets that are being handled, or that wait to be. */
   readonly inProgress: number;
-  /** Faults inside packets that were handled all the same, such as a bad element of a bundle. */
+  /** Faults that cost no packet: a bad element of a bundle that was handled all the same, a broken frame of a stream, a connection refused or ended. */
   readonly faults: number;
   /** Handlers that threw, or answered with what cannot be sent. */
   readonly handlerErrors: number;
@@ -59,8 +60,13 @@ export interface ServerStats {
   readonly socketErrors: number;
   /** Clients that are connected now; 0 for UDP. */
   readonly connections: number;
-  /** Clients that could not connect, for `maxConnections` were there. */
+  /** Clients that were not let in: `maxConnections` were there, or the option `allow` does not name them. */
   readonly connectionsRefused: number;
+  /**
+   * Connections that the server ended for what the client did or did not do: its stream could not be read any further, it left replies
+   * unread (`maxBuffered`), or it was silent for `idleTimeout`.
+   */
+  readonly connectionsEnded: number;
   /** Packets that were refused, by reason. */
   readonly rejected: Readonly<Record<RejectReason, number>>;
 }

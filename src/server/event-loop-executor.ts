@@ -14,7 +14,7 @@ export interface EventLoopOptions {
 
 /** Packets that must be handled one after another, for they are of one client. */
 interface Lane {
-  readonly key: string | null;
+  readonly key: string | object | null;
   readonly queue: PacketQueue;
   running: boolean;
 }
@@ -28,7 +28,7 @@ export class EventLoopExecutor implements Executor {
   readonly #events: ExecutorEvents;
   readonly #options: EventLoopOptions;
   readonly #bound: QueueBound;
-  readonly #lanes = new Map<string, Lane>();
+  readonly #lanes = new Map<string | object, Lane>();
   /** Lanes that have packets and run none, in the order in which their turn came. */
   readonly #ready = new Set<Lane>();
   #running = 0;
@@ -116,8 +116,7 @@ export class EventLoopExecutor implements Executor {
 
   /** The lane of the packet's client; without order, every packet has one of its own. */
   #lane(packet: Packet): Lane {
-    const { address, port } = packet.peer.address;
-    const key = this.#options.order === "client" ? `${address} ${port}` : null;
+    const key = this.#options.order === "client" ? packet.peer.key : null;
     const known = key === null ? undefined : this.#lanes.get(key);
     if (known !== undefined) return known;
     const lane: Lane = { key, queue: new PacketQueue(this.#bound, (lost, error) => this.#events.drop(lost, error)), running: false };

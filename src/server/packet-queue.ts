@@ -22,6 +22,8 @@ export class QueueBound {
 
   /** Which option's bound keeps the packet out, or null where there is room. */
   obstacle(packet: Packet): "maxQueue" | "maxQueueBytes" | null {
+    // Its transport holds to the same bounds by not reading on.
+    if (packet.peer.paced) return null;
     if (this.#packets >= this.#maxPackets) return "maxQueue";
     return this.#bytes + packet.data.length > this.#maxBytes ? "maxQueueBytes" : null;
   }

@@ -60,10 +60,10 @@ export class Road implements TransportEvents, ExecutorEvents {
 
   /** A packet arrived from the network. */
   onPacket(data: Uint8Array, peer: Peer): void {
-    if (this.#closed) return;
     this.counters.add("received");
-    const refusal = this.#admission.refusal(data, peer.address);
     const packet: Packet = { data, peer, asOf: this.#strictTiming ? this.#clock.wallNow() : Infinity, fresh: true };
+    if (this.#closed) return this.#lose(packet, new OscDroppedError("close", "A packet that came while the server closed was dropped."));
+    const refusal = this.#admission.refusal(data, peer.address);
     if (refusal !== null) this.#reject(packet, refusal);
     else if (data[0] !== HASH || !this.#strictTiming) this.#execute(packet);
     else this.#schedule(packet);
@@ -73,8 +73,13 @@ export class Road implements TransportEvents, ExecutorEvents {
     this.report(error, client);
   }
 
-  onConnection(change: "opened" | "closed" | "refused"): void {
+  refusal(address: NetAddress): OscError | null {
+    return this.#admission.senderRefusal(address);
+  }
+
+  onConnection(change: "opened" | "closed" | "refused" | "ended"): void {
     if (change === "refused") this.counters.add("connectionsRefused");
+    else if (change === "ended") this.counters.add("connectionsEnded");
     else this.counters.add("connections", change === "opened" ? 1 : -1);
   }
 
@@ -129,7 +134,8 @@ export class Road implements TransportEvents, ExecutorEvents {
   #hold(packet: Packet, at: number): void {
     const size = packet.data.length;
     if (this.#waitingBytes + size > this.#limits.maxWaitingBytes) return this.#lose(packet, tooManyWait("maxWaitingBytes"));
-    const verdict = this.#scheduler.schedule(at, packet);
+    // A copy, for a view would keep alive all that was read together with it.
+    const verdict = this.#scheduler.schedule(at, { ...packet, data: new Uint8Array(packet.data) });
     if (verdict === "full") return this.#lose(packet, tooManyWait("maxWaiting"));
     if (verdict === "too-far-ahead") {
       return this.#reject(

@@ -4,6 +4,10 @@ import type { NetAddress } from "../net-address.ts";
 /** The other end of a conversation: where a packet came from, and where replies go. */
 export interface Peer {
   readonly address: NetAddress;
+  /** Tells a client from others, also where clients have no address: of one client, always the same string or object. */
+  readonly key: string | object;
+  /** True where reading from here stops while too much is on its way through handlers, so that no queue has to drop what came from here. */
+  readonly paced: boolean;
   /** Sends one packet. Never throws: what fails is given to the transport's `onError`. */
   send(packet: Uint8Array): void;
   /** Called once for every packet of `size` bytes that came from here, when it no longer occupies the server: a stream may then be read on. */
@@ -16,8 +20,10 @@ export interface TransportEvents {
   onPacket(packet: Uint8Array, peer: Peer): void;
   /** Something failed that does not end the transport: a send, a peer, a broken frame. */
   onError(error: OscError, address?: NetAddress): void;
-  /** A client of a stream came or went, or was refused for there were too many. */
-  onConnection(change: "opened" | "closed" | "refused"): void;
+  /** Why a client may not connect, or null where it may. Asked for streams. */
+  refusal(address: NetAddress): OscError | null;
+  /** A client of a stream came, went, was refused, or is being sent away for what it did or did not do. */
+  onConnection(change: "opened" | "closed" | "refused" | "ended"): void;
 }
 
 /** Sockets that packets come from. It knows nothing of what is in a packet. */

@@ -101,6 +101,7 @@ export class UdpTransport implements Transport {
 }
 
 class UdpPeer implements Peer {
+  readonly paced = false;
   readonly #socket: Socket;
   readonly #sender: RemoteInfo;
   readonly #events: TransportEvents;
@@ -114,6 +115,10 @@ class UdpPeer implements Peer {
 
   get address(): NetAddress {
     return (this.#address ??= { address: this.#sender.address, port: this.#sender.port, family: this.#sender.family });
+  }
+
+  get key(): string {
+    return `${this.#sender.address} ${this.#sender.port}`;
   }
 
   send(packet: Uint8Array): void {

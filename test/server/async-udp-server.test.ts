@@ -480,7 +480,7 @@ describe("life cycle", () => {
     const [transport, protocol] = await server.createServeEndpoint();
     const sent: Uint8Array[] = [];
     const address: NetAddress = { address: "192.0.2.7", port: 5, family: "IPv4" };
-    protocol.packetReceived(encode(new OscMessage("/sync", [7])), { address, send: (data) => sent.push(data), settled: () => undefined });
+    protocol.packetReceived(encode(new OscMessage("/sync", [7])), { address, send: (data) => sent.push(data) });
     await transport.close();
     expect(decode(sent[0] as Uint8Array)).toMatchObject({ address: "/synced", args: [7] });
     expect(protocol.stats().received).toBe(1);

@@ -7,11 +7,16 @@ import type { Peer } from "../../src/transport/transport.ts";
 /** A peer that remembers what it was sent. */
 export class RecordingPeer implements Peer {
   readonly address: NetAddress;
+  readonly paced: boolean = false;
   readonly sent: Uint8Array[] = [];
   settledCount = 0;
 
   constructor(port = 9000, address = "127.0.0.1") {
     this.address = { address, port, family: address.includes(":") ? "IPv6" : "IPv4" };
+  }
+
+  get key(): string {
+    return `${this.address.address} ${this.address.port}`;
   }
 
   send(packet: Uint8Array): void {

@@ -1,0 +1,60 @@
+import type { Dispatcher } from "../dispatch/index.ts";
+import { AsyncServer, type AsyncServerOptions } from "./async-server.ts";
+import { BlockingServer, type BlockingServerOptions } from "./blocking-server.ts";
+import { type StreamAddress, type TcpServerOptions, requestedAddress, tcpSpec } from "./transports.ts";
+
+/** Options of {@link AsyncOSCTCPServer}. */
+export interface AsyncTcpServerOptions extends AsyncServerOptions, TcpServerOptions {}
+
+/**
+ * Receives OSC by TCP, or by a Unix domain socket, and handles it in the event loop. The framing of each connection, OSC 1.0 (a size before
+ * each packet) or OSC 1.1 (SLIP), shows in its first bytes; replies go the same way.
+ *
+ * A client is held up, by TCP itself, while too many of its packets are being handled or it does not read replies; others are not, and
+ * nothing is dropped for want of room. `close()` sends the replies of handlers that have begun; packets that were read and not begun are
+ * counted as `dropped`, and what had not been read by then is lost as the network's loss would be.
+ *
+ * ```ts
+ * const server = new AsyncOSCTCPServer(["127.0.0.1", 1337], dispatcher);
+ * const [transport] = await server.createServeEndpoint();
+ * // … your program …
+ * await transport.close();
+ * ```
+ */
+export class AsyncOSCTCPServer extends AsyncServer {
+  /**
+   * @param address where to listen, as `[host, port]` or `{ path }`; port 0 lets the system choose. A socket file that a program left behind
+   * is taken over; one that is in use is `EADDRINUSE`
+   * @throws OscServerError `OSC_OPTION` where an option has no such value
+   */
+  constructor(address: StreamAddress, dispatcher: Dispatcher, options: AsyncTcpServerOptions = {}) {
+    const spec = tcpSpec(address, options);
+    super(spec, requestedAddress(spec), dispatcher, options);
+  }
+}
+
+/** Options of {@link BlockingOSCTCPServer}. */
+export interface BlockingTcpServerOptions extends BlockingServerOptions, TcpServerOptions {}
+
+/**
+ * Receives OSC by TCP, or by a Unix domain socket, and handles it in the thread that calls `serveForever()`, which is blocked meanwhile: all
+ * clients are connected at once, and their packets are handled one after another. Otherwise as {@link AsyncOSCTCPServer}.
+ *
+ * ```ts
+ * const server = new BlockingOSCTCPServer(["127.0.0.1", 1337], dispatcher);
+ * server.serveForever(); // Blocks until a handler calls server.shutdown()
+ * ```
+ */
+export class BlockingOSCTCPServer extends BlockingServer {
+  /**
+   * Binds at once.
+   *
+   * @param address as for {@link AsyncOSCTCPServer}
+   * @throws OscSocketError where the address cannot be used; its `code` is the system's, such as `EADDRINUSE`
+   * @throws OscServerError `OSC_OPTION` where an option has no such value; `OSC_THREAD_FAILED` where the I/O thread cannot be started
+   */
+  constructor(address: StreamAddress, dispatcher: Dispatcher, options: BlockingTcpServerOptions = {}) {
+    const spec = tcpSpec(address, options);
+    super(spec, requestedAddress(spec), dispatcher, options);
+  }
+}

@@ -1,0 +1,191 @@
+import { stat, unlink } from "node:fs/promises";
+import { type Server, type Socket, connect, createServer } from "node:net";
+import { OscDroppedError } from "../errors.ts";
+import type { Framing } from "../framing/index.ts";
+import { type NetAddress, formatAddress } from "../net-address.ts";
+import { ReadWindow } from "./read-window.ts";
+import { socketError } from "./socket-error.ts";
+import { type ConnectionLimits, TcpConnection } from "./tcp-connection.ts";
+import type { Transport, TransportEvents } from "./transport.ts";
+
+/** After so long a silence the system asks whether the client is still there. */
+const KEEP_ALIVE_MS = 60_000;
+
+/** Options of stream sockets, TCP and Unix. Each is a plain field. */
+export interface TcpOptions {
+  /**
+   * How packets lie in the stream: `"1.0"` each after its size, `"1.1"` SLIP, `"auto"` as the first bytes of each connection show. Replies
+   * go the way in which the client writes. Default `"auto"`.
+   */
+  readonly framing?: Framing | "auto";
+  /** How many clients may be connected at once. Default 1,024. */
+  readonly maxConnections?: number;
+  /** How many packets of one connection may be on their way through handlers; the connection is not read on meanwhile. Default 64. */
+  readonly maxPending?: number;
+  /**
+   * How many bytes of replies may wait for one client. From 64 kB on nothing more is read from it; where what is under way brings it
+   * beyond this, its connection is ended. Default 16 MiB.
+   */
+  readonly maxBuffered?: number;
+  /** After how many milliseconds without a byte a connection is ended; `null`: never. Default `null`. */
+  readonly idleTimeout?: number | null;
+  /** Send small replies at once (TCP_NODELAY), instead of waiting until the ones before them have arrived. Default true. */
+  readonly noDelay?: boolean;
+  /** Have the system ask clients that are silent for a minute whether they are still there, and end the connections of those that are not. Default true. */
+  readonly keepAlive?: boolean;
+  /** Bind an IPv6 address for IPv6 only. Default false: `::` takes IPv4 too (dual stack). */
+  readonly ipv6Only?: boolean;
+  /** How many connections the system holds until they are taken. Default 511. */
+  readonly backlog?: number;
+}
+
+/** Where to listen, and how. Plain data, so that it can go to another thread. */
+export interface TcpSpec {
+  readonly transport: "tcp";
+  /** The path of a Unix domain socket (on Windows, of a named pipe), or null for TCP. */
+  readonly path: string | null;
+  readonly host: string;
+  readonly port: number;
+  readonly options: Required<TcpOptions>;
+  /** The most bytes of one packet. */
+  readonly maxPacketSize: number;
+  /** How many packets of all connections may be on their way through handlers, and how many bytes they may have together. */
+  readonly maxPackets: number;
+  readonly maxBytes: number;
+}
+
+/** A listening stream socket and its connections. */
+export class TcpTransport implements Transport {
+  readonly #spec: TcpSpec;
+  /** What is listened on, for error messages. */
+  readonly #place: string;
+  readonly #limits: ConnectionLimits;
+  readonly #events: TransportEvents;
+  readonly #window: ReadWindow;
+  readonly #connections = new Set<TcpConnection>();
+  #server: Server | null = null;
+  #closed: Promise<void> | null = null;
+
+  constructor(spec: TcpSpec, events: TransportEvents) {
+    this.#spec = spec;
+    this.#place = formatAddress(addressOf(spec, spec.path ?? spec.host, spec.port));
+    this.#limits = { ...spec.options, maxPacketSize: spec.maxPacketSize };
+    this.#events = events;
+    this.#window = new ReadWindow(spec.maxPackets, spec.maxBytes);
+  }
+
+  async open(): Promise<NetAddress> {
+    const { noDelay, keepAlive, maxConnections } = this.#spec.options;
+    const server = createServer({
+      // A client may end its side and still wait for replies.
+      allowHalfOpen: true,
+      noDelay,
+      keepAlive,
+      keepAliveInitialDelay: KEEP_ALIVE_MS,
+    });
+    server.maxConnections = maxConnections;
+    server.on("connection", (socket) => this.#accept(socket));
+    server.on("drop", (dropped) => {
+      const message = `A connection was refused, for ${maxConnections} are open: raise maxConnections.`;
+      this.#events.onConnection("refused");
+      this.#events.onError(new OscDroppedError("maxConnections", message), this.#clientAddress(dropped ?? {}));
+    });
+    this.#server = server;
+    try {
+      await this.#listen(server);
+    } catch (error) {
+      this.#server = null;
+      throw socketError(error, "listen on", this.#place);
+    }
+    server.on("error", (error) => this.#events.onError(socketError(error, "accept connections on", this.#place)));
+    const bound = server.address();
+    return bound === null || typeof bound === "string"
+      ? addressOf(this.#spec, bound ?? "", 0)
+      : addressOf(this.#spec, bound.address, bound.port);
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async #close(): Promise<void> {
+    const server = this.#server;
+    if (server === null) return;
+    const down = new Promise<void>((resolve) => server.close(() => resolve()));
+    const connections = [...this.#connections];
+    for (const connection of connections) connection.end();
+    await Promise.all([down, ...connections.map(({ closed }) => closed)]);
+  }
+
+  #accept(socket: Socket): void {
+    const address = this.#clientAddress(socket);
+    const refusal = this.#events.refusal(address);
+    if (refusal !== null) {
+      this.#events.onConnection("refused");
+      this.#events.onError(refusal, address);
+      socket.destroy();
+      return;
+    }
+    const connection = new TcpConnection(socket, address, this.#limits, this.#window, this.#events);
+    this.#connections.add(connection);
+    this.#events.onConnection("opened");
+    void connection.closed.then(() => {
+      this.#connections.delete(connection);
+      this.#events.onConnection("closed");
+    });
+  }
+
+  async #listen(server: Server): Promise<void> {
+    const { path } = this.#spec;
+    try {
+      await this.#listenOnce(server);
+    } catch (error) {
+      const isTaken = (error as NodeJS.ErrnoException).code === "EADDRINUSE";
+      if (path === null || !isTaken || !(await isLeftBehind(path))) throw error;
+      await unlink(path);
+      await this.#listenOnce(server);
+    }
+  }
+
+  #listenOnce(server: Server): Promise<void> {
+    const { host, port, path, options } = this.#spec;
+    const { backlog, ipv6Only } = options;
+    return new Promise((resolve, reject) => {
+      server.once("error", reject);
+      server.listen(path === null ? { host, port, backlog, ipv6Only } : { path, backlog }, () => {
+        server.off("error", reject);
+        resolve();
+      });
+    });
+  }
+
+  #clientAddress({
+    remoteAddress = "",
+    remotePort = 0,
+  }: {
+    remoteAddress?: string | undefined;
+    remotePort?: number | undefined;
+  }): NetAddress {
+    return addressOf(this.#spec, remoteAddress, remotePort);
+  }
+}
+
+/** An address in the family of what is listened on. */
+function addressOf({ path }: TcpSpec, address: string, port: number): NetAddress {
+  if (path !== null) return { address, port: 0, family: "unix" };
+  return { address, port, family: address.includes(":") ? "IPv6" : "IPv4" };
+}
+
+/** Whether a Unix domain socket was left behind by a program that has ended: nobody answers there. */
+async function isLeftBehind(path: string): Promise<boolean> {
+  if (!(await stat(path)).isSocket()) return false;
+  return new Promise((resolve) => {
+    const probe = connect(path);
+    probe.once("connect", () => {
+      probe.destroy();
+      resolve(false);
+    });
+    probe.once("error", (error: NodeJS.ErrnoException) => resolve(error.code === "ECONNREFUSED"));
+  });
+}
