@@ -28,6 +28,7 @@ if (init !== undefined && isMainThread) {
 function begin({ program, limits }: ChildInit): void {
   writeOutputAtOnce();
   process.execArgv = [...program.execArgv];
+  if (program.kind === "entry") process.argv[1] = program.script;
   const worker = {
     role: "process" as const,
     target: program.kind === "entry" ? program.target : null,

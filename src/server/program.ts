@@ -1,10 +1,10 @@
-import { statSync } from "node:fs";
+import { realpathSync, statSync } from "node:fs";
 import { createRequire } from "node:module";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { Dispatcher } from "../dispatch/index.ts";
 import { OscServerError } from "../errors.ts";
 import type { NetAddress } from "../net-address.ts";
-import { isLoadingWorker, serverAddresses, serversMade, workerRole } from "./worker-role.ts";
+import { serverAddresses, serversMade, workerRole } from "./worker-role.ts";
 
 /**
  * Where the handlers of a threading or forking server come from: a dispatcher, for whose sake each worker runs the program again up to the
@@ -18,7 +18,10 @@ export type Program = EntryProgram | ModuleProgram;
 /** The program's entry script, up to the constructor of a server. */
 export interface EntryProgram extends Invocation {
   readonly kind: "entry";
+  /** The file. */
   readonly path: string;
+  /** The program's `process.argv[1]`: perhaps a link to the file, or its name without the extension. */
+  readonly script: string;
   /** The number of the server at which the worker begins its work. */
   readonly target: number;
   /** Where the servers before that one listen. */
@@ -37,8 +40,9 @@ interface Invocation {
   readonly execArgv: readonly string[];
 }
 
-/** Set by test runners, in whose processes the entry script is the runner's. */
-const TEST_RUNNERS = ["VITEST", "JEST_WORKER_ID", "NODE_TEST_CONTEXT", "MOCHA_WORKER_ID", "AVA_PATH"];
+/** Set by test runners in their processes, and found in the programs that tests start, too. */
+const RUNNER_VARIABLES = ["VITEST", "JEST_WORKER_ID", "MOCHA_WORKER_ID", "AVA_PATH"];
+const RUNNERS = /[\\/]node_modules[\\/](\.bin[\\/])?(ava|jasmine|jest[^\\/]*|mocha|tap|tape|tinypool|uvu|vitest)\b/;
 
 /**
  * What the workers of a server run.
@@ -49,7 +53,7 @@ const TEST_RUNNERS = ["VITEST", "JEST_WORKER_ID", "NODE_TEST_CONTEXT", "MOCHA_WO
 export function programOf(source: HandlersSource): Program {
   const invocation = { argv: process.argv.slice(2), execArgv: [...process.execArgv] };
   if (!(source instanceof Dispatcher)) return { kind: "module", url: moduleUrl(source), ...invocation };
-  return { kind: "entry", path: entryPath(), target: serversMade(), addresses: serverAddresses(), ...invocation };
+  return { kind: "entry", path: entryPath(), script: process.argv[1] ?? "", target: serversMade(), addresses: serverAddresses(), ...invocation };
 }
 
 /** What a report calls the program. */
@@ -93,24 +97,29 @@ function toUrl(source: URL | string): URL | null {
 
 /** The file that Node was told to run. */
 function entryPath(): string {
-  if (isLoadingWorker()) return process.argv[1] ?? "";
   if (workerRole() !== "main") throw notRunnable("this code runs in a worker of another server");
-  const runner = TEST_RUNNERS.find((name) => process.env[name] !== undefined);
-  if (runner !== undefined) throw notRunnable(`a test runner runs this code (${runner} is set), and its entry script is not this program`);
   const evaluated = process.execArgv.find((argument) => /^(-e|-p|-pe|-i|--eval|--print|--interactive)(=|$)/.test(argument));
   if (evaluated !== undefined) throw notRunnable(`it was given with ${evaluated}`);
-  const entry = process.argv[1];
-  if (entry === undefined || entry === "" || entry === "-") throw notRunnable("it was typed in or read from stdin");
-  const path = findEntry(entry);
-  if (path === null) throw notRunnable(`there is no file ${entry}`);
+  const script = process.argv[1];
+  if (script === undefined || script === "" || script === "-") throw notRunnable("it was typed in or read from stdin");
+  const path = findEntry(script);
+  if (path === null) throw notRunnable(`there is no file ${script}`);
+  if (isTestRunner(path)) throw notRunnable(`a test runner runs this code, and the script is the runner's or would run the tests again (${path})`);
   return path;
+}
+
+function isTestRunner(path: string): boolean {
+  if (RUNNERS.test(path)) return true;
+  if (/[\\/]node_modules[\\/]/.test(path) && RUNNER_VARIABLES.some((name) => process.env[name] !== undefined)) return true;
+  // Node's own runner is loaded by the file that holds the tests.
+  const { moduleLoadList = [] } = process as { moduleLoadList?: readonly string[] };
+  return moduleLoadList.includes("NativeModule internal/test_runner/test");
 }
 
 /** Node takes `node server` for `node server.js`, and a folder for its main file. */
 function findEntry(entry: string): string | null {
-  if (isFile(entry)) return entry;
   try {
-    return createRequire(import.meta.url).resolve(entry);
+    return realpathSync(isFile(entry) ? entry : createRequire(import.meta.url).resolve(entry));
   } catch {
     return null;
   }

@@ -23,6 +23,7 @@ function begin({ program, limits, doorbell: memory }: ThreadInit, parent: Messag
   const tell = (message: FromThread): void => port.postMessage(message);
   writeOutputAtOnce();
   process.execArgv = [...program.execArgv];
+  if (program.kind === "entry") process.argv[1] = program.script;
   const worker = {
     role: "thread" as const,
     target: program.kind === "entry" ? program.target : null,

@@ -70,11 +70,6 @@ export function workerRole(): WorkerRole {
   return state().worker?.role ?? "main";
 }
 
-/** True while a worker runs the program again, or loads the handlers module. */
-export function isLoadingWorker(): boolean {
-  return state().worker?.loading === true;
-}
-
 /** Makes this thread or process a worker. To be called before any code of the user runs. */
 export function becomeWorker(worker: WorkerState): void {
   state().worker = worker;
