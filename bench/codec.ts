@@ -48,15 +48,14 @@ type Results = Record<"decode" | "encode", Record<string, Record<string, number 
 const encoded = workloads.map(({ name, size, packets }) => packets.map((packet) => checkedSize(name, size, encode(packet))));
 const results: Results = { decode: {}, encode: {} };
 const liblo = libloRounds(encoded.map(([first]) => first!));
-const libloSamples: ReturnType<NonNullable<typeof liblo>>[] = [];
 
 for (const [i, workload] of workloads.entries()) {
   compare("decode", workload, decoders(workload, encoded[i]!));
   compare("encode", workload, encoders(workload, encoded[i]!));
 }
-for (let round = 0; liblo && round < rounds; round++) libloSamples.push(liblo());
+const libloSamples = liblo === undefined ? [] : Array.from({ length: rounds }, liblo);
 for (const direction of ["decode", "encode"] as const) {
-  if (!liblo) break;
+  if (liblo === undefined) break;
   results[direction][LIBLO] = Object.fromEntries(
     workloads.map(({ name }, i) => [name, median(libloSamples.map((sample) => sample[i]![direction]))]),
   );

@@ -44,7 +44,7 @@ function time(subject: Subject, count: number): number {
 }
 
 export function median(samples: readonly number[]): number {
-  const sorted = [...samples].sort((a, b) => a - b);
+  const sorted = samples.toSorted((a, b) => a - b);
   return sorted[sorted.length >> 1]!;
 }
 

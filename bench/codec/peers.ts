@@ -1,4 +1,5 @@
-import { OscBundle, OscMessage, type OscPacket, type OscValue } from "../../src/codec/index.ts";
+import type { OscMessage} from "../../src/codec/index.ts";
+import { OscBundle, type OscPacket, type OscValue } from "../../src/codec/index.ts";
 import { plainValue } from "./workloads.ts";
 
 /** A codec that is measured. */

@@ -70,8 +70,13 @@ export function isColor(value: unknown): value is OscColor {
   return typeof value === "object" && value !== null && "r" in value && "g" in value && "b" in value && "a" in value;
 }
 
+/** True for text that an OSC string can hold. */
+export function isText(value: unknown): value is string {
+  return typeof value === "string" && !NOT_TEXT.test(value);
+}
+
 function checkText(tag: string, value: unknown): string {
-  if (typeof value === "string" && !NOT_TEXT.test(value)) return value;
+  if (isText(value)) return value;
   throw unfit(tag, value, "text without NUL characters and unpaired surrogates", typeof value === "string");
 }
 

@@ -12,7 +12,6 @@ import type { OscValue } from "./types.ts";
 const SLASH = 0x2f;
 const HASH = 0x23;
 const COMMA = 0x2c;
-const BUNDLE_HEADER = 16;
 const NO_ARGUMENTS: readonly OscValue[] = Object.freeze([]);
 
 const tolerant = new Reading({});
@@ -97,16 +96,14 @@ function readBundle(
   if (depth > reading.maxNesting) {
     throw new OscDecodeError("OSC_NESTING_TOO_DEEP", `Bundles nest deeper than maxNesting, ${reading.maxNesting} levels`, start);
   }
-  if (end - start < BUNDLE_HEADER || readInt(bytes, start) !== 0x2362756e || readInt(bytes, start + 4) !== 0x646c6500) {
-    throw new OscDecodeError("OSC_BAD_BUNDLE", 'A bundle begins with "#bundle", a NUL and a time tag of 8 bytes', start);
-  }
   reading.errors = undefined;
-  const timeTag = readTimeTag(bytes, start + 8);
+  const header = readBundleHeader(reading, bytes, start, end);
+  const timeTag = readTimeTag(bytes, start + header - 8);
   if (around !== undefined && isEarlier(timeTag, around)) {
-    reading.fault("OSC_TIME_TAG_ORDER", `A bundle for ${timeTag} is inside one for ${around}`, start + 8);
+    reading.fault("OSC_TIME_TAG_ORDER", `A bundle for ${timeTag} is inside one for ${around}`, start + header - 8);
   }
   const elements: OscPacket[] = [];
-  let position = start + BUNDLE_HEADER;
+  let position = start + header;
   while (position < end && !reading.exhausted) {
     const size = readElementSize(reading, bytes, position, end);
     if (size < 0) break;
@@ -124,6 +121,23 @@ function readBundle(
     position += size;
   }
   return trustedBundle(elements, timeTag, reading.errors ?? NO_ERRORS);
+}
+
+/** The size of the header: `#bundle`, NUL and the time tag. Older versions of QOsc leave out the NUL. */
+function readBundleHeader(reading: Reading, bytes: Uint8Array, start: number, end: number): number {
+  const size = end - start;
+  if (size >= 15 && readInt(bytes, start) === 0x2362756e && readInt(bytes, start + 4) >>> 8 === 0x646c65) {
+    if (size > 20 && (size & 3) === 3 && beginsElement(bytes, start + 19) && !beginsElement(bytes, start + 20)) {
+      reading.fault("OSC_BAD_BUNDLE", 'The NUL after "#bundle" is missing', start + 7);
+      return 15;
+    }
+    if (size >= 16 && bytes[start + 7] === 0) return 16;
+  }
+  throw new OscDecodeError("OSC_BAD_BUNDLE", 'A bundle begins with "#bundle", a NUL and a time tag of 8 bytes', start);
+}
+
+function beginsElement(bytes: Uint8Array, offset: number): boolean {
+  return bytes[offset] === SLASH || bytes[offset] === HASH;
 }
 
 /** The size of an element; 0 for an element without bytes, and -1 where the rest of the bundle cannot be read. Both are recorded. */

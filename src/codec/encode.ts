@@ -53,11 +53,15 @@ export function encode(packet: OscPacket, options?: EncodeOptions): Uint8Array {
  *   `target` holds from `offset` on is undefined), is too large or nests too deep
  */
 export function encodeInto(packet: OscPacket, target: Uint8Array, offset: number = 0, options?: EncodeOptions): number {
+  if (!Number.isInteger(offset) || offset < 0) {
+    throw new OscEncodeError("OSC_VALUE_OUT_OF_RANGE", `An offset is a whole number from 0 on; got ${describe(offset)}.`, offset);
+  }
   const end = write(packet, target, offset, options);
-  if (end > target.length || !(offset >= 0)) {
+  if (end > target.length) {
+    const room = Math.max(0, target.length - offset);
     throw new OscEncodeError(
       "OSC_BUFFER_TOO_SMALL",
-      `The packet needs ${end - offset} bytes; from offset ${offset} on the target has ${Math.max(0, target.length - offset)}.`,
+      `The packet needs ${end - offset} bytes; from offset ${offset} on the target has ${room}.`,
       target,
     );
   }

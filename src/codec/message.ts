@@ -1,6 +1,6 @@
 import { type OscDecodeError, OscEncodeError } from "../errors.ts";
 import { fitTypes, inferTypes, type OscArgument } from "./arguments.ts";
-import { describe } from "./check-value.ts";
+import { describe, isText } from "./check-value.ts";
 import { NO_ERRORS, TRUSTED } from "./trusted.ts";
 import type { OscValue } from "./types.ts";
 
@@ -102,10 +102,10 @@ export function trustedMessage(
 }
 
 function checkAddress(address: unknown): void {
-  if (typeof address !== "string" || address.charCodeAt(0) !== SLASH || address.includes("\0")) {
+  if (!isText(address) || address.charCodeAt(0) !== SLASH) {
     throw new OscEncodeError(
       "OSC_BAD_ADDRESS",
-      `An address is text that begins with "/" and holds no NUL character; got ${describe(address)}.`,
+      `An address is text that begins with "/", without NUL characters and unpaired surrogates; got ${describe(address)}.`,
       address,
     );
   }

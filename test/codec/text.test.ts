@@ -1,0 +1,131 @@
+import { afterEach, describe, expect, test, vi } from "vitest";
+import { StringCache } from "../../src/codec/string-cache.ts";
+import { bufferBackend, encodingBackend, latin1, type TextBackend, utf8, utf8Length } from "../../src/codec/text.ts";
+import { bytes } from "./support.ts";
+
+const TEXTS = ["", "a", "plain ASCII", "Grüße", "☃ snow", "𝄞 clef", "\ufeff mark", "\ufffd", "日本語".repeat(50)];
+const backends: [string, TextBackend][] = [
+  ["of Node", bufferBackend()!],
+  ["of browsers", encodingBackend()],
+];
+
+describe.each(backends)("the text backend %s", (_, backend) => {
+  test.each(TEXTS)("writes and reads %j", (text) => {
+    const size = Buffer.byteLength(text);
+    const target = new Uint8Array(size + 8).subarray(1);
+    expect(backend.encodeInto(text, target, 3)).toBe(3 + size);
+    expect(Buffer.from(target.subarray(3, 3 + size)).toString()).toBe(text);
+    expect(backend.decode(target, 3, 3 + size)).toBe(text);
+    expect(utf8Length(text)).toBe(size);
+  });
+
+  test("puts U+FFFD for what is no UTF-8", () => {
+    expect(backend.decode(bytes("61 ff 62"), 0, 3)).toBe("a\ufffdb");
+  });
+});
+
+describe("the backend of Node", () => {
+  afterEach(() => vi.unstubAllGlobals());
+
+  test("is not there without Buffer, or with one that does something else", () => {
+    vi.stubGlobal("Buffer", undefined);
+    expect(bufferBackend()).toBeUndefined();
+    vi.stubGlobal("Buffer", { prototype: {} });
+    expect(bufferBackend()).toBeUndefined();
+    vi.stubGlobal("Buffer", { prototype: { utf8Slice: () => "é☃", utf8Write: () => 5 } });
+    expect(bufferBackend()).toBeUndefined();
+    const fails = (): never => {
+      throw new TypeError("not on this");
+    };
+    vi.stubGlobal("Buffer", { prototype: { utf8Slice: fails, utf8Write: fails } });
+    expect(bufferBackend()).toBeUndefined();
+  });
+});
+
+describe("UTF-8", () => {
+  test.each(["ff", "61ff", "c3", "e282", "f09f98", "c080", "eda080", "f4908080", "efbfbdff", "fff0efbfbd"])("%s is none", (digits) => {
+    const packet = bytes(digits);
+    expect(utf8(packet, 0, packet.length)).toBeUndefined();
+    expect(latin1(packet, 0, packet.length)).toBe(Buffer.from(packet).toString("latin1"));
+  });
+
+  test("with U+FFFD that was sent", () => {
+    expect(utf8(bytes("efbfbd 61 efbfbd"), 0, 7)).toBe("\ufffda\ufffd");
+  });
+
+  test("Latin-1 of any length", () => {
+    const packet = Uint8Array.from({ length: 10_000 }, (_, i) => i & 255);
+    expect(latin1(packet, 0, packet.length)).toBe(Buffer.from(packet).toString("latin1"));
+  });
+});
+
+describe("the cache of strings", () => {
+  function twice(cache: StringCache, packet: Uint8Array, text: string): void {
+    for (let i = 0; i < 2; i++) {
+      expect(cache.find(packet, 0, packet.length)).toBeUndefined();
+      expect(cache.add(text)).toBe(text);
+    }
+  }
+
+  test("knows a string that has come twice, and where it ends", () => {
+    const cache = new StringCache(0);
+    const packet = bytes("'/a/b' 00000000 'more'");
+    twice(cache, packet, "/a/b");
+    expect(cache.find(packet, 0, packet.length)).toBe("/a/b");
+    expect(cache.end).toBe(8);
+  });
+
+  test("compares every byte", () => {
+    const cache = new StringCache(0);
+    const packet = bytes("'/mixer/channel/12' 000000");
+    twice(cache, packet, "/mixer/channel/12");
+    for (let i = 0; i < packet.length; i++) {
+      for (const change of [1, 0x80]) {
+        const other = packet.slice();
+        other[i]! ^= change;
+        expect(cache.find(other, 0, other.length)).toBeUndefined();
+      }
+    }
+    expect(cache.find(packet, 0, packet.length - 1)).toBeUndefined();
+    expect(cache.find(packet, 0, packet.length)).toBe("/mixer/channel/12");
+  });
+
+  test("leaves out the characters it is told to", () => {
+    const cache = new StringCache(1);
+    const packet = bytes("',if' 00");
+    expect(cache.find(packet, 0, 4)).toBeUndefined();
+    expect(cache.add(",if")).toBe("if");
+    expect(cache.find(packet, 0, 4)).toBeUndefined();
+    expect(cache.add(",if")).toBe("if");
+    expect(cache.find(packet, 0, 4)).toBe("if");
+  });
+
+  test("keeps nothing that is longer than 256 bytes with its padding", () => {
+    for (const [length, kept] of [
+      [255, true],
+      [256, false],
+    ] as const) {
+      const cache = new StringCache(0);
+      const text = "x".repeat(length);
+      const packet = new Uint8Array(260 - (260 % 4));
+      packet.set(Buffer.from(text));
+      twice(cache, packet, text);
+      expect(cache.find(packet, 0, packet.length)).toBe(kept ? text : undefined);
+    }
+  });
+
+  test("gives the right text for each of 10,000 strings, whatever it has kept", () => {
+    const cache = new StringCache(0);
+    let known = 0;
+    for (let i = 0; i < 40_000; i++) {
+      const text = `/${i % 10_000}`;
+      const packet = new Uint8Array((text.length & ~3) + 4);
+      packet.set(Buffer.from(text));
+      const found = cache.find(packet, 0, packet.length);
+      if (found === undefined) cache.add(text);
+      else expect(found).toBe(text);
+      if (found !== undefined) known += 1;
+    }
+    expect(known).toBeLessThan(40_000);
+  });
+});
