@@ -4,9 +4,9 @@ import type { PacketClient } from "../client/packet-client.ts";
 import { UDPClient } from "../client/udp-client.ts";
 import type { OscError } from "../errors.ts";
 import type { NetAddress } from "../net-address.ts";
-import { createTransport } from "../server/transports.ts";
+import { createTransport, tcpSpec, udpSpec } from "../server/transports.ts";
 import type { Peer, Transport } from "../transport/transport.ts";
-import type { OscUrl } from "./url.ts";
+import type { Framing, OscUrl } from "./url.ts";
 import { UsageError } from "./usage-error.ts";
 
 const ANY = { IPv4: "0.0.0.0", IPv6: "::" } as const;
@@ -17,15 +17,17 @@ const LOCAL_HOST = "127.0.0.1";
 export interface ListeningPlace {
   readonly host: string;
   readonly port: number;
-  readonly options: { readonly multicastGroups?: readonly string[]; readonly reuseAddress?: boolean };
+  readonly options: {
+    readonly multicastGroups?: readonly string[];
+    readonly reuseAddress?: boolean;
+    readonly framing?: Framing;
+  };
 }
 
 /** Where to listen for a URL: on all interfaces where it names no host, in the group where it names one. */
-export function listeningPlace(url: OscUrl): ListeningPlace {
-  requireUdp(url);
-  const { host, port } = url;
-  if (host === null) return { host: ANY.IPv4, port, options: {} };
-  if (!isMulticast(host)) return { host, port, options: {} };
+export function listeningPlace({ transport, host, port, framing }: OscUrl): ListeningPlace {
+  if (transport === "tcp") return { host: host ?? ANY.IPv4, port, options: framing === null ? {} : { framing } };
+  if (host === null || !isMulticast(host)) return { host: host ?? ANY.IPv4, port, options: {} };
   return { host: isIPv6(host) ? ANY.IPv6 : ANY.IPv4, port, options: { multicastGroups: [host], reuseAddress: true } };
 }
 
@@ -46,7 +48,9 @@ export function createListener(url: OscUrl, events: ListenerEvents): Transport {
     refusal: (): null => null,
     onConnection: (): void => undefined,
   };
-  return createTransport({ transport: "udp", ...listeningPlace(url) }, transportEvents);
+  const { host, port, options } = listeningPlace(url);
+  const spec = url.transport === "udp" ? udpSpec([host, port], options) : tcpSpec([host, port], options);
+  return createTransport(spec, transportEvents);
 }
 
 /** A client that sends to what a URL says: to this machine where it names no host. */

@@ -4,22 +4,30 @@ import { pathToFileURL } from "node:url";
 import { Dispatcher } from "../dispatch/index.ts";
 import { UsageError } from "./usage-error.ts";
 
+/** What handles the messages. */
+export interface Handlers {
+  readonly dispatcher: Dispatcher;
+  /** The module whose default export the dispatcher is, for threads and processes that load it again. */
+  readonly module: URL;
+}
+
 /**
  * The dispatcher that a module exports as its default.
  *
  * @throws UsageError that says what is wrong with the module
  */
-export async function loadDispatcher(module: string): Promise<Dispatcher> {
+export async function loadHandlers(module: string): Promise<Handlers> {
   const path = resolve(module);
   const file = await stat(path).catch(() => null);
   if (file?.isFile() !== true) throw new UsageError(`There is no handlers module ${module}. Write the path of a .js or .mjs file.`);
+  const url = pathToFileURL(path);
   let exported: unknown;
   try {
-    exported = ((await import(pathToFileURL(path).href)) as { default?: unknown }).default;
+    exported = ((await import(url.href)) as { default?: unknown }).default;
   } catch (error) {
     throw new UsageError(describeLoadError(module, error));
   }
-  if (exported instanceof Dispatcher) return exported;
+  if (exported instanceof Dispatcher) return { dispatcher: exported, module: url };
   throw new UsageError(
     `${module} has to export a Dispatcher of this oscine as its default: export default dispatcher; it exports ${describeExport(exported)}.`,
   );

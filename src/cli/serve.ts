@@ -1,9 +1,8 @@
-import { Dispatcher } from "../dispatch/index.ts";
 import type { ServerStats } from "../server/index.ts";
 import { aborted, type Command, EXIT, report, type Session } from "./command.ts";
-import { loadDispatcher } from "./handlers-module.ts";
+import { type Handlers, loadHandlers } from "./handlers-module.ts";
 import { parseOptions, readChoice, readNumberOption } from "./options.ts";
-import { MessagePrinter } from "./printer.ts";
+import { printingDispatcher } from "./printing-handlers.ts";
 import { KINDS } from "./server-kinds.ts";
 import { formatUrl, type OscUrl, parseUrl } from "./url.ts";
 import { UsageError } from "./usage-error.ts";
@@ -25,7 +24,8 @@ The module is a file (.js, .mjs, and .ts where Node can) whose default export is
   --host HOST   the address to listen on; 0.0.0.0 for all interfaces (default ${DEFAULT_HOST})
   --port PORT   the port; 0 lets the system choose (default ${DEFAULT_PORT})
   --url URL     both at once: osc.udp://host:port/, host:port or :port; without a host it listens on all interfaces
-  --kind KIND   async: in the event loop, at the same time (default); blocking: one handler after another
+  --kind KIND   where handlers run: async, in the event loop (default); blocking, one after another;
+                threading, each packet in a thread of its own; forking, each in a process of its own
 
 Messages go to standard output, errors to standard error. Ctrl-C ends it and shows the totals.
 
@@ -53,8 +53,8 @@ async function runServe(words: readonly string[], session: Session): Promise<num
   const [module] = positionals;
   const url = readPlace(values);
   const makeServer = readChoice("kind", values.kind, KINDS);
-  const dispatcher = module === undefined ? printingDispatcher(session) : await loadDispatcher(module);
-  const server = makeServer(url, dispatcher, (error, client) => report(session, error, client));
+  const handlers = module === undefined ? printingHandlers(session) : await loadHandlers(module);
+  const server = makeServer(url, handlers, (error, client) => report(session, error, client));
   await server.bind();
   greet(session, { ...url, host: server.serverAddress.address, port: server.serverAddress.port }, module ?? "each message is printed");
   await Promise.race([aborted(session.stop), server.serve()]);
@@ -73,27 +73,21 @@ function readPlace({ host, port, url }: { host?: string | undefined; port?: stri
   return { transport: "udp", host: host ?? DEFAULT_HOST, port: number, framing: null };
 }
 
-function printingDispatcher(session: Session): Dispatcher {
-  const printer = new MessagePrinter(session.out);
-  const dispatcher = new Dispatcher();
-  dispatcher.map("/*", ({ message, timeTag, clientAddress }) => printer.print(message, timeTag, clientAddress, Date.now()), {
-    needsContext: true,
-  });
-  return dispatcher;
+function printingHandlers({ out }: Session): Handlers {
+  return { dispatcher: printingDispatcher(out), module: new URL("./printing-handlers.js", import.meta.url) };
 }
 
 /** Says where the server listens, and how to send it something. */
 function greet({ out, program }: Session, url: OscUrl, what: string): void {
   const isAny = url.host === "0.0.0.0" || url.host === "::";
-  const isLocal = isAny || url.host === DEFAULT_HOST;
-  const target = isLocal ? `:${url.port}` : formatUrl(url);
-  const host = isAny ? "localhost" : url.host;
+  const reachable = isAny ? { ...url, host: DEFAULT_HOST } : url;
+  const isShort = reachable.transport === "udp" && reachable.host === DEFAULT_HOST;
   out.line(
     [
       `Listening on ${out.styled("bold", formatUrl(url))}${isAny ? " (all interfaces)" : ""}: ${what}. Ctrl-C ends it.`,
       "Send it a message from another terminal, with either of:",
-      `  ${program} send ${target} /hello 1 2.5 text`,
-      `  oscsend ${host} ${url.port} /hello ifs 1 2.5 text`,
+      `  ${program} send ${isShort ? `:${url.port}` : formatUrl(reachable)} /hello 1 2.5 text`,
+      `  oscsend ${isShort ? `${DEFAULT_HOST} ${url.port}` : formatUrl({ ...reachable, framing: null })} /hello ifs 1 2.5 text`,
     ].join("\n"),
   );
 }

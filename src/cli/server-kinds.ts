@@ -1,8 +1,20 @@
 import { setImmediate as turnOfEventLoop } from "node:timers/promises";
-import type { Dispatcher } from "../dispatch/index.ts";
-import { AsyncOSCUDPServer, BlockingOSCUDPServer, type ErrorListener, type ServerStats } from "../server/index.ts";
+import {
+  AsyncOSCTCPServer,
+  AsyncOSCUDPServer,
+  BlockingOSCTCPServer,
+  BlockingOSCUDPServer,
+  type ErrorListener,
+  ForkingOSCUDPServer,
+  type PooledServer,
+  type ServerStats,
+  type SyncServer,
+  ThreadingOSCUDPServer,
+} from "../server/index.ts";
 import { listeningPlace } from "./endpoint.ts";
+import type { Handlers } from "./handlers-module.ts";
 import type { OscUrl } from "./url.ts";
+import { UsageError } from "./usage-error.ts";
 
 /** What `serve` needs of a server, whatever kind it is. */
 interface RunnableServer {
@@ -15,20 +27,23 @@ interface RunnableServer {
   stats(): ServerStats;
 }
 
-export type ServerMaker = (url: OscUrl, dispatcher: Dispatcher, onError: ErrorListener) => RunnableServer;
+export type ServerMaker = (url: OscUrl, handlers: Handlers, onError: ErrorListener) => RunnableServer;
 
 /** Every kind of server that can be asked for. */
 export const KINDS: ReadonlyMap<string, ServerMaker> = new Map([
   ["async", makeAsyncServer],
   ["blocking", makeBlockingServer],
+  ["threading", makePooledServer({ udp: ThreadingOSCUDPServer })],
+  ["forking", makePooledServer({ udp: ForkingOSCUDPServer })],
 ]);
 
 /** How long the blocking server blocks at most where nothing arrives: while it does, Node cannot tell of Ctrl-C. */
 const BLOCKED_AT_MOST_MS = 100;
 
-function makeAsyncServer(url: OscUrl, dispatcher: Dispatcher, onError: ErrorListener): RunnableServer {
+function makeAsyncServer(url: OscUrl, { dispatcher }: Handlers, onError: ErrorListener): RunnableServer {
   const { host, port, options } = listeningPlace(url);
-  const server = new AsyncOSCUDPServer([host, port], dispatcher, { ...options, onError });
+  const AsyncOSCServer = url.transport === "udp" ? AsyncOSCUDPServer : AsyncOSCTCPServer;
+  const server = new AsyncOSCServer([host, port], dispatcher, { ...options, onError });
   let closed: Promise<void> = Promise.resolve();
   return {
     get serverAddress() {
@@ -44,16 +59,22 @@ function makeAsyncServer(url: OscUrl, dispatcher: Dispatcher, onError: ErrorList
   };
 }
 
-function makeBlockingServer(url: OscUrl, dispatcher: Dispatcher, onError: ErrorListener): RunnableServer {
-  const { host, port, options: socketOptions } = listeningPlace(url);
+function makeBlockingServer(url: OscUrl, { dispatcher }: Handlers, onError: ErrorListener): RunnableServer {
+  const { host, port, options } = listeningPlace(url);
+  const BlockingOSCServer = url.transport === "udp" ? BlockingOSCUDPServer : BlockingOSCTCPServer;
   // The listeners stay, since they run between two packets.
-  const options = { ...socketOptions, onError, timeout: BLOCKED_AT_MOST_MS, keepSignalListeners: true };
-  const server = new InterruptibleServer([host, port], dispatcher, options);
+  const server = new BlockingOSCServer([host, port], dispatcher, {
+    ...options,
+    onError,
+    timeout: BLOCKED_AT_MOST_MS,
+    keepSignalListeners: true,
+  });
+  const shutdown = new Shutdown(server);
   return {
     serverAddress: server.serverAddress,
     bind: () => Promise.resolve(),
     serve: async () => {
-      while (!server.isOver) {
+      while (!shutdown.wasCalled) {
         server.handleRequest();
         await turnOfEventLoop();
       }
@@ -67,12 +88,46 @@ function makeBlockingServer(url: OscUrl, dispatcher: Dispatcher, onError: ErrorL
   };
 }
 
-/** A blocking server that is asked for one packet after another, and remembers that it was told to end. */
-class InterruptibleServer extends BlockingOSCUDPServer {
-  isOver = false;
+type PooledServerClass = new (
+  address: readonly [host: string, port: number],
+  handlers: URL,
+  options: { readonly onError: ErrorListener; readonly strictTiming: boolean },
+) => PooledServer;
 
-  override shutdown(): void {
-    this.isOver = true;
-    super.shutdown();
+/** A maker of servers that run the handlers module in their threads or processes. */
+function makePooledServer(classes: Readonly<Partial<Record<OscUrl["transport"], PooledServerClass>>>): ServerMaker {
+  return (url, { module, dispatcher }, onError) => {
+    const PooledOSCServer = classes[url.transport];
+    if (PooledOSCServer === undefined) throw new UsageError(`This --kind has no server for osc.${url.transport}://: use osc.udp://`);
+    const { host, port, options } = listeningPlace(url);
+    const server = new PooledOSCServer([host, port], module, { ...options, onError, strictTiming: dispatcher.strictTiming });
+    const shutdown = new Shutdown(server);
+    return {
+      serverAddress: server.serverAddress,
+      bind: () => Promise.resolve(),
+      serve: async () => {
+        await server.start();
+        await shutdown.called;
+      },
+      close: () => server.close(),
+      stats: () => server.stats(),
+    };
+  };
+}
+
+/** Whether, and when, a server is told to end. */
+class Shutdown {
+  wasCalled = false;
+  readonly called: Promise<void>;
+
+  constructor(server: SyncServer) {
+    this.called = new Promise((resolve) => {
+      const shutdown = server.shutdown.bind(server);
+      server.shutdown = () => {
+        this.wasCalled = true;
+        shutdown();
+        resolve();
+      };
+    });
   }
 }

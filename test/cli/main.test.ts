@@ -31,7 +31,7 @@ describe("what is wrong is one line on standard error and exit code 2", () => {
     [["serve", "--loud"], /Unknown option '--loud'.*"oscine serve --help"/],
     [["serve", "--port"], /'--port <value>' argument missing/],
     [["serve", "--port", "65536"], /--port is a number from 0 to 65535/],
-    [["serve", "--kind", "magic"], /--kind is async or blocking.*got "magic"/],
+    [["serve", "--kind", "magic"], /--kind is async or blocking or threading or forking; got "magic"/],
     [["serve", "--url", ":1", "--port", "1"], /leave --host and --port out/],
     [["serve", "--url", "nowhere"], /"nowhere" names no port/],
     [["serve", "a.js", "b.js"], /one handlers module; got 2/],

@@ -2,8 +2,10 @@ import { createSocket } from "node:dgram";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { connect } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { encode, OscMessage } from "../../src/codec/index.ts";
+import { lengthPrefixEncode, slipEncode } from "../../src/framing/index.ts";
 import { portOf, runTool, Tool } from "./run-tool.ts";
 
 let folder = "";
@@ -30,41 +32,61 @@ describe("oscine serve", () => {
     expect(out).toMatch(/\nreceived 2, handled 1, rejected 1 \(not-osc 1\), dropped 0\n$/);
   });
 
-  test.each(["async", "blocking"])("--kind %s runs a module's dispatcher, whose reply --wait shows", async (kind) => {
-    const module = await writeModule("gain.mjs", 'dispatcher.map("/gain", (address, value) => [`${address}/is`, value]);');
-    await using server = new Tool(["serve", module, "--url", "127.0.0.1:0", "--kind", kind]);
-    const port = await portOf(server, "out");
-    const readable = await runTool("send", `127.0.0.1:${port}`, "/gain", ",f", "0.5", "--wait", "5000", "--count", "1");
-    expect(readable).toMatchObject({ code: 0, err: "" });
-    expect(readable.out).toMatch(new RegExp(`^\\S+ +127\\.0\\.0\\.1:${port} +/gain/is +,f +0\\.5\\n$`));
-    const json = await runTool("send", `:${port}`, "/gain", ",s", "x", "--wait", "5000", "--count", "1", "--json");
-    expect(JSON.parse(json.out)).toMatchObject({
-      from: `127.0.0.1:${port}`,
-      transport: "udp",
-      address: "/gain/is",
-      types: "s",
-      args: ["x"],
-    });
-    expect(await runTool("send", `:${port}`, "/other", "--wait", "50")).toEqual({ code: 1, out: "", err: "no reply within 50 ms\n" });
-    const { code, out } = await server.signal("SIGINT").ended;
-    expect(code).toBe(0);
-    expect(out).toMatch(/received 3, handled 3, rejected 0, dropped 0\n$/);
-  });
+  test.each(["async", "blocking", "threading", "forking"])(
+    "--kind %s runs a module's dispatcher, whose reply --wait shows",
+    async (kind) => {
+      const module = await writeModule("gain.mjs", 'dispatcher.map("/gain", (address, value) => [`${address}/is`, value]);');
+      await using server = new Tool(["serve", module, "--url", "127.0.0.1:0", "--kind", kind]);
+      const port = await portOf(server, "out");
+      const readable = await runTool("send", `127.0.0.1:${port}`, "/gain", ",f", "0.5", "--wait", "5000", "--count", "1");
+      expect(readable).toMatchObject({ code: 0, err: "" });
+      expect(readable.out).toMatch(new RegExp(`^\\S+ +127\\.0\\.0\\.1:${port} +/gain/is +,f +0\\.5\\n$`));
+      const json = await runTool("send", `:${port}`, "/gain", ",s", "x", "--wait", "5000", "--count", "1", "--json");
+      expect(JSON.parse(json.out)).toMatchObject({
+        from: `127.0.0.1:${port}`,
+        transport: "udp",
+        address: "/gain/is",
+        types: "s",
+        args: ["x"],
+      });
+      expect(await runTool("send", `:${port}`, "/other", "--wait", "50")).toEqual({ code: 1, out: "", err: "no reply within 50 ms\n" });
+      const { code, out } = await server.signal("SIGINT").ended;
+      expect(code).toBe(0);
+      expect(out).toMatch(/received 3, handled 3, rejected 0, dropped 0\n$/);
+    },
+  );
 
-  test.each(["async", "blocking"])("--kind %s: a handler that throws is one line, and a handler can end the server", async (kind) => {
-    const module = await writeModule(
-      "faulty.mjs",
-      `dispatcher.map("/fail", () => { throw new Error("out of\\n ink"); });
-       dispatcher.map("/end", (context) => context.shutdown(), { needsContext: true });`,
-    );
-    await using server = new Tool(["serve", module, "--port", "0", "--kind", kind]);
+  test.each(["async", "blocking", "threading", "forking"])(
+    "--kind %s: a handler that throws is one line, and a handler can end the server",
+    async (kind) => {
+      const module = await writeModule(
+        "faulty.mjs",
+        `dispatcher.map("/fail", () => { throw new Error("out of\\n ink"); });
+       dispatcher.map("/end", (context) => { context.shutdown(); }, { needsContext: true });`,
+      );
+      await using server = new Tool(["serve", module, "--port", "0", "--kind", kind]);
+      const port = await portOf(server, "out");
+      await runTool("send", `:${port}`, "/fail");
+      await server.saysErr(/^\S+ {2}127\.0\.0\.1:\d+ {2}OSC_HANDLER_FAILED {2}[^\n]*out of[^\n]*ink[^\n]*\n$/);
+      await runTool("send", `:${port}`, "/end");
+      const { code, out } = await server.ended;
+      expect(code).toBe(0);
+      expect(out).toMatch(/received 2, handled 2, rejected 0, dropped 0, handler errors 1\n$/);
+    },
+  );
+
+  test.each([
+    ["async", "", slipEncode],
+    ["async", "?framing=1.0", lengthPrefixEncode],
+    ["blocking", "?framing=1.1", slipEncode],
+  ])("--kind %s on osc.tcp://%s answers where it was asked", async (kind, query, frame) => {
+    const module = await writeModule("echo.mjs", 'dispatcher.map("/echo", (address, value) => ["/echoed", value]);');
+    await using server = new Tool(["serve", module, "--url", `osc.tcp://127.0.0.1:0/${query}`, "--kind", kind]);
     const port = await portOf(server, "out");
-    await runTool("send", `:${port}`, "/fail");
-    await server.saysErr(/^\S+ {2}127\.0\.0\.1:\d+ {2}OSC_HANDLER_FAILED {2}[^\n]*out of[^\n]*ink[^\n]*\n$/);
-    await runTool("send", `:${port}`, "/end");
-    const { code, out } = await server.ended;
-    expect(code).toBe(0);
-    expect(out).toMatch(/received 2, handled 2, rejected 0, dropped 0, handler errors 1\n$/);
+    const expected = frame(encode(new OscMessage("/echoed", "text")));
+    const answer = await exchange(port, frame(encode(new OscMessage("/echo", "text"))), expected.length);
+    expect(answer.toString("hex")).toBe(Buffer.from(expected).toString("hex"));
+    expect((await server.signal("SIGTERM").ended).out).toMatch(/\nreceived 1, handled 1, rejected 0, dropped 0\n$/);
   });
 
   test("a port that is taken is one line and exit code 1", async () => {
@@ -152,6 +174,17 @@ describe("oscine dump", () => {
     const { out } = await dump.ended;
     const [first, second, third, fourth] = out.trimEnd().split("\n").map(withoutTimeAndSender);
     expect([third, fourth]).toEqual([first, second]);
+  });
+
+  test("osc.tcp:// shows both framings", async () => {
+    await using dump = new Tool(["dump", "osc.tcp://127.0.0.1:0/", "--json", "--count", "2"]);
+    const port = await portOf(dump);
+    const frames = [slipEncode(encode(new OscMessage("/slip"))), lengthPrefixEncode(encode(new OscMessage("/sized")))];
+    for (const frame of frames) await exchange(port, frame, 0);
+    const { out } = await dump.ended;
+    const shown = out.trimEnd().split("\n").map(messageOf);
+    expect(shown.map(({ transport }) => transport)).toEqual(["tcp", "tcp"]);
+    expect(new Set(shown.map(({ address }) => address))).toEqual(new Set(["/sized", "/slip"]));
   });
 
   test("--raw shows commented bytes, of bad packets as well", async () => {
@@ -295,6 +328,19 @@ async function writeModule(name: string, body: string): Promise<string> {
 function sendBytes(port: string, bytes: string | Uint8Array): void {
   const socket = createSocket("udp4");
   socket.send(bytes, Number(port), "127.0.0.1", () => socket.close());
+}
+
+/** Sends bytes over TCP, and reads so many that come back. */
+function exchange(port: string, bytes: Uint8Array, size: number): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    let received = Buffer.alloc(0);
+    const socket = connect(Number(port), "127.0.0.1", () => (size === 0 ? socket.end(bytes) : socket.write(bytes)));
+    socket.on("data", (data: Buffer) => {
+      received = Buffer.concat([received, data]);
+      if (received.length >= size) socket.end();
+    });
+    socket.on("error", reject).on("close", () => resolve(received));
+  });
 }
 
 function messageOf(line: string): Record<string, unknown> {
