@@ -130,7 +130,9 @@ export class BlockingExecutor implements Executor {
       const packet = this.#flights[this.#first]?.packet;
       if (!packet) throw new Error("An outcome came for no packet.");
       this.#takeOutcome(packet);
+      this.#outcomes.release();
     }
+    // The other thread may wait for room, or for the account to be complete.
     if (read && this.#outcomeRing.lower(WRITER_WAITS)) this.#doorbell.ring();
   }
 

@@ -185,7 +185,7 @@ export class OutcomeReader {
     this.#parcel = parcel;
   }
 
-  /** Takes the next record; false where there is none. */
+  /** Goes to the next record; false where there is none. It is to be given back by `release` when all has been done about it. */
   next(): boolean {
     const ring = this.#ring;
     if (!ring.claim()) return false;
@@ -196,8 +196,11 @@ export class OutcomeReader {
     } else if (ring.kind === REPLY_PARCEL) {
       this.data = this.#parcel();
     }
-    ring.release();
     return true;
+  }
+
+  release(): void {
+    this.#ring.release();
   }
 
   /** The error that `data` holds. */

@@ -22,6 +22,9 @@ export interface BlockingServerOptions extends SyncServerOptions {
 /** After so many packets the I/O thread is told of outcomes, even though more packets lie ready. */
 const OUTCOMES_AT_ONCE = 64;
 
+/** The longest that the end of serving waits for the account of the last packets. */
+const COMPLETE_MS = 1000;
+
 /** A server that handles packets in the thread that calls it, one after another; the named classes choose its transport. */
 export class BlockingServer extends SyncServer {
   readonly dispatcher: Dispatcher;
@@ -38,13 +41,13 @@ export class BlockingServer extends SyncServer {
   /** Packets handled since. */
   #untold = 0;
 
-  constructor(spec: TransportSpec, dispatcher: Dispatcher, options: BlockingServerOptions) {
+  constructor(spec: TransportSpec, address: NetAddress, dispatcher: Dispatcher, options: BlockingServerOptions) {
     const timeout = checkedTimeout(options.timeout ?? null);
     const { port1, port2 } = new MessageChannel();
     const packets = ringMemory(RING_CAPACITY);
     const outcomes = ringMemory(RING_CAPACITY);
-    const executor = { kind: "blocking", packets, outcomes, port: port2 } as const;
-    super({ spec, executor, transfer: [port2], strictTiming: dispatcher.strictTiming }, options);
+    const description = { kind: "blocking", packets, outcomes, port: port2 } as const;
+    super({ spec, address, executor: () => ({ description, transfer: [port2] }), strictTiming: dispatcher.strictTiming }, options);
     this.dispatcher = dispatcher;
     this.#timeout = timeout;
     const limits = limitsOf(options);
@@ -64,9 +67,14 @@ export class BlockingServer extends SyncServer {
 
   /** @inheritDoc */
   override serveForever(): void {
-    this.occupy("serveForever", () => {
-      while (this.#serveOne(Infinity));
-    });
+    this.occupy(
+      "serveForever",
+      () => {
+        while (this.#serveOne(Infinity));
+        this.#completeAccount();
+      },
+      undefined,
+    );
   }
 
   /**
@@ -77,11 +85,13 @@ export class BlockingServer extends SyncServer {
    * @throws as {@link serveForever}
    */
   handleRequest(): boolean {
-    return this.occupy("handleRequest", () => {
+    const serve = (): boolean => {
       const served = this.#serveOne(performance.now() + (this.#timeout ?? Infinity));
+      this.#completeAccount();
       if (!served && !this.stopping) this.handleTimeout();
       return served;
-    });
+    };
+    return this.occupy("handleRequest", serve, false);
   }
 
   /**
@@ -111,7 +121,6 @@ export class BlockingServer extends SyncServer {
       if (left <= 0) return false;
       this.io.sleep(rings, Math.min(left, held));
     }
-    this.#tellOutcomes();
     return false;
   }
 
@@ -149,6 +158,19 @@ export class BlockingServer extends SyncServer {
       this.#tellOutcomes();
       this.io.sleep(rings, Infinity);
     }
+  }
+
+  /** Waits, for it is a matter of microseconds, until the I/O thread has counted and sent all that it was given: `stats()` then is complete. */
+  #completeAccount(): void {
+    const deadline = performance.now() + COMPLETE_MS;
+    while (!this.#outcomeRing.isDrained && this.io.failure === null && performance.now() < deadline) {
+      const { rings } = this.io;
+      this.#outcomeRing.raise(WRITER_WAITS);
+      this.#tellOutcomes();
+      if (!this.#outcomeRing.isDrained) this.io.sleep(rings, deadline - performance.now());
+    }
+    // What it has to say about the last packets is told before serving ends.
+    this.io.readMail();
   }
 
   /** Wakes the I/O thread if it sleeps, and has not been told of everything. */

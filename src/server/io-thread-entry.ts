@@ -11,7 +11,7 @@ import { Road } from "./road.ts";
 import { ServeGate } from "./serve-gate.ts";
 import { createTransport } from "./transports.ts";
 
-const BEAT_MS = 1000;
+const BEAT_MS = 500;
 
 const init = workerData as IoThreadInit;
 const doorbell = new Doorbell(init.doorbell);

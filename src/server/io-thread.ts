@@ -15,9 +15,9 @@ const ENTRY = new URL("./io-thread-entry.js", import.meta.url);
 /** How long an I/O thread may take to start and to bind; the look-up of a host name is part of it. */
 const START_MS = 60_000;
 /** How often a sleeping thread looks whether its I/O thread still lives. */
-const CHECK_MS = 3000;
+const CHECK_MS = 1000;
 /** So many checks without a pulse mean that it does not. One is not enough: the whole machine may have been asleep. */
-const CHECKS_WITHOUT_PULSE = 3;
+const CHECKS_WITHOUT_PULSE = 4;
 /** How long an I/O thread may take to close beyond the grace that handlers get. */
 const CLOSE_MS = 5000;
 

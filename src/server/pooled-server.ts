@@ -7,18 +7,7 @@ export abstract class PooledServer extends SyncServer {
 
   /** @inheritDoc */
   override serveForever(): void {
-    this.occupy("serveForever", () => {
-      this.io.send({ type: "serve" });
-      try {
-        while (!this.stopping) {
-          const { rings } = this.io;
-          this.io.readMail();
-          if (!this.stopping) this.io.sleep(rings, Infinity);
-        }
-      } finally {
-        this.io.send({ type: "pause" });
-      }
-    });
+    this.occupy("serveForever", () => this.#wait(), undefined);
   }
 
   /**
@@ -28,6 +17,7 @@ export abstract class PooledServer extends SyncServer {
    */
   // oxlint-disable-next-line typescript/require-await -- what it throws is to be a rejection
   async start(): Promise<void> {
+    if (this.isInert) return;
     this.enter("start");
     this.#started = true;
     this.io.ref();
@@ -55,5 +45,19 @@ export abstract class PooledServer extends SyncServer {
   /** `await using server = …` closes it at the end of the block. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  /** Lets the pool have packets, and sleeps until serving is to end. */
+  #wait(): void {
+    this.io.send({ type: "serve" });
+    try {
+      while (!this.stopping) {
+        const { rings } = this.io;
+        this.io.readMail();
+        if (!this.stopping) this.io.sleep(rings, Infinity);
+      }
+    } finally {
+      this.io.send({ type: "pause" });
+    }
   }
 }

@@ -70,6 +70,11 @@ export class RingWriter extends RingEnd {
     return this.#written;
   }
 
+  /** True where the reader has given back all that was written. */
+  get isDrained(): boolean {
+    return Atomics.load(this.words, READ) >>> 0 === this.#written;
+  }
+
   /**
    * Makes room for a record.
    *

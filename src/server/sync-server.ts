@@ -2,44 +2,61 @@ import type { MessagePort } from "node:worker_threads";
 import { type ErrorListener, reportToConsole } from "../dispatch/index.ts";
 import { OscServerError, type OscError } from "../errors.ts";
 import type { NetAddress } from "../net-address.ts";
-import type { ServerStats } from "./counters.ts";
+import { Counters, type ServerStats } from "./counters.ts";
 import { IoThread } from "./io-thread.ts";
 import type { ExecutorDescription } from "./io-thread-messages.ts";
-import { type ServerOptions, limitsOf, positive } from "./options.ts";
+import { type Limits, type ServerOptions, limitsOf, positive } from "./options.ts";
 import { tellListener } from "./reporter.ts";
+import { withoutSignalListeners } from "./signal-listeners.ts";
 import type { TransportSpec } from "./transports.ts";
+import { type WorkerState, claimServer, countServer } from "./worker-role.ts";
 
 /** Options of the servers whose sockets are owned by an I/O thread: blocking, threading and forking. */
 export interface SyncServerOptions extends ServerOptions {
   /** How long `close()` waits for handlers that have begun, in milliseconds; then they are ended by force. Default 5,000. */
   readonly closeTimeout?: number;
+  /**
+   * Listeners of SIGINT, SIGTERM, SIGHUP and SIGQUIT cannot run while the thread is blocked. Default false: they are set aside meanwhile, so
+   * that Ctrl-C ends the process at once. True: they stay; the signal then does nothing until serving ends, and they run after that.
+   */
+  readonly keepSignalListeners?: boolean;
 }
 
 /** What a kind of server adds to its base. */
 export interface SyncServerSetup {
   readonly spec: TransportSpec;
-  /** Where packets are handled. */
-  readonly executor: ExecutorDescription;
-  /** The ports in `executor`, which go to the I/O thread. */
-  readonly transfer?: readonly MessagePort[];
+  /** Where the server is to listen. */
+  readonly address: NetAddress;
   /** Whether bundles wait for their time. */
   readonly strictTiming: boolean;
-  /** In a worker of such a server, which runs the same constructor: does the worker's work in its place, and never returns. */
-  readonly becomeWorker?: (server: SyncServer) => never;
+  /** Where packets are handled. Asked only where the server is to bind. */
+  readonly executor: () => ExecutorSetup;
+  /** In a worker that runs the program again to come to this server: does the worker's work in its place, and never returns. */
+  readonly becomeWorker?: (worker: WorkerState, server: SyncServer) => never;
+}
+
+/** An executor for the I/O thread. */
+export interface ExecutorSetup {
+  readonly description: ExecutorDescription;
+  /** The ports in the description, which go to the I/O thread. */
+  readonly transfer: readonly MessagePort[];
 }
 
 /**
  * A server whose sockets are owned by an I/O thread, so that the thread that serves may block.
  *
+ * In a worker that runs the program again to come to another server, this one is inert: it does not bind, and serving it returns at once.
+ *
  * Until it serves, and between serving, packets wait; a server that does not serve does not keep the process alive.
  */
 export abstract class SyncServer implements Disposable {
-  /** The I/O thread. */
-  protected readonly io: IoThread;
   /** Told of what goes wrong, as the option `onError`; what it throws itself is shown and goes no further. */
   protected readonly report: (error: OscError, client: NetAddress | undefined) => void;
   protected readonly closeTimeout: number;
   readonly #address: NetAddress;
+  readonly #keepSignalListeners: boolean;
+  /** Null where the server is inert. */
+  readonly #io: IoThread | null;
   /** The method that serves just now. */
   #occupant: string | null = null;
   #stopping = false;
@@ -48,11 +65,13 @@ export abstract class SyncServer implements Disposable {
   protected constructor(setup: SyncServerSetup, options: SyncServerOptions) {
     const limits = limitsOf(options);
     this.closeTimeout = positive("closeTimeout", options.closeTimeout, 5000);
-    setup.becomeWorker?.(this);
+    this.#keepSignalListeners = options.keepSignalListeners ?? false;
     const listener: ErrorListener = options.onError ?? reportToConsole;
     this.report = (error, client) => tellListener(listener, error, client);
-    this.io = new IoThread({ transfer: [], ...setup, limits, onError: this.report, onShutdown: () => this.shutdown() });
-    this.#address = this.io.address;
+    const claim = claimServer();
+    if (claim.kind === "worker") setup.becomeWorker?.(claim.worker, this);
+    this.#io = claim.kind === "server" ? this.#startIo(setup, limits) : null;
+    this.#address = this.#io?.address ?? (claim.kind === "inert" ? claim.address : null) ?? setup.address;
   }
 
   /** Where the server listens: the real port where 0 was asked for. */
@@ -82,7 +101,7 @@ export abstract class SyncServer implements Disposable {
 
   /** Counters since the server was made. May be read at any time. */
   stats(): ServerStats {
-    return this.io.counters.stats();
+    return (this.#io?.counters ?? new Counters()).stats();
   }
 
   /** Asked for each packet just before it is handled, where it is handled; override it to refuse some. Here it accepts all. */
@@ -90,17 +109,29 @@ export abstract class SyncServer implements Disposable {
     return true;
   }
 
+  /** The I/O thread. */
+  protected get io(): IoThread {
+    if (this.#io === null)
+      throw new OscServerError("OSC_WRONG_STATE", "This server is inert, for a worker runs the program to come to another.");
+    return this.#io;
+  }
+
+  /** True where the program is only run again to come to another server. */
+  protected get isInert(): boolean {
+    return this.#io === null;
+  }
+
   /** Closes the server before it returns; from inside a handler, when that has ended. */
   protected closeBlocking(): void {
     this.#closing = true;
-    if (this.#occupant === null) this.io.close(this.closeTimeout);
+    if (this.#occupant === null) this.#io?.close(this.closeTimeout);
     else this.#stopping = true;
   }
 
   /** Closes the server while the event loop goes on. */
   protected async closeWithoutBlocking(): Promise<void> {
     this.#closing = true;
-    await this.io.closed(this.closeTimeout);
+    await this.#io?.closed(this.closeTimeout);
     this.#occupant = null;
   }
 
@@ -109,11 +140,16 @@ export abstract class SyncServer implements Disposable {
     return this.#stopping;
   }
 
-  /** Runs what serves: one at a time, and closes the server afterwards where that was asked for meanwhile. */
-  protected occupy<Result>(method: string, serve: () => Result): Result {
+  /**
+   * Runs what serves: one at a time, and closes the server afterwards where that was asked for meanwhile.
+   *
+   * @param inert what an inert server returns instead
+   */
+  protected occupy<Result>(method: string, serve: () => Result, inert: Result): Result {
+    if (this.isInert) return inert;
     this.enter(method);
     try {
-      return serve();
+      return this.#keepSignalListeners ? serve() : withoutSignalListeners(serve);
     } finally {
       this.leave();
     }
@@ -136,5 +172,12 @@ export abstract class SyncServer implements Disposable {
     this.#occupant = null;
     this.#stopping = false;
     if (this.#closing) this.closeBlocking();
+  }
+
+  #startIo(setup: SyncServerSetup, limits: Limits): IoThread {
+    const { description, transfer } = setup.executor();
+    const io = new IoThread({ ...setup, executor: description, transfer, limits, onError: this.report, onShutdown: () => this.shutdown() });
+    countServer(io.address);
+    return io;
   }
 }

@@ -42,9 +42,8 @@ export interface BlockingUdpServerOptions extends BlockingServerOptions, UdpOpti
  * server.serveForever(); // Blocks until a handler calls server.shutdown()
  * ```
  *
- * Ctrl-C ends the process at once. A listener of `SIGINT`, `SIGTERM` or another signal cannot run while the thread is blocked, and where
- * there is one, Node leaves the signal to it: the process then goes on until a handler calls `shutdown()`. Programs that must clean up on a
- * signal use {@link AsyncOSCUDPServer}, or `start()` of the threading and forking servers.
+ * Ctrl-C ends the process at once, for listeners of signals cannot run while the thread is blocked: see `keepSignalListeners`. Programs that
+ * must clean up on a signal use {@link AsyncOSCUDPServer}, or `start()` of the threading and forking servers.
  */
 export class BlockingOSCUDPServer extends BlockingServer {
   /**
@@ -55,7 +54,8 @@ export class BlockingOSCUDPServer extends BlockingServer {
    * @throws OscServerError `OSC_OPTION` where an option has no such value; `OSC_THREAD_FAILED` where the I/O thread cannot be started
    */
   constructor(address: AddressLike, dispatcher: Dispatcher, options: BlockingUdpServerOptions = {}) {
-    super(udpSpec(address, options), dispatcher, options);
+    const spec = udpSpec(address, options);
+    super(spec, requestedAddress(spec), dispatcher, options);
   }
 }
 

@@ -1,0 +1,179 @@
+import { MessageChannel } from "node:worker_threads";
+import { afterEach, expect, test } from "vitest";
+import { type OscDroppedError, type OscError, OscRejectedError } from "../../src/errors.ts";
+import { BlockingExecutor } from "../../src/server/blocking-executor.ts";
+import { FAULT, HANDLED, HANDLER_ERROR, OutcomeWriter, PacketReader, RING_CAPACITY } from "../../src/server/blocking-records.ts";
+import { Counters } from "../../src/server/counters.ts";
+import { Doorbell } from "../../src/server/doorbell.ts";
+import { packError } from "../../src/server/error-transfer.ts";
+import type { ServerOptions } from "../../src/server/options.ts";
+import type { Outcome, Packet } from "../../src/server/packet.ts";
+import { RingReader, RingWriter, ringMemory } from "../../src/server/shared-ring.ts";
+import { RecordingPeer, limits, packetOf } from "./fixtures.ts";
+
+const closing: (() => void)[] = [];
+afterEach(() => {
+  for (const close of closing.splice(0)) close();
+});
+
+/** Both sides of a blocking server in one thread, so that every step can be looked at. */
+function bothSides(options: ServerOptions = {}) {
+  const { port1, port2 } = new MessageChannel();
+  closing.push(() => port1.close());
+  const packets = ringMemory(RING_CAPACITY);
+  const outcomes = ringMemory(RING_CAPACITY);
+  const doorbell = new Doorbell(new SharedArrayBuffer(Doorbell.byteLength));
+  const counters = new Counters();
+  const told: string[] = [];
+  const settled: [Packet, Outcome][] = [];
+  const dropped: [Packet, OscError][] = [];
+  const executor = new BlockingExecutor({ kind: "blocking", packets, outcomes, port: port2 }, limits(options), doorbell, counters, {
+    settle: (packet, outcome) => settled.push([packet, outcome]),
+    drop: (packet, error) => dropped.push([packet, error]),
+    reply: (packet, data) => packet.peer.send(data),
+    report: (error) => told.push(error.code),
+    shutdown: () => told.push("shutdown"),
+  });
+  const parcels: Uint8Array[] = [];
+  port1.on("message", (parcel: Uint8Array) => parcels.push(parcel));
+  const reader = new PacketReader(new RingReader(packets), () => parcels.shift() ?? new Uint8Array());
+  const writer = new OutcomeWriter(new RingWriter(outcomes), port1);
+  /** Numbers of the packets in the ring, each taken and handled. */
+  const handleAll = (): number[] => {
+    const numbers: number[] = [];
+    while (reader.next()) {
+      numbers.push(reader.data[0]!);
+      writer.mark(HANDLED);
+    }
+    return numbers;
+  };
+  const execute = (...numbers: number[]): void => numbers.forEach((number) => executor.execute(packetOf(Uint8Array.of(number))));
+  return { executor, execute, reader, writer, handleAll, settled, dropped, counters, doorbell, port1, parcels };
+}
+
+const limitOf = (error: OscError): string => (error as OscDroppedError).limit;
+const numberOf = ([packet]: [Packet, unknown]): number => packet.data[0]!;
+
+test("a packet crosses with its bytes, its client and its time", () => {
+  const { executor, reader, doorbell } = bothSides();
+  const { rings } = doorbell;
+  const from = [new RecordingPeer(9001), new RecordingPeer(9002), new RecordingPeer(9002), new RecordingPeer(9003, "fe80::1%eth0")];
+  from.forEach((peer, index) => executor.execute({ data: new Uint8Array(index).fill(index), peer, asOf: index + 0.5, fresh: true }));
+  expect(doorbell.rings).not.toBe(rings);
+  from.forEach((peer, index) => {
+    expect(reader.next()).toBe(true);
+    expect(reader.client).toEqual(peer.address);
+    expect([...reader.data]).toEqual(Array(index).fill(index));
+    expect(reader.asOf).toBe(index + 0.5);
+  });
+  expect(reader.next()).toBe(false);
+});
+
+test("what became of packets comes back in their order: replies, outcomes, counts", () => {
+  const { executor, execute, reader, writer, settled, counters } = bothSides();
+  const peers = [new RecordingPeer(1), new RecordingPeer(2)];
+  for (const peer of peers) executor.execute(packetOf(Uint8Array.of(peer.address.port), peer));
+  reader.next();
+  writer.reply(Uint8Array.of(10));
+  writer.reply(Uint8Array.of(11));
+  writer.mark(HANDLER_ERROR);
+  writer.mark(HANDLED);
+  reader.next();
+  writer.reply(Uint8Array.of(20));
+  writer.mark(FAULT);
+  writer.refuse(packError(new OscRejectedError("malformed", "Bad bytes")));
+  execute(3);
+  expect(peers.map(({ sent }) => sent.map(([byte]) => byte))).toEqual([[10, 11], [20]]);
+  expect(settled.map(numberOf)).toEqual([1, 2]);
+  expect(settled[0]?.[1]).toBeNull();
+  expect(settled[1]?.[1]).toBeInstanceOf(OscRejectedError);
+  expect(settled[1]?.[1]).toMatchObject({ reason: "malformed", message: "Bad bytes" });
+  expect([counters.read("handlerErrors"), counters.read("faults")]).toEqual([1, 1]);
+});
+
+test("no more packets wait than maxQueue, besides the one that is being handled", () => {
+  const { execute, handleAll, dropped, settled } = bothSides({ maxQueue: 3 });
+  execute(1, 2, 3, 4, 5, 6);
+  expect(dropped.map(numberOf)).toEqual([5, 6]);
+  expect(dropped.map(([, error]) => limitOf(error))).toEqual(["maxQueue", "maxQueue"]);
+  expect(handleAll()).toEqual([1, 2, 3, 4]);
+  execute(7, 8, 9, 10, 11);
+  expect(settled.map(numberOf)).toEqual([1, 2, 3, 4]);
+  expect(handleAll()).toEqual([7, 8, 9, 10]);
+  expect(dropped.map(numberOf)).toEqual([5, 6, 11]);
+});
+
+test("the bytes that wait are bounded, too", () => {
+  const { executor, dropped } = bothSides({ maxQueueBytes: 100 });
+  for (const size of [60, 60, 60, 30]) executor.execute(packetOf(new Uint8Array(size).fill(size)));
+  expect(dropped.map(([packet, error]) => [packet.data.length, limitOf(error)])).toEqual([[60, "maxQueueBytes"]]);
+});
+
+test("where the oldest is to be dropped, that one is taken back from the ring, but never the one being handled", () => {
+  const { execute, reader, writer, handleAll, dropped } = bothSides({ maxQueue: 2, overflow: "drop-oldest" });
+  execute(1);
+  expect(reader.next()).toBe(true);
+  execute(2, 3, 4, 5);
+  expect(dropped.map(numberOf)).toEqual([2, 3]);
+  writer.mark(HANDLED);
+  expect(handleAll()).toEqual([4, 5]);
+  // Nobody takes anything now: the oldest is the first in the ring.
+  execute(6, 7, 8, 9);
+  expect(dropped.map(numberOf)).toEqual([2, 3, 6]);
+  expect(handleAll()).toEqual([7, 8, 9]);
+});
+
+test("more packets than the ring holds wait in the queue, and come in their order", () => {
+  const { execute, handleAll, settled, dropped } = bothSides();
+  const numbers = Array.from({ length: 5000 }, (_, index) => index % 256);
+  execute(...numbers);
+  const handled: number[] = [];
+  while (handled.length < 5000) {
+    handled.push(...handleAll());
+    // Its coming is what makes the other side look at the outcomes here, where nothing wakes it.
+    execute(255);
+  }
+  expect(handled.slice(0, 5000)).toEqual(numbers);
+  expect(settled.length).toBeGreaterThanOrEqual(5000);
+  expect(dropped).toEqual([]);
+});
+
+test("packets and replies that are larger than the ring go by the port", async () => {
+  const { executor, reader, writer, port1, parcels } = bothSides();
+  const peer = new RecordingPeer();
+  const large = new Uint8Array(3 * RING_CAPACITY).fill(5);
+  executor.execute(packetOf(large, peer));
+  executor.execute(packetOf(Uint8Array.of(6), peer));
+  while (parcels.length === 0) await new Promise((resolve) => setImmediate(resolve));
+  expect(reader.next()).toBe(true);
+  expect(Buffer.compare(reader.data, large)).toBe(0);
+  writer.reply(large.subarray(1));
+  writer.reply(Uint8Array.of(7));
+  writer.mark(HANDLED);
+  port1.postMessage(null);
+  while (peer.sent.length < 2) await new Promise((resolve) => setImmediate(resolve));
+  expect(peer.sent.map(({ length }) => length)).toEqual([large.length - 1, 1]);
+  expect(reader.next()).toBe(true);
+  expect([...reader.data]).toEqual([6]);
+});
+
+test("closing drops what waits, in the ring and in the queue, and waits for what is being handled", async () => {
+  const { executor, execute, reader, writer, dropped, settled } = bothSides();
+  execute(...Array.from({ length: 2000 }, (_, index) => index % 256));
+  expect(reader.next()).toBe(true);
+  const closed = executor.close(10_000);
+  expect(dropped.length).toBe(1999);
+  expect(new Set(dropped.map(([, error]) => limitOf(error)))).toEqual(new Set(["close"]));
+  writer.mark(HANDLED);
+  await closed;
+  expect(settled.map(numberOf)).toEqual([0]);
+  expect(reader.next()).toBe(false);
+});
+
+test("closing gives up on a handler when its grace is over", async () => {
+  const { executor, execute, reader, settled } = bothSides();
+  execute(1);
+  reader.next();
+  await executor.close(1);
+  expect(settled).toEqual([]);
+});

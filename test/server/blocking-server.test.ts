@@ -1,0 +1,319 @@
+import { createSocket } from "node:dgram";
+import { once } from "node:events";
+import { afterEach, describe, expect, test } from "vitest";
+import { OscBundle, OscMessage, TimeTag, blob, encode } from "../../src/codec/index.ts";
+import type { ServerStats } from "../../src/server/index.ts";
+import { Program } from "./program.ts";
+
+interface ToldError {
+  readonly code: string;
+  readonly name: string;
+  readonly message: string;
+  readonly reason?: string;
+  readonly limit?: string;
+  readonly cause: string;
+  readonly client?: { readonly address: string; readonly port: number };
+}
+
+const running: Program[] = [];
+afterEach(async () => {
+  for (const program of running.splice(0)) await program.dispose();
+});
+
+function start(name: string, ...parameters: string[]): Program {
+  const program = new Program(name, ...parameters);
+  running.push(program);
+  return program;
+}
+
+const startBlocking = (options: object = {}): Program => start("blocking.mjs", JSON.stringify(options));
+const text = (value: string): Uint8Array => new TextEncoder().encode(value);
+
+function expectBalance(stats: ServerStats): void {
+  const refused = Object.values(stats.rejected).reduce((sum, count) => sum + count, 0);
+  expect(stats.inProgress).toBe(0);
+  expect(stats.received).toBe(stats.handled + refused + stats.dropped + stats.waiting);
+}
+
+describe("a blocked thread", () => {
+  test("prints at once, into a pipe, and goes on to the next line only after shutdown()", async () => {
+    const program = startBlocking();
+    const client = await program.client();
+    client.send(new OscMessage("/print", [1, "two"]));
+    await program.printed(/^printed 1 two\n/m);
+    expect(program.stdout).not.toContain("served");
+    client.send(new OscMessage("/shutdown"));
+    await program.printed(/^served 1\n/m);
+  });
+
+  test("uses no CPU while nothing comes", async () => {
+    const program = start("blocking-idle.mjs");
+    const client = await program.client();
+    expect(await client.ask("/usage")).toEqual(["/usage", 0]);
+    const [, used] = await program.printed(/^used (\d+) ms in 5 s\n/m);
+    // 0.0 s, as a user would read it.
+    expect(Number(used)).toBeLessThan(50);
+    expect(await program.ended).toBe(0);
+  }, 20_000);
+
+  test("serves again after shutdown(), and packets wait meanwhile", async () => {
+    const program = startBlocking();
+    const client = await program.client();
+    client.send(new OscMessage("/shutdown-by-context"), new OscMessage("/echo", ["waited"]), new OscMessage("/echo", ["again"]));
+    expect(await client.nextMessages(2)).toEqual([
+      ["/echo", "waited"],
+      ["/echo", "again"],
+    ]);
+    client.send(new OscMessage("/shutdown"), new OscMessage("/count"));
+    expectBalance(await program.told<ServerStats>("closed"));
+    expect(program.lines.filter((line) => !line.startsWith("stats"))).toMatchObject([
+      expect.stringContaining("ready"),
+      "served 1",
+      "one-more null",
+      "served 2",
+      "one-more null",
+      expect.stringContaining("closed"),
+    ]);
+    expect(await program.ended).toBe(0);
+  });
+
+  test("closes from inside a handler: its reply is sent, the port is free, serving again is refused", async () => {
+    const program = startBlocking();
+    const client = await program.client();
+    client.send(new OscMessage("/close"));
+    expect(await client.nextMessages(1)).toEqual([["/closing", 1]]);
+    expect(await program.told("refused")).toEqual({ code: "OSC_CLOSED" });
+    expectBalance(await program.told<ServerStats>("closed"));
+    const [, port] = await program.printed(/ready (\d+)/);
+    const socket = createSocket("udp4").bind(Number(port), "127.0.0.1");
+    await once(socket, "listening");
+    socket.close();
+    expect(await program.ended).toBe(0);
+  });
+
+  test("cannot serve inside a handler: a reported error says so", async () => {
+    const program = startBlocking();
+    (await program.client()).send(new OscMessage("/nested"));
+    const error = await program.told<ToldError>("error");
+    expect(error).toMatchObject({ code: "OSC_HANDLER_FAILED" });
+    expect(error.cause).toContain("serveForever() was called while serveForever() of the same server is at work");
+  });
+});
+
+describe("packets", () => {
+  test("are handled in their order, and replied to from the server's port", async () => {
+    const client = await startBlocking().client();
+    const sent = Array.from({ length: 500 }, (_, index) => index);
+    for (const index of sent) client.send(new OscMessage("/echo", [index]));
+    expect((await client.nextMessages(500)).map(([, index]) => index)).toEqual(sent);
+  });
+
+  test("of nearly a datagram's size go both ways", async () => {
+    const client = await startBlocking().client();
+    const bytes = Uint8Array.from({ length: 65_480 }, (_, index) => index % 251);
+    const sum = bytes.reduce((hash, byte) => (hash * 31 + byte) % 65_521, 0);
+    for (let round = 0; round < 20; round++) {
+      client.send(new OscMessage("/size", [blob(bytes)]));
+      expect(await client.nextMessages(1)).toEqual([["/size", bytes.length, sum]]);
+    }
+    client.send(new OscMessage("/big", [65_480]));
+    expect(await client.nextMessages(1)).toEqual([["/big", new Uint8Array(65_480).fill(7)]]);
+  });
+
+  test("may have a reply each, or thousands", async () => {
+    const client = await startBlocking().client();
+    client.send(new OscMessage("/many", [3000]));
+    expect((await client.nextMessages(3000)).map(([, index]) => index)).toEqual(Array.from({ length: 3000 }, (_, index) => index));
+  });
+
+  test("are replied to while their handler goes on", async () => {
+    const program = startBlocking();
+    const client = await program.client();
+    client.send(new OscMessage("/reply-then-block", [500]), new OscMessage("/print", ["after"]));
+    expect(await client.nextMessages(1)).toEqual([["/early"]]);
+    expect(program.stdout).not.toContain("printed after");
+    expect(await client.nextMessages(1)).toEqual([["/late"]]);
+    await program.printed(/^printed after\n/m);
+  });
+
+  test("come through in a burst of 20,000 while a handler is at work, with default options", async () => {
+    const program = startBlocking();
+    const client = await program.client();
+    client.send(new OscMessage("/block", [200]));
+    const packet = encode(new OscMessage("/count"));
+    for (let index = 0; index < 20_000; index++) {
+      client.send(packet);
+      // Let the socket take them: sending is not what is tested here.
+      if (index % 100 === 99) await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(await client.ask("/counted")).toEqual(["/counted", 20_000]);
+  });
+
+  test("that are too many are dropped, counted and reported with the option that bounds them", async () => {
+    const program = startBlocking({ maxQueue: 10, maxReports: 3 });
+    const client = await program.client();
+    client.send(new OscMessage("/reply-then-block", [400]));
+    expect(await client.nextMessages(1)).toEqual([["/early"]]);
+    for (let index = 0; index < 50; index++) client.send(new OscMessage("/count"));
+    expect(await client.nextMessages(1)).toEqual([["/late"]]);
+    expect(await client.ask("/counted")).toEqual(["/counted", 10]);
+    await program.printed(/OSC_SUPPRESSED/);
+    client.send(new OscMessage("/shutdown"));
+    const stats = await program.told<ServerStats>("stats");
+    expect(stats).toMatchObject({ dropped: 40, handled: 13 });
+    expectBalance(stats);
+    const errors = program.lines.filter((line) => line.startsWith("error ")).map((line) => JSON.parse(line.slice(6)) as ToldError);
+    expect(errors.map(({ code }) => code)).toEqual(["OSC_DROPPED", "OSC_DROPPED", "OSC_DROPPED", "OSC_SUPPRESSED"]);
+    expect(errors[0]).toMatchObject({ limit: "maxQueue", name: "OscDroppedError", client: { port: client.wire.port } });
+    expect(errors[3]?.message).toContain("37 more errors");
+  });
+
+  test("that have waited longest are dropped where the overflow policy says so", async () => {
+    const program = startBlocking({ maxQueue: 3, overflow: "drop-oldest" });
+    const client = await program.client();
+    client.send(new OscMessage("/reply-then-block", [300]));
+    expect(await client.nextMessages(1)).toEqual([["/early"]]);
+    for (let index = 0; index < 20; index++) client.send(new OscMessage("/echo", [index]));
+    expect(await client.nextMessages(4)).toEqual([["/late"], ["/echo", 17], ["/echo", 18], ["/echo", 19]]);
+  });
+
+  test("dated later wait for their time, and block nothing", async () => {
+    const client = await startBlocking().client();
+    const at = Date.now() + 300;
+    client.send(new OscBundle([new OscMessage("/echo", ["later"])], TimeTag.from(at)), new OscMessage("/echo", ["now"]));
+    expect(await client.nextMessages(1)).toEqual([["/echo", "now"]]);
+    expect(Date.now()).toBeLessThan(at);
+    expect(await client.nextMessages(1)).toEqual([["/echo", "later"]]);
+    expect(Date.now()).toBeGreaterThanOrEqual(at);
+  });
+
+  test("dated later are handled at once without strictTiming", async () => {
+    const client = await startBlocking({ strictTiming: false }).client();
+    client.send(new OscBundle([new OscMessage("/echo", ["dated"])], TimeTag.in(600_000)));
+    expect(await client.nextMessages(1)).toEqual([["/echo", "dated"]]);
+  });
+});
+
+describe("errors are given to onError while the thread is blocked", () => {
+  test("of packets that are not OSC, and of packets that cannot be decoded: with the sender", async () => {
+    const program = startBlocking();
+    const client = await program.client();
+    client.send(text("junk"));
+    expect(await program.told<ToldError>("error")).toMatchObject({
+      code: "OSC_REJECTED",
+      name: "OscRejectedError",
+      reason: "not-osc",
+      client: { address: "127.0.0.1", port: client.wire.port },
+    });
+    program.stdout = "";
+    client.send(text("/a\0\0,i\0\0"));
+    const error = await program.told<ToldError>("error");
+    expect(error).toMatchObject({ code: "OSC_REJECTED", reason: "malformed", client: { address: "127.0.0.1", port: client.wire.port } });
+    expect(error.cause).toContain("OscDecodeError");
+    client.send(new OscMessage("/shutdown"));
+    const stats = await program.told<ServerStats>("stats");
+    expect(stats.rejected).toMatchObject({ "not-osc": 1, malformed: 1 });
+    expectBalance(stats);
+  });
+
+  test("of handlers: what was thrown, a promise, a late reply; and the server goes on", async () => {
+    const program = startBlocking();
+    const client = await program.client();
+    client.send(new OscMessage("/throw"));
+    expect(await program.told<ToldError>("error")).toMatchObject({ code: "OSC_HANDLER_FAILED", cause: "RangeError: on purpose" });
+    program.stdout = "";
+    client.send(new OscMessage("/stash"), new OscMessage("/use-stash"));
+    expect((await program.told<ToldError>("error")).message).toContain("until the handler has returned");
+    client.send(new OscMessage("/shutdown"));
+    const stats = await program.told<ServerStats>("stats");
+    expect(stats).toMatchObject({ handlerErrors: 2, handled: 4, replied: 0 });
+    expectBalance(stats);
+  });
+
+  test("or, without onError, printed to stderr", async () => {
+    const program = startBlocking({ quiet: true });
+    const client = await program.client();
+    client.send(new OscMessage("/throw"), text("junk"));
+    await program.printed(
+      /A handler of \/throw failed: on purpose \[OSC_HANDLER_FAILED\]\nRangeError: on purpose\n +at .*blocking\.mjs/,
+      "stderr",
+    );
+    await program.printed(new RegExp(`from 127.0.0.1:${client.wire.port}: The packet is not OSC`), "stderr");
+  });
+});
+
+describe("the constructor", () => {
+  test.each([
+    ["in-use", "EADDRINUSE"],
+    ["not-here", "EADDRNOTAVAIL"],
+    ["bad-port", "OSC_OPTION"],
+    ["bad-timeout", "OSC_OPTION"],
+    ["bad-allow", "OSC_OPTION"],
+  ])("throws there and then: %s", async (what, code) => {
+    const program = start("blocking-constructor.mjs", what);
+    const error = await program.told<{ code: string; className: string; message: string }>("threw");
+    expect(error.code).toBe(code);
+    expect(error.className).toBe(code.startsWith("E") ? "OscSocketError" : "OscServerError");
+    expect(await program.ended).toBe(0);
+  });
+
+  test("leaves a program that never serves free to end", async () => {
+    const program = start("blocking-constructor.mjs", "idle");
+    await program.printed(/ready/);
+    expect(await program.ended).toBe(0);
+  });
+});
+
+describe("handleRequest", () => {
+  test("handles exactly one packet, or calls handleTimeout", async () => {
+    const program = start("blocking-request.mjs");
+    const client = await program.client();
+    await program.printed(/^timed out after \d+ ms: 1\n/m);
+    client.send(new OscMessage("/a"), new OscMessage("/b"), new OscMessage("/forbidden"), new OscMessage("/c"));
+    expect(await program.ended).toBe(0);
+    const [, timed] = /timed out after (\d+) ms/.exec(program.stdout) ?? [];
+    expect(Number(timed)).toBeGreaterThanOrEqual(50);
+    expect(program.lines.slice(2)).toEqual([
+      "handled /a",
+      "request true",
+      "handled /b",
+      "request true",
+      "error OSC_REJECTED unverified",
+      "request true",
+      "handled /c",
+      "request true",
+      "at once false 2",
+      "stats 3 handled 1 unverified",
+      "disposed OSC_CLOSED",
+    ]);
+  });
+});
+
+describe("signals end a blocked process", () => {
+  test.each(["none", "listener"])("with %s", async (listens) => {
+    const program = start("blocking-signal.mjs", listens);
+    await program.client();
+    program.child.kill("SIGINT");
+    expect(await program.ended).toBe("SIGINT");
+  });
+
+  test("or wait for its listeners, where they are kept; and listeners are there again afterwards", async () => {
+    const program = start("blocking-signal.mjs", "kept");
+    const client = await program.client();
+    program.child.kill("SIGINT");
+    expect(await client.ask("/still-here")).toEqual(["/yes"]);
+    client.send(new OscMessage("/shutdown"));
+    expect(await program.ended).toBe(7);
+    expect(program.stdout).toContain("listeners 1");
+  });
+});
+
+test("a server whose I/O thread has ended says so and hangs nowhere", async () => {
+  const program = start("io-thread-lost.mjs");
+  const client = await program.client();
+  expect(await client.ask("/here")).toEqual(["/here"]);
+  client.send(new OscMessage("/kill"));
+  expect(await program.told("threw")).toMatchObject({ code: "OSC_THREAD_FAILED" });
+  expect(await program.told("then")).toMatchObject({ code: "OSC_THREAD_FAILED" });
+  expect(await program.ended).toBe(0);
+});

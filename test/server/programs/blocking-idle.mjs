@@ -1,0 +1,13 @@
+// Serves for five seconds in which nothing comes, and tells how much CPU that took.
+import { BlockingOSCUDPServer, Dispatcher } from "oscine";
+
+const dispatcher = new Dispatcher();
+dispatcher.map("/usage", () => ["/usage", 0]);
+const server = new BlockingOSCUDPServer(["127.0.0.1", 0], dispatcher, { timeout: 5000 });
+console.log("ready", server.serverAddress.port);
+server.handleRequest();
+const before = process.cpuUsage();
+server.handleRequest();
+const { user, system } = process.cpuUsage(before);
+console.log(`used ${Math.round((user + system) / 1000)} ms in 5 s`);
+server.close();

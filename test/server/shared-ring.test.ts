@@ -1,0 +1,103 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { READER_SLEEPS, RingReader, RingWriter, WRITER_WAITS, ringMemory } from "../../src/server/shared-ring.ts";
+
+const CAPACITY = 256;
+
+function ring(capacity = CAPACITY): { writer: RingWriter; reader: RingReader } {
+  const memory = ringMemory(capacity);
+  return { writer: new RingWriter(memory), reader: new RingReader(memory) };
+}
+
+/** Writes a record of that size, filled with that byte. The position, or -1 where there is no room. */
+function write(writer: RingWriter, size: number, byte: number, kind = 1): number {
+  const at = writer.begin(size);
+  if (at === -1) return -1;
+  writer.bytes.fill(byte, at, at + size);
+  return writer.publish(kind);
+}
+
+test("records come out as they went in, in their order, whatever their sizes, around the end of the memory", () => {
+  fc.assert(
+    fc.property(fc.array(fc.oneof(fc.nat(CAPACITY / 2), fc.constant("read" as const)), { maxLength: 200 }), (steps) => {
+      const { writer, reader } = ring();
+      const expected: { size: number; byte: number; kind: number }[] = [];
+      let next = 1;
+      const read = (): void => {
+        const record = expected.shift();
+        expect(reader.claim()).toBe(record !== undefined);
+        if (record === undefined) return;
+        expect(reader.kind).toBe(record.kind);
+        expect([...reader.bytes.subarray(reader.payload, reader.payload + record.size)]).toEqual(Array(record.size).fill(record.byte));
+        reader.release();
+      };
+      for (const step of steps) {
+        if (step === "read") {
+          read();
+          continue;
+        }
+        const record = { size: step, byte: next % 256, kind: 1 + (next % 5) };
+        next += 1;
+        if (write(writer, record.size, record.byte, record.kind) === -1) {
+          // There is no room: so there must be something in it.
+          expect(expected.length).toBeGreaterThan(0);
+        } else {
+          expected.push(record);
+        }
+      }
+      while (expected.length > 0) read();
+      expect(reader.claim()).toBe(false);
+      expect(writer.isDrained).toBe(true);
+    }),
+  );
+});
+
+test("a full ring refuses, and takes again what fits when something has been read", () => {
+  const { writer, reader } = ring();
+  while (write(writer, 56, 1) !== -1);
+  expect(writer.isDrained).toBe(false);
+  expect(reader.claim()).toBe(true);
+  expect(write(writer, 56, 2)).toBe(-1);
+  reader.release();
+  expect(write(writer, 56, 2)).not.toBe(-1);
+  expect(write(writer, 0, 3)).toBe(-1);
+});
+
+test("a record that has not been read can be taken back, and only that one", () => {
+  const { writer, reader } = ring();
+  const positions = [1, 2, 3].map((byte) => write(writer, 8, byte));
+  expect(reader.claim()).toBe(true);
+  expect(writer.cancel(positions[0]!, 1)).toBe(false);
+  expect(writer.cancel(positions[1]!, 1)).toBe(true);
+  expect(writer.cancel(positions[1]!, 1)).toBe(false);
+  reader.release();
+  expect(reader.claim()).toBe(true);
+  expect(reader.bytes[reader.payload]).toBe(3);
+  reader.release();
+  expect(reader.claim()).toBe(false);
+});
+
+test("a position that was read long ago does not take back the record that lies there now", () => {
+  const { writer, reader } = ring();
+  const first = write(writer, 56, 1);
+  for (let round = 0; round < 3; round++) {
+    expect(reader.claim()).toBe(true);
+    reader.release();
+    write(writer, 56, 2);
+  }
+  expect(reader.claim()).toBe(true);
+  reader.release();
+  const again = write(writer, 56, 3);
+  expect((again - first) % CAPACITY).toBe(0);
+  expect(writer.cancel(first, 1)).toBe(false);
+  expect(writer.cancel(again, 1)).toBe(true);
+});
+
+test("a flag that one end raises is lowered by the other, once", () => {
+  const { writer, reader } = ring();
+  expect(writer.lower(READER_SLEEPS)).toBe(false);
+  reader.raise(READER_SLEEPS);
+  expect(reader.lower(WRITER_WAITS)).toBe(false);
+  expect(writer.lower(READER_SLEEPS)).toBe(true);
+  expect(writer.lower(READER_SLEEPS)).toBe(false);
+});
