@@ -3,12 +3,8 @@ import { characterOf } from "./check-value.ts";
 import type { Reading } from "./reading.ts";
 import { isZero, readText } from "./read-text.ts";
 import { TimeTag } from "./time-tag.ts";
+import { ARRAY_BEGIN, ARRAY_END, FLOAT, INT, LONG_RUN, runLength } from "./type-tags.ts";
 import type { OscValue } from "./types.ts";
-
-const FLOAT = 0x66; // f
-const INT = 0x69; // i
-/** From this many numbers on, a DataView of the packet pays for itself (bench/codec). */
-const LONG_RUN = 16;
 
 /** Eight bytes in which a number is put together. */
 const parts = new DataView(new ArrayBuffer(8));
@@ -26,7 +22,7 @@ export function readArguments(reading: Reading, bytes: Uint8Array, types: string
   for (let i = 0; i < count; i++) {
     const tag = bytes[tags + i]!;
     if ((tag === FLOAT || tag === INT) && position + 4 <= end) {
-      const run = count - i < LONG_RUN ? 1 : runLength(bytes, tags + i, tags + count, tag);
+      const run = count - i < LONG_RUN ? 1 : runLength(bytes, tags + i, tags + count);
       if (run >= LONG_RUN && position + run * 4 <= end) {
         const numbers = tag === FLOAT ? readFloats(bytes, position, run) : readInts(bytes, position, run);
         if (run === count) list = numbers;
@@ -37,7 +33,7 @@ export function readArguments(reading: Reading, bytes: Uint8Array, types: string
         list.push(tag === FLOAT ? readFloat(bytes, position) : readInt(bytes, position));
         position += 4;
       }
-    } else if (tag === 0x5b /* [ */) {
+    } else if (tag === ARRAY_BEGIN) {
       around ??= [];
       if (around.length === reading.maxNesting) {
         throw new OscDecodeError("OSC_NESTING_TOO_DEEP", `Arrays nest deeper than maxNesting, ${reading.maxNesting} levels`, tags + i);
@@ -46,7 +42,7 @@ export function readArguments(reading: Reading, bytes: Uint8Array, types: string
       list.push(inner);
       around.push(list);
       list = inner;
-    } else if (tag === 0x5d /* ] */) {
+    } else if (tag === ARRAY_END) {
       const outer = around?.pop();
       if (outer === undefined) throw new OscDecodeError("OSC_UNBALANCED_ARRAY", "An array is closed that was not opened", tags + i);
       list = outer;
@@ -161,12 +157,6 @@ function readBlob(reading: Reading, bytes: Uint8Array, position: number, end: nu
   reading.position = Math.min(padded, end);
   const blob = new Uint8Array(bytes.buffer, bytes.byteOffset + start, size);
   return reading.copyBlobs ? blob.slice() : blob;
-}
-
-function runLength(bytes: Uint8Array, start: number, end: number, tag: number): number {
-  let position = start + 1;
-  while (position < end && bytes[position] === tag) position++;
-  return position - start;
 }
 
 function readFloats(bytes: Uint8Array, position: number, count: number): number[] {

@@ -4,9 +4,9 @@ import { StringCache } from "./string-cache.ts";
 import { latin1, utf8 } from "./text.ts";
 
 /** Addresses and text arguments. */
-const texts = new StringCache(0);
+const texts = new StringCache(12, 0);
 /** Type tag strings, without their comma. */
-const typeTags = new StringCache(1);
+const typeTags = new StringCache(8, 1);
 
 /** Reads the string at `start` and sets `reading.position` after its padding. OSC 1.0, "OSC-string". */
 export function readText(reading: Reading, bytes: Uint8Array, start: number, end: number): string {

@@ -1,6 +1,6 @@
-const ENTRIES = 1024;
 /** The longest string that is kept: 64 words, 256 bytes with its NUL and padding. */
 const WORDS = 64;
+const NO_WORDS = new Int32Array(0);
 
 /**
  * The texts of OSC strings that come again and again: addresses, type tags, names. Every byte of a string is compared before
@@ -13,14 +13,22 @@ export class StringCache {
   /** How many bytes at the beginning of a string are left out of its text. */
   readonly #skip: number;
   readonly #words = new Int32Array(WORDS);
-  readonly #keys: Int32Array[] = new Array<Int32Array>(ENTRIES).fill(this.#words.subarray(0, 0));
-  readonly #texts: string[] = new Array<string>(ENTRIES).fill("");
-  readonly #seen = new Int32Array(ENTRIES);
+  /** The words, the text, and the hash seen last, of each place. */
+  readonly #keys: Int32Array[];
+  readonly #texts: string[];
+  readonly #seen: Int32Array;
+  /** How far a hash is shifted to become a place. */
+  readonly #shift: number;
   #hash = 0;
   #count = 0;
 
-  constructor(skip: number) {
+  /** @param bits the cache has 2^bits places */
+  constructor(bits: number, skip: number) {
     this.#skip = skip;
+    this.#shift = 32 - bits;
+    this.#keys = Array.from({ length: 2 ** bits }, () => NO_WORDS);
+    this.#texts = new Array<string>(2 ** bits).fill("");
+    this.#seen = new Int32Array(2 ** bits);
   }
 
   /** The text of the OSC string at `start`, if it is kept here. `add` may follow at once where it is not. */
@@ -38,7 +46,7 @@ export class StringCache {
         this.#hash = hash;
         this.#count = count;
         this.end = p + 4;
-        return this.#compare((hash >>> 22) & (ENTRIES - 1), count);
+        return this.#compare(hash >>> this.#shift, count);
       }
     }
     this.#count = 0;
@@ -57,7 +65,7 @@ export class StringCache {
   add(whole: string): string {
     const text = this.textOf(whole);
     if (this.#count === 0) return text;
-    const place = (this.#hash >>> 22) & (ENTRIES - 1);
+    const place = this.#hash >>> this.#shift;
     if (this.#seen[place] === this.#hash) {
       this.#keys[place] = this.#words.slice(0, this.#count);
       this.#texts[place] = text;

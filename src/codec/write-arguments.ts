@@ -1,12 +1,8 @@
 import { OscEncodeError } from "../errors.ts";
 import type { TimeTag } from "./time-tag.ts";
+import { ARRAY_BEGIN, ARRAY_END, FLOAT, INT, LONG_RUN, runLength } from "./type-tags.ts";
 import type { OscColor, OscMidi, OscValue } from "./types.ts";
 import { writeBlob, writeText, writeTypeTags, writeUint32 } from "./write-atoms.ts";
-
-const FLOAT = 0x66; // f
-const INT = 0x69; // i
-/** From this many numbers on, a DataView of the target pays for itself (bench/codec). */
-const LONG_RUN = 16;
 
 /** Eight bytes in which a number is taken apart. */
 const parts = new DataView(new ArrayBuffer(8));
@@ -14,28 +10,31 @@ const parts = new DataView(new ArrayBuffer(8));
 /** Writes the type tag string and the arguments, and returns the offset after them. OSC 1.0, "OSC Messages". */
 export function writeArguments(types: string, args: readonly OscValue[], target: Uint8Array, offset: number, maxNesting: number): number {
   let position = writeTypeTags(types, target, offset);
+  const tags = offset + 1;
+  // Where there is no room even for the type tags, nothing more is written, and the position alone matters.
+  const room = position <= target.length;
   let list = args;
   let index = 0;
   const around: { list: readonly OscValue[]; index: number }[] = [];
   for (let i = 0; i < types.length; i++) {
     const tag = types.charCodeAt(i);
     if (tag === FLOAT || tag === INT) {
-      const count = types.length - i < LONG_RUN ? 1 : runLength(types, i, tag);
+      const count = room && types.length - i >= LONG_RUN ? runLength(target, tags + i, tags + types.length) : 1;
       if (count < LONG_RUN) {
         position = writeNumber(tag, list[index++] as number, target, position);
       } else {
-        position = writeRun(tag, list as readonly number[], index, count, target, position);
+        position = writeRun(tag, list, index, count, target, position);
         index += count;
         i += count - 1;
       }
-    } else if (tag === 0x5b /* [ */) {
+    } else if (tag === ARRAY_BEGIN) {
       if (around.length === maxNesting) {
         throw new OscEncodeError("OSC_NESTING_TOO_DEEP", `Arrays nest deeper than maxNesting, ${maxNesting} levels.`, args);
       }
       around.push({ list, index: index + 1 });
       list = list[index] as readonly OscValue[];
       index = 0;
-    } else if (tag === 0x5d /* ] */) {
+    } else if (tag === ARRAY_END) {
       ({ list, index } = around.pop()!);
     } else {
       position = writeArgument(tag, list[index++]!, target, position);
@@ -83,25 +82,21 @@ function writeNumber(tag: number, value: number | bigint, target: Uint8Array, of
   if (tag === INT) {
     writeUint32(value as number, target, offset);
   } else {
-    parts.setFloat32(0, Number(value));
+    parts.setFloat32(0, typeof value === "number" ? value : Number(value));
     writeUint32(parts.getUint32(0), target, offset);
   }
   return offset + 4;
 }
 
-/** How many tags like the one at `start` follow each other. */
-function runLength(types: string, start: number, tag: number): number {
-  let end = start + 1;
-  while (end < types.length && types.charCodeAt(end) === tag) end++;
-  return end - start;
-}
-
-function writeRun(tag: number, list: readonly number[], from: number, count: number, target: Uint8Array, offset: number): number {
+function writeRun(tag: number, list: readonly OscValue[], from: number, count: number, target: Uint8Array, offset: number): number {
   const end = offset + count * 4;
   if (end > target.length) return end;
   const view = new DataView(target.buffer, target.byteOffset + offset, count * 4);
-  if (tag === INT) for (let i = 0; i < count; i++) view.setInt32(i * 4, list[from + i]!);
-  else for (let i = 0; i < count; i++) view.setFloat32(i * 4, Number(list[from + i]!));
+  for (let i = 0; i < count; i++) {
+    const value = list[from + i];
+    if (tag === INT) view.setInt32(i * 4, value as number);
+    else view.setFloat32(i * 4, typeof value === "number" ? value : Number(value));
+  }
   return end;
 }
 
