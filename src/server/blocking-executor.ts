@@ -43,6 +43,7 @@ export class BlockingExecutor implements Executor {
   readonly #flights: (Flight | undefined)[] = Array.from({ length: MAX_IN_RING });
   #first = 0;
   #count = 0;
+  #reading = false;
   #look: NodeJS.Timeout | null = null;
 
   constructor(description: BlockingDescription, limits: Limits, doorbell: Doorbell, counters: Counters, events: ExecutorEvents) {
@@ -124,6 +125,9 @@ export class BlockingExecutor implements Executor {
   }
 
   #readOutcomes(): void {
+    // A stream reads on when a packet is settled, and `execute` is called from within.
+    if (this.#reading) return;
+    this.#reading = true;
     let read = false;
     while (this.#outcomes.next()) {
       read = true;
@@ -132,6 +136,7 @@ export class BlockingExecutor implements Executor {
       this.#takeOutcome(packet);
       this.#outcomes.release();
     }
+    this.#reading = false;
     // The other thread may wait for room, or for the account to be complete.
     if (read && this.#outcomeRing.lower(WRITER_WAITS)) this.#doorbell.ring();
   }

@@ -64,7 +64,7 @@ export interface ServerStats {
   readonly connectionsRefused: number;
   /**
    * Connections that the server ended for what the client did or did not do: its stream could not be read any further, it left replies
-   * unread (`maxBuffered`), or it was silent for `idleTimeout`.
+   * unread (`maxBuffered`), or it was silent for `maxIdle`.
    */
   readonly connectionsEnded: number;
   /** Packets that were refused, by reason. */

@@ -43,7 +43,7 @@ export class EventLoopExecutor implements Executor {
   }
 
   execute(packet: Packet): void {
-    if (this.#running === 0 && !this.#closing) {
+    if (this.#running === 0 && this.#lanes.size === 0 && !this.#closing) {
       const pending = this.#run(packet);
       if (pending !== null) this.#await(this.#lane(packet), pending);
       return;
@@ -81,10 +81,13 @@ export class EventLoopExecutor implements Executor {
 
   /** Handles a lane's packets until one of them has to be awaited. */
   #proceed(lane: Lane): void {
+    // Until the last one is handled: a stream reads on when a packet is settled, and what it brings waits for those before it.
+    lane.running = true;
     for (let packet = lane.queue.shift(); packet !== undefined; packet = lane.queue.shift()) {
       const pending = this.#run(packet);
       if (pending !== null) return this.#await(lane, pending);
     }
+    lane.running = false;
     if (lane.key !== null) this.#lanes.delete(lane.key);
   }
 

@@ -1,6 +1,9 @@
 import type { Dispatcher } from "../dispatch/index.ts";
 import { AsyncServer, type AsyncServerOptions } from "./async-server.ts";
 import { BlockingServer, type BlockingServerOptions } from "./blocking-server.ts";
+import { ForkingServer, type ForkingServerOptions } from "./forking-server.ts";
+import type { HandlersSource } from "./program.ts";
+import { ThreadingServer, type ThreadingServerOptions } from "./threading-server.ts";
 import { type StreamAddress, type TcpServerOptions, requestedAddress, tcpSpec } from "./transports.ts";
 
 /** Options of {@link AsyncOSCTCPServer}. */
@@ -56,5 +59,64 @@ export class BlockingOSCTCPServer extends BlockingServer {
   constructor(address: StreamAddress, dispatcher: Dispatcher, options: BlockingTcpServerOptions = {}) {
     const spec = tcpSpec(address, options);
     super(spec, requestedAddress(spec), dispatcher, options);
+  }
+}
+
+/** Options of {@link ThreadingOSCTCPServer}. */
+export interface ThreadingTcpServerOptions extends ThreadingServerOptions, TcpServerOptions {}
+
+/**
+ * Receives OSC by TCP, or by a Unix domain socket, and handles each packet in a worker thread of its own, up to `maxThreads` at the same time.
+ * `ThreadingOSCUDPServer` says how that works, and {@link AsyncOSCTCPServer} what holds for connections.
+ *
+ * ```ts
+ * const server = new ThreadingOSCTCPServer(["127.0.0.1", 1337], dispatcher);
+ * server.serveForever(); // Blocks until a handler calls context.shutdown()
+ * ```
+ *
+ * Packets are handled at the same time, also those of one connection: what one of them changes, and what it replies, may come before what an
+ * earlier one does.
+ */
+export class ThreadingOSCTCPServer extends ThreadingServer {
+  /**
+   * Binds at once.
+   *
+   * @param address as for {@link AsyncOSCTCPServer}
+   * @param handlers a dispatcher, which is frozen by this; or a module whose default export is one, as for `ThreadingOSCUDPServer`
+   * @throws OscSocketError where the address cannot be used; its `code` is the system's, such as `EADDRINUSE`
+   * @throws OscServerError `OSC_OPTION` where an option has no such value; `OSC_ENTRY_NOT_RUNNABLE` for a dispatcher where the entry script
+   * cannot be run again, as in a test runner; `OSC_THREAD_FAILED` where the I/O thread cannot be started
+   */
+  constructor(address: StreamAddress, handlers: HandlersSource, options: ThreadingTcpServerOptions = {}) {
+    const spec = tcpSpec(address, options);
+    super(spec, requestedAddress(spec), handlers, options);
+  }
+}
+
+/** Options of {@link ForkingOSCTCPServer}. */
+export interface ForkingTcpServerOptions extends ForkingServerOptions, TcpServerOptions {}
+
+/**
+ * Receives OSC by TCP, or by a Unix domain socket, and handles each packet in a child process of its own, which ends after it.
+ * `ForkingOSCUDPServer` says how that works, and {@link AsyncOSCTCPServer} what holds for connections.
+ *
+ * ```ts
+ * const server = new ForkingOSCTCPServer(["127.0.0.1", 1337], dispatcher);
+ * server.serveForever(); // Blocks until a handler calls context.shutdown()
+ * ```
+ *
+ * Packets are handled at the same time, also those of one connection: what one of them replies may come before what an earlier one does.
+ */
+export class ForkingOSCTCPServer extends ForkingServer {
+  /**
+   * Binds at once.
+   *
+   * @param address as for {@link AsyncOSCTCPServer}
+   * @param handlers as for {@link ThreadingOSCTCPServer}
+   * @throws as {@link ThreadingOSCTCPServer}
+   */
+  constructor(address: StreamAddress, handlers: HandlersSource, options: ForkingTcpServerOptions = {}) {
+    const spec = tcpSpec(address, options);
+    super(spec, requestedAddress(spec), handlers, options);
   }
 }

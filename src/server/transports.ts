@@ -51,7 +51,7 @@ export function tcpSpec(address: StreamAddress, options: ServerOptions & TcpServ
       maxConnections: positive("maxConnections", options.maxConnections, 1024),
       maxPending: positive("maxPending", options.maxPending, 64),
       maxBuffered: positive("maxBuffered", options.maxBuffered, 16 * MIB),
-      idleTimeout: idleTimeoutOf(options.idleTimeout ?? null),
+      maxIdle: maxIdleOf(options.maxIdle ?? null),
       noDelay: options.noDelay ?? true,
       keepAlive: options.keepAlive ?? true,
       ipv6Only: options.ipv6Only ?? false,
@@ -90,11 +90,11 @@ function framingOf({ framing, mode }: TcpServerOptions): Framing | "auto" {
   throw new OscServerError("OSC_OPTION", `framing is "1.0", "1.1" or "auto"; got ${show(value)}.`);
 }
 
-function idleTimeoutOf(value: number | null): number | null {
+function maxIdleOf(value: number | null): number | null {
   if (value === null || (Number.isSafeInteger(value) && value >= 1 && value <= MAX_TIMER_MS)) return value;
   throw new OscServerError(
     "OSC_OPTION",
-    `idleTimeout is a whole number of milliseconds from 1 to ${MAX_TIMER_MS}, or null; got ${show(value)}.`,
+    `maxIdle is a whole number of milliseconds from 1 to ${MAX_TIMER_MS}, or null; got ${show(value)}.`,
   );
 }
 

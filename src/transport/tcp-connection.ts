@@ -12,7 +12,7 @@ export interface ConnectionLimits {
   readonly maxPacketSize: number;
   readonly maxPending: number;
   readonly maxBuffered: number;
-  readonly idleTimeout: number | null;
+  readonly maxIdle: number | null;
 }
 
 /** From so many bytes of unread replies on, nothing more is taken from a client until it has read them. */
@@ -67,8 +67,8 @@ export class TcpConnection implements Peer, Waiter {
     socket.on("drain", () => this.#advance());
     socket.on("error", (error) => events.onError(socketError(error, "talk to", formatAddress(address)), address));
     this.closed = new Promise((resolve) => socket.on("close", () => resolve(this.#closed())));
-    const { idleTimeout } = limits;
-    if (idleTimeout !== null) socket.setTimeout(idleTimeout).on("timeout", () => this.#idle(idleTimeout));
+    const { maxIdle } = limits;
+    if (maxIdle !== null) socket.setTimeout(maxIdle).on("timeout", () => this.#idle(maxIdle));
   }
 
   /** A client is its connection: those of a Unix domain socket have no address to tell them apart. */
@@ -217,7 +217,7 @@ export class TcpConnection implements Peer, Waiter {
     if (this.#finished) {
       socket.destroy();
     } else if (this.#pending === 0 && !this.#waiting) {
-      this.#giveUp(new OscTimeoutError(`A connection was ended, for nothing came over it for ${after} ms (idleTimeout).`));
+      this.#giveUp(new OscTimeoutError(`A connection was ended, for nothing came over it for ${after} ms (maxIdle).`));
       this.end();
     }
   }

@@ -28,7 +28,7 @@ export interface TcpOptions {
    */
   readonly maxBuffered?: number;
   /** After how many milliseconds without a byte a connection is ended; `null`: never. Default `null`. */
-  readonly idleTimeout?: number | null;
+  readonly maxIdle?: number | null;
   /** Send small replies at once (TCP_NODELAY), instead of waiting until the ones before them have arrived. Default true. */
   readonly noDelay?: boolean;
   /** Have the system ask clients that are silent for a minute whether they are still there, and end the connections of those that are not. Default true. */
