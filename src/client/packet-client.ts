@@ -1,5 +1,5 @@
 import { type OscArgument, OscBundle, OscMessage, type OscPacket, type TimeTag, decode, encode } from "../codec/index.ts";
-import { OscDecodeError, OscDroppedError, type OscError, OscRejectedError, OscServerError } from "../errors.ts";
+import { OscDecodeError, OscDroppedError, OscEncodeError, type OscError, OscRejectedError, OscServerError } from "../errors.ts";
 import type { NetAddress } from "../net-address.ts";
 import { ErrorReporter } from "./error-reporter.ts";
 import { Inbox, type ReceivedMessage } from "./inbox.ts";
@@ -112,7 +112,11 @@ export abstract class PacketClient implements AsyncDisposable {
 
   /** Sends the bytes of a packet as they are, unlooked at; they must not change until the promise resolves. Otherwise as {@link send}. */
   sendBytes(packet: Uint8Array): Promise<void> {
-    return this.#sendPromise((done) => this.#submit(packet, null, done));
+    return this.#sendPromise((done) => {
+      if (!(packet instanceof Uint8Array))
+        throw new OscEncodeError("OSC_VALUE_TYPE", `The bytes of a packet are a Uint8Array; got ${typeof packet}.`, packet);
+      this.#submit(packet, null, done);
+    });
   }
 
   /**
@@ -197,14 +201,13 @@ export abstract class PacketClient implements AsyncDisposable {
 
   async *#receive(wait: Wait): AsyncGenerator<ReceivedMessage, void, undefined> {
     if (this.#keeper.isClosed) throw closedError("The client is closed: open() it again, or make another.");
-    let session: number | null = null;
+    const { session } = this.#keeper;
     for (;;) {
       let received = this.#inbox.shift();
       if (received === null) {
-        if (session === null) {
-          await this.#keeper.open();
-          session = this.#keeper.session;
-        }
+        // Once the link has ended or was closed, no other is opened for this iteration.
+        if (session !== this.#keeper.session) return;
+        if (this.#keeper.address === null) await this.#keeper.open();
         if (session !== this.#keeper.session) return;
         const release = this.#keeper.hold();
         received = await this.#inbox.take(wait);

@@ -2,22 +2,22 @@
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /**
- * Calls `expired` once, after so many milliseconds.
- *
- * With 0 that is as soon as the event loop has looked at every socket: what the system holds for us has been read by then.
- * With `Infinity` it is never.
+ * Calls `expired` once, after so many milliseconds, and after a last look at every socket: what the system holds for us by then has been
+ * read, even where the event loop was busy all the while. With `Infinity` it is never called.
  *
  * @returns a function that stops it
  */
 export function startTimer(timeout: number, expired: () => void): () => void {
   if (timeout === Infinity) return () => undefined;
-  if (timeout > 0) {
-    const timer = setTimeout(expired, Math.min(timeout, MAX_TIMER_MS));
-    return () => clearTimeout(timer);
-  }
-  // The first may run before the loop looks at the sockets, the second runs after it has.
-  let immediate = setImmediate(() => {
+  let immediate: NodeJS.Immediate | null = null;
+  const lookAtSockets = (): void => {
     immediate = setImmediate(expired);
-  });
-  return () => clearImmediate(immediate);
+  };
+  // The sockets are looked at between a timer and an immediate, and between two immediates.
+  const timer = timeout === 0 ? null : setTimeout(lookAtSockets, Math.min(timeout, MAX_TIMER_MS));
+  if (timer === null) immediate = setImmediate(lookAtSockets);
+  return () => {
+    if (timer !== null) clearTimeout(timer);
+    if (immediate !== null) clearImmediate(immediate);
+  };
 }

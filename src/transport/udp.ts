@@ -38,9 +38,36 @@ export interface UdpOptions {
   readonly sendBufferSize?: number;
 }
 
-/** Only the socket's own options, as plain data: those of a server may also hold functions. */
+/**
+ * Only the socket's own options, as plain data: those of a server may also hold functions.
+ *
+ * @throws OscServerError `OSC_OPTION` for a number out of range, or a group that is no IP address
+ */
 export function udpOptionsOf(options: UdpOptions): UdpOptions {
+  checkOptions(options);
   return Object.fromEntries(UDP_OPTIONS.flatMap((name) => (options[name] === undefined ? [] : [[name, options[name]]])));
+}
+
+/** What each number may be. Node throws where nobody can catch it when the system refuses the size of a buffer. */
+const RANGES = {
+  multicastTtl: [0, 255],
+  ttl: [1, 255],
+  receiveBufferSize: [1, 2 ** 31 - 1],
+  sendBufferSize: [1, 2 ** 31 - 1],
+} as const satisfies Partial<Record<keyof UdpOptions, readonly [least: number, most: number]>>;
+
+function checkOptions(options: UdpOptions): void {
+  for (const name of Object.keys(RANGES) as (keyof typeof RANGES)[]) {
+    const value = options[name];
+    const [least, most] = RANGES[name];
+    if (value !== undefined && !(Number.isInteger(value) && value >= least && value <= most)) {
+      throw new OscServerError("OSC_OPTION", `${name} is a whole number from ${least} to ${most}; got ${String(value)}.`);
+    }
+  }
+  for (const group of options.multicastGroups ?? []) {
+    if (isIP(group) === 0)
+      throw new OscServerError("OSC_OPTION", `multicastGroups holds IP addresses, such as "239.0.0.1"; got ${JSON.stringify(group)}.`);
+  }
 }
 
 const UDP_OPTIONS = [

@@ -14,11 +14,11 @@ describe("handleMessages", () => {
     client.dispatcher.map("/gain", (address, ...args) => void calls.push([address, ...args]));
     client.dispatcher.map("/name*", (address, fixed, ...args) => void calls.push([address, fixed, ...args]), { args: ["fixed"] });
     client.dispatcher.setDefaultHandler((address) => void calls.push(address));
-    peer.answerAll(
-      () => new OscBundle([new OscMessage("/gain", [1, 0.5]), new OscMessage("/name/of", "bass"), new OscMessage("/unknown")]),
-    );
     await client.sendMessage("/get");
-    expect(await client.handleMessages({ timeout: 100 })).toBe(3);
+    const { from } = await peer.next();
+    const answer = new OscBundle([new OscMessage("/gain", [1, 0.5]), new OscMessage("/name/of", "bass"), new OscMessage("/unknown")]);
+    await peer.say(answer, from.port);
+    expect(await client.handleMessages({ timeout: 20 })).toBe(3);
     expect(calls).toEqual([["/gain", 1, 0.5], ["/name/of", ["fixed"], "bass"], "/unknown"]);
   });
 

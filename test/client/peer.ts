@@ -13,12 +13,15 @@ export interface Arrival {
 export class Peer {
   readonly socket: Socket;
   readonly #arrived: Arrival[] = [];
+  /** The addresses of all messages that have arrived. */
+  readonly addresses: string[] = [];
   readonly #waiting: ((arrival: Arrival) => void)[] = [];
 
   private constructor(socket: Socket) {
     this.socket = socket;
     socket.on("message", (bytes: Buffer, from) => {
       const arrival = { packet: decode(bytes), bytes, from };
+      if (arrival.packet instanceof OscMessage) this.addresses.push(arrival.packet.address);
       const waiting = this.#waiting.shift();
       if (waiting === undefined) this.#arrived.push(arrival);
       else waiting(arrival);

@@ -143,6 +143,7 @@ describe("a send that fails", () => {
     await expect(client.sendMessage("no slash")).rejects.toBeInstanceOf(OscEncodeError);
     await expect(client.sendMessage("/x", 3e9, "i")).rejects.toBeInstanceOf(OscEncodeError);
     await expect(client.send("/x" as unknown as OscMessage)).rejects.toBeInstanceOf(OscEncodeError);
+    await expect(client.sendBytes("/x" as unknown as Uint8Array)).rejects.toBeInstanceOf(OscEncodeError);
     expect(client.clientAddress).toBeNull();
   });
 
@@ -235,6 +236,9 @@ describe("a client that cannot be", () => {
     ["two IP versions", () => new UDPClient("127.0.0.1", 9000, { localAddress: "::1" })],
     ["a family that is not the host's", () => new UDPClient("::1", 9000, { family: 4 })],
     ["a family that is none", () => new UDPClient("::1", 9000, { family: 5 as unknown as 4 })],
+    ["a TTL that is none", () => new UDPClient("127.0.0.1", 9000, { ttl: 999 })],
+    ["a buffer that no system has", () => new UDPClient("127.0.0.1", 9000, { receiveBufferSize: 2 ** 31 })],
+    ["a group that is a name", () => new UDPClient("127.0.0.1", 9000, { multicastGroups: ["all"] })],
     ["an inbox without room", () => new UDPClient("127.0.0.1", 9000, { maxInbox: 0 })],
     ["numbers that are none", () => new UDPClient("127.0.0.1", 9000, { numbers: "int" as unknown as "auto" })],
     ["an onError that is no function", () => new UDPClient("127.0.0.1", 9000, { onError: 1 as unknown as () => void })],
@@ -244,7 +248,7 @@ describe("a client that cannot be", () => {
   });
 
   test("an option that the system refuses is an OscSocketError on the first use", async () => {
-    const client = udpClient(9000, { ttl: 999 });
+    const client = udpClient(9000, { multicastInterface: "203.0.113.1" });
     await expect(client.send(new OscMessage("/x"))).rejects.toBeInstanceOf(OscSocketError);
     expect(client.clientAddress).toBeNull();
   });
