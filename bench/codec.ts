@@ -16,10 +16,10 @@ import { type Codec, npmPeers } from "./codec/peers.ts";
 import { plain, VARIANTS, type Workload, workloads } from "./codec/workloads.ts";
 
 const { values: flags } = parseArgs({
-  options: { json: { type: "boolean" }, rounds: { type: "string", default: "15" }, only: { type: "string" }, pure: { type: "boolean" } },
+  options: { json: { type: "boolean" }, rounds: { type: "string", default: "25" }, only: { type: "string" }, pure: { type: "boolean" } },
 });
 const rounds = Number(flags.rounds);
-/** The rounds of one call of `measure`; between calls liblo has its turn. */
+/** The rounds of one call of `measure`; after each call liblo has its turn. */
 const ROUNDS_AT_ONCE = 5;
 const OSCINE = "oscine";
 const LIBLO = "liblo (C)";
@@ -50,15 +50,8 @@ const results: Results = { decode: {}, encode: {} };
 const liblo = libloRounds(encoded.map(([first]) => first!));
 
 for (const [i, workload] of workloads.entries()) {
-  compare("decode", workload, decoders(workload, encoded[i]!));
-  compare("encode", workload, encoders(workload, encoded[i]!));
-}
-const libloSamples = liblo === undefined ? [] : Array.from({ length: rounds }, liblo);
-for (const direction of ["decode", "encode"] as const) {
-  if (liblo === undefined) break;
-  results[direction][LIBLO] = Object.fromEntries(
-    workloads.map(({ name }, i) => [name, median(libloSamples.map((sample) => sample[i]![direction]))]),
-  );
+  compare("decode", i, decoders(workload, encoded[i]!));
+  compare("encode", i, encoders(workload, encoded[i]!));
 }
 report();
 
@@ -94,12 +87,16 @@ function encoders(workload: Workload, packets: readonly Buffer[]): Subject[] {
   return subjects;
 }
 
-function compare(direction: "decode" | "encode", workload: Workload, subjects: readonly Subject[]): void {
+function compare(direction: "decode" | "encode", index: number, subjects: readonly Subject[]): void {
   const samples: number[][] = subjects.map(() => []);
+  const libloSamples: number[] = [];
   for (let done = 0; done < rounds; done += ROUNDS_AT_ONCE) {
     for (const [i, ns] of measure(subjects, Math.min(ROUNDS_AT_ONCE, rounds - done)).entries()) samples[i]!.push(ns);
+    if (liblo !== undefined) libloSamples.push(liblo()[index]![direction]);
   }
-  for (const [i, { name }] of subjects.entries()) (results[direction][name] ??= {})[workload.name] = median(samples[i]!);
+  const { name: workload } = workloads[index]!;
+  for (const [i, { name }] of subjects.entries()) (results[direction][name] ??= {})[workload] = median(samples[i]!);
+  if (liblo !== undefined) (results[direction][LIBLO] ??= {})[workload] = median(libloSamples);
 }
 
 function report(): void {

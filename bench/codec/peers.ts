@@ -1,4 +1,4 @@
-import type { OscMessage} from "../../src/codec/index.ts";
+import type { OscMessage } from "../../src/codec/index.ts";
 import { OscBundle, type OscPacket, type OscValue } from "../../src/codec/index.ts";
 import { plainValue } from "./workloads.ts";
 

@@ -69,7 +69,11 @@ function inferList(list: readonly OscArgument[], tags: InferredTags, depth: numb
   checkDepth(list, depth);
   const args: OscValue[] = [];
   for (const argument of list) {
-    if (argument instanceof TypedValue) {
+    if (typeof argument === "number") {
+      const tag = inferNumberTag(argument);
+      tags.add(tag, "f");
+      args.push(checkValue(tag, argument));
+    } else if (argument instanceof TypedValue) {
       tags.add(argument.tag);
       args.push(argument.value);
     } else if (Array.isArray(argument)) {
@@ -78,18 +82,20 @@ function inferList(list: readonly OscArgument[], tags: InferredTags, depth: numb
       tags.add("]");
     } else {
       const tag = inferTag(argument);
-      tags.add(tag, typeof argument === "number" ? "f" : tag);
+      tags.add(tag);
       args.push(checkValue(tag, argument));
     }
   }
   return args;
 }
 
+function inferNumberTag(value: number): string {
+  if ((value | 0) === value) return "i";
+  return Number.isInteger(value) && Math.abs(value) <= 2 ** 53 ? "h" : "f";
+}
+
 function inferTag(value: unknown): string {
   switch (typeof value) {
-    case "number":
-      if ((value | 0) === value) return "i";
-      return Number.isInteger(value) && Math.abs(value) <= 2 ** 53 ? "h" : "f";
     case "string":
       return "s";
     case "boolean":
