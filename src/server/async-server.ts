@@ -105,8 +105,7 @@ export class AsyncServer implements AsyncDisposable {
     }
     const { dispatcher } = this;
     const { road, handle } = endpoint;
-    const packetReceived = (data: Uint8Array, { address, send }: Pick<Peer, "address" | "send">): void =>
-      road.onPacket(data, { address, key: formatAddress(address), paced: false, send, settled: () => undefined });
+    const packetReceived: ServerProtocol["packetReceived"] = (data, peer) => road.onPacket(data, handmadePeer(peer));
     return [handle, { dispatcher, packetReceived, stats: () => this.stats() }];
   }
 
@@ -185,6 +184,12 @@ export class AsyncServer implements AsyncDisposable {
     const handle: ServerTransport = { localAddress: this.#address, closed, close, [Symbol.asyncDispose]: close };
     return { transport, road, handle, end: close };
   }
+}
+
+/** A peer that a program made up: nothing holds it up, and its address tells it from others. */
+function handmadePeer(peer: Pick<Peer, "address" | "send">): Peer {
+  const { address } = peer;
+  return { address, key: formatAddress(address), paced: false, send: (packet) => peer.send(packet), settled: () => undefined };
 }
 
 function promiseWithResolve(): { promise: Promise<void>; resolve: () => void } {
