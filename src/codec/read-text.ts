@@ -3,6 +3,9 @@ import type { Reading } from "./reading.ts";
 import { StringCache } from "./string-cache.ts";
 import { latin1, utf8 } from "./text.ts";
 
+/** Up to this many bytes a loop finds the end of a string faster than `indexOf` (bench/codec). */
+const NEAR = 256;
+
 /** Addresses and text arguments. */
 const texts = new StringCache(12, 0);
 /** Type tag strings, without their comma. */
@@ -48,14 +51,17 @@ function readNewText(reading: Reading, bytes: Uint8Array, start: number, end: nu
 
 /** The offset of the first NUL from `start` on, or `end`. */
 function findNul(bytes: Uint8Array, start: number, end: number): number {
+  const near = Math.min(end, start + NEAR);
   let position = start;
   // Four bytes at a time: as one number they have a zero byte where the borrow of this subtraction reaches the highest bit of a byte.
-  for (; position + 4 <= end; position += 4) {
+  for (; position + 4 <= near; position += 4) {
     const word = (bytes[position]! << 24) | (bytes[position + 1]! << 16) | (bytes[position + 2]! << 8) | bytes[position + 3]!;
     if (((word - 0x01010101) & ~word & 0x80808080) !== 0) break;
   }
-  while (position < end && bytes[position] !== 0) position++;
-  return position;
+  while (position < near && bytes[position] !== 0) position++;
+  if (position < near || near === end) return position;
+  const far = bytes.indexOf(0, near);
+  return far === -1 ? end : Math.min(far, end);
 }
 
 /** Whether all bytes from `start` to `end` are zero. */
