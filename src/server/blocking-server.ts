@@ -14,10 +14,7 @@ import { SyncServer, type SyncServerOptions } from "./sync-server.ts";
 import type { TransportSpec } from "./transports.ts";
 
 /** Options of the blocking servers. */
-export interface BlockingServerOptions extends SyncServerOptions {
-  /** How long `handleRequest()` waits for a packet, in milliseconds (in Python: seconds). Default null: for ever. */
-  readonly timeout?: number | null;
-}
+export type BlockingServerOptions = SyncServerOptions;
 
 /** After so many packets the I/O thread is told of outcomes, even though more packets lie ready. */
 const OUTCOMES_AT_ONCE = 64;
@@ -28,7 +25,6 @@ const COMPLETE_MS = 1000;
 /** A server that handles packets in the thread that calls it, one after another; the named classes choose its transport. */
 export class BlockingServer extends SyncServer {
   readonly dispatcher: Dispatcher;
-  readonly #timeout: number | null;
   readonly #reporter: Reporter;
   readonly #handling: Handling;
   readonly #port: MessagePort;
@@ -42,14 +38,12 @@ export class BlockingServer extends SyncServer {
   #untold = 0;
 
   constructor(spec: TransportSpec, address: NetAddress, dispatcher: Dispatcher, options: BlockingServerOptions) {
-    const timeout = checkedTimeout(options.timeout ?? null);
     const { port1, port2 } = new MessageChannel();
     const packets = ringMemory(RING_CAPACITY);
     const outcomes = ringMemory(RING_CAPACITY);
     const description = { kind: "blocking", packets, outcomes, port: port2 } as const;
     super({ spec, address, executor: () => ({ description, transfer: [port2] }), strictTiming: dispatcher.strictTiming }, options);
     this.dispatcher = dispatcher;
-    this.#timeout = timeout;
     const limits = limitsOf(options);
     this.#reporter = new Reporter(this.report, limits.maxReports);
     this.#handling = {
@@ -77,16 +71,10 @@ export class BlockingServer extends SyncServer {
     );
   }
 
-  /**
-   * Handles exactly one packet. Where none comes within the option `timeout`, calls `handleTimeout()` instead.
-   * A packet that proves to be malformed, or that `verifyRequest` refuses, is one too.
-   *
-   * @returns whether there was a packet
-   * @throws as {@link serveForever}
-   */
-  handleRequest(): boolean {
+  /** @inheritDoc */
+  override handleRequest(): boolean {
     const serve = (): boolean => {
-      const served = this.#serveOne(performance.now() + (this.#timeout ?? Infinity));
+      const served = this.#serveOne(performance.now() + this.timeout);
       this.#completeAccount();
       if (!served && !this.stopping) this.handleTimeout();
       return served;
@@ -102,8 +90,10 @@ export class BlockingServer extends SyncServer {
     this.closeBlocking();
   }
 
-  /** Called by `handleRequest()` when no packet came in time; override it. Here it does nothing. */
-  handleTimeout(): void {}
+  protected override closeBlocking(): void {
+    super.closeBlocking();
+    if (this.isClosed) this.#reporter.close();
+  }
 
   /** Waits for a packet and handles it. False where none came before the deadline, or the server is to stop. */
   #serveOne(deadline: number): boolean {
@@ -212,12 +202,4 @@ class Turn implements PacketSink {
     }
     this.#send(data);
   }
-}
-
-function checkedTimeout(timeout: number | null): number | null {
-  if (timeout === null || timeout >= 0) return timeout;
-  throw new OscServerError(
-    "OSC_OPTION",
-    `timeout is a number of milliseconds from 0 on, or null to wait for ever; got ${String(timeout)}.`,
-  );
 }

@@ -5,7 +5,7 @@ import { BlockingExecutor } from "./blocking-executor.ts";
 import { Counters } from "./counters.ts";
 import { Doorbell } from "./doorbell.ts";
 import { packError } from "./error-transfer.ts";
-import type { FromIoThread, IoThreadInit, ToIoThread } from "./io-thread-messages.ts";
+import type { FromIoThread, IoThreadInit, OneChange, ToIoThread } from "./io-thread-messages.ts";
 import type { Executor, ExecutorEvents } from "./packet.ts";
 import { Road } from "./road.ts";
 import { ServeGate } from "./serve-gate.ts";
@@ -53,7 +53,8 @@ async function executionOf({ executor: description, limits, counters }: IoThread
 /** Packets reach a pool only while the server serves. */
 function gated(pool: (events: ExecutorEvents) => Executor): Execution {
   let gate: ServeGate | null = null;
-  return { executor: (events) => (gate = new ServeGate(pool(events), init.limits, events)), gate: () => gate };
+  const onOne = (change: OneChange): void => tell({ type: "one", change });
+  return { executor: (events) => (gate = new ServeGate(pool, init.limits, events, onOne)), gate: () => gate };
 }
 
 async function run(): Promise<void> {
@@ -80,12 +81,19 @@ async function run(): Promise<void> {
   };
   init.port.on("message", (message: ToIoThread) => {
     if (message.type === "serve") gate()?.open();
+    else if (message.type === "serve-one") gate()?.passOne();
     else if (message.type === "pause") gate()?.shut();
     else void close(message.graceMs).catch(fail);
   });
 
-  const address = await transport.open();
-  tell({ type: "opened", address });
+  try {
+    const address = await transport.open();
+    tell({ type: "opened", address });
+  } catch (error) {
+    // A pool may have started threads or processes.
+    await road.close(0);
+    throw error;
+  }
 }
 
 function fail(thrown: unknown): void {

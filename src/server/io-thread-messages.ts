@@ -40,10 +40,15 @@ export interface IoThreadInit {
 export type ToIoThread =
   /** Hand packets to the pool. Until then they wait. Not for blocking servers, where taking a packet is all there is to it. */
   | { readonly type: "serve" }
+  /** Hand one packet to the pool, the next that comes or waits. Answered by `one`, and again when that packet's end has come. */
+  | { readonly type: "serve-one" }
   /** Let packets wait again. Those that were handed out go on. */
   | { readonly type: "pause" }
   /** End everything; what has begun gets that long. */
   | { readonly type: "close"; readonly graceMs: number };
+
+/** The one packet was handed to the pool; it has been handled, or lost; or none came before `pause`. */
+export type OneChange = "begun" | "ended" | "none";
 
 /** From an I/O thread to the thread that made it. The doorbell is rung after each. */
 export type FromIoThread =
@@ -54,6 +59,8 @@ export type FromIoThread =
   | { readonly type: "error"; readonly error: PackedError; readonly client: NetAddress | null }
   /** A handler in a pool asked the server to end. */
   | { readonly type: "shutdown" }
+  /** What became of `serve-one`. */
+  | { readonly type: "one"; readonly change: OneChange }
   /** The port is free and the pool has ended. The I/O thread ends. */
   | { readonly type: "closed" }
   /** The I/O thread failed and ends. */

@@ -6,7 +6,7 @@ import type { NetAddress } from "../net-address.ts";
 import { Counters } from "./counters.ts";
 import { Doorbell } from "./doorbell.ts";
 import { unpackError } from "./error-transfer.ts";
-import type { ExecutorDescription, FromIoThread, IoThreadInit, ToIoThread } from "./io-thread-messages.ts";
+import type { ExecutorDescription, FromIoThread, IoThreadInit, OneChange, ToIoThread } from "./io-thread-messages.ts";
 import type { Limits } from "./options.ts";
 import type { TransportSpec } from "./transports.ts";
 
@@ -32,6 +32,8 @@ export interface IoThreadSetup {
   readonly onError: (error: OscError, client: NetAddress | undefined) => void;
   /** Called when a handler in a pool asks the server to end. */
   readonly onShutdown: () => void;
+  /** Called with what becomes of the one packet that was asked for. */
+  readonly onOne: (change: OneChange) => void;
 }
 
 /**
@@ -200,6 +202,8 @@ export class IoThread {
         return this.#setup.onError(unpackError(message.error), message.client ?? undefined);
       case "shutdown":
         return this.#setup.onShutdown();
+      case "one":
+        return this.#setup.onOne(message.change);
       case "closed":
         this.#closed = true;
         this.#onClosed?.();

@@ -1,13 +1,21 @@
+import type { OneChange } from "./io-thread-messages.ts";
 import { SyncServer } from "./sync-server.ts";
 
 /** A server that hands packets to a pool of threads or processes. The thread that made it may block, or go on. */
 export abstract class PooledServer extends SyncServer {
   #started = false;
   #closed: Promise<void> | null = null;
+  /** What became of the one packet that was asked for. */
+  #one: OneChange | null = null;
 
   /** @inheritDoc */
   override serveForever(): void {
     this.occupy("serveForever", () => this.#wait(), undefined);
+  }
+
+  /** @inheritDoc */
+  override handleRequest(): boolean {
+    return this.occupy("handleRequest", () => this.#waitForOne(), false);
   }
 
   /**
@@ -59,5 +67,32 @@ export abstract class PooledServer extends SyncServer {
     } finally {
       this.io.send({ type: "pause" });
     }
+  }
+
+  protected override onOne(change: OneChange): void {
+    this.#one = change;
+  }
+
+  /** Lets the pool have one packet, and sleeps until that has been handled. False where none came in time. */
+  #waitForOne(): boolean {
+    const deadline = performance.now() + this.timeout;
+    this.#one = null;
+    let paused = false;
+    this.io.send({ type: "serve-one" });
+    for (;;) {
+      const { rings } = this.io;
+      this.io.readMail();
+      if (this.#one === "ended" || this.#one === "none") break;
+      const left = deadline - performance.now();
+      // Whether the packet was let through just before is then told by the answer.
+      if (!paused && this.#one === null && (left <= 0 || this.stopping)) {
+        this.io.send({ type: "pause" });
+        paused = true;
+      }
+      this.io.sleep(rings, paused || this.#one === "begun" ? Infinity : left);
+    }
+    if (this.#one === "ended") return true;
+    if (!this.stopping) this.handleTimeout();
+    return false;
   }
 }

@@ -4,7 +4,7 @@ import { OscServerError, type OscError } from "../errors.ts";
 import type { NetAddress } from "../net-address.ts";
 import { Counters, type ServerStats } from "./counters.ts";
 import { IoThread } from "./io-thread.ts";
-import type { ExecutorDescription } from "./io-thread-messages.ts";
+import type { ExecutorDescription, OneChange } from "./io-thread-messages.ts";
 import { type Limits, type ServerOptions, limitsOf, positive } from "./options.ts";
 import { tellListener } from "./reporter.ts";
 import { withoutSignalListeners } from "./signal-listeners.ts";
@@ -15,6 +15,8 @@ import { type WorkerState, claimServer, countServer } from "./worker-role.ts";
 export interface SyncServerOptions extends ServerOptions {
   /** How long `close()` waits for handlers that have begun, in milliseconds; then they are ended by force. Default 5,000. */
   readonly closeTimeout?: number;
+  /** How long `handleRequest()` waits for a packet, in milliseconds (in Python: seconds). Default null: for ever. */
+  readonly timeout?: number | null;
   /**
    * Listeners of SIGINT, SIGTERM, SIGHUP and SIGQUIT cannot run while the thread is blocked. Default false: they are set aside meanwhile, so
    * that Ctrl-C ends the process at once. True: they stay; the signal then does nothing until serving ends, and they run after that.
@@ -53,6 +55,7 @@ export abstract class SyncServer implements Disposable {
   /** Told of what goes wrong, as the option `onError`; what it throws itself is shown and goes no further. */
   protected readonly report: (error: OscError, client: NetAddress | undefined) => void;
   protected readonly closeTimeout: number;
+  protected readonly timeout: number;
   readonly #address: NetAddress;
   readonly #keepSignalListeners: boolean;
   /** Null where the server is inert. */
@@ -65,6 +68,7 @@ export abstract class SyncServer implements Disposable {
   protected constructor(setup: SyncServerSetup, options: SyncServerOptions) {
     const limits = limitsOf(options);
     this.closeTimeout = positive("closeTimeout", options.closeTimeout, 5000);
+    this.timeout = checkedTimeout(options.timeout ?? null);
     this.#keepSignalListeners = options.keepSignalListeners ?? false;
     const listener: ErrorListener = options.onError ?? reportToConsole;
     this.report = (error, client) => tellListener(listener, error, client);
@@ -85,6 +89,18 @@ export abstract class SyncServer implements Disposable {
    * @throws OscServerError `OSC_CLOSED` after `close()`; `OSC_WRONG_STATE` from inside a handler; `OSC_THREAD_FAILED` where the I/O thread failed
    */
   abstract serveForever(): void;
+
+  /**
+   * Handles exactly one packet. Where none comes within the option `timeout`, calls `handleTimeout()` instead.
+   * A packet that proves to be malformed, or that `verifyRequest` refuses, is one too.
+   *
+   * @returns whether there was a packet
+   * @throws as {@link serveForever}
+   */
+  abstract handleRequest(): boolean;
+
+  /** Called by `handleRequest()` when no packet came in time; override it. Here it does nothing. */
+  handleTimeout(): void {}
 
   /** Ends `serveForever()` when the handler that runs just now has ended. Does nothing where the server does not serve. */
   shutdown(): void {
@@ -120,6 +136,14 @@ export abstract class SyncServer implements Disposable {
   protected get isInert(): boolean {
     return this.#io === null;
   }
+
+  /** True once the server has been closed; not yet while it only will be when the handler has ended. */
+  protected get isClosed(): boolean {
+    return this.#closing && this.#occupant === null;
+  }
+
+  /** What becomes of the one packet that a pool was to handle. */
+  protected onOne(_change: OneChange): void {}
 
   /** Closes the server before it returns; from inside a handler, when that has ended. */
   protected closeBlocking(): void {
@@ -176,8 +200,25 @@ export abstract class SyncServer implements Disposable {
 
   #startIo(setup: SyncServerSetup, limits: Limits): IoThread {
     const { description, transfer } = setup.executor();
-    const io = new IoThread({ ...setup, executor: description, transfer, limits, onError: this.report, onShutdown: () => this.shutdown() });
+    const io = new IoThread({
+      ...setup,
+      executor: description,
+      transfer,
+      limits,
+      onError: this.report,
+      onShutdown: () => this.shutdown(),
+      onOne: (change) => this.onOne(change),
+    });
     countServer(io.address);
     return io;
   }
+}
+
+function checkedTimeout(timeout: number | null): number {
+  if (timeout === null) return Infinity;
+  if (timeout >= 0) return timeout;
+  throw new OscServerError(
+    "OSC_OPTION",
+    `timeout is a number of milliseconds from 0 on, or null to wait for ever; got ${String(timeout)}.`,
+  );
 }

@@ -1,0 +1,21 @@
+/** The simplest server: the program stands still here, and handlers run one after another. */
+import { BlockingOSCUDPServer, Dispatcher } from "oscine";
+import type { OscValue } from "oscine";
+
+function printHandler(address: string, ...args: OscValue[]): void {
+  console.log(`${address}: ${args.join(", ")}`);
+}
+
+function defaultHandler(address: string, ...args: OscValue[]): void {
+  console.log(`DEFAULT ${address}: ${args.join(", ")}`);
+}
+
+const dispatcher = new Dispatcher();
+dispatcher.map("/something/*", printHandler);
+dispatcher.setDefaultHandler(defaultHandler);
+
+const ip = "127.0.0.1";
+const port = 1337;
+
+const server = new BlockingOSCUDPServer([ip, port], dispatcher);
+server.serveForever(); // Blocks forever
