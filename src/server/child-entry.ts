@@ -28,14 +28,15 @@ if (init !== undefined && isMainThread) {
 function begin({ program, limits }: ChildInit): void {
   writeOutputAtOnce();
   process.execArgv = [...program.execArgv];
-  if (program.kind === "entry") process.argv[1] = program.script;
   const worker = {
     role: "process" as const,
     target: program.kind === "entry" ? program.target : null,
     addresses: program.kind === "entry" ? program.addresses : [],
     loading: true,
     serve: serveBlocked,
-    shutdown: () => tell({ type: "shutdown" }),
+    shutdown: () => {
+      tell({ type: "shutdown" });
+    },
   };
   becomeWorker(worker);
   if (program.kind === "entry") return;

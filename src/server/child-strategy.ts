@@ -25,7 +25,8 @@ export interface ChildStrategy {
   close(): Promise<void>;
 }
 
-const ENTRY = new URL("./child-entry.js", import.meta.url);
+const ENTRY = fileURLToPath(new URL("./child-entry.js", import.meta.url));
+const PRELOAD = fileURLToPath(new URL("./worker-preload.cjs", import.meta.url));
 
 /** How long the end of a pipe is awaited once its process has ended: another process may hold it. */
 const PIPE_MS = 1000;
@@ -42,9 +43,7 @@ export class SpawnStrategy implements ChildStrategy {
     const memory = childMemory === null ? [] : [`--max-old-space-size=${childMemory}`];
     const flags = [...withoutInspector(program.execArgv), ...memory];
     this.#command =
-      program.kind === "module"
-        ? [...flags, fileURLToPath(ENTRY), ...program.argv]
-        : [...flags, "--import", ENTRY.href, program.path, ...program.argv];
+      program.kind === "module" ? [...flags, ENTRY, ...program.argv] : ["--require", PRELOAD, ...flags, program.path, ...program.argv];
     this.#init = JSON.stringify({ program, limits } satisfies ChildInit);
     this.#childMemory = childMemory;
     this.#warden = new Warden((reason) =>

@@ -3,9 +3,28 @@ export { AsyncServer } from "./async-server.ts";
 export type { AsyncServerOptions, ServeOptions, ServerProtocol, ServerTransport } from "./async-server.ts";
 export { BlockingServer } from "./blocking-server.ts";
 export type { BlockingServerOptions } from "./blocking-server.ts";
+export type { ChildPoolOptions } from "./child-pool-options.ts";
 export type { ServerStats } from "./counters.ts";
+export { ForkingServer } from "./forking-server.ts";
+export type { ForkingServerOptions } from "./forking-server.ts";
 export type { AddressLike, OverflowPolicy, ServerOptions } from "./options.ts";
+export { PooledServer } from "./pooled-server.ts";
+export type { HandlersSource } from "./program.ts";
 export { SyncServer } from "./sync-server.ts";
 export type { SyncServerOptions } from "./sync-server.ts";
-export { AsyncOSCUDPServer, AsyncOSCUDPServer as AsyncIOOSCUDPServer, BlockingOSCUDPServer } from "./udp-servers.ts";
-export type { AsyncUdpServerOptions, BlockingUdpServerOptions } from "./udp-servers.ts";
+export { AsyncOSCTCPServer, BlockingOSCTCPServer, ForkingOSCTCPServer, ThreadingOSCTCPServer } from "./tcp-servers.ts";
+export type { AsyncTcpServerOptions, BlockingTcpServerOptions, ForkingTcpServerOptions, ThreadingTcpServerOptions } from "./tcp-servers.ts";
+export type { StreamAddress, TcpServerOptions } from "./transports.ts";
+export type { ThreadPoolOptions } from "./thread-pool-options.ts";
+export { ThreadingServer } from "./threading-server.ts";
+export type { ThreadingServerOptions } from "./threading-server.ts";
+export {
+  AsyncOSCUDPServer,
+  AsyncOSCUDPServer as AsyncIOOSCUDPServer,
+  BlockingOSCUDPServer,
+  ForkingOSCUDPServer,
+  ThreadingOSCUDPServer,
+} from "./udp-servers.ts";
+export type { AsyncUdpServerOptions, BlockingUdpServerOptions, ForkingUdpServerOptions, ThreadingUdpServerOptions } from "./udp-servers.ts";
+export { workerRole } from "./worker-role.ts";
+export type { WorkerRole } from "./worker-role.ts";

@@ -1,4 +1,4 @@
-import { realpathSync, statSync } from "node:fs";
+import { statSync } from "node:fs";
 import { createRequire } from "node:module";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { Dispatcher } from "../dispatch/index.ts";
@@ -18,10 +18,7 @@ export type Program = EntryProgram | ModuleProgram;
 /** The program's entry script, up to the constructor of a server. */
 export interface EntryProgram extends Invocation {
   readonly kind: "entry";
-  /** The file. */
   readonly path: string;
-  /** The program's `process.argv[1]`: perhaps a link to the file, or its name without the extension. */
-  readonly script: string;
   /** The number of the server at which the worker begins its work. */
   readonly target: number;
   /** Where the servers before that one listen. */
@@ -53,7 +50,7 @@ const RUNNERS = /[\\/]node_modules[\\/](\.bin[\\/])?(ava|jasmine|jest[^\\/]*|moc
 export function programOf(source: HandlersSource): Program {
   const invocation = { argv: process.argv.slice(2), execArgv: [...process.execArgv] };
   if (!(source instanceof Dispatcher)) return { kind: "module", url: moduleUrl(source), ...invocation };
-  return { kind: "entry", path: entryPath(), script: process.argv[1] ?? "", target: serversMade(), addresses: serverAddresses(), ...invocation };
+  return { kind: "entry", path: entryPath(), target: serversMade(), addresses: serverAddresses(), ...invocation };
 }
 
 /** What a report calls the program. */
@@ -104,7 +101,8 @@ function entryPath(): string {
   if (script === undefined || script === "" || script === "-") throw notRunnable("it was typed in or read from stdin");
   const path = findEntry(script);
   if (path === null) throw notRunnable(`there is no file ${script}`);
-  if (isTestRunner(path)) throw notRunnable(`a test runner runs this code, and the script is the runner's or would run the tests again (${path})`);
+  if (isTestRunner(path))
+    throw notRunnable(`a test runner runs this code, and the script is the runner's or would run the tests again (${path})`);
   return path;
 }
 
@@ -119,7 +117,7 @@ function isTestRunner(path: string): boolean {
 /** Node takes `node server` for `node server.js`, and a folder for its main file. */
 function findEntry(entry: string): string | null {
   try {
-    return realpathSync(isFile(entry) ? entry : createRequire(import.meta.url).resolve(entry));
+    return isFile(entry) ? entry : createRequire(import.meta.url).resolve(entry);
   } catch {
     return null;
   }

@@ -20,17 +20,18 @@ if (init !== undefined && parentPort !== null) {
 function begin({ program, limits, doorbell: memory }: ThreadInit, parent: MessagePort): void {
   const doorbell = new Doorbell(memory);
   const port = takePort(parent, doorbell);
-  const tell = (message: FromThread): void => port.postMessage(message);
+  const tell = (message: FromThread): void => post(port, message);
   writeOutputAtOnce();
   process.execArgv = [...program.execArgv];
-  if (program.kind === "entry") process.argv[1] = program.script;
   const worker = {
     role: "thread" as const,
     target: program.kind === "entry" ? program.target : null,
     addresses: program.kind === "entry" ? program.addresses : [],
     loading: true,
     serve: (service: WorkerService) => serveBlocked(service, port, doorbell),
-    shutdown: () => tell({ type: "shutdown" }),
+    shutdown: () => {
+      tell({ type: "shutdown" });
+    },
   };
   becomeWorker(worker);
   if (program.kind === "entry") return;

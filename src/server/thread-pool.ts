@@ -1,4 +1,4 @@
-import { pathToFileURL } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { MessageChannel, type MessagePort, Worker, receiveMessageOnPort, setEnvironmentData } from "node:worker_threads";
 import { OscServerError, type OscRejectedError } from "../errors.ts";
 import { Doorbell } from "./doorbell.ts";
@@ -6,6 +6,7 @@ import { unpackError } from "./error-transfer.ts";
 import type { Limits } from "./options.ts";
 import type { Executor, ExecutorEvents, Packet } from "./packet.ts";
 import { describeProgram } from "./program.ts";
+import { threadFlags } from "./thread-flags.ts";
 import { type FromThread, THREAD_KEY, type ThreadInit, type ToThread, exactly } from "./thread-messages.ts";
 import type { ThreadPoolDescription } from "./thread-pool-options.ts";
 import { type PoolPolicy, type PoolWorker, type PoolWorkerEvents, WorkerPool } from "./worker-pool.ts";
@@ -14,6 +15,7 @@ import { workerLimits } from "./worker-service.ts";
 export type { ThreadPoolDescription } from "./thread-pool-options.ts";
 
 const ENTRY = new URL("./thread-entry.js", import.meta.url);
+const PRELOAD = fileURLToPath(new URL("./worker-preload.cjs", import.meta.url));
 /** How long packets wait before a thread is started for them: far longer than light handlers take for those before, shorter than a start takes. */
 const PATIENCE_MS = 10;
 
@@ -139,13 +141,13 @@ function startThread(description: ThreadPoolDescription, init: ThreadInit): Work
       workerData,
       name: "oscine handlers",
       argv: [...program.argv],
-      // The entry script must find this thread to be a worker from its first line on.
-      execArgv: isModule ? [...execArgv] : [...execArgv, "--import", ENTRY.href],
+      // The entry script finds this thread to be a worker from its first line on; and loaders come later than that.
+      execArgv: isModule ? [...execArgv] : ["--require", PRELOAD, ...execArgv],
       resourceLimits: { maxOldGenerationSizeMb: threadMemory },
     });
   setEnvironmentData(THREAD_KEY, init);
   try {
-    return createWithFlags(program.execArgv, create);
+    return createWithFlags(threadFlags(program.execArgv), create);
   } finally {
     setEnvironmentData(THREAD_KEY, undefined);
   }

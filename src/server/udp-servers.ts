@@ -4,7 +4,10 @@ import type { NetAddress } from "../net-address.ts";
 import { type UdpOptions, type UdpSpec, udpOptionsOf } from "../transport/udp.ts";
 import { AsyncServer, type AsyncServerOptions } from "./async-server.ts";
 import { BlockingServer, type BlockingServerOptions } from "./blocking-server.ts";
+import { ForkingServer, type ForkingServerOptions } from "./forking-server.ts";
 import { type AddressLike, hostAndPort } from "./options.ts";
+import type { HandlersSource } from "./program.ts";
+import { ThreadingServer, type ThreadingServerOptions } from "./threading-server.ts";
 
 /** Options of {@link AsyncOSCUDPServer}. */
 export interface AsyncUdpServerOptions extends AsyncServerOptions, UdpOptions {}
@@ -56,6 +59,74 @@ export class BlockingOSCUDPServer extends BlockingServer {
   constructor(address: AddressLike, dispatcher: Dispatcher, options: BlockingUdpServerOptions = {}) {
     const spec = udpSpec(address, options);
     super(spec, requestedAddress(spec), dispatcher, options);
+  }
+}
+
+/** Options of {@link ThreadingOSCUDPServer}. */
+export interface ThreadingUdpServerOptions extends ThreadingServerOptions, UdpOptions {}
+
+/**
+ * Receives OSC by UDP and handles each packet in a worker thread of its own, up to `maxThreads` at the same time. For light handlers, and
+ * for handlers that wait. Used as {@link BlockingOSCUDPServer} is; `start()` serves without blocking.
+ *
+ * ```ts
+ * const server = new ThreadingOSCUDPServer(["127.0.0.1", 1337], dispatcher);
+ * server.serveForever(); // Blocks until a handler calls context.shutdown()
+ * ```
+ *
+ * A function cannot go to another thread, so each thread runs the program's entry script again, up to this constructor; there it does not
+ * bind, but handles packets, and never returns. So what stands above the constructor runs in each thread (see `workerRole`), nothing below
+ * it does, and a subclass's `verifyRequest` is called on an object whose own fields were never set. A handler that wants to end the server
+ * is mapped with `needsContext` and calls `context.shutdown()`: the variable that holds the server has no value in a thread. Handlers share
+ * nothing, unless a `SharedArrayBuffer` is given as `workerData`. They must be synchronous; give a handlers module in place of the
+ * dispatcher, and promises are awaited, and the program is not run again.
+ *
+ * Packets are handled at the same time, so what one of them changes, and what it replies, may come before what an earlier one does.
+ */
+export class ThreadingOSCUDPServer extends ThreadingServer {
+  /**
+   * Binds at once.
+   *
+   * @param address where to listen; port 0 lets the system choose
+   * @param handlers a dispatcher, which is frozen by this; or a module whose default export is one, as a `URL` or an absolute path. It may
+   * also export a function `verifyRequest`
+   * @throws OscSocketError where the address cannot be used; its `code` is the system's, such as `EADDRINUSE`
+   * @throws OscServerError `OSC_OPTION` where an option has no such value; `OSC_ENTRY_NOT_RUNNABLE` for a dispatcher where the entry script
+   * cannot be run again, as in a test runner; `OSC_THREAD_FAILED` where the I/O thread cannot be started
+   */
+  constructor(address: AddressLike, handlers: HandlersSource, options: ThreadingUdpServerOptions = {}) {
+    const spec = udpSpec(address, options);
+    super(spec, requestedAddress(spec), handlers, options);
+  }
+}
+
+/** Options of {@link ForkingOSCUDPServer}. */
+export interface ForkingUdpServerOptions extends ForkingServerOptions, UdpOptions {}
+
+/**
+ * Receives OSC by UDP and handles each packet in a child process of its own, which ends after it; spare processes are started ahead. For
+ * heavy handlers, and for handlers that may crash, hang or use up memory: that costs their own packet and nothing else. Used as
+ * {@link BlockingOSCUDPServer} is; `start()` serves without blocking.
+ *
+ * ```ts
+ * const server = new ForkingOSCUDPServer(["127.0.0.1", 1337], dispatcher);
+ * server.serveForever(); // Blocks until a handler calls context.shutdown()
+ * ```
+ *
+ * Each process runs the program's entry script again, up to this constructor: what {@link ThreadingOSCUDPServer} says about its threads holds
+ * for processes, too, but that they cannot share memory.
+ */
+export class ForkingOSCUDPServer extends ForkingServer {
+  /**
+   * Binds at once.
+   *
+   * @param address where to listen; port 0 lets the system choose
+   * @param handlers as for {@link ThreadingOSCUDPServer}
+   * @throws as {@link ThreadingOSCUDPServer}
+   */
+  constructor(address: AddressLike, handlers: HandlersSource, options: ForkingUdpServerOptions = {}) {
+    const spec = udpSpec(address, options);
+    super(spec, requestedAddress(spec), handlers, options);
   }
 }
 

@@ -1,3 +1,5 @@
+import { createRequire } from "node:module";
+import { fileURLToPath } from "node:url";
 import type { Dispatcher } from "../dispatch/index.ts";
 import { OscServerError } from "../errors.ts";
 import type { NetAddress } from "../net-address.ts";
@@ -32,7 +34,7 @@ export function serviceOfServer(
  * @throws OscServerError `OSC_OPTION` where the module's default export is no dispatcher
  */
 export async function serviceOfModule(url: string, limits: WorkerLimits, worker: WorkerState): Promise<WorkerService> {
-  const { default: dispatcher, verifyRequest } = (await import(url)) as { default: unknown; verifyRequest: unknown };
+  const { default: dispatcher, verifyRequest } = await importHandlers(url);
   if (!isDispatcher(dispatcher)) {
     throw new OscServerError(
       "OSC_OPTION",
@@ -46,8 +48,30 @@ export async function serviceOfModule(url: string, limits: WorkerLimits, worker:
   return service(dispatcher, "async", limits, (verifyRequest as Verify | undefined) ?? (() => true), worker);
 }
 
+interface HandlersModule {
+  readonly default?: unknown;
+  readonly verifyRequest?: unknown;
+}
+
+async function importHandlers(url: string): Promise<HandlersModule> {
+  const loaded = await importOrRequire(url);
+  // What was compiled to CommonJS has its exports one level deeper.
+  const inner = loaded.default as HandlersModule | null | undefined;
+  return !isDispatcher(inner) && isDispatcher(inner?.default) ? inner : loaded;
+}
+
+async function importOrRequire(url: string): Promise<HandlersModule> {
+  try {
+    return (await import(url)) as HandlersModule;
+  } catch (error) {
+    // A loader of the older kind, which is there for `require` only.
+    if ((error as NodeJS.ErrnoException).code !== "ERR_UNKNOWN_FILE_EXTENSION") throw error;
+    return createRequire(import.meta.url)(fileURLToPath(url)) as HandlersModule;
+  }
+}
+
 function service(dispatcher: Dispatcher, mode: "sync" | "async", limits: WorkerLimits, verify: Verify, worker: WorkerState): WorkerService {
-  const handling = { ...limits, dispatcher, mode, verify, shutdown: () => worker.shutdown() };
+  const handling = { ...limits, dispatcher, mode, verify, shutdown: (): void => worker.shutdown() };
   freezeForPool(dispatcher);
   return { strictTiming: dispatcher.strictTiming, run: (data, client, asOf, sink) => runPacket(handling, data, client, asOf, sink) };
 }

@@ -1,0 +1,39 @@
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+
+/** `tsx` by its name, or by its file, as its own command line passes it. */
+const TSX = /^tsx(\/esm)?$|[\\/]tsx[\\/]dist[\\/]/;
+
+/**
+ * The flags of the program for a thread that runs the program again.
+ *
+ * The loader `tsx` does nothing in threads on most versions of Node 20, 22 and 24: it asks whether it is in the main thread. So it is loaded
+ * by a module that says yes while it looks. All other flags stay as they are.
+ */
+export function threadFlags(flags: readonly string[]): string[] {
+  return flags.flatMap((flag, index) => {
+    if (flag === "--import" && TSX.test(flags[index + 1] ?? "")) return [];
+    const specifier = flags[index - 1] === "--import" ? flag : flag.startsWith("--import=") ? flag.slice("--import=".length) : null;
+    return specifier !== null && TSX.test(specifier) ? ["--import", asIfInMainThread(specifier)] : [flag];
+  });
+}
+
+function asIfInMainThread(specifier: string): string {
+  const code = `
+    import { syncBuiltinESMExports } from "node:module";
+    import threads from "node:worker_threads";
+    const { isMainThread } = threads;
+    const pretend = (answer) => { threads.isMainThread = answer; syncBuiltinESMExports(); };
+    pretend(true);
+    try { await import(${JSON.stringify(urlOf(specifier))}); } finally { pretend(isMainThread); }
+  `;
+  return `data:text/javascript,${encodeURIComponent(code)}`;
+}
+
+/** Node takes what `--import` names as if it were imported from the working directory. */
+function urlOf(specifier: string): string {
+  if (specifier.startsWith("file:")) return specifier;
+  const file = createRequire(join(process.cwd(), "any.js")).resolve(specifier);
+  return pathToFileURL(file).href;
+}

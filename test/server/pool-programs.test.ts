@@ -1,0 +1,233 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterEach, describe, expect, test } from "vitest";
+import { PoolProgram, type ProcessId, descendants, isAlive } from "./pool-program.ts";
+
+const running: PoolProgram[] = [];
+const folders: string[] = [];
+
+afterEach(async () => {
+  await Promise.all(running.splice(0).map((program) => program.dispose()));
+  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true });
+});
+
+async function start(...parameters: ConstructorParameters<typeof PoolProgram>): Promise<PoolProgram> {
+  const program = new PoolProgram(...parameters);
+  running.push(program);
+  await program.until(() => program.told.has("ready"));
+  return program;
+}
+
+function folder(): string {
+  const path = mkdtempSync(join(tmpdir(), "oscine-pool-"));
+  folders.push(path);
+  return path;
+}
+
+const KINDS = [
+  { kind: "Threading", role: "thread", code: "OSC_THREAD_FAILED", timeout: "threadTimeout", memory: "threadMemory" },
+  { kind: "Forking", role: "process", code: "OSC_CHILD_FAILED", timeout: "childTimeout", memory: "childMemory" },
+] as const;
+
+describe.each(KINDS)("a $kind server", ({ kind, role, code, timeout, memory }) => {
+  test("runs the program again in its workers, as it was started", async () => {
+    const program = await start(["pool.mjs", kind, "dispatcher", "{}", "--word", "a b"], {
+      flags: ["--no-deprecation", "--stack-trace-limit=20"],
+    });
+    const [, answeredBy, pid] = await program.ask("/who");
+    expect(answeredBy).toBe(role);
+    expect(pid === program.child.pid).toBe(kind === "Threading");
+    const [, json] = await program.ask("/invocation");
+    const [argv, execArgv, script] = JSON.parse(json as string) as [string[], string[], string];
+    expect(argv).toEqual([kind, "dispatcher", "{}", "--word", "a b"]);
+    expect(execArgv).toEqual(["--no-deprecation", "--stack-trace-limit=20"]);
+    expect(script).toMatch(/pool\.mjs$/);
+    expect(await program.ask("/environment")).toEqual(["/environment", 0]);
+    expect(program.told.get("run")).toContain(role);
+    expect(program.told.get("ready")).toHaveLength(1);
+    expect(program.told.get("frozen")).toEqual(["OSC_DISPATCHER_FROZEN"]);
+    await program.quit();
+    expect(program.errors).toEqual([]);
+    expect(program.stderr).toBe("");
+  });
+
+  test("handles packets at the same time", async () => {
+    const program = await start(["pool.mjs", kind, "dispatcher"]);
+    const path = join(folder(), "signal");
+    program.send("/await-file", path);
+    await program.ask("/make-file", path);
+    await program.until(() => program.replies.length === 2);
+    expect(program.replies.map(([address]) => address).toSorted()).toEqual(["/found", "/made"]);
+  });
+
+  test("loses only the packet whose handler ends its worker", async () => {
+    const program = await start(["pool.mjs", kind, "dispatcher"]);
+    const error = await program.fail("/exit", 3);
+    expect(error.code).toBe(code);
+    expect(error.message).toContain("exit code 3");
+    const early = await program.fail("/early");
+    expect(early.message).toContain("exit code 4");
+    expect(program.replies).toEqual([["/first"]]);
+    expect(await program.ask("/echo", 1)).toEqual(["/echoed", 1]);
+    const stats = await program.quit();
+    expect(stats).toMatchObject({ received: 4, dropped: 2, replied: 2 });
+  });
+
+  test("ends a worker whose handler hangs", async () => {
+    const program = await start(["pool.mjs", kind, "dispatcher", JSON.stringify({ [timeout]: 300 })]);
+    const error = await program.fail("/hang");
+    expect(error).toMatchObject({ code });
+    expect(error.message).toContain(`${timeout} (300 ms)`);
+    expect(await program.ask("/echo", 2)).toEqual(["/echoed", 2]);
+    expect((await program.quit()).dropped).toBe(1);
+  });
+
+  test("loses only the packet whose handler fills the memory", async () => {
+    const program = await start(["pool.mjs", kind, "dispatcher", JSON.stringify({ [memory]: 40 })]);
+    const error = await program.fail("/fill");
+    expect(error.code).toBe(code);
+    expect(error.message).toContain(memory);
+    expect(await program.ask("/echo", 3)).toEqual(["/echoed", 3]);
+  });
+
+  test("asks the subclass's verifyRequest, and reports promises", async () => {
+    const program = await start(["pool.mjs", kind, "dispatcher"]);
+    expect(await program.fail("/forbidden")).toMatchObject({ code: "OSC_REJECTED", reason: "unverified" });
+    expect(await program.fail("/later")).toMatchObject({ code: "OSC_ASYNC_HANDLER" });
+    expect((await program.quit()).rejected.unverified).toBe(1);
+  });
+
+  test("awaits the handlers of a module, and asks its verifyRequest", async () => {
+    const program = await start(["pool.mjs", kind, "module", "{}", "word"]);
+    expect(await program.ask("/later", "x")).toEqual(["/late", "x"]);
+    expect((await program.ask("/who"))[1]).toBe(role);
+    expect(await program.fail("/forbidden")).toMatchObject({ code: "OSC_REJECTED", reason: "unverified" });
+    const [, json] = await program.ask("/invocation");
+    expect(JSON.parse(json as string)[0]).toEqual([kind, "module", "{}", "word"]);
+    const error = await program.fail("/reject-and-wait");
+    expect(error.code).toBe(code);
+    await program.quit();
+    expect(program.told.get("run")).toEqual(["main"]);
+  });
+
+  test("shows all that a handler prints", async () => {
+    const program = await start(["pool.mjs", kind, "dispatcher"]);
+    program.send("/print", 300_000);
+    await program.until(() => program.lines.some((line) => line.length === 300_001));
+    await program.quit();
+  });
+
+  test("is started and closed without blocking, and waits for handlers that have begun", async () => {
+    const program = await start(["pool-started.mjs", kind]);
+    expect(await program.ask("/sleep", 300)).toEqual(["/begun"]);
+    const stats = await program.close();
+    expect(program.replies.at(-1)).toEqual(["/slept", 300]);
+    expect(program.told.get("turned")).toEqual([true]);
+    expect(stats).toMatchObject({ received: 1, handled: 1, dropped: 0, inProgress: 0 });
+    expect(program.child.exitCode).toBe(0);
+  });
+
+  test("ends by force what goes on for longer than closeTimeout", async () => {
+    const program = await start(["pool-started.mjs", kind, JSON.stringify({ closeTimeout: 200 })]);
+    expect(await program.ask("/hang")).toEqual(["/hanging"]);
+    const started = descendants(program.child.pid as number);
+    const stats = await program.close();
+    expect(program.errors).toMatchObject([{ code: "OSC_DROPPED", limit: "closeTimeout" }]);
+    expect(stats).toMatchObject({ received: 1, handled: 0, dropped: 1, inProgress: 0 });
+    expect(started.filter(isAlive)).toEqual([]);
+  });
+
+  test("says that the program does not come to the server, and does not try for ever", async () => {
+    const program = await start(["pool-astray.mjs", kind]);
+    program.send("/lost");
+    await program.until(() => program.errors.length >= 6);
+    for (const error of program.errors) {
+      expect(error.code).toBe(code);
+      expect(error.message).toMatch(/before it came to the constructor of its server in the program .*pool-astray\.mjs: exit code 0/);
+    }
+    const stats = await program.close();
+    expect(stats).toMatchObject({ received: 1, dropped: 1, inProgress: 0 });
+    expect(program.told.get("run")?.filter((answer) => answer === role).length).toBeLessThanOrEqual(6);
+  });
+
+  test.each([
+    ["an ES module", "--import", "tsx", "pool-typed.ts"],
+    ["CommonJS", "--require", "tsx/cjs", "commonjs/pool-typed.ts"],
+  ])("runs a program in TypeScript, %s with %s %s", async (_what, flag, loader, file) => {
+    const program = await start([file, kind], { flags: [flag, loader] });
+    expect(await program.ask("/typed", 5)).toEqual(["/typed", 5]);
+    await program.quit();
+    expect(program.errors).toEqual([]);
+  });
+});
+
+test("servers in one program have workers of their own, and the others are inert in these", async () => {
+  const program = await start(["pool-two.mjs"]);
+  await program.until(() => program.told.has("others"));
+  const [[unserved, threading]] = program.told.get("others") as [[number, number]];
+  expect(await program.ask("/who")).toEqual(["/processes", unserved, threading]);
+  await program.quit();
+  expect(program.errors).toEqual([]);
+});
+
+describe("threads", () => {
+  test("share memory that is given as workerData", async () => {
+    const program = await start(["pool.mjs", "Threading", "dispatcher", JSON.stringify({ counter: true, minThreads: 3 })]);
+    for (let count = 0; count < 40; count++) program.send("/count");
+    await program.until(() => program.replies.length === 40);
+    expect(new Set(program.replies.map(([, count]) => count)).size).toBe(40);
+  });
+
+  test("handle several packets side by side where they are asked to", async () => {
+    const options = { maxThreads: 1, minThreads: 1, packetsPerThread: 2 };
+    const program = await start(["pool.mjs", "Threading", "module", JSON.stringify(options)]);
+    program.send("/pair");
+    await program.ask("/pair");
+    expect(program.replies).toEqual([["/paired"]]);
+  });
+});
+
+describe("child processes", () => {
+  test("handle one packet each, or as many as they are asked to", async () => {
+    const pids = async (requestsPerChild: number, count: number): Promise<unknown[]> => {
+      const options = { requestsPerChild, spareChildren: 1, maxChildren: 1 };
+      const program = await start(["pool.mjs", "Forking", "dispatcher", JSON.stringify(options)]);
+      const replies: unknown[] = [];
+      for (let index = 0; index < count; index++) replies.push((await program.ask("/who"))[2]);
+      await program.quit();
+      return replies;
+    };
+    expect(new Set(await pids(1, 3)).size).toBe(3);
+    const [a, b, c, d] = await pids(3, 4);
+    expect([b, c]).toEqual([a, a]);
+    expect(d).not.toBe(a);
+  });
+
+  test("may be killed", async () => {
+    const program = await start(["pool.mjs", "Forking", "dispatcher"]);
+    const error = await program.fail("/kill");
+    expect(error).toMatchObject({ code: "OSC_CHILD_FAILED" });
+    expect(error.message).toContain("signal SIGKILL");
+    expect(await program.ask("/echo", 1)).toEqual(["/echoed", 1]);
+  });
+});
+
+describe.skipIf(process.platform !== "linux")("when the server is killed", () => {
+  test("no child process is left, not even one in an endless loop", async () => {
+    const program = await start(["pool.mjs", "Forking", "dispatcher", JSON.stringify({ spareChildren: 3 })]);
+    expect(await program.ask("/hang")).toEqual(["/hanging"]);
+    const started = descendants(program.child.pid as number);
+    // The one that hangs, spare ones, and the warden.
+    expect(started.length).toBeGreaterThanOrEqual(3);
+    program.child.kill("SIGKILL");
+    await goneFor(started);
+    await program.closed;
+  });
+});
+
+/** Waits for the end of processes that are not our children, so that nobody tells us of it. */
+async function goneFor(processes: readonly ProcessId[]): Promise<void> {
+  while (processes.some(isAlive)) await sleep(5);
+}

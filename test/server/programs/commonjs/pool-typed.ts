@@ -1,0 +1,13 @@
+// Types that have to be taken away before this runs, here and in the workers; in CommonJS. The server serves beside the event loop.
+import type * as Oscine from "../../../../src/index.ts" with { "resolution-mode": "import" };
+
+const { Dispatcher, ForkingOSCUDPServer, OscMessage, ThreadingOSCUDPServer } = require("../../../../dist/index.js") as typeof Oscine;
+
+const dispatcher: Oscine.Dispatcher = new Dispatcher();
+dispatcher.map("/typed", (_address: string, ...args: Oscine.OscValue[]) => new OscMessage("/typed", args));
+dispatcher.map("/quit", (context) => context.shutdown(), { needsContext: true });
+const Server = process.argv[2] === "Threading" ? ThreadingOSCUDPServer : ForkingOSCUDPServer;
+const onError = ({ code, message }: Oscine.OscError): void => console.log(`error ${JSON.stringify({ code, message })}`);
+const server = new Server(["127.0.0.1", 0], dispatcher, { onError });
+console.log(`ready ${server.serverAddress.port}`);
+void server.start();

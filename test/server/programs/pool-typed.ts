@@ -1,0 +1,12 @@
+// Types that have to be taken away before this runs, here and in the workers.
+import { Dispatcher, ForkingOSCUDPServer, type OscError, type OscValue, ThreadingOSCUDPServer } from "oscine";
+
+const dispatcher: Dispatcher = new Dispatcher();
+dispatcher.map("/typed", (_address: string, ...args: OscValue[]) => ["/typed", ...args] as const);
+dispatcher.map("/quit", (context) => context.shutdown(), { needsContext: true });
+const Server = process.argv[2] === "Threading" ? ThreadingOSCUDPServer : ForkingOSCUDPServer;
+const onError = ({ code, message }: OscError): void => console.log(`error ${JSON.stringify({ code, message })}`);
+const server = new Server(["127.0.0.1", 0], dispatcher, { onError });
+console.log(`ready ${server.serverAddress.port}`);
+server.serveForever();
+void server.close();

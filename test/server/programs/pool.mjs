@@ -1,0 +1,28 @@
+// A threading or forking server: node pool.mjs Threading|Forking dispatcher|module [options as JSON]. Ends with /quit.
+import * as oscine from "oscine";
+import dispatcher, { verifyRequest } from "./pool-handlers.mjs";
+import { tell, tellError } from "./tell.mjs";
+
+const [kind, form, json = "{}"] = process.argv.slice(2);
+const { counter = false, ...options } = JSON.parse(json);
+const Base = kind === "Threading" ? oscine.ThreadingOSCUDPServer : oscine.ForkingOSCUDPServer;
+
+class Server extends Base {
+  verifyRequest(data, client) {
+    return verifyRequest(data, client);
+  }
+}
+
+const handlers = form === "module" ? new URL("pool-handlers.mjs", import.meta.url) : dispatcher;
+const workerData = counter ? { counter: new SharedArrayBuffer(4) } : undefined;
+tell("run", oscine.workerRole());
+const server = new Server(["127.0.0.1", 0], handlers, { workerData, ...options, onError: tellError });
+tell("ready", server.serverAddress.port);
+try {
+  dispatcher.map("/too-late", () => undefined);
+} catch (error) {
+  tell("frozen", error.code);
+}
+server.serveForever();
+server.close();
+tell("stats", server.stats());
