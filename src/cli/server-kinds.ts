@@ -5,16 +5,17 @@ import {
   BlockingOSCTCPServer,
   BlockingOSCUDPServer,
   type ErrorListener,
+  ForkingOSCTCPServer,
   ForkingOSCUDPServer,
   type PooledServer,
   type ServerStats,
   type SyncServer,
+  ThreadingOSCTCPServer,
   ThreadingOSCUDPServer,
 } from "../server/index.ts";
 import { listeningPlace } from "./endpoint.ts";
 import type { Handlers } from "./handlers-module.ts";
 import type { OscUrl } from "./url.ts";
-import { UsageError } from "./usage-error.ts";
 
 /** What `serve` needs of a server, whatever kind it is. */
 interface RunnableServer {
@@ -33,8 +34,8 @@ export type ServerMaker = (url: OscUrl, handlers: Handlers, onError: ErrorListen
 export const KINDS: ReadonlyMap<string, ServerMaker> = new Map([
   ["async", makeAsyncServer],
   ["blocking", makeBlockingServer],
-  ["threading", makePooledServer({ udp: ThreadingOSCUDPServer })],
-  ["forking", makePooledServer({ udp: ForkingOSCUDPServer })],
+  ["threading", makePooledServer({ udp: ThreadingOSCUDPServer, tcp: ThreadingOSCTCPServer })],
+  ["forking", makePooledServer({ udp: ForkingOSCUDPServer, tcp: ForkingOSCTCPServer })],
 ]);
 
 /** How long the blocking server blocks at most where nothing arrives: while it does, Node cannot tell of Ctrl-C. */
@@ -95,10 +96,9 @@ type PooledServerClass = new (
 ) => PooledServer;
 
 /** A maker of servers that run the handlers module in their threads or processes. */
-function makePooledServer(classes: Readonly<Partial<Record<OscUrl["transport"], PooledServerClass>>>): ServerMaker {
+function makePooledServer(classes: Readonly<Record<OscUrl["transport"], PooledServerClass>>): ServerMaker {
   return (url, { module, dispatcher }, onError) => {
     const PooledOSCServer = classes[url.transport];
-    if (PooledOSCServer === undefined) throw new UsageError(`This --kind has no server for osc.${url.transport}://: use osc.udp://`);
     const { host, port, options } = listeningPlace(url);
     const server = new PooledOSCServer([host, port], module, { ...options, onError, strictTiming: dispatcher.strictTiming });
     const shutdown = new Shutdown(server);

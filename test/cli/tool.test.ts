@@ -79,6 +79,8 @@ describe("oscine serve", () => {
     ["async", "", slipEncode],
     ["async", "?framing=1.0", lengthPrefixEncode],
     ["blocking", "?framing=1.1", slipEncode],
+    ["threading", "", lengthPrefixEncode],
+    ["forking", "", slipEncode],
   ])("--kind %s on osc.tcp://%s answers where it was asked", async (kind, query, frame) => {
     const module = await writeModule("echo.mjs", 'dispatcher.map("/echo", (address, value) => ["/echoed", value]);');
     await using server = new Tool(["serve", module, "--url", `osc.tcp://127.0.0.1:0/${query}`, "--kind", kind]);
