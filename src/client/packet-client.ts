@@ -101,7 +101,8 @@ export abstract class PacketClient implements AsyncDisposable {
   /**
    * Sends a message or a bundle. Resolves when the system has taken it, which does not mean that it arrives.
    *
-   * The promise need not be awaited. Where nobody looks at it, a failure goes to `onError` instead and the program goes on.
+   * The promise need not be awaited. Where nobody has looked at it (with `await`, `then` or `catch`) by the time it fails, the failure goes to
+   * `onError`, and the program goes on; a promise that is looked at is the caller's alone.
    *
    * @throws (rejects) OscEncodeError for what is no packet; OscSocketError where it cannot be sent: `ENOTFOUND`, `EMSGSIZE` for a packet
    * too large for the transport, and so on; OscServerError `OSC_CLOSED` after `close()`
@@ -268,6 +269,6 @@ async function* messagesOf(source: AsyncIterable<ReceivedMessage>): AsyncGenerat
   for await (const { message } of source) yield message;
 }
 
-export function closedError(message: string): OscServerError {
+function closedError(message: string): OscServerError {
   return new OscServerError("OSC_CLOSED", message);
 }
