@@ -65,7 +65,7 @@ export function createSender(
 }
 
 function requireUdp(url: OscUrl): void {
-  if (url.transport !== "udp") throw new UsageError(`osc.${url.transport}:// is not among the transports of this version: use osc.udp://`);
+  if (url.transport !== "udp") throw new UsageError(`oscine send speaks UDP only: use osc.udp:// in place of osc.${url.transport}://`);
 }
 
 function isMulticast(host: string): boolean {
