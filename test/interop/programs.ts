@@ -63,8 +63,8 @@ export function compilesWith(header: string): boolean {
 }
 
 /** Runs a program to its end and gives what it printed; throws where it fails. */
-export function run(command: string, args: readonly string[]): string {
-  const { status, signal, stdout, stderr, error } = spawnSync(command, args, { encoding: "utf8", timeout: 30_000 });
+export function run(command: string, args: readonly string[], input = ""): string {
+  const { status, signal, stdout, stderr, error } = spawnSync(command, args, { encoding: "utf8", timeout: 30_000, input });
   if (error !== undefined) throw error;
   if (status !== 0) throw new Error(`${command} ${args.join(" ")} ended with ${signal ?? status}:\n${stdout}${stderr}`);
   return stdout;

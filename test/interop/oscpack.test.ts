@@ -1,0 +1,55 @@
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, test } from "vitest";
+import { UDPClient } from "../../src/index.ts";
+import { hear, listen, scriptOf } from "./exchange.ts";
+import { ITEMS } from "./items.ts";
+import { linesOf, sameLine } from "./line-text.ts";
+import { Matrix } from "./matrix.ts";
+import { freeUdpPort } from "./ports.ts";
+import { RunningProgram, describeWith, run } from "./programs.ts";
+
+const NEEDED = [
+  { name: "g++", install: "apt-get install g++" },
+  {
+    name: "oscpack",
+    install: "apt-get install liboscpack-dev",
+    isPresent: () => existsSync("/usr/include/oscpack/osc/OscOutboundPacketStream.h"),
+  },
+];
+
+describeWith(NEEDED, "oscpack", () => {
+  const folder = mkdtempSync(join(tmpdir(), "oscine-oscpack-"));
+  const peer = join(folder, "oscpack-peer");
+  const matrix = new Matrix({ name: "oscpack", package: "liboscpack-dev", limits: [] });
+  beforeAll(() => {
+    run("g++", [
+      "-Wall",
+      "-Wextra",
+      "-Werror",
+      "-o",
+      peer,
+      fileURLToPath(new URL("programs/oscpack-peer.cpp", import.meta.url)),
+      "-loscpack",
+    ]);
+  });
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  test("hears every value of UDPClient", async () => {
+    const port = await freeUdpPort();
+    await using program = new RunningProgram(peer, ["listen", String(port)]);
+    await program.line(/^ready$/);
+    await using client = new UDPClient("127.0.0.1", port);
+    const outcomes = await hear({ program, send: (packet) => client.send(packet), shows: (packet) => linesOf(packet), read: sameLine });
+    matrix.add("hears", "UDP", outcomes);
+  });
+
+  test("is heard by AsyncOSCUDPServer with every value", async () => {
+    const outcomes = await listen(ITEMS, (port) => void run(peer, ["send", String(port)], scriptOf(ITEMS)));
+    matrix.add("sends", "UDP", outcomes);
+  });
+
+  matrix.check();
+});

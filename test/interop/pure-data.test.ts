@@ -1,0 +1,247 @@
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, test } from "vitest";
+import { OscBundle, OscMessage, type OscPacket, type OscValue, UDPClient } from "../../src/index.ts";
+import { hear, itemsOf, listen, untilItHears } from "./exchange.ts";
+import { ITEMS, type Item } from "./items.ts";
+import { general, messagesOf, tokenOf, typedValues } from "./line-text.ts";
+import { type FieldProgram, Matrix, type Outcome } from "./matrix.ts";
+import { freeUdpPort } from "./ports.ts";
+import { RunningProgram, describeWith } from "./programs.ts";
+
+const PD = { name: "pd", install: "apt-get install puredata-core" };
+const PD_OSC = {
+  name: "pd-osc",
+  install: "apt-get install pd-osc",
+  isPresent: () => existsSync("/usr/lib/pd/extra/osc/packOSC.pd_linux"),
+};
+const INTS = {
+  kinds: ["i"],
+  cannot: "hold an int beyond ±2^24 exactly, for all its numbers are 32-bit floats",
+  cure: "send large ids as text, or in two parts",
+} as const;
+
+const VANILLA: FieldProgram = {
+  name: "Pure Data, oscparse and oscformat",
+  package: "puredata-core",
+  limits: [
+    { direction: "both", ...INTS },
+    {
+      direction: "both",
+      kinds: ["h", "d", "t", "S", "c", "r", "m", "T", "F", "N", "I"],
+      cannot: "take part in anything but `i`, `f`, `s`, `b`: it passes over the others",
+      cure: "send `f` for `d`, `i` for `T` and `F`, `s` for `S`; or use pd-osc",
+    },
+    { direction: "sends", kinds: ["[]"], cannot: "send arrays", cure: "have it send the values without the array" },
+    {
+      direction: "sends",
+      kinds: ["bundle", "nested bundle", "dated bundle"],
+      cannot: "send bundles",
+      cure: "nothing is needed: messages sent one after another arrive in that order",
+    },
+  ],
+};
+
+const EXTERNAL: FieldProgram = {
+  name: "Pure Data, pd-osc",
+  package: "pd-osc",
+  limits: [
+    { direction: "both", ...INTS },
+    {
+      direction: "hears",
+      kinds: ["h", "d", "t", "[]"],
+      cannot: "read these types: the message comes without any value",
+      cure: "send `f` for `d`, text or `i` for `h`, the values of an array without the array",
+    },
+    { direction: "hears", kinds: ["r"], cannot: "give a colour but as one number, which it rounds", cure: "send four ints" },
+    {
+      direction: "sends",
+      kinds: ["b"],
+      cannot: "send a blob that is not the last argument",
+      cure: "put the blob last",
+    },
+    {
+      direction: "sends",
+      kinds: ["h", "d", "t", "S", "c", "r", "[]"],
+      cannot: "send these types",
+      cure: "have it send `f`, `i` and `s`",
+    },
+    {
+      direction: "sends",
+      kinds: ["dated bundle"],
+      cannot: "be told an exact time tag, only a time from now",
+      cure: "nothing is needed: our scheduler takes what it sends",
+    },
+  ],
+};
+
+describeWith([PD], "Pure Data", () => {
+  const folder = mkdtempSync(join(tmpdir(), "oscine-pd-"));
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  function runPatch(name: string, objects: readonly string[], connections: readonly string[]): RunningProgram {
+    const lines = [
+      "#N canvas 0 0 600 400 10;",
+      ...objects.map((object) => `#X ${object};`),
+      ...connections.map((one) => `#X connect ${one};`),
+      "",
+    ];
+    const file = join(folder, `${name}.pd`);
+    writeFileSync(file, lines.join("\n"));
+    return new RunningProgram("pd", ["-nogui", "-noaudio", "-nomidi", file]);
+  }
+
+  /** Prints what comes to a UDP port, read by an object of the patch. */
+  async function hearing(
+    reader: string,
+    hearer: { shows(packet: OscPacket): readonly string[]; read(line: string): string },
+  ): Promise<Outcome[]> {
+    const port = await freeUdpPort();
+    const objects = [`obj 20 20 netreceive -u -b ${port}`, `obj 20 60 ${reader}`, "obj 20 100 print heard"];
+    await using program = runPatch("listener", objects, ["0 0 1 0", "1 0 2 0"]);
+    await using client = new UDPClient("127.0.0.1", port, { onError: () => undefined });
+    await untilItHears(program, (packet) => client.send(packet));
+    return await hear({ program, send: (packet) => client.send(packet), ...hearer });
+  }
+
+  /** Sends messages that a message box gives to an object which writes OSC. */
+  async function sending(writer: string, items: readonly Item[], wordsOf: (packet: OscPacket) => string): Promise<Outcome[]> {
+    return await listen(items, async (port, listener) => {
+      const words = [...items.map(({ packet }) => packet), new OscMessage("/mark")].map(wordsOf).join(" \\, ");
+      const objects = [
+        "obj 20 20 loadbang",
+        "obj 20 40 t b b",
+        `msg 20 80 connect 127.0.0.1 ${port}`,
+        `msg 20 100 ${words}`,
+        `obj 20 120 ${writer}`,
+        "obj 20 140 list prepend send",
+        "obj 20 160 list trim",
+        "obj 20 200 netsend -u -b",
+      ];
+      await using _program = runPatch("sender", objects, [
+        "0 0 1 0",
+        "1 1 2 0",
+        "2 0 7 0",
+        "1 0 3 0",
+        "3 0 4 0",
+        "4 0 5 0",
+        "5 0 6 0",
+        "6 0 7 0",
+      ]);
+      await listener.heard("/mark");
+    });
+  }
+
+  describe("with oscparse and oscformat", () => {
+    const matrix = new Matrix(VANILLA);
+
+    test("hears the values of UDPClient", async () => {
+      matrix.add(
+        "hears",
+        "UDP",
+        await hearing("oscparse", { shows: (packet) => messagesOf(packet).map((message) => shown(message, sized)), read: addressOfList }),
+      );
+    });
+
+    test("is heard by AsyncOSCUDPServer", async () => {
+      const items = itemsOf(["none", "i", "f", "s", "b"]).filter(canSay);
+      const wordsOf = (packet: OscPacket): string =>
+        messagesOf(packet)
+          .map((message) => `set ${message.address} \\, format ${message.types} \\, list ${values(message, sized).join(" ")}`)
+          .join(" \\, ");
+      matrix.add("sends", "UDP", await sending("oscformat", items, wordsOf));
+    });
+
+    matrix.check();
+  });
+
+  describeWith([PD_OSC], "with pd-osc", () => {
+    const matrix = new Matrix(EXTERNAL);
+
+    test("hears the values of UDPClient", async () => {
+      const shows = (packet: OscPacket): string[] => messagesOf(packet).map((message) => shown(message, plain));
+      matrix.add("hears", "UDP", await hearing("osc/unpackOSC", { shows, read: (line) => line.replace(/^heard: /, "") }));
+    });
+
+    test("is heard by AsyncOSCUDPServer", async () => {
+      const items = itemsOf(["none", ..."ifsbmTFNI", "bundle", "nested bundle"]).filter(canSay);
+      matrix.add("sends", "UDP", await sending("osc/packOSC", items, sendTyped));
+    });
+
+    matrix.check();
+  });
+});
+
+/** The words that have packOSC send a packet. */
+function sendTyped(packet: OscPacket): string {
+  if (packet instanceof OscBundle) return ["[", ...packet.elements.map(sendTyped), "]"].join(" \\, ");
+  if (packet.types === "") return `send ${packet.address}`;
+  return `sendtyped ${packet.address} ${packet.types} ${values(packet, plain).join(" ")}`;
+}
+
+type Bytes = (bytes: Uint8Array) => readonly number[];
+/** A blob as oscparse and oscformat have it: the number of bytes, and the bytes. */
+const sized: Bytes = (bytes) => [bytes.length, ...bytes];
+const plain: Bytes = (bytes) => [...bytes];
+
+/** Values as Pd writes them in a patch. */
+function values(message: OscMessage, blob: Bytes): string[] {
+  return typedValues(message).flatMap(([tag, value]) => {
+    if (tag === "s")
+      return [
+        String(value)
+          .replace(/[\\,;$]/g, "\\\\\\$&")
+          .replace(/ /g, "\\ "),
+      ];
+    if (tag === "b") return blob(value as Uint8Array).map(String);
+    if (tag === "m") return (value as readonly number[]).map(String);
+    if (tag === "f") return [(value as number).toPrecision(9)];
+    return tag === "i" ? [String(value)] : [];
+  });
+}
+
+/** A message as Pd prints it where it holds all values. */
+function shown(message: OscMessage, blob: Bytes): string {
+  const atoms = typedValues(message).flatMap(([tag, value]): readonly string[] => {
+    if (tag === "s" || tag === "S") return [String(value).replace(/[ ,;\\$]/g, "\\$&")];
+    if (tag === "b") return blob(value as Uint8Array).map(String);
+    if (tag === "i") return [String(value)];
+    return atomsOf(tag, value);
+  });
+  return [message.address, ...atoms].join(" ");
+}
+
+function atomsOf(tag: string, value: OscValue): readonly string[] {
+  switch (tag) {
+    case "f":
+    case "d":
+      return [general(value as number)];
+    case "c":
+      return [String(String(value).codePointAt(0))];
+    case "m":
+      return (value as readonly number[]).map(String);
+    case "T":
+      return ["1"];
+    case "F":
+    case "N":
+      return ["0"];
+    case "I":
+      return ["INF"];
+    default:
+      return [tokenOf(tag, value)];
+  }
+}
+
+/** `heard: list v 49 a 1` as `/v/49/a 1`: oscparse gives the parts of an address and the values in one list. */
+function addressOfList(line: string): string {
+  const [, first, second, rest] = /^heard: list (\w+) (\d+)(.*)$/.exec(line) ?? [];
+  if (first === undefined || rest === undefined) return line;
+  const isBundle = first === "v" && ITEMS[Number(second)]?.kind.endsWith("bundle");
+  return `/${first}/${second}${isBundle ? rest.replace(" ", "/") : rest}`;
+}
+
+/** Pd has no way to write an empty symbol. */
+function canSay({ packet }: Item): boolean {
+  return messagesOf(packet).every(({ args }) => !args.includes(""));
+}
