@@ -21,6 +21,8 @@ export interface TcpServerOptions extends TcpOptions {
 }
 
 const MIB = 1024 * 1024;
+/** What every system has room for; beyond its own bound a system may use the beginning of a path as if it were the path. */
+const MAX_PATH_BYTES = 103;
 /** The longest delay that a timer takes, about 24 days. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
@@ -70,6 +72,13 @@ function streamPlace(address: StreamAddress): Pick<TcpSpec, "path" | "host" | "p
     throw new OscServerError(
       "OSC_OPTION",
       `path is the path of a Unix domain socket, such as "/run/osc.sock"; got ${JSON.stringify(path)}.`,
+    );
+  }
+  const size = Buffer.byteLength(path);
+  if (size > MAX_PATH_BYTES && process.platform !== "win32") {
+    throw new OscServerError(
+      "OSC_OPTION",
+      `The path of a Unix domain socket has at most ${MAX_PATH_BYTES} bytes; ${show(path)} has ${size}.`,
     );
   }
   return { path, host: "", port: 0 };

@@ -2,7 +2,8 @@ import { OscSocketError } from "../errors.ts";
 
 /** What a user can do about an error of the system, by its code. */
 const CURES: Readonly<Record<string, string>> = {
-  EACCES: "the system does not allow it: ports below 1024 need special rights, and a broadcast address needs the option broadcast: true",
+  EACCES:
+    "the system does not allow it: ports below 1024 need special rights, a broadcast address needs the option broadcast: true, and the folder of a socket file must be there",
   EADDRINUSE: "another program has that port: end it, choose another port, or let the system choose with port 0",
   EADDRNOTAVAIL:
     "no network interface of this machine has that address: use 127.0.0.1 for this machine only, 0.0.0.0 for all IPv4 interfaces",

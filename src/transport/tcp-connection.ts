@@ -89,11 +89,6 @@ export class TcpConnection implements Peer, Waiter {
       process.nextTick(() => this.#uncork());
     }
     socket.write(encodeFrame(packet, this.#decoder.framing ?? "1.1"));
-    const { maxBuffered } = this.#limits;
-    if (socket.writableLength <= maxBuffered) return;
-    const message = `The connection was ended, for its client does not read the replies: ${socket.writableLength} bytes wait, and maxBuffered is ${maxBuffered}.`;
-    this.#giveUp(new OscDroppedError("maxBuffered", message));
-    socket.destroy();
   }
 
   settled(size: number): void {
@@ -223,8 +218,15 @@ export class TcpConnection implements Peer, Waiter {
   }
 
   #uncork(): void {
+    const socket = this.#socket;
     this.#corked = false;
-    this.#socket.uncork();
+    socket.uncork();
+    // What the system has taken by now does not count.
+    const { maxBuffered } = this.#limits;
+    if (socket.writableLength <= maxBuffered || socket.destroyed) return;
+    const message = `The connection was ended, for its client does not read the replies: ${socket.writableLength} bytes wait, and maxBuffered is ${maxBuffered}.`;
+    this.#giveUp(new OscDroppedError("maxBuffered", message));
+    socket.destroy();
   }
 
   #closed(): void {

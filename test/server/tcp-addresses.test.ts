@@ -1,0 +1,108 @@
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { networkInterfaces, tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { OscMessage } from "../../src/codec/index.ts";
+import { Dispatcher } from "../../src/dispatch/index.ts";
+import { AsyncOSCTCPServer } from "../../src/server/index.ts";
+import { Gate, LOCAL, RawClient, eventually, serve } from "./tcp-fixtures.ts";
+
+const hasIPv6 = Object.values(networkInterfaces()).some((addresses) => addresses?.some(({ address }) => address === "::1"));
+
+function socketPath(): string {
+  const folder = mkdtempSync(join(tmpdir(), "oscine-"));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  return join(folder, "osc.sock");
+}
+
+describe.runIf(process.platform !== "win32")("a Unix domain socket", () => {
+  test("is served as TCP is, and its file goes with the server", async () => {
+    const path = socketPath();
+    const { dispatcher, server } = await serve({ address: { path } });
+    dispatcher.map("/who", ({ address, port, family }) => ["/you", address, port, family], { needsReplyAddress: true });
+    expect(server.serverAddress).toEqual({ address: path, port: 0, family: "unix" });
+    for (const framing of ["1.0", "1.1"] as const) {
+      const client = await RawClient.to(server, framing);
+      await client.expectEcho(framing);
+      client.send(new OscMessage("/who"));
+      expect(await client.next(1)).toEqual([["/you", "", 0, "unix"]]);
+    }
+    await server.close();
+    expect(existsSync(path)).toBe(false);
+  });
+
+  test("a handler that is slow for one client holds up no other, though none has an address", async () => {
+    const gate = new Gate();
+    const { dispatcher, server } = await serve({ address: { path: socketPath() } });
+    dispatcher.map("/slow", () => gate.opened);
+    const busy = await RawClient.to(server);
+    busy.send(new OscMessage("/slow"), new OscMessage("/echo", [1]));
+    await eventually(() => server.stats().inProgress === 2);
+    await (await RawClient.to(server)).expectEcho("other");
+    expect(busy.arrived).toEqual([]);
+    gate.open();
+    expect(await busy.next(1)).toEqual([["/echoed", 1]]);
+  });
+
+  test("a file that a program left behind is taken over", async () => {
+    const path = socketPath();
+    const program = `require("node:net").createServer().listen(${JSON.stringify(path)}, () => process.kill(process.pid, "SIGKILL"))`;
+    spawnSync(process.execPath, ["-e", program]);
+    expect(existsSync(path)).toBe(true);
+    const { server } = await serve({ address: { path } });
+    await (await RawClient.to(server)).expectEcho("mine now");
+  });
+
+  test("one that is in use is EADDRINUSE, and stays in use", async () => {
+    const path = socketPath();
+    const { server } = await serve({ address: { path } });
+    const second = new AsyncOSCTCPServer(server.serverAddress, new Dispatcher());
+    expect(second.serverAddress).toEqual(server.serverAddress);
+    await expect(second.serve()).rejects.toMatchObject({ code: "EADDRINUSE", address: path });
+    await (await RawClient.to(server)).expectEcho("still mine");
+  });
+
+  test("a file that is no socket is left alone", async () => {
+    const path = socketPath();
+    writeFileSync(path, "precious");
+    await expect(new AsyncOSCTCPServer({ path }, new Dispatcher()).serve()).rejects.toMatchObject({ code: "EADDRINUSE" });
+    expect(existsSync(path)).toBe(true);
+  });
+
+  test("a folder that is not there is EACCES, as the system says", async () => {
+    const server = new AsyncOSCTCPServer({ path: join(socketPath(), "osc.sock") }, new Dispatcher());
+    await expect(server.serve()).rejects.toMatchObject({ code: "EACCES", message: expect.stringContaining("folder") });
+  });
+
+  test("a path that is too long is refused at once", () => {
+    const make = (): unknown => new AsyncOSCTCPServer({ path: `/tmp/${"x".repeat(200)}` }, new Dispatcher());
+    expect(make).toThrow(expect.objectContaining({ code: "OSC_OPTION" }));
+  });
+
+  test("allow does not concern it: what may open the file may send", async () => {
+    const { server } = await serve({ address: { path: socketPath() }, allow: ["192.0.2.1"] });
+    await (await RawClient.to(server)).expectEcho("in");
+  });
+});
+
+describe.runIf(hasIPv6)("IPv6", () => {
+  test("is served, and clients have their IPv6 address", async () => {
+    const { dispatcher, server } = await serve({ address: ["::1", 0] });
+    dispatcher.map("/who", ({ address, port, family }) => ["/you", address, port, family], { needsReplyAddress: true });
+    expect(server.serverAddress).toMatchObject({ address: "::1", family: "IPv6" });
+    const client = await RawClient.to(server);
+    client.send(new OscMessage("/who"));
+    expect(await client.next(1)).toEqual([["/you", "::1", client.address.port, "IPv6"]]);
+  });
+
+  test("`::` takes IPv4 too, and allow knows such clients by their IPv4 address", async () => {
+    const { server } = await serve({ address: ["::", 0], allow: [LOCAL] });
+    await (await RawClient.to(server)).expectEcho("by IPv4");
+  });
+
+  test("with ipv6Only it does not", async () => {
+    const { server } = await serve({ address: ["::", 0], ipv6Only: true });
+    await expect(RawClient.to(server)).rejects.toMatchObject({ code: "ECONNREFUSED" });
+  });
+});
