@@ -206,7 +206,7 @@ function scan(path: string): Source {
       const [first, second] = node.arguments ?? [];
       // Compiled files stand at the same places, with the other ending.
       if (first !== undefined && ts.isStringLiteralLike(first) && second?.getText(file) === "import.meta.url") {
-        imports.push({ to: first.text.replace(/\.js$/, ".ts"), atRunTime: false });
+        imports.push({ to: first.text.replace(/js$/, "ts"), atRunTime: false });
       }
     } else if (ts.isIdentifier(node) && !isMemberName(node)) {
       identifiers.add(node.text);

@@ -16,7 +16,7 @@ export type HandlersSource = Dispatcher | URL | string;
 export type Program = EntryProgram | ModuleProgram;
 
 /** The program's entry script, up to the constructor of a server. */
-export interface EntryProgram extends Invocation {
+interface EntryProgram extends Invocation {
   readonly kind: "entry";
   readonly path: string;
   /** The number of the server at which the worker begins its work. */
@@ -26,7 +26,7 @@ export interface EntryProgram extends Invocation {
 }
 
 /** A module whose default export is a dispatcher. */
-export interface ModuleProgram extends Invocation {
+interface ModuleProgram extends Invocation {
   readonly kind: "module";
   readonly url: string;
 }

@@ -54,7 +54,7 @@ export interface ThreadPoolDescription {
 }
 
 /** The longest time that a timer of Node can wait. */
-export const LONGEST_TIMEOUT = 2_147_483_647;
+const LONGEST_TIMEOUT = 2_147_483_647;
 
 /** @throws OscServerError `OSC_OPTION` where an option has no such value, `OSC_ENTRY_NOT_RUNNABLE` as `programOf` */
 export function threadPoolDescription(source: HandlersSource, options: ThreadPoolOptions): ThreadPoolDescription {

@@ -14,7 +14,7 @@ export interface WorkerService {
 }
 
 /** What a packet gives back while it is handled. */
-export interface WorkerSink {
+interface WorkerSink {
   reply(data: Uint8Array): void;
   report(error: OscError): void;
 }

@@ -100,16 +100,23 @@ describe.each(KINDS)("a $kind server", ({ kind, role, code, timeout, memory }) =
   });
 
   test("awaits the handlers of a module, and asks its verifyRequest", async () => {
-    const program = await start(["pool.mjs", kind, "module", "{}", "word"]);
+    const program = await start(["pool.mjs", kind, "pool-handlers.mjs", "{}", "word"]);
     expect(await program.ask("/later", "x")).toEqual(["/late", "x"]);
     expect((await program.ask("/who"))[1]).toBe(role);
     expect(await program.fail("/forbidden")).toMatchObject({ code: "OSC_REJECTED", reason: "unverified" });
     const [, json] = await program.ask("/invocation");
-    expect(JSON.parse(json as string)[0]).toEqual([kind, "module", "{}", "word"]);
+    expect(JSON.parse(json as string)[0]).toEqual([kind, "pool-handlers.mjs", "{}", "word"]);
     const error = await program.fail("/reject-and-wait");
     expect(error.code).toBe(code);
     await program.quit();
     expect(program.told.get("run")).toEqual(["main"]);
+  });
+
+  test("says that a handlers module is none", async () => {
+    const program = await start(["pool.mjs", kind, "not-handlers.mjs"]);
+    await program.until(() => program.errors.length > 0);
+    expect(program.errors[0]?.code).toBe(code);
+    expect(program.errors[0]?.message).toMatch(/not-handlers\.mjs is no Dispatcher: write "export default dispatcher"/);
   });
 
   test("shows all that a handler prints", async () => {
@@ -154,7 +161,7 @@ describe.each(KINDS)("a $kind server", ({ kind, role, code, timeout, memory }) =
 
   test.each([
     ["an ES module", "--import", "tsx", "pool-typed.ts"],
-    ["CommonJS", "--require", "tsx/cjs", "commonjs/pool-typed.ts"],
+    ["CommonJS", "--require", "tsx/cjs", "../commonjs/programs/pool-typed.ts"],
   ])("runs a program in TypeScript, %s with %s %s", async (_what, flag, loader, file) => {
     const program = await start([file, kind], { flags: [flag, loader] });
     expect(await program.ask("/typed", 5)).toEqual(["/typed", 5]);
@@ -182,7 +189,7 @@ describe("threads", () => {
 
   test("handle several packets side by side where they are asked to", async () => {
     const options = { maxThreads: 1, minThreads: 1, packetsPerThread: 2 };
-    const program = await start(["pool.mjs", "Threading", "module", JSON.stringify(options)]);
+    const program = await start(["pool.mjs", "Threading", "pool-handlers.mjs", JSON.stringify(options)]);
     program.send("/pair");
     await program.ask("/pair");
     expect(program.replies).toEqual([["/paired"]]);

@@ -1,4 +1,4 @@
-// A threading or forking server: node pool.mjs Threading|Forking dispatcher|module [options as JSON]. Ends with /quit.
+// A threading or forking server: node pool.mjs Threading|Forking dispatcher|MODULE [options as JSON]. Ends with /quit.
 import * as oscine from "oscine";
 import dispatcher, { verifyRequest } from "./pool-handlers.mjs";
 import { tell, tellError } from "./tell.mjs";
@@ -13,7 +13,7 @@ class Server extends Base {
   }
 }
 
-const handlers = form === "module" ? new URL("pool-handlers.mjs", import.meta.url) : dispatcher;
+const handlers = form === "dispatcher" ? dispatcher : new URL(form, import.meta.url);
 const workerData = counter ? { counter: new SharedArrayBuffer(4) } : undefined;
 tell("run", oscine.workerRole());
 const server = new Server(["127.0.0.1", 0], handlers, { workerData, ...options, onError: tellError });

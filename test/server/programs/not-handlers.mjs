@@ -1,0 +1,2 @@
+// No dispatcher.
+export default { surprise: true };
