@@ -44,6 +44,9 @@ export class BlockingExecutor implements Executor {
   #first = 0;
   #count = 0;
   #reading = false;
+  /** Set from the first ring in a turn of the event loop until its end. */
+  #rung: NodeJS.Immediate | null = null;
+  #moreCame = false;
   #look: NodeJS.Timeout | null = null;
 
   constructor(description: BlockingDescription, limits: Limits, doorbell: Doorbell, counters: Counters, events: ExecutorEvents) {
@@ -110,12 +113,30 @@ export class BlockingExecutor implements Executor {
     if (this.#count > 0) this.#look = setTimeout(() => this.#lookAgain(), LOOK_MS);
   }
 
+  /**
+   * Wakes the other thread: at once for the first packet in a turn of the event loop, and once more at its end for all others. At 80,000
+   * packets a second this saves a sixth of the CPU (`bench/kinds`).
+   */
+  #ring(): void {
+    if (this.#rung !== null) {
+      this.#moreCame = true;
+      return;
+    }
+    this.#doorbell.ring();
+    this.#rung = setImmediate(() => {
+      this.#rung = null;
+      if (!this.#moreCame) return;
+      this.#moreCame = false;
+      this.#doorbell.ring();
+    });
+  }
+
   #fillRing(): void {
     for (let packet = this.#queue.first; packet !== undefined; packet = this.#queue.first) {
       if (this.#count === MAX_IN_RING) return;
       const position = this.#writer.write(packet.data, packet.peer.address, packet.asOf);
       if (position === -1) return;
-      this.#doorbell.ring();
+      this.#ring();
       this.#queue.shift();
       // The first one counts as being handled, the others wait.
       if (this.#count > 0) this.#bound.taken(packet);

@@ -308,12 +308,29 @@ describe("signals end a blocked process", () => {
   });
 });
 
-test("a server whose I/O thread has ended says so and hangs nowhere", async () => {
-  const program = start("io-thread-lost.mjs");
-  const client = await program.client();
-  expect(await client.ask("/here")).toEqual(["/here"]);
-  client.send(new OscMessage("/kill"));
-  expect(await program.told("threw")).toMatchObject({ code: "OSC_THREAD_FAILED" });
-  expect(await program.told("then")).toMatchObject({ code: "OSC_THREAD_FAILED" });
-  expect(await program.ended).toBe(0);
+test("a handler may end the process", async () => {
+  const program = start("blocking-exit.mjs");
+  (await program.client()).send(new OscMessage("/exit", [9]));
+  expect(await program.ended).toBe(9);
+  expect(program.lines.at(-1)).toBe("exit 9");
+});
+
+describe("a server whose I/O thread has ended says so and hangs nowhere", () => {
+  test("where it is blocked", async () => {
+    const program = start("io-thread-lost.mjs", "blocked");
+    const client = await program.client();
+    expect(await client.ask("/here")).toEqual(["/here"]);
+    client.send(new OscMessage("/kill"));
+    expect(await program.told("threw")).toMatchObject({ code: "OSC_THREAD_FAILED" });
+    expect(await program.told("then")).toMatchObject({ code: "OSC_THREAD_FAILED" });
+    expect(await program.ended).toBe(0);
+    expect(program.stdout).not.toContain("reported");
+  });
+
+  test("where it is not", async () => {
+    const program = start("io-thread-lost.mjs", "free");
+    expect(await program.told("reported")).toMatchObject({ code: "OSC_THREAD_FAILED" });
+    expect(await program.told("threw")).toMatchObject({ code: "OSC_THREAD_FAILED" });
+    expect(await program.ended).toBe(0);
+  });
 });

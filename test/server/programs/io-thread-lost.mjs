@@ -1,4 +1,4 @@
-// Ends the I/O thread of a blocked server behind its back.
+// Ends the I/O thread of a server behind its back: while the thread that made it is `blocked`, or while it is `free`.
 import workers from "node:worker_threads";
 import { syncBuiltinESMExports } from "node:module";
 
@@ -12,16 +12,18 @@ workers.Worker = class extends workers.Worker {
 syncBuiltinESMExports();
 const { BlockingOSCUDPServer, Dispatcher } = await import("oscine");
 
+const tell = (word, { code, message }) => console.log(word, JSON.stringify({ code, message }));
 const dispatcher = new Dispatcher();
 dispatcher.map("/here", () => "/here");
 dispatcher.map("/kill", () => void made[0].terminate());
-const server = new BlockingOSCUDPServer(["127.0.0.1", 0], dispatcher);
+const server = new BlockingOSCUDPServer(["127.0.0.1", 0], dispatcher, { onError: (error) => tell("reported", error) });
 console.log("ready", server.serverAddress.port);
+if (process.argv[2] === "free") await made[0].terminate();
 for (const word of ["threw", "then"]) {
   try {
     server.serveForever();
-  } catch ({ code, message }) {
-    console.log(word, JSON.stringify({ code, message }));
+  } catch (error) {
+    tell(word, error);
   }
 }
 server.close();

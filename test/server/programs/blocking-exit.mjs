@@ -1,0 +1,9 @@
+// A handler ends the process.
+import { BlockingOSCUDPServer, Dispatcher } from "oscine";
+
+const dispatcher = new Dispatcher();
+dispatcher.map("/exit", (_address, code) => process.exit(code));
+process.on("exit", (code) => console.log("exit", code));
+const server = new BlockingOSCUDPServer(["127.0.0.1", 0], dispatcher);
+console.log("ready", server.serverAddress.port);
+server.serveForever();
