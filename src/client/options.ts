@@ -1,4 +1,3 @@
-import { isIP } from "node:net";
 import { OscServerError, type OscError } from "../errors.ts";
 import type { NetAddress } from "../net-address.ts";
 
@@ -108,7 +107,8 @@ export function checkTarget(host: string, port: number): void {
 
 /** `example.org:9000`, `127.0.0.1:9000`, `[::1]:9000`. */
 export function formatTarget(host: string, port: number): string {
-  return isIP(host) === 6 ? `[${host}]:${port}` : `${host}:${port}`;
+  // No name holds a colon.
+  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
 export function optionError(message: string): OscServerError {

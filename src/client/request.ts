@@ -44,9 +44,15 @@ export async function requestReply(address: string, options: RequestOptions, req
   const request = requester.requests.add(isReply);
   const abort = (): void => request.reject(signal?.reason);
   signal?.addEventListener("abort", abort);
+  let timesSent = 0;
   try {
+    let sending: Promise<"sent"> | null = null;
     for (let attempt = 0; attempt <= retries; attempt += 1) {
-      await Promise.race([request.reply, requester.send(packet)]);
+      // What still waits for a connection is not sent a second time.
+      sending ??= requester.send(packet).then(() => "sent" as const);
+      if ((await Promise.race([request.reply, sending, request.within(timeout)])) === null) continue;
+      sending = null;
+      timesSent += 1;
       const reply = await request.within(timeout);
       if (reply !== null) return reply;
     }
@@ -55,7 +61,7 @@ export async function requestReply(address: string, options: RequestOptions, req
     requester.requests.remove(request);
     release();
   }
-  const times = retries === 0 ? "sent once" : `sent ${retries + 1} times`;
+  const times = timesSent === 0 ? "not sent: there is no connection" : timesSent === 1 ? "sent once" : `sent ${timesSent} times`;
   throw new OscTimeoutError(
     `No reply ${options.replyTo ?? address} to ${address} came from ${requester.target} within ${timeout} ms (${times}): check that it runs and answers to the port that asks.`,
   );

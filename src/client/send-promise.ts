@@ -1,4 +1,5 @@
 import type { OscError } from "../errors.ts";
+import { nextTurn } from "./event-loop.ts";
 
 /** Ends a send: with `null` where it went well. */
 export type SendDone = (error: OscError | null) => void;
@@ -23,7 +24,7 @@ export class SendPromise extends Promise<void> {
     const promise = new SendPromise((resolve, reject) => send((error) => (error === null ? resolve() : reject(error))));
     void super.prototype.then.call(promise, undefined, (error: OscError) => {
       // An `await` looks at its promise only some microtasks later.
-      setImmediate(() => {
+      nextTurn(() => {
         if (!promise.#isLookedAt) unseen(error);
       });
     });

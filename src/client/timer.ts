@@ -1,3 +1,5 @@
+import { nextTurn } from "./event-loop.ts";
+
 /** The longest delay that `setTimeout` takes: about 24 days. A longer one would fire at once. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
@@ -9,15 +11,15 @@ const MAX_TIMER_MS = 2 ** 31 - 1;
  */
 export function startTimer(timeout: number, expired: () => void): () => void {
   if (timeout === Infinity) return () => undefined;
-  let immediate: NodeJS.Immediate | null = null;
+  let stopTurn = (): void => undefined;
   const lookAtSockets = (): void => {
-    immediate = setImmediate(expired);
+    stopTurn = nextTurn(expired);
   };
   // The sockets are looked at between a timer and an immediate, and between two immediates.
   const timer = timeout === 0 ? null : setTimeout(lookAtSockets, Math.min(timeout, MAX_TIMER_MS));
-  if (timer === null) immediate = setImmediate(lookAtSockets);
+  if (timer === null) stopTurn = nextTurn(lookAtSockets);
   return () => {
     if (timer !== null) clearTimeout(timer);
-    if (immediate !== null) clearImmediate(immediate);
+    stopTurn();
   };
 }
