@@ -1,13 +1,12 @@
-import { isIPv6 } from "node:net";
 import type { Dispatcher } from "../dispatch/index.ts";
-import type { NetAddress } from "../net-address.ts";
-import { type UdpOptions, type UdpSpec, udpOptionsOf } from "../transport/udp.ts";
+import type { UdpOptions } from "../transport/udp.ts";
 import { AsyncServer, type AsyncServerOptions } from "./async-server.ts";
 import { BlockingServer, type BlockingServerOptions } from "./blocking-server.ts";
 import { ForkingServer, type ForkingServerOptions } from "./forking-server.ts";
-import { type AddressLike, hostAndPort } from "./options.ts";
+import type { AddressLike } from "./options.ts";
 import type { HandlersSource } from "./program.ts";
 import { ThreadingServer, type ThreadingServerOptions } from "./threading-server.ts";
+import { requestedAddress, udpSpec } from "./transports.ts";
 
 /** Options of {@link AsyncOSCUDPServer}. */
 export interface AsyncUdpServerOptions extends AsyncServerOptions, UdpOptions {}
@@ -128,12 +127,4 @@ export class ForkingOSCUDPServer extends ForkingServer {
     const spec = udpSpec(address, options);
     super(spec, requestedAddress(spec), handlers, options);
   }
-}
-
-function udpSpec(address: AddressLike, options: UdpOptions): UdpSpec {
-  return { transport: "udp", ...hostAndPort(address), options: udpOptionsOf(options) };
-}
-
-function requestedAddress({ host, port }: UdpSpec): NetAddress {
-  return { address: host, port, family: isIPv6(host) ? "IPv6" : "IPv4" };
 }
