@@ -71,7 +71,12 @@ export class OscEncodeError extends OscError {
 }
 
 /** Codes of {@link OscFrameError}. */
-export type OscFrameErrorCode = "OSC_FRAME_BAD_ESCAPE" | "OSC_FRAME_BAD_SIZE" | "OSC_FRAME_TOO_LARGE" | "OSC_FRAME_TRUNCATED" | "OSC_FRAME_UNKNOWN";
+export type OscFrameErrorCode =
+  | "OSC_FRAME_BAD_ESCAPE"
+  | "OSC_FRAME_BAD_SIZE"
+  | "OSC_FRAME_TOO_LARGE"
+  | "OSC_FRAME_TRUNCATED"
+  | "OSC_FRAME_UNKNOWN";
 
 /** A byte stream that cannot be cut into packets at this place. */
 export class OscFrameError extends OscError {
@@ -152,7 +157,6 @@ export type OscServerErrorCode =
   | "OSC_CHILD_FAILED"
   | "OSC_CLOSED"
   | "OSC_ENTRY_NOT_RUNNABLE"
-  | "OSC_NOT_SERVING"
   | "OSC_OPTION"
   | "OSC_THREAD_FAILED"
   | "OSC_WRONG_STATE";
