@@ -16,8 +16,8 @@ const ENTRY = new URL("./io-thread-entry.js", import.meta.url);
 const START_MS = 60_000;
 /** How often a sleeping thread looks whether its I/O thread still lives. */
 const CHECK_MS = 1000;
-/** So many checks without a pulse mean that it does not. One is not enough: the whole machine may have been asleep. */
-const CHECKS_WITHOUT_PULSE = 4;
+/** So many checks without a pulse mean that it does not. One is not enough: the whole machine may have been asleep, or overloaded. */
+const CHECKS_WITHOUT_PULSE = 8;
 /** How long an I/O thread may take to close beyond the grace that handlers get. */
 const CLOSE_MS = 5000;
 

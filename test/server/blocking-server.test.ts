@@ -129,7 +129,7 @@ describe("packets", () => {
   test("are replied to while their handler goes on", async () => {
     const program = startBlocking();
     const client = await program.client();
-    client.send(new OscMessage("/reply-then-block", [500]), new OscMessage("/print", ["after"]));
+    client.send(new OscMessage("/reply-then-block", [1000]), new OscMessage("/print", ["after"]));
     expect(await client.nextMessages(1)).toEqual([["/early"]]);
     expect(program.stdout).not.toContain("printed after");
     expect(await client.nextMessages(1)).toEqual([["/late"]]);
@@ -152,7 +152,7 @@ describe("packets", () => {
   test("that are too many are dropped, counted and reported with the option that bounds them", async () => {
     const program = startBlocking({ maxQueue: 10, maxReports: 3 });
     const client = await program.client();
-    client.send(new OscMessage("/reply-then-block", [400]));
+    client.send(new OscMessage("/reply-then-block", [1200]));
     expect(await client.nextMessages(1)).toEqual([["/early"]]);
     for (let index = 0; index < 50; index++) client.send(new OscMessage("/count"));
     expect(await client.nextMessages(1)).toEqual([["/late"]]);
@@ -171,7 +171,7 @@ describe("packets", () => {
   test("that have waited longest are dropped where the overflow policy says so", async () => {
     const program = startBlocking({ maxQueue: 3, overflow: "drop-oldest" });
     const client = await program.client();
-    client.send(new OscMessage("/reply-then-block", [300]));
+    client.send(new OscMessage("/reply-then-block", [1000]));
     expect(await client.nextMessages(1)).toEqual([["/early"]]);
     for (let index = 0; index < 20; index++) client.send(new OscMessage("/echo", [index]));
     expect(await client.nextMessages(4)).toEqual([["/late"], ["/echo", 17], ["/echo", 18], ["/echo", 19]]);
@@ -179,7 +179,7 @@ describe("packets", () => {
 
   test("dated later wait for their time, and block nothing", async () => {
     const client = await startBlocking().client();
-    const at = Date.now() + 300;
+    const at = Date.now() + 1000;
     client.send(new OscBundle([new OscMessage("/echo", ["later"])], TimeTag.from(at)), new OscMessage("/echo", ["now"]));
     expect(await client.nextMessages(1)).toEqual([["/echo", "now"]]);
     expect(Date.now()).toBeLessThan(at);
@@ -313,24 +313,4 @@ test("a handler may end the process", async () => {
   (await program.client()).send(new OscMessage("/exit", [9]));
   expect(await program.ended).toBe(9);
   expect(program.lines.at(-1)).toBe("exit 9");
-});
-
-describe("a server whose I/O thread has ended says so and hangs nowhere", () => {
-  test("where it is blocked", async () => {
-    const program = start("io-thread-lost.mjs", "blocked");
-    const client = await program.client();
-    expect(await client.ask("/here")).toEqual(["/here"]);
-    client.send(new OscMessage("/kill"));
-    expect(await program.told("threw")).toMatchObject({ code: "OSC_THREAD_FAILED" });
-    expect(await program.told("then")).toMatchObject({ code: "OSC_THREAD_FAILED" });
-    expect(await program.ended).toBe(0);
-    expect(program.stdout).not.toContain("reported");
-  });
-
-  test("where it is not", async () => {
-    const program = start("io-thread-lost.mjs", "free");
-    expect(await program.told("reported")).toMatchObject({ code: "OSC_THREAD_FAILED" });
-    expect(await program.told("threw")).toMatchObject({ code: "OSC_THREAD_FAILED" });
-    expect(await program.ended).toBe(0);
-  });
 });
