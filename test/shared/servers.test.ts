@@ -10,8 +10,8 @@ import type { ServerStats } from "../../src/server/index.ts";
 import { type Kind, ServerProcess } from "./server-process.ts";
 import type { Correspondent, TransportName } from "./wire.ts";
 
-const KINDS: readonly Kind[] = (process.env["KINDS"]?.split(",") as Kind[] | undefined) ?? ["async", "blocking", "threading", "forking"];
-const TRANSPORTS: readonly TransportName[] = ["udp"];
+const KINDS: readonly Kind[] = ["async", "blocking", "threading", "forking"];
+const TRANSPORTS: readonly TransportName[] = ["udp", "tcp-1.0", "tcp-1.1", "unix"];
 
 const grid = TRANSPORTS.flatMap((transport) => KINDS.map((kind) => ({ kind, transport })));
 /** Kinds that handle one client's packets in their order. */
