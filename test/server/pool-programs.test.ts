@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, describe, expect, test } from "vitest";
+import { ForkingStress } from "./forking-stress.ts";
 import { PoolProgram, type ProcessId, descendants, isAlive } from "./pool-program.ts";
 
 const running: PoolProgram[] = [];
@@ -218,6 +219,13 @@ describe("child processes", () => {
     expect(error).toMatchObject({ code: "OSC_CHILD_FAILED" });
     expect(error.message).toContain("signal SIGKILL");
     expect(await program.ask("/echo", 1)).toEqual(["/echoed", 1]);
+  });
+});
+
+describe.skipIf(process.platform !== "linux")("handlers that crash, hang and fill the memory at random", () => {
+  test("leave no packet unaccounted for, and no process", { timeout: 60_000 }, async () => {
+    const stress = await ForkingStress.start({ requestsPerChild: 10, childTimeout: 500 });
+    expect(await stress.run(150, 20_260)).toMatchObject({ faults: [] });
   });
 });
 

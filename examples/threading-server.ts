@@ -1,0 +1,21 @@
+/** Each packet is handled in a thread of its own; but for the name of the class this is blocking-server.ts. */
+import { Dispatcher, ThreadingOSCUDPServer } from "oscine";
+import type { OscValue } from "oscine";
+
+function printHandler(address: string, ...args: OscValue[]): void {
+  console.log(`${address}: ${args.join(", ")}`);
+}
+
+function defaultHandler(address: string, ...args: OscValue[]): void {
+  console.log(`DEFAULT ${address}: ${args.join(", ")}`);
+}
+
+const dispatcher = new Dispatcher();
+dispatcher.map("/something/*", printHandler);
+dispatcher.setDefaultHandler(defaultHandler);
+
+const ip = "127.0.0.1";
+const port = 1337;
+
+const server = new ThreadingOSCUDPServer([ip, port], dispatcher);
+server.serveForever(); // Blocks forever

@@ -1,0 +1,124 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { PoolProgram, type ProcessId, descendants, isAlive } from "./pool-program.ts";
+
+/** What is sent, and how often of 100. What ends a process is kept rare enough for Node to boot others meanwhile. */
+const MIXTURE = [
+  ["/echo", 86],
+  ["/exit", 4],
+  ["/kill", 4],
+  ["/hang", 3],
+  ["/fill", 3],
+] as const;
+
+/** How many packets are on their way at once: fewer than the server's queue takes. */
+const AT_ONCE = 200;
+
+/** What became of the packets. */
+export interface Account {
+  readonly sent: Readonly<Record<string, number>>;
+  readonly answered: number;
+  /** Errors that were reported, by what they say. */
+  readonly lost: Readonly<Record<string, number>>;
+  readonly stats: Readonly<Record<string, number>>;
+  /** What should not be. Empty where all is well. */
+  readonly faults: readonly string[];
+}
+
+/** A forking server whose handlers crash, hang and fill their memory at random, and an account of every packet. */
+export class ForkingStress {
+  readonly #program: PoolProgram;
+
+  private constructor(program: PoolProgram) {
+    this.#program = program;
+  }
+
+  static async start(options: object): Promise<ForkingStress> {
+    const all = { childTimeout: 1000, childMemory: 30, maxReports: 1_000_000, counter: false, ...options };
+    return new ForkingStress(await PoolProgram.start(["pool.mjs", "Forking", "dispatcher", JSON.stringify(all)]));
+  }
+
+  async run(packets: number, seed: number): Promise<Account> {
+    const program = this.#program;
+    const random = randomNumbers(seed);
+    const sent: Record<string, number> = {};
+    for (let count = 0; count < packets; count++) {
+      const address = choose(random());
+      sent[address] = (sent[address] ?? 0) + 1;
+      program.send(address, count);
+      await program.until(() => count + 1 - this.#ended < AT_ONCE);
+    }
+    await program.until(() => this.#ended >= packets);
+    const processes = descendants(program.child.pid as number);
+    const stats = await program.quit();
+    await program.dispose();
+    await goneWithin(processes, 5000);
+    const faults = [
+      ...this.#unaccounted(sent),
+      ...(stats.inProgress + stats.waiting === 0 ? [] : [`${stats.inProgress + stats.waiting} packets are still in the server's account`]),
+      ...(stats.received === stats.handled + stats.dropped ? [] : ["received is not handled + dropped"]),
+      ...processes.filter(isAlive).map(({ pid }) => `process ${pid} is left`),
+    ];
+    const { received, handled, replied, dropped, faults: reported } = stats;
+    return {
+      sent,
+      answered: this.#answers.length,
+      lost: this.#lost(),
+      stats: { received, handled, replied, dropped, faults: reported },
+      faults,
+    };
+  }
+
+  /** Replies to `/echo`, by the number that was sent. */
+  get #answers(): number[] {
+    return this.#program.replies.filter(([address]) => address === "/echoed").map(([, number]) => number as number);
+  }
+
+  get #drops(): string[] {
+    return this.#program.errors.filter(({ message }) => message.startsWith("A packet was lost")).map(({ message }) => message);
+  }
+
+  get #ended(): number {
+    const hanging = this.#program.replies.filter(([address]) => address === "/hanging").length;
+    return this.#program.replies.length - hanging + this.#program.errors.length;
+  }
+
+  #lost(): Record<string, number> {
+    const lost: Record<string, number> = {};
+    for (const { message } of this.#program.errors) lost[message] = (lost[message] ?? 0) + 1;
+    return lost;
+  }
+
+  /** Every number sent with /echo comes back once, and everything else is reported as lost once. */
+  #unaccounted(sent: Readonly<Record<string, number>>): string[] {
+    const echoed = new Set(this.#answers);
+    const others = Object.entries(sent).reduce((sum, [address, count]) => sum + (address === "/echo" ? 0 : count), 0);
+    const faults: string[] = [];
+    if (echoed.size !== this.#answers.length) faults.push("a packet was answered twice");
+    if (echoed.size !== (sent["/echo"] ?? 0)) faults.push(`${sent["/echo"]} packets were to be answered, ${echoed.size} were`);
+    if (this.#drops.length !== others) faults.push(`${others} packets were to be reported as lost, ${this.#drops.length} were`);
+    return faults;
+  }
+}
+
+function choose(random: number): string {
+  let left = random * 100;
+  for (const [address, share] of MIXTURE) {
+    left -= share;
+    if (left < 0) return address;
+  }
+  return "/echo";
+}
+
+/** Numbers from 0 to 1 that are the same for the same seed. */
+function randomNumbers(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return state / 2 ** 32;
+  };
+}
+
+async function goneWithin(processes: readonly ProcessId[], ms: number): Promise<void> {
+  const deadline = performance.now() + ms;
+  while (processes.some(isAlive) && performance.now() < deadline) await sleep(5);
+}
