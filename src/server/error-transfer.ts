@@ -5,7 +5,7 @@ import type { OscError } from "../errors.ts";
 type PackedValue = string | number | boolean | null;
 
 /** What an error was caused by: one of our errors, another error, or any value that was thrown. */
-export type PackedCause =
+type PackedCause =
   | { readonly kind: "osc"; readonly error: PackedError }
   | {
       readonly kind: "error";

@@ -38,7 +38,7 @@ export interface SyncServerSetup {
 }
 
 /** An executor for the I/O thread. */
-export interface ExecutorSetup {
+interface ExecutorSetup {
   readonly description: ExecutorDescription;
   /** The ports in the description, which go to the I/O thread. */
   readonly transfer: readonly MessagePort[];
