@@ -16,16 +16,17 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   address: BASE,
   framing: BASE,
   dispatch: [...BASE, "codec", "address", "framing"],
+  text: [...BASE, "codec", "address"],
   transport: [...BASE, "framing"],
   server: [...BASE, "codec", "address", "framing", "dispatch", "transport"],
   client: [...BASE, "codec", "address", "framing", "dispatch", "transport"],
-  cli: [...BASE, "codec", "address", "framing", "dispatch", "transport", "server", "client"],
+  cli: [...BASE, "codec", "address", "framing", "dispatch", "transport", "server", "client", "text"],
   // What index.ts and browser.ts have in common.
   "core.ts": [...BASE, "codec", "address", "framing", "dispatch"],
   "index.ts": [...BASE, "core.ts", "codec", "address", "framing", "dispatch", "transport", "server", "client"],
   "browser.ts": [...BASE, "core.ts", "codec", "address", "framing", "dispatch"],
 };
-const PURE = ["errors.ts", "net-address.ts", "codec", "address", "framing", "dispatch", "core.ts"];
+const PURE = ["errors.ts", "net-address.ts", "codec", "address", "framing", "dispatch", "text", "core.ts"];
 /** What the language has in every place it runs in; the pure parts may name nothing else that only Node has. */
 const NODE_GLOBALS = new Set([
   "Buffer",

@@ -1,7 +1,8 @@
 import type { OscError } from "../errors.ts";
 import { type NetAddress, formatAddress } from "../net-address.ts";
 import type { Output } from "./output.ts";
-import { escapeUnsafe } from "./safe-text.ts";
+import { escapeUnsafe } from "../text/safe-text.ts";
+import { timeOfDay } from "../text/time-text.ts";
 
 /** How a command ends. */
 export const EXIT = { success: 0, failure: 1, usage: 2 } as const;
@@ -37,13 +38,6 @@ export interface Command {
 export function report({ err }: Session, error: OscError, from?: NetAddress): void {
   const sender = from === undefined ? "" : `${formatAddress(from)}  `;
   err.line(`${err.styled("dim", `${timeOfDay(Date.now())}  ${sender}`)}${err.styled("red", error.code)}  ${escapeUnsafe(error.message)}`);
-}
-
-/** The local time as `20:15:00.125`. */
-export function timeOfDay(milliseconds: number): string {
-  const date = new Date(milliseconds);
-  const [hours, minutes, seconds] = [date.getHours(), date.getMinutes(), date.getSeconds()].map((part) => String(part).padStart(2, "0"));
-  return `${hours}:${minutes}:${seconds}.${String(date.getMilliseconds()).padStart(3, "0")}`;
 }
 
 /** Resolves when the signal is aborted. */

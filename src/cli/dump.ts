@@ -1,18 +1,20 @@
-import { decode, OscBundle, type OscPacket } from "../codec/index.ts";
+import { decodeOrFault, faultsOf } from "../codec/faults.ts";
+import type { OscPacket } from "../codec/index.ts";
 import { OscDecodeError } from "../errors.ts";
 import { type NetAddress, formatAddress } from "../net-address.ts";
+import { flatten } from "../text/format.ts";
+import { formatCommentedHex } from "../text/hex.ts";
+import { formatJson } from "../text/json.ts";
+import { MessageFilter } from "../text/message-filter.ts";
+import { timeOfDay } from "../text/time-text.ts";
+import { UsageError } from "../text/usage-error.ts";
 import type { Transport } from "../transport/transport.ts";
-import { aborted, type Command, EXIT, report, type Session, timeOfDay } from "./command.ts";
+import { aborted, type Command, EXIT, report, type Session } from "./command.ts";
 import { createListener } from "./endpoint.ts";
-import { flatten } from "./format.ts";
-import { formatCommentedHex } from "./hex.ts";
-import { formatJson } from "./json.ts";
-import { MessageFilter } from "./message-filter.ts";
 import { parseOptions, readNumberOption } from "./options.ts";
 import { MessagePrinter } from "./printer.ts";
 import { Tally } from "./tally.ts";
 import { formatUrl, type OscUrl, parseUrl } from "./url.ts";
-import { UsageError } from "./usage-error.ts";
 
 const HELP = `Prints every message that arrives, at once, whatever its time tag says.
 
@@ -93,11 +95,19 @@ function readOptions(words: readonly string[]): DumpOptions {
   return {
     urls: positionals.map(parseUrl),
     form: values.json === true ? "json" : values.raw === true ? "raw" : "readable",
-    filter: new MessageFilter(values.match ?? []),
+    filter: readFilter(values.match ?? []),
     count: values.count === undefined ? Infinity : readNumberOption("count", values.count, { least: 1, whole: true }),
     timeout: values.timeout === undefined ? null : readNumberOption("timeout", values.timeout, { least: 0 }),
     isQuiet: values.quiet === true,
   };
+}
+
+function readFilter(patterns: readonly string[]): MessageFilter {
+  try {
+    return new MessageFilter(patterns);
+  } catch (error) {
+    throw error instanceof UsageError ? new UsageError(`--match: ${error.message}`) : error;
+  }
 }
 
 /** Prints packets, and counts what it printed. */
@@ -121,7 +131,7 @@ class Dump {
   packet(data: Uint8Array, from: NetAddress, url: OscUrl): void {
     if (this.#left === 0) return;
     const time = Date.now();
-    const packet = decodeOrError(data);
+    const packet = decodeOrFault(data);
     const isRaw = this.#options.form === "raw";
     if (packet instanceof OscDecodeError) {
       if (isRaw) this.#printRaw(data, from, url, time);
@@ -157,18 +167,4 @@ class Dump {
     out.line(`${out.styled("dim", heading)}\n${formatCommentedHex(data)}\n`);
     this.#left -= 1;
   }
-}
-
-function decodeOrError(data: Uint8Array): OscPacket | OscDecodeError {
-  try {
-    return decode(data);
-  } catch (error) {
-    if (error instanceof OscDecodeError) return error;
-    throw error;
-  }
-}
-
-/** What is wrong with a packet that was read all the same. */
-function faultsOf(packet: OscPacket): readonly OscDecodeError[] {
-  return packet instanceof OscBundle ? [...packet.errors, ...packet.elements.flatMap(faultsOf)] : packet.errors;
 }

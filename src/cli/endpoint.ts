@@ -7,7 +7,7 @@ import type { NetAddress } from "../net-address.ts";
 import { createTransport, tcpSpec, udpSpec } from "../server/transports.ts";
 import type { Peer, Transport } from "../transport/transport.ts";
 import type { Framing, OscUrl } from "./url.ts";
-import { UsageError } from "./usage-error.ts";
+import { UsageError } from "../text/usage-error.ts";
 
 const ANY = { IPv4: "0.0.0.0", IPv6: "::" } as const;
 

@@ -2,7 +2,7 @@ import { stat } from "node:fs/promises";
 import { extname, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { Dispatcher } from "../dispatch/index.ts";
-import { UsageError } from "./usage-error.ts";
+import { UsageError } from "../text/usage-error.ts";
 
 /** What handles the messages. */
 export interface Handlers {

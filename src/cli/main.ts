@@ -5,10 +5,10 @@ import { OscEncodeError, OscError } from "../errors.ts";
 import { type Command, EXIT, type Session } from "./command.ts";
 import { DUMP } from "./dump.ts";
 import { Output } from "./output.ts";
-import { escapeUnsafe } from "./safe-text.ts";
+import { escapeUnsafe } from "../text/safe-text.ts";
 import { SEND } from "./send.ts";
 import { SERVE } from "./serve.ts";
-import { UsageError } from "./usage-error.ts";
+import { UsageError } from "../text/usage-error.ts";
 
 const COMMANDS: ReadonlyMap<string, Command> = new Map([SERVE, DUMP, SEND].map((command) => [command.name, command]));
 

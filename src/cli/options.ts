@@ -1,5 +1,5 @@
 import { type ParseArgsConfig, parseArgs } from "node:util";
-import { UsageError } from "./usage-error.ts";
+import { UsageError } from "../text/usage-error.ts";
 
 type OptionTable = NonNullable<ParseArgsConfig["options"]>;
 

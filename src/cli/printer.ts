@@ -1,9 +1,9 @@
 import type { OscMessage, TimeTag } from "../codec/index.ts";
 import { type NetAddress, formatAddress } from "../net-address.ts";
-import { timeOfDay } from "./command.ts";
-import { formatParts } from "./format.ts";
+import { formatParts } from "../text/format.ts";
 import type { Output } from "./output.ts";
-import { escapeUnsafe } from "./safe-text.ts";
+import { escapeUnsafe } from "../text/safe-text.ts";
+import { timeOfDay } from "../text/time-text.ts";
 
 /** Columns grow with what they hold, up to here; what is longer pushes the rest of its own line aside. */
 const MAX_WIDTH = { sender: 21, address: 36, types: 10 } as const;

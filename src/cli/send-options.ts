@@ -1,11 +1,11 @@
 import { readFileSync } from "node:fs";
 import { OscBundle, type OscPacket } from "../codec/index.ts";
-import { countWords, readMessage, type ReadOptions } from "./arguments.ts";
+import { countWords, readMessage, type ReadOptions } from "../text/arguments.ts";
 import { parseOptions, readChoice, readNumberOption } from "./options.ts";
-import { readTime } from "./time-text.ts";
+import { readTime } from "../text/time-text.ts";
 import { type OscUrl, parseFraming, parseUrl } from "./url.ts";
-import { UsageError } from "./usage-error.ts";
-import { shellWords, type Word } from "./words.ts";
+import { UsageError } from "../text/usage-error.ts";
+import { shellWords, type Word } from "../text/words.ts";
 
 export const DEFAULT_WAIT_MS = 1000;
 

@@ -7,12 +7,12 @@ import { OscEncodeError } from "../errors.ts";
 import { formatAddress } from "../net-address.ts";
 import { type Command, EXIT, report, type Session } from "./command.ts";
 import { createSender } from "./endpoint.ts";
-import { formatJson } from "./json.ts";
-import { readLine } from "./lines.ts";
+import { formatJson } from "../text/json.ts";
+import { readLine } from "../text/lines.ts";
 import { MessagePrinter } from "./printer.ts";
 import { DEFAULT_WAIT_MS, readSendOptions, type SendOptions, type Source } from "./send-options.ts";
 import { plural } from "./tally.ts";
-import { UsageError } from "./usage-error.ts";
+import { UsageError } from "../text/usage-error.ts";
 
 const HELP = `Sends a message, a bundle, or what a file holds.
 

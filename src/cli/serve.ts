@@ -5,7 +5,7 @@ import { parseOptions, readChoice, readNumberOption } from "./options.ts";
 import { printingDispatcher } from "./printing-handlers.ts";
 import { KINDS } from "./server-kinds.ts";
 import { formatUrl, type OscUrl, parseUrl } from "./url.ts";
-import { UsageError } from "./usage-error.ts";
+import { UsageError } from "../text/usage-error.ts";
 
 const DEFAULT_HOST = "127.0.0.1";
 const DEFAULT_PORT = 1337;

@@ -1,5 +1,5 @@
 import type { Output } from "./output.ts";
-import { escapeUnsafe } from "./safe-text.ts";
+import { escapeUnsafe } from "../text/safe-text.ts";
 
 /** So many addresses are counted one by one; a sender that makes up new ones must not fill the memory. */
 const MAX_ADDRESSES = 10_000;

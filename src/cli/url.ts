@@ -1,4 +1,4 @@
-import { UsageError } from "./usage-error.ts";
+import { UsageError } from "../text/usage-error.ts";
 
 /** What carries the packets of a URL. */
 type Transport = "udp" | "tcp";

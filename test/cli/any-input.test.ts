@@ -1,12 +1,12 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { readMessage } from "../../src/cli/arguments.ts";
-import { readLine } from "../../src/cli/lines.ts";
-import { escapeUnsafe } from "../../src/cli/safe-text.ts";
+import { readMessage } from "../../src/text/arguments.ts";
+import { readLine } from "../../src/text/lines.ts";
+import { escapeUnsafe } from "../../src/text/safe-text.ts";
 import { readSendOptions } from "../../src/cli/send-options.ts";
 import { parseUrl } from "../../src/cli/url.ts";
-import { UsageError } from "../../src/cli/usage-error.ts";
-import { shellWords } from "../../src/cli/words.ts";
+import { UsageError } from "../../src/text/usage-error.ts";
+import { shellWords } from "../../src/text/words.ts";
 import { encode, type OscPacket } from "../../src/codec/index.ts";
 import { OscEncodeError } from "../../src/errors.ts";
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { readSendOptions } from "../../src/cli/send-options.ts";
-import { UsageError } from "../../src/cli/usage-error.ts";
+import { UsageError } from "../../src/text/usage-error.ts";
 import { OscBundle, OscMessage, type OscPacket, TimeTag } from "../../src/codec/index.ts";
 
 function packetOf(...words: string[]): OscPacket {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { formatUrl, parseUrl } from "../../src/cli/url.ts";
-import { UsageError } from "../../src/cli/usage-error.ts";
+import { UsageError } from "../../src/text/usage-error.ts";
 
 describe("parseUrl reads", () => {
   test.each([

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { formatCommentedHex } from "../../src/cli/hex.ts";
+import { formatCommentedHex } from "../../src/text/hex.ts";
 import { encode, OscBundle, OscMessage, TimeTag } from "../../src/codec/index.ts";
 import { packet } from "./arbitrary.ts";
 

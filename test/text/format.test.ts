@@ -2,11 +2,11 @@ import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { OscBundle, OscMessage, TimeTag } from "../../src/codec/index.ts";
-import { flatten, formatMessage } from "../../src/cli/format.ts";
-import { formatJson, packetFromJson, packetToJson } from "../../src/cli/json.ts";
-import { readLine } from "../../src/cli/lines.ts";
-import { formatTime, readTime } from "../../src/cli/time-text.ts";
-import { UsageError } from "../../src/cli/usage-error.ts";
+import { flatten, formatMessage } from "../../src/text/format.ts";
+import { formatJson, packetFromJson, packetToJson } from "../../src/text/json.ts";
+import { readLine } from "../../src/text/lines.ts";
+import { formatTime, readTime } from "../../src/text/time-text.ts";
+import { UsageError } from "../../src/text/usage-error.ts";
 import { message, packet } from "./arbitrary.ts";
 
 const ARRIVAL = { time: 0, from: "127.0.0.1:9000", transport: "udp" };

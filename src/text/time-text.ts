@@ -69,3 +69,10 @@ function shortestFraction(fraction: number): string {
   }
   return (fraction / 2 ** 32).toFixed(10).slice(1);
 }
+
+/** Milliseconds since 1970 as the local time `20:15:00.125`. */
+export function timeOfDay(milliseconds: number): string {
+  const date = new Date(milliseconds);
+  const [hours, minutes, seconds] = [date.getHours(), date.getMinutes(), date.getSeconds()].map((part) => String(part).padStart(2, "0"));
+  return `${hours}:${minutes}:${seconds}.${String(date.getMilliseconds()).padStart(3, "0")}`;
+}

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { TimeTag } from "../../src/codec/index.ts";
-import { readMessage } from "../../src/cli/arguments.ts";
-import { UsageError } from "../../src/cli/usage-error.ts";
-import { shellWords, splitWords } from "../../src/cli/words.ts";
+import { readMessage } from "../../src/text/arguments.ts";
+import { UsageError } from "../../src/text/usage-error.ts";
+import { shellWords, splitWords } from "../../src/text/words.ts";
 
 const read = (...words: string[]) => readMessage(shellWords(words));
 

@@ -14,17 +14,21 @@ export class MessageFilter {
       try {
         space.add(pattern, true);
       } catch (error) {
-        throw error instanceof OscDispatchError ? new UsageError(`--match: ${error.message}`) : error;
+        throw error instanceof OscDispatchError ? new UsageError(error.message) : error;
       }
     }
     this.#patterns = patterns.length === 0 ? null : space;
   }
 
+  /** Whether a message with this address is wanted. */
+  matches(address: string): boolean {
+    return this.#patterns === null || this.#patterns.find(address).length > 0;
+  }
+
   /** The packet without the messages that are not wanted; null where none is left. */
   select(packet: OscPacket): OscPacket | null {
-    const patterns = this.#patterns;
-    if (patterns === null) return packet;
-    if (!(packet instanceof OscBundle)) return patterns.find(packet.address).length > 0 ? packet : null;
+    if (this.#patterns === null) return packet;
+    if (!(packet instanceof OscBundle)) return this.matches(packet.address) ? packet : null;
     const elements = packet.elements.map((element) => this.select(element)).filter((element) => element !== null);
     return elements.length === 0 ? null : new OscBundle(elements, packet.timeTag);
   }
