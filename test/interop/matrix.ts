@@ -67,9 +67,9 @@ export class Matrix {
     this.#faults.set(direction, faults);
   }
 
-  /** Adds a row in words, for a program with an OSC dialogue of its own that is no list of values. Each of `works` was checked by a test. */
-  addDialogue(transport: string, works: readonly string[]): void {
-    this.#rows.set(`dialogue ${transport}`, ["both", transport, works.join("; "), "–", "–"].join(" | "));
+  /** Adds a row in words, for a program with a dialogue of its own instead of a list of values. Tests have shown every word of it. */
+  addDialogue(transport: string, works: readonly string[], bundles: string, otherwise: string): void {
+    this.#rows.set(`dialogue ${transport}`, ["both", transport, works.join("<br>"), bundles, otherwise].join(" | "));
   }
 
   /** The test that compares the page with the run; to be called after the others. With `UPDATE_DOCS=1` it writes the page. */

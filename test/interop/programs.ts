@@ -43,7 +43,7 @@ function isRequired(): boolean {
 }
 
 /** The path of a program that can be run, or undefined. */
-function findProgram(name: string): string | undefined {
+export function findProgram(name: string): string | undefined {
   for (const folder of (process.env["PATH"] ?? "").split(delimiter)) {
     const path = join(folder, name);
     try {
@@ -79,8 +79,9 @@ export class RunningProgram implements AsyncDisposable {
   #hasEnded = false;
   #waiting: (() => void)[] = [];
 
-  constructor(command: string, args: readonly string[]) {
-    this.#child = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"] });
+  /** @param environment variables besides those of this process */
+  constructor(command: string, args: readonly string[], environment: Readonly<Record<string, string>> = {}) {
+    this.#child = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, ...environment } });
     this.#ended = new Promise((resolve) => {
       const end = (problem?: Error): void => {
         if (problem !== undefined) this.lines.push(problem.message);
@@ -121,6 +122,11 @@ export class RunningProgram implements AsyncDisposable {
     const found = lines.map((line) => pattern.exec(line)).find((match) => match !== null);
     if (found === undefined || found === null) throw new Error("unreachable: until() has seen the line");
     return found;
+  }
+
+  /** Resolves when it has ended by itself, or is ended. */
+  get ended(): Promise<void> {
+    return this.#ended;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,0 +1,26 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { findProgram } from "./programs.ts";
+
+/**
+ * A JACK server of one's own, without hardware: its clients start it, and it ends with the last of them. `environment` is what its
+ * clients are run with.
+ */
+export class JackHome implements Disposable {
+  readonly #folder: string = mkdtempSync(join(tmpdir(), "oscine-jack-"));
+  readonly environment: Readonly<Record<string, string>>;
+
+  constructor(name: string) {
+    const server = `oscine-${name}-${process.pid}`;
+    writeFileSync(
+      join(this.#folder, ".jackdrc"),
+      `${findProgram("jackd") ?? "jackd"} --no-realtime --temporary --name ${server} -d dummy -r 48000 -p 512\n`,
+    );
+    this.environment = { HOME: this.#folder, JACK_DEFAULT_SERVER: server };
+  }
+
+  [Symbol.dispose](): void {
+    rmSync(this.#folder, { recursive: true });
+  }
+}
