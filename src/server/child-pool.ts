@@ -70,7 +70,13 @@ class PoolChild implements PoolWorker {
       onPacket: (body) => this.#take(decodeAnswer(body)),
       onError: (error) => this.#speaksNonsense(error.message),
     });
-    this.#child.answers.on("data", (piece: Uint8Array) => frames.push(piece));
+    this.#child.answers.on("data", (piece: Uint8Array) => {
+      try {
+        frames.push(piece);
+      } catch (error) {
+        this.#speaksNonsense(String(error));
+      }
+    });
   }
 
   give(id: number, { data, peer, asOf }: Packet): void {

@@ -17,12 +17,13 @@ if (init !== undefined && parentPort !== null) {
   begin(init, parentPort);
 }
 
-function begin({ program, limits, doorbell: memory }: ThreadInit, parent: MessagePort): void {
+function begin({ program, limits, doorbell: memory, nodeOptions }: ThreadInit, parent: MessagePort): void {
   const doorbell = new Doorbell(memory);
   const port = takePort(parent, doorbell);
   const tell = (message: FromThread): void => post(port, message);
   writeOutputAtOnce();
   process.execArgv = [...program.execArgv];
+  if (nodeOptions !== "") process.env["NODE_OPTIONS"] = nodeOptions;
   const worker = {
     role: "thread" as const,
     target: program.kind === "entry" ? program.target : null,

@@ -10,6 +10,8 @@ export interface ThreadInit {
   readonly limits: WorkerLimits;
   /** The memory of the `Doorbell` that wakes a thread that blocks. */
   readonly doorbell: SharedArrayBuffer;
+  /** `NODE_OPTIONS` of the program, of which the thread was given a part only. */
+  readonly nodeOptions: string;
 }
 
 /** Where a thread finds its {@link ThreadInit}, which it takes away at once: threads that handlers start are none of the pool. */

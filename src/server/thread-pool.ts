@@ -131,8 +131,10 @@ export function timingDiffers(strictTiming: boolean): OscServerError {
   );
 }
 
-function startThread(description: ThreadPoolDescription, init: ThreadInit): Worker {
+function startThread(description: ThreadPoolDescription, init: Omit<ThreadInit, "nodeOptions">): Worker {
   const { program, threadMemory, workerData } = description;
+  const { NODE_OPTIONS = "" } = process.env;
+  const flags = threadFlags(program.execArgv, NODE_OPTIONS);
   const isModule = program.kind === "module";
   // A path as a URL, for it may hold characters that mean something there.
   const file = isModule ? ENTRY : pathToFileURL(program.path);
@@ -143,11 +145,12 @@ function startThread(description: ThreadPoolDescription, init: ThreadInit): Work
       argv: [...program.argv],
       // The entry script finds this thread to be a worker from its first line on; and loaders come later than that.
       execArgv: isModule ? [...execArgv] : ["--require", PRELOAD, ...execArgv],
+      ...(NODE_OPTIONS === flags.nodeOptions ? {} : { env: { ...process.env, NODE_OPTIONS: flags.nodeOptions } }),
       resourceLimits: { maxOldGenerationSizeMb: threadMemory },
     });
-  setEnvironmentData(THREAD_KEY, init);
+  setEnvironmentData(THREAD_KEY, { ...init, nodeOptions: NODE_OPTIONS });
   try {
-    return createWithFlags(threadFlags(program.execArgv), create);
+    return createWithFlags(flags.execArgv, create);
   } finally {
     setEnvironmentData(THREAD_KEY, undefined);
   }

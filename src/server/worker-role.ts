@@ -70,6 +70,11 @@ export function workerRole(): WorkerRole {
   return state().worker?.role ?? "main";
 }
 
+/** True while a worker runs the program again to come to its server, or loads the handlers module: what else is made meanwhile does not bind. */
+export function isLoadingWorker(): boolean {
+  return state().worker?.loading === true;
+}
+
 /** Makes this thread or process a worker. To be called before any code of the user runs. */
 export function becomeWorker(worker: WorkerState): void {
   state().worker = worker;

@@ -109,17 +109,24 @@ describe("the options of pools", () => {
 describe("the flags of a thread", () => {
   test("are those of the program", () => {
     const flags = ["--import", "./instrument.mjs", "--conditions=special", "--require", "tsx/cjs", "-r", "./tsx.cjs"];
-    expect(threadFlags(flags)).toEqual(flags);
+    const nodeOptions = "--import ./instrument.mjs --no-warnings";
+    expect(threadFlags(flags, nodeOptions)).toEqual({ execArgv: flags, nodeOptions });
   });
 
   test.each([[["--import", "tsx"]], [["--import=tsx"]], [["--import", pathToFileURL("/some/node_modules/tsx/dist/loader.mjs").href]]])(
     "but for the loader tsx: %j",
     (flags) => {
-      const [first, second, ...rest] = threadFlags(["--no-deprecation", ...flags, "--no-warnings"]).slice(1);
+      const [first, second, ...rest] = threadFlags(["--no-deprecation", ...flags, "--no-warnings"]).execArgv.slice(1);
       expect([first, rest]).toEqual(["--import", ["--no-warnings"]]);
       expect(decodeURIComponent(second ?? "")).toMatch(/^data:text\/javascript,[^]*await import\("file:\/\/.*tsx.*"\)/);
     },
   );
+
+  test.each(["--import tsx --no-warnings", '--no-warnings --import="tsx"'])("and where NODE_OPTIONS are %s", (nodeOptions) => {
+    const flags = threadFlags(["--no-deprecation"], nodeOptions);
+    expect(flags.nodeOptions.trim()).toBe("--no-warnings");
+    expect(flags.execArgv).toEqual(["--import", expect.stringContaining("data:text/javascript,"), "--no-deprecation"]);
+  });
 });
 
 describe("the role", () => {
