@@ -5,6 +5,7 @@ export {
   AsyncIOOSCUDPServer,
   AsyncOSCTCPServer,
   AsyncOSCUDPServer,
+  AsyncOSCWebSocketServer,
   AsyncServer,
   BlockingOSCTCPServer,
   BlockingOSCUDPServer,
@@ -22,6 +23,7 @@ export {
   type AsyncServerOptions,
   type AsyncTcpServerOptions,
   type AsyncUdpServerOptions,
+  type AsyncWebSocketServerOptions,
   type BlockingServerOptions,
   type BlockingTcpServerOptions,
   type BlockingUdpServerOptions,
@@ -43,7 +45,11 @@ export {
   type TcpServerOptions,
   type ThreadingTcpServerOptions,
   type ThreadingUdpServerOptions,
+  type WebSocketAddress,
+  type WebSocketClientHandle,
   type WorkerRole,
 } from "./server/index.ts";
 export type { TcpOptions } from "./transport/tcp.ts";
 export type { UdpOptions } from "./transport/udp.ts";
+export type { WebSocketOptions } from "./transport/websocket.ts";
+export type { SlowClientPolicy } from "./transport/websocket-connection.ts";

@@ -54,6 +54,8 @@ interface Source {
   readonly part: string;
   readonly imports: readonly Import[];
   readonly identifiers: ReadonlySet<string>;
+  /** What is loaded together with the file, and not when a function asks for it. */
+  readonly loadsAtOnce: readonly string[];
   readonly callsExit: boolean;
   readonly awaitsAtTop: boolean;
 }
@@ -92,7 +94,9 @@ describe("the imports of src/", () => {
 });
 
 describe("the pure parts", () => {
-  const pure = [...sources.values()].filter(({ part }) => PURE.includes(part));
+  // All that browsers get, besides those folders that are made for it.
+  const reached = filesFrom("browser.ts");
+  const pure = [...sources.values()].filter(({ path, part }) => PURE.includes(part) || reached.has(path));
 
   test("import nothing but our own files", () => {
     expect(pure.flatMap(({ path, imports }) => imports.filter(({ to }) => !isOurs(to)).map(({ to }) => `${path} imports ${to}`))).toEqual(
@@ -107,7 +111,7 @@ describe("the pure parts", () => {
   });
 
   test("start no timer, except the scheduler's folder", () => {
-    const timeless = pure.filter(({ part }) => part !== "dispatch");
+    const timeless = pure.filter(({ part }) => PURE.includes(part) && part !== "dispatch");
     expect(
       timeless.flatMap(({ path, identifiers }) => [...identifiers].filter((name) => TIMERS.has(name)).map((name) => `${path}: ${name}`)),
     ).toEqual([]);
@@ -117,8 +121,9 @@ describe("the pure parts", () => {
 describe("the entries of the package", () => {
   const entries = ["index.ts", "browser.ts", "codec/index.ts", "address/index.ts", "framing/index.ts"];
 
-  test.each(entries)("%s reaches no package of others", (entry) => {
-    expect(outsideOf(entry).filter((name) => !name.startsWith("node:"))).toEqual([]);
+  test("index.ts reaches no package of others but ws, and that only once a WebSocket is used", () => {
+    expect(outsideOf("index.ts").filter((name) => !name.startsWith("node:"))).toEqual(["ws"]);
+    expect([...sources.values()].filter(({ loadsAtOnce }) => loadsAtOnce.includes("ws")).map(({ path }) => path)).toEqual([]);
   });
 
   test.each(entries.slice(1))("%s reaches nothing of Node", (entry) => {
@@ -188,12 +193,15 @@ function scan(path: string): Source {
   const file = ts.createSourceFile(path, text, ts.ScriptTarget.Latest, true);
   const imports: Import[] = [];
   const identifiers = new Set<string>();
+  const loadsAtOnce: string[] = [];
   let callsExit = false;
   let awaitsAtTop = false;
 
   const visit = (node: ts.Node, inFunction: boolean): void => {
     if (ts.isImportDeclaration(node) && ts.isStringLiteral(node.moduleSpecifier)) {
-      imports.push({ to: node.moduleSpecifier.text, atRunTime: node.importClause?.isTypeOnly !== true });
+      const atRunTime = node.importClause?.isTypeOnly !== true;
+      imports.push({ to: node.moduleSpecifier.text, atRunTime });
+      if (atRunTime) loadsAtOnce.push(node.moduleSpecifier.text);
     } else if (ts.isExportDeclaration(node) && node.moduleSpecifier !== undefined && ts.isStringLiteral(node.moduleSpecifier)) {
       imports.push({ to: node.moduleSpecifier.text, atRunTime: !node.isTypeOnly });
     } else if (ts.isImportTypeNode(node) && ts.isLiteralTypeNode(node.argument) && ts.isStringLiteral(node.argument.literal)) {
@@ -217,7 +225,7 @@ function scan(path: string): Source {
     ts.forEachChild(node, (child) => visit(child, inFunction || ts.isFunctionLike(node)));
   };
   visit(file, false);
-  return { path, part: path.split("/")[0] ?? "", imports, identifiers, callsExit, awaitsAtTop };
+  return { path, part: path.split("/")[0] ?? "", imports, identifiers, loadsAtOnce, callsExit, awaitsAtTop };
 }
 
 /** True for the `b` of `a.b` and of `{ b: 1 }`, which name a member and not something in scope. */
@@ -238,20 +246,21 @@ function resolve(from: string, to: string): string {
 
 /** What is imported at run time from other packages and from Node, from an entry on. */
 function outsideOf(entry: string): string[] {
+  expect(sources.has(entry), `src/${entry} exists`).toBe(true);
+  const imports = [...filesFrom(entry)].flatMap((path) => sources.get(path)?.imports ?? []);
+  return [...new Set(imports.filter(({ to, atRunTime }) => atRunTime && !isOurs(to)).map(({ to }) => to))].toSorted();
+}
+
+/** The files of ours that are loaded at run time, from an entry on. */
+function filesFrom(entry: string): ReadonlySet<string> {
   const seen = new Set<string>();
-  const outside = new Set<string>();
   const visit = (path: string): void => {
     if (seen.has(path)) return;
     seen.add(path);
-    for (const { to, atRunTime } of sources.get(path)?.imports ?? []) {
-      if (!atRunTime) continue;
-      if (isOurs(to)) visit(resolve(path, to));
-      else outside.add(to);
-    }
+    for (const { to, atRunTime } of sources.get(path)?.imports ?? []) if (atRunTime && isOurs(to)) visit(resolve(path, to));
   };
-  expect(sources.has(entry), `src/${entry} exists`).toBe(true);
   visit(entry);
-  return [...outside].toSorted();
+  return seen;
 }
 
 /** Every circle of imports that is left when the code runs, as `a → b → a`. */

@@ -4,9 +4,11 @@ import { type NetAddress, formatAddress } from "../net-address.ts";
 import type { Peer, Transport } from "../transport/transport.ts";
 import { Counters, type ServerStats } from "./counters.ts";
 import { EventLoopExecutor } from "./event-loop-executor.ts";
+import { InertTransport } from "./inert-transport.ts";
 import { type Limits, type ServerOptions, limitsOf, positive } from "./options.ts";
 import { Road } from "./road.ts";
-import { type TransportSpec, createTransport } from "./transports.ts";
+import { type LocalTransportSpec, createTransport } from "./transports.ts";
+import { isLoadingWorker } from "./worker-role.ts";
 
 /** Options of the async servers. */
 export interface AsyncServerOptions extends ServerOptions {
@@ -57,7 +59,7 @@ interface Endpoint {
 /** A server that handles packets in the event loop; the named classes choose its transport. */
 export class AsyncServer implements AsyncDisposable {
   readonly dispatcher: Dispatcher;
-  readonly #spec: TransportSpec;
+  readonly #spec: LocalTransportSpec;
   readonly #options: AsyncServerOptions;
   readonly #limits: Limits;
   readonly #concurrency: number;
@@ -65,7 +67,7 @@ export class AsyncServer implements AsyncDisposable {
   #address: NetAddress;
   #endpoint: Promise<Endpoint> | null = null;
 
-  constructor(spec: TransportSpec, address: NetAddress, dispatcher: Dispatcher, options: AsyncServerOptions) {
+  constructor(spec: LocalTransportSpec, address: NetAddress, dispatcher: Dispatcher, options: AsyncServerOptions) {
     this.#limits = limitsOf(options);
     this.#concurrency = positive("concurrency", options.concurrency, 64);
     this.#spec = spec;
@@ -163,7 +165,7 @@ export class AsyncServer implements AsyncDisposable {
       counters: this.#counters,
       ...(options.clock === undefined ? {} : { clock: options.clock }),
     });
-    const transport = createTransport(this.#spec, road);
+    const transport = isLoadingWorker() ? new InertTransport(this.#address) : createTransport(this.#spec, road);
     const requested = this.#address;
     this.#address = await transport.open();
     return this.#endpointOf(transport, road, requested);

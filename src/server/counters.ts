@@ -15,6 +15,8 @@ const NAMES = [
   "connections",
   "connectionsRefused",
   "connectionsEnded",
+  "ignored",
+  "unsent",
   "rejected:empty",
   "rejected:malformed",
   "rejected:not-osc",
@@ -67,6 +69,10 @@ export interface ServerStats {
    * unread (`maxBuffered`), or it was silent for `maxIdle`.
    */
   readonly connectionsEnded: number;
+  /** Text messages of WebSocket clients, which are no packets; the first of each client was reported. */
+  readonly ignored: number;
+  /** Packets that were dropped on their way to a WebSocket client that reads too slowly (`slowClients`). */
+  readonly unsent: number;
   /** Packets that were refused, by reason. */
   readonly rejected: Readonly<Record<RejectReason, number>>;
 }

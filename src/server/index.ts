@@ -28,3 +28,5 @@ export {
 export type { AsyncUdpServerOptions, BlockingUdpServerOptions, ForkingUdpServerOptions, ThreadingUdpServerOptions } from "./udp-servers.ts";
 export { workerRole } from "./worker-role.ts";
 export type { WorkerRole } from "./worker-role.ts";
+export { AsyncOSCWebSocketServer } from "./websocket-server.ts";
+export type { AsyncWebSocketServerOptions, WebSocketAddress, WebSocketClientHandle } from "./websocket-server.ts";

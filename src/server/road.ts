@@ -83,6 +83,10 @@ export class Road implements TransportEvents, ExecutorEvents {
     else this.counters.add("connections", change === "opened" ? 1 : -1);
   }
 
+  onLoss(kind: "ignored" | "unsent"): void {
+    this.counters.add(kind);
+  }
+
   settle(packet: Packet, outcome: Outcome): void {
     this.counters.add("inProgress", -1);
     if (outcome === null) {

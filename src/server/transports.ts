@@ -6,10 +6,14 @@ import type { NetAddress } from "../net-address.ts";
 import { type TcpOptions, type TcpSpec, TcpTransport } from "../transport/tcp.ts";
 import type { Transport, TransportEvents } from "../transport/transport.ts";
 import { type UdpOptions, type UdpSpec, UdpTransport, udpOptionsOf } from "../transport/udp.ts";
+import { type WebSocketSpec, WebSocketTransport } from "../transport/websocket.ts";
 import { type AddressLike, type ServerOptions, hostAndPort, limitsOf, positive } from "./options.ts";
 
 /** What to listen on, as plain data, so that it can go to another thread. */
 export type TransportSpec = UdpSpec | TcpSpec;
+
+/** What to listen on in this thread. */
+export type LocalTransportSpec = TransportSpec | WebSocketSpec;
 
 /** Where a stream server listens: a host and a port, or the path of a Unix domain socket (on Windows, of a named pipe). */
 export type StreamAddress = AddressLike | { readonly path: string };
@@ -27,8 +31,15 @@ const MAX_PATH_BYTES = 103;
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** The transport that a spec describes. */
-export function createTransport(spec: TransportSpec, events: TransportEvents): Transport {
-  return spec.transport === "udp" ? new UdpTransport(spec, events) : new TcpTransport(spec, events);
+export function createTransport(spec: LocalTransportSpec, events: TransportEvents): Transport {
+  switch (spec.transport) {
+    case "udp":
+      return new UdpTransport(spec, events);
+    case "tcp":
+      return new TcpTransport(spec, events);
+    case "websocket":
+      return new WebSocketTransport(spec, events);
+  }
 }
 
 /** The address that was asked for. */
@@ -53,7 +64,7 @@ export function tcpSpec(address: StreamAddress, options: ServerOptions & TcpServ
       maxConnections: positive("maxConnections", options.maxConnections, 1024),
       maxPending: positive("maxPending", options.maxPending, 64),
       maxBuffered: positive("maxBuffered", options.maxBuffered, 16 * MIB),
-      maxIdle: maxIdleOf(options.maxIdle ?? null),
+      maxIdle: durationOf("maxIdle", options.maxIdle ?? null),
       noDelay: options.noDelay ?? true,
       keepAlive: options.keepAlive ?? true,
       ipv6Only: options.ipv6Only ?? false,
@@ -99,11 +110,12 @@ function framingOf({ framing, mode }: TcpServerOptions): Framing | "auto" {
   throw new OscServerError("OSC_OPTION", `framing is "1.0", "1.1" or "auto"; got ${show(value)}.`);
 }
 
-function maxIdleOf(value: number | null): number | null {
+/** @throws OscServerError `OSC_OPTION` where it is neither null nor milliseconds that a timer takes */
+export function durationOf(name: string, value: number | null): number | null {
   if (value === null || (Number.isSafeInteger(value) && value >= 1 && value <= MAX_TIMER_MS)) return value;
   throw new OscServerError(
     "OSC_OPTION",
-    `maxIdle is a whole number of milliseconds from 1 to ${MAX_TIMER_MS}, or null; got ${show(value)}.`,
+    `${name} is a whole number of milliseconds from 1 to ${MAX_TIMER_MS}, or null; got ${show(value)}.`,
   );
 }
 

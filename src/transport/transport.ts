@@ -8,6 +8,8 @@ export interface Peer {
   readonly key: string | object;
   /** True where reading from here stops while too much is on its way through handlers, so that no queue has to drop what came from here. */
   readonly paced: boolean;
+  /** Resolves when the client has gone. Missing where there is no connection that could tell. */
+  readonly closed?: Promise<void>;
   /** Sends one packet. Never throws: what fails is given to the transport's `onError`. */
   send(packet: Uint8Array): void;
   /** Called once for every packet of `size` bytes that came from here, when it no longer occupies the server: a stream may then be read on. */
@@ -24,6 +26,8 @@ export interface TransportEvents {
   refusal(address: NetAddress): OscError | null;
   /** A client of a stream came, went, was refused, or is being sent away for what it did or did not do. */
   onConnection(change: "opened" | "closed" | "refused" | "ended"): void;
+  /** Something was passed over: a message that can be no packet, or a packet for a client that does not read. Counted; some are reported. */
+  onLoss?(kind: "ignored" | "unsent"): void;
 }
 
 /** Sockets that packets come from. It knows nothing of what is in a packet. */

@@ -51,7 +51,7 @@ dispatcher.setDefaultHandler((received, ...args) => ["/default", received, ...ar
 
 const names = { blocking: "Blocking", threading: "Threading", forking: "Forking", async: "Async" };
 // oxlint-disable-next-line import/namespace -- the class is what the arguments choose
-const Base = oscine[`${names[kind]}OSC${transport === "udp" ? "UDP" : "TCP"}Server`];
+const Base = oscine[`${names[kind]}OSC${{ udp: "UDP", websocket: "WebSocket" }[transport] ?? "TCP"}Server`];
 
 class Server extends Base {
   verifyRequest(data) {

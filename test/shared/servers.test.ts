@@ -13,7 +13,10 @@ import type { Correspondent, TransportName } from "./wire.ts";
 const KINDS: readonly Kind[] = ["async", "blocking", "threading", "forking"];
 const TRANSPORTS: readonly TransportName[] = ["udp", "tcp-1.0", "tcp-1.1", "unix"];
 
-const grid = TRANSPORTS.flatMap((transport) => KINDS.map((kind) => ({ kind, transport })));
+const grid: { readonly kind: Kind; readonly transport: TransportName }[] = [
+  ...TRANSPORTS.flatMap((transport) => KINDS.map((kind) => ({ kind, transport }))),
+  { kind: "async", transport: "websocket" },
+];
 /** Kinds that handle one client's packets in their order. */
 const ordered = (kind: Kind): boolean => kind === "async" || kind === "blocking";
 

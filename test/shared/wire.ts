@@ -1,13 +1,14 @@
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
-import { connect } from "node:net";
+import { type AddressInfo, connect } from "node:net";
+import { WebSocket } from "ws";
 import { type OscPacket, OscMessage, decode, encode } from "../../src/codec/index.ts";
 import { type Framing, createFrameDecoder, encodeFrame } from "../../src/framing/index.ts";
 import type { NetAddress } from "../../src/net-address.ts";
 
-export type TransportName = "udp" | "tcp-1.0" | "tcp-1.1" | "unix";
+export type TransportName = "udp" | "tcp-1.0" | "tcp-1.1" | "unix" | "websocket";
 
-/** The other side of a server, over any transport, made of the system's sockets alone. */
+/** The other side of a server, over any transport, made of sockets alone and of nothing of ours. */
 export interface Wire {
   /** The port from which it sends; 0 where there is none. */
   readonly port: number;
@@ -18,6 +19,7 @@ export interface Wire {
 
 /** Connects to a server. */
 export async function openWire(transport: TransportName, address: NetAddress): Promise<Wire> {
+  if (transport === "websocket") return websocketWire(address);
   return transport === "udp" ? udpWire(address) : streamWire(transport === "tcp-1.0" ? "1.0" : "1.1", address);
 }
 
@@ -54,6 +56,26 @@ async function streamWire(framing: Framing, { address, port, family }: NetAddres
     close: async () => {
       if (socket.destroyed) return;
       socket.destroy();
+      await once(socket, "close");
+    },
+  };
+}
+
+async function websocketWire({ address, port }: NetAddress): Promise<Wire> {
+  const socket = new WebSocket(`ws://${address}:${port}`);
+  let local = 0;
+  socket.on("upgrade", (response) => {
+    local = (response.socket.address() as AddressInfo).port;
+  });
+  socket.on("error", () => undefined);
+  await once(socket, "open");
+  return {
+    port: local,
+    sendBytes: (bytes) => socket.send(bytes),
+    onPacket: (listener) => socket.on("message", (data) => listener(new Uint8Array(data as Buffer))),
+    close: async () => {
+      if (socket.readyState === WebSocket.CLOSED) return;
+      socket.terminate();
       await once(socket, "close");
     },
   };

@@ -1,0 +1,279 @@
+import { OscDroppedError, OscRejectedError, OscTimeoutError } from "../errors.ts";
+import { type NetAddress, formatAddress } from "../net-address.ts";
+import { Fifo } from "./fifo.ts";
+import type { ReadWindow, Waiter } from "./read-window.ts";
+import { socketError } from "./socket-error.ts";
+import type { Peer, TransportEvents } from "./transport.ts";
+
+/** What becomes of a packet for a client that does not read as fast as it is sent to. */
+export type SlowClientPolicy = "drop-oldest" | "drop-newest" | "disconnect";
+
+/** What a connection may take up. */
+export interface WebSocketLimits {
+  readonly maxPacketSize: number;
+  readonly maxPending: number;
+  readonly maxBuffered: number;
+  readonly slowClients: SlowClientPolicy;
+  readonly pingInterval: number | null;
+  readonly pingTimeout: number;
+}
+
+/** What is used of a WebSocket of `ws`. Said here, so that the types of this package need none of others. */
+export interface MessageSocket {
+  readonly readyState: number;
+  readonly OPEN: 1;
+  readonly bufferedAmount: number;
+  readonly isPaused: boolean;
+  on(event: "message", listener: (data: unknown, isBinary: boolean) => void): unknown;
+  on(event: "error", listener: (error: Error) => void): unknown;
+  on(event: "close" | "ping" | "pong", listener: () => void): unknown;
+  send(data: Uint8Array, options: { readonly binary: true }, done: (error?: Error | null) => void): void;
+  ping(): void;
+  pause(): void;
+  resume(): void;
+  close(code: number, reason: string): void;
+  terminate(): void;
+}
+
+/** So many bytes are given to the socket at once; what waits beyond them can still be dropped. */
+const IN_SOCKET = 64 * 1024;
+/** How long a client has to answer the end of its connection. */
+const LINGER_MS = 1000;
+/** Close codes of RFC 6455, section 7.4.1. */
+export const GOING_AWAY = 1001;
+const TOO_LARGE = "WS_ERR_UNSUPPORTED_MESSAGE_LENGTH";
+
+/** One client of a WebSocket server: hands on what it sends as fast as that is handled, and sends it packets as fast as it reads. */
+export class WebSocketConnection implements Peer, Waiter {
+  readonly address: NetAddress;
+  readonly paced = true;
+  /** Resolves when the connection is over. */
+  readonly closed: Promise<void>;
+  readonly #socket: MessageSocket;
+  readonly #limits: WebSocketLimits;
+  readonly #window: ReadWindow;
+  readonly #events: TransportEvents;
+  /** Packets that were read and not handed on yet: at most what one read of the socket brings. */
+  readonly #arrived = new Fifo<Uint8Array>();
+  #pending = 0;
+  /** True while the next packet waits for room among those of all connections. */
+  #waiting = false;
+  #advancing = false;
+  #ending = false;
+  /** Packets that wait until the client has read those before them. */
+  readonly #unsent = new Fifo<Uint8Array>();
+  #unsentBytes = 0;
+  #isSlow = false;
+  #sawText = false;
+  /** Whether anything came since the timer was set. */
+  #wasHeard = false;
+  #hasPinged = false;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(socket: MessageSocket, address: NetAddress, limits: WebSocketLimits, window: ReadWindow, events: TransportEvents) {
+    this.address = address;
+    this.#socket = socket;
+    this.#limits = limits;
+    this.#window = window;
+    this.#events = events;
+    socket.on("message", (data, isBinary) => this.#message(data, isBinary));
+    const heard = (): void => {
+      this.#wasHeard = true;
+    };
+    socket.on("pong", heard);
+    socket.on("ping", heard);
+    socket.on("error", (error) => this.#failed(error));
+    this.closed = new Promise((resolve) => socket.on("close", () => resolve(this.#closed())));
+    if (limits.pingInterval !== null) this.#waitFor(limits.pingInterval);
+  }
+
+  get key(): object {
+    return this;
+  }
+
+  send(packet: Uint8Array): void {
+    const socket = this.#socket;
+    if (socket.readyState !== socket.OPEN) {
+      if (this.#ending) return;
+      this.#events.onError(socketError({ code: "EPIPE" }, "send to", formatAddress(this.address)), this.address);
+      return;
+    }
+    if (this.#unsent.size === 0 && socket.bufferedAmount < IN_SOCKET) this.#transmit(packet);
+    else this.#hold(packet);
+  }
+
+  settled(size: number): void {
+    this.#pending -= 1;
+    this.#window.give(size);
+    this.#advance();
+  }
+
+  roomTaken(): void {
+    this.#waiting = false;
+    this.#handOn();
+    this.#advance();
+  }
+
+  /** Ends the connection: what has been sent is delivered; a client that does not answer is given a second. */
+  end(code: number, reason: string): void {
+    this.#ending = true;
+    clearTimeout(this.#timer);
+    this.#handOnAll();
+    for (let packet = this.#unsent.shift(); packet !== undefined; packet = this.#unsent.shift()) this.#transmit(packet);
+    this.#socket.close(code, reason);
+    // Its answer would not be read.
+    if (this.#socket.isPaused) this.#socket.resume();
+    this.#timer = setTimeout(() => this.#socket.terminate(), LINGER_MS);
+  }
+
+  #message(data: unknown, isBinary: boolean): void {
+    this.#wasHeard = true;
+    if (this.#ending) return;
+    if (!isBinary) return this.#ignoreText();
+    // Fragments are put together, and nothing else is asked for.
+    this.#arrived.push(data as Uint8Array);
+    this.#advance();
+  }
+
+  #ignoreText(): void {
+    this.#events.onLoss?.("ignored");
+    if (this.#sawText) return;
+    this.#sawText = true;
+    this.#events.onError(
+      new OscRejectedError("not-osc", "The client sent text, which is ignored: OSC packets are binary messages of a WebSocket."),
+      this.address,
+    );
+  }
+
+  /** Hands packets on as far as there is room, and reads or stops reading as that asks for. */
+  #advance(): void {
+    if (this.#advancing) return;
+    this.#advancing = true;
+    while (!this.#waiting && this.#arrived.size > 0 && this.#pending < this.#limits.maxPending) {
+      if (this.#window.take(this.#arrived.peek()?.length ?? 0, this)) this.#handOn();
+      else this.#waiting = true;
+    }
+    this.#advancing = false;
+    const socket = this.#socket;
+    const isFull = this.#arrived.size > 0 || this.#pending >= this.#limits.maxPending;
+    if (isFull && !this.#ending) socket.pause();
+    else if (socket.isPaused) socket.resume();
+  }
+
+  #handOn(): void {
+    const packet = this.#arrived.shift() as Uint8Array;
+    this.#pending += 1;
+    this.#events.onPacket(packet, this);
+  }
+
+  #transmit(packet: Uint8Array): void {
+    this.#socket.send(packet, { binary: true }, (error) => {
+      // The connection's own end tells the rest.
+      if (error === undefined || error === null) this.#drain();
+    });
+  }
+
+  /** Sends what waited, now that the client has read. */
+  #drain(): void {
+    while (this.#unsent.size > 0 && this.#socket.bufferedAmount < IN_SOCKET) {
+      const packet = this.#unsent.shift() as Uint8Array;
+      this.#unsentBytes -= packet.length;
+      this.#transmit(packet);
+    }
+    if (this.#unsent.size === 0) this.#isSlow = false;
+  }
+
+  #hold(packet: Uint8Array): void {
+    const { maxBuffered, slowClients } = this.#limits;
+    const hasRoom = (): boolean => this.#unsent.size === 0 || this.#unsentBytes + packet.length <= maxBuffered;
+    if (!hasRoom()) {
+      if (slowClients === "disconnect") return this.#disconnectSlow();
+      this.#tellSlow();
+      if (slowClients === "drop-newest") return this.#events.onLoss?.("unsent");
+    }
+    while (!hasRoom()) {
+      this.#unsentBytes -= this.#unsent.shift()?.length ?? 0;
+      this.#events.onLoss?.("unsent");
+    }
+    this.#unsent.push(packet);
+    this.#unsentBytes += packet.length;
+  }
+
+  /** Reports it once, until the client has caught up. */
+  #tellSlow(): void {
+    if (this.#isSlow) return;
+    this.#isSlow = true;
+    const message = `Packets for a client were dropped, for it reads too slowly: ${this.#limits.maxBuffered} bytes wait for it (maxBuffered).`;
+    this.#events.onError(new OscDroppedError("maxBuffered", message), this.address);
+  }
+
+  #disconnectSlow(): void {
+    this.#events.onLoss?.("unsent");
+    const { maxBuffered } = this.#limits;
+    this.#giveUp(
+      new OscDroppedError(
+        "maxBuffered",
+        `The connection was ended, for its client reads too slowly: ${maxBuffered} bytes wait (maxBuffered).`,
+      ),
+    );
+  }
+
+  #waitFor(milliseconds: number): void {
+    clearTimeout(this.#timer);
+    this.#wasHeard = false;
+    this.#timer = setTimeout(() => this.#checkOn(), milliseconds).unref();
+  }
+
+  /** Pings a client that was silent, and ends the connection of one that does not answer. */
+  #checkOn(): void {
+    const { pingInterval, pingTimeout } = this.#limits;
+    // While it is held up, its answers are not read.
+    if (pingInterval !== null && (this.#wasHeard || this.#socket.isPaused)) {
+      this.#hasPinged = false;
+      this.#waitFor(pingInterval);
+    } else if (this.#hasPinged) {
+      this.#giveUp(
+        new OscTimeoutError(`A connection was ended, for its client did not answer a ping within ${pingTimeout} ms (pingTimeout).`),
+      );
+    } else {
+      this.#hasPinged = true;
+      this.#socket.ping();
+      this.#waitFor(pingTimeout);
+    }
+  }
+
+  #giveUp(error: OscDroppedError | OscTimeoutError): void {
+    this.#ending = true;
+    this.#events.onConnection("ended");
+    this.#events.onError(error, this.address);
+    this.#socket.terminate();
+  }
+
+  #failed(error: NodeJS.ErrnoException): void {
+    const { code = "" } = error;
+    if (code.startsWith("WS_ERR")) this.#events.onConnection("ended");
+    this.#events.onError(
+      code === TOO_LARGE
+        ? new OscDroppedError(
+            "maxPacketSize",
+            `A connection was ended, for its client sent a packet of more than ${this.#limits.maxPacketSize} bytes (maxPacketSize).`,
+          )
+        : socketError(error, "talk to", formatAddress(this.address)),
+      this.address,
+    );
+  }
+
+  #closed(): void {
+    this.#ending = true;
+    clearTimeout(this.#timer);
+    // What came before is handled all the same: a client that does not wait for replies may have gone.
+    this.#handOnAll();
+  }
+
+  #handOnAll(): void {
+    while (this.#arrived.size > 0) {
+      this.#window.force(this.#arrived.peek()?.length ?? 0, this);
+      this.#handOn();
+    }
+  }
+}

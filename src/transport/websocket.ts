@@ -1,0 +1,222 @@
+import { type IncomingMessage, STATUS_CODES, type Server, createServer } from "node:http";
+import type { Duplex } from "node:stream";
+import type { Socket } from "node:net";
+import type { WebSocket, WebSocketServer } from "ws";
+import { OscDroppedError, type OscError, OscRejectedError, OscServerError } from "../errors.ts";
+import type { NetAddress } from "../net-address.ts";
+import { isOriginAllowed } from "./origin.ts";
+import { ReadWindow } from "./read-window.ts";
+import { socketError } from "./socket-error.ts";
+import type { Transport, TransportEvents } from "./transport.ts";
+import { GOING_AWAY, type SlowClientPolicy, WebSocketConnection, type WebSocketLimits } from "./websocket-connection.ts";
+
+/** So many connections may stand beside the clients until they have become some, or are refused. */
+const HANDSHAKES = 64;
+
+/** Options of a WebSocket server's sockets. */
+export interface WebSocketOptions {
+  /**
+   * Pages that may connect besides those of the server's own host, as origins such as `"https://stage.example.org"`; `"null"` for those opened
+   * from a file, `"*"` for all. The own host is recognized where its name is an IP address, has no dots, ends in `.local` or is this
+   * machine's name; others are to be listed here, for a stranger's name may have been made to lead to this machine. Programs that are no
+   * browsers send no origin, and may connect. Default: none.
+   */
+  readonly origins?: readonly string[];
+  /**
+   * Asked for each client that `origins` lets pass, with the HTTP request that it connects with; false refuses it with status 401.
+   * Look here for a token in `request.url`. Default: all may.
+   */
+  readonly verifyClient?: (request: IncomingMessage) => boolean;
+  /** The path at which clients connect, such as `"/osc"`; others are refused with status 404. Default: any path. */
+  readonly path?: string;
+  /** How many clients may be connected at once; further ones are refused with status 503. Default 1,024. */
+  readonly maxConnections?: number;
+  /** How many packets of one client may be on their way through handlers; it is not read on meanwhile. Default 64. */
+  readonly maxPending?: number;
+  /** How many bytes may wait for one client that reads more slowly than it is sent to. One packet may always wait. Default 1 MiB. */
+  readonly maxBuffered?: number;
+  /**
+   * What happens beyond `maxBuffered`: the packets that have waited longest are dropped, so that a client that catches up sees what is new;
+   * or those that come; or the client's connection is ended. What is dropped is counted as `unsent`. Default `"drop-oldest"`.
+   */
+  readonly slowClients?: SlowClientPolicy;
+  /** After how many milliseconds of silence a client is asked whether it is still there; `null`: never. Default 15,000. */
+  readonly pingInterval?: number | null;
+  /** How many milliseconds it has to answer, before its connection is ended. Default 10,000. */
+  readonly pingTimeout?: number;
+  /** Bind an IPv6 address for IPv6 only. Default false: `::` takes IPv4 too (dual stack). Not for a server that is given. */
+  readonly ipv6Only?: boolean;
+  /** How many connections the system holds until they are taken. Default 511. Not for a server that is given. */
+  readonly backlog?: number;
+}
+
+/** Where to listen, and how. It may hold a server, so it stays in its thread. */
+export interface WebSocketSpec {
+  readonly transport: "websocket";
+  /** An HTTP or HTTPS server that listens already, or null for one of our own. */
+  readonly server: Server | null;
+  readonly host: string;
+  readonly port: number;
+  readonly path: string | null;
+  readonly origins: readonly string[];
+  readonly verifyClient: ((request: IncomingMessage) => boolean) | null;
+  readonly maxConnections: number;
+  readonly limits: WebSocketLimits;
+  readonly listen: { readonly ipv6Only: boolean; readonly backlog: number };
+  /** How many packets of all clients may be on their way through handlers, and how many bytes they may have together. */
+  readonly maxPackets: number;
+  readonly maxBytes: number;
+  /** The clients that are connected; the transport keeps it. */
+  readonly clients: Set<WebSocketConnection>;
+}
+
+/** Why a client is not let in: the HTTP status, and the error to report. */
+interface Refusal {
+  readonly status: 400 | 401 | 403 | 404 | 503;
+  readonly error: OscError;
+}
+
+/** A listening WebSocket and its clients: one binary message is one packet. RFC 6455. */
+export class WebSocketTransport implements Transport {
+  readonly #spec: WebSocketSpec;
+  readonly #events: TransportEvents;
+  readonly #window: ReadWindow;
+  #http: Server | null = null;
+  #accepter: WebSocketServer | null = null;
+  #closed: Promise<void> | null = null;
+
+  constructor(spec: WebSocketSpec, events: TransportEvents) {
+    this.#spec = spec;
+    this.#events = events;
+    this.#window = new ReadWindow(spec.maxPackets, spec.maxBytes);
+  }
+
+  async open(): Promise<NetAddress> {
+    const { server, limits } = this.#spec;
+    // Only who uses it loads it.
+    const ws = await import("ws");
+    this.#accepter = new ws.WebSocketServer({
+      noServer: true,
+      clientTracking: false,
+      perMessageDeflate: false,
+      maxPayload: limits.maxPacketSize,
+    });
+    this.#accepter.on("wsClientError", (cause, socket, request) => {
+      const error = new OscRejectedError("malformed", `A client was refused, for its handshake is wrong: ${cause.message}`, { cause });
+      this.#refuse(socket, request, { status: 400, error });
+    });
+    const http = server ?? (await this.#listen());
+    const bound = http.address();
+    if (bound === null || typeof bound === "string") {
+      throw new OscServerError("OSC_WRONG_STATE", "The HTTP server does not listen on a port yet: call listen() and wait for it first.");
+    }
+    http.on("upgrade", this.#upgrade);
+    this.#http = http;
+    return { address: bound.address, port: bound.port, family: bound.family === "IPv6" ? "IPv6" : "IPv4" };
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async #close(): Promise<void> {
+    const http = this.#http;
+    if (http === null) return;
+    http.off("upgrade", this.#upgrade);
+    const clients = [...this.#spec.clients];
+    for (const client of clients) client.end(GOING_AWAY, "the server closes");
+    const down = this.#spec.server === null ? closeHttp(http) : null;
+    await Promise.all([down, ...clients.map(({ closed }) => closed)]);
+  }
+
+  async #listen(): Promise<Server> {
+    const { host, port, listen, maxConnections } = this.#spec;
+    const http = createServer((_request, response) => {
+      response.writeHead(426, { "Content-Type": "text/plain", Upgrade: "websocket" }).end("This is a WebSocket server for OSC packets.\n");
+    });
+    http.maxConnections = maxConnections + HANDSHAKES;
+    await new Promise<void>((resolve, reject) => {
+      http.once("error", (error) => reject(socketError(error, "listen on", `${host}:${port}`)));
+      http.listen({ host, port, ...listen }, resolve);
+    });
+    http.on("error", (error) => this.#events.onError(socketError(error, "accept connections on", `${host}:${port}`)));
+    return http;
+  }
+
+  readonly #upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
+    const { path, server } = this.#spec;
+    if (path !== null && pathOf(request) !== path) {
+      // Another listener of a server that is given may know that path.
+      if (server !== null && server.listenerCount("upgrade") > 1) return;
+      return this.#refuse(socket, request, {
+        status: 404,
+        error: new OscRejectedError("unverified", `A client was refused, for it asked for another path than ${path} (path).`),
+      });
+    }
+    const refusal = this.#refusal(request);
+    if (refusal !== null) return this.#refuse(socket, request, refusal);
+    // Until it is a WebSocket: one that breaks off is no fault.
+    const ignore = (): void => undefined;
+    socket.on("error", ignore);
+    this.#accepter?.handleUpgrade(request, socket, head, (client) => {
+      socket.off("error", ignore);
+      this.#accept(client, request);
+    });
+  };
+
+  #refusal(request: IncomingMessage): Refusal | null {
+    const { origins, verifyClient, maxConnections, clients } = this.#spec;
+    const { origin, host } = request.headers;
+    const sender = this.#events.refusal(clientAddress(request.socket));
+    if (sender !== null) return { status: 403, error: sender };
+    if (!isOriginAllowed(origin, host, origins)) {
+      const message = `A page was refused, for its origin ${JSON.stringify(origin)} is not that of this server (${host ?? "no host"}): add it to the option origins.`;
+      return { status: 403, error: new OscRejectedError("sender", message) };
+    }
+    if (verifyClient !== null && !verifyClient(request)) {
+      return { status: 401, error: new OscRejectedError("unverified", "A client was refused by verifyClient.") };
+    }
+    if (clients.size < maxConnections) return null;
+    return {
+      status: 503,
+      error: new OscDroppedError("maxConnections", `A connection was refused, for ${maxConnections} are open: raise maxConnections.`),
+    };
+  }
+
+  #refuse(socket: Duplex, request: IncomingMessage, { status, error }: Refusal): void {
+    const address = clientAddress(request.socket);
+    this.#events.onConnection("refused");
+    this.#events.onError(error, address);
+    socket.on("error", () => undefined);
+    const lines = [`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}`, "Connection: close", "Content-Length: 0", "", ""];
+    socket.end(lines.join("\r\n"), () => socket.destroy());
+  }
+
+  #accept(socket: WebSocket, request: IncomingMessage): void {
+    const { clients, limits } = this.#spec;
+    const client = new WebSocketConnection(socket, clientAddress(request.socket), limits, this.#window, this.#events);
+    clients.add(client);
+    this.#events.onConnection("opened");
+    void client.closed.then(() => {
+      clients.delete(client);
+      this.#events.onConnection("closed");
+    });
+    if (this.#closed !== null) client.end(GOING_AWAY, "the server closes");
+  }
+}
+
+function pathOf({ url = "/" }: IncomingMessage): string {
+  return url.replace(/\?.*$/s, "");
+}
+
+function clientAddress({ remoteAddress = "", remotePort = 0 }: Socket): NetAddress {
+  return { address: remoteAddress, port: remotePort, family: remoteAddress.includes(":") ? "IPv6" : "IPv4" };
+}
+
+function closeHttp(http: Server): Promise<void> {
+  return new Promise((resolve) => {
+    http.close(() => resolve());
+    http.closeAllConnections();
+  });
+}
