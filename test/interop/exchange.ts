@@ -55,18 +55,23 @@ function linesByItem(lines: readonly string[]): ReadonlyMap<number, readonly str
   return byItem;
 }
 
+interface ListenOptions {
+  readonly transport?: "udp" | "tcp";
+  /** The lines of a packet that count. Default: all, those of bundles with their time tags. */
+  readonly lines?: (packet: OscPacket) => string[];
+}
+
 /**
  * Has a program send items to our server, and compares what arrives with what it was told to send.
  *
  * @param tell has the program send the items, and after them a message to `/mark`
- * @param lines which lines of a packet count; default all, those of bundles with their time tags
  */
 export async function listen(
   items: readonly Item[],
   tell: (port: number, listener: Listener) => Promise<void> | void,
-  lines: (packet: OscPacket) => string[] = linesOf,
+  { transport = "udp", lines = linesOf }: ListenOptions = {},
 ): Promise<Outcome[]> {
-  await using listener = await Listener.open();
+  await using listener = await Listener.open(transport);
   await tell(listener.port, listener);
   const arrived = await listener.linesOfItems("/mark", lines);
   return items.map((item) => compare(item, lines(item.packet), arrived.get(numberOf(item)) ?? []));

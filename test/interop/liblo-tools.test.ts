@@ -2,9 +2,10 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, test } from "vitest";
-import { OscMessage, type OscPacket, UDPClient } from "../../src/index.ts";
+import { OscMessage, type OscPacket, type PacketClient, TCPClient, UDPClient } from "../../src/index.ts";
 import { hear, itemsOf, listen, untilItHears } from "./exchange.ts";
 import { fixed, lineOf, messagesOf, tokenOf, typedValues } from "./line-text.ts";
+import type { Listener } from "./listener.ts";
 import { type FieldProgram, Matrix } from "./matrix.ts";
 import { freeUdpPort } from "./ports.ts";
 import { LIBLO_TOOLS, RunningProgram, describeWith, run } from "./programs.ts";
@@ -58,14 +59,18 @@ const OSCSENDFILE: FieldProgram = {
 describeWith([{ name: "oscdump", install: LIBLO_TOOLS }], "oscdump", () => {
   const matrix = new Matrix(OSCDUMP);
 
-  test("hears the values of UDPClient", async () => {
+  test.each<[transport: string, url: string, client: (port: number) => PacketClient]>([
+    ["UDP", "osc.udp://:", (port) => new UDPClient("127.0.0.1", port, { onError: () => undefined })],
+    ["TCP 1.0", "osc.tcp://:", (port) => new TCPClient("127.0.0.1", port, { mode: "1.0", onError: () => undefined })],
+    ["TCP 1.1", "osc.tcp://:", (port) => new TCPClient("127.0.0.1", port, { mode: "1.1", onError: () => undefined })],
+  ])("hears the values of our clients, by %s", async (transport, url, connect) => {
     const port = await freeUdpPort();
-    await using program = new RunningProgram("oscdump", ["-L", String(port)]);
-    await using client = new UDPClient("127.0.0.1", port, { onError: () => undefined });
+    await using program = new RunningProgram("oscdump", ["-L", `${url}${port}`]);
+    await using client = connect(port);
     await untilItHears(program, (packet) => client.send(packet));
     const shows = (packet: OscPacket): string[] => messagesOf(packet).map((message) => dumped(message));
     const read = (line: string): string => /^[\da-f]{8}\.[\da-f]{8} (.*)$/.exec(line)?.[1]?.trimEnd() ?? "";
-    matrix.add("hears", "UDP", await hear({ program, send: (packet) => client.send(packet), shows, read }));
+    matrix.add("hears", transport, await hear({ program, send: (packet) => client.send(packet), shows, read }));
   });
 
   matrix.check();
@@ -74,15 +79,19 @@ describeWith([{ name: "oscdump", install: LIBLO_TOOLS }], "oscdump", () => {
 describeWith([{ name: "oscsend", install: LIBLO_TOOLS }], "oscsend", () => {
   const matrix = new Matrix(OSCSEND);
 
-  test("is heard by AsyncOSCUDPServer", async () => {
+  test.each<[transport: string, kind: "udp" | "tcp"]>([
+    ["UDP", "udp"],
+    ["TCP 1.0", "tcp"],
+  ])("is heard by our servers, by %s", async (transport, kind) => {
     const items = itemsOf(["none", ..."ifshdScmTFNI"]);
-    const outcomes = await listen(items, (port) => {
-      for (const message of items.flatMap(({ packet }) => messagesOf(packet))) {
-        run("oscsend", ["127.0.0.1", String(port), message.address, message.types, ...wordsOf(message)]);
+    const tell = async (port: number, listener: Listener): Promise<void> => {
+      for (const message of [...items.flatMap(({ packet }) => messagesOf(packet)), new OscMessage("/mark")]) {
+        run("oscsend", [`osc.${kind}://127.0.0.1:${port}/`, message.address, message.types, ...wordsOf(message)]);
+        // Each comes by a connection of its own.
+        await listener.heard(message.address);
       }
-      run("oscsend", ["127.0.0.1", String(port), "/mark"]);
-    });
-    matrix.add("sends", "UDP", outcomes);
+    };
+    matrix.add("sends", transport, await listen(items, tell, { transport: kind }));
   });
 
   matrix.check();
@@ -102,7 +111,7 @@ describeWith([{ name: "oscsendfile", install: LIBLO_TOOLS }], "oscsendfile", () 
     });
     const file = join(folder, "messages.txt");
     writeFileSync(file, `${lines.join("\n")}\n`);
-    const outcomes = await listen(items, (port) => void run("oscsendfile", ["127.0.0.1", String(port), file]), flat);
+    const outcomes = await listen(items, (port) => void run("oscsendfile", ["127.0.0.1", String(port), file]), { lines: flat });
     matrix.add("sends", "UDP", outcomes);
   });
 

@@ -1,9 +1,18 @@
 import { expect } from "vitest";
-import { AsyncOSCUDPServer, Dispatcher, type OscError, type OscPacket, type OscValue, decode } from "../../src/index.ts";
+import { AsyncOSCTCPServer, AsyncOSCUDPServer, Dispatcher, type OscError, type OscPacket, type OscValue, decode } from "../../src/index.ts";
 import { itemIn } from "./items.ts";
 import { messagesOf } from "./line-text.ts";
 
-class RecordingServer extends AsyncOSCUDPServer {
+class RecordingUdpServer extends AsyncOSCUDPServer {
+  readonly packets: OscPacket[] = [];
+
+  override verifyRequest(data: Uint8Array): boolean {
+    this.packets.push(decode(data.slice()));
+    return true;
+  }
+}
+
+class RecordingTcpServer extends AsyncOSCTCPServer {
   readonly packets: OscPacket[] = [];
 
   override verifyRequest(data: Uint8Array): boolean {
@@ -14,12 +23,12 @@ class RecordingServer extends AsyncOSCUDPServer {
 
 /** A server of ours that keeps what a program sends: the packets, and what its handlers were called with. */
 export class Listener implements AsyncDisposable {
-  readonly #server: RecordingServer;
+  readonly #server: RecordingUdpServer | RecordingTcpServer;
   readonly #calls: (readonly OscValue[])[] = [];
   readonly #errors: OscError[] = [];
   #waiting: (() => void)[] = [];
 
-  private constructor() {
+  private constructor(transport: "udp" | "tcp") {
     // What programs date is in the past or as good as now: it is the order in which it arrives that matters here.
     const dispatcher = new Dispatcher({ strictTiming: false });
     dispatcher.setDefaultHandler((address: string, ...args: readonly OscValue[]) => {
@@ -28,11 +37,12 @@ export class Listener implements AsyncDisposable {
       this.#waiting = [];
       for (const resolve of waiting) resolve();
     });
-    this.#server = new RecordingServer(["127.0.0.1", 0], dispatcher, { onError: (error) => void this.#errors.push(error) });
+    const Server = transport === "udp" ? RecordingUdpServer : RecordingTcpServer;
+    this.#server = new Server(["127.0.0.1", 0], dispatcher, { onError: (error: OscError) => void this.#errors.push(error) });
   }
 
-  static async open(): Promise<Listener> {
-    const listener = new Listener();
+  static async open(transport: "udp" | "tcp" = "udp"): Promise<Listener> {
+    const listener = new Listener(transport);
     await listener.#server.createServeEndpoint();
     return listener;
   }

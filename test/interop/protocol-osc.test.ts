@@ -1,6 +1,6 @@
 import { fileURLToPath } from "node:url";
 import { test } from "vitest";
-import { UDPClient } from "../../src/index.ts";
+import { type PacketClient, TCPClient, UDPClient } from "../../src/index.ts";
 import { hear, itemsOf, listen, scriptOf } from "./exchange.ts";
 import { linesOf, sameLine } from "./line-text.ts";
 import { type FieldProgram, Matrix } from "./matrix.ts";
@@ -56,18 +56,24 @@ const PROTOCOL_OSC: FieldProgram = {
 describeWith([PERL, MODULE], "Perl's Protocol::OSC", () => {
   const matrix = new Matrix(PROTOCOL_OSC);
 
-  test("hears the values of UDPClient", async () => {
-    await using program = new RunningProgram("perl", [PEER, "listen"]);
+  test.each<[transport: string, words: readonly string[], client: (port: number) => PacketClient]>([
+    ["UDP", [], (port) => new UDPClient("127.0.0.1", port)],
+    ["TCP 1.0", ["tcp"], (port) => new TCPClient("127.0.0.1", port, { mode: "1.0" })],
+  ])("hears the values of our clients, by %s", async (transport, words, connect) => {
+    await using program = new RunningProgram("perl", [PEER, "listen", ...words]);
     const [, port] = await program.line(/^port (\d+)$/);
-    await using client = new UDPClient("127.0.0.1", Number(port));
+    await using client = connect(Number(port));
     const outcomes = await hear({ program, send: (packet) => client.send(packet), shows: (packet) => linesOf(packet), read: sameLine });
-    matrix.add("hears", "UDP", outcomes);
+    matrix.add("hears", transport, outcomes);
   });
 
-  test("is heard by AsyncOSCUDPServer", async () => {
+  test.each<[transport: string, kind: "udp" | "tcp"]>([
+    ["UDP", "udp"],
+    ["TCP 1.0", "tcp"],
+  ])("is heard by our servers, by %s", async (transport, kind) => {
     const items = itemsOf(["none", ..."ifsbtTFNI", "[]", "bundle", "nested bundle", "dated bundle"]);
-    const outcomes = await listen(items, (port) => void run("perl", [PEER, "send", String(port)], scriptOf(items)));
-    matrix.add("sends", "UDP", outcomes);
+    const tell = (port: number): void => void run("perl", [PEER, "send", String(port), kind], scriptOf(items));
+    matrix.add("sends", transport, await listen(items, tell, { transport: kind }));
   });
 
   matrix.check();

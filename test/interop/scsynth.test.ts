@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
-import { OscBundle, OscMessage, type PacketClient, TimeTag, UDPClient, encode, lengthPrefixEncode } from "../../src/index.ts";
+import { OscBundle, OscMessage, type PacketClient, TCPClient, TimeTag, UDPClient, encode, lengthPrefixEncode } from "../../src/index.ts";
 import { JackHome } from "./jack.ts";
 import { lineOf } from "./line-text.ts";
 import { type FieldProgram, Matrix } from "./matrix.ts";
@@ -79,15 +79,18 @@ const SUPERCOLLIDER: FieldProgram = {
 describeWith([SCSYNTH, JACKD], "scsynth, in a dialogue", () => {
   const matrix = new Matrix(SUPERCOLLIDER);
 
-  test("by UDP", async () => {
-    using jack = new JackHome("scsynth-udp");
+  test.each<[transport: string, option: string, client: (port: number) => PacketClient]>([
+    ["UDP", "-u", (port) => new UDPClient("127.0.0.1", port)],
+    ["TCP 1.0", "-t", (port) => new TCPClient("127.0.0.1", port, { mode: "1.0", reconnect: false })],
+  ])("by %s", async (transport, option, connect) => {
+    using jack = new JackHome(`scsynth${option}`);
     const port = await freeUdpPort();
-    await using server = new RunningProgram("scsynth", ["-u", String(port), "-D", "0", "-R", "0"], jack.environment);
+    await using server = new RunningProgram("scsynth", [option, String(port), "-D", "0", "-R", "0"], jack.environment);
     await server.line(/server ready/);
-    await using client = new UDPClient("127.0.0.1", port);
+    await using client = connect(port);
     await talk(client);
     await server.ended;
-    matrix.addDialogue("UDP", WORKS, "plain, dated", OTHERWISE);
+    matrix.addDialogue(transport, WORKS, "plain, dated", OTHERWISE);
   });
 
   matrix.check();
