@@ -1,20 +1,14 @@
 import { OscServerError, type OscError } from "../errors.ts";
 import type { NetAddress } from "../net-address.ts";
+import type { Keeper, Unsent } from "./keeper.ts";
 import type { PacketLink, PacketLinkEvents, PacketLinkFactory } from "./packet-link.ts";
 import type { SendDone } from "./send-promise.ts";
-
-/** A packet that waits for the link to open. */
-interface Unsent {
-  readonly packet: Uint8Array;
-  readonly to: NetAddress | null;
-  readonly done: SendDone;
-}
 
 /**
  * Keeps one link for a client: opens it when it is first needed, sends in order what was given while it opened, opens another when it has
  * ended by itself, and closes it when nothing is on its way any more.
  */
-export class LinkKeeper {
+export class LinkKeeper implements Keeper {
   readonly #createLink: PacketLinkFactory;
   readonly #events: PacketLinkEvents;
   #link: PacketLink | null = null;
@@ -33,7 +27,6 @@ export class LinkKeeper {
     this.#events = events;
   }
 
-  /** Where the link is bound; `null` while none is open. */
   get address(): NetAddress | null {
     return this.#address;
   }
@@ -42,12 +35,10 @@ export class LinkKeeper {
     return this.#closing !== null;
   }
 
-  /** Another number whenever a link has ended, so that one who waits can see it. */
   get session(): number {
     return this.#session;
   }
 
-  /** Opens the link, unless it is open. After `close()`, opens another. */
   async open(): Promise<NetAddress> {
     if (this.#closing !== null) {
       await this.#closing;
@@ -56,7 +47,10 @@ export class LinkKeeper {
     return this.#opened();
   }
 
-  /** Sends a packet, when the link is open. Never throws. */
+  listen(): Promise<NetAddress> {
+    return this.open();
+  }
+
   send(packet: Uint8Array, to: NetAddress | null, done: SendDone): void {
     if (this.#closing !== null) {
       done(new OscServerError("OSC_CLOSED", "The client is closed: open() it again, or make another."));
@@ -69,7 +63,6 @@ export class LinkKeeper {
     }
   }
 
-  /** Keeps the process alive until the function that is returned is called. */
   hold(): () => void {
     this.#holds += 1;
     if (this.#holds === 1 && this.#address !== null) this.#link?.keepAlive("on");
@@ -79,7 +72,6 @@ export class LinkKeeper {
     };
   }
 
-  /** Closes the link when all that was given to `send` is on its way. */
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;

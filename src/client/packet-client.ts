@@ -3,6 +3,7 @@ import { OscDecodeError, OscDroppedError, OscEncodeError, type OscError, OscReje
 import type { NetAddress } from "../net-address.ts";
 import { ErrorReporter } from "./error-reporter.ts";
 import { Inbox, type ReceivedMessage } from "./inbox.ts";
+import type { Keeper, KeeperFactory } from "./keeper.ts";
 import { LinkKeeper } from "./link-keeper.ts";
 import { type PacketClientOptions, type PacketClientSettings, type ReceiveOptions, type Wait, settingsOf, waitOf } from "./options.ts";
 import type { PacketLinkFactory } from "./packet-link.ts";
@@ -38,7 +39,7 @@ export interface ClientStats {
  */
 export abstract class PacketClient implements AsyncDisposable {
   readonly #settings: PacketClientSettings;
-  readonly #keeper: LinkKeeper;
+  readonly #keeper: Keeper;
   readonly #reporter: ErrorReporter;
   readonly #inbox: Inbox;
   readonly #requests = new PendingRequests();
@@ -47,15 +48,21 @@ export abstract class PacketClient implements AsyncDisposable {
 
   /**
    * @param target where packets go, for error messages: `host:port`
+   * @param createKeeper what opens and closes links. Default: one link, opened when it is first needed
    * @throws OscServerError `OSC_OPTION` for a value that an option cannot have
    */
-  protected constructor(target: string, createLink: PacketLinkFactory, options: PacketClientOptions) {
+  protected constructor(
+    target: string,
+    createLink: PacketLinkFactory,
+    options: PacketClientOptions,
+    createKeeper: KeeperFactory = (create, events) => new LinkKeeper(create, events),
+  ) {
     const settings = settingsOf(options);
     this.#settings = settings;
     this.#target = target;
     this.#reporter = new ErrorReporter(options.onError, settings.maxReports);
     this.#inbox = new Inbox(settings.maxInbox, settings.maxInboxBytes);
-    this.#keeper = new LinkKeeper(createLink, {
+    this.#keeper = createKeeper(createLink, {
       onPacket: (packet, from) => this.#receivePacket(packet, from),
       onError: (error, address) => this.report(error, address),
       onEnd: (error) => this.#endWaits(error ?? closedError(`The connection to ${target} was closed by the other side.`)),
@@ -208,7 +215,7 @@ export abstract class PacketClient implements AsyncDisposable {
       if (received === null) {
         // Once the link has ended or was closed, no other is opened for this iteration.
         if (session !== this.#keeper.session) return;
-        if (this.#keeper.address === null) await this.#keeper.open();
+        if (this.#keeper.address === null) await this.#keeper.listen();
         if (session !== this.#keeper.session) return;
         const release = this.#keeper.hold();
         received = await this.#inbox.take(wait);

@@ -1,0 +1,152 @@
+import { type Socket, connect } from "node:net";
+import { OscServerError, type OscError, type OscFrameError } from "../errors.ts";
+import { type FrameDecoder, type Framing, createFrameDecoder, encodeFrame } from "../framing/index.ts";
+import type { NetAddress } from "../net-address.ts";
+import { socketError } from "../transport/socket-error.ts";
+import type { PacketLink, PacketLinkEvents } from "./packet-link.ts";
+import type { SendDone } from "./send-promise.ts";
+
+/** Where a TCP client connects to, and how. */
+export interface TcpLinkSpec {
+  /** The path of a Unix domain socket, or null for TCP. */
+  readonly path: string | null;
+  readonly host: string;
+  readonly port: number;
+  /** The server, for error messages. */
+  readonly target: string;
+  readonly framing: Framing;
+  readonly maxPacketSize: number;
+  /** How long one attempt to connect may take, in milliseconds. */
+  readonly connectTimeout: number;
+  readonly noDelay: boolean;
+  readonly keepAlive: boolean;
+}
+
+/** After so long a silence the system asks whether the server is still there. */
+const KEEP_ALIVE_MS = 60_000;
+/** How long the server has to end its side after this one has. */
+const LINGER_MS = 1000;
+
+/** One connection to a stream server. */
+export class TcpLink implements PacketLink {
+  readonly #spec: TcpLinkSpec;
+  readonly #events: PacketLinkEvents;
+  readonly #decoder: FrameDecoder;
+  #socket: Socket | null = null;
+  #server: NetAddress = { address: "", port: 0, family: "unix" };
+  #isOpen = false;
+  #isClosing = false;
+  #corked = false;
+  /** Why the connection broke; null while nobody knows of anything. */
+  #failure: OscError | null = null;
+
+  constructor(spec: TcpLinkSpec, events: PacketLinkEvents) {
+    this.#spec = spec;
+    this.#events = events;
+    this.#decoder = createFrameDecoder(spec.framing, {
+      maxPacketSize: spec.maxPacketSize,
+      onPacket: (packet) => events.onPacket(packet, this.#server),
+      onError: (error) => this.#frameFailed(error),
+    });
+  }
+
+  open(): Promise<NetAddress> {
+    const { path, host, port, noDelay, keepAlive, connectTimeout, target } = this.#spec;
+    const socket = connect(path === null ? { host, port, noDelay, keepAlive, keepAliveInitialDelay: KEEP_ALIVE_MS } : { path });
+    this.#socket = socket;
+    socket.on("error", (error) => (this.#failure ??= socketError(error, this.#isOpen ? "talk to" : "connect to", target)));
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => socket.destroy(Object.assign(new Error("timeout"), { code: "ETIMEDOUT" })), connectTimeout);
+      socket.once("connect", () => {
+        clearTimeout(timer);
+        this.#connected(socket);
+        resolve(addressOf(socket.localAddress, socket.localPort));
+      });
+      socket.once("close", () => {
+        clearTimeout(timer);
+        if (this.#isOpen) this.#closed();
+        else reject(this.#failure ?? closedError("The client was closed while the connection was made."));
+      });
+    });
+  }
+
+  send(packet: Uint8Array, _to: NetAddress | null, done: SendDone): void {
+    const socket = this.#socket;
+    if (socket === null || !socket.writable) {
+      done(this.#broken());
+      return;
+    }
+    // All packets of one turn of the event loop go out in one call of the system.
+    if (!this.#corked) {
+      this.#corked = true;
+      socket.cork();
+      process.nextTick(() => {
+        this.#corked = false;
+        socket.uncork();
+      });
+    }
+    socket.write(encodeFrame(packet, this.#spec.framing), (error) => done(error ? this.#broken(error) : null));
+  }
+
+  keepAlive(how: "on" | "off"): void {
+    if (how === "on") this.#socket?.ref();
+    else this.#socket?.unref();
+  }
+
+  async close(): Promise<void> {
+    const socket = this.#socket;
+    this.#isClosing = true;
+    this.#decoder.close();
+    if (socket === null || socket.closed) return;
+    const closed = new Promise<void>((resolve) => socket.once("close", () => resolve()));
+    if (this.#isOpen) {
+      // With replies unread, the system would break the connection off, and packets on their way could be lost: they are read and let fall.
+      socket.end();
+      socket.ref();
+    } else {
+      socket.destroy();
+    }
+    const timer = setTimeout(() => socket.destroy(), LINGER_MS);
+    await closed;
+    clearTimeout(timer);
+  }
+
+  #connected(socket: Socket): void {
+    this.#isOpen = true;
+    this.#server = addressOf(socket.remoteAddress, socket.remotePort);
+    socket.unref();
+    socket.on("data", (bytes: Uint8Array) => this.#decoder.push(bytes));
+    socket.on("end", () => this.#decoder.end());
+  }
+
+  #closed(): void {
+    if (this.#isClosing) return;
+    this.#decoder.end();
+    this.#events.onEnd(this.#failure);
+  }
+
+  #frameFailed(error: OscFrameError): void {
+    if (this.#isClosing) return;
+    if (!error.fatal) return this.#events.onError(error, this.#server);
+    this.#failure ??= error;
+    this.#socket?.destroy();
+  }
+
+  /** Why a packet could not be sent. */
+  #broken(error?: NodeJS.ErrnoException): OscError {
+    if (this.#isClosing) return closedError("The client was closed before the packet was on its way.");
+    if (this.#failure !== null) return this.#failure;
+    // Those of Node itself only say that the socket is gone.
+    const isOfSystem = error?.syscall !== undefined && error.code !== "ECANCELED";
+    return socketError(isOfSystem ? error : { code: "EPIPE" }, "send to", this.#spec.target);
+  }
+}
+
+function addressOf(address: string | undefined, port: number | undefined): NetAddress {
+  if (address === undefined || port === undefined) return { address: "", port: 0, family: "unix" };
+  return { address, port, family: address.includes(":") ? "IPv6" : "IPv4" };
+}
+
+function closedError(message: string): OscServerError {
+  return new OscServerError("OSC_CLOSED", message);
+}
