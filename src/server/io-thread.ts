@@ -1,13 +1,12 @@
-import { existsSync } from "node:fs";
-import { fileURLToPath } from "node:url";
-import { MessageChannel, type MessagePort, type TransferListItem, Worker, receiveMessageOnPort } from "node:worker_threads";
-import { OscServerError, type OscError } from "../errors.ts";
+import { MessageChannel, type MessagePort, type Worker, receiveMessageOnPort } from "node:worker_threads";
+import type { OscError } from "../errors.ts";
 import type { NetAddress } from "../net-address.ts";
 import { Counters } from "./counters.ts";
 import { Doorbell } from "./doorbell.ts";
 import { unpackError } from "./error-transfer.ts";
 import type { ExecutorDescription, FromIoThread, IoThreadInit, OneChange, ToIoThread } from "./io-thread-messages.ts";
-import type { Limits } from "./options.ts";
+import { startOwnThread, threadFailed } from "./own-thread.ts";
+import type { IoOwner, ServerIo } from "./server-io.ts";
 import type { TransportSpec } from "./transports.ts";
 
 const ENTRY = new URL("./io-thread-entry.js", import.meta.url);
@@ -21,27 +20,22 @@ const CHECKS_WITHOUT_PULSE = 8;
 /** How long an I/O thread may take to close beyond the grace that handlers get. */
 const CLOSE_MS = 5000;
 
-export interface IoThreadSetup {
+export interface IoThreadSetup extends Pick<IoOwner, "limits" | "onError" | "onShutdown" | "onOne"> {
   readonly spec: TransportSpec;
-  readonly limits: Limits;
   readonly strictTiming: boolean;
   readonly executor: ExecutorDescription;
   /** The ports in `executor`, which go to the I/O thread. */
   readonly transfer: readonly MessagePort[];
-  /** Called with every error for the user: in `readMail` while the calling thread is blocked, else in its event loop. */
-  readonly onError: (error: OscError, client: NetAddress | undefined) => void;
-  /** Called when a handler in a pool asks the server to end. */
-  readonly onShutdown: () => void;
-  /** Called with what becomes of the one packet that was asked for. */
-  readonly onOne: (change: OneChange) => void;
 }
 
 /**
  * The calling thread's side of an I/O thread, which owns the sockets of one server.
  *
- * The calling thread may block: it sleeps on the doorbell and reads its mail by itself. While it does not, its event loop reads the mail.
+ * The calling thread may block: it sleeps on the doorbell and reads its mail by itself, and tells of errors then. While it does not, its event
+ * loop reads the mail.
  */
-export class IoThread {
+export class IoThread implements ServerIo {
+  readonly backend = "portable";
   readonly counters: Counters;
   /** Where the transport is bound. */
   readonly address: NetAddress;
@@ -73,12 +67,10 @@ export class IoThread {
     this.#port = port1;
     const { spec, limits, strictTiming, executor } = setup;
     const nodeOptions = process.env["NODE_OPTIONS"] ?? null;
-    this.#worker = startWorker({ spec, limits, strictTiming, executor, counters, doorbell, port: port2, nodeOptions }, [
-      port2,
-      ...setup.transfer,
-    ]);
+    const init: IoThreadInit = { spec, limits, strictTiming, executor, counters, doorbell, port: port2, nodeOptions };
+    this.#worker = startOwnThread(ENTRY, init, [port2, ...setup.transfer], "oscine I/O");
     this.#worker.on("error", (error) => this.#failAsync(threadFailed("it threw", error)));
-    this.#worker.on("exit", () => this.#failAsync(threadFailed("it ended")));
+    this.#worker.on("exit", () => this.#ended());
     this.address = this.#awaitOpening();
     port1.on("message", (message: FromIoThread) => this.#take(message));
     this.unref();
@@ -216,6 +208,14 @@ export class IoThread {
     this.#onClosed?.();
   }
 
+  /** The thread has ended: as it should, if it said so before; and what it said may still lie in the port. */
+  #ended(): void {
+    for (let next = receiveMessageOnPort(this.#port); next !== undefined; next = receiveMessageOnPort(this.#port)) {
+      this.#take(next.message as FromIoThread);
+    }
+    this.#failAsync(threadFailed("it ended"));
+  }
+
   /** As {@link #fail}, where no call of the user is under way that could throw it. */
   #failAsync(error: OscError): void {
     if (this.#closed || this.#failure !== null) return;
@@ -230,21 +230,4 @@ export class IoThread {
     this.#lastPulse = pulse;
     if (this.#checksWithoutPulse >= CHECKS_WITHOUT_PULSE) this.#fail(threadFailed("it no longer answers"));
   }
-}
-
-function startWorker(init: IoThreadInit, transferList: TransferListItem[]): Worker {
-  // A worker whose file is missing says so only in the event loop, which is about to be blocked.
-  if (!existsSync(fileURLToPath(ENTRY))) {
-    throw threadFailed(
-      `its file ${fileURLToPath(ENTRY)} is missing. If this program was bundled, leave oscine out of the bundle (as an external package)`,
-    );
-  }
-  const env = { ...process.env };
-  // What a program has loaded into each of its threads, such as a loader for TypeScript, is not for this one.
-  delete env["NODE_OPTIONS"];
-  return new Worker(ENTRY, { workerData: init, transferList, env, execArgv: [], name: "oscine I/O" });
-}
-
-function threadFailed(what: string, cause?: unknown): OscServerError {
-  return new OscServerError("OSC_THREAD_FAILED", `The I/O thread of the server failed: ${what}.`, cause === undefined ? {} : { cause });
 }

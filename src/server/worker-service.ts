@@ -1,10 +1,10 @@
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
-import type { Dispatcher } from "../dispatch/index.ts";
+import { Dispatcher } from "../dispatch/index.ts";
 import { OscServerError } from "../errors.ts";
 import type { NetAddress } from "../net-address.ts";
 import type { Limits } from "./options.ts";
-import { runPacket } from "./run-packet.ts";
+import * as own from "./run-packet.ts";
 import type { WorkerService, WorkerState } from "./worker-role.ts";
 
 /** How a worker decodes packets. */
@@ -71,6 +71,8 @@ async function importOrRequire(url: string): Promise<HandlersModule> {
 }
 
 function service(dispatcher: Dispatcher, mode: "sync" | "async", limits: WorkerLimits, verify: Verify, worker: WorkerState): WorkerService {
+  // A loader may have loaded our modules once more, for `require`; what handlers answer with is then of the classes that were loaded there.
+  const { runPacket } = dispatcher instanceof Dispatcher ? own : (createRequire(import.meta.url)("./run-packet.js") as typeof own);
   const handling = { ...limits, dispatcher, mode, verify, shutdown: (): void => worker.shutdown() };
   freezeForPool(dispatcher);
   return { strictTiming: dispatcher.strictTiming, run: (data, client, asOf, sink) => runPacket(handling, data, client, asOf, sink) };

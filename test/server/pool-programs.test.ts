@@ -161,10 +161,11 @@ describe.each(KINDS)("a $kind server", ({ kind, role, code, timeout, memory }) =
   });
 
   test.each([
-    ["an ES module", "--import", "tsx", "pool-typed.ts"],
-    ["CommonJS", "--require", "tsx/cjs", "../commonjs/programs/pool-typed.ts"],
-  ])("runs a program in TypeScript, %s with %s %s", async (_what, flag, loader, file) => {
-    const program = await start([file, kind], { flags: [flag, loader] });
+    ["an ES module", "--import", "tsx", "pool-typed.ts", "dispatcher"],
+    ["CommonJS", "--require", "tsx/cjs", "../commonjs/programs/pool-typed.ts", "dispatcher"],
+    ["a module in CommonJS", "--import", "tsx", "../commonjs/programs/pool-typed.ts", "module"],
+  ])("runs TypeScript, %s with %s %s", async (_what, flag, loader, file, form) => {
+    const program = await start([file, kind, form], { flags: [flag, loader] });
     expect(await program.ask("/typed", 5)).toEqual(["/typed", 5]);
     await program.quit();
     expect(program.errors).toEqual([]);

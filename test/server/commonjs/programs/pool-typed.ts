@@ -8,6 +8,7 @@ dispatcher.map("/typed", (_address: string, ...args: Oscine.OscValue[]) => new O
 dispatcher.map("/quit", (context) => context.shutdown(), { needsContext: true });
 const Server = process.argv[2] === "Threading" ? ThreadingOSCUDPServer : ForkingOSCUDPServer;
 const onError = ({ code, message }: Oscine.OscError): void => console.log(`error ${JSON.stringify({ code, message })}`);
-const server = new Server(["127.0.0.1", 0], dispatcher, { onError });
+const handlers = process.argv[3] === "module" ? `${__dirname}/pool-typed-handlers.ts` : dispatcher;
+const server = new Server(["127.0.0.1", 0], handlers, { onError });
 console.log(`ready ${server.serverAddress.port}`);
 void server.start();
