@@ -20,8 +20,8 @@ const HELP = `Prints every message that arrives, at once, whatever its time tag 
 
 Usage: oscine dump [options] URL…
 
-A URL is osc.udp://host:port/, host:port, :port or a port number. Without a host it listens on all interfaces (IPv4);
-with a multicast address it joins that group.
+A URL is osc.udp://host:port/, osc.tcp://host:port/, host:port, :port or a port number. Without a host it listens on all
+interfaces (IPv4); with a multicast address it joins that group. TCP takes both framings, or only one with ?framing=1.0 or 1.1.
 
   --json            one JSON object a line for each packet; "oscine send URL --json" reads it back
   --raw             each packet as commented hexadecimal

@@ -1,6 +1,7 @@
 import { isIPv6 } from "node:net";
 import type { ClientErrorListener } from "../client/options.ts";
 import type { PacketClient } from "../client/packet-client.ts";
+import { TCPClient } from "../client/tcp-client.ts";
 import { UDPClient } from "../client/udp-client.ts";
 import type { OscError } from "../errors.ts";
 import type { NetAddress } from "../net-address.ts";
@@ -58,14 +59,13 @@ export function createSender(
   url: OscUrl,
   options: { readonly numbers: "auto" | "float"; readonly onError: ClientErrorListener },
 ): PacketClient {
-  requireUdp(url);
   if (url.port === 0) throw new UsageError("Port 0 is for listening: write the port of the receiver.");
+  if (url.transport === "tcp") {
+    // Who types a command wants to know at once that nobody listens.
+    return new TCPClient(url.host ?? LOCAL_HOST, url.port, { ...options, framing: url.framing ?? "1.1", reconnect: false });
+  }
   // Who types a broadcast address means it.
   return new UDPClient(url.host ?? LOCAL_HOST, url.port, { ...options, broadcast: true });
-}
-
-function requireUdp(url: OscUrl): void {
-  if (url.transport !== "udp") throw new UsageError(`oscine send speaks UDP only: use osc.udp:// in place of osc.${url.transport}://`);
 }
 
 function isMulticast(host: string): boolean {

@@ -270,6 +270,40 @@ describe("oscine send", () => {
     expect(err).toMatch(/^oscine: [^\n]*no-such-host\.invalid[^\n]*\n$/);
   });
 
+  test.each([
+    ["", []],
+    ["?framing=1.0", []],
+    ["", ["--proto", "1.0"]],
+    ["?framing=1.0", ["--proto", "1.1"]],
+  ])("osc.tcp:// with %j and %j: what was sent is answered, in its framing", async (query, proto) => {
+    const module = await writeModule("echo.mjs", 'dispatcher.map("/echo", (address, value) => ["/echoed", value]);');
+    const framing = proto[1] ?? (query === "" ? "1.1" : "1.0");
+    await using server = new Tool(["serve", module, "--url", `osc.tcp://127.0.0.1:0/?framing=${framing}`]);
+    const port = await portOf(server, "out");
+    const { code, out } = await runTool("send", `osc.tcp://:${port}/${query}`, ...proto, "/echo", "text", "--wait", "5000", "--count", "1");
+    expect(code).toBe(0);
+    expect(out).toMatch(new RegExp(` {2}127\\.0\\.0\\.1:${port} {2}/echoed "text"\n$`));
+  });
+
+  test("osc.tcp:// carries what no datagram can, and its lines arrive in order", async () => {
+    const path = join(folder, "many.txt");
+    await writeFile(path, `/large ,b ${"ab".repeat(100_000)}\n${Array.from({ length: 300 }, (_, index) => `/n ${index}`).join("\n")}`);
+    await using dump = new Tool(["dump", "osc.tcp://127.0.0.1:0/", "--json", "--count", "301"]);
+    const port = await portOf(dump);
+    const { code, err } = await runTool("send", `osc.tcp://:${port}/`, "--file", path);
+    expect(code).toBe(0);
+    expect(err).toMatch(/^sent 301 packets in /);
+    const [large, ...rest] = (await dump.ended).out.trimEnd().split("\n").map(messageOf);
+    expect(large).toMatchObject({ address: "/large", args: ["ab".repeat(100_000)] });
+    expect(rest.map(({ args }) => args)).toEqual(Array.from({ length: 300 }, (_, index) => [index]));
+  });
+
+  test("osc.tcp:// where nobody listens is one line and exit code 1", async () => {
+    const { code, out, err } = await runTool("send", "osc.tcp://127.0.0.1:9/", "/x");
+    expect({ code, out }).toEqual({ code: 1, out: "" });
+    expect(err).toMatch(/^oscine: [^\n]*127\.0\.0\.1:9[^\n]*ECONNREFUSED[^\n]*\n$/);
+  });
+
   test("a packet too large for a datagram is refused with its size", async () => {
     const path = join(folder, "large.bin");
     await writeFile(path, new Uint8Array(70_000));
