@@ -26,8 +26,8 @@ interface Limit {
 export interface FieldProgram {
   /** As the table calls it. */
   readonly name: string;
-  /** The Debian package that its version is asked of. */
-  readonly package: string;
+  /** The Debian package that its version is asked of, where there is one. */
+  readonly package?: string;
   readonly limits: readonly Limit[];
   /** Its version, where it is of no Debian package. */
   readonly version?: () => string;
@@ -77,7 +77,7 @@ export class Matrix {
     test("docs/interoperability.md says what this run has shown", () => {
       const { name, limits } = this.#program;
       this.#checkLimits();
-      const version = this.#program.version?.() ?? debianVersion(this.#program.package);
+      const version = this.#program.version?.() ?? debianVersion(this.#program.package ?? "");
       const rows = [...this.#rows.values()].map((row) => `| ${name} | ${version} | ${row} |`);
       const cures = limits.map(({ direction, kinds, cannot, cure }) => `| ${name} | ${direction} | ${code(kinds)} | ${cannot} | ${cure} |`);
       const page = readFileSync(PAGE, "utf8");
