@@ -1,6 +1,7 @@
 /**
  * Every error that Oscine makes. Each class has a literal `code`; docs/errors.md lists the cause and the cure of every one.
  */
+import { exchangeStackTraceLimit } from "./stack-traces.ts";
 
 /** The base of all errors that Oscine throws or reports. */
 export class OscError extends Error {
@@ -78,7 +79,7 @@ export type OscFrameErrorCode =
   | "OSC_FRAME_TRUNCATED"
   | "OSC_FRAME_UNKNOWN";
 
-/** A byte stream that cannot be cut into packets at this place. */
+/** A byte stream that cannot be cut into packets at this place. Never thrown, always reported; it has no stack trace. */
 export class OscFrameError extends OscError {
   declare readonly code: OscFrameErrorCode;
   /** Where in the stream the fault is, in bytes from its beginning. */
@@ -87,7 +88,9 @@ export class OscFrameError extends OscError {
   readonly fatal: boolean;
 
   constructor(code: OscFrameErrorCode, message: string, offset: number, fatal: boolean) {
+    const before = exchangeStackTraceLimit(0);
     super(code, `${message} (at byte ${offset} of the stream)`);
+    exchangeStackTraceLimit(before);
     this.offset = offset;
     this.fatal = fatal;
   }
@@ -118,25 +121,29 @@ export class OscDispatchError extends OscError {
 /** Why a server did not handle a packet that arrived. The counters of `stats().rejected` have these names. */
 export type RejectReason = "empty" | "malformed" | "not-osc" | "rate" | "sender" | "too-far-ahead" | "too-large" | "unverified";
 
-/** A packet from the network that a server refused. Never thrown, always reported. */
+/** A packet from the network that a server refused. Never thrown, always reported; it has no stack trace. */
 export class OscRejectedError extends OscError {
   declare readonly code: "OSC_REJECTED";
   readonly reason: RejectReason;
 
   constructor(reason: RejectReason, message: string, options?: ErrorOptions) {
+    const before = exchangeStackTraceLimit(0);
     super("OSC_REJECTED", message, options);
+    exchangeStackTraceLimit(before);
     this.reason = reason;
   }
 }
 
-/** A packet from the network that was lost because a bound was reached. Never thrown, always reported. */
+/** A packet from the network that was lost because a bound was reached. Never thrown, always reported; it has no stack trace. */
 export class OscDroppedError extends OscError {
   declare readonly code: "OSC_DROPPED";
   /** The option that holds the bound, so that a user knows which to raise. */
   readonly limit: string;
 
   constructor(limit: string, message: string) {
+    const before = exchangeStackTraceLimit(0);
     super("OSC_DROPPED", message);
+    exchangeStackTraceLimit(before);
     this.limit = limit;
   }
 }

@@ -8,9 +8,10 @@ import { describe, expect, test } from "vitest";
 const root = fileURLToPath(new URL("..", import.meta.url));
 
 /** The road of the data, as docs/architecture.md describes it: what each part of src/ may import besides itself. */
-const BASE = ["errors.ts", "net-address.ts"];
+const BASE = ["errors.ts", "net-address.ts", "stack-traces.ts"];
 const ALLOWED: Readonly<Record<string, readonly string[]>> = {
-  "errors.ts": [],
+  "errors.ts": ["stack-traces.ts"],
+  "stack-traces.ts": [],
   "net-address.ts": [],
   codec: BASE,
   address: BASE,
@@ -26,7 +27,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   "index.ts": [...BASE, "core.ts", "codec", "address", "framing", "dispatch", "transport", "server", "client"],
   "browser.ts": [...BASE, "core.ts", "codec", "address", "framing", "dispatch"],
 };
-const PURE = ["errors.ts", "net-address.ts", "codec", "address", "framing", "dispatch", "text", "core.ts"];
+const PURE = ["errors.ts", "net-address.ts", "stack-traces.ts", "codec", "address", "framing", "dispatch", "text", "core.ts"];
 /** What the language has in every place it runs in; the pure parts may name nothing else that only Node has. */
 const NODE_GLOBALS = new Set([
   "Buffer",

@@ -1,5 +1,6 @@
 import { decode, type DecodeOptions, encode, type OscPacket } from "../codec/index.ts";
 import { OscDecodeError } from "../errors.ts";
+import { withoutStackTraces } from "../stack-traces.ts";
 import { type ExecutionContext, type HandlerLookup, PacketExecution } from "./packet-execution.ts";
 
 /** What {@link handlePacket} has to know of the server that runs it. */
@@ -28,7 +29,7 @@ export function handlePacket(
 ): undefined | OscDecodeError | Promise<undefined> {
   let packet: OscPacket;
   try {
-    packet = decode(data, context.decodeOptions);
+    packet = withoutStackTraces(() => decode(data, context.decodeOptions));
   } catch (error) {
     if (error instanceof OscDecodeError) return error;
     throw error;

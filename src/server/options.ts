@@ -31,6 +31,15 @@ export interface ServerOptions {
   readonly maxReports?: number;
   /** Senders that are heard, as IP addresses (`"10.0.0.5"`) or subnets (`"10.0.0.0/8"`). Default: all. */
   readonly allow?: readonly string[];
+  /**
+   * How many packets each sender may send in a second; more are refused and counted as `rate`. A sender is an IP address, whatever its port;
+   * all clients of a Unix domain socket are one. Default null: as many as there is room for.
+   */
+  readonly maxRate?: number | null;
+  /** With `maxRate`: how many packets a sender may send at once after a pause. Default `maxRate`, what a second allows. */
+  readonly maxBurst?: number;
+  /** With `maxRate`: how many senders are told apart at a time; those beyond share one rate. Default 4,096. */
+  readonly maxSources?: number;
 }
 
 /** The numbers of {@link ServerOptions}, filled in. They are plain data, so that they can go to another thread. */
@@ -46,12 +55,17 @@ export interface Limits {
   readonly overflow: OverflowPolicy;
   readonly maxReports: number;
   readonly allow: readonly string[];
+  /** Null: none. */
+  readonly maxRate: number | null;
+  readonly maxBurst: number;
+  readonly maxSources: number;
 }
 
 const MIB = 1024 * 1024;
 
 /** @throws OscServerError `OSC_OPTION` where a number is not a positive whole one */
 export function limitsOf(options: ServerOptions): Limits {
+  const maxRate = options.maxRate === null || options.maxRate === undefined ? null : positive("maxRate", options.maxRate, 1);
   return {
     strict: options.strict ?? false,
     maxPacketSize: positive("maxPacketSize", options.maxPacketSize, 16 * MIB),
@@ -64,6 +78,9 @@ export function limitsOf(options: ServerOptions): Limits {
     overflow: options.overflow ?? "drop-newest",
     maxReports: positive("maxReports", options.maxReports, 20),
     allow: checkedSubnets(options.allow ?? []),
+    maxRate,
+    maxBurst: positive("maxBurst", options.maxBurst, maxRate ?? 1),
+    maxSources: positive("maxSources", options.maxSources, 4096),
   };
 }
 

@@ -1,5 +1,5 @@
 import { type ErrorListener, reportToConsole } from "../dispatch/index.ts";
-import { OscError, OscRejectedError } from "../errors.ts";
+import { OscError, OscRejectedError, type RejectReason } from "../errors.ts";
 import type { NetAddress } from "../net-address.ts";
 
 const WINDOW_MS = 1000;
@@ -28,7 +28,16 @@ export class Reporter {
   }
 
   report(error: OscError, client?: NetAddress): void {
-    const kind = error instanceof OscRejectedError ? `${error.code} ${error.reason}` : error.code;
+    if (this.#isToBeTold(kindOf(error))) this.#tell(error, client);
+  }
+
+  /** As {@link report} for a packet that was refused; the error is made only where it is told. */
+  reportRefusal(reason: RejectReason, makeError: () => OscRejectedError, client?: NetAddress): void {
+    if (this.#isToBeTold(kindOfRefusal(reason))) this.#tell(makeError(), client);
+  }
+
+  /** Counts an error of that kind: as told, or as held back. */
+  #isToBeTold(kind: string): boolean {
     const now = performance.now();
     let window = this.#windows.get(kind);
     if (window === undefined || (now - window.since >= WINDOW_MS && window.suppressed === 0)) {
@@ -37,13 +46,14 @@ export class Reporter {
     }
     if (window.reported < this.#maxReports) {
       window.reported += 1;
-      this.#tell(error, client);
-    } else {
-      window.suppressed += 1;
-      if (this.#timer !== null) return;
+      return true;
+    }
+    window.suppressed += 1;
+    if (this.#timer === null) {
       this.#timerSetAt = now;
       this.#timer = setTimeout(() => this.#tellSuppressed(), WINDOW_MS).unref();
     }
+    return false;
   }
 
   /** Reports what is still held back, and ends. */
@@ -81,6 +91,14 @@ export class Reporter {
   #tell(error: OscError, client?: NetAddress): void {
     tellListener(this.#listener, error, client);
   }
+}
+
+function kindOf(error: OscError): string {
+  return error instanceof OscRejectedError ? kindOfRefusal(error.reason) : error.code;
+}
+
+function kindOfRefusal(reason: RejectReason): string {
+  return `OSC_REJECTED ${reason}`;
 }
 
 /** A listener that throws must not stop the server; what it throws is shown, for nobody else will. */

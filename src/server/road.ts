@@ -1,5 +1,5 @@
 import { type Clock, type ErrorListener, Scheduler, bundleTime, laterElements, systemClock } from "../dispatch/index.ts";
-import { OscDroppedError, type OscError, OscRejectedError } from "../errors.ts";
+import { OscDroppedError, type OscError, OscRejectedError, type RejectReason } from "../errors.ts";
 import type { NetAddress } from "../net-address.ts";
 import type { Peer, TransportEvents } from "../transport/transport.ts";
 import { Admission } from "./admit.ts";
@@ -63,8 +63,8 @@ export class Road implements TransportEvents, ExecutorEvents {
     this.counters.add("received");
     const packet: Packet = { data, peer, asOf: this.#strictTiming ? this.#clock.wallNow() : Infinity, fresh: true };
     if (this.#closed) return this.#lose(packet, new OscDroppedError("close", "A packet that came while the server closed was dropped."));
-    const refusal = this.#admission.refusal(data, peer.address);
-    if (refusal !== null) this.#reject(packet, refusal);
+    const reason = this.#admission.refusal(data, peer.address);
+    if (reason !== null) this.#refuse(packet, reason, () => this.#admission.explain(reason, data));
     else if (data[0] !== HASH || !this.#strictTiming) this.#execute(packet);
     else this.#schedule(packet);
   }
@@ -93,7 +93,7 @@ export class Road implements TransportEvents, ExecutorEvents {
       this.counters.add("handled");
       if (packet.fresh) packet.peer.settled(packet.data.length);
     } else {
-      this.#reject(packet, outcome);
+      this.#refuse(packet, outcome.reason, () => outcome);
     }
   }
 
@@ -141,15 +141,7 @@ export class Road implements TransportEvents, ExecutorEvents {
     // A copy, for a view would keep alive all that was read together with it.
     const verdict = this.#scheduler.schedule(at, { ...packet, data: new Uint8Array(packet.data) });
     if (verdict === "full") return this.#lose(packet, tooManyWait("maxWaiting"));
-    if (verdict === "too-far-ahead") {
-      return this.#reject(
-        packet,
-        new OscRejectedError(
-          "too-far-ahead",
-          `The bundle is dated ${Math.round((at - packet.asOf) / 1000)} s ahead, and maxAhead is ${this.#limits.maxAhead / 1000} s: check the clocks, raise maxAhead, or set strictTiming to false.`,
-        ),
-      );
-    }
+    if (verdict === "too-far-ahead") return this.#refuse(packet, verdict, () => tooFarAhead(at - packet.asOf, this.#limits));
     this.#waitingBytes += size;
     this.counters.add("waiting");
     if (packet.fresh) packet.peer.settled(packet.data.length);
@@ -176,20 +168,28 @@ export class Road implements TransportEvents, ExecutorEvents {
     this.#executor.execute(packet);
   }
 
-  #reject(packet: Packet, error: OscRejectedError): void {
-    this.counters.add(`rejected:${error.reason}`);
-    this.#end(packet, error);
+  #refuse(packet: Packet, reason: RejectReason, makeError: () => OscRejectedError): void {
+    this.counters.add(`rejected:${reason}`);
+    this.#reporter.reportRefusal(reason, makeError, packet.peer.address);
+    this.#end(packet);
   }
 
   #lose(packet: Packet, error: OscError): void {
     this.counters.add("dropped");
-    this.#end(packet, error);
+    this.#reporter.report(error, packet.peer.address);
+    this.#end(packet);
   }
 
-  #end(packet: Packet, error: OscError): void {
-    this.#reporter.report(error, packet.peer.address);
+  #end(packet: Packet): void {
     if (packet.fresh) packet.peer.settled(packet.data.length);
   }
+}
+
+function tooFarAhead(ahead: number, { maxAhead }: Limits): OscRejectedError {
+  return new OscRejectedError(
+    "too-far-ahead",
+    `The bundle is dated ${Math.round(ahead / 1000)} s ahead, and maxAhead is ${maxAhead / 1000} s: check the clocks, raise maxAhead, or set strictTiming to false.`,
+  );
 }
 
 function tooManyWait(limit: "maxWaiting" | "maxWaitingBytes"): OscDroppedError {

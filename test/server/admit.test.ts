@@ -17,13 +17,14 @@ describe("what a packet must begin with", () => {
     ["/\0\0\0", null],
     ["#bundle\0\0\0\0\0\0\0\0\x01", null],
   ])("%j: %s", (text, reason) => {
-    expect(admission.refusal(bytes(text), client("127.0.0.1"))?.reason ?? null).toBe(reason);
+    expect(admission.refusal(bytes(text), client("127.0.0.1"))).toBe(reason);
   });
 
   test("a packet over the size is refused, one of that size is not", () => {
     const small = new Admission(limits({ maxPacketSize: 8 }));
     expect(small.refusal(bytes("/1234567"), client("127.0.0.1"))).toBeNull();
-    expect(small.refusal(bytes("/12345678"), client("127.0.0.1"))).toMatchObject({
+    expect(small.refusal(bytes("/12345678"), client("127.0.0.1"))).toBe("too-large");
+    expect(small.explain("too-large", bytes("/12345678"))).toMatchObject({
       reason: "too-large",
       message: expect.stringContaining("9 bytes"),
     });
@@ -41,10 +42,35 @@ describe("who may send", () => {
     ["fe80::1", true],
     ["2001:db8::1", false],
   ])("%s: %s", (address, allowed) => {
-    expect(admission.refusal(bytes("/a\0\0"), client(address))?.reason ?? null).toBe(allowed ? null : "sender");
+    expect(admission.refusal(bytes("/a\0\0"), client(address))).toBe(allowed ? null : "sender");
+    expect(admission.senderRefusal(client(address))?.reason ?? null).toBe(allowed ? null : "sender");
   });
 
   test.each(["nonsense", "10.0.0.0/33", "10.0.0.0/x", "", "::/129"])("%j is no address", (entry) => {
     expect(() => limits({ allow: [entry] })).toThrow(expect.objectContaining({ code: "OSC_OPTION" }));
   });
+});
+
+describe("how many packets one sender may send", () => {
+  const packet = bytes("/a\0\0");
+
+  test("more than maxRate in a second are refused, whatever the port; others are not", () => {
+    const admission = new Admission(limits({ maxRate: 2 }));
+    const refusals = [1, 2, 3].map((port) => admission.refusal(packet, { address: "10.0.0.1", port, family: "IPv4" }));
+    expect(refusals).toEqual([null, null, "rate"]);
+    expect(admission.refusal(packet, client("10.0.0.2"))).toBeNull();
+    expect(admission.explain("rate", packet)).toMatchObject({ reason: "rate", message: expect.stringContaining("2 packets") });
+  });
+
+  test("by default there is no such limit", () => {
+    const admission = new Admission(limits());
+    for (let sent = 0; sent < 10_000; sent++) expect(admission.refusal(packet, client("10.0.0.1"))).toBeNull();
+  });
+
+  test.each([{ maxRate: 0 }, { maxRate: 0.5 }, { maxRate: Number.NaN }, { maxBurst: 0 }, { maxSources: -1 }])(
+    "%j is refused",
+    (options) => {
+      expect(() => limits(options)).toThrow(expect.objectContaining({ code: "OSC_OPTION" }));
+    },
+  );
 });

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { OscDroppedError, type OscError, OscRejectedError } from "../../src/errors.ts";
+import { OscDecodeError, OscDroppedError, type OscError, OscFrameError, OscRejectedError } from "../../src/errors.ts";
 import { Reporter } from "../../src/server/reporter.ts";
+import { withoutStackTraces } from "../../src/stack-traces.ts";
 
 beforeEach(() => {
   vi.useFakeTimers();
@@ -24,6 +25,35 @@ test("so many errors of a kind within a second; the number of the others follows
   expect(told.slice(5)).toEqual(["bad"]);
   reporter.close();
   expect(vi.getTimerCount()).toBe(0);
+});
+
+test("the error of a refusal is made only where it is told, and counts among its kind", () => {
+  const told: string[] = [];
+  let made = 0;
+  const reporter = new Reporter((error) => told.push(error.message), 2);
+  reporter.report(malformed());
+  for (let i = 0; i < 1000; i += 1) {
+    reporter.reportRefusal("malformed", () => {
+      made += 1;
+      return new OscRejectedError("malformed", "made");
+    });
+  }
+  expect([made, told]).toEqual([1, ["bad", "made"]]);
+  reporter.close();
+  expect(told[2]).toMatch(/^999 more errors of the kind OSC_REJECTED malformed /);
+});
+
+test("what is only reported carries no stack trace, and others keep theirs", () => {
+  const errors = [malformed(), new OscDroppedError("maxQueue", "full"), new OscFrameError("OSC_FRAME_BAD_SIZE", "bad", 0, true)];
+  for (const error of errors) expect(error.stack).not.toContain("\n");
+  const fault = withoutStackTraces(() => new OscDecodeError("OSC_TRUNCATED", "short", 0));
+  expect(fault.stack).not.toContain("\n");
+  expect(() =>
+    withoutStackTraces(() => {
+      throw fault;
+    }),
+  ).toThrow(fault);
+  expect(new OscDecodeError("OSC_TRUNCATED", "short", 0).stack).toContain("reporter.test.ts");
 });
 
 test("slow errors are all reported, and leave no timer", () => {
