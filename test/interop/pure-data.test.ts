@@ -2,10 +2,11 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, test } from "vitest";
-import { OscBundle, OscMessage, type OscPacket, type OscValue, UDPClient } from "../../src/index.ts";
+import { OscBundle, OscMessage, type OscPacket, type OscValue, TCPClient, UDPClient } from "../../src/index.ts";
 import { hear, itemsOf, listen, untilItHears } from "./exchange.ts";
 import { ITEMS, type Item } from "./items.ts";
 import { general, messagesOf, tokenOf, typedValues } from "./line-text.ts";
+import type { Listener } from "./listener.ts";
 import { type FieldProgram, Matrix, type Outcome } from "./matrix.ts";
 import { freeUdpPort } from "./ports.ts";
 import { RunningProgram, describeWith } from "./programs.ts";
@@ -16,6 +17,15 @@ const PD_OSC = {
   install: "apt-get install pd-osc",
   isPresent: () => existsSync("/usr/lib/pd/extra/osc/packOSC.pd_linux"),
 };
+/** pd-osc has it write and read SLIP frames. */
+const SLIP = {
+  name: "pd-mrpeach",
+  install: "apt-get install pd-mrpeach",
+  isPresent: () => existsSync("/usr/lib/pd/extra/mrpeach/slipenc.pd_linux"),
+};
+/** How netsend and netreceive are told the transport; bytes, and not Pd's own messages. */
+const OPTIONS = { udp: "-u -b", tcp: "-b" } as const;
+type Transport = keyof typeof OPTIONS;
 const INTS = {
   kinds: ["i"],
   cannot: "hold an int beyond ±2^24 exactly, for all its numbers are 32-bit floats",
@@ -92,22 +102,29 @@ describeWith([PD], "Pure Data", () => {
     return new RunningProgram("pd", ["-nogui", "-noaudio", "-nomidi", file]);
   }
 
-  /** Prints what comes to a UDP port, read by an object of the patch. */
+  /** Prints what comes to a port, read by an object of the patch. */
   async function hearing(
+    transport: Transport,
     reader: string,
     hearer: { shows(packet: OscPacket): readonly string[]; read(line: string): string },
   ): Promise<Outcome[]> {
     const port = await freeUdpPort();
-    const objects = [`obj 20 20 netreceive -u -b ${port}`, `obj 20 60 ${reader}`, "obj 20 100 print heard"];
+    const objects = [`obj 20 20 netreceive ${OPTIONS[transport]} ${port}`, `obj 20 60 ${reader}`, "obj 20 100 print heard"];
     await using program = runPatch("listener", objects, ["0 0 1 0", "1 0 2 0"]);
-    await using client = new UDPClient("127.0.0.1", port, { onError: () => undefined });
+    const options = { onError: (): void => undefined };
+    await using client = transport === "udp" ? new UDPClient("127.0.0.1", port, options) : new TCPClient("127.0.0.1", port, options);
     await untilItHears(program, (packet) => client.send(packet));
     return await hear({ program, send: (packet) => client.send(packet), ...hearer });
   }
 
   /** Sends messages that a message box gives to an object which writes OSC. */
-  async function sending(writer: string, items: readonly Item[], wordsOf: (packet: OscPacket) => string): Promise<Outcome[]> {
-    return await listen(items, async (port, listener) => {
+  async function sending(
+    transport: Transport,
+    writer: string,
+    items: readonly Item[],
+    wordsOf: (packet: OscPacket) => string,
+  ): Promise<Outcome[]> {
+    const tell = async (port: number, listener: Listener): Promise<void> => {
       const words = [...items.map(({ packet }) => packet), new OscMessage("/mark")].map(wordsOf).join(" \\, ");
       const objects = [
         "obj 20 20 loadbang",
@@ -117,7 +134,7 @@ describeWith([PD], "Pure Data", () => {
         `obj 20 120 ${writer}`,
         "obj 20 140 list prepend send",
         "obj 20 160 list trim",
-        "obj 20 200 netsend -u -b",
+        `obj 20 200 netsend ${OPTIONS[transport]}`,
       ];
       await using _program = runPatch("sender", objects, [
         "0 0 1 0",
@@ -130,7 +147,8 @@ describeWith([PD], "Pure Data", () => {
         "6 0 7 0",
       ]);
       await listener.heard("/mark");
-    });
+    };
+    return await listen(items, tell, { transport });
   }
 
   describe("with oscparse and oscformat", () => {
@@ -140,7 +158,10 @@ describeWith([PD], "Pure Data", () => {
       matrix.add(
         "hears",
         "UDP",
-        await hearing("oscparse", { shows: (packet) => messagesOf(packet).map((message) => shown(message, sized)), read: addressOfList }),
+        await hearing("udp", "oscparse", {
+          shows: (packet) => messagesOf(packet).map((message) => shown(message, sized)),
+          read: addressOfList,
+        }),
       );
     });
 
@@ -150,23 +171,29 @@ describeWith([PD], "Pure Data", () => {
         messagesOf(packet)
           .map((message) => `set ${message.address} \\, format ${message.types} \\, list ${values(message, sized).join(" ")}`)
           .join(" \\, ");
-      matrix.add("sends", "UDP", await sending("oscformat", items, wordsOf));
+      matrix.add("sends", "UDP", await sending("udp", "oscformat", items, wordsOf));
     });
 
     matrix.check();
   });
 
-  describeWith([PD_OSC], "with pd-osc", () => {
+  describeWith([PD_OSC, SLIP], "with pd-osc", () => {
     const matrix = new Matrix(EXTERNAL);
 
-    test("hears the values of UDPClient", async () => {
+    test.each<[name: string, transport: Transport, reader: string]>([
+      ["UDP", "udp", "osc/unpackOSC"],
+      ["TCP 1.1", "tcp", "osc/unpackOSCstream"],
+    ])("hears the values of our clients, by %s", async (name, transport, reader) => {
       const shows = (packet: OscPacket): string[] => messagesOf(packet).map((message) => shown(message, plain));
-      matrix.add("hears", "UDP", await hearing("osc/unpackOSC", { shows, read: (line) => line.replace(/^heard: /, "") }));
+      matrix.add("hears", name, await hearing(transport, reader, { shows, read: (line) => line.replace(/^heard: /, "") }));
     });
 
-    test("is heard by AsyncOSCUDPServer", async () => {
+    test.each<[name: string, transport: Transport, writer: string]>([
+      ["UDP", "udp", "osc/packOSC"],
+      ["TCP 1.1", "tcp", "osc/packOSCstream"],
+    ])("is heard by our servers, by %s", async (name, transport, writer) => {
       const items = itemsOf(["none", ..."ifsbmTFNI", "bundle", "nested bundle"]).filter(canSay);
-      matrix.add("sends", "UDP", await sending("osc/packOSC", items, sendTyped));
+      matrix.add("sends", name, await sending(transport, writer, items, sendTyped));
     });
 
     matrix.check();
