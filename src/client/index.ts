@@ -1,4 +1,7 @@
 /** Clients: one socket that sends packets to one place and receives what is sent back. */
+export { ConnectionClient } from "./connection-client.ts";
+export type { ConnectionStats, ConnectOptions, StateListener } from "./connection-client.ts";
+export type { ConnectionOptions, ReconnectOptions } from "./connection-options.ts";
 export { DispatchClient } from "./dispatch-client.ts";
 export type { DispatchClientOptions } from "./dispatch-client.ts";
 export type { ReceivedMessage } from "./inbox.ts";
@@ -9,8 +12,11 @@ export type { ReplyFilter } from "./pending-requests.ts";
 export type { RequestOptions } from "./request.ts";
 export type { ConnectionState } from "./reconnecting-keeper.ts";
 export { SimpleTCPClient, TCPClient, TCPDispatchClient } from "./tcp-client.ts";
-export type { ConnectOptions, StateListener, TCPClientStats, TCPDispatchClientOptions } from "./tcp-client.ts";
-export type { ReconnectOptions, TCPClientArguments, TCPClientOptions } from "./tcp-options.ts";
+export type { TCPDispatchClientOptions } from "./tcp-client.ts";
+export type { TCPClientArguments, TCPClientOptions } from "./tcp-options.ts";
 export { SimpleUDPClient, UDPClient } from "./udp-client.ts";
 export type { UDPClientOptions } from "./udp-client.ts";
 export type { ClientOverflowPolicy } from "./unsent-queue.ts";
+export { WebSocketClient } from "./node-websocket-client.ts";
+export type { NodeWebSocketClientOptions as WebSocketClientOptions } from "./node-websocket-client.ts";
+export type { WebSocketLike } from "./websocket-link.ts";

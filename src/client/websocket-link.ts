@@ -1,0 +1,240 @@
+import { OscDroppedError, OscRejectedError, OscServerError, OscSocketError, type OscError } from "../errors.ts";
+import type { NetAddress } from "../net-address.ts";
+import type { PacketLink, PacketLinkEvents } from "./packet-link.ts";
+import type { SendDone } from "./send-promise.ts";
+
+/** What is used of a WebSocket: that of browsers, of Node from 22 on, and of the package `ws` have it. */
+export interface WebSocketLike {
+  binaryType: string;
+  readonly bufferedAmount: number;
+  onopen: ((event: never) => void) | null;
+  onmessage: ((event: never) => void) | null;
+  onerror: ((event: never) => void) | null;
+  onclose: ((event: never) => void) | null;
+  send(data: Uint8Array<ArrayBuffer>): void;
+  close(code?: number, reason?: string): void;
+}
+
+/** A WebSocket that is being opened, and what its maker can do with it that a browser cannot. */
+export interface OpenedWebSocket {
+  readonly socket: WebSocketLike;
+  /** Whether it keeps the process alive. */
+  keepAlive?(how: "on" | "off"): void;
+  /** Where it is bound, once it is open. */
+  localAddress?(): NetAddress | null;
+}
+
+/** Begins to open a WebSocket. What it throws, or rejects with, is why that is not possible. */
+export type OpenWebSocket = (url: string) => OpenedWebSocket | Promise<OpenedWebSocket>;
+
+export interface WebSocketLinkSpec {
+  readonly url: string;
+  /** How long one attempt to connect may take, in milliseconds. */
+  readonly connectTimeout: number;
+  /** How many bytes may be given to the socket before the network has taken them. */
+  readonly maxBuffered: number;
+  readonly openWebSocket: OpenWebSocket;
+}
+
+/** How long the server has to answer the end of the connection. */
+const LINGER_MS = 1000;
+/** Where a browser does not say. */
+const NOWHERE: NetAddress = { address: "", port: 0, family: "IPv4" };
+/** How often the clock is looked at, to see whether the machine slept. */
+const WATCH_MS = 15_000;
+/** Timers of a page in the background may come only once a minute; where one comes later than this, the machine slept. */
+const ASLEEP_MS = 90_000;
+
+/** One connection to a WebSocket server: one binary message is one packet. RFC 6455. */
+export class WebSocketLink implements PacketLink {
+  readonly #spec: WebSocketLinkSpec;
+  readonly #events: PacketLinkEvents;
+  readonly #server: NetAddress;
+  #opened: OpenedWebSocket | null = null;
+  #state: "new" | "connecting" | "open" | "closing" | "closed" = "new";
+  /** Why it failed, as far as that is told; a browser tells nothing. */
+  #cause: unknown;
+  #sawText = false;
+  #watch: ReturnType<typeof setInterval> | undefined;
+  #whenClosed: (() => void) | null = null;
+
+  constructor(spec: WebSocketLinkSpec, events: PacketLinkEvents) {
+    this.#spec = spec;
+    this.#events = events;
+    this.#server = serverOf(spec.url);
+  }
+
+  async open(): Promise<NetAddress> {
+    this.#state = "connecting";
+    const opened = await this.#begin();
+    if (this.#is("closing")) {
+      opened.socket.close();
+      throw this.#failed();
+    }
+    this.#opened = opened;
+    const { socket } = opened;
+    socket.binaryType = "arraybuffer";
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        this.#cause = { code: "ETIMEDOUT", message: `no answer within ${this.#spec.connectTimeout} ms` };
+        socket.close();
+        settle();
+      }, this.#spec.connectTimeout);
+      const settle = (): void => {
+        clearTimeout(timer);
+        if (this.#state === "connecting") this.#state = "closed";
+        reject(this.#failed());
+      };
+      socket.onopen = () => {
+        clearTimeout(timer);
+        if (this.#state !== "connecting") return;
+        this.#state = "open";
+        opened.keepAlive?.("off");
+        this.#watchForSleep(socket);
+        resolve(opened.localAddress?.() ?? NOWHERE);
+      };
+      socket.onerror = (event: ErrorEventLike) => {
+        this.#cause ??= event.error ?? event;
+      };
+      socket.onmessage = (event: { readonly data: unknown }) => this.#message(event.data);
+      socket.onclose = (event: CloseEventLike) => {
+        this.#closed(event);
+        settle();
+      };
+    });
+  }
+
+  send(packet: Uint8Array, _to: NetAddress | null, done: SendDone): void {
+    const socket = this.#opened?.socket;
+    if (this.#state !== "open" || socket === undefined) return done(this.#failed());
+    const { maxBuffered } = this.#spec;
+    const waiting = socket.bufferedAmount;
+    if (waiting > 0 && waiting + packet.length > maxBuffered) {
+      return done(
+        new OscDroppedError(
+          "maxBuffered",
+          `A packet was not sent, for the network does not take them as fast: ${waiting} bytes wait, and maxBuffered is ${maxBuffered}.`,
+        ),
+      );
+    }
+    try {
+      socket.send(packet as Uint8Array<ArrayBuffer>);
+    } catch (error) {
+      this.#cause ??= error;
+      return done(this.#failed());
+    }
+    done(null);
+  }
+
+  keepAlive(how: "on" | "off"): void {
+    this.#opened?.keepAlive?.(how);
+  }
+
+  async close(): Promise<void> {
+    const opened = this.#opened;
+    const wasOver = this.#state === "closed" || this.#state === "new";
+    this.#state = wasOver ? "closed" : "closing";
+    clearInterval(this.#watch);
+    if (opened === null || wasOver) return;
+    opened.keepAlive?.("on");
+    await new Promise<void>((resolve) => {
+      // A server that is gone does not answer, and a browser has no way to insist.
+      const timer = setTimeout(resolve, LINGER_MS);
+      this.#whenClosed = (): void => {
+        clearTimeout(timer);
+        resolve();
+      };
+      opened.socket.close(1000);
+    });
+    opened.keepAlive?.("off");
+  }
+
+  async #begin(): Promise<OpenedWebSocket> {
+    try {
+      return await this.#spec.openWebSocket(this.#spec.url);
+    } catch (error) {
+      this.#state = "closed";
+      this.#cause = error;
+      throw this.#failed();
+    }
+  }
+
+  #message(data: unknown): void {
+    if (this.#state !== "open") return;
+    if (data instanceof ArrayBuffer) return this.#events.onPacket(new Uint8Array(data), this.#server);
+    if (this.#sawText) return;
+    this.#sawText = true;
+    const message = "The server sent text, which is ignored: OSC packets are binary messages of a WebSocket.";
+    this.#events.onError(new OscRejectedError("not-osc", message), this.#server);
+  }
+
+  #closed({ code, reason }: CloseEventLike): void {
+    const was = this.#state;
+    this.#state = "closed";
+    clearInterval(this.#watch);
+    this.#whenClosed?.();
+    if (was !== "open") return;
+    this.#cause ??= { code: `WS_${code}`, message: `closed with code ${code}${reason === "" ? "" : ` (${reason})`}` };
+    this.#events.onEnd(this.#failed());
+  }
+
+  /**
+   * After a sleep of the machine the server has given the connection up, and nobody tells: it is ended here, so that another is made.
+   */
+  #watchForSleep(socket: WebSocketLike): void {
+    let last = Date.now();
+    this.#watch = setInterval(() => {
+      const now = Date.now();
+      if (now - last > ASLEEP_MS) this.#giveUp(socket);
+      last = now;
+    }, WATCH_MS);
+    const { unref } = this.#watch as { unref?: () => void };
+    unref?.call(this.#watch);
+  }
+
+  #giveUp(socket: WebSocketLike): void {
+    this.#cause = { code: "ETIMEDOUT", message: "this machine slept" };
+    // Its answer would be long in coming.
+    socket.onclose = null;
+    socket.onmessage = null;
+    socket.close();
+    this.#closed({ code: 1006, reason: "" });
+  }
+
+  /** Why the connection cannot be used. */
+  #failed(): OscError {
+    if (this.#state === "closing") return new OscServerError("OSC_CLOSED", "The client was closed while the connection was made.");
+    const { url } = this.#spec;
+    const { code, message } = (this.#cause ?? {}) as { readonly code?: unknown; readonly message?: unknown };
+    const why = typeof message === "string" && message !== "" ? message : "the server cannot be reached, or refuses this page";
+    return new OscSocketError(typeof code === "string" ? code : "ENOTCONN", `No connection to ${url}: ${why}.`, url, {
+      cause: this.#cause,
+    });
+  }
+
+  /** Asked by a method, for the state may have changed while it waited. */
+  #is(state: "closing"): boolean {
+    return this.#state === state;
+  }
+}
+
+interface ErrorEventLike {
+  readonly error?: unknown;
+  readonly message?: string;
+}
+
+interface CloseEventLike {
+  readonly code: number;
+  readonly reason: string;
+}
+
+function serverOf(url: string): NetAddress {
+  const { hostname, port, protocol } = new URL(url);
+  const isIPv6 = hostname.startsWith("[");
+  const usual = protocol === "wss:" ? 443 : 80;
+  return {
+    address: isIPv6 ? hostname.slice(1, -1) : hostname,
+    port: port === "" ? usual : Number(port),
+    family: isIPv6 ? "IPv6" : "IPv4",
+  };
+}
