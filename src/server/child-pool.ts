@@ -8,7 +8,8 @@ import type { Limits } from "./options.ts";
 import type { Executor, ExecutorEvents, Packet } from "./packet.ts";
 import { describeProgram } from "./program.ts";
 import { timingDiffers } from "./thread-pool.ts";
-import { type PoolPolicy, type PoolWorker, type PoolWorkerEvents, WorkerPool } from "./worker-pool.ts";
+import type { PoolPolicy, PoolWorker, PoolWorkerEvents } from "./pool-worker.ts";
+import { WorkerPool } from "./worker-pool.ts";
 import { workerLimits } from "./worker-service.ts";
 
 export type { ChildPoolDescription } from "./child-pool-options.ts";

@@ -7,11 +7,11 @@ import { type HandlersSource, type Program, programOf, strictTimingOf } from "./
 export interface ThreadPoolOptions {
   /**
    * How many threads there may be at once. Default 16 for each processor, at least 32 and at most 64: a handler that waits leaves the
-   * processors to others, so it pays to have many more threads than processors. A thread is started only when packets have waited, and
-   * takes about 10 MiB.
+   * processors to others, so it pays to have many more threads than processors. A thread is started only when packets have waited, and beyond
+   * the number of processors only while handlers take longer than 2 ms; it takes about 10 MiB.
    */
   readonly maxThreads?: number;
-  /** How many threads are kept ready, at most `maxThreads`. Default 2 to 4, as many as there are processors. */
+  /** How many threads are kept ready, at most `maxThreads`. Default 4 to 8, as many as there are processors. */
   readonly minThreads?: number;
   /** After how long without a packet a thread ends that is more than `minThreads`, in milliseconds. Default 30,000. */
   readonly idleTimeout?: number;
@@ -60,7 +60,7 @@ const LONGEST_TIMEOUT = 2_147_483_647;
 export function threadPoolDescription(source: HandlersSource, options: ThreadPoolOptions): ThreadPoolDescription {
   const processors = availableParallelism();
   const maxThreads = positive("maxThreads", options.maxThreads, Math.min(64, Math.max(32, 16 * processors)));
-  const minThreads = atMost("minThreads", options.minThreads, Math.min(maxThreads, 4, Math.max(2, processors)), "maxThreads", maxThreads);
+  const minThreads = atMost("minThreads", options.minThreads, Math.min(maxThreads, 8, Math.max(4, processors)), "maxThreads", maxThreads);
   const program = programOf(source);
   const packetsPerThread = positive("packetsPerThread", options.packetsPerThread, 1);
   if (packetsPerThread > 1 && program.kind === "entry") {

@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { MessageChannel, type MessagePort, Worker, receiveMessageOnPort, setEnvironmentData } from "node:worker_threads";
 import { OscServerError, type OscRejectedError } from "../errors.ts";
@@ -9,7 +10,8 @@ import { describeProgram } from "./program.ts";
 import { threadFlags } from "./thread-flags.ts";
 import { type FromThread, THREAD_KEY, type ThreadInit, type ToThread, exactly } from "./thread-messages.ts";
 import type { ThreadPoolDescription } from "./thread-pool-options.ts";
-import { type PoolPolicy, type PoolWorker, type PoolWorkerEvents, WorkerPool } from "./worker-pool.ts";
+import type { PoolPolicy, PoolWorker, PoolWorkerEvents } from "./pool-worker.ts";
+import { WorkerPool } from "./worker-pool.ts";
 import { workerLimits } from "./worker-service.ts";
 
 export type { ThreadPoolDescription } from "./thread-pool-options.ts";
@@ -26,6 +28,7 @@ export function createThreadPool(description: ThreadPoolDescription, limits: Lim
 
 function policyOf(description: ThreadPoolDescription): PoolPolicy {
   const { program, maxThreads, minThreads, idleTimeout, threadTimeout, startTimeout, packetsPerThread } = description;
+  const processors = availableParallelism();
   return {
     code: "OSC_THREAD_FAILED",
     noun: "thread",
@@ -39,7 +42,11 @@ function policyOf(description: ThreadPoolDescription): PoolPolicy {
     startTimeout,
     idleTimeout,
     patience: PATIENCE_MS,
-    missing: ({ queued, starting, alive }) => Math.max(minThreads - alive, queued - starting),
+    missing: ({ queued, starting, slow, alive }) => {
+      // More threads than processors help only where handlers wait; otherwise they would cost their start and take turns.
+      const mayHelp = alive < processors || slow * 2 >= alive - starting;
+      return Math.max(minThreads - alive, mayHelp ? queued - starting : 0);
+    },
     superfluous: ({ alive }) => alive - minThreads,
   };
 }

@@ -3,84 +3,22 @@ import { OscDroppedError, type OscError, OscServerError } from "../errors.ts";
 import type { Limits } from "./options.ts";
 import type { Executor, ExecutorEvents, Outcome, Packet } from "./packet.ts";
 import { PacketQueue, QueueBound } from "./packet-queue.ts";
-
-/** A thread or process that handles packets, as the pool sees it. */
-export interface PoolWorker {
-  /** Hands over a packet. */
-  give(id: number, packet: Packet): void;
-  /** Ends it as soon as it has nothing to do; it is given nothing more. */
-  retire(): void;
-  /** Ends it now, whatever it does. */
-  kill(): void;
-}
-
-/** What a worker tells the pool. */
-export interface PoolWorkerEvents {
-  /** It can take packets. */
-  ready(): void;
-  reply(id: number, data: Uint8Array): void;
-  report(id: number, error: OscError): void;
-  /** An error of no packet. */
-  fault(error: OscError): void;
-  settle(id: number, outcome: Outcome): void;
-  shutdown(): void;
-  /** It has ended; nothing comes after this. Called once. */
-  ended(how: string): void;
-}
-
-/** What is known about the workers of a pool when it is to be decided how many to start. */
-export interface PoolState {
-  /** Packets that have waited for longer than `patience`, so that it pays to start workers for them. */
-  readonly queued: number;
-  readonly starting: number;
-  readonly idle: number;
-  /** All that have been started and are to go on, the above among them. */
-  readonly alive: number;
-}
-
-/** In what the two kinds of pool differ. Times in milliseconds. */
-export interface PoolPolicy {
-  readonly code: "OSC_THREAD_FAILED" | "OSC_CHILD_FAILED";
-  /** What a worker is called in reports. */
-  readonly noun: string;
-  /** What a worker that does not start was to reach. */
-  readonly goal: string;
-  /** The most workers at any time, those that are ending included. */
-  readonly max: number;
-  readonly packetsAtOnce: number;
-  /** After so many packets a worker is ended. */
-  readonly packetsInAll: number;
-  /** How long a handler may take, and which option says so. */
-  readonly packetTimeout: number;
-  readonly packetTimeoutOption: string;
-  readonly startTimeout: number;
-  /** How long a worker that is not needed stays. */
-  readonly idleTimeout: number;
-  /** How long packets wait before another worker is started for them. */
-  readonly patience: number;
-  /** How many workers to start. */
-  missing(state: PoolState): number;
-  /** How many of the idle workers are not needed. */
-  superfluous(state: PoolState): number;
-}
-
-/** Starts a worker. May throw. */
-export type StartWorker = (events: PoolWorkerEvents) => PoolWorker;
+import type { PoolPolicy, PoolState, PoolWorker, PoolWorkerEvents, StartWorker } from "./pool-worker.ts";
+import { StartBackoff } from "./start-backoff.ts";
 
 /** How long a worker may take to end by itself. */
 const RETIRE_MS = 2000;
 /** How long the end of killed workers is awaited. One that sits in a call of the system may outlast it. */
 const KILL_MS = 2000;
-const FIRST_BACKOFF_MS = 100;
-const LONGEST_BACKOFF_MS = 10_000;
-/** So many failed starts in a row are taken as a sign that none will succeed. */
-const MAX_START_FAILURES = 5;
+/** A handler that takes longer is taken to wait for something, so that more workers than processors may help. */
+const SLOW_MS = 2;
 /** Starting a worker is work for a processor: more at once than there are processors would only make each of them later. */
 const MAX_STARTING = Math.max(2, availableParallelism());
 
 /** A packet that a worker has. */
 interface Running {
   readonly packet: Packet;
+  readonly since: number;
   readonly timer: NodeJS.Timeout;
 }
 
@@ -114,9 +52,7 @@ export class WorkerPool implements Executor {
   #nextId = 0;
   /** Since when there has always been a packet waiting. */
   #waitingSince = 0;
-  #failures = 0;
-  #notBefore = 0;
-  #lastFailure: OscError | null = null;
+  readonly #backoff = new StartBackoff();
   #growTimer: NodeJS.Timeout | null = null;
   #idleTimer: NodeJS.Timeout | null = null;
   #closing = false;
@@ -132,7 +68,8 @@ export class WorkerPool implements Executor {
 
   execute(packet: Packet): void {
     if (this.#closing) return this.#events.drop(packet, closed());
-    if (this.#isBroken()) return this.#events.drop(packet, this.#lastFailure as OscError);
+    const { verdict } = this.#backoff;
+    if (verdict !== null && !this.#hasReady()) return this.#events.drop(packet, verdict);
     const member = this.#queue.size === 0 ? this.#memberWithRoom() : undefined;
     if (member !== undefined) {
       this.#give(member, packet);
@@ -140,7 +77,7 @@ export class WorkerPool implements Executor {
       if (this.#queue.size === 0) this.#waitingSince = performance.now();
       this.#queue.push(packet);
     }
-    this.#grow();
+    this.#growInTime();
   }
 
   async close(graceMs: number): Promise<void> {
@@ -182,7 +119,7 @@ export class WorkerPool implements Executor {
       const what = `A packet was lost, for its handler did not end within ${packetTimeoutOption} (${packetTimeout} ms): its ${noun} was ended.`;
       this.#kill(member, new OscServerError(code, what));
     }, packetTimeout);
-    member.running.set(id, { packet, timer });
+    member.running.set(id, { packet, since: performance.now(), timer });
     member.given += 1;
     this.#withRoom.delete(member);
     if (member.running.size < packetsAtOnce && member.given < packetsInAll) this.#withRoom.add(member);
@@ -197,7 +134,7 @@ export class WorkerPool implements Executor {
       const packet = this.#queue.shift();
       if (packet !== undefined) this.#give(member, packet);
     }
-    this.#grow();
+    this.#growInTime();
   }
 
   #settle(member: Member, id: number, outcome: Outcome): void {
@@ -206,7 +143,7 @@ export class WorkerPool implements Executor {
     clearTimeout(running.timer);
     member.running.delete(id);
     // Only a worker that has handled something shows that workers can be started: one may die as soon as it is ready, and again and again.
-    this.#failures = 0;
+    this.#backoff.succeeded();
     this.#events.settle(running.packet, outcome);
     if (member.phase !== "ready") return;
     const spent = member.given >= this.#policy.packetsInAll;
@@ -248,6 +185,7 @@ export class WorkerPool implements Executor {
     this.#leave(member, "retiring");
     member.timer = setTimeout(() => this.#kill(member, closed()), RETIRE_MS);
     member.worker?.retire();
+    this.#grow();
   }
 
   /** Ends a worker by force. What it was handling is lost, and reported as `error`. */
@@ -285,24 +223,37 @@ export class WorkerPool implements Executor {
   #state(): PoolState {
     let starting = 0;
     let alive = 0;
-    for (const { phase } of this.#members) {
+    let slow = 0;
+    const now = performance.now();
+    for (const { phase, running } of this.#members) {
       if (phase === "starting") starting += 1;
       if (phase === "starting" || phase === "ready") alive += 1;
+      // The first is the one that has been there for longest.
+      for (const { since } of running.values()) {
+        if (now - since > SLOW_MS) slow += 1;
+        break;
+      }
     }
-    const waited = performance.now() - this.#waitingSince >= this.#policy.patience;
-    return { queued: waited ? this.#queue.size : 0, starting, idle: this.#idle.length, alive };
+    const queued = now - this.#waitingSince >= this.#policy.patience ? this.#queue.size : 0;
+    return { queued, starting, idle: this.#idle.length, slow, alive };
   }
 
   /** Starts as many workers as are missing and may be started now. */
   #grow(): void {
     if (this.#closing) return;
     const state = this.#state();
-    const missing = this.#failures >= MAX_START_FAILURES ? Math.min(1, this.#queue.size) : this.#policy.missing(state);
-    const may = Math.min((this.#failures > 0 ? 1 : MAX_STARTING) - state.starting, this.#policy.max - this.#members.size);
-    const backoff = this.#notBefore - performance.now();
-    if (missing > 0 && backoff > 0) this.#growLater(backoff);
+    const missing = this.#backoff.isHopeless ? Math.min(1, this.#queue.size) : this.#policy.missing(state);
+    const may = Math.min((this.#backoff.isFailing ? 1 : MAX_STARTING) - state.starting, this.#policy.max - this.#members.size);
+    const { wait } = this.#backoff;
+    if (missing > 0 && wait > 0) this.#growLater(wait);
     else for (let left = Math.min(missing, may); left > 0; left -= 1) this.#startOne();
-    if (this.#queue.size > 0 && state.queued === 0) this.#growLater(this.#policy.patience);
+    if (this.#queue.size > 0) this.#growLater(Math.max(1, this.#policy.patience));
+  }
+
+  /** As {@link #grow}, but where packets are to have waited first only after that time: this is called for each packet. */
+  #growInTime(): void {
+    if (this.#policy.patience === 0 || this.#backoff.isFailing) this.#grow();
+    else if (this.#queue.size > 0) this.#growLater(this.#policy.patience);
   }
 
   #growLater(ms: number): void {
@@ -355,6 +306,7 @@ export class WorkerPool implements Executor {
     member.phase = "ready";
     this.#rest(member);
     this.#advance();
+    this.#grow();
   }
 
   #ended(member: Member, how: string): void {
@@ -372,21 +324,16 @@ export class WorkerPool implements Executor {
       this.#events.report(new OscServerError(code, `A ${noun} of the server ended while it had nothing to do: ${how}.`));
     }
     if (this.#members.size === 0) this.#onEmpty?.();
-    if (!this.#closing) this.#advance();
+    if (this.#closing) return;
+    this.#advance();
+    this.#grow();
   }
 
   /** The next start waits longer each time. After several failures packets no longer wait for one that succeeds. */
   #startFailed(error: OscError): void {
-    this.#failures += 1;
-    this.#lastFailure = error;
-    this.#notBefore = performance.now() + Math.min(FIRST_BACKOFF_MS * 2 ** (this.#failures - 1), LONGEST_BACKOFF_MS);
+    this.#backoff.failed(error);
     this.#events.report(error);
-    if (this.#failures >= MAX_START_FAILURES && !this.#hasReady()) this.#dropQueue(error);
-  }
-
-  /** True where no worker could be started several times, none is there, and it is too early to try again. */
-  #isBroken(): boolean {
-    return this.#failures >= MAX_START_FAILURES && performance.now() < this.#notBefore && !this.#hasReady();
+    if (this.#backoff.isHopeless && !this.#hasReady()) this.#dropQueue(error);
   }
 
   #hasReady(): boolean {

@@ -57,13 +57,13 @@ test("examples/kinds/light-handlers.ts shares memory between threads", async () 
   expect(program.child.exitCode).toBe(0);
 });
 
-test("examples/kinds/heavy-handlers.ts answers others while it calculates", async () => {
+test("examples/kinds/heavy-handlers.ts answers each in a process of its own", async () => {
   const program = await start("kinds/heavy-handlers.ts");
-  program.send("/primes", 20_000_000);
+  program.send("/primes", 5_000_000);
   program.send("/ping");
   await program.until(() => program.replies.length === 2);
-  expect(program.replies.map(([address]) => address)).toEqual(["/pong", "/primes"]);
-  expect(program.replies[1]).toEqual(["/primes", 20_000_000, 1_270_607]);
+  // In the order in which they are done, which depends on how many processors there are.
+  expect(program.replies.toSorted()).toEqual([["/pong"], ["/primes", 5_000_000, 348_513]]);
 });
 
 test("examples/kinds/crashing-handler.ts loses only the packets that crash and hang", async () => {

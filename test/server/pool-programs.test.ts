@@ -176,7 +176,7 @@ test("servers in one program have workers of their own, and the others are inert
   const program = await start(["pool-two.mjs"]);
   await program.until(() => program.told.has("others"));
   const [[unserved, threading]] = program.told.get("others") as [[number, number]];
-  expect(await program.ask("/who")).toEqual(["/processes", unserved, threading]);
+  expect(await program.ask("/who")).toEqual(["/processes", unserved, threading, 0]);
   await program.quit();
   expect(program.errors).toEqual([]);
 });

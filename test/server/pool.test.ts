@@ -2,7 +2,8 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { OscDispatchError, OscRejectedError, type OscError } from "../../src/errors.ts";
 import type { ServerOptions } from "../../src/server/options.ts";
 import type { ExecutorEvents, Outcome, Packet } from "../../src/server/packet.ts";
-import { type PoolPolicy, type PoolWorker, type PoolWorkerEvents, WorkerPool } from "../../src/server/worker-pool.ts";
+import type { PoolPolicy, PoolWorker, PoolWorkerEvents } from "../../src/server/pool-worker.ts";
+import { WorkerPool } from "../../src/server/worker-pool.ts";
 import { RecordingPeer, limits, packetOf } from "./fixtures.ts";
 
 beforeEach(() => {
@@ -132,6 +133,21 @@ describe("workers", () => {
     vi.advanceTimersByTime(100);
     expect(workers.map(({ given }) => given.length)).toEqual([1, 1, 1]);
     expect(workers).toHaveLength(3);
+  });
+
+  test("are counted as slow where a handler takes long", () => {
+    const seen: number[] = [];
+    const { worker, send } = setUp({
+      missing: ({ slow, alive }) => {
+        seen.push(slow);
+        return 1 - alive;
+      },
+    });
+    worker(0).events.ready();
+    send();
+    send();
+    vi.advanceTimersByTime(10);
+    expect(seen.at(-1)).toBe(1);
   });
 
   test("end when they have been idle for long, those that are needed excepted", () => {
