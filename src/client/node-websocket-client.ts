@@ -25,7 +25,7 @@ export class WebSocketClient extends PortableWebSocketClient {
 }
 
 /** How a socket of `ws` is opened. */
-export interface WsOptions {
+interface WsOptions {
   /** The most bytes of one packet that arrives. */
   readonly maxPayload: number;
   readonly headers: Record<string, string>;

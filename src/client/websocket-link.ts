@@ -161,7 +161,8 @@ export class WebSocketLink implements PacketLink {
 
   #message(data: unknown): void {
     if (this.#state !== "open") return;
-    if (data instanceof ArrayBuffer) return this.#events.onPacket(new Uint8Array(data), this.#server);
+    // Not by its class, which differs from one window to another.
+    if (typeof data !== "string") return this.#events.onPacket(new Uint8Array(data as ArrayBuffer), this.#server);
     if (this.#sawText) return;
     this.#sawText = true;
     const message = "The server sent text, which is ignored: OSC packets are binary messages of a WebSocket.";
