@@ -1,0 +1,16 @@
+/** A server on osc.js's TCP port; prints what oscine.mjs prints. */
+import { createServer } from "node:net";
+import osc from "osc";
+
+const clients = Number(process.argv[2]);
+let sum = 0;
+let done = 0;
+const server = createServer((socket) => {
+  const port = new osc.TCPSocketPort({ socket });
+  port.on("error", (error) => console.error(error));
+  port.on("message", ({ address, args }) => {
+    if (address === "/mixer/channel/12/gain") sum += args[0];
+    else if (address === "/done" && ++done === clients) console.log(`done ${sum}`);
+  });
+});
+server.listen(0, "127.0.0.1", () => console.log(server.address().port));
