@@ -16,11 +16,11 @@ import { type Codec, npmPeers } from "./codec/peers.ts";
 import { plain, VARIANTS, type Workload, workloads } from "./codec/workloads.ts";
 
 const { values: flags } = parseArgs({
-  options: { json: { type: "boolean" }, rounds: { type: "string", default: "25" }, only: { type: "string" }, pure: { type: "boolean" } },
+  options: { json: { type: "boolean" }, rounds: { type: "string", default: "75" }, only: { type: "string" }, pure: { type: "boolean" } },
 });
 const rounds = Number(flags.rounds);
 /** The rounds of one call of `measure`; after each call liblo has its turn. */
-const ROUNDS_AT_ONCE = 5;
+const ROUNDS_AT_ONCE = 15;
 const OSCINE = "oscine";
 const LIBLO = "liblo (C)";
 
@@ -45,7 +45,7 @@ const peers = flags.only === OSCINE ? [] : await npmPeers();
 /** `results[direction][name][workload]` in nanoseconds; undefined where a codec gives wrong results. */
 type Results = Record<"decode" | "encode", Record<string, Record<string, number | undefined>>>;
 
-const encoded = workloads.map(({ name, size, packets }) => packets.map((packet) => checkedSize(name, size, encode(packet))));
+const encoded = workloads.map(({ name, size, packets }) => packets.map((packet) => checkedSize(name, size, encode(packet).slice())));
 const results: Results = { decode: {}, encode: {} };
 const liblo = libloRounds(encoded.map(([first]) => first!));
 

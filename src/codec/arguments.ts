@@ -1,6 +1,7 @@
 import { OscEncodeError } from "../errors.ts";
 import { checkValue, describe, isColor } from "./check-value.ts";
 import { TimeTag } from "./time-tag.ts";
+import { LONG_RUN } from "./type-tags.ts";
 import { TypedValue } from "./typed-value.ts";
 import type { OscValue } from "./types.ts";
 
@@ -22,7 +23,7 @@ const DEEPEST_ARRAY = 1000;
 export function inferTypes(list: readonly OscArgument[]): TypedArguments {
   const tags = new InferredTags();
   const args = inferList(list, tags, 1);
-  return { args, types: tags.types.toString(), floatTypes: tags.floatTypes.toString() };
+  return { args: packed(args), types: tags.types.toString(), floatTypes: tags.floatTypes.toString() };
 }
 
 /** Fits the arguments to the type tags that the caller gives. */
@@ -32,7 +33,18 @@ export function fitTypes(list: readonly OscArgument[], types: string): TypedArgu
   const end = fitList(list, types, 0, args, 1);
   if (end < types.length)
     throw new OscEncodeError("OSC_BAD_TYPE_TAGS", `The type tags "${types}" close an array that was not opened.`, types);
-  return { args, types, floatTypes: types };
+  return { args: packed(args), types, floatTypes: types };
+}
+
+/** Many numbers as an array that was never anything else: it holds them one beside another and not as an object each, which encodes in half the time. */
+function packed(args: readonly OscValue[]): readonly OscValue[] {
+  if (args.length < LONG_RUN) return args;
+  const numbers: number[] = [];
+  for (const value of args) {
+    if (typeof value !== "number") return args;
+    numbers.push(value);
+  }
+  return numbers;
 }
 
 class InferredTags {

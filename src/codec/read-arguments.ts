@@ -16,45 +16,65 @@ const parts = new DataView(new ArrayBuffer(8));
  */
 export function readArguments(reading: Reading, bytes: Uint8Array, types: string, tags: number, end: number): OscValue[] {
   const count = types.length;
+  if (count >= LONG_RUN && runLength(bytes, tags, tags + count) === count) {
+    const numbers = readRun(reading, bytes, bytes[tags]!, count, end);
+    if (numbers !== undefined) return numbers;
+  }
   let position = reading.position;
-  let list: OscValue[] = [];
-  let around: OscValue[][] | undefined;
+  let list: OscValue[] | undefined;
   for (let i = 0; i < count; i++) {
     const tag = bytes[tags + i]!;
-    if ((tag === FLOAT || tag === INT) && position + 4 <= end) {
-      const run = count - i < LONG_RUN ? 1 : runLength(bytes, tags + i, tags + count);
-      if (run >= LONG_RUN && position + run * 4 <= end) {
-        const numbers = tag === FLOAT ? readFloats(bytes, position, run) : readInts(bytes, position, run);
-        if (run === count) list = numbers;
-        else for (const number of numbers) list.push(number);
-        position += run * 4;
-        i += run - 1;
-      } else {
-        list.push(tag === FLOAT ? readFloat(bytes, position) : readInt(bytes, position));
-        position += 4;
-      }
-    } else if (tag === ARRAY_BEGIN) {
-      around ??= [];
+    let value: OscValue;
+    if (tag === FLOAT && position + 4 <= end) {
+      value = readFloat(bytes, position);
+      position += 4;
+    } else if (tag === INT && position + 4 <= end) {
+      value = readInt(bytes, position);
+      position += 4;
+    } else if (tag === ARRAY_BEGIN || tag === ARRAY_END) {
+      reading.position = position;
+      return readNested(reading, bytes, tags + i, tags + count, end, list ?? []);
+    } else {
+      value = readArgument(reading, bytes, tag, position, end, tags + i);
+      position = reading.position;
+    }
+    // A list that begins with a value takes less memory than one that begins empty.
+    if (list === undefined) list = [value];
+    else list.push(value);
+  }
+  reading.position = position;
+  return list ?? [];
+}
+
+/** Goes on reading at the first `[` or `]`, at `tags`; what comes before is in `list` already. */
+function readNested(reading: Reading, bytes: Uint8Array, tags: number, tagsEnd: number, end: number, list: OscValue[]): OscValue[] {
+  const around: OscValue[][] = [];
+  for (let at = tags; at < tagsEnd; at++) {
+    const tag = bytes[at]!;
+    if (tag === ARRAY_BEGIN) {
       if (around.length === reading.maxNesting) {
-        throw new OscDecodeError("OSC_NESTING_TOO_DEEP", `Arrays nest deeper than maxNesting, ${reading.maxNesting} levels`, tags + i);
+        throw new OscDecodeError("OSC_NESTING_TOO_DEEP", `Arrays nest deeper than maxNesting, ${reading.maxNesting} levels`, at);
       }
       const inner: OscValue[] = [];
       list.push(inner);
       around.push(list);
       list = inner;
     } else if (tag === ARRAY_END) {
-      const outer = around?.pop();
-      if (outer === undefined) throw new OscDecodeError("OSC_UNBALANCED_ARRAY", "An array is closed that was not opened", tags + i);
+      const outer = around.pop();
+      if (outer === undefined) throw new OscDecodeError("OSC_UNBALANCED_ARRAY", "An array is closed that was not opened", at);
       list = outer;
     } else {
-      list.push(readArgument(reading, bytes, tag, position, end, tags + i));
-      position = reading.position;
+      const run = runLength(bytes, at, tagsEnd);
+      const numbers = run < LONG_RUN ? undefined : readRun(reading, bytes, tag, run, end);
+      if (numbers === undefined) {
+        list.push(readArgument(reading, bytes, tag, reading.position, end, at));
+      } else {
+        for (const number of numbers) list.push(number);
+        at += run - 1;
+      }
     }
   }
-  if (around !== undefined && around.length > 0) {
-    throw new OscDecodeError("OSC_UNBALANCED_ARRAY", "An array is opened that is not closed", tags + count);
-  }
-  reading.position = position;
+  if (around.length > 0) throw new OscDecodeError("OSC_UNBALANCED_ARRAY", "An array is opened that is not closed", tagsEnd);
   return list;
 }
 
@@ -159,15 +179,22 @@ function readBlob(reading: Reading, bytes: Uint8Array, position: number, end: nu
   return reading.copyBlobs ? blob.slice() : blob;
 }
 
-function readFloats(bytes: Uint8Array, position: number, count: number): number[] {
+/** Reads many numbers of one type; undefined where the tag is of none, or they are not all there. */
+function readRun(reading: Reading, bytes: Uint8Array, tag: number, count: number, end: number): number[] | undefined {
+  const { position } = reading;
+  if ((tag !== FLOAT && tag !== INT) || position + count * 4 > end) return undefined;
+  reading.position = position + count * 4;
   const view = new DataView(bytes.buffer, bytes.byteOffset + position, count * 4);
+  return tag === FLOAT ? readFloats(view, count) : readInts(view, count);
+}
+
+function readFloats(view: DataView, count: number): number[] {
   const numbers = new Array<number>(count);
   for (let i = 0; i < count; i++) numbers[i] = view.getFloat32(i * 4);
   return numbers;
 }
 
-function readInts(bytes: Uint8Array, position: number, count: number): number[] {
-  const view = new DataView(bytes.buffer, bytes.byteOffset + position, count * 4);
+function readInts(view: DataView, count: number): number[] {
   const numbers = new Array<number>(count);
   for (let i = 0; i < count; i++) numbers[i] = view.getInt32(i * 4);
   return numbers;

@@ -92,12 +92,20 @@ function writeRun(tag: number, list: readonly OscValue[], from: number, count: n
   const end = offset + count * 4;
   if (end > target.length) return end;
   const view = new DataView(target.buffer, target.byteOffset + offset, count * 4);
+  if (tag === FLOAT) writeFloats(list, from, count, view);
+  else writeInts(list as readonly number[], from, count, view);
+  return end;
+}
+
+function writeFloats(list: readonly OscValue[], from: number, count: number, view: DataView): void {
   for (let i = 0; i < count; i++) {
     const value = list[from + i];
-    if (tag === INT) view.setInt32(i * 4, value as number);
-    else view.setFloat32(i * 4, typeof value === "number" ? value : Number(value));
+    view.setFloat32(i * 4, typeof value === "number" ? value : Number(value));
   }
-  return end;
+}
+
+function writeInts(list: readonly number[], from: number, count: number, view: DataView): void {
+  for (let i = 0; i < count; i++) view.setInt32(i * 4, list[from + i]!);
 }
 
 function writeParts(target: Uint8Array, offset: number): number {

@@ -103,16 +103,36 @@ describe("memory", () => {
   const message = new OscMessage("/memory", ["some text", 1, Uint8Array.of(1, 2, 3)]);
 
   test.each([message, new OscMessage("/large", new Uint8Array(100_000).fill(7)), new OscMessage("/large", "é".repeat(100_000))])(
-    "the result has memory of its own, of the exact size",
+    "the result is never written to again",
     (packet) => {
       const first = encode(packet);
-      expect(first.buffer.byteLength).toBe(first.length);
       const copy = first.slice();
-      encode(new OscMessage("/other", "x".repeat(200)));
+      for (let i = 0; i < 2000; i++) encode(new OscMessage("/other", "x".repeat(i)));
       expect(first).toEqual(copy);
       expect(hex(encode(decode(first)))).toBe(hex(first));
     },
   );
+
+  test.each([4096, 4100, 65_536, 65_540])("a packet of %i bytes is whole, wherever the ones before have ended", (size) => {
+    const packet = new OscMessage("/size", new Uint8Array(size - 16).fill(9));
+    for (let i = 0; i < 40; i++) {
+      const bytes = encode(packet);
+      expect(bytes).toHaveLength(size);
+      expect(bytes.subarray(16).every((byte) => byte === 9)).toBe(true);
+      expect(size > 4096 ? bytes.buffer.byteLength : size).toBe(size);
+      encode(new OscMessage("/between", new Uint8Array(i * 50)));
+    }
+  });
+
+  test("it goes on in new memory where the old was transferred, or a packet was refused", () => {
+    const first = encode(message);
+    structuredClone(first, { transfer: [first.buffer as ArrayBuffer] });
+    expect(first).toHaveLength(0);
+    const second = encode(message);
+    expect(() => encode(message, { maxPacketSize: 4 })).toThrow(OscEncodeError);
+    expect(encode(message)).toEqual(second);
+    expect(decode(second)).toEqual(decode(encode(message)));
+  });
 
   test("what was in the buffer before does not show in the padding", () => {
     const before = hex(encode(message));
