@@ -56,6 +56,7 @@ export type OscEncodeErrorCode =
   | "OSC_BUFFER_TOO_SMALL"
   | "OSC_NESTING_TOO_DEEP"
   | "OSC_PACKET_TOO_LARGE"
+  | "OSC_RECEIVER_LIMIT"
   | "OSC_VALUE_OUT_OF_RANGE"
   | "OSC_VALUE_TYPE";
 

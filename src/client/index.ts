@@ -4,10 +4,14 @@ export type { ConnectionStats, ConnectOptions, StateListener } from "./connectio
 export type { ConnectionOptions, ReconnectOptions } from "./connection-options.ts";
 export { DispatchClient } from "./dispatch-client.ts";
 export type { DispatchClientOptions } from "./dispatch-client.ts";
+export { fitPacket } from "./fit-packet.ts";
+export type { FitOptions } from "./fit-packet.ts";
 export type { ReceivedMessage } from "./inbox.ts";
 export type { ClientErrorListener, PacketClientOptions, ReceiveOptions } from "./options.ts";
 export { PacketClient } from "./packet-client.ts";
 export type { ClientStats } from "./packet-client.ts";
+export { RECEIVERS } from "./receivers.ts";
+export type { ReceiverName, ReceiverProfile } from "./receivers.ts";
 export type { ReplyFilter } from "./pending-requests.ts";
 export type { RequestOptions } from "./request.ts";
 export type { ConnectionState } from "./reconnecting-keeper.ts";

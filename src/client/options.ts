@@ -1,5 +1,6 @@
 import { OscServerError, type OscError } from "../errors.ts";
 import type { NetAddress } from "../net-address.ts";
+import { type ReceiverName, type ReceiverProfile, profileOf } from "./receivers.ts";
 
 /** Told of everything that goes wrong and ends nothing. `address` is the sender's, where a packet that arrived is to blame. */
 export type ClientErrorListener = (error: OscError, address?: NetAddress) => void;
@@ -7,8 +8,13 @@ export type ClientErrorListener = (error: OscError, address?: NetAddress) => voi
 /** Options that every kind of client takes. */
 export interface PacketClientOptions {
   /**
+   * The program or device that is sent to, where it takes less than all of OSC: packets are sent as it takes them, with other types and
+   * forms, or refused with `OSC_RECEIVER_LIMIT` where that cannot be. docs/interoperability.md has the list. Default: one that takes all.
+   */
+  readonly for?: ReceiverName;
+  /**
    * `"float"` sends every number whose type was not said as a float32 (`f`), for devices that take nothing else; `int(1)` stays an int.
-   * Default `"auto"`: whole numbers are ints.
+   * Default `"auto"`: whole numbers are ints; with `for`, as that receiver likes them.
    */
   readonly numbers?: "auto" | "float";
   /**
@@ -52,6 +58,8 @@ const MIB = 1024 * 1024;
 /** {@link PacketClientOptions}, checked and filled in. */
 export interface PacketClientSettings {
   readonly encode: { readonly numbers: "auto" | "float" };
+  /** What the receiver takes; `null` for one that takes all. */
+  readonly receiver: ReceiverProfile | null;
   readonly decode: { readonly strict: boolean; readonly maxNesting: number; readonly maxPacketSize: number };
   readonly maxReports: number;
   readonly maxInbox: number;
@@ -60,11 +68,14 @@ export interface PacketClientSettings {
 
 /** @throws OscServerError `OSC_OPTION` for a value that an option cannot have */
 export function settingsOf(options: PacketClientOptions): PacketClientSettings {
-  const { numbers = "auto", onError } = options;
+  const { onError } = options;
+  const profile = options.for === undefined ? null : profileOf(options.for);
+  const numbers = options.numbers ?? profile?.numbers ?? "auto";
   if (numbers !== "auto" && numbers !== "float") throw optionError(`numbers is "auto" or "float"; got ${show(numbers)}.`);
   if (onError !== undefined && typeof onError !== "function") throw optionError(`onError is a function; got ${show(onError)}.`);
   return {
     encode: { numbers },
+    receiver: profile === null ? null : { ...profile, numbers },
     decode: {
       strict: options.strict ?? false,
       maxNesting: positive("maxNesting", options.maxNesting, 32),

@@ -2,6 +2,7 @@ import { type OscArgument, OscBundle, OscMessage, type OscPacket, type TimeTag, 
 import { OscDecodeError, OscDroppedError, OscEncodeError, type OscError, OscRejectedError, OscServerError } from "../errors.ts";
 import type { NetAddress } from "../net-address.ts";
 import { ErrorReporter } from "./error-reporter.ts";
+import { fitTo } from "./fit-packet.ts";
 import { Inbox, type ReceivedMessage } from "./inbox.ts";
 import type { Keeper, KeeperFactory } from "./keeper.ts";
 import { LinkKeeper } from "./link-keeper.ts";
@@ -192,7 +193,8 @@ export abstract class PacketClient implements AsyncDisposable {
   }
 
   #encode(packet: OscPacket): Uint8Array {
-    return encode(packet, this.#settings.encode);
+    const { encode: options, receiver } = this.#settings;
+    return encode(receiver === null ? packet : fitTo(packet, receiver), options);
   }
 
   #sendPromise(send: (done: SendDone) => void): Promise<void> {

@@ -3,6 +3,7 @@ import { type OscArgument, OscBundle, OscMessage, type OscPacket, type TimeTag }
 import { type UdpOptions, udpOptionsOf } from "../transport/udp.ts";
 import { type PacketClientOptions, checkTarget, formatTarget, optionError, show, wholeNumber } from "./options.ts";
 import { PacketClient } from "./packet-client.ts";
+import { profileOf } from "./receivers.ts";
 import { UdpLink, type UdpLinkSpec } from "./udp-link.ts";
 
 /** Options of the UDP clients. */
@@ -80,5 +81,6 @@ function udpLinkSpec(host: string, port: number, options: UDPClientOptions): Udp
   const versions = new Set([isIP(host), family, isIP(localAddress ?? "")].filter((version) => version !== 0));
   if (versions.size > 1) throw optionError(`The host (${host}), family and localAddress must be of one IP version: all IPv4, or all IPv6.`);
   const [version = 0] = versions as Set<0 | 4 | 6>;
-  return { host, port, family: version, localAddress, localPort, connected, options: udpOptionsOf(options) };
+  const receiver = options.for === undefined ? null : profileOf(options.for);
+  return { host, port, family: version, localAddress, localPort, connected, receiver, options: udpOptionsOf(options) };
 }

@@ -7,6 +7,7 @@ import { socketError } from "../transport/socket-error.ts";
 import { MAX_DATAGRAM, type UdpOptions, applyOptions, bind, createUdpSocket, socketAddress } from "../transport/udp.ts";
 import { formatTarget } from "./options.ts";
 import type { PacketLink, PacketLinkEvents } from "./packet-link.ts";
+import type { ReceiverProfile } from "./receivers.ts";
 import type { SendDone } from "./send-promise.ts";
 
 /** Where a UDP client sends to, and what it binds. */
@@ -20,6 +21,8 @@ export interface UdpLinkSpec {
   /** The port to bind; 0 lets the system choose. */
   readonly localPort: number;
   readonly connected: boolean;
+  /** The program or device at that place, where its habits are known. */
+  readonly receiver: ReceiverProfile | null;
   readonly options: UdpOptions;
 }
 
@@ -61,8 +64,9 @@ export class UdpLink implements PacketLink {
   }
 
   send(packet: Uint8Array, to: NetAddress | null, done: SendDone): void {
-    if (packet.length > MAX_DATAGRAM) {
-      done(tooLarge(packet.length, this.#target));
+    const { receiver } = this.#spec;
+    if (packet.length > (receiver?.maxDatagram ?? MAX_DATAGRAM)) {
+      done(tooLarge(packet.length, this.#target, receiver));
       return;
     }
     const target = to === null ? this.#target : formatTarget(to.address, to.port);
@@ -132,10 +136,12 @@ function closeSocket(socket: Socket): Promise<void> {
   });
 }
 
-function tooLarge(size: number, target: string): OscSocketError {
+function tooLarge(size: number, target: string, receiver: ReceiverProfile | null): OscSocketError {
+  const [what, limit] =
+    receiver === null ? ["a UDP datagram carries", MAX_DATAGRAM] : [`${receiver.name} takes datagrams of`, receiver.maxDatagram];
   return new OscSocketError(
     "EMSGSIZE",
-    `Cannot send to ${target}: the packet has ${size} bytes, and a UDP datagram carries ${MAX_DATAGRAM} at most: send less at once, or use TCP (EMSGSIZE).`,
+    `Cannot send to ${target}: the packet has ${size} bytes, and ${what} ${limit} at most: send less at once, or use TCP (EMSGSIZE).`,
     target,
   );
 }

@@ -65,7 +65,7 @@ const SUPERCOLLIDER: FieldProgram = {
       direction: "hears",
       kinds: ["nested bundle"],
       cannot: "read a bundle within a bundle: it takes what stands beside it for other commands",
-      cure: 'the profile "supercollider" refuses them; send the messages in one bundle',
+      cure: 'the profile "supercollider" flattens those of one time, and refuses others',
     },
     {
       direction: "hears",

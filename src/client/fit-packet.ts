@@ -1,0 +1,130 @@
+import { OscBundle, OscMessage, type OscPacket, type OscValue } from "../codec/index.ts";
+import { floatTypesOf } from "../codec/message.ts";
+import { OscEncodeError } from "../errors.ts";
+import { type ReceiverName, type ReceiverProfile, profileOf } from "./receivers.ts";
+
+/** How {@link fitPacket} fits. */
+export interface FitOptions {
+  /** What a number whose type was not said becomes. Default: as the receiver likes it. */
+  readonly numbers?: "auto" | "float";
+}
+
+/**
+ * The packet as a receiver takes it, with other types and forms where it does not take those of the packet: the same packet where it does.
+ * What a receiver takes is in {@link RECEIVERS}.
+ *
+ * @throws OscServerError `OSC_OPTION` for a receiver that is not there
+ * @throws OscEncodeError `OSC_RECEIVER_LIMIT` where nothing that the receiver takes says the same
+ *
+ * @example fitPacket(new OscMessage("/cue/go", true), "grandma3"); // /cue/go ,i 1
+ */
+export function fitPacket(packet: OscPacket, receiver: ReceiverName, options: FitOptions = {}): OscPacket {
+  const profile = profileOf(receiver);
+  return fitTo(packet, { ...profile, numbers: options.numbers ?? profile.numbers });
+}
+
+/** @see fitPacket */
+export function fitTo(packet: OscPacket, profile: ReceiverProfile): OscPacket {
+  if (packet instanceof OscMessage) return fitMessage(packet, profile);
+  const elements = packet.elements.flatMap((element) =>
+    element instanceof OscBundle && profile.bundles !== "nested" ? elementsWithin(element, packet, profile) : [element],
+  );
+  const fitted = elements.map((element) => fitTo(element, profile));
+  if (profile.bundles === "none") return onlyMessage(packet, fitted, profile);
+  const isSame = fitted.length === packet.elements.length && fitted.every((element, index) => element === packet.elements[index]);
+  return isSame ? packet : new OscBundle(fitted, packet.timeTag);
+}
+
+/** What stands in a bundle within a bundle, where that may as well stand beside it: the two are of one time. */
+function elementsWithin(inner: OscBundle, outer: OscBundle, profile: ReceiverProfile): readonly OscPacket[] {
+  if (inner.timeTag.toBigInt() !== outer.timeTag.toBigInt()) {
+    throw unfit(profile, "takes no bundle within a bundle, and this one has a time of its own: send it by itself", inner);
+  }
+  return inner.elements.flatMap((element) => (element instanceof OscBundle ? elementsWithin(element, inner, profile) : [element]));
+}
+
+function onlyMessage(bundle: OscBundle, [first, ...others]: readonly OscPacket[], profile: ReceiverProfile): OscPacket {
+  const isAtOnce = bundle.timeTag.toBigInt() <= 1n;
+  if (first !== undefined && others.length === 0 && isAtOnce) return first;
+  throw unfit(profile, `takes no bundles: send their messages one by one${isAtOnce ? "" : ", when they are due"}`, bundle);
+}
+
+function fitMessage(message: OscMessage, profile: ReceiverProfile): OscMessage {
+  const { address, args, hasTypeTags } = message;
+  if (profile.text === "ascii") checkAscii(address, profile);
+  if (args.length === 0) return hasTypeTags && profile.emptyTypes === "omitted" ? OscMessage.withoutTypeTags(address) : message;
+  const types = profile.numbers === "float" ? floatTypesOf(message) : message.types;
+  const fitting = new Fitting(types, profile);
+  const values = fitting.fit(args);
+  return fitting.types === message.types ? message : new OscMessage(address, values, fitting.types);
+}
+
+/** One pass over the arguments of a message beside their type tags. */
+class Fitting {
+  /** The type tags that the receiver takes, of the arguments so far. */
+  types = "";
+  readonly #tags: string;
+  readonly #profile: ReceiverProfile;
+  #position = 0;
+
+  constructor(tags: string, profile: ReceiverProfile) {
+    this.#tags = tags;
+    this.#profile = profile;
+  }
+
+  fit(values: readonly OscValue[]): OscValue[] {
+    return values.flatMap((value) => {
+      const tag = this.#tags[this.#position++] ?? "";
+      return tag === "[" ? this.#fitArray(value as readonly OscValue[]) : [this.#fitValue(tag, value)];
+    });
+  }
+
+  #fitArray(values: readonly OscValue[]): OscValue[] {
+    const isKept = this.#profile.arrays === "kept";
+    if (isKept) this.types += "[";
+    const fitted = this.fit(values);
+    this.#position += 1;
+    if (isKept) this.types += "]";
+    // What is kept is one value, and flatMap would undo that.
+    return isKept ? [fitted] : fitted;
+  }
+
+  #fitValue(tag: string, value: OscValue): OscValue {
+    const profile = this.#profile;
+    const into = profile.types[tag] ?? tag;
+    if (into === "refused") throw unfit(profile, `takes no value of type tag ${tag}`, value);
+    this.types += into;
+    if (profile.text === "ascii" && (into === "s" || into === "S")) checkAscii(value as string, profile);
+    return into === tag ? value : converted(tag, value, profile);
+  }
+}
+
+/** A value of one type tag as one of the type that a profile sends instead. */
+function converted(tag: string, value: OscValue, profile: ReceiverProfile): OscValue {
+  switch (tag) {
+    case "T":
+      return 1;
+    case "F":
+    case "N":
+      return 0;
+    case "c":
+      if (typeof value === "string") return value;
+      throw unfit(profile, "takes text for a character, and this code is of none", value);
+    case "h": {
+      const number = Number(value);
+      if ((number | 0) === number) return number;
+      throw unfit(profile, "takes no whole number of more than 32 bits: send text, or a float", value);
+    }
+    default:
+      return value;
+  }
+}
+
+function checkAscii(text: string, profile: ReceiverProfile): void {
+  // oxlint-disable-next-line no-control-regex -- ASCII begins with them
+  if (!/^[\u0000-\u007f]*$/.test(text)) throw unfit(profile, `reads ASCII only; got ${JSON.stringify(text)}`, text);
+}
+
+function unfit({ name }: ReceiverProfile, what: string, value: unknown): OscEncodeError {
+  return new OscEncodeError("OSC_RECEIVER_LIMIT", `${name} ${what}.`, value);
+}
