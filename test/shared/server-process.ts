@@ -27,10 +27,13 @@ export class ServerProcess {
   readonly lines: string[] = [];
   address: NetAddress = { address: "", port: 0, family: "IPv4" };
   stats: ServerStats | null = null;
+  /** How often the account was asked for; each time a handler threw. */
+  accountsAsked = 0;
   stderr = "";
   ended = false;
   /** Resolves when the program has ended and all its output has come. */
   readonly closed: Promise<void>;
+  #account: ServerStats | null = null;
   readonly #transport: TransportName;
   readonly #wires: Correspondent[] = [];
   #changed = (): void => undefined;
@@ -73,6 +76,15 @@ export class ServerProcess {
     }
   }
 
+  /** Asks how the account stands while the server serves. The packet that asks is itself in it: as handled, or as in progress. */
+  async account(correspondent: Correspondent): Promise<ServerStats> {
+    this.accountsAsked += 1;
+    this.#account = null;
+    correspondent.send(ACCOUNT);
+    await this.until(() => this.#account !== null);
+    return this.#account as unknown as ServerStats;
+  }
+
   /** Asks the server to end, and returns its counters. */
   async quit(correspondent?: Correspondent): Promise<ServerStats> {
     const through = correspondent ?? (await this.connect());
@@ -94,11 +106,19 @@ export class ServerProcess {
     const value = (): unknown => JSON.parse(rest.join(" "));
     if (word === "ready") this.address = value() as NetAddress;
     else if (word === "error") this.errors.push(value() as ToldError);
+    else if (word === "account") this.#account = value() as ServerStats;
     else if (word === "stats") this.stats = value() as ServerStats;
     else this.lines.push(line);
     this.#changed();
   }
 }
 
+/** What has become of the packets that arrived. */
+export function isEven({ received, handled, rejected, dropped, waiting, inProgress }: ServerStats): boolean {
+  const refused = Object.values(rejected).reduce((sum, count) => sum + count, 0);
+  return received === handled + refused + dropped + waiting + inProgress;
+}
+
+const ACCOUNT = new TextEncoder().encode("/account\0\0\0\0,\0\0\0");
 /** `/quit` without arguments. */
 const QUIT = new TextEncoder().encode("/quit\0\0\0,\0\0\0");

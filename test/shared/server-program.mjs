@@ -28,6 +28,10 @@ dispatcher.map("/throw", () => {
   throw new RangeError("thrown on purpose");
 });
 dispatcher.map("/throw", () => ["/after-throw"]);
+// The thread that made the server may be blocked; but it hears of errors, and then can say how the account stands.
+dispatcher.map("/account", () => {
+  throw new Error("how does the account stand?");
+});
 dispatcher.map("/promise", async () => ["/kept"]);
 dispatcher.map("/bad-reply", () => ({ not: "a reply" }));
 dispatcher.map("/print", (_address, text) => {
@@ -63,11 +67,13 @@ function tell(word, value = null) {
   console.log(`${word} ${JSON.stringify(value)}`);
 }
 
-const framing = transport === "tcp-1.0" ? { mode: "1.0" } : transport === "tcp-1.1" ? { mode: "1.1" } : {};
+const mode = { "tcp-1.0": "1.0", "tcp-1.1": "1.1" }[transport];
+const framing = mode === undefined || options.framing !== undefined ? {} : { mode };
 const server = new Server(transport === "unix" ? { path: options.path } : address, dispatcher, {
   ...framing,
   ...options,
-  onError: (error, client) =>
+  onError: (error, client) => {
+    if (error.cause?.message === "how does the account stand?") return tell("account", server.stats());
     tell("error", {
       code: error.code,
       reason: error.reason,
@@ -75,7 +81,8 @@ const server = new Server(transport === "unix" ? { path: options.path } : addres
       cause: error.cause?.message,
       message: error.message,
       client,
-    }),
+    });
+  },
 });
 
 if (kind === "async") {
