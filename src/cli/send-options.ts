@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { RECEIVERS, type ReceiverName } from "../client/receivers.ts";
 import { OscBundle, type OscPacket } from "../codec/index.ts";
 import { countWords, readMessage, type ReadOptions } from "../text/arguments.ts";
 import { parseOptions, readChoice, readNumberOption } from "./options.ts";
@@ -17,12 +18,17 @@ const NUMBERS: ReadonlyMap<string, "auto" | "float"> = new Map([
   ["float", "float"],
 ]);
 
+const NAMES = Object.keys(RECEIVERS) as ReceiverName[];
+const RECEIVER_NAMES: ReadonlyMap<string, ReceiverName> = new Map(NAMES.map((name) => [name, name]));
+
 /** What `send` is asked to do. */
 export interface SendOptions {
   readonly url: OscUrl;
   readonly source: Source;
   /** What a number without a type becomes. */
   readonly numbers: "auto" | "float";
+  /** The program or device whose habits are to be kept to; null for one that takes all. */
+  readonly receiver: ReceiverName | null;
   /** Packets a second; null for as fast as they can be sent. */
   readonly rate: number | null;
   /** How often all is sent. */
@@ -46,7 +52,8 @@ export function readSendOptions(words: readonly string[]): SendOptions {
     json: { type: "boolean" },
     bundle: { type: "boolean" },
     at: { type: "string" },
-    numbers: { type: "string", default: "auto" },
+    numbers: { type: "string" },
+    for: { type: "string" },
     proto: { type: "string" },
     rate: { type: "string" },
     repeat: { type: "string", default: "1" },
@@ -56,13 +63,16 @@ export function readSendOptions(words: readonly string[]): SendOptions {
   const [place, ...rest] = positionals;
   if (place === undefined)
     throw new UsageError('Where to send is missing: write a URL or a port, as in "oscine send :1337 /hello 1 2.5 text".');
-  const numbers = readChoice("numbers", values.numbers, NUMBERS);
+  const receiver = values.for === undefined ? null : readChoice("for", values.for, RECEIVER_NAMES);
+  const liked = receiver === null ? "auto" : RECEIVERS[receiver].numbers;
+  const numbers = values.numbers === undefined ? liked : readChoice("numbers", values.numbers, NUMBERS);
   const read: ReadOptions = { numbers, readFile: readBlobFile };
   if (values.count !== undefined && values.wait === undefined) throw new UsageError("--count is for the replies: add --wait.");
   return {
     url: withFraming(parseUrl(place), values.proto),
     source: readSource(rest, read, { ...values, bundle: values.bundle === true || values.at !== undefined, json: values.json === true }),
     numbers,
+    receiver,
     rate: values.rate === undefined ? null : readRate(values.rate),
     repeat: readNumberOption("repeat", values.repeat, { least: 1, whole: true }),
     wait: values.wait === undefined ? null : readNumberOption("wait", values.wait, { least: 0, whole: true }),

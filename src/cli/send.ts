@@ -3,8 +3,8 @@ import { addAbortSignal, type Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { PacketClient } from "../client/packet-client.ts";
 import { OscBundle, type OscPacket } from "../codec/index.ts";
-import { OscEncodeError } from "../errors.ts";
-import { formatAddress } from "../net-address.ts";
+import { type OscError, OscEncodeError } from "../errors.ts";
+import { type NetAddress, formatAddress } from "../net-address.ts";
 import { type Command, EXIT, report, type Session } from "./command.ts";
 import { createSender } from "./endpoint.ts";
 import { formatJson } from "../text/json.ts";
@@ -31,6 +31,8 @@ With types (after a comma, one word for each tag but T F N I [ ]):
   --file FILE       sends the lines of a file: what "oscine dump" prints, readable or --json
   --json            reads JSON lines from standard input where no address is given; shows replies as JSON
   --numbers float   numbers without a type are floats, also 1
+  --for RECEIVER    sends what that takes, true as 1 and so on: supercollider, max, puredata, touchdesigner, touchosc, grandma3, x32, vrchat,
+                    juce, chuck, csound, liblo, oscpack, python-osc
   --rate N          at most N packets a second
   --repeat N        sends all of it N times
   --wait [MS]       shows replies for so many milliseconds (default ${DEFAULT_WAIT_MS}); exit code 1 where none came
@@ -55,8 +57,9 @@ export const SEND: Command = {
 async function runSend(words: readonly string[], session: Session): Promise<number> {
   const options = readSendOptions(words);
   if (options.source.kind === "words" && options.source.hint !== null) session.err.line(session.err.styled("yellow", options.source.hint));
-  const { numbers } = options;
-  const client = createSender(options.url, { numbers, onError: (error, from) => report(session, error, from) });
+  const { numbers, receiver } = options;
+  const onError = (error: OscError, from?: NetAddress): void => report(session, error, from);
+  const client = createSender(options.url, { numbers, onError, ...(receiver === null ? {} : { for: receiver }) });
   try {
     if (options.wait === null) {
       await sendAll(client, options, session);
