@@ -1,5 +1,6 @@
 /** Oscine: Open Sound Control for TypeScript, in Node. Importing it opens nothing and starts nothing. */
 export * from "./core.ts";
+export * from "./bridge/index.ts";
 export * from "./client/index.ts";
 export {
   AsyncIOOSCUDPServer,

@@ -130,6 +130,7 @@ export class TcpTransport implements Transport {
     const connection = new TcpConnection(socket, address, this.#limits, this.#window, this.#events);
     this.#connections.add(connection);
     this.#events.onConnection("opened");
+    this.#events.onPeer?.(connection);
     void connection.closed.then(() => {
       this.#connections.delete(connection);
       this.#events.onConnection("closed");

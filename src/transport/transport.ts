@@ -26,6 +26,8 @@ export interface TransportEvents {
   refusal(address: NetAddress): OscError | null;
   /** A client of a stream came, went, was refused, or is being sent away for what it did or did not do. */
   onConnection(change: "opened" | "closed" | "refused" | "ended"): void;
+  /** A client of a stream has connected, and may be sent to. Comes after `"opened"`. */
+  onPeer?(peer: Peer): void;
   /** Something was passed over: a message that can be no packet, or a packet for a client that does not read. Counted; some are reported. */
   onLoss?(kind: "ignored" | "unsent"): void;
 }

@@ -198,6 +198,7 @@ export class WebSocketTransport implements Transport {
     const client = new WebSocketConnection(socket, clientAddress(request.socket), limits, this.#window, this.#events);
     clients.add(client);
     this.#events.onConnection("opened");
+    this.#events.onPeer?.(client);
     void client.closed.then(() => {
       clients.delete(client);
       this.#events.onConnection("closed");

@@ -1,0 +1,102 @@
+import type { PacketLinkFactory } from "../client/packet-link.ts";
+import { type ConnectionState, ReconnectingKeeper } from "../client/reconnecting-keeper.ts";
+import type { OscError } from "../errors.ts";
+import type { Peer } from "../transport/transport.ts";
+
+/** One target as a session speaks to it. */
+export interface Target {
+  readonly createLink: PacketLinkFactory;
+  /** As `udp`; sockets of one transport are told apart by their ports. */
+  readonly transport: string;
+}
+
+export interface SessionEvents {
+  /** A packet came back for the client. */
+  onReply(packet: Uint8Array, session: Session): void;
+  onError(error: OscError): void;
+  /** A packet was sent to a target, or could not be. */
+  onSent(error: OscError | null): void;
+  /** A socket to a target is open now; the function that is returned is called when it is not any more. */
+  onOpened(transport: string, port: number): () => void;
+}
+
+export interface SessionSettings {
+  readonly maxUnsent: number;
+  readonly maxUnsentBytes: number;
+}
+
+/** How connections to targets that went away are made again. */
+const RECONNECT = { minDelay: 100, maxDelay: 5000, maxAttempts: Infinity } as const;
+const CLOSE_TIMEOUT_MS = 1000;
+
+/** What belongs to one client of a bridge: a socket of its own to each target, so that replies find their way back. */
+export class Session {
+  /** Where replies go: where the client's last packet came from. */
+  peer: Peer;
+  /** When something was last sent either way, by `performance.now()`. */
+  lastActive: number = performance.now();
+  readonly #events: SessionEvents;
+  readonly #keepers: readonly ReconnectingKeeper[];
+
+  constructor(peer: Peer, targets: readonly Target[], settings: SessionSettings, events: SessionEvents) {
+    this.peer = peer;
+    this.#events = events;
+    this.#keepers = targets.map((target) => this.#keep(target, settings));
+  }
+
+  /** Connects to the targets, before anything is sent. */
+  listen(): void {
+    for (const keeper of this.#keepers) void keeper.listen();
+  }
+
+  /**
+   * Sends a packet to all targets.
+   *
+   * @param done called once, when the client may send more: at once where a target is away
+   */
+  send(packet: Uint8Array, done: () => void): void {
+    this.lastActive = performance.now();
+    let left = this.#keepers.length;
+    if (left === 0) return done();
+    for (const keeper of this.#keepers) {
+      let isCounted = false;
+      const settle = (): void => {
+        if (isCounted) return;
+        isCounted = true;
+        left -= 1;
+        if (left === 0) done();
+      };
+      keeper.send(packet, null, (error) => {
+        this.#events.onSent(error);
+        settle();
+      });
+      if (keeper.state !== "connected") settle();
+    }
+  }
+
+  /** Closes the sockets when what was sent is on its way. */
+  async close(): Promise<void> {
+    await Promise.all(this.#keepers.map((keeper) => keeper.close()));
+  }
+
+  #keep({ createLink, transport }: Target, { maxUnsent, maxUnsentBytes }: SessionSettings): ReconnectingKeeper {
+    let forgetPort = (): void => undefined;
+    const keeper: ReconnectingKeeper = new ReconnectingKeeper(
+      createLink,
+      {
+        onPacket: (packet) => {
+          this.lastActive = performance.now();
+          this.#events.onReply(packet, this);
+        },
+        onError: (error) => this.#events.onError(error),
+        onEnd: () => undefined,
+        onState: (state: ConnectionState) => {
+          forgetPort();
+          forgetPort = state === "connected" ? this.#events.onOpened(transport, keeper.address?.port ?? 0) : () => undefined;
+        },
+      },
+      { reconnect: RECONNECT, maxUnsent, maxUnsentBytes, overflow: "drop-oldest", closeTimeout: CLOSE_TIMEOUT_MS },
+    );
+    return keeper;
+  }
+}
