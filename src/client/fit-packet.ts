@@ -3,6 +3,9 @@ import { floatTypesOf } from "../codec/message.ts";
 import { OscEncodeError } from "../errors.ts";
 import { type ReceiverName, type ReceiverProfile, profileOf } from "./receivers.ts";
 
+/** The largest number that a float of 32 bits holds. */
+const MAX_FLOAT = (2 - 2 ** -23) * 2 ** 127;
+
 /** How {@link fitPacket} fits. */
 export interface FitOptions {
   /** What a number whose type was not said becomes. Default: as the receiver likes it. */
@@ -115,6 +118,9 @@ function converted(tag: string, value: OscValue, profile: ReceiverProfile): OscV
       if ((number | 0) === number) return number;
       throw unfit(profile, "takes no whole number of more than 32 bits: send text, or a float", value);
     }
+    case "d":
+      if (Math.abs(value as number) <= MAX_FLOAT || !Number.isFinite(value)) return Math.fround(value as number);
+      throw unfit(profile, "takes no double, and this number is too large for a float", value);
     default:
       return value;
   }

@@ -22,7 +22,7 @@ export interface UdpLinkSpec {
   readonly localPort: number;
   readonly connected: boolean;
   /** The program or device at that place, where its habits are known. */
-  readonly receiver: ReceiverProfile | null;
+  readonly receiver?: ReceiverProfile | null;
   readonly options: UdpOptions;
 }
 
@@ -64,7 +64,7 @@ export class UdpLink implements PacketLink {
   }
 
   send(packet: Uint8Array, to: NetAddress | null, done: SendDone): void {
-    const { receiver } = this.#spec;
+    const { receiver = null } = this.#spec;
     if (packet.length > (receiver?.maxDatagram ?? MAX_DATAGRAM)) {
       done(tooLarge(packet.length, this.#target, receiver));
       return;

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, test } from "vitest";
 import { type OscMessage, UDPClient } from "../../src/index.ts";
-import { hear, itemsOf, listen, untilItHears } from "./exchange.ts";
+import { type Hearer, expectProfile, hear, itemsOf, listen, untilItHears } from "./exchange.ts";
 import { fixed, messagesOf, tokenOf, typedValues } from "./line-text.ts";
 import { type FieldProgram, Matrix } from "./matrix.ts";
 import { freeUdpPort } from "./ports.ts";
@@ -65,8 +65,9 @@ describeWith([{ name: "chuck", install: "apt-get install chuck" }], "ChucK", () 
       });
       return [message.address, `,${message.types}`, ...tokens.filter((token) => token !== "")].join(" ");
     };
-    const outcomes = await hear({ program, send: (packet) => client.send(packet), shows: (packet) => messagesOf(packet).map(shows) });
-    matrix.add("hears", "UDP", outcomes);
+    const hearer: Hearer = { program, send: (packet) => client.send(packet), shows: (packet) => messagesOf(packet).map(shows) };
+    matrix.add("hears", "UDP", await hear(hearer));
+    await expectProfile("chuck", hearer);
   });
 
   test("is heard by AsyncOSCUDPServer", async () => {

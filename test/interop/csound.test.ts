@@ -2,8 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, test } from "vitest";
-import { OscBundle, OscMessage, type OscPacket, type OscValue, UDPClient } from "../../src/index.ts";
-import { hear, itemsOf, listen, untilItHears } from "./exchange.ts";
+import { OscBundle, OscMessage, type OscPacket, type OscValue, UDPClient, fitPacket } from "../../src/index.ts";
+import { type Hearer, expectProfile, hear, itemsOf, listen, untilItHears } from "./exchange.ts";
 import { ITEMS } from "./items.ts";
 import { messagesOf, tokenOf, typedValues } from "./line-text.ts";
 import { type FieldProgram, Matrix } from "./matrix.ts";
@@ -76,12 +76,16 @@ describeWith([{ name: "csound", install: "apt-get install csound" }], "Csound", 
   test("hears the values of UDPClient", async () => {
     const port = await freeUdpPort();
     const addressed = ["/probe", "/mark/1", "/mark/2"].map((address) => new OscMessage(address, 1));
-    const messages = [...ITEMS.flatMap(({ packet }) => messagesOf(packet)), ...addressed];
-    await using program = runCsound("listener", [`gihandle OSCinit ${port}`], messages.map(listenerOf));
+    const messages = ITEMS.flatMap(({ packet }) => [...messagesOf(packet), ...fittedMessages(packet)]);
+    // One for each address with its type tags: those of an item, and those that the profile makes of it.
+    const listeners = new Map([...messages, ...addressed].map((message) => [`${message.address} ${message.types}`, listenerOf(message)]));
+    await using program = runCsound("listener", [`gihandle OSCinit ${port}`], [...listeners.values()]);
     await using client = new UDPClient("127.0.0.1", port, { onError: () => undefined });
     await untilItHears(program, (packet) => client.send(packet));
     const shows = (packet: OscPacket): string[] => messagesOf(packet).map(shown);
-    matrix.add("hears", "UDP", await hear({ program, send: (packet) => client.send(packet), shows, read }));
+    const hearer: Hearer = { program, send: (packet) => client.send(packet), shows, read };
+    matrix.add("hears", "UDP", await hear(hearer));
+    await expectProfile("csound", hearer, (packet) => !(packet instanceof OscBundle) && !canSay(packet));
   });
 
   test("is heard by AsyncOSCUDPServer", async () => {
@@ -96,6 +100,15 @@ describeWith([{ name: "csound", install: "apt-get install csound" }], "Csound", 
 
   matrix.check();
 });
+
+/** What the profile makes of an item, where it lets it through. */
+function fittedMessages(packet: OscPacket): OscMessage[] {
+  try {
+    return messagesOf(fitPacket(packet, "csound"));
+  } catch {
+    return [];
+  }
+}
 
 /** An instrument that prints what comes to the address of a message with its type tags. */
 function listenerOf(message: OscMessage): string {

@@ -1,4 +1,5 @@
-import { OscMessage, type OscPacket } from "../../src/index.ts";
+import { expect } from "vitest";
+import { OscMessage, type OscPacket, type ReceiverName, fitPacket } from "../../src/index.ts";
 import { ITEMS, type Item, itemIn } from "./items.ts";
 import { linesOf, messagesOf } from "./line-text.ts";
 import { Listener } from "./listener.ts";
@@ -34,6 +35,35 @@ export async function hear(hearer: Hearer, items: readonly Item[] = ITEMS): Prom
   }
   const printed = linesByItem(program.lines.map((line) => read(line)));
   return items.map((item) => compare(item, hearer.shows(item.packet), printed.get(numberOf(item)) ?? []));
+}
+
+/**
+ * Sends every item as a profile fits it, to a program that has heard the items before: now all have to arrive.
+ *
+ * @param isBeyond which of the fitted packets hold what no profile can mend
+ */
+export async function expectProfile(
+  receiver: ReceiverName,
+  hearer: Hearer,
+  isBeyond: (packet: OscPacket) => boolean = () => false,
+): Promise<void> {
+  const fitted = ITEMS.flatMap(({ kind, packet }) => {
+    try {
+      return [{ kind, packet: fitPacket(packet, receiver) }];
+    } catch (error) {
+      expect(error).toMatchObject({ code: "OSC_RECEIVER_LIMIT" });
+      return [];
+    }
+  });
+  hearer.program.lines.length = 0;
+  const outcomes = await hear(
+    hearer,
+    fitted.filter(({ packet }) => !isBeyond(packet)),
+  );
+  expect(
+    outcomes.filter(({ result }) => result !== "exact"),
+    `with the profile ${receiver}`,
+  ).toEqual([]);
 }
 
 /** The lines that a program printed about each item. The beginning of a bundle belongs to the item after it, its end to the one before. */

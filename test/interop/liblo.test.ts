@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, test } from "vitest";
 import { type PacketClient, TCPClient, UDPClient } from "../../src/index.ts";
-import { hear, itemsOf, listen, scriptOf } from "./exchange.ts";
+import { type Hearer, expectProfile, hear, itemsOf, listen, scriptOf } from "./exchange.ts";
 import { TYPE_TAGS } from "./items.ts";
 import { linesOf, sameLine } from "./line-text.ts";
 import { type FieldProgram, Matrix } from "./matrix.ts";
@@ -48,8 +48,9 @@ describeWith([HEADERS], "liblo", () => {
     await using program = new RunningProgram(peer, ["listen", kind]);
     const [, port] = await program.line(/^port (\d+)$/);
     await using client = connect(Number(port));
-    const outcomes = await hear({ program, send: (packet) => client.send(packet), shows: (packet) => linesOf(packet), read: sameLine });
-    matrix.add("hears", transport, outcomes);
+    const hearer: Hearer = { program, send: (packet) => client.send(packet), shows: (packet) => linesOf(packet), read: sameLine };
+    matrix.add("hears", transport, await hear(hearer));
+    await expectProfile("liblo", hearer);
   });
 
   test.each<[transport: string, kind: "udp" | "tcp", words: readonly string[]]>([

@@ -2,8 +2,8 @@ import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterAll, beforeAll, test } from "vitest";
-import { UDPClient } from "../../src/index.ts";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { OscMessage, RECEIVERS, UDPClient, encode } from "../../src/index.ts";
 import { hear, listen, scriptOf } from "./exchange.ts";
 import { ITEMS } from "./items.ts";
 import { linesOf, sameLine } from "./line-text.ts";
@@ -23,7 +23,18 @@ const NEEDED = [
 describeWith(NEEDED, "oscpack", () => {
   const folder = mkdtempSync(join(tmpdir(), "oscine-oscpack-"));
   const peer = join(folder, "oscpack-peer");
-  const matrix = new Matrix({ name: "oscpack", package: "liboscpack-dev", limits: [] });
+  const matrix = new Matrix({
+    name: "oscpack",
+    package: "liboscpack-dev",
+    limits: [
+      {
+        direction: "hears",
+        kinds: [],
+        cannot: "live with a datagram of more than 4,096 bytes: it is cut off, and most programs end by the exception that follows",
+        cure: 'the profile "oscpack" refuses to send one',
+      },
+    ],
+  });
   beforeAll(() => {
     run("g++", [
       "-Wall",
@@ -42,8 +53,17 @@ describeWith(NEEDED, "oscpack", () => {
     await using program = new RunningProgram(peer, ["listen", String(port)]);
     await program.line(/^ready$/);
     await using client = new UDPClient("127.0.0.1", port);
-    const outcomes = await hear({ program, send: (packet) => client.send(packet), shows: (packet) => linesOf(packet), read: sameLine });
-    matrix.add("hears", "UDP", outcomes);
+    matrix.add(
+      "hears",
+      "UDP",
+      await hear({ program, send: (packet) => client.send(packet), shows: (packet) => linesOf(packet), read: sameLine }),
+    );
+    // The largest datagram that its profile lets through.
+    const { maxDatagram } = RECEIVERS.oscpack;
+    const largest = new OscMessage("/largest", new Uint8Array(maxDatagram - 20).fill(7));
+    expect(encode(largest)).toHaveLength(maxDatagram);
+    await client.send(largest);
+    await program.line(new RegExp(`^/largest ,b <(?:07){${maxDatagram - 20}}>$`));
   });
 
   test("is heard by AsyncOSCUDPServer with every value", async () => {

@@ -2,8 +2,8 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, test } from "vitest";
-import { OscBundle, OscMessage, type OscPacket, type OscValue, TCPClient, UDPClient } from "../../src/index.ts";
-import { hear, itemsOf, listen, untilItHears } from "./exchange.ts";
+import { OscBundle, OscMessage, type OscPacket, type OscValue, type ReceiverName, TCPClient, UDPClient } from "../../src/index.ts";
+import { type Hearer, expectProfile, hear, itemsOf, listen, untilItHears } from "./exchange.ts";
 import { ITEMS, type Item } from "./items.ts";
 import { general, messagesOf, tokenOf, typedValues } from "./line-text.ts";
 import type { Listener } from "./listener.ts";
@@ -103,18 +103,17 @@ describeWith([PD], "Pure Data", () => {
   }
 
   /** Prints what comes to a port, read by an object of the patch. */
-  async function hearing(
-    transport: Transport,
-    reader: string,
-    hearer: { shows(packet: OscPacket): readonly string[]; read(line: string): string },
-  ): Promise<Outcome[]> {
+  async function hearing(transport: Transport, reader: string, { profile, ...reading }: Reading): Promise<Outcome[]> {
     const port = await freeUdpPort();
     const objects = [`obj 20 20 netreceive ${OPTIONS[transport]} ${port}`, `obj 20 60 ${reader}`, "obj 20 100 print heard"];
     await using program = runPatch("listener", objects, ["0 0 1 0", "1 0 2 0"]);
     const options = { onError: (): void => undefined };
     await using client = transport === "udp" ? new UDPClient("127.0.0.1", port, options) : new TCPClient("127.0.0.1", port, options);
     await untilItHears(program, (packet) => client.send(packet));
-    return await hear({ program, send: (packet) => client.send(packet), ...hearer });
+    const hearer: Hearer = { program, send: (packet) => client.send(packet), ...reading };
+    const outcomes = await hear(hearer);
+    if (profile !== undefined) await expectProfile(profile, hearer, holdsLargeInt);
+    return outcomes;
   }
 
   /** Sends messages that a message box gives to an object which writes OSC. */
@@ -161,6 +160,7 @@ describeWith([PD], "Pure Data", () => {
         await hearing("udp", "oscparse", {
           shows: (packet) => messagesOf(packet).map((message) => shown(message, sized)),
           read: addressOfList,
+          profile: "puredata",
         }),
       );
     });
@@ -266,6 +266,19 @@ function addressOfList(line: string): string {
   if (first === undefined || rest === undefined) return line;
   const isBundle = first === "v" && ITEMS[Number(second)]?.kind.endsWith("bundle");
   return `/${first}/${second}${isBundle ? rest.replace(" ", "/") : rest}`;
+}
+
+/** How to read what a patch prints, and the profile for its reader. */
+interface Reading extends Pick<Hearer, "shows"> {
+  readonly read: (line: string) => string;
+  readonly profile?: ReceiverName;
+}
+
+/** All numbers are floats of 32 bits. */
+function holdsLargeInt(packet: OscPacket): boolean {
+  return messagesOf(packet).some(({ args }) =>
+    args.some((value) => typeof value === "number" && Number.isInteger(value) && Math.abs(value) > 2 ** 24 && Math.abs(value) < 2 ** 32),
+  );
 }
 
 /** Pd has no way to write an empty symbol. */

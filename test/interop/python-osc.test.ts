@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { test } from "vitest";
 import { type OscMessage, type OscPacket, type OscValue, type PacketClient, TCPClient, UDPClient } from "../../src/index.ts";
-import { hear, itemsOf, listen, scriptOf } from "./exchange.ts";
+import { type Hearer, expectProfile, hear, itemsOf, listen, scriptOf } from "./exchange.ts";
 import { messagesOf, tokenOf } from "./line-text.ts";
 import { type FieldProgram, Matrix } from "./matrix.ts";
 import { RunningProgram, describeWith } from "./programs.ts";
@@ -54,7 +54,9 @@ describeWith([MODULE], "python-osc", () => {
     const [, port] = await program.line(/^port (\d+)$/);
     await using client = connect(Number(port));
     const shows = (packet: OscPacket): string[] => messagesOf(packet).map((message) => shown(message));
-    matrix.add("hears", transport, await hear({ program, send: (packet) => client.send(packet), shows, read: sameNumbers }));
+    const hearer: Hearer = { program, send: (packet) => client.send(packet), shows, read: sameNumbers };
+    matrix.add("hears", transport, await hear(hearer));
+    await expectProfile("python-osc", hearer);
   });
 
   test.each<[client: string, kind: "udp" | "tcp", mode: string]>([

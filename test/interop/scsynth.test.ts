@@ -2,7 +2,17 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
-import { OscBundle, OscMessage, type PacketClient, TCPClient, TimeTag, UDPClient, encode, lengthPrefixEncode } from "../../src/index.ts";
+import {
+  OscBundle,
+  OscMessage,
+  type OscPacket,
+  type PacketClient,
+  TCPClient,
+  TimeTag,
+  UDPClient,
+  encode,
+  lengthPrefixEncode,
+} from "../../src/index.ts";
 import { JackHome } from "./jack.ts";
 import { lineOf } from "./line-text.ts";
 import { type FieldProgram, Matrix } from "./matrix.ts";
@@ -91,6 +101,33 @@ describeWith([SCSYNTH, JACKD], "scsynth, in a dialogue", () => {
     await talk(client);
     await server.ended;
     matrix.addDialogue(transport, WORKS, "plain, dated", OTHERWISE);
+  });
+
+  test("takes what the profile makes of truth values, 64-bit ints and bundles within bundles", async () => {
+    using jack = new JackHome("scsynth-profile");
+    const port = await freeUdpPort();
+    await using server = new RunningProgram("scsynth", ["-u", String(port), "-D", "0", "-R", "0"], jack.environment);
+    await server.line(/server ready/);
+    await using client = new UDPClient("127.0.0.1", port, { for: "supercollider" });
+    const answer = async (question: OscPacket, replyTo: string): Promise<string> => {
+      // The answer to this question alone: it is asked after what the packet sets.
+      const reply = client.request("/c_get", [5], { replyTo, timeout: 20_000 });
+      await client.send(question);
+      return lineOf(await reply);
+    };
+    expect(await answer(new OscMessage("/notify", true), "/done")).toMatch(/^\/done ,sii "%2Fnotify" 0 \d+$/);
+    expect(await answer(new OscMessage("/sync", 7n), "/synced")).toBe("/synced ,i 7");
+    const nested = new OscBundle([
+      new OscMessage("/c_set", [5, 0.5]),
+      new OscBundle(new OscMessage("/c_set", [6, true])),
+      new OscMessage("/sync", 8),
+    ]);
+    expect(await answer(nested, "/synced")).toBe("/synced ,i 8");
+    const set = client.request("/c_get", [5, 6], { replyTo: "/c_set", timeout: 20_000 });
+    expect(lineOf(await set)).toBe("/c_set ,ifif 5 0.5 6 1");
+    await expect(client.send(new OscMessage("/sync", TimeTag.now()))).rejects.toMatchObject({ code: "OSC_RECEIVER_LIMIT" });
+    await client.send(new OscMessage("/quit"));
+    await server.ended;
   });
 
   matrix.check();
