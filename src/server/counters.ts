@@ -1,6 +1,9 @@
 import { channel } from "node:diagnostics_channel";
 import { OscDispatchError, type OscError, OscSocketError, type RejectReason } from "../errors.ts";
 
+/** By what sockets are used: the system's own calls, or Node's modules. */
+export type Backend = "native" | "portable";
+
 /** Every counter of a server, in the order in which they lie in memory. */
 const NAMES = [
   "received",
@@ -42,6 +45,8 @@ export function counterOf(error: OscError): "handlerErrors" | "socketErrors" | "
  * `received = handled + (the sum of rejected) + dropped + waiting + inProgress`.
  */
 export interface ServerStats {
+  /** By what the sockets are used: `"native"` where these are the system's own calls (see the option `native`), else `"portable"`. */
+  readonly backend: Backend;
   /** Packets that arrived. A bundle within a bundle that is dated later counts as a packet of its own. */
   readonly received: number;
   /** Packets whose handlers have run, whether one matched or not. */
@@ -106,13 +111,13 @@ export class Counters {
   }
 
   /** All counters as a plain object. */
-  stats(): ServerStats {
+  stats(backend: Backend = "portable"): ServerStats {
     const rejected: Record<string, number> = {};
     const plain: Record<string, number> = {};
     for (const name of NAMES) {
       if (name.startsWith("rejected:")) rejected[name.slice("rejected:".length)] = this.read(name);
       else plain[name] = this.read(name);
     }
-    return { ...plain, rejected } as unknown as ServerStats;
+    return { backend, ...plain, rejected } as unknown as ServerStats;
   }
 }

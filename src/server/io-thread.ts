@@ -4,7 +4,7 @@ import type { NetAddress } from "../net-address.ts";
 import { Counters } from "./counters.ts";
 import { Doorbell } from "./doorbell.ts";
 import { unpackError } from "./error-transfer.ts";
-import type { ExecutorDescription, FromIoThread, IoThreadInit, OneChange, ToIoThread } from "./io-thread-messages.ts";
+import type { ExecutorDescription, FromIoThread, IoThreadInit, ToIoThread } from "./io-thread-messages.ts";
 import { startOwnThread, threadFailed } from "./own-thread.ts";
 import type { IoOwner, ServerIo } from "./server-io.ts";
 import type { TransportSpec } from "./transports.ts";

@@ -1,8 +1,10 @@
 import { Dispatcher } from "../dispatch/index.ts";
 import type { NetAddress } from "../net-address.ts";
+import { IoThread } from "./io-thread.ts";
 import type { ExecutorDescription } from "./io-thread-messages.ts";
 import { type ServerOptions, limitsOf } from "./options.ts";
 import { type HandlersSource, strictTimingOf } from "./program.ts";
+import type { IoOwner } from "./server-io.ts";
 import type { SyncServerSetup } from "./sync-server.ts";
 import type { TransportSpec } from "./transports.ts";
 import { freezeForPool, serviceOfServer, workerLimits } from "./worker-service.ts";
@@ -17,17 +19,16 @@ export interface PoolSetup {
 }
 
 /** How a server with a pool is made: in the program it binds and has a pool; in a worker it becomes the worker's loop. */
-export function poolSetup({ spec, address, source, options, describe }: PoolSetup): SyncServerSetup {
-  const base = { spec, address, strictTiming: strictTimingOf(source, options) };
-  const executor = (): { description: ExecutorDescription; transfer: [] } => {
-    const description = describe();
+export function poolSetup({ spec, address, source, options, describe }: PoolSetup): SyncServerSetup<IoThread> {
+  const open = (owner: IoOwner): IoThread => {
+    const executor = describe();
     if (source instanceof Dispatcher) freezeForPool(source);
-    return { description, transfer: [] };
+    return new IoThread({ ...owner, spec, strictTiming: strictTimingOf(source, options), executor, transfer: [] });
   };
-  if (!(source instanceof Dispatcher)) return { ...base, executor };
+  if (!(source instanceof Dispatcher)) return { address, open };
   return {
-    ...base,
-    executor,
+    address,
+    open,
     becomeWorker: (worker, server) => worker.serve(serviceOfServer(server, source, workerLimits(limitsOf(options)), worker)),
   };
 }

@@ -1,8 +1,9 @@
+import type { IoThread } from "./io-thread.ts";
 import type { OneChange } from "./io-thread-messages.ts";
 import { SyncServer } from "./sync-server.ts";
 
 /** A server that hands packets to a pool of threads or processes. The thread that made it may block, or go on. */
-export abstract class PooledServer extends SyncServer {
+export abstract class PooledServer extends SyncServer<IoThread> {
   #started = false;
   #closed: Promise<void> | null = null;
   /** What became of the one packet that was asked for. */

@@ -119,13 +119,34 @@ export class Road implements TransportEvents, ExecutorEvents {
   /** Lets what is under way come to its end within `graceMs`; what waits for its time is dropped. */
   async close(graceMs: number): Promise<void> {
     if (this.#closed) return;
+    this.#dropWaiting();
+    await this.#executor.close(graceMs);
+    this.#reporter.close();
+  }
+
+  /** As {@link close}, without waiting: for an executor that has nothing under way. */
+  closeAtOnce(): void {
+    if (this.#closed) return;
+    this.#dropWaiting();
+    void this.#executor.close(0);
+    this.#reporter.close();
+  }
+
+  /**
+   * For a thread that blocks: reports what was held back, if it is time for that.
+   *
+   * @returns in how many milliseconds there will be something to report; `Infinity` where nothing is held back
+   */
+  catchUp(): number {
+    return this.#reporter.catchUp();
+  }
+
+  #dropWaiting(): void {
     this.#closed = true;
     for (const packet of this.#scheduler.clear()) {
       this.counters.add("waiting", -1);
       this.#lose(packet, new OscDroppedError("close", "A bundle that waited for its time was dropped, for the server closed."));
     }
-    await this.#executor.close(graceMs);
-    this.#reporter.close();
   }
 
   /** Lets a bundle wait for its time, or sends it on. */

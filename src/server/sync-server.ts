@@ -1,17 +1,15 @@
-import type { MessagePort } from "node:worker_threads";
 import { type ErrorListener, reportToConsole } from "../dispatch/index.ts";
 import { OscServerError, type OscError } from "../errors.ts";
 import type { NetAddress } from "../net-address.ts";
 import { Counters, type ServerStats } from "./counters.ts";
-import { IoThread } from "./io-thread.ts";
-import type { ExecutorDescription, OneChange } from "./io-thread-messages.ts";
+import type { OneChange } from "./io-thread-messages.ts";
 import { type Limits, type ServerOptions, limitsOf, positive } from "./options.ts";
 import { tellListener } from "./reporter.ts";
+import type { IoOwner, ServerIo } from "./server-io.ts";
 import { withoutSignalListeners } from "./signal-listeners.ts";
-import type { TransportSpec } from "./transports.ts";
 import { type WorkerState, claimServer, countServer } from "./worker-role.ts";
 
-/** Options of the servers whose sockets are owned by an I/O thread: blocking, threading and forking. */
+/** Options of the servers whose thread may block: blocking, threading and forking. */
 export interface SyncServerOptions extends ServerOptions {
   /** How long `close()` waits for handlers that have begun, in milliseconds; then they are ended by force. Default 5,000. */
   readonly closeTimeout?: number;
@@ -25,33 +23,23 @@ export interface SyncServerOptions extends ServerOptions {
 }
 
 /** What a kind of server adds to its base. */
-export interface SyncServerSetup {
-  readonly spec: TransportSpec;
+export interface SyncServerSetup<Io extends ServerIo> {
   /** Where the server is to listen. */
   readonly address: NetAddress;
-  /** Whether bundles wait for their time. */
-  readonly strictTiming: boolean;
-  /** Where packets are handled. Asked only where the server is to bind. */
-  readonly executor: () => ExecutorSetup;
+  /** Opens the sockets. Called only where the server is to bind. */
+  readonly open: (owner: IoOwner) => Io;
   /** In a worker that runs the program again to come to this server: does the worker's work in its place, and never returns. */
   readonly becomeWorker?: (worker: WorkerState, server: SyncServer) => never;
 }
 
-/** An executor for the I/O thread. */
-interface ExecutorSetup {
-  readonly description: ExecutorDescription;
-  /** The ports in the description, which go to the I/O thread. */
-  readonly transfer: readonly MessagePort[];
-}
-
 /**
- * A server whose sockets are owned by an I/O thread, so that the thread that serves may block.
+ * A server whose sockets do without the event loop of the thread that serves, so that it may block.
  *
  * In a worker that runs the program again to come to another server, this one is inert: it does not bind, and serving it returns at once.
  *
  * Until it serves, and between serving, packets wait; a server that does not serve does not keep the process alive.
  */
-export abstract class SyncServer implements Disposable {
+export abstract class SyncServer<Io extends ServerIo = ServerIo> implements Disposable {
   /** Told of what goes wrong, as the option `onError`; what it throws itself is shown and goes no further. */
   protected readonly report: (error: OscError, client: NetAddress | undefined) => void;
   protected readonly closeTimeout: number;
@@ -59,13 +47,13 @@ export abstract class SyncServer implements Disposable {
   readonly #address: NetAddress;
   readonly #keepSignalListeners: boolean;
   /** Null where the server is inert. */
-  readonly #io: IoThread | null;
+  readonly #io: Io | null;
   /** The method that serves just now. */
   #occupant: string | null = null;
   #stopping = false;
   #closing = false;
 
-  protected constructor(setup: SyncServerSetup, options: SyncServerOptions) {
+  protected constructor(setup: SyncServerSetup<Io>, options: SyncServerOptions) {
     const limits = limitsOf(options);
     this.closeTimeout = positive("closeTimeout", options.closeTimeout, 5000);
     this.timeout = checkedTimeout(options.timeout ?? null);
@@ -74,7 +62,7 @@ export abstract class SyncServer implements Disposable {
     this.report = (error, client) => tellListener(listener, error, client);
     const claim = claimServer();
     if (claim.kind === "worker") setup.becomeWorker?.(claim.worker, this);
-    this.#io = claim.kind === "server" ? this.#startIo(setup, limits) : null;
+    this.#io = claim.kind === "server" ? this.#open(setup, limits) : null;
     this.#address = this.#io?.address ?? (claim.kind === "inert" ? claim.address : null) ?? setup.address;
   }
 
@@ -117,7 +105,7 @@ export abstract class SyncServer implements Disposable {
 
   /** Counters since the server was made. May be read at any time. */
   stats(): ServerStats {
-    return (this.#io?.counters ?? new Counters()).stats();
+    return (this.#io?.counters ?? new Counters()).stats(this.#io?.backend);
   }
 
   /** Asked for each packet just before it is handled, where it is handled; override it to refuse some. Here it accepts all. */
@@ -125,8 +113,8 @@ export abstract class SyncServer implements Disposable {
     return true;
   }
 
-  /** The I/O thread. */
-  protected get io(): IoThread {
+  /** What owns the sockets. */
+  protected get io(): Io {
     if (this.#io === null)
       throw new OscServerError("OSC_WRONG_STATE", "This server is inert, for a worker runs the program to come to another.");
     return this.#io;
@@ -198,16 +186,14 @@ export abstract class SyncServer implements Disposable {
     if (this.#closing) this.closeBlocking();
   }
 
-  #startIo(setup: SyncServerSetup, limits: Limits): IoThread {
-    const { description, transfer } = setup.executor();
-    const io = new IoThread({
-      ...setup,
-      executor: description,
-      transfer,
+  #open(setup: SyncServerSetup<Io>, limits: Limits): Io {
+    const io = setup.open({
       limits,
       onError: this.report,
       onShutdown: () => this.shutdown(),
       onOne: (change) => this.onOne(change),
+      verify: (data, client) => this.verifyRequest(data, client),
+      isStopping: () => this.#stopping,
     });
     countServer(io.address);
     return io;

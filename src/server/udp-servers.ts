@@ -1,7 +1,7 @@
 import type { Dispatcher } from "../dispatch/index.ts";
 import type { UdpOptions } from "../transport/udp.ts";
 import { AsyncServer, type AsyncServerOptions } from "./async-server.ts";
-import { BlockingServer, type BlockingServerOptions } from "./blocking-server.ts";
+import { BlockingServer, type BlockingServerOptions, type NativeOption } from "./blocking-server.ts";
 import { ForkingServer, type ForkingServerOptions } from "./forking-server.ts";
 import type { AddressLike } from "./options.ts";
 import type { HandlersSource } from "./program.ts";
@@ -33,11 +33,11 @@ export class AsyncOSCUDPServer extends AsyncServer {
 }
 
 /** Options of {@link BlockingOSCUDPServer}. */
-export interface BlockingUdpServerOptions extends BlockingServerOptions, UdpOptions {}
+export interface BlockingUdpServerOptions extends BlockingServerOptions, NativeOption, UdpOptions {}
 
 /**
  * Receives OSC by UDP and handles it in the thread that calls `serveForever()`, which is blocked meanwhile: one handler after another.
- * The socket is owned by a thread of its own, so nothing is lost while a handler is at work, and errors are reported all the same.
+ * A thread of its own receives while a handler is at work, so nothing is lost meanwhile, and errors are reported all the same.
  *
  * ```ts
  * const server = new BlockingOSCUDPServer(["127.0.0.1", 1337], dispatcher);

@@ -10,7 +10,7 @@ import type { Peer, Transport, TransportEvents } from "./transport.ts";
 export const MAX_DATAGRAM = 65_507;
 
 /** A burst must fit in the kernel's buffer while handlers run; its default holds only about 256 small packets. */
-const BUFFER_SIZE = 4 * 1024 * 1024;
+export const SOCKET_BUFFER_SIZE: number = 4 * 1024 * 1024;
 
 /** Options of a UDP socket. Each is a plain field; all may change the socket only when it opens. */
 export interface UdpOptions {
@@ -18,7 +18,7 @@ export interface UdpOptions {
   readonly ipv6Only?: boolean;
   /** Let another socket bind the same address and port (SO_REUSEADDR); for multicast, several programs then all receive. Default false. */
   readonly reuseAddress?: boolean;
-  /** Let the kernel spread datagrams over several sockets on one port (SO_REUSEPORT). Needs Node 23.1 or newer. Default false. */
+  /** Let the kernel spread datagrams over several sockets on one port (SO_REUSEPORT). Needs Node 23.1 or newer, or native sockets. Default false. */
   readonly reusePort?: boolean;
   /** Allow sending to broadcast addresses. Default false. */
   readonly broadcast?: boolean;
@@ -182,8 +182,8 @@ export async function createUdpSocket(host: string, options: UdpOptions): Promis
     type: family === 6 ? "udp6" : "udp4",
     ipv6Only: options.ipv6Only ?? false,
     reuseAddr: options.reuseAddress ?? false,
-    recvBufferSize: options.receiveBufferSize ?? BUFFER_SIZE,
-    sendBufferSize: options.sendBufferSize ?? BUFFER_SIZE,
+    recvBufferSize: options.receiveBufferSize ?? SOCKET_BUFFER_SIZE,
+    sendBufferSize: options.sendBufferSize ?? SOCKET_BUFFER_SIZE,
     lookup: lookupLiteralFirst as NonNullable<SocketOptions["lookup"]>,
   };
   if (options.reusePort === true) {

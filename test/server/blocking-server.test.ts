@@ -249,6 +249,7 @@ describe("the constructor", () => {
     ["bad-port", "OSC_OPTION"],
     ["bad-timeout", "OSC_OPTION"],
     ["bad-allow", "OSC_OPTION"],
+    ["bad-native", "OSC_OPTION"],
   ])("throws there and then: %s", async (what, code) => {
     const program = start("blocking-constructor.mjs", what);
     const error = await program.told<{ code: string; className: string; message: string }>("threw");
@@ -292,7 +293,8 @@ describe("handleRequest", () => {
 describe("signals end a blocked process", () => {
   test.each(["none", "listener"])("with %s", async (listens) => {
     const program = start("blocking-signal.mjs", listens);
-    await program.client();
+    const client = await program.client();
+    expect(await client.ask("/still-here")).toEqual(["/yes"]);
     program.child.kill("SIGINT");
     expect(await program.ended).toBe("SIGINT");
   });

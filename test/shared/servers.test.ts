@@ -7,22 +7,30 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { OscBundle, OscMessage, TimeTag, blob, double, encode, float, int, string, symbol } from "../../src/codec/index.ts";
 import type { ServerStats } from "../../src/server/index.ts";
+import { nativeSockets } from "../../src/transport/native/self-test.ts";
 import { type Kind, ServerProcess, isEven } from "./server-process.ts";
 import type { Correspondent, TransportName } from "./wire.ts";
 
 const KINDS: readonly Kind[] = ["async", "blocking", "threading", "forking"];
 const TRANSPORTS: readonly TransportName[] = ["udp", "tcp-1.0", "tcp-1.1", "unix"];
 
-const grid: { readonly kind: Kind; readonly transport: TransportName }[] = [
-  ...TRANSPORTS.flatMap((transport) => KINDS.map((kind) => ({ kind, transport }))),
-  { kind: "async", transport: "websocket" },
+type Backend = ServerStats["backend"];
+/** Native sockets are there for one kind, and not on every system. */
+const backends = (kind: Kind, transport: TransportName): Backend[] =>
+  kind === "blocking" && transport === "udp" && !(nativeSockets() instanceof Error) ? ["native", "portable"] : ["portable"];
+const grid: { readonly kind: Kind; readonly transport: TransportName; readonly backend: Backend }[] = [
+  ...TRANSPORTS.flatMap((transport) => KINDS.flatMap((kind) => backends(kind, transport).map((backend) => ({ kind, transport, backend })))),
+  { kind: "async", transport: "websocket", backend: "portable" },
 ];
 /** Kinds that handle one client's packets in their order. */
 const ordered = (kind: Kind): boolean => kind === "async" || kind === "blocking";
 
 let sockets = 0;
-function optionsFor(transport: TransportName, options: object = {}): object {
-  return transport === "unix" ? { path: join(tmpdir(), `oscine-test-${process.pid}-${sockets++}.sock`), ...options } : options;
+function optionsFor(transport: TransportName, backend: Backend, options: object = {}): object {
+  const native = backend === "native" ? "auto" : false;
+  return transport === "unix"
+    ? { path: join(tmpdir(), `oscine-test-${process.pid}-${sockets++}.sock`), ...options }
+    : { native, ...options };
 }
 
 /** Received = handled + rejected + dropped + waiting, when all is quiet. */
@@ -41,12 +49,12 @@ async function expectEven(server: ServerProcess, client: Correspondent): Promise
 
 const text = (value: string): Uint8Array => new TextEncoder().encode(value);
 
-describe.each(grid)("$kind server over $transport", ({ kind, transport }) => {
+describe.each(grid)("$kind server over $transport, $backend", ({ kind, transport, backend }) => {
   let server: ServerProcess;
   let client: Correspondent;
 
   beforeAll(async () => {
-    server = await ServerProcess.start(kind, transport, optionsFor(transport, { maxReports: 1000 }));
+    server = await ServerProcess.start(kind, transport, optionsFor(transport, backend, { maxReports: 1000 }));
     client = await server.connect();
   });
   afterAll(() => server.dispose());
@@ -208,6 +216,7 @@ describe.each(grid)("$kind server over $transport", ({ kind, transport }) => {
     expect([server.child.exitCode, server.errors, server.stderr]).toEqual([0, [], ""]);
     expectBalance(stats);
     expect(stats).toMatchObject({
+      backend,
       dropped: 0,
       waiting: 0,
       rejected: { malformed: 1, "not-osc": 1, unverified: 1 },
@@ -217,12 +226,12 @@ describe.each(grid)("$kind server over $transport", ({ kind, transport }) => {
   });
 });
 
-describe.each(grid)("$kind server over $transport, apart", ({ kind, transport }) => {
+describe.each(grid)("$kind server over $transport, $backend, apart", ({ kind, transport, backend }) => {
   let server: ServerProcess;
   afterAll(() => server.dispose());
 
   test("with strictTiming: false everything is handled as it comes", async () => {
-    server = await ServerProcess.start(kind, transport, optionsFor(transport, { strictTiming: false }));
+    server = await ServerProcess.start(kind, transport, optionsFor(transport, backend, { strictTiming: false }));
     const client = await server.connect();
     client.send(new OscBundle([new OscMessage("/echo", ["at once"])], TimeTag.in(7_200_000)));
     expect(await client.nextMessages(1)).toEqual([["/echoed", "at once"]]);

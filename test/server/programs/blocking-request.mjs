@@ -1,5 +1,6 @@
 // Handles packets one by one.
 import { BlockingOSCUDPServer, Dispatcher } from "oscine";
+import { native } from "./native.mjs";
 
 class Server extends BlockingOSCUDPServer {
   timeouts = 0;
@@ -16,8 +17,8 @@ class Server extends BlockingOSCUDPServer {
 const dispatcher = new Dispatcher();
 dispatcher.map("/*", (address) => console.log("handled", address));
 const onError = (error) => console.log("error", error.code, error.reason);
-const impatient = new Server(["127.0.0.1", 0], dispatcher, { timeout: 50, onError });
-const patient = new Server(["127.0.0.1", 0], dispatcher, { onError });
+const impatient = new Server(["127.0.0.1", 0], dispatcher, { native, timeout: 50, onError });
+const patient = new Server(["127.0.0.1", 0], dispatcher, { native, onError });
 
 const started = performance.now();
 impatient.handleRequest();

@@ -1,5 +1,6 @@
 // Serves with a listener for Ctrl-C, or without: `none`, `listener` or `kept`.
 import { BlockingOSCUDPServer, Dispatcher } from "oscine";
+import { native } from "./native.mjs";
 
 const [, , listens] = process.argv;
 if (listens !== "none") {
@@ -11,7 +12,7 @@ if (listens !== "none") {
 const dispatcher = new Dispatcher();
 dispatcher.map("/still-here", () => "/yes");
 dispatcher.map("/shutdown", () => server.shutdown());
-const server = new BlockingOSCUDPServer(["127.0.0.1", 0], dispatcher, { keepSignalListeners: listens === "kept" });
+const server = new BlockingOSCUDPServer(["127.0.0.1", 0], dispatcher, { native, keepSignalListeners: listens === "kept" });
 console.log("ready", server.serverAddress.port);
 server.serveForever();
 console.log("listeners", process.listenerCount("SIGINT"));

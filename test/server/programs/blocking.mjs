@@ -1,5 +1,6 @@
 // A blocking server for tests: `node blocking.mjs [options as JSON]`. It tells what happens on stdout, a line each.
 import { BlockingOSCUDPServer, Dispatcher, OscMessage } from "oscine";
+import { native } from "./native.mjs";
 
 const { port = 0, strictTiming = true, quiet = false, ...options } = JSON.parse(process.argv[2] ?? "{}");
 const tell = (word, value = null) => console.log(`${word} ${JSON.stringify(value)}`);
@@ -59,7 +60,7 @@ const onError = (error, client) =>
     cause: String(error.cause),
     client,
   });
-const server = new BlockingOSCUDPServer(["127.0.0.1", port], dispatcher, quiet ? options : { onError, ...options });
+const server = new BlockingOSCUDPServer(["127.0.0.1", port], dispatcher, quiet ? { native, ...options } : { native, onError, ...options });
 console.log("ready", server.serverAddress.port);
 for (let round = 1; ; round++) {
   server.serveForever();

@@ -16,7 +16,7 @@ const tell = (word, { code, message }) => console.log(word, JSON.stringify({ cod
 const dispatcher = new Dispatcher();
 dispatcher.map("/here", () => "/here");
 dispatcher.map("/kill", () => void made[0].terminate());
-const server = new BlockingOSCUDPServer(["127.0.0.1", 0], dispatcher, { onError: (error) => tell("reported", error) });
+const server = new BlockingOSCUDPServer(["127.0.0.1", 0], dispatcher, { native: false, onError: (error) => tell("reported", error) });
 console.log("ready", server.serverAddress.port);
 if (process.argv[2] === "free") await made[0].terminate();
 for (const word of ["threw", "then"]) {

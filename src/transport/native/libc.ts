@@ -1,0 +1,105 @@
+import { createRequire } from "node:module";
+import { constants } from "node:os";
+
+/** A place in memory, as C takes it. */
+type Pointer = bigint;
+
+/** The calls of the system that native sockets use. A pointer is an address, or an array whose bytes are read or written during the call. */
+export interface Libc {
+  socket(family: number, type: number, protocol: number): number;
+  bind(fd: number, address: Uint8Array, size: number): number;
+  getsockname(fd: number, address: Uint8Array, size: Uint8Array): number;
+  setsockopt(fd: number, level: number, name: number, value: Uint8Array, size: number): number;
+  recvmmsg(fd: number, messages: Pointer, count: number, flags: number, timeout: null): number;
+  sendmmsg(fd: number, messages: Pointer, count: number, flags: number): number;
+  sendto(fd: number, data: Uint8Array, size: number, flags: number, address: Uint8Array, addressSize: number): number;
+  ppoll(descriptors: Uint8Array, count: number, timeout: Uint8Array, signals: null): number;
+  close(fd: number): number;
+  inet_pton(family: number, text: string, address: Uint8Array): number;
+  inet_ntop(family: number, address: Uint8Array, text: Uint8Array, size: number): Pointer | null;
+  if_nametoindex(name: string): number;
+  if_indextoname(index: number, name: Uint8Array): Pointer | null;
+  getaddrinfo(node: string, service: null, hints: Uint8Array, results: Uint8Array): number;
+  freeaddrinfo(results: Pointer): void;
+  /** Where the bytes of the array lie. Holds for arrays over an `ArrayBuffer` of their own, for as long as that lives. */
+  addressOf(bytes: Uint8Array): Pointer;
+  /** The bytes at an address. */
+  bytesAt(pointer: Pointer, size: number): Uint8Array;
+  /** What the last call said was wrong, such as `"EADDRINUSE"`. */
+  errorCode(): string;
+}
+
+const SIGNATURES = [
+  "int socket(int family, int type, int protocol)",
+  "int bind(int fd, const void *address, uint size)",
+  "int getsockname(int fd, void *address, void *size)",
+  "int setsockopt(int fd, int level, int name, const void *value, uint size)",
+  "int recvmmsg(int fd, void *messages, uint count, int flags, void *timeout)",
+  "int sendmmsg(int fd, void *messages, uint count, int flags)",
+  "intptr sendto(int fd, const void *data, size_t size, int flags, const void *address, uint addressSize)",
+  "int ppoll(void *descriptors, ulong count, const void *timeout, const void *signals)",
+  "int close(int fd)",
+  "int inet_pton(int family, const char *text, void *address)",
+  "void *inet_ntop(int family, const void *address, void *text, uint size)",
+  "uint if_nametoindex(const char *name)",
+  "void *if_indextoname(uint index, void *name)",
+  "int getaddrinfo(const char *node, const char *service, const void *hints, void *results)",
+  "void freeaddrinfo(void *results)",
+] as const;
+
+/** What is used of the optional dependency. */
+interface Koffi {
+  load(path: null): { func(signature: string): (...parameters: never[]) => unknown };
+  address(bytes: Uint8Array): Pointer;
+  view(pointer: Pointer, size: number): ArrayBuffer;
+  errno(): number;
+}
+
+/** Where two names have one number, as EAGAIN and EWOULDBLOCK, the first counts. */
+const CODES: ReadonlyMap<number, string> = new Map(
+  Object.entries(constants.errno)
+    .map(([name, number]) => [number, name] as const)
+    .toReversed(),
+);
+
+let koffi: Koffi | undefined;
+let libc: Libc | undefined;
+
+/**
+ * Loads `koffi`, through which C functions are called. It is an optional dependency, and loaded only when it is first needed.
+ *
+ * @throws Error where it is not installed, may not be loaded, or knows other structures than those written here
+ */
+export function loadKoffi(): Koffi {
+  if (process.platform !== "linux" || (process.arch !== "x64" && process.arch !== "arm64")) {
+    throw new Error(`the calls of the system are known for Linux on x64 and arm64, this is ${process.platform} on ${process.arch}`);
+  }
+  return (koffi ??= createRequire(import.meta.url)("koffi") as Koffi);
+}
+
+/** @throws Error as {@link loadKoffi}, or where a function is missing */
+export function loadLibc(): Libc {
+  return (libc ??= bindFunctions(loadKoffi()));
+}
+
+/** Calls C functions by those signatures. */
+export function functionsOf(ffi: Koffi, signatures: readonly string[]): object {
+  const library = ffi.load(null);
+  return Object.fromEntries(
+    signatures.map((signature) => [signature.slice(0, signature.indexOf("(")).replace(/^.*[ *]/, ""), library.func(signature)]),
+  );
+}
+
+function bindFunctions(ffi: Koffi): Libc {
+  return {
+    ...(functionsOf(ffi, SIGNATURES) as Omit<Libc, "addressOf" | "bytesAt" | "errorCode">),
+    addressOf: (bytes) => ffi.address(bytes),
+    bytesAt: (pointer, size) => new Uint8Array(ffi.view(pointer, size)),
+    errorCode: () => errorName(ffi.errno()),
+  };
+}
+
+/** The system's name for an error number. */
+export function errorName(number: number): string {
+  return CODES.get(number) ?? `E${number}`;
+}
