@@ -1,7 +1,7 @@
 /**
  * Every error that Oscine makes. Each class has a literal `code`; docs/errors.md lists the cause and the cure of every one.
  */
-import { exchangeStackTraceLimit } from "./stack-traces.ts";
+import { exchangeStackTraceLimit, stackTracesLeftOut } from "./stack-traces.ts";
 
 /** The base of all errors that Oscine throws or reports. */
 export class OscError extends Error {
@@ -44,7 +44,9 @@ export class OscDecodeError extends OscError {
   readonly offset: number;
 
   constructor(code: OscDecodeErrorCode, message: string, offset: number) {
+    const before = stackTracesLeftOut() ? exchangeStackTraceLimit(0) : undefined;
     super(code, `${message} (at byte ${offset})`);
+    exchangeStackTraceLimit(before);
     this.offset = offset;
   }
 }

@@ -4,7 +4,7 @@ const NO_WORDS = new Int32Array(0);
 
 /**
  * The texts of OSC strings that come again and again: addresses, type tags, names. Every byte of a string is compared before
- * its text is used. The cache has a fixed size, a place for each hash and one string at a place, so nothing that a sender does can
+ * its text is used. The cache has a fixed size, two places for each hash and one string at a place, so nothing that a sender does can
  * make it large or slow. A string is kept when it comes a second time, so that strings that never come again cost little.
  */
 export class StringCache {
@@ -46,7 +46,8 @@ export class StringCache {
         this.#hash = hash;
         this.#count = count;
         this.end = p + 4;
-        return this.#compare(hash >>> this.#shift, count);
+        const place = hash >>> this.#shift;
+        return this.#compare(place, count) ?? this.#compare(place ^ 1, count);
       }
     }
     this.#count = 0;
@@ -65,12 +66,14 @@ export class StringCache {
   add(whole: string): string {
     const text = this.textOf(whole);
     if (this.#count === 0) return text;
-    const place = this.#hash >>> this.#shift;
-    if (this.#seen[place] === this.#hash) {
-      this.#keys[place] = this.#words.slice(0, this.#count);
-      this.#texts[place] = text;
+    const first = this.#hash >>> this.#shift;
+    if (this.#seen[first] === this.#hash) {
+      this.#keys[first ^ 1] = this.#keys[first]!;
+      this.#texts[first ^ 1] = this.#texts[first]!;
+      this.#keys[first] = this.#words.slice(0, this.#count);
+      this.#texts[first] = text;
     } else {
-      this.#seen[place] = this.#hash;
+      this.#seen[first] = this.#hash;
     }
     return text;
   }

@@ -2,7 +2,7 @@ import { OscDroppedError, type OscError } from "../errors.ts";
 import type { Limits } from "./options.ts";
 import type { Executor, ExecutorEvents, Outcome, Packet } from "./packet.ts";
 import { PacketQueue, QueueBound } from "./packet-queue.ts";
-import { type Handling, runPacket } from "./run-packet.ts";
+import { type Handling, type PacketSink, runPacket } from "./run-packet.ts";
 
 /** How the event loop takes packets whose handlers return promises. */
 export interface EventLoopOptions {
@@ -108,11 +108,8 @@ export class EventLoopExecutor implements Executor {
   #run(packet: Packet): Promise<void> | null {
     const events = this.#events;
     const { peer } = packet;
-    const outcome = runPacket(this.#handling, packet.data, peer.address, packet.asOf, {
-      reply: (data) => events.reply(packet, data),
-      report: (error) => events.report(error, peer.address),
-    });
-    if (outcome instanceof Promise) return outcome.then((late: Outcome) => events.settle(packet, late));
+    const outcome = runPacket(this.#handling, packet.data, peer.address, packet.asOf, new Sink(events, packet));
+    if (outcome instanceof Promise) return settleLate(events, packet, outcome);
     events.settle(packet, outcome);
     return null;
   }
@@ -130,6 +127,29 @@ export class EventLoopExecutor implements Executor {
   #dropAll(lane: Lane): void {
     for (let packet = lane.queue.shift(); packet !== undefined; packet = lane.queue.shift()) this.#events.drop(packet, closing());
   }
+}
+
+/** Where the replies and errors of a packet go. A class and not closures, for it is made for every packet (bench/dispatch). */
+class Sink implements PacketSink {
+  readonly #events: ExecutorEvents;
+  readonly #packet: Packet;
+
+  constructor(events: ExecutorEvents, packet: Packet) {
+    this.#events = events;
+    this.#packet = packet;
+  }
+
+  reply(data: Uint8Array): void {
+    this.#events.reply(this.#packet, data);
+  }
+
+  report(error: OscError): void {
+    this.#events.report(error, this.#packet.peer.address);
+  }
+}
+
+async function settleLate(events: ExecutorEvents, packet: Packet, outcome: Promise<Outcome>): Promise<void> {
+  events.settle(packet, await outcome);
 }
 
 function closing(): OscError {

@@ -61,12 +61,14 @@ export class Road implements TransportEvents, ExecutorEvents {
   /** A packet arrived from the network. */
   onPacket(data: Uint8Array, peer: Peer): void {
     this.counters.add("received");
-    const packet: Packet = { data, peer, asOf: this.#strictTiming ? this.#clock.wallNow() : Infinity, fresh: true };
+    // To read the clock takes longer than to find a handler, and only bundles are held against it.
+    const timed = this.#strictTiming && data[0] === HASH;
+    const packet: Packet = { data, peer, asOf: timed ? this.#clock.wallNow() : Infinity, fresh: true };
     if (this.#closed) return this.#lose(packet, new OscDroppedError("close", "A packet that came while the server closed was dropped."));
     const reason = this.#admission.refusal(data, peer.address);
     if (reason !== null) this.#refuse(packet, reason, () => this.#admission.explain(reason, data));
-    else if (data[0] !== HASH || !this.#strictTiming) this.#execute(packet);
-    else this.#schedule(packet);
+    else if (timed) this.#schedule(packet);
+    else this.#execute(packet);
   }
 
   onError(error: OscError, client?: NetAddress): void {

@@ -40,17 +40,38 @@ export function runPacket(
     verified = false;
   }
   if (!verified) return new OscRejectedError("unverified", "verifyRequest refused the packet.");
-  const context: PacketContext = {
-    clientAddress: client,
-    asOf,
-    mode: handling.mode,
-    decodeOptions: handling,
-    reply: (reply) => sink.reply(reply),
-    error: (error) => sink.report(error),
-    shutdown: () => handling.shutdown(),
-  };
+  const context = new ServedPacket(handling, client, asOf, sink);
   const result = handlePacket(handling.dispatcher, data, context);
   if (result === undefined) return null;
   if (result instanceof Promise) return result.then(() => null);
   return new OscRejectedError("malformed", `The packet cannot be decoded: ${result.message}`, { cause: result });
+}
+
+/** What the handlers of one packet may do. A class and not closures, for it is made for every packet (bench/dispatch). */
+class ServedPacket implements PacketContext {
+  readonly clientAddress: NetAddress;
+  readonly asOf: number;
+  readonly mode: "sync" | "async";
+  readonly decodeOptions: Handling;
+  readonly #sink: PacketSink;
+
+  constructor(handling: Handling, client: NetAddress, asOf: number, sink: PacketSink) {
+    this.clientAddress = client;
+    this.asOf = asOf;
+    this.mode = handling.mode;
+    this.decodeOptions = handling;
+    this.#sink = sink;
+  }
+
+  reply(bytes: Uint8Array): void {
+    this.#sink.reply(bytes);
+  }
+
+  error(error: OscError): void {
+    this.#sink.report(error);
+  }
+
+  shutdown(): void {
+    this.decodeOptions.shutdown();
+  }
 }
