@@ -22,7 +22,13 @@ const CSOUND: FieldProgram = {
     },
     {
       direction: "hears",
-      kinds: ["b", "t", "S", "r", "m", "T", "F", "N", "I", "[]"],
+      kinds: ["S"],
+      cannot: "tell `S` from `s`: it comes to those who listen for `s`",
+      cure: "nothing is needed",
+    },
+    {
+      direction: "hears",
+      kinds: ["b", "t", "r", "m", "T", "F", "N", "I", "[]"],
       cannot: "listen for these types with OSClisten; a message with one of them among its arguments is lost",
       cure: "send `i`, `f`, `d`, `c`, `h`, `s`",
     },
