@@ -2,6 +2,7 @@
 import { createRequire } from "node:module";
 import { basename, relative } from "node:path";
 import { OscEncodeError, OscError } from "../errors.ts";
+import { BRIDGE } from "./bridge.ts";
 import { type Command, EXIT, type Session } from "./command.ts";
 import { DUMP } from "./dump.ts";
 import { Output } from "./output.ts";
@@ -10,7 +11,7 @@ import { SEND } from "./send.ts";
 import { SERVE } from "./serve.ts";
 import { UsageError } from "../text/usage-error.ts";
 
-const COMMANDS: ReadonlyMap<string, Command> = new Map([SERVE, DUMP, SEND].map((command) => [command.name, command]));
+const COMMANDS: ReadonlyMap<string, Command> = new Map([SERVE, DUMP, SEND, BRIDGE].map((command) => [command.name, command]));
 
 /** A second Ctrl-C does not wait for the clean end: 128 and the number of SIGINT. */
 const EXIT_INTERRUPTED = 130;
