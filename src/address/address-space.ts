@@ -2,7 +2,7 @@
 
 import { OscServerError } from "../errors.ts";
 import { AddressTree } from "./address-tree.ts";
-import { parseLevels } from "./levels.ts";
+import { leastLengthOf, parseLevels } from "./levels.ts";
 import { parseMappedAddress } from "./mapped-address.ts";
 import { MatchCache } from "./match-cache.ts";
 import { isPattern } from "./pattern.ts";
@@ -80,6 +80,8 @@ export class AddressSpace<T> {
   readonly #wildcards = new WildcardIndex<Slot<T>>();
   readonly #cache: MatchCache<readonly Found<T>[]>;
   #size = 0;
+  /** The part of `work` that is not comparisons in the tree. */
+  #work = 0;
   #nextOrder = 0;
   #wildcardChanges = 0;
 
@@ -95,6 +97,14 @@ export class AddressSpace<T> {
   /** How many values are mapped, over all addresses. */
   get size(): number {
     return this.#size;
+  }
+
+  /**
+   * How much work all searches have been, in comparisons of a part of an address, which take about 20 ns each. What is remembered costs
+   * nothing. The one who takes texts from strangers can bound by it what they may cost.
+   */
+  get work(): number {
+    return this.#tree.comparisons + this.#work;
   }
 
   /** How much is remembered of what was found, to watch that it stays within its bounds. */
@@ -146,6 +156,7 @@ export class AddressSpace<T> {
     const matched = pattern ? this.#patternMatches(address, slot) : [];
     const wildcards = this.#wildcardMatches(address, slot);
     const found = inOrder([...exact, ...matched, ...wildcards]);
+    this.#work += (matched.length + wildcards.length) * WORK_PER_FOUND;
     if (slot !== undefined && !pattern && wildcards.length <= MAX_KEPT_WILDCARDS) {
       slot.found = found;
       slot.wildcardChanges = this.#wildcardChanges;
@@ -157,6 +168,8 @@ export class AddressSpace<T> {
 
   /** What is mapped under the literal addresses that a pattern matches, but for the slot of this very text. */
   #patternMatches(pattern: string, exact: Slot<T> | undefined): Entry<T>[] {
+    const { longest } = this.#tree;
+    if (pattern.length > longest && leastLengthOf(pattern) > longest) return [];
     const { levels } = parseLevels(pattern);
     if (levels === undefined) return [];
     return this.#tree.match(levels).flatMap((slot) => (slot === exact ? [] : slot.entries));
@@ -164,7 +177,9 @@ export class AddressSpace<T> {
 
   /** What is mapped with wildcards that match this text, but for the slot of this very text. */
   #wildcardMatches(text: string, exact: Slot<T> | undefined): Entry<T>[] {
-    return this.#wildcards.candidates(text).flatMap((slot) => {
+    const candidates = this.#wildcards.candidates(text);
+    this.#work += candidates.length * Math.ceil(text.length / UNITS_PER_WORK);
+    return candidates.flatMap((slot) => {
       const captures = slot === exact ? undefined : slot.sequence.capture(text);
       return captures === undefined ? [] : withCaptures(slot, captures);
     });
@@ -198,6 +213,10 @@ export class AddressSpace<T> {
  * stays in proportion to what is mapped, whatever is asked for.
  */
 const MAX_KEPT_WILDCARDS = 4;
+
+/** To put a found value in its place takes as long as so many comparisons; so do so many units of a text that a mapped wildcard is tried on. */
+const WORK_PER_FOUND = 20;
+const UNITS_PER_WORK = 4;
 
 const NOTHING: readonly never[] = Object.freeze([]);
 

@@ -14,9 +14,22 @@ interface Node<S> {
 /** A tree of literal addresses, each with one slot. */
 export class AddressTree<S> {
   readonly #root: Node<S> = { parent: undefined, name: "", children: undefined, slot: undefined };
+  #longest = 0;
+  #comparisons = 0;
+
+  /** No address is longer than this, in UTF-16 units. Does not become less when addresses are taken away. */
+  get longest(): number {
+    return this.#longest;
+  }
+
+  /** How often a part of an address has been compared with a level of a pattern. */
+  get comparisons(): number {
+    return this.#comparisons;
+  }
 
   /** Puts a slot at an address that has none. */
   set(address: string, slot: S): void {
+    this.#longest = Math.max(this.#longest, address.length);
     let node = this.#root;
     for (const name of partsOf(address)) {
       node.children ??= new Map();
@@ -55,8 +68,10 @@ export class AddressTree<S> {
       if (node.children === undefined) continue;
       const name = onlyName(levels, places);
       if (name === undefined) {
+        this.#comparisons += node.children.size * places.length;
         for (const child of node.children.values()) enter(child, levels, places, slots, pending);
       } else {
+        this.#comparisons += 1;
         const child = node.children.get(name);
         if (child !== undefined) enter(child, levels, places, slots, pending);
       }

@@ -1,6 +1,6 @@
 /** An address pattern as its levels, the texts between the slashes, each of which one part of an address has to match. */
 
-import { tokenize } from "./token.ts";
+import { MAX_EMPTY_CHOICES, tokenize } from "./token.ts";
 import type { Token } from "./token.ts";
 import { TokenSequence } from "./token-sequence.ts";
 
@@ -45,6 +45,31 @@ export function parseLevels(pattern: string): Levels {
   levels.push({ part: new TokenSequence(part), skip });
   return { levels };
 }
+
+/**
+ * No address that is shorter than this (in UTF-16 units) matches the pattern. Found in one pass, far more quickly than the pattern is read:
+ * one that is longer than all that is mapped, as patterns are that were made to take time, need not be read.
+ */
+export function leastLengthOf(pattern: string): number {
+  let length = 0;
+  let choices = 0;
+  for (let index = 0; index < pattern.length; index += 1) {
+    const unit = pattern.charCodeAt(index);
+    if (unit === STAR || (unit === SLASH && pattern.charCodeAt(index - 1) === SLASH)) continue;
+    length += 1;
+    if (unit !== OPENING_BRACKET && unit !== OPENING_BRACE) continue;
+    if (unit === OPENING_BRACE) choices += 1;
+    index = pattern.indexOf(unit === OPENING_BRACE ? "}" : "]", index + 1);
+    // It is malformed.
+    if (index < 0) return Infinity;
+  }
+  return length - Math.min(choices, MAX_EMPTY_CHOICES);
+}
+
+const STAR = 0x2a;
+const SLASH = 0x2f;
+const OPENING_BRACKET = 0x5b;
+const OPENING_BRACE = 0x7b;
 
 /** The texts between the slashes of an address (`/a/b` has `a` and `b`) that begins with a slash. */
 export function partsOf(address: string): string[] {

@@ -34,7 +34,7 @@ export type Tokens =
  * bounded by that address alone; tokens that may take none have to be bounded by number instead. The OSC texts do not say what an empty
  * alternative means.
  */
-const MAX_EMPTY_CHOICES = 8;
+export const MAX_EMPTY_CHOICES = 8;
 
 /**
  * Reads the text of a pattern, or of one part of it. A `[` or `{` has to be closed before the next `/`. A stray `]` or `}` is itself,
@@ -113,28 +113,33 @@ function readChoice(source: string): Wildcard {
 function readSet(source: string): Wildcard {
   const negated = source[1] === "!";
   const members = Array.from(source.slice(negated ? 2 : 1, -1), (character) => character.codePointAt(0) ?? 0);
-  const ranges: Range[] = [];
+  const ranges: number[] = [];
   for (let index = 0; index < members.length; index += 1) {
     const first = members[index] ?? 0;
     const last = members[index + 1] === MINUS ? members[index + 2] : undefined;
     if (last === undefined) {
-      ranges.push({ first, last: first });
+      ranges.push(first * CODE_POINTS + first);
     } else {
       // A range that runs backwards, such as [9-0], holds nothing.
-      if (first <= last) ranges.push({ first, last });
+      if (first <= last) ranges.push(first * CODE_POINTS + last);
       index += 2;
     }
   }
   return { kind: "set", source, negated, ranges: merged(ranges) };
 }
 
+/** More than there are: a range is sorted as one number, `first * CODE_POINTS + last`, which is several times quicker than as an object. */
+const CODE_POINTS = 0x200000;
+
 /** The same characters as sorted ranges that do not touch, so that membership is a binary search however long the brackets are. */
-function merged(ranges: readonly Range[]): Range[] {
+function merged(ranges: readonly number[]): Range[] {
   const result: Range[] = [];
-  for (const range of ranges.toSorted((a, b) => a.first - b.first)) {
+  for (const range of Float64Array.from(ranges).toSorted()) {
+    const first = Math.floor(range / CODE_POINTS);
+    const last = range % CODE_POINTS;
     const previous = result.at(-1);
-    if (previous === undefined || range.first > previous.last + 1) result.push(range);
-    else if (range.last > previous.last) result[result.length - 1] = { first: previous.first, last: range.last };
+    if (previous === undefined || first > previous.last + 1) result.push({ first, last });
+    else if (last > previous.last) result[result.length - 1] = { first: previous.first, last };
   }
   return result;
 }

@@ -1,6 +1,6 @@
 import { AddressSpace } from "../address/index.ts";
 import { decode, type OscPacket, type OscValue } from "../codec/index.ts";
-import { OscDecodeError, OscDispatchError } from "../errors.ts";
+import { OscDecodeError, OscDispatchError, OscServerError } from "../errors.ts";
 import type { NetAddress } from "../net-address.ts";
 import { type ErrorListener, reportToConsole } from "./error-report.ts";
 import {
@@ -21,6 +21,12 @@ export interface DispatcherOptions {
    * where the clocks of senders are wrong. Default true.
    */
   readonly strictTiming?: boolean | undefined;
+  /**
+   * How much work one packet may be, so that no packet holds up all others. A comparison of an address with a pattern counts 1, and so does
+   * each call of a handler; what a pattern finds when it is seen for the first time counts 20 more. When a packet has been as much, the messages
+   * that are left of it are dropped and reported. A message on its own is always handled. Default 100,000: some milliseconds.
+   */
+  readonly maxWork?: number | undefined;
 }
 
 /** How {@link Dispatcher.callHandlersForPacket} tells what went wrong. */
@@ -72,6 +78,8 @@ const NO_MATCHES: readonly HandlerMatch[] = Object.freeze([]);
 export class Dispatcher {
   /** See {@link DispatcherOptions}. */
   readonly strictTiming: boolean;
+  /** See {@link DispatcherOptions}. */
+  readonly maxWork: number;
   readonly #addresses = new AddressSpace<Handler>();
   /** The handlers of each mapped address, to find those that are to be unmapped. */
   readonly #mapped = new Map<string, Handler[]>();
@@ -80,6 +88,8 @@ export class Dispatcher {
 
   constructor(options: DispatcherOptions = {}) {
     this.strictTiming = options.strictTiming ?? true;
+    this.maxWork = options.maxWork ?? 100_000;
+    if (!(this.maxWork > 0)) throw new OscServerError("OSC_OPTION", `maxWork is a number above 0; got ${String(this.maxWork)}.`);
   }
 
   /**
@@ -189,6 +199,11 @@ export class Dispatcher {
    */
   handlersForAddress(pattern: string): readonly Handler[] {
     return this.match(pattern).map((match) => match.value);
+  }
+
+  /** How much work it has been, so far, to find handlers; see `maxWork` of {@link DispatcherOptions}. */
+  get work(): number {
+    return this.#addresses.work;
   }
 
   /** As {@link handlersForAddress}, with what the wildcards of each mapped address matched. The array is frozen. */

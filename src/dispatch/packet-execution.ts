@@ -1,5 +1,5 @@
 import { OscBundle, type OscMessage, type OscPacket, type TimeTag } from "../codec/index.ts";
-import { OscDispatchError, type OscError } from "../errors.ts";
+import { OscDispatchError, OscDroppedError, type OscError } from "../errors.ts";
 import type { NetAddress } from "../net-address.ts";
 import { describeValue } from "./describe-value.ts";
 import { isLater } from "./due-time.ts";
@@ -18,6 +18,10 @@ export interface HandlerMatch {
 /** Finds the handlers of a message. */
 export interface HandlerLookup {
   match(address: string): readonly HandlerMatch[];
+  /** How much work all calls of `match` have been. Missing where it is not known; then nothing is bounded. */
+  readonly work?: number;
+  /** How much work one packet may be before the messages that are left of it are dropped: searches, and 1 for each call of a handler. */
+  readonly maxWork?: number;
 }
 
 /** Where the packet came from, how its handlers are run, and where what comes of it goes. */
@@ -51,6 +55,7 @@ export class PacketExecution {
   /** The handlers of the message at hand, once they have been looked for, and which of them is next. */
   #matches: readonly HandlerMatch[] | undefined = undefined;
   #matchIndex = 0;
+  #work = 0;
   /** The messages after the one at hand, the last first. A message on its own, the usual packet, needs no list. */
   readonly #rest: TimedMessage[] | undefined;
 
@@ -84,7 +89,7 @@ export class PacketExecution {
   #runUntilPromise(): Promise<void> | undefined {
     while (this.#message !== undefined) {
       // Looked for only now, for the handlers of the message before may have mapped others.
-      this.#matches ??= this.#handlers.match(this.#message.address);
+      this.#matches ??= this.#rest === undefined ? this.#handlers.match(this.#message.address) : this.#matchOfBundle(this.#message.address);
       const match = this.#matches[this.#matchIndex];
       this.#matchIndex += 1;
       if (match === undefined) {
@@ -97,7 +102,21 @@ export class PacketExecution {
     return undefined;
   }
 
+  /** As the handlers' `match`, and counts the work. */
+  #matchOfBundle(address: string): readonly HandlerMatch[] {
+    const before = this.#handlers.work ?? 0;
+    const matches = this.#handlers.match(address);
+    this.#work += (this.#handlers.work ?? 0) - before + matches.length;
+    return matches;
+  }
+
+  /** Goes to the next message. Where the packet has been too much work, there is none. */
   #advance(): void {
+    const { maxWork = Infinity } = this.#handlers;
+    if (this.#work >= maxWork && this.#rest !== undefined && this.#rest.length > 0) {
+      this.#context.error(tooMuchWork(this.#rest.length, maxWork));
+      this.#rest.length = 0;
+    }
     const next = this.#rest?.pop();
     this.#message = next?.message;
     this.#timeTag = next?.timeTag ?? null;
@@ -197,6 +216,11 @@ function collectMessages(bundle: OscBundle, context: ExecutionContext, messages:
 /** The decoder lets an address without its slash pass, and reports it; it is no address that could be mapped. */
 function isDispatched(message: OscMessage): boolean {
   return message.address.charCodeAt(0) === SLASH;
+}
+
+function tooMuchWork(left: number, maxWork: number): OscDroppedError {
+  const what = `${left} messages at the end of a bundle were dropped, for finding the handlers of those before was too much work`;
+  return new OscDroppedError("maxWork", `${what}: send fewer patterns at once, or raise the dispatcher's maxWork (${maxWork}).`);
 }
 
 function isThenable(value: unknown): boolean {
