@@ -1,11 +1,23 @@
-// Compiles src/ to dist/ with TypeScript 7. The new dist/ is made beside the old one and put in its place in one step, so that a
+// Compiles src/ to dist/ with TypeScript 7, and bundles the monitor's page with esbuild. The new dist/ is made beside the old one and put in its place in one step, so that a
 // program that runs from dist/ meanwhile never sees half of it.
 //
 //   node scripts/build.mjs               always, and fails where the types are wrong
 import { spawnSync } from "node:child_process";
-import { chmodSync, existsSync, mkdtempSync, readdirSync, renameSync, rmSync, statSync, utimesSync } from "node:fs";
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  utimesSync,
+} from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { buildSync } from "esbuild";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const dist = join(root, "dist");
@@ -26,6 +38,7 @@ export function build() {
       [compiler, "-p", join(root, "tsconfig.build.json"), "--outDir", fresh, "--pretty", "false"],
       { cwd: root, encoding: "utf8" },
     );
+    buildPage(join(fresh, "monitor", "page"));
     const program = join(fresh, "cli", "main.js");
     if (existsSync(program)) chmodSync(program, 0o755);
     chmodSync(fresh, 0o755);
@@ -48,6 +61,28 @@ export function buildIfOld() {
   const built = existsSync(dist) ? statSync(dist).mtimeMs : 0;
   const newest = Math.max(newestIn(join(root, "src")), ...sources.map((file) => statSync(file).mtimeMs));
   return newest < built ? "" : build();
+}
+
+/**
+ * Bundles the page of the monitor, so that all it needs is in the package and nothing comes from the network.
+ *
+ * @param {string} target
+ */
+function buildPage(target) {
+  const page = join(root, "src", "monitor", "page");
+  buildSync({
+    absWorkingDir: root,
+    entryPoints: ["main.ts", "style.css"].map((file) => ({ in: join(page, file), out: "page" })),
+    outdir: target,
+    bundle: true,
+    minify: true,
+    format: "esm",
+    target: ["es2022", "chrome110", "firefox115", "safari16.4"],
+    // The licence of what is bundled stays with it.
+    banner: { js: `/*!\n${readFileSync(join(root, "node_modules", "uplot", "LICENSE"), "utf8").trim()}\n*/` },
+    logLevel: "warning",
+  });
+  for (const file of ["index.html", "icon.svg"]) copyFileSync(join(page, file), join(target, file));
 }
 
 /** @param {string} folder */

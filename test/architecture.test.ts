@@ -22,7 +22,8 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   server: [...BASE, "codec", "address", "framing", "dispatch", "transport"],
   client: [...BASE, "codec", "address", "framing", "dispatch", "transport"],
   bridge: [...BASE, "codec", "address", "framing", "dispatch", "transport", "server", "client"],
-  cli: [...BASE, "codec", "address", "framing", "dispatch", "transport", "server", "client", "bridge", "text"],
+  monitor: [...BASE, "codec", "address", "text", "client"],
+  cli: [...BASE, "codec", "address", "framing", "dispatch", "transport", "server", "client", "bridge", "text", "monitor"],
   // What index.ts and browser.ts have in common.
   "core.ts": [...BASE, "codec", "address", "framing", "dispatch"],
   "index.ts": [...BASE, "core.ts", "codec", "address", "framing", "dispatch", "transport", "server", "client", "bridge"],

@@ -2,16 +2,16 @@
 import { createRequire } from "node:module";
 import { basename, relative } from "node:path";
 import { OscEncodeError, OscError } from "../errors.ts";
-import { BRIDGE } from "./bridge.ts";
 import { type Command, EXIT, type Session } from "./command.ts";
 import { DUMP } from "./dump.ts";
+import { MONITOR } from "./monitor.ts";
 import { Output } from "./output.ts";
 import { escapeUnsafe } from "../text/safe-text.ts";
 import { SEND } from "./send.ts";
 import { SERVE } from "./serve.ts";
 import { UsageError } from "../text/usage-error.ts";
 
-const COMMANDS: ReadonlyMap<string, Command> = new Map([SERVE, DUMP, SEND, BRIDGE].map((command) => [command.name, command]));
+const COMMANDS: ReadonlyMap<string, Command> = new Map([SERVE, DUMP, SEND, MONITOR].map((command) => [command.name, command]));
 
 /** A second Ctrl-C does not wait for the clean end: 128 and the number of SIGINT. */
 const EXIT_INTERRUPTED = 130;
@@ -26,7 +26,7 @@ ${[...COMMANDS.values()].map(({ name, summary }) => `  ${name.padEnd(8)}${summar
 Options of every command: --help, --version.
 
 Try it in two terminals:
-  oscine serve
+  oscine serve --monitor
   oscine send :1337 /hello 1 2.5 text`;
 
 void main(process.argv.slice(2)).then((code) => process.exit(code));

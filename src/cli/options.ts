@@ -40,6 +40,17 @@ export function readNumberOption(name: string, text: string, { least, whole = fa
   throw new UsageError(`--${name} is a ${whole ? "whole " : ""}number, ${least === 0 ? "0 or more" : `at least ${least}`}; got "${text}".`);
 }
 
+/**
+ * Reads the value of an option that is a port to listen on.
+ *
+ * @throws UsageError where it is none
+ */
+export function readPortOption(name: string, text: string): number {
+  const port = readNumberOption(name, text, { least: 0, whole: true });
+  if (port <= 65_535) return port;
+  throw new UsageError(`--${name} is a number from 0 to 65535; got "${text}".`);
+}
+
 export interface NumberRange {
   readonly least: number;
   /** True where fractions have no meaning. Default false. */

@@ -1,14 +1,19 @@
+import type { Monitor } from "../monitor/index.ts";
 import type { ServerStats } from "../server/index.ts";
 import { aborted, type Command, EXIT, report, type Session } from "./command.ts";
 import { type Handlers, loadHandlers } from "./handlers-module.ts";
-import { parseOptions, readChoice, readNumberOption } from "./options.ts";
+import { createMonitor, openPage } from "./monitor-page.ts";
+import { parseOptions, readChoice, readPortOption } from "./options.ts";
 import { printingDispatcher } from "./printing-handlers.ts";
 import { KINDS } from "./server-kinds.ts";
+import { watchPackets } from "./watch-packets.ts";
 import { formatUrl, type OscUrl, parseUrl } from "./url.ts";
 import { UsageError } from "../text/usage-error.ts";
 
 const DEFAULT_HOST = "127.0.0.1";
 const DEFAULT_PORT = 1337;
+
+const ALWAYS_SHOWN: readonly string[] = ["received", "handled", "dropped"];
 
 const HELP = `Runs an OSC server: with your handlers, or one that prints each message.
 
@@ -26,11 +31,14 @@ The module is a file (.js, .mjs, and .ts where Node can) whose default export is
   --url URL     both at once: osc.udp://host:port/, host:port or :port; without a host it listens on all interfaces
   --kind KIND   where handlers run: async, in the event loop (default); blocking, one after another;
                 threading, each packet in a thread of its own; forking, each in a process of its own
+  --monitor     also shows what arrives on a page of this machine, whose address is printed (--kind async)
+  --open        with --monitor: opens the page in the browser
 
 Messages go to standard output, errors to standard error. Ctrl-C ends it and shows the totals.
 
 Examples:
   oscine serve
+  oscine serve --monitor
   oscine serve handlers.js --port 9000
   oscine serve --host 0.0.0.0`;
 
@@ -48,17 +56,31 @@ async function runServe(words: readonly string[], session: Session): Promise<num
     port: { type: "string" },
     url: { type: "string" },
     kind: { type: "string", default: "async" },
+    monitor: { type: "boolean" },
+    open: { type: "boolean" },
   });
   if (positionals.length > 1) throw new UsageError(`serve takes one handlers module; got ${positionals.length}: ${positionals.join(" ")}`);
   const [module] = positionals;
   const url = readPlace(values);
   const makeServer = readChoice("kind", values.kind, KINDS);
   const handlers = module === undefined ? printingHandlers(session) : await loadHandlers(module);
-  const server = makeServer(url, handlers, (error, client) => report(session, error, client));
-  await server.bind();
-  greet(session, { ...url, host: server.serverAddress.address, port: server.serverAddress.port }, module ?? "each message is printed");
-  await Promise.race([aborted(session.stop), server.serve()]);
-  await server.close();
+  const monitor = values.monitor === true ? await makeMonitor(values.kind, () => countersOf(server.stats())) : null;
+  if (monitor === null && values.open === true) throw new UsageError("--open is for the page: add --monitor.");
+  const server = makeServer(url, handlers, (error, client) => {
+    monitor?.problem(error, client);
+    report(session, error, client);
+  });
+  const stopWatching = monitor === null ? null : watchPackets((data, client) => monitor.packet(data, client, url.transport));
+  try {
+    await server.bind();
+    const bound = { ...url, host: server.serverAddress.address, port: server.serverAddress.port };
+    greet(session, bound, module ?? "each message is printed");
+    if (monitor !== null) await openPage(monitor, [bound], { session, opensBrowser: values.open === true });
+    await Promise.race([aborted(session.stop), server.serve()]);
+  } finally {
+    stopWatching?.();
+    await Promise.all([server.close(), monitor?.close()]);
+  }
   session.out.line(session.out.styled("bold", describeTotals(server.stats())));
   return EXIT.success;
 }
@@ -68,9 +90,25 @@ function readPlace({ host, port, url }: { host?: string | undefined; port?: stri
     if (host !== undefined || port !== undefined) throw new UsageError("--url says host and port already: leave --host and --port out.");
     return parseUrl(url);
   }
-  const number = port === undefined ? DEFAULT_PORT : readNumberOption("port", port, { least: 0, whole: true });
-  if (number > 65_535) throw new UsageError(`--port is a number from 0 to 65535; got "${port}".`);
+  const number = port === undefined ? DEFAULT_PORT : readPortOption("port", port);
   return { transport: "udp", host: host ?? DEFAULT_HOST, port: number, framing: null };
+}
+
+async function makeMonitor(kind: string, counters: () => Readonly<Record<string, number>>): Promise<Monitor> {
+  if (kind === "async") return createMonitor({ counters });
+  throw new UsageError(`--monitor sees what arrives in the event loop: use --kind async, or run "oscine monitor" in place of ${kind}.`);
+}
+
+/** The counters of a server as the page shows them: those that are not zero, and what is always good to know. */
+function countersOf({ rejected, ...counters }: ServerStats): Record<string, number> {
+  const shown: Record<string, number> = {};
+  for (const [name, count] of Object.entries(counters)) {
+    if (typeof count === "number" && (count > 0 || ALWAYS_SHOWN.includes(name))) shown[name] = count;
+  }
+  for (const [reason, count] of Object.entries(rejected)) {
+    if (count > 0) shown[`rejected: ${reason}`] = count;
+  }
+  return shown;
 }
 
 function printingHandlers({ out }: Session): Handlers {

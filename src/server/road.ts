@@ -1,3 +1,4 @@
+import { channel } from "node:diagnostics_channel";
 import { type Clock, type ErrorListener, Scheduler, bundleTime, laterElements, systemClock } from "../dispatch/index.ts";
 import { OscDroppedError, type OscError, OscRejectedError, type RejectReason } from "../errors.ts";
 import type { NetAddress } from "../net-address.ts";
@@ -9,6 +10,9 @@ import type { Executor, ExecutorEvents, Outcome, Packet } from "./packet.ts";
 import { Reporter } from "./reporter.ts";
 
 const HASH = 0x23;
+
+/** Tells of every packet that arrives, before anything is asked of it: `{ data, client }`, in the thread that owns the sockets. */
+const arrived = channel("oscine:packet");
 
 export interface RoadOptions {
   readonly limits: Limits;
@@ -61,6 +65,7 @@ export class Road implements TransportEvents, ExecutorEvents {
   /** A packet arrived from the network. */
   onPacket(data: Uint8Array, peer: Peer): void {
     this.counters.add("received");
+    if (arrived.hasSubscribers) arrived.publish({ data, client: peer.address });
     // To read the clock takes longer than to find a handler, and only bundles are held against it.
     const timed = this.#strictTiming && data[0] === HASH;
     const packet: Packet = { data, peer, asOf: timed ? this.#clock.wallNow() : Infinity, fresh: true };

@@ -115,6 +115,7 @@ function formatNumber(value: number, digits: string): string {
   return /[.e]/.test(digits) ? digits : `${digits}.0`;
 }
 
-function formatAddress(address: string): string {
+/** An OSC address as one word: in quotes where it holds spaces or what cannot be seen. */
+export function formatAddress(address: string): string {
   return /^\/[^\s\p{C}]*$/u.test(address) ? address : quote(address);
 }

@@ -28,6 +28,8 @@ const PROGRAM_BODY = `
   console.log(JSON.stringify([message.address, message.types, message.args, typeof address, typeof framing.SlipDecoder, typeof oscine.AsyncOSCUDPServer]));
 `;
 const PROGRAM_OUTPUT = JSON.stringify(["/a", "ifs", [1, 0.5, "x"], "object", "function", "function"]);
+/** The monitor's page is bundled, and not compiled file by file. */
+const PAGE = "dist/monitor/page/";
 const SUBPATHS = ["browser", "codec", "address", "framing"];
 
 beforeAll(() => {
@@ -48,17 +50,25 @@ describe("the tarball", () => {
   test("holds the compiled package, its sources for debuggers, and the texts; nothing else", () => {
     const places = new Set(files.map(({ path }) => path.replace(/\/.*/s, "/")));
     expect([...places].toSorted()).toEqual(["CHANGELOG.md", "LICENSE", "README.md", "dist/", "package.json", "src/"]);
-    const kinds = new Set(
-      files.filter(({ path }) => path.startsWith("dist/")).map(({ path }) => /\.(d\.ts|js)(\.map)?$/.exec(path)?.[0] ?? path),
-    );
+    const compiled = files.filter(({ path }) => path.startsWith("dist/") && !path.startsWith(PAGE));
+    const kinds = new Set(compiled.map(({ path }) => /\.(d\.c?ts|c?js)(\.map)?$/.exec(path)?.[0].replace(/c(?=ts|js)/, "") ?? path));
     expect([...kinds].toSorted()).toEqual([".d.ts", ".d.ts.map", ".js", ".js.map"]);
   });
 
   test("has for every source its compiled file, and no older ones", () => {
+    const compiled = files.filter(({ path }) => !path.startsWith(PAGE) && !path.startsWith(PAGE.replace("dist", "src")));
     const named = (start: string, end: string): string[] =>
-      files.filter(({ path }) => path.startsWith(start) && path.endsWith(end)).map(({ path }) => path.slice(start.length, -end.length));
+      compiled.filter(({ path }) => path.startsWith(start) && path.endsWith(end)).map(({ path }) => path.slice(start.length, -end.length));
     expect(named("dist/", ".d.ts").toSorted()).toEqual(named("src/", ".ts").toSorted());
     expect(named("dist/", ".js").toSorted()).toEqual(named("src/", ".ts").toSorted());
+  });
+
+  test("has the monitor's page in one piece, with the licence of what is bundled in it", () => {
+    const names = files.filter(({ path }) => path.startsWith(PAGE)).map(({ path }) => path.slice(PAGE.length));
+    expect(names.toSorted()).toEqual(["icon.svg", "index.html", "page.css", "page.js"]);
+    const code = readFileSync(join(installed, PAGE, "page.js"), "utf8");
+    expect(code).toMatch(/^\/\*!\nThe MIT License[^]*?Leon Sorokin[^]*?WITHOUT WARRANTY/);
+    expect(code.replace(/^\/\*!.*?\*\//s, "")).not.toMatch(/\bimport\b *["'{*]/);
   });
 
   test("needs one package, which needs none", () => {

@@ -1,0 +1,187 @@
+/**
+ * What the monitor and its page say to each other: OSC packets, in the binary frames of a WebSocket. Both sides use this file.
+ */
+import { OscMessage, type OscValue, decode, encode } from "../codec/index.ts";
+import { OscDecodeError } from "../errors.ts";
+
+/** A packet that arrived. */
+export interface FeedPacket {
+  readonly kind: "packet";
+  /** Entries are numbered from 1, without gaps, for as long as the monitor runs. */
+  readonly number: number;
+  /** When it arrived, in milliseconds since 1970. */
+  readonly time: number;
+  /** The sender, as `host:port`. */
+  readonly from: string;
+  /** What carried it, such as `udp`. */
+  readonly transport: string;
+  readonly bytes: Uint8Array;
+}
+
+/** Something that went wrong and of which no packet tells: a socket, a broken frame, a handler. */
+export interface FeedProblem {
+  readonly kind: "problem";
+  readonly number: number;
+  readonly time: number;
+  /** The sender, as `host:port`; empty where none is to blame. */
+  readonly from: string;
+  readonly code: string;
+  readonly message: string;
+}
+
+export type FeedEntry = FeedPacket | FeedProblem;
+
+/** The first that a page hears. */
+export interface Hello {
+  /** Another one after each start of the monitor: the numbers of entries begin anew then. */
+  readonly session: string;
+  /** Where the monitor listens, as URLs. */
+  readonly listening: readonly string[];
+  /** Where the form sends to at first: the place that is listened to. */
+  readonly target: string;
+  /** The monitor's clock when it said this, in milliseconds since 1970; the page may be on another machine. */
+  readonly time: number;
+  /** The number of the newest entry there was when the page came. */
+  readonly newest: number;
+}
+
+/** What the page hears once a second. */
+export interface Status {
+  /** Entries made since the monitor began. */
+  readonly entries: number;
+  /** Entries that this page did not get, because it did not read fast enough. */
+  readonly dropped: number;
+  /** Frames from pages that were no command: text, or other bytes. */
+  readonly ignoredFrames: number;
+  /** Pages that are open. */
+  readonly pages: number;
+  /** Counters of the server whose packets are shown. */
+  readonly counters: Readonly<Record<string, number>>;
+}
+
+/** What the monitor says. */
+export type FeedEvent =
+  | { readonly kind: "hello"; readonly hello: Hello }
+  | { readonly kind: "entries"; readonly entries: readonly FeedEntry[] }
+  | { readonly kind: "status"; readonly status: Status }
+  | { readonly kind: "sent"; readonly id: number; readonly from: string }
+  | { readonly kind: "reply"; readonly id: number; readonly packet: Omit<FeedPacket, "kind" | "number"> }
+  | { readonly kind: "failed"; readonly id: number; readonly message: string };
+
+/** What a page says: send this packet there, and show me what comes back. */
+export interface SendCommand {
+  /** Given back with the answers. */
+  readonly id: number;
+  /** A URL, or `host:port`. */
+  readonly target: string;
+  readonly packet: Uint8Array;
+}
+
+/** The path of the feed's WebSocket, from the page's own. */
+export const FEED_PATH = "feed";
+
+const HELLO = "/feed/hello";
+const ENTRIES = "/feed/entries";
+const STATUS = "/feed/status";
+const SENT = "/feed/sent";
+const REPLY = "/feed/reply";
+const FAILED = "/feed/failed";
+const SEND = "/send";
+
+const PARTS = 4;
+
+export function encodeHello(hello: Hello): Uint8Array {
+  return encode(new OscMessage(HELLO, [JSON.stringify(hello)], "s"));
+}
+
+export function encodeStatus(status: Status): Uint8Array {
+  return encode(new OscMessage(STATUS, [JSON.stringify(status)], "s"));
+}
+
+/** @param entries one or more, numbered without gaps */
+export function encodeEntries(entries: readonly FeedEntry[]): Uint8Array {
+  const args: OscValue[] = [entries[0]?.number ?? 0];
+  let types = "d";
+  for (const entry of entries) {
+    if (entry.kind === "packet") {
+      args.push(entry.time, entry.from, entry.transport, entry.bytes);
+      types += "dssb";
+    } else {
+      args.push(entry.time, entry.from, entry.code, asText(entry.message));
+      types += "dsss";
+    }
+  }
+  return encode(new OscMessage(ENTRIES, args, types));
+}
+
+export function encodeSent(id: number, from: string): Uint8Array {
+  return encode(new OscMessage(SENT, [id, from], "is"));
+}
+
+export function encodeReply(id: number, { time, from, transport, bytes }: Omit<FeedPacket, "kind" | "number">): Uint8Array {
+  return encode(new OscMessage(REPLY, [id, time, from, transport, bytes], "idssb"));
+}
+
+export function encodeFailed(id: number, message: string): Uint8Array {
+  return encode(new OscMessage(FAILED, [id, asText(message)], "is"));
+}
+
+export function encodeSend({ id, target, packet }: SendCommand): Uint8Array {
+  return encode(new OscMessage(SEND, [id, target, packet], "isb"));
+}
+
+/** Reads what the monitor says; null for what it never says. */
+export function readFeedEvent(frame: Uint8Array): FeedEvent | null {
+  const message = readMessage(frame);
+  if (message === null) return null;
+  const { address, types, args } = message;
+  const [first, second] = args;
+  if (address === ENTRIES) return { kind: "entries", entries: entriesOf(args) };
+  if (address === HELLO && types === "s") return { kind: "hello", hello: JSON.parse(first as string) as Hello };
+  if (address === STATUS && types === "s") return { kind: "status", status: JSON.parse(first as string) as Status };
+  if (address === SENT && types === "is") return { kind: "sent", id: first as number, from: second as string };
+  if (address === FAILED && types === "is") return { kind: "failed", id: first as number, message: second as string };
+  if (address === REPLY && types === "idssb") {
+    const [id, time, from, transport, bytes] = args as [number, number, string, string, Uint8Array];
+    return { kind: "reply", id, packet: { time, from, transport, bytes } };
+  }
+  return null;
+}
+
+/** Reads what a page says; null for anything else, which may come from anywhere. */
+export function readSendCommand(frame: Uint8Array): SendCommand | null {
+  const message = readMessage(frame);
+  if (message === null || message.address !== SEND || message.types !== "isb") return null;
+  const [id, target, packet] = message.args as [number, string, Uint8Array];
+  return { id, target, packet };
+}
+
+function readMessage(frame: Uint8Array): OscMessage | null {
+  try {
+    const packet = decode(frame);
+    return packet instanceof OscMessage ? packet : null;
+  } catch (error) {
+    if (error instanceof OscDecodeError) return null;
+    throw error;
+  }
+}
+
+function entriesOf(args: readonly OscValue[]): FeedEntry[] {
+  const entries: FeedEntry[] = [];
+  let number = args[0] as number;
+  for (let at = 1; at + PARTS <= args.length; at += PARTS) {
+    const time = args[at] as number;
+    const from = args[at + 1] as string;
+    const what = args[at + 2] as string;
+    const content = args[at + 3];
+    if (content instanceof Uint8Array) entries.push({ kind: "packet", number, time, from, transport: what, bytes: content });
+    else entries.push({ kind: "problem", number, time, from, code: what, message: content as string });
+    number += 1;
+  }
+  return entries;
+}
+
+/** A string of OSC ends at its first NUL and is UTF-8; the text of an error may quote what is neither. */
+function asText(text: string): string {
+  return text.replace(/[\0\p{Surrogate}]/gu, "\uFFFD");
+}

@@ -1,0 +1,105 @@
+import uPlot from "uplot";
+import { formatAddress } from "../../text/format.ts";
+import { element, setText } from "./element.ts";
+import { type PlotSeries, WINDOW_SECONDS } from "./model/plot-series.ts";
+
+const HEIGHT = 132;
+
+/** One plot: an address, its newest numbers, and their lines over time. */
+export class Chart {
+  readonly element: HTMLElement = element("article", { class: "chart" });
+  readonly #values = element("span", { class: "chart-values" });
+  readonly #place = element("div", { class: "chart-place", role: "img" });
+  readonly #address: string;
+  #plot: uPlot | null = null;
+  #lines = 0;
+
+  /** @param remove called when the user wants it away */
+  constructor(address: string, remove: () => void) {
+    this.#address = address;
+    const button = element("button", { type: "button", class: "round", "aria-label": `Remove the plot of ${address}` }, "×");
+    button.addEventListener("click", remove);
+    const title = element("h3", { title: address }, formatAddress(address));
+    this.element.append(element("header", {}, title, this.#values, button), this.#place);
+  }
+
+  /** @param now the monitor's time, in seconds since 1970 */
+  draw(series: PlotSeries, now: number): void {
+    const data = series.data();
+    if (series.lines === 0) return;
+    if (this.#plot === null || this.#lines !== series.lines) this.#make(series.lines);
+    const plot = this.#plot;
+    if (plot === null) return;
+    const width = this.#place.clientWidth;
+    if (width > 0 && plot.width !== width) plot.setSize({ width, height: HEIGHT });
+    plot.setData(data, false);
+    plot.setScale("x", { min: now - WINDOW_SECONDS, max: now });
+    this.#showValues(data.slice(1));
+  }
+
+  /** Colours have changed. */
+  restyle(): void {
+    this.#lines = 0;
+  }
+
+  #make(lines: number): void {
+    this.#plot?.destroy();
+    this.#lines = lines;
+    this.#values.replaceChildren(...Array.from({ length: lines }, (_, index) => element("b", { class: `line-${index + 1}` }, "")));
+    const style = getComputedStyle(this.element);
+    const color = (name: string): string => style.getPropertyValue(name).trim();
+    const axis = {
+      stroke: color("--muted"),
+      font: `11px ${style.fontFamily}`,
+      grid: { stroke: color("--grid"), width: 1 },
+      ticks: { show: false },
+    };
+    const options: uPlot.Options = {
+      width: Math.max(120, this.#place.clientWidth),
+      height: HEIGHT,
+      legend: { show: false },
+      cursor: { drag: { x: false, y: false }, points: { size: 6 }, y: false },
+      padding: [8, 26, 0, 0],
+      scales: { x: { time: true }, y: { range: (_plot, min, max) => comfortableRange(min, max) } },
+      axes: [
+        { ...axis, size: 22, space: 72, values: (_plot, times) => times.map(clockText) },
+        { ...axis, size: 46, space: 28 },
+      ],
+      series: [
+        {},
+        ...Array.from({ length: lines }, (_, index) => ({
+          stroke: color(`--line-${index + 1}`),
+          width: 1.75,
+          spanGaps: true,
+          points: { show: false },
+        })),
+      ],
+    };
+    this.#plot = new uPlot(options, [[]], this.#place);
+  }
+
+  #showValues(lines: readonly (number | null)[][]): void {
+    const texts = lines.map((line) => numberText(line.findLast((value) => value !== null) ?? null));
+    for (const [index, text] of texts.entries()) {
+      const shown = this.#values.children[index];
+      if (shown instanceof HTMLElement) setText(shown, text);
+    }
+    this.#place.ariaLabel = `${this.#address} over the last ${WINDOW_SECONDS} seconds; now ${texts.join(", ")}`;
+  }
+}
+
+/** A line that never moves is drawn in the middle, and none touches the edge. */
+function comfortableRange(min: number | null, max: number | null): [number, number] {
+  if (min === null || max === null) return [0, 1];
+  const space = max > min ? (max - min) * 0.08 : Math.abs(max) * 0.1 || 1;
+  return [min - space, max + space];
+}
+
+function clockText(seconds: number): string {
+  return new Date(seconds * 1000).toTimeString().slice(0, 8);
+}
+
+function numberText(value: number | null): string {
+  if (value === null) return "–";
+  return Number.isInteger(value) ? String(value) : String(Number(value.toPrecision(4)));
+}

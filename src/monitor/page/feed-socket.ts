@@ -1,0 +1,69 @@
+import { FEED_PATH, type FeedEvent, type SendCommand, encodeSend, readFeedEvent } from "../feed-protocol.ts";
+
+/** What the page hears of its connection. */
+export interface FeedSocketEvents {
+  readonly onEvent: (event: FeedEvent) => void;
+  /** @param retryInMs milliseconds until the next attempt, where the connection is lost */
+  readonly onState: (state: "connecting" | "open" | "lost", retryInMs: number) => void;
+  /** What to go on from: the session and the newest number, as a query. */
+  readonly resumeFrom: () => URLSearchParams;
+}
+
+const FIRST_RETRY_MS = 250;
+const LAST_RETRY_MS = 5000;
+
+/** The connection to the monitor. It comes back by itself, after pauses that grow. */
+export class FeedSocket {
+  readonly #events: FeedSocketEvents;
+  #socket: WebSocket | null = null;
+  #retryMs = FIRST_RETRY_MS;
+
+  constructor(events: FeedSocketEvents) {
+    this.#events = events;
+  }
+
+  /** Connects, and from then on comes back. */
+  open(): void {
+    // A laptop that wakes up, or a network that is back, need not wait for its turn.
+    window.addEventListener("online", () => this.#connect());
+    document.addEventListener("visibilitychange", () => {
+      if (document.visibilityState === "visible") this.#connect();
+    });
+    this.#connect();
+  }
+
+  /** @returns false where there is no connection, so that nothing was sent */
+  send(command: SendCommand): boolean {
+    if (this.#socket?.readyState !== WebSocket.OPEN) return false;
+    this.#socket.send(encodeSend(command) as Uint8Array<ArrayBuffer>);
+    return true;
+  }
+
+  #connect(): void {
+    if (this.#socket !== null) return;
+    this.#events.onState("connecting", 0);
+    const url = new URL(FEED_PATH, location.href);
+    url.protocol = "ws:";
+    url.search = this.#events.resumeFrom().toString();
+    const socket = new WebSocket(url);
+    socket.binaryType = "arraybuffer";
+    socket.addEventListener("open", () => {
+      this.#retryMs = FIRST_RETRY_MS;
+      this.#events.onState("open", 0);
+    });
+    socket.addEventListener("message", ({ data }: MessageEvent<unknown>) => {
+      const event = data instanceof ArrayBuffer ? readFeedEvent(new Uint8Array(data)) : null;
+      if (event !== null) this.#events.onEvent(event);
+    });
+    socket.addEventListener("close", () => this.#lost());
+    this.#socket = socket;
+  }
+
+  #lost(): void {
+    this.#socket = null;
+    const wait = this.#retryMs;
+    this.#retryMs = Math.min(2 * wait, LAST_RETRY_MS);
+    this.#events.onState("lost", wait);
+    setTimeout(() => this.#connect(), wait);
+  }
+}

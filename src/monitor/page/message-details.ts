@@ -1,0 +1,79 @@
+import { formatMessage, formatParts } from "../../text/format.ts";
+import { formatCommentedHex } from "../../text/hex.ts";
+import { escapeUnsafe } from "../../text/safe-text.ts";
+import { byId, element, setText } from "./element.ts";
+import { argumentList } from "./model/argument-list.ts";
+import { numbersOf } from "./model/plot-series.ts";
+import { type MessageRow, type Row, packetEntry } from "./model/read-entry.ts";
+
+/** The bytes that are shown at most: a page is no place for megabytes of hexadecimal. */
+const MAX_HEX_BYTES = 8192;
+
+/** What can be done with the chosen message. */
+export interface DetailsActions {
+  readonly close: () => void;
+  /** @param line the message as the form takes it */
+  readonly resend: (line: string) => void;
+  readonly plot: (address: string) => void;
+}
+
+/** All that is known of the chosen line, with its bytes. */
+export class MessageDetails {
+  readonly #section = byId("details", HTMLElement);
+  readonly #title = byId("details-title", HTMLHeadingElement);
+  readonly #facts = byId("details-facts", HTMLDListElement);
+  readonly #hex = byId("details-hex", HTMLPreElement);
+  readonly #resend = byId("details-resend", HTMLButtonElement);
+  readonly #plot = byId("details-plot", HTMLButtonElement);
+  #message: MessageRow | null = null;
+
+  constructor({ close, resend, plot }: DetailsActions) {
+    byId("details-close", HTMLButtonElement).addEventListener("click", close);
+    this.#resend.addEventListener("click", () => {
+      if (this.#message !== null) resend(formatMessage({ message: this.#message.message, timeTag: null }));
+    });
+    this.#plot.addEventListener("click", () => {
+      if (this.#message !== null) plot(this.#message.message.address);
+    });
+  }
+
+  get isOpen(): boolean {
+    return !this.#section.hidden;
+  }
+
+  /** Shows a line, or with null nothing. */
+  show(row: Row | null): void {
+    this.#section.hidden = row === null;
+    if (row === null) return;
+    this.#message = row.kind === "message" ? row : null;
+    this.#resend.hidden = this.#message === null;
+    this.#plot.hidden = this.#message === null || numbersOf(this.#message.message).length === 0;
+    setText(this.#title, row.kind === "message" ? formatParts(row.message, null).address : row.code);
+    this.#facts.replaceChildren(...factsOf(row).flatMap(([name, text]) => [element("dt", {}, name), element("dd", {}, text)]));
+    const bytes = packetEntry(row.record)?.bytes;
+    this.#hex.hidden = bytes === undefined;
+    if (bytes !== undefined) setText(this.#hex, hexOf(bytes));
+  }
+}
+
+function factsOf(row: Row): [name: string, text: string][] {
+  const { entry } = row.record;
+  const facts: [string, string][] = [];
+  if (row.kind === "fault") facts.push(["what is wrong", escapeUnsafe(row.reason)]);
+  else {
+    for (const [index, { tag, type, text }] of argumentList(row.message).entries()) {
+      facts.push([`${index + 1}`, text === "" ? `${tag}  ${type}` : `${tag}  ${text}  ${type}`]);
+    }
+    if (!row.message.hasTypeTags) facts.push(["types", "none were sent"]);
+    if (row.timeTag !== null) facts.push(["time tag", String(row.timeTag)]);
+  }
+  facts.push(["arrived", new Date(entry.time).toISOString()]);
+  if (entry.from !== "") facts.push(["sender", entry.from]);
+  if (entry.kind === "packet") facts.push(["packet", `${entry.transport}, ${entry.bytes.length} bytes`]);
+  return facts;
+}
+
+function hexOf(bytes: Uint8Array): string {
+  const shown = formatCommentedHex(bytes.subarray(0, MAX_HEX_BYTES));
+  return bytes.length <= MAX_HEX_BYTES ? shown : `${shown}\n… and ${bytes.length - MAX_HEX_BYTES} bytes more`;
+}

@@ -1,0 +1,51 @@
+import { formatParts } from "../../text/format.ts";
+import { escapeUnsafe } from "../../text/safe-text.ts";
+import { timeOfDay } from "../../text/time-text.ts";
+import { element, setText } from "./element.ts";
+import type { Row } from "./model/read-entry.ts";
+
+/** More of a value than fits into any line is not worth formatting. */
+const MAX_SHOWN = 400;
+
+/** The elements of one line of the list; what they show changes all the time. */
+export class MessageRowView {
+  readonly element: HTMLDivElement = element("div", { class: "row", role: "row" });
+  readonly #cells = ["time", "sender", "address", "types", "values"].map((name) =>
+    element("span", { class: name, role: "gridcell" }, ""),
+  ) as [HTMLElement, HTMLElement, HTMLElement, HTMLElement, HTMLElement];
+  #shown: Row | null = null;
+
+  constructor() {
+    this.element.append(...this.#cells);
+  }
+
+  /** @param number of the row for those who cannot see it, from 1 */
+  show(row: Row, number: number, isChosen: boolean): void {
+    const chosen = String(isChosen);
+    if (this.element.ariaSelected !== chosen) this.element.ariaSelected = chosen;
+    if (this.#shown === row) return;
+    this.#shown = row;
+    this.element.id = `row-${number}`;
+    this.element.setAttribute("aria-rowindex", String(number + 1));
+    const [time, sender, address, types, values] = this.#cells;
+    const { entry } = row.record;
+    setText(time, timeOfDay(entry.time));
+    setText(sender, entry.from === "" ? "–" : entry.from);
+    const isFault = row.kind === "fault";
+    if (this.element.classList.contains("fault") !== isFault) this.element.classList.toggle("fault", isFault);
+    if (row.kind === "fault") {
+      setText(address, row.code);
+      setText(types, "");
+      setText(values, escapeUnsafe(row.reason));
+    } else {
+      const parts = formatParts(row.message, row.timeTag);
+      setText(address, parts.address);
+      setText(types, parts.types);
+      setText(values, shortened(parts.timeTag === "" ? parts.args : `${parts.args}  ${parts.timeTag}`));
+    }
+  }
+}
+
+function shortened(text: string): string {
+  return text.length <= MAX_SHOWN ? text : `${text.slice(0, MAX_SHOWN)}…`;
+}

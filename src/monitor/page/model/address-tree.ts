@@ -1,0 +1,129 @@
+import type { OscMessage } from "../../../codec/index.ts";
+import { RateMeter } from "./rate-meter.ts";
+
+/** A sender that makes up addresses must not fill the page. */
+export const MAX_NODES = 5000;
+
+/** A level of an address, such as `gain` of `/mixer/1/gain`. */
+export interface AddressNode {
+  /** What stands between two slashes; may be empty. */
+  readonly name: string;
+  /** All of it from the first slash on. */
+  readonly address: string;
+  /** How many levels are above. */
+  readonly depth: number;
+  readonly parent: AddressNode | null;
+  readonly children: Map<string, AddressNode>;
+  /** The newest message with exactly this address; null where there was none. */
+  last: OscMessage | null;
+  /** When a message arrived here or below, in milliseconds since 1970. */
+  lastTime: number;
+  /** Messages here and below. */
+  count: number;
+  readonly meter: RateMeter;
+  isOpen: boolean;
+}
+
+/** The addresses that have arrived, level by level. */
+export class AddressTree {
+  /** Messages whose address found no more room. */
+  unlisted = 0;
+  #size = 0;
+  #root: AddressNode = newNode("", "", -1, null);
+  #rows: AddressNode[] | null = null;
+
+  /** How many levels it has learned. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Takes note of a message that arrived at that time. */
+  learn(message: OscMessage, time: number): AddressNode | null {
+    const { address } = message;
+    const names = address.startsWith("/") ? address.slice(1).split("/") : [address];
+    let node = this.#root;
+    for (const name of names) {
+      const next = node.children.get(name) ?? this.#grow(node, name);
+      if (next === null) {
+        this.unlisted += 1;
+        return null;
+      }
+      node = next;
+    }
+    node.last = message;
+    for (let at: AddressNode | null = node; at !== null; at = at.parent) {
+      at.count += 1;
+      at.lastTime = time;
+      at.meter.count(time);
+    }
+    return node;
+  }
+
+  /** The nodes that are to be seen, from top to bottom: those whose parents are all open, in the order of their names. */
+  rows(): readonly AddressNode[] {
+    this.#rows ??= visibleBelow(this.#root);
+    return this.#rows;
+  }
+
+  setOpen(node: AddressNode, isOpen: boolean): void {
+    node.isOpen = isOpen;
+    this.#rows = null;
+  }
+
+  clear(): void {
+    this.#root = newNode("", "", -1, null);
+    this.#rows = null;
+    this.#size = 0;
+    this.unlisted = 0;
+  }
+
+  #grow(parent: AddressNode, name: string): AddressNode | null {
+    if (this.#size >= MAX_NODES) return null;
+    const isRootless = parent === this.#root && name.startsWith("/");
+    const node = newNode(name, isRootless ? name : `${parent.address}/${name}`, parent.depth + 1, parent);
+    parent.children.set(name, node);
+    this.#size += 1;
+    this.#rows = null;
+    return node;
+  }
+}
+
+/** An address pattern, as `--match` takes it, for a node: exactly its address, or everything below where it is only a level. */
+export function patternFor({ address, children, last }: AddressNode): string {
+  const literal = address.replace(/[*?[{]/g, "[$&]");
+  return children.size > 0 && last === null ? `${literal}/*` : literal;
+}
+
+function visibleBelow(root: AddressNode): AddressNode[] {
+  const rows: AddressNode[] = [];
+  const visit = (node: AddressNode): void => {
+    for (const child of [...node.children.values()].toSorted(byName)) {
+      rows.push(child);
+      if (child.isOpen) visit(child);
+    }
+  };
+  visit(root);
+  return rows;
+}
+
+const collator = new Intl.Collator("en", { numeric: true });
+
+/** `2` comes before `10`. */
+function byName(a: AddressNode, b: AddressNode): number {
+  return collator.compare(a.name, b.name);
+}
+
+function newNode(name: string, address: string, depth: number, parent: AddressNode | null): AddressNode {
+  return {
+    name,
+    address,
+    depth,
+    parent,
+    children: new Map(),
+    last: null,
+    lastTime: -Infinity,
+    count: 0,
+    meter: new RateMeter(),
+    isOpen: true,
+  };
+}

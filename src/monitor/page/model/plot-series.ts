@@ -1,0 +1,111 @@
+import type { OscMessage, OscValue } from "../../../codec/index.ts";
+
+/** How far back a plot reaches. */
+export const WINDOW_SECONDS = 30;
+/** So many arguments of a message are drawn. */
+export const MAX_LINES = 4;
+/** Samples within so many seconds are thinned out to those that can be told apart: about one pixel. */
+const BUCKET_SECONDS = 0.05;
+
+/** Times in seconds since 1970, and for each line a value for each time, or null. */
+export type PlotData = [times: number[], ...lines: (number | null)[][]];
+
+/**
+ * The numbers of one address over time. Within each twentieth of a second it keeps the first, the last, and the least and greatest of each
+ * line, which look the same when drawn; so its size is bounded however many messages come.
+ */
+export class PlotSeries {
+  readonly #times: number[] = [];
+  readonly #lines: (number | null)[][] = [];
+  /** Where the samples of the running bucket begin. */
+  #bucketStart = 0;
+  #bucket = Number.NEGATIVE_INFINITY;
+
+  /** How many lines there are: the most numeric arguments that a message had, up to {@link MAX_LINES}. */
+  get lines(): number {
+    return this.#lines.length;
+  }
+
+  get size(): number {
+    return this.#times.length;
+  }
+
+  /** @param time in milliseconds since 1970 */
+  add(values: readonly number[], time: number): void {
+    const seconds = time / 1000;
+    const bucket = Math.floor(seconds / BUCKET_SECONDS);
+    if (bucket !== this.#bucket) {
+      this.#thin();
+      this.#bucket = bucket;
+      this.#bucketStart = this.#times.length;
+      this.#forget(seconds - WINDOW_SECONDS);
+    }
+    while (this.#lines.length < Math.min(values.length, MAX_LINES)) this.#lines.push(this.#times.map(() => null));
+    this.#times.push(seconds);
+    for (const [index, line] of this.#lines.entries()) line.push(values[index] ?? null);
+    // One bucket alone must not grow without bound either.
+    if (this.#times.length - this.#bucketStart > MAX_BUCKET) this.#thin();
+  }
+
+  data(): PlotData {
+    return [this.#times, ...this.#lines];
+  }
+
+  #thin(): void {
+    const start = this.#bucketStart;
+    const end = this.#times.length;
+    if (end - start <= 2 + 2 * this.#lines.length) return;
+    const kept = new Set([start, end - 1]);
+    for (const line of this.#lines) {
+      let least = -1;
+      let greatest = -1;
+      for (let index = start; index < end; index += 1) {
+        const value = line[index] ?? null;
+        if (value === null) continue;
+        if (least === -1 || value < (line[least] ?? value)) least = index;
+        if (greatest === -1 || value > (line[greatest] ?? value)) greatest = index;
+      }
+      if (least !== -1) kept.add(least).add(greatest);
+    }
+    let at = start;
+    for (const index of [...kept].toSorted((a, b) => a - b)) {
+      this.#times[at] = this.#times[index]!;
+      for (const line of this.#lines) line[at] = line[index] ?? null;
+      at += 1;
+    }
+    this.#cutTo(at);
+  }
+
+  /** Drops what is older, but for one sample, from which the line comes in at the left. */
+  #forget(before: number): void {
+    let gone = 0;
+    while (gone + 1 < this.#times.length && this.#times[gone + 1]! < before) gone += 1;
+    if (gone < MIN_FORGOTTEN) return;
+    this.#times.splice(0, gone);
+    for (const line of this.#lines) line.splice(0, gone);
+    this.#bucketStart -= gone;
+  }
+
+  #cutTo(length: number): void {
+    this.#times.length = length;
+    for (const line of this.#lines) line.length = length;
+  }
+}
+
+const MAX_BUCKET = 512;
+/** Arrays are moved when it is worth it. */
+const MIN_FORGOTTEN = 64;
+
+/** The numbers among a message's arguments, in their order; those in arrays, too. Booleans are 0 and 1. */
+export function numbersOf({ args }: OscMessage): number[] {
+  const numbers: number[] = [];
+  const visit = (value: OscValue): void => {
+    if (typeof value === "number") {
+      if (Number.isFinite(value)) numbers.push(value);
+    } else if (typeof value === "bigint") numbers.push(Number(value));
+    else if (typeof value === "boolean") numbers.push(value ? 1 : 0);
+    else if (Array.isArray(value)) for (const inner of value as readonly OscValue[]) visit(inner);
+  };
+  for (const value of args) visit(value);
+  return numbers;
+}

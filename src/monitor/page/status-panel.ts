@@ -1,0 +1,83 @@
+import type { Hello, Status } from "../feed-protocol.ts";
+import { byId, element, setText } from "./element.ts";
+
+/** The numbers that the page shows. */
+export interface Figures {
+  readonly messagesPerSecond: number;
+  readonly messages: number;
+  readonly badPackets: number;
+  /** Entries that arrived here. */
+  readonly received: number;
+  /** Entries that the monitor dropped on their way here. */
+  readonly dropped: number;
+  /** Entries that the page remembers. */
+  readonly remembered: number;
+  /** Entries that the page has forgotten, for it remembers only so many. */
+  readonly forgotten: number;
+}
+
+/** The connection, where the monitor listens, and all counters. */
+export class StatusPanel {
+  readonly #connection = byId("connection", HTMLSpanElement);
+  readonly #listening = byId("listening", HTMLSpanElement);
+  readonly #command = byId("empty-command", HTMLElement);
+  readonly #rate = byId("figure-rate", HTMLElement);
+  readonly #messages = byId("figure-messages", HTMLElement);
+  readonly #bad = byId("figure-bad", HTMLElement);
+  readonly #lost = byId("figure-lost", HTMLElement);
+  readonly #counters = byId("counters", HTMLDListElement);
+  readonly #shown = new Map<string, HTMLElement>();
+  #status: Status | null = null;
+
+  /** @param state a word for the style sheet */
+  connection(state: "connecting" | "open" | "lost" | "paused", text: string): void {
+    this.#connection.className = `pill ${state}`;
+    setText(this.#connection, text);
+  }
+
+  hello({ listening, target }: Hello): void {
+    setText(this.#listening, listening.join("  "));
+    setText(this.#command, `oscine send ${target} /hello 1 2.5 text`);
+  }
+
+  status(status: Status): void {
+    this.#status = status;
+  }
+
+  draw(figures: Figures): void {
+    const counters = this.#status?.counters ?? {};
+    const lost = figures.dropped + (counters["dropped"] ?? 0);
+    const { messagesPerSecond: rate } = figures;
+    setText(this.#rate, rate < 10 && rate > 0 ? rate.toFixed(1) : count(Math.round(rate)));
+    setText(this.#messages, count(figures.messages));
+    setText(this.#bad, count(figures.badPackets));
+    setText(this.#lost, count(lost));
+    this.#bad.classList.toggle("alarm", figures.badPackets > 0);
+    this.#lost.classList.toggle("alarm", lost > 0);
+    this.#show("page received", figures.received);
+    this.#show("dropped before the page", figures.dropped);
+    this.#show("page remembers", figures.remembered);
+    this.#show("page forgot", figures.forgotten);
+    if (this.#status !== null) {
+      this.#show("pages open", this.#status.pages);
+      this.#show("frames ignored", this.#status.ignoredFrames);
+    }
+    for (const [name, value] of Object.entries(counters)) this.#show(`server ${name}`, value);
+  }
+
+  #show(name: string, value: number): void {
+    let shown = this.#shown.get(name);
+    if (shown === undefined) {
+      shown = element("dd", {}, "");
+      this.#shown.set(name, shown);
+      this.#counters.append(element("div", { "data-counter": name }, element("dt", {}, name), shown));
+    }
+    setText(shown, count(value));
+  }
+}
+
+const numbers = new Intl.NumberFormat("en");
+
+function count(value: number): string {
+  return numbers.format(value);
+}

@@ -1,0 +1,101 @@
+import { scrollRange, scrollToShow } from "./model/scroll-range.ts";
+
+/** What draws the rows of a list. */
+export interface RowDrawer<View extends { readonly element: HTMLElement }> {
+  create(): View;
+  /** @param index of the row, from 0 */
+  fill(view: View, index: number): void;
+}
+
+/** A long list of which only the rows in view are elements. All rows have the height of the custom property `--row`. */
+export class VirtualList<View extends { readonly element: HTMLElement }> {
+  readonly scroller: HTMLElement;
+  readonly #rows: HTMLElement;
+  readonly #drawer: RowDrawer<View>;
+  readonly #views: View[] = [];
+  readonly #space = document.createElement("div");
+  #count = 0;
+  #rowHeight = 0;
+  #height = 0;
+  #drawn = 0;
+
+  /** @param events `onScroll`, when another part came into view; `onResize`, when there is more or less room. Both want {@link draw}. */
+  constructor(scroller: HTMLElement, drawer: RowDrawer<View>, events: { readonly onScroll: () => void; readonly onResize: () => void }) {
+    this.scroller = scroller;
+    this.#drawer = drawer;
+    const rows = scroller.querySelector(".rows");
+    if (!(rows instanceof HTMLElement)) throw new Error("A list has an element of the class rows.");
+    this.#rows = rows;
+    this.#space.className = "space";
+    scroller.append(this.#space);
+    scroller.addEventListener("scroll", events.onScroll, { passive: true });
+    new ResizeObserver(() => {
+      this.#measure();
+      events.onResize();
+    }).observe(scroller);
+    this.#measure();
+  }
+
+  get rowHeight(): number {
+    return this.#rowHeight;
+  }
+
+  /** How many rows are seen at once. */
+  get rowsInView(): number {
+    return Math.max(1, Math.floor(this.#height / this.#rowHeight));
+  }
+
+  get isAtEnd(): boolean {
+    return this.scroller.scrollTop + this.#height >= this.#count * this.#rowHeight - this.#rowHeight / 2;
+  }
+
+  /** Draws what is in view of so many rows. */
+  draw(count: number): void {
+    if (this.#count !== count) {
+      this.#count = count;
+      this.#space.style.height = `${count * this.#rowHeight}px`;
+    }
+    const { first, end } = scrollRange(this.scroller.scrollTop, this.#height, this.#rowHeight, count);
+    this.#rows.style.transform = `translateY(${first * this.#rowHeight}px)`;
+    for (let index = first; index < end; index += 1) {
+      const view = this.#viewAt(index - first);
+      this.#drawer.fill(view, index);
+    }
+    for (let place = end - first; place < this.#drawn; place += 1) this.#views[place]!.element.hidden = true;
+    this.#drawn = end - first;
+  }
+
+  /** Scrolls so that the newest row is seen; call {@link draw} after it. */
+  scrollToEnd(count: number): void {
+    if (this.#count !== count) this.#space.style.height = `${count * this.#rowHeight}px`;
+    this.#count = count;
+    this.scroller.scrollTop = count * this.#rowHeight;
+  }
+
+  scrollTo(index: number): void {
+    const top = scrollToShow(index, this.scroller.scrollTop, this.#height, this.#rowHeight);
+    if (top !== null) this.scroller.scrollTop = top;
+  }
+
+  /** Keeps in view what is in view where rows were taken away at the beginning. */
+  shift(rows: number): void {
+    this.scroller.scrollTop -= rows * this.#rowHeight;
+  }
+
+  #viewAt(place: number): View {
+    let view = this.#views[place];
+    if (view === undefined) {
+      view = this.#drawer.create();
+      this.#views[place] = view;
+      this.#rows.append(view.element);
+    }
+    view.element.hidden = false;
+    return view;
+  }
+
+  #measure(): void {
+    this.#rowHeight = Number.parseFloat(getComputedStyle(this.scroller).getPropertyValue("--row")) || 26;
+    this.#height = this.scroller.clientHeight;
+    this.#space.style.height = `${this.#count * this.#rowHeight}px`;
+  }
+}

@@ -1,0 +1,101 @@
+import { createSocket } from "node:dgram";
+import { once } from "node:events";
+import { describe, expect, test } from "vitest";
+import { WebSocket } from "ws";
+import { OscMessage, decode, encode } from "../../src/codec/index.ts";
+import { type FeedEntry, readFeedEvent } from "../../src/monitor/feed-protocol.ts";
+import { portOf, runTool, Tool } from "./run-tool.ts";
+
+/** The first entries that the page of a tool shows. */
+async function entriesOf(tool: Tool, count: number): Promise<readonly FeedEntry[]> {
+  const [, page = ""] = await tool.saysOut(/^Monitor: (http:\/\/127\.0\.0\.1:\d+\/[\w-]{32}\/)$/m);
+  const socket = new WebSocket(`${page.replace("http:", "ws:")}feed`);
+  const entries: FeedEntry[] = [];
+  await new Promise<void>((resolve, reject) => {
+    socket.on("message", (data) => {
+      const event = readFeedEvent(data as Buffer);
+      if (event?.kind === "entries") entries.push(...event.entries);
+      if (entries.length >= count) resolve();
+    });
+    socket.once("error", reject);
+  });
+  socket.terminate();
+  return entries;
+}
+
+async function sendBytes(port: string, ...packets: readonly Uint8Array[]): Promise<void> {
+  const socket = createSocket("udp4");
+  for (const packet of packets) {
+    await new Promise((resolve) => socket.send(packet, Number(port), "127.0.0.1", resolve));
+  }
+  socket.close();
+  await once(socket, "close");
+}
+
+describe("oscine monitor", () => {
+  test("listens on URLs, says where its page is, and shows there what arrives", async () => {
+    await using tool = new Tool(["monitor", "127.0.0.1:0", "osc.tcp://127.0.0.1:0"]);
+    const [, udp = ""] = await tool.saysOut(/^Listening on osc\.udp:\/\/127\.0\.0\.1:(\d+)\/$/m);
+    const [, tcp = ""] = await tool.saysOut(/^Listening on osc\.tcp:\/\/127\.0\.0\.1:(\d+)\/$/m);
+    expect(await runTool("send", `:${udp}`, "/over/udp", "1")).toMatchObject({ code: 0 });
+    expect(await runTool("send", `osc.tcp://127.0.0.1:${tcp}/`, "/over/tcp", "2")).toMatchObject({ code: 0 });
+    await sendBytes(udp, new TextEncoder().encode("junk"));
+    const entries = await entriesOf(tool, 3);
+    const shown = entries.map((entry) => {
+      if (entry.kind !== "packet") return entry.code;
+      return entry.bytes.length === 4 ? "junk" : `${entry.transport} ${(decode(entry.bytes) as OscMessage).address}`;
+    });
+    expect(shown.toSorted()).toEqual(["junk", "tcp /over/tcp", "udp /over/udp"]);
+    expect((await tool.signal("SIGINT").ended).code).toBe(0);
+  });
+
+  test("keeps its address over a new start where the token and the port are given", async () => {
+    const token = "a-token-for-tests";
+    await using first = new Tool(["monitor", "127.0.0.1:0"], { OSCINE_MONITOR_TOKEN: token });
+    const [, port = ""] = await first.saysOut(/^Monitor: http:\/\/127\.0\.0\.1:(\d+)\/a-token-for-tests\/$/m);
+    await first.signal("SIGTERM").ended;
+    await using second = new Tool(["monitor", "127.0.0.1:0", "--port", port], { OSCINE_MONITOR_TOKEN: token });
+    await second.saysOut(new RegExp(`^Monitor: http://127\\.0\\.0\\.1:${port}/${token}/$`, "m"));
+  });
+
+  test("a browser that cannot be opened is a line, and no end", async () => {
+    await using tool = new Tool(["monitor", "127.0.0.1:0", "--open"], { PATH: "/nowhere" });
+    await tool.saysErr(/^The browser cannot be opened: /m);
+    expect((await tool.signal("SIGINT").ended).code).toBe(0);
+  });
+
+  test.each([
+    [["monitor", ":0", "--port", "70000"], /--port is a number from 0 to 65535/],
+    [["monitor", "osc.carrier-pigeon://x:1"], /is not known/],
+    [["serve", "--port", "0", "--open"], /add --monitor/],
+    [["serve", "--port", "0", "--monitor", "--kind", "threading"], /use --kind async/],
+  ])("%j is one line and exit code 2", async (words, message) => {
+    const { code, out, err } = await runTool(...words);
+    expect({ code, out }).toEqual({ code: 2, out: "" });
+    expect(err).toMatch(message);
+    expect(err).toMatch(/^oscine: [^\n]+\n$/);
+  });
+
+  test("a short token is one line and exit code 1", async () => {
+    const tool = new Tool(["monitor", ":0"], { OSCINE_MONITOR_TOKEN: "short" });
+    expect(await tool.ended).toMatchObject({ code: 1, err: expect.stringMatching(/^oscine: [^\n]*at least 16[^\n]*\n$/) as string });
+  });
+});
+
+describe("oscine serve --monitor", () => {
+  test("prints each message, and shows on the page all that arrives, also what is refused", async () => {
+    await using tool = new Tool(["serve", "--port", "0", "--monitor"]);
+    const port = await portOf(tool, "out");
+    const good = encode(new OscMessage("/hello", [1, "x"]));
+    await sendBytes(port, new TextEncoder().encode("junk"), good);
+    await tool.saysOut(/\/hello +,is +1 "x"\n/);
+    const entries = await entriesOf(tool, 2);
+    expect(entries.map((entry) => entry.kind === "packet" && Buffer.from(entry.bytes).toString("latin1"))).toEqual([
+      "junk",
+      Buffer.from(good).toString("latin1"),
+    ]);
+    const { code, out } = await tool.signal("SIGINT").ended;
+    expect(code).toBe(0);
+    expect(out).toMatch(/\nreceived 2, handled 1, rejected 1 \(not-osc 1\), dropped 0\n$/);
+  });
+});

@@ -1,0 +1,298 @@
+import { createSocket } from "node:dgram";
+import { once } from "node:events";
+import { type IncomingHttpHeaders, request } from "node:http";
+import { connect } from "node:net";
+import { afterEach, describe, expect, test } from "vitest";
+import { WebSocket } from "ws";
+import { UDPClient } from "../../src/client/index.ts";
+import { OscMessage, encode } from "../../src/codec/index.ts";
+import { OscRejectedError, OscSocketError } from "../../src/errors.ts";
+import { type FeedEvent, encodeSend, readFeedEvent } from "../../src/monitor/feed-protocol.ts";
+import { Monitor, type MonitorOptions } from "../../src/monitor/index.ts";
+
+const FILES = new URL("../../dist/monitor/page/", import.meta.url);
+const SENDER = { address: "127.0.0.1", port: 9, family: "IPv4" } as const;
+const PACKET = encode(new OscMessage("/a", 1));
+
+const cleanUps: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const cleanUp of cleanUps.splice(0).toReversed()) await cleanUp();
+});
+
+async function openMonitor(options: Partial<MonitorOptions> = {}): Promise<{ monitor: Monitor; page: string }> {
+  const monitor = new Monitor({
+    files: FILES,
+    createSender: (target, onError) => {
+      const [host = "", port = ""] = target.split(":");
+      return { sender: new UDPClient(host, Number(port), { onError }), transport: "udp" };
+    },
+    ...options,
+  });
+  const page = await monitor.open({ urls: ["osc.udp://127.0.0.1:1/"], target: "127.0.0.1:1" });
+  cleanUps.push(() => monitor.close());
+  return { monitor, page };
+}
+
+/** A page without a browser: it collects what the feed says. */
+class FakePage {
+  readonly events: FeedEvent[] = [];
+  readonly socket: WebSocket;
+  readonly #waiting: (() => void)[] = [];
+
+  constructor(page: string, query = "", headers: Readonly<Record<string, string>> = {}) {
+    this.socket = new WebSocket(`${page.replace("http:", "ws:")}feed${query}`, { headers });
+    this.socket.on("message", (data) => {
+      const event = readFeedEvent(data as Buffer);
+      if (event !== null) this.events.push(event);
+      for (const wake of this.#waiting.splice(0)) wake();
+    });
+    this.socket.on("error", () => undefined);
+    cleanUps.push(() => this.socket.terminate());
+  }
+
+  async until<Found>(find: (events: readonly FeedEvent[]) => Found | undefined): Promise<Found> {
+    for (;;) {
+      const found = find(this.events);
+      if (found !== undefined) return found;
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    }
+  }
+
+  /** The first event of a kind. */
+  event<Kind extends FeedEvent["kind"]>(kind: Kind): Promise<Extract<FeedEvent, { kind: Kind }>> {
+    return this.until((events) => events.find((event): event is Extract<FeedEvent, { kind: Kind }> => event.kind === kind));
+  }
+
+  /** The numbers of so many entries. */
+  numbers(count: number): Promise<number[]> {
+    return this.until((events) => {
+      const numbers = events.flatMap((event) => (event.kind === "entries" ? event.entries.map(({ number }) => number) : []));
+      return numbers.length >= count ? numbers : undefined;
+    });
+  }
+}
+
+interface Answer {
+  readonly status: number | undefined;
+  readonly headers: IncomingHttpHeaders;
+  readonly text: string;
+}
+
+async function get(url: string, headers: Readonly<Record<string, string>> = {}, method = "GET"): Promise<Answer> {
+  const asked = request(url, { headers, method }).end();
+  const [response] = (await once(asked, "response")) as [AsyncIterable<Buffer> & { statusCode: number; headers: IncomingHttpHeaders }];
+  let text = "";
+  for await (const chunk of response) text += String(chunk);
+  return { status: response.statusCode, headers: response.headers, text };
+}
+
+describe("the page", () => {
+  test("is served with its files, and may run nothing else", async () => {
+    const { page } = await openMonitor();
+    const { status, headers, text } = await get(page);
+    expect(status).toBe(200);
+    expect(text).toContain("<title>Oscine monitor</title>");
+    expect(headers["content-security-policy"]).toMatch(/^default-src 'none'; script-src 'self'; style-src 'self';/);
+    expect(headers).toMatchObject({ "x-content-type-options": "nosniff", "referrer-policy": "no-referrer", "cache-control": "no-store" });
+    const names = [...text.matchAll(/(?:src|href)="([^"#]+)"/g)].map(([, name = ""]) => name);
+    expect(names.toSorted()).toEqual(["icon.svg", "page.css", "page.js"]);
+    for (const name of names) expect((await get(`${page}${name}`)).status).toBe(200);
+    expect(text).not.toMatch(/<script>|\son\w+=|style="/);
+    expect((await get(page.slice(0, -1))).headers.location).toBe(new URL(page).pathname);
+  });
+
+  test("and its token are random", async () => {
+    const [a, b] = [await openMonitor(), await openMonitor()];
+    expect(new URL(a.page).pathname).toMatch(/^\/[\w-]{32}\/$/);
+    expect(new URL(a.page).pathname).not.toBe(new URL(b.page).pathname);
+  });
+
+  test("asks the network for nothing", async () => {
+    const { page } = await openMonitor();
+    for (const file of ["", "page.css"]) expect((await get(`${page}${file}`)).text).not.toMatch(/(?:https?:)?\/\/\w[\w.]*\.\w{2}/);
+  });
+
+  test.each([
+    ["no token", "/", {}, 404],
+    ["another token", `/${"x".repeat(32)}/`, {}, 404],
+    ["the token's beginning", "TOKEN-1", {}, 404],
+    ["a file that is none", "TOKEN/../monitor.js", {}, 404],
+    ["another host's name, as DNS rebinding has it", "TOKEN/", { host: "evil.example:80" }, 403],
+    ["another origin", "TOKEN/", { origin: "http://evil.example" }, 403],
+    ["an origin that only looks alike", "TOKEN/", { origin: "http://127.0.0.1.evil.example" }, 403],
+  ])("is refused to a request with %s", async (_name, path, headers, status) => {
+    const { page } = await openMonitor();
+    const { origin, pathname } = new URL(page);
+    const token = pathname.slice(0, -1);
+    const url = origin + path.replace("TOKEN-1", token.slice(0, -1) + "/").replace("TOKEN", token);
+    const answer = await get(url, headers);
+    expect(answer.status).toBe(status);
+    expect(answer.text).not.toContain(token.slice(1));
+  });
+
+  test("can be read under localhost, and only be read", async () => {
+    const { page } = await openMonitor();
+    expect((await get(page, { host: `localhost:${new URL(page).port}` })).status).toBe(200);
+    expect((await get(page, {}, "POST")).status).toBe(405);
+  });
+
+  test.each(["short", "with a slash / in it ok", "x".repeat(300)])("takes no token such as %j", (token) => {
+    expect(() => new Monitor({ token, createSender: () => expect.unreachable() })).toThrow(/at least 16/);
+  });
+
+  test("that cannot be served says so", async () => {
+    const { page } = await openMonitor();
+    const second = new Monitor({ port: Number(new URL(page).port), createSender: () => expect.unreachable() });
+    await expect(second.open({ urls: [], target: "" })).rejects.toThrow(/cannot be served on 127\.0\.0\.1:\d+.*EADDRINUSE/);
+    await second.close();
+  });
+});
+
+describe("the feed", () => {
+  test("says hello, brings the past and then what arrives", async () => {
+    const { monitor, page } = await openMonitor();
+    monitor.packet(PACKET, SENDER, "udp");
+    monitor.problem(new OscSocketError("ENOBUFS", "full", "x"), SENDER);
+    const reader = new FakePage(page);
+    const { hello } = await reader.event("hello");
+    expect(hello).toMatchObject({ listening: ["osc.udp://127.0.0.1:1/"], target: "127.0.0.1:1", newest: 2 });
+    monitor.packet(PACKET, SENDER, "tcp");
+    expect(await reader.numbers(3)).toEqual([1, 2, 3]);
+    const entries = reader.events.flatMap((event) => (event.kind === "entries" ? event.entries : []));
+    expect(entries).toMatchObject([
+      { kind: "packet", from: "127.0.0.1:9", transport: "udp", bytes: PACKET },
+      { kind: "problem", code: "ENOBUFS", message: "full" },
+      { kind: "packet", transport: "tcp" },
+    ]);
+  });
+
+  test("does not tell twice what the page sees in the bytes", async () => {
+    const { monitor } = await openMonitor();
+    monitor.problem(new OscRejectedError("malformed", "x"));
+    expect(monitor.entries).toBe(0);
+    monitor.problem(new OscRejectedError("sender", "x"));
+    expect(monitor.entries).toBe(1);
+  });
+
+  test("goes on where a page that comes back had stopped; of another session, from the beginning", async () => {
+    const { monitor, page } = await openMonitor();
+    for (let count = 0; count < 4; count += 1) monitor.packet(PACKET, SENDER, "udp");
+    const first = new FakePage(page);
+    const { session } = (await first.event("hello")).hello;
+    expect(await new FakePage(page, `?session=${session}&after=2`).numbers(2)).toEqual([3, 4]);
+    expect(await new FakePage(page, "?session=other&after=2").numbers(4)).toEqual([1, 2, 3, 4]);
+    expect(await new FakePage(page, `?session=${session}&after=nonsense`).numbers(4)).toEqual([1, 2, 3, 4]);
+  });
+
+  test("counts frames that are no command, text among them, and goes on", async () => {
+    const { page } = await openMonitor();
+    const reader = new FakePage(page);
+    await reader.event("hello");
+    reader.socket.send("/text");
+    reader.socket.send(JSON.stringify({ send: 1 }));
+    reader.socket.send(encode(new OscMessage("/unknown")));
+    const ignored = await reader.until((events) =>
+      events.flatMap((event) => (event.kind === "status" && event.status.ignoredFrames === 3 ? [event] : [])).at(-1),
+    );
+    expect(ignored.status.pages).toBe(1);
+  });
+
+  test("ends a connection whose frame is too large, and goes on for others", async () => {
+    const { monitor, page } = await openMonitor();
+    const other = new FakePage(page);
+    const reader = new FakePage(page);
+    await reader.event("hello");
+    reader.socket.send(new Uint8Array(100 * 1024 * 1024));
+    const [code] = (await once(reader.socket, "close")) as [number];
+    expect([1006, 1009]).toContain(code);
+    monitor.packet(PACKET, SENDER, "udp");
+    expect(await other.numbers(1)).toEqual([1]);
+  });
+
+  test.each([
+    ["no token", (page: string) => new URL("/", page).href, {}],
+    ["a foreign origin", (page: string) => page, { origin: "http://evil.example" }],
+    ["a foreign host", (page: string) => page, { host: "evil.example" }],
+  ])("refuses a socket with %s", async (_name, place, headers) => {
+    const { page } = await openMonitor();
+    const { socket } = new FakePage(place(page), "", headers);
+    const [error] = (await once(socket, "error")) as [Error];
+    expect(error.message).toMatch(/40[34]/);
+  });
+
+  test("lets so many pages in and no more", async () => {
+    const { page } = await openMonitor();
+    for (let count = 0; count < 8; count += 1) await new FakePage(page).event("hello");
+    const [error] = (await once(new FakePage(page).socket, "error")) as [Error];
+    expect(error.message).toMatch(/503/);
+  });
+
+  test("drops the oldest for a page that does not read, counts them, and keeps nothing unbounded", async () => {
+    const { monitor, page } = await openMonitor();
+    const slow = new FakePage(page);
+    const quick = new FakePage(page);
+    await Promise.all([slow.event("hello"), quick.event("hello")]);
+    slow.socket.pause();
+    const large = encode(new OscMessage("/large", "x".repeat(8000)));
+    const sent = 8000;
+    for (let count = 0; count < sent; count += 1) {
+      monitor.packet(large, SENDER, "udp");
+      if (count % 100 === 99) await quick.numbers(count + 1);
+    }
+    slow.socket.resume();
+    const numbers = await slow.until((events) => {
+      const all = events.flatMap((event) => (event.kind === "entries" ? event.entries.map(({ number }) => number) : []));
+      return all.at(-1) === sent ? all : undefined;
+    });
+    expect(await quick.numbers(sent)).toHaveLength(sent);
+    expect(numbers.toSorted((a, b) => a - b)).toEqual(numbers);
+    const dropped = sent - numbers.length;
+    expect(dropped).toBeGreaterThan(0);
+    const { status } = await slow.until((events) =>
+      events.flatMap((event) => (event.kind === "status" && event.status.dropped > 0 ? [event] : [])).at(-1),
+    );
+    expect(status.dropped).toBe(dropped);
+  });
+
+  test("and the monitor end together, also with half a connection open", async () => {
+    const { monitor, page } = await openMonitor();
+    const reader = new FakePage(page);
+    await reader.event("hello");
+    const half = connect(Number(new URL(page).port), "127.0.0.1");
+    half.on("error", () => undefined);
+    await once(half, "connect");
+    const closed = once(reader.socket, "close");
+    await monitor.close();
+    expect((await closed)[0]).toBe(1001);
+  });
+});
+
+describe("sending from the page", () => {
+  test("shows where from, and the reply", async () => {
+    const echo = createSocket("udp4");
+    echo.bind(0, "127.0.0.1");
+    await once(echo, "listening");
+    cleanUps.push(() => echo.close());
+    echo.on("message", (_bytes, { port }) => echo.send(encode(new OscMessage("/reply", "hello")), port, "127.0.0.1"));
+    const { page } = await openMonitor();
+    const reader = new FakePage(page);
+    await reader.event("hello");
+    reader.socket.send(encodeSend({ id: 7, target: `127.0.0.1:${echo.address().port}`, packet: PACKET }));
+    expect(await reader.event("sent")).toMatchObject({ id: 7, from: expect.stringMatching(/:\d+$/) as string });
+    const { id, packet } = await reader.event("reply");
+    expect(id).toBe(7);
+    expect(packet).toMatchObject({ from: `127.0.0.1:${echo.address().port}`, bytes: encode(new OscMessage("/reply", "hello")) });
+  });
+
+  test.each([
+    ["a name that does not resolve", "no-such-host.invalid:9", PACKET, /no-such-host\.invalid/],
+    ["a port that is none", "127.0.0.1:99999", PACKET, /port/],
+    ["bytes that are no packet", "127.0.0.1:9", new Uint8Array(3), /byte/],
+  ])("says what is wrong with %s", async (_name, target, packet, message) => {
+    const { page } = await openMonitor();
+    const reader = new FakePage(page);
+    await reader.event("hello");
+    reader.socket.send(encodeSend({ id: 1, target, packet }));
+    expect((await reader.event("failed")).message).toMatch(message);
+  });
+});

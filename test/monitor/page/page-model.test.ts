@@ -1,0 +1,115 @@
+import { describe, expect, test } from "vitest";
+import { OscBundle, OscMessage, TimeTag, int } from "../../../src/codec/index.ts";
+import { argumentList } from "../../../src/monitor/page/model/argument-list.ts";
+import { FeedAccount } from "../../../src/monitor/page/model/feed-account.ts";
+import { Picture } from "../../../src/monitor/page/model/picture.ts";
+import { readEntry } from "../../../src/monitor/page/model/read-entry.ts";
+import { jsonLines } from "../../../src/monitor/page/model/save.ts";
+import { scrollRange, scrollToShow } from "../../../src/monitor/page/model/scroll-range.ts";
+import { SendHistory } from "../../../src/monitor/page/model/send-history.ts";
+import { packetFromJson } from "../../../src/text/json.ts";
+import { MessageFilter } from "../../../src/text/message-filter.ts";
+import { packetEntry } from "./entries.ts";
+
+const HELLO = { listening: [], target: "", time: 0, newest: 0 };
+
+describe("the account of the feed", () => {
+  test("counts gaps as losses, and takes the past for nobody's loss", () => {
+    const account = new FeedAccount();
+    account.hello({ ...HELLO, session: "a" });
+    for (const number of [101, 102, 105, 106]) account.entry(number);
+    expect(account).toMatchObject({ received: 4, dropped: 2, newest: 106 });
+    // After a reconnection to the same monitor.
+    account.hello({ ...HELLO, session: "a" });
+    account.entry(110);
+    expect(account).toMatchObject({ received: 5, dropped: 5, newest: 110 });
+  });
+
+  test("begins anew with a monitor that was started anew", () => {
+    const account = new FeedAccount();
+    expect(account.hello({ ...HELLO, session: "a" })).toBe(false);
+    account.entry(50);
+    expect(account.hello({ ...HELLO, session: "b" })).toBe(true);
+    account.entry(1);
+    expect(account).toMatchObject({ received: 2, dropped: 0, newest: 1 });
+  });
+});
+
+describe("saving", () => {
+  const records = [
+    new OscMessage("/a", int(1)),
+    new OscBundle([new OscMessage("/a", "x"), new OscMessage("/b")], TimeTag.IMMEDIATELY),
+    new TextEncoder().encode("junk"),
+  ].map((packet, index) => readEntry(packetEntry(index + 1, packet)));
+
+  test("writes what oscine send --json reads", () => {
+    const lines = jsonLines(records, null).split("\n");
+    expect(lines).toHaveLength(3);
+    expect(JSON.parse(lines[0] ?? "")).toEqual({
+      time: "1970-01-01T00:00:00.001Z",
+      from: "127.0.0.1:9",
+      transport: "udp",
+      address: "/a",
+      types: "i",
+      args: [1],
+    });
+    expect(packetFromJson(lines[1] ?? "")).toEqual(records[1]?.packet);
+  });
+
+  test("keeps to the filter, also within bundles", () => {
+    const [, bundle = ""] = jsonLines(records, new MessageFilter(["/a"])).split("\n");
+    expect(JSON.parse(bundle)).toMatchObject({ elements: [{ address: "/a" }] });
+    expect(jsonLines(records, new MessageFilter(["/c"]))).toBe("");
+  });
+});
+
+describe("the history of what was sent", () => {
+  test("goes back and forth, and gives the draft back", () => {
+    const history = new SendHistory(["/a", "/b"]);
+    expect([history.older("draft"), history.older("/b"), history.older("/a")]).toEqual(["/b", "/a", null]);
+    expect([history.newer(), history.newer(), history.newer()]).toEqual(["/b", "draft", null]);
+  });
+
+  test("holds a line once, the newest last, and only so many", () => {
+    const history = new SendHistory();
+    for (let index = 0; index < 60; index += 1) history.add(`/${index}`);
+    history.add("/30");
+    expect(history.lines).toHaveLength(50);
+    expect(history.lines.slice(-2)).toEqual(["/59", "/30"]);
+  });
+});
+
+describe("the part of a list in view", () => {
+  test("is what is seen and a margin", () => {
+    expect(scrollRange(1000, 200, 20, 1000)).toEqual({ first: 46, end: 64 });
+    expect(scrollRange(0, 200, 20, 3)).toEqual({ first: 0, end: 3 });
+    expect(scrollRange(1e9, 200, 20, 10)).toEqual({ first: 10, end: 10 });
+    expect(scrollRange(0, 200, 20, 0)).toEqual({ first: 0, end: 0 });
+  });
+
+  test("moves only where a row is not seen whole", () => {
+    expect(scrollToShow(5, 100, 200, 20)).toBeNull();
+    expect(scrollToShow(4, 100, 200, 20)).toBe(80);
+    expect(scrollToShow(15, 100, 200, 20)).toBe(120);
+  });
+});
+
+describe("the arguments of a message", () => {
+  test("are listed one by one, with arrays opened", () => {
+    const message = new OscMessage("/x", [1, ["a", [true]], null], "i[s[T]]N");
+    expect(argumentList(message).map(({ tag, text }) => `${tag}${text}`)).toEqual(["i1", "[", 's"a"', "[", "T", "]", "]", "N"]);
+  });
+});
+
+describe("the picture", () => {
+  test("counts messages and bad packets, and forgets when it is cleared", () => {
+    const picture = new Picture();
+    picture.add(packetEntry(1, new OscBundle([new OscMessage("/a", 1), new OscMessage("/b", 2)])));
+    picture.add(packetEntry(2, new TextEncoder().encode("junk")));
+    expect(picture).toMatchObject({ messages: 2, badPackets: 1 });
+    expect(picture.tree.rows().map(({ address }) => address)).toEqual(["/a", "/b"]);
+    picture.clear();
+    expect(picture).toMatchObject({ messages: 0, badPackets: 0 });
+    expect([picture.window.size, picture.tree.size, picture.account.received]).toEqual([0, 0, 2]);
+  });
+});

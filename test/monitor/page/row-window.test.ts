@@ -1,0 +1,125 @@
+import { describe, expect, test } from "vitest";
+import { OscBundle, OscMessage, TimeTag } from "../../../src/codec/index.ts";
+import { type Row, readEntry } from "../../../src/monitor/page/model/read-entry.ts";
+import { RowWindow } from "../../../src/monitor/page/model/row-window.ts";
+import { MessageFilter } from "../../../src/text/message-filter.ts";
+import { packetEntry } from "./entries.ts";
+
+const MUCH = 1e9;
+
+function windowOf(addresses: readonly string[], maxRecords: number = MUCH): RowWindow {
+  const window = new RowWindow({ maxRecords, maxBytes: MUCH });
+  add(window, addresses);
+  return window;
+}
+
+function add(window: RowWindow, addresses: readonly string[]): void {
+  for (const address of addresses) window.add(readEntry(packetEntry(1, new OscMessage(address))));
+}
+
+function shown(window: RowWindow): (string | undefined)[] {
+  const rows: (string | undefined)[] = [];
+  for (let position = window.start; position < window.shownEnd; position += 1) rows.push(nameOf(window.at(position)));
+  return rows;
+}
+
+function nameOf(row: Row | undefined): string | undefined {
+  return row?.kind === "message" ? row.message.address : row?.code;
+}
+
+describe("an entry", () => {
+  test("of a bundle has a line for each message, with the time tag of the innermost bundle", () => {
+    const inner = new OscBundle(new OscMessage("/b"), new TimeTag(2, 2));
+    const { rows } = readEntry(packetEntry(1, new OscBundle([new OscMessage("/a"), inner], new TimeTag(1, 2))));
+    expect(rows.map((row) => row.kind === "message" && [row.message.address, row.timeTag?.seconds])).toEqual([
+      ["/a", 1],
+      ["/b", 2],
+    ]);
+  });
+
+  test("that cannot be read has a line that says why", () => {
+    const { rows, packet } = readEntry(packetEntry(1, new TextEncoder().encode("junk")));
+    expect(packet).toBeNull();
+    expect(rows).toMatchObject([{ kind: "fault", code: "OSC_BAD_ADDRESS", reason: expect.stringContaining("at byte 0") as string }]);
+  });
+
+  test("that is read with faults has lines for both", () => {
+    // One string argument whose padding is not NUL.
+    const bytes = new TextEncoder().encode("/a\0\0,s\0\0ab\0x");
+    expect(readEntry(packetEntry(1, bytes)).rows.map(nameOf)).toEqual(["/a", "OSC_BAD_PADDING"]);
+  });
+
+  test("of a problem has a line with its code", () => {
+    const problem = { kind: "problem", number: 1, time: 5, from: "", code: "EADDRINUSE", message: "taken" } as const;
+    expect(readEntry(problem).rows).toMatchObject([{ kind: "fault", code: "EADDRINUSE", reason: "taken" }]);
+  });
+});
+
+describe("the window of rows", () => {
+  test("forgets the oldest, counts them, and keeps positions", () => {
+    const window = windowOf(["/1", "/2", "/3"], 3);
+    const second = window.at(1);
+    for (let number = 4; number <= 100; number += 1) {
+      add(window, [`/${number}`]);
+      expect(shown(window)).toEqual([`/${number - 2}`, `/${number - 1}`, `/${number}`]);
+      expect(window.start).toBe(number - 3);
+      expect(window.positionOf(window.at(number - 1) as Row)).toBe(number - 1);
+    }
+    expect(window.forgotten).toBe(97);
+    expect(window.at(1)).toBeUndefined();
+    expect(window.positionOf(second as Row)).toBeNull();
+  });
+
+  test("is bounded by bytes, and always keeps the newest", () => {
+    const window = new RowWindow({ maxRecords: MUCH, maxBytes: 20 });
+    add(window, ["/a", "/b", "/c"]);
+    expect(shown(window)).toEqual(["/b", "/c"]);
+    add(window, [`/${"long".repeat(10)}`]);
+    expect(window.size).toBe(1);
+  });
+
+  test("shows what the filter wants, of what there is and of what comes", () => {
+    const window = windowOf(["/mixer/1/gain", "/other", "/mixer/2"]);
+    window.add(readEntry(packetEntry(1, new TextEncoder().encode("junk"))));
+    window.setFilter(new MessageFilter(["/mixer/*"]));
+    expect(shown(window)).toEqual(["/mixer/1/gain", "/mixer/2"]);
+    add(window, ["/mixer/3", "/no"]);
+    expect(shown(window)).toEqual(["/mixer/1/gain", "/mixer/2", "/mixer/3"]);
+    window.setFilter(null);
+    expect(shown(window)).toEqual(["/mixer/1/gain", "/other", "/mixer/2", "OSC_BAD_ADDRESS", "/mixer/3", "/no"]);
+  });
+
+  test("forgets lines that a filter hides, too", () => {
+    const window = windowOf([], 2);
+    window.setFilter(new MessageFilter(["/a"]));
+    add(window, ["/a", "/b", "/b", "/a"]);
+    expect(shown(window)).toEqual(["/a"]);
+    expect(window.forgotten).toBe(2);
+  });
+
+  test("frozen, shows what there was, under any filter, and all of it afterwards", () => {
+    const window = windowOf(["/a", "/b"]);
+    window.freeze();
+    add(window, ["/a", "/b"]);
+    expect(shown(window)).toEqual(["/a", "/b"]);
+    expect(window.end - window.shownEnd).toBe(2);
+    window.setFilter(new MessageFilter(["/b"]));
+    expect(shown(window)).toEqual(["/b"]);
+    window.setFilter(null);
+    expect(shown(window)).toEqual(["/a", "/b"]);
+    window.thaw();
+    expect(shown(window)).toEqual(["/a", "/b", "/a", "/b"]);
+  });
+
+  test("frozen and overrun, shows nothing rather than what is newer", () => {
+    const window = windowOf(["/a"], 2);
+    window.freeze();
+    add(window, ["/b", "/c", "/d"]);
+    expect(shown(window)).toEqual([]);
+    window.clear();
+    add(window, ["/e"]);
+    expect(shown(window)).toEqual([]);
+    window.thaw();
+    expect(shown(window)).toEqual(["/e"]);
+  });
+});
