@@ -2,6 +2,7 @@
 import { createRequire } from "node:module";
 import { basename, relative } from "node:path";
 import { OscEncodeError, OscError } from "../errors.ts";
+import { BRIDGE } from "./bridge.ts";
 import { type Command, EXIT, type Session } from "./command.ts";
 import { DUMP } from "./dump.ts";
 import { MONITOR } from "./monitor.ts";
@@ -11,7 +12,7 @@ import { SEND } from "./send.ts";
 import { SERVE } from "./serve.ts";
 import { UsageError } from "../text/usage-error.ts";
 
-const COMMANDS: ReadonlyMap<string, Command> = new Map([SERVE, DUMP, SEND, MONITOR].map((command) => [command.name, command]));
+const COMMANDS: ReadonlyMap<string, Command> = new Map([SERVE, DUMP, SEND, MONITOR, BRIDGE].map((command) => [command.name, command]));
 
 /** A second Ctrl-C does not wait for the clean end: 128 and the number of SIGINT. */
 const EXIT_INTERRUPTED = 130;
