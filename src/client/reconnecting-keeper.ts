@@ -1,4 +1,4 @@
-import { OscServerError, type OscError } from "../errors.ts";
+import { OscEncodeError, OscServerError, type OscError } from "../errors.ts";
 import type { NetAddress } from "../net-address.ts";
 import { keepAliveBy } from "./event-loop.ts";
 import type { Keeper, Unsent } from "./keeper.ts";
@@ -315,7 +315,7 @@ export class ReconnectingKeeper implements Keeper {
     link.send(packet, to, (error) => {
       this.#inFlight -= 1;
       this.#inFlightBytes -= packet.length;
-      if (error !== null) this.inDoubt += 1;
+      if (error !== null && !(error instanceof OscEncodeError)) this.inDoubt += 1;
       done(error);
       if (this.#open?.link === link) this.#flush(link);
       this.#onSettled?.();

@@ -1,7 +1,8 @@
 import { type Socket, connect } from "node:net";
-import { OscServerError, type OscError, type OscFrameError } from "../errors.ts";
-import { type FrameDecoder, type Framing, createFrameDecoder, encodeFrame } from "../framing/index.ts";
+import { OscEncodeError, OscServerError, type OscError, type OscFrameError } from "../errors.ts";
+import { type FrameDecoder, type Framing, createFrameDecoder } from "../framing/index.ts";
 import type { NetAddress } from "../net-address.ts";
+import { FrameWriter } from "../transport/frame-writer.ts";
 import { socketError } from "../transport/socket-error.ts";
 import type { PacketLink, PacketLinkEvents } from "./packet-link.ts";
 import type { SendDone } from "./send-promise.ts";
@@ -33,10 +34,10 @@ export class TcpLink implements PacketLink {
   readonly #events: PacketLinkEvents;
   readonly #decoder: FrameDecoder;
   #socket: Socket | null = null;
+  #writer: FrameWriter | null = null;
   #server: NetAddress = { address: "", port: 0, family: "unix" };
   #isOpen = false;
   #isClosing = false;
-  #corked = false;
   /** Why the connection broke; null while nobody knows of anything. */
   #failure: OscError | null = null;
 
@@ -72,20 +73,9 @@ export class TcpLink implements PacketLink {
 
   send(packet: Uint8Array, _to: NetAddress | null, done: SendDone): void {
     const socket = this.#socket;
-    if (socket === null || !socket.writable) {
-      done(this.#broken());
-      return;
-    }
-    // All packets of one turn of the event loop go out in one call of the system.
-    if (!this.#corked) {
-      this.#corked = true;
-      socket.cork();
-      process.nextTick(() => {
-        this.#corked = false;
-        socket.uncork();
-      });
-    }
-    socket.write(encodeFrame(packet, this.#spec.framing), (error) => done(error ? this.#broken(error) : null));
+    if (socket === null || !socket.writable) done(this.#broken());
+    else if (packet.length === 0) done(new OscEncodeError("OSC_VALUE_OUT_OF_RANGE", "A packet in a stream has at least one byte.", packet));
+    else this.#writer?.write(packet, (error) => done(error === null ? null : this.#broken(error)));
   }
 
   keepAlive(how: "on" | "off"): void {
@@ -101,6 +91,7 @@ export class TcpLink implements PacketLink {
     const closed = new Promise<void>((resolve) => socket.once("close", () => resolve()));
     if (this.#isOpen) {
       // With replies unread, the system would break the connection off, and packets on their way could be lost: they are read and let fall.
+      this.#writer?.flush();
       socket.end();
       socket.ref();
     } else {
@@ -113,6 +104,7 @@ export class TcpLink implements PacketLink {
 
   #connected(socket: Socket): void {
     this.#isOpen = true;
+    this.#writer = new FrameWriter(socket, () => this.#spec.framing);
     this.#server = addressOf(socket.remoteAddress, socket.remotePort);
     socket.unref();
     socket.on("data", (bytes: Uint8Array) => this.#decoder.push(bytes));
@@ -133,12 +125,15 @@ export class TcpLink implements PacketLink {
   }
 
   /** Why a packet could not be sent. */
-  #broken(error?: NodeJS.ErrnoException): OscError {
+  #broken(error: NodeJS.ErrnoException | null = null): OscError {
     if (this.#isClosing) return closedError("The client was closed before the packet was on its way.");
     if (this.#failure !== null) return this.#failure;
     // Those of Node itself only say that the socket is gone.
-    const isOfSystem = error?.syscall !== undefined && error.code !== "ECANCELED";
-    return socketError(isOfSystem ? error : { code: "EPIPE" }, "send to", this.#spec.target);
+    return socketError(
+      error?.syscall !== undefined && error.code !== "ECANCELED" ? error : { code: "EPIPE" },
+      "send to",
+      this.#spec.target,
+    );
   }
 }
 

@@ -1,7 +1,8 @@
 import type { Socket } from "node:net";
 import { OscDroppedError, type OscError, type OscFrameError, OscTimeoutError } from "../errors.ts";
-import { type FrameDecoder, type Framing, createFrameDecoder, encodeFrame } from "../framing/index.ts";
+import { type FrameDecoder, type Framing, createFrameDecoder } from "../framing/index.ts";
 import { type NetAddress, formatAddress } from "../net-address.ts";
+import { FrameWriter } from "./frame-writer.ts";
 import type { ReadWindow, Waiter } from "./read-window.ts";
 import { socketError } from "./socket-error.ts";
 import type { Peer, TransportEvents } from "./transport.ts";
@@ -34,6 +35,7 @@ export class TcpConnection implements Peer, Waiter {
   readonly #window: ReadWindow;
   readonly #limits: ConnectionLimits;
   readonly #decoder: FrameDecoder;
+  readonly #writer: FrameWriter;
   /** Bytes that were read and not cut into packets yet. Nothing more is read while there are any. */
   #bytes: Uint8Array = NO_BYTES;
   /** Packets that were cut out and not handed on yet, from `#next` on. */
@@ -44,7 +46,6 @@ export class TcpConnection implements Peer, Waiter {
   /** True while the next packet waits for room among those of all connections. */
   #waiting = false;
   #advancing = false;
-  #corked = false;
   /** How the stream of the client has come to its end: it sends no more, or it cannot be read any further. */
   #over: "no" | "ended" | "broken" = "no";
   /** True when nothing more is to be sent. */
@@ -62,6 +63,11 @@ export class TcpConnection implements Peer, Waiter {
       onPacket: (packet) => this.#packets.push(packet),
       onError: (error) => this.#frameFailed(error),
     });
+    this.#writer = new FrameWriter(
+      socket,
+      () => this.#decoder.framing ?? "1.1",
+      () => this.#flushed(),
+    );
     socket.on("data", (bytes: Uint8Array) => this.#read(bytes));
     socket.on("end", () => this.#readEnd());
     socket.on("drain", () => this.#advance());
@@ -77,18 +83,11 @@ export class TcpConnection implements Peer, Waiter {
   }
 
   send(packet: Uint8Array): void {
-    const socket = this.#socket;
-    if (!socket.writable) {
+    if (!this.#socket.writable) {
       this.#events.onError(socketError({ code: "EPIPE" }, "reply to", formatAddress(this.address)), this.address);
       return;
     }
-    // All replies of one turn of the event loop go out in one call of the system.
-    if (!this.#corked) {
-      this.#corked = true;
-      socket.cork();
-      process.nextTick(() => this.#uncork());
-    }
-    socket.write(encodeFrame(packet, this.#decoder.framing ?? "1.1"));
+    this.#writer.write(packet);
   }
 
   settled(size: number): void {
@@ -141,7 +140,7 @@ export class TcpConnection implements Peer, Waiter {
 
   #hasRoom(): boolean {
     const socket = this.#socket;
-    return this.#pending < this.#limits.maxPending && (socket.writableLength < UNREAD_REPLIES || socket.destroyed);
+    return this.#pending < this.#limits.maxPending && (this.#writer.waiting < UNREAD_REPLIES || socket.destroyed);
   }
 
   /** Cuts out packets until there is one to hand on. False where there is none. */
@@ -185,6 +184,7 @@ export class TcpConnection implements Peer, Waiter {
     if (this.#finished) return;
     this.#finished = true;
     const socket = this.#socket;
+    this.#writer.flush();
     socket.end();
     // While bytes lie unread the system would break the connection off instead of ending it, and the last replies would be lost.
     socket.resume();
@@ -217,11 +217,10 @@ export class TcpConnection implements Peer, Waiter {
     }
   }
 
-  #uncork(): void {
+  /** The system was given all replies. What it has taken no longer counts as unread; it tells of the rest, by "drain", and only of that. */
+  #flushed(): void {
+    this.#advance();
     const socket = this.#socket;
-    this.#corked = false;
-    socket.uncork();
-    // What the system has taken by now does not count.
     const { maxBuffered } = this.#limits;
     if (socket.writableLength <= maxBuffered || socket.destroyed) return;
     const message = `The connection was ended, for its client does not read the replies: ${socket.writableLength} bytes wait, and maxBuffered is ${maxBuffered}.`;

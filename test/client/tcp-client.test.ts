@@ -146,6 +146,15 @@ describe("a TCP client", () => {
     expect(seen).toEqual(numbers(5000));
   });
 
+  test("refuses a packet without bytes, which no framing can carry, and goes on", async () => {
+    const server = await TestServer.listen();
+    const { client } = tcpClient(server.port);
+    await expect(client.sendBytes(new Uint8Array(0))).rejects.toMatchObject({ code: "OSC_VALUE_OUT_OF_RANGE" });
+    await client.sendMessage("/after");
+    await server.changes.until(() => server.addresses.includes("/after"));
+    expect(client.stats()).toMatchObject({ sent: 1, sendErrors: 1, inDoubt: 0 });
+  });
+
   test("over a Unix domain socket", async () => {
     const folder = mkdtempSync(join(tmpdir(), "oscine-"));
     onTestFinished(() => rmSync(folder, { recursive: true }));
