@@ -7,7 +7,7 @@
  */
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
-import { OscBundle, OscMessage, TimeTag, encode } from "../src/codec/index.ts";
+import { OscBundle, TimeTag, encode } from "../src/codec/index.ts";
 import { Dispatcher } from "../src/dispatch/index.ts";
 import { EventLoopExecutor } from "../src/server/event-loop-executor.ts";
 import { limitsOf } from "../src/server/options.ts";

@@ -28,6 +28,11 @@ export class QueueBound {
     return this.#bytes + packet.data.length > this.#maxBytes ? "maxQueueBytes" : null;
   }
 
+  /** Whether there would be no room for the packet even if nothing else waited. */
+  isTooLarge(packet: Packet): boolean {
+    return !packet.peer.paced && packet.data.length > this.#maxBytes;
+  }
+
   taken(packet: Packet): void {
     this.#packets += 1;
     this.#bytes += packet.data.length;
@@ -47,6 +52,7 @@ export class PacketQueue {
   #packets: Packet[] = [];
   /** Where the first packet lies: taking one away does not move the others. */
   #head = 0;
+  #bytes = 0;
 
   /** @param takeOldest where the overflow policy drops the oldest packet, finds it; needed where older ones than those in here still wait elsewhere */
   constructor(
@@ -63,6 +69,11 @@ export class PacketQueue {
     return this.#packets.length - this.#head;
   }
 
+  /** How many bytes the packets have together. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
   /** The packet that has waited longest, which stays. */
   get first(): Packet | undefined {
     return this.#packets[this.#head];
@@ -73,17 +84,12 @@ export class PacketQueue {
     let obstacle = this.#bound.obstacle(packet);
     while (obstacle !== null) {
       const lost = this.#bound.dropsOldest ? (this.#takeOldest() ?? packet) : packet;
-      this.#drop(
-        lost,
-        new OscDroppedError(
-          obstacle,
-          `A packet was dropped, for the queue is full: handlers are slower than what comes in. Raise ${obstacle}, or make them faster.`,
-        ),
-      );
+      this.#drop(lost, queueIsFull(obstacle));
       if (lost === packet) return;
       obstacle = this.#bound.obstacle(packet);
     }
     this.#bound.taken(packet);
+    this.#bytes += packet.data.length;
     this.#packets.push(packet);
   }
 
@@ -96,7 +102,24 @@ export class PacketQueue {
       this.#packets = this.#packets.slice(this.#head);
       this.#head = 0;
     }
+    return this.#given(packet);
+  }
+
+  /** The packet that came last. */
+  pop(): Packet | undefined {
+    const packet = this.size === 0 ? undefined : this.#packets.pop();
+    return packet === undefined ? undefined : this.#given(packet);
+  }
+
+  #given(packet: Packet): Packet {
+    this.#bytes -= packet.data.length;
     this.#bound.given(packet);
     return packet;
   }
+}
+
+/** What is said of a packet for which there was no room. */
+export function queueIsFull(obstacle: "maxQueue" | "maxQueueBytes"): OscDroppedError {
+  const what = "A packet was dropped, for the queue is full: handlers are slower than what comes in.";
+  return new OscDroppedError(obstacle, `${what} Raise ${obstacle}, or make them faster.`);
 }

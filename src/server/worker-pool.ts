@@ -2,7 +2,8 @@ import { availableParallelism } from "node:os";
 import { OscDroppedError, type OscError, OscServerError } from "../errors.ts";
 import type { Limits } from "./options.ts";
 import type { Executor, ExecutorEvents, Outcome, Packet } from "./packet.ts";
-import { PacketQueue, QueueBound } from "./packet-queue.ts";
+import { FairQueue } from "./fair-queue.ts";
+import { QueueBound } from "./packet-queue.ts";
 import type { PoolPolicy, PoolState, PoolWorker, PoolWorkerEvents, StartWorker } from "./pool-worker.ts";
 import { StartBackoff } from "./start-backoff.ts";
 
@@ -43,7 +44,7 @@ export class WorkerPool implements Executor {
   readonly #policy: PoolPolicy;
   readonly #start: StartWorker;
   readonly #events: ExecutorEvents;
-  readonly #queue: PacketQueue;
+  readonly #queue: FairQueue;
   readonly #members = new Set<Member>();
   /** Those that have nothing to do. The last is taken first, so that those not needed are idle for long. */
   readonly #idle: Member[] = [];
@@ -62,7 +63,7 @@ export class WorkerPool implements Executor {
     this.#policy = policy;
     this.#start = start;
     this.#events = events;
-    this.#queue = new PacketQueue(new QueueBound(limits), (packet, error) => events.drop(packet, error));
+    this.#queue = new FairQueue(new QueueBound(limits), (packet, error) => events.drop(packet, error));
     this.#grow();
   }
 
