@@ -1,3 +1,5 @@
+// For programs whose own libraries do not have it: a client can be used with "await using".
+/// <reference lib="esnext.disposable" preserve="true" />
 import { type OscArgument, OscBundle, OscMessage, type OscPacket, type TimeTag, decode, encode } from "../codec/index.ts";
 import { OscDecodeError, OscDroppedError, OscEncodeError, type OscError, OscRejectedError, OscServerError } from "../errors.ts";
 import type { NetAddress } from "../net-address.ts";

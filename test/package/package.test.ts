@@ -134,8 +134,10 @@ describe("the types", () => {
     export const wrong = new OscMessage(1);
   `;
   const browserCode = `
-    import { OscMessage, encode } from "oscine";
+    import { OscMessage, WebSocketClient, encode } from "oscine";
+    import { WebSocketClient as Same } from "oscine/browser";
     export const bytes: Uint8Array = encode(new OscMessage("/a", [1]));
+    export const client: WebSocketClient = new Same("ws://127.0.0.1:8080/", { WebSocket });
     // @ts-expect-error there are no servers in a browser
     import { AsyncOSCUDPServer } from "oscine";
   `;
