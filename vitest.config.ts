@@ -18,7 +18,16 @@ export default defineConfig({
         test: { name: "unit", include: ["test/**/*.test.ts"], exclude: ["test/interop/**", "test/package/**", "test/browser/**"] },
       },
       // In a browser, and what is bundled for one.
-      { extends: true, test: { name: "browser", include: ["test/browser/**/*.test.ts"], testTimeout: 60_000, hookTimeout: 120_000 } },
+      {
+        extends: true,
+        test: {
+          name: "browser",
+          include: ["test/browser/**/*.test.ts"],
+          testTimeout: 60_000,
+          hookTimeout: 120_000,
+          expect: { poll: { timeout: 20_000 } },
+        },
+      },
       // With programs of others, over the network of this machine.
       { extends: true, test: { name: "interop", include: ["test/interop/**/*.test.ts"], testTimeout: 60_000 } },
       // The packed package, as one who installs it meets it.
