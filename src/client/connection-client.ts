@@ -98,7 +98,8 @@ export abstract class ConnectionClient extends PacketClient {
 
   /** Counters since the client was made. */
   override stats(): ConnectionStats {
-    const { connects, unsent, overflowed, inDoubt } = this.#keeper;
+    const { connects, outbox } = this.#keeper;
+    const { unsent, overflowed, inDoubt } = outbox;
     return { ...super.stats(), connects, unsent, overflowed, inDoubt };
   }
 }

@@ -1,10 +1,11 @@
-import { OscEncodeError, OscServerError, type OscError } from "../errors.ts";
+import { OscServerError, type OscError } from "../errors.ts";
 import type { NetAddress } from "../net-address.ts";
 import { keepAliveBy } from "./event-loop.ts";
-import type { Keeper, Unsent } from "./keeper.ts";
+import type { Keeper } from "./keeper.ts";
+import { Outbox } from "./outbox.ts";
 import type { PacketLink, PacketLinkEvents, PacketLinkFactory } from "./packet-link.ts";
 import type { SendDone } from "./send-promise.ts";
-import { type UnsentLimits, UnsentQueue } from "./unsent-queue.ts";
+import type { UnsentLimits } from "./unsent-queue.ts";
 
 /** How things stand between a client and its server. */
 export type ConnectionState = "connecting" | "connected" | "disconnected" | "closed";
@@ -27,9 +28,6 @@ export interface ReconnectingEvents extends PacketLinkEvents {
   onState(state: ConnectionState, error: OscError | null): void;
 }
 
-/** So many bytes are given to a link before it has taken the first of them. What is behind them stays here, where it is known to be unsent. */
-const IN_FLIGHT = 64 * 1024;
-
 /** One who waits for the connection. */
 interface Opener {
   resolve(address: NetAddress): void;
@@ -44,7 +42,7 @@ export class ReconnectingKeeper implements Keeper {
   readonly #createLink: PacketLinkFactory;
   readonly #events: ReconnectingEvents;
   readonly #settings: ReconnectingSettings;
-  readonly #queue: UnsentQueue;
+  readonly outbox: Outbox;
   /** The link, once it is open, and where it is bound. */
   #open: { readonly link: PacketLink; readonly address: NetAddress; readonly since: number } | null = null;
   /** The link that is being opened. */
@@ -59,21 +57,15 @@ export class ReconnectingKeeper implements Keeper {
   #holds = 0;
   /** True once there was a connection, which then is kept up even while nothing waits for it. */
   #isKept = false;
-  #inFlight = 0;
-  #inFlightBytes = 0;
   #closing: Promise<void> | null = null;
-  /** Called when there may be nothing left to send. */
-  #onSettled: (() => void) | null = null;
   /** How often a connection was made. */
   connects = 0;
-  /** Packets that were on their way when a connection broke. */
-  inDoubt = 0;
 
   constructor(createLink: PacketLinkFactory, events: ReconnectingEvents, settings: ReconnectingSettings) {
     this.#createLink = createLink;
     this.#events = events;
     this.#settings = settings;
-    this.#queue = new UnsentQueue(settings);
+    this.outbox = new Outbox(settings);
   }
 
   get address(): NetAddress | null {
@@ -90,15 +82,6 @@ export class ReconnectingKeeper implements Keeper {
 
   get state(): ConnectionState {
     return this.#state;
-  }
-
-  /** How many packets wait to be sent. */
-  get unsent(): number {
-    return this.#queue.size;
-  }
-
-  get overflowed(): number {
-    return this.#queue.overflowed;
   }
 
   /**
@@ -130,13 +113,8 @@ export class ReconnectingKeeper implements Keeper {
       done(closedError("The client is closed: open() it again, or make another."));
       return;
     }
-    const link = this.#open?.link;
-    if (link !== undefined && this.#queue.size === 0 && this.#inFlightBytes < IN_FLIGHT) {
-      this.#transmit(link, { packet, to, done });
-    } else {
-      this.#queue.push({ packet, to, done });
-      this.#start();
-    }
+    this.outbox.send({ packet, to, done });
+    if (this.#open === null) this.#start();
   }
 
   hold(): () => void {
@@ -157,33 +135,19 @@ export class ReconnectingKeeper implements Keeper {
     this.#session += 1;
     // What waits for an attempt may go out with it; what waits for the end of a pause will not.
     if (this.#attempt === null && this.#open === null)
-      this.#queue.fail(closedError("The client was closed before there was a connection."));
-    await this.#settled();
+      this.outbox.fail(closedError("The client was closed before there was a connection."));
+    await this.outbox.settled(this.#settings.closeTimeout);
     this.#stopPause();
     const link = this.#open?.link ?? this.#attempt;
-    this.#open = null;
+    this.#disconnect();
     this.#attempt = null;
     this.#isKept = false;
     this.#failures = 0;
     await link?.close();
     const error = closedError("The client was closed while the connection was made.");
-    this.#queue.fail(error);
+    this.outbox.fail(error);
     this.#fail(error);
     this.#enter("closed", null);
-  }
-
-  /** Waits until everything has been sent, or can no longer be, but not for ever. */
-  async #settled(): Promise<void> {
-    if (this.#queue.size === 0 && this.#inFlight === 0) return;
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, this.#settings.closeTimeout);
-      this.#onSettled = (): void => {
-        if (this.#queue.size > 0 || this.#inFlight > 0) return;
-        clearTimeout(timer);
-        resolve();
-      };
-    });
-    this.#onSettled = null;
   }
 
   /** Begins to connect, where that is not under way. */
@@ -220,7 +184,7 @@ export class ReconnectingKeeper implements Keeper {
     this.connects += 1;
     if (this.#holds > 0) link.keepAlive("on");
     for (const opener of this.#openers.splice(0)) opener.resolve(address);
-    this.#flush(link);
+    this.outbox.connect(link);
     this.#enter("connected", null);
   }
 
@@ -238,7 +202,7 @@ export class ReconnectingKeeper implements Keeper {
     const { reconnect } = this.#settings;
     // One that was refused as soon as it was made, again and again, is not to be asked ever faster.
     if (reconnect !== null && performance.now() - this.#open.since >= reconnect.maxDelay) this.#failures = 0;
-    this.#open = null;
+    this.#disconnect();
     this.#retry(error, "untold");
   }
 
@@ -253,6 +217,11 @@ export class ReconnectingKeeper implements Keeper {
     this.#attempt = null;
     void attempt.close();
     this.#enter("disconnected", null);
+  }
+
+  #disconnect(): void {
+    this.#open = null;
+    this.outbox.disconnect();
   }
 
   /** Sees to the next attempt, or ends what waits for one. */
@@ -275,8 +244,7 @@ export class ReconnectingKeeper implements Keeper {
     this.#session += 1;
     this.#isKept = false;
     this.#failures = 0;
-    this.#queue.fail(reason);
-    this.#onSettled?.();
+    this.outbox.fail(reason);
     this.#events.onEnd(error);
     this.#enter("disconnected", error);
   }
@@ -292,34 +260,12 @@ export class ReconnectingKeeper implements Keeper {
   }
 
   #isWanted(): boolean {
-    return this.#isKept || this.#holds > 0 || this.#queue.size > 0;
+    return this.#isKept || this.#holds > 0 || this.outbox.unsent > 0;
   }
 
   #updateKeepAlive(): void {
     this.#open?.link.keepAlive(this.#holds > 0 ? "on" : "off");
-    if (this.#pause !== null) keepAliveBy(this.#pause, this.#holds > 0 || this.#queue.size > 0 ? "on" : "off");
-  }
-
-  /** Gives packets to the link, as far as it takes them. */
-  #flush(link: PacketLink): void {
-    while (this.#inFlightBytes < IN_FLIGHT) {
-      const next = this.#queue.shift();
-      if (next === undefined) return;
-      this.#transmit(link, next);
-    }
-  }
-
-  #transmit(link: PacketLink, { packet, to, done }: Unsent): void {
-    this.#inFlight += 1;
-    this.#inFlightBytes += packet.length;
-    link.send(packet, to, (error) => {
-      this.#inFlight -= 1;
-      this.#inFlightBytes -= packet.length;
-      if (error !== null && !(error instanceof OscEncodeError)) this.inDoubt += 1;
-      done(error);
-      if (this.#open?.link === link) this.#flush(link);
-      this.#onSettled?.();
-    });
+    if (this.#pause !== null) keepAliveBy(this.#pause, this.#holds > 0 || this.outbox.unsent > 0 ? "on" : "off");
   }
 
   /** Ends the wait of all who wait for a connection. */
