@@ -6,7 +6,7 @@ export type { ConnectionOptions, ReconnectOptions } from "./client/connection-op
 export { fitPacket } from "./client/fit-packet.ts";
 export type { FitOptions } from "./client/fit-packet.ts";
 export type { ReceivedMessage } from "./client/inbox.ts";
-export type { ClientErrorListener, PacketClientOptions, ReceiveOptions } from "./client/options.ts";
+export type { PacketClientOptions, ReceiveOptions } from "./client/options.ts";
 export { PacketClient } from "./client/packet-client.ts";
 export type { ClientStats } from "./client/packet-client.ts";
 export { RECEIVERS } from "./client/receivers.ts";

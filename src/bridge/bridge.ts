@@ -1,10 +1,9 @@
 import { lookup } from "node:dns/promises";
-import { type ErrorListener, reportToConsole } from "../dispatch/index.ts";
+import { type ErrorListener, Reporter, reportToConsole } from "../dispatch/index.ts";
 import { OscDroppedError, type OscError, OscRejectedError, OscServerError } from "../errors.ts";
 import type { NetAddress } from "../net-address.ts";
 import { checkMaxPacketSize } from "../framing/frame-decoder.ts";
 import { positive } from "../server/options.ts";
-import { Reporter } from "../server/reporter.ts";
 import { durationOf } from "../server/transports.ts";
 import type { Peer, Transport, TransportEvents } from "../transport/transport.ts";
 import { isOwnAddress, plainAddress } from "./addresses.ts";

@@ -1,9 +1,9 @@
 import { isIPv6 } from "node:net";
-import type { ClientErrorListener } from "../client/options.ts";
 import type { PacketClient } from "../client/packet-client.ts";
 import type { ReceiverName } from "../client/receivers.ts";
 import { TCPClient } from "../client/tcp-client.ts";
 import { UDPClient } from "../client/udp-client.ts";
+import type { ErrorListener } from "../dispatch/index.ts";
 import type { OscError } from "../errors.ts";
 import type { NetAddress } from "../net-address.ts";
 import { createTransport, tcpSpec, udpSpec } from "../server/transports.ts";
@@ -58,7 +58,7 @@ export function createListener(url: OscUrl, events: ListenerEvents): Transport {
 /** A client that sends to what a URL says: to this machine where it names no host. */
 export function createSender(
   url: OscUrl,
-  options: { readonly numbers: "auto" | "float"; readonly for?: ReceiverName; readonly onError: ClientErrorListener },
+  options: { readonly numbers: "auto" | "float"; readonly for?: ReceiverName; readonly onError: ErrorListener },
 ): PacketClient {
   if (url.port === 0) throw new UsageError("Port 0 is for listening: write the port of the receiver.");
   if (url.transport === "tcp") {

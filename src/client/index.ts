@@ -7,7 +7,7 @@ export type { DispatchClientOptions } from "./dispatch-client.ts";
 export { fitPacket } from "./fit-packet.ts";
 export type { FitOptions } from "./fit-packet.ts";
 export type { ReceivedMessage } from "./inbox.ts";
-export type { ClientErrorListener, PacketClientOptions, ReceiveOptions } from "./options.ts";
+export type { PacketClientOptions, ReceiveOptions } from "./options.ts";
 export { PacketClient } from "./packet-client.ts";
 export type { ClientStats } from "./packet-client.ts";
 export { RECEIVERS } from "./receivers.ts";

@@ -1,9 +1,6 @@
-import { OscServerError, type OscError } from "../errors.ts";
-import type { NetAddress } from "../net-address.ts";
+import type { ErrorListener } from "../dispatch/index.ts";
+import { OscServerError } from "../errors.ts";
 import { type ReceiverName, type ReceiverProfile, profileOf } from "./receivers.ts";
-
-/** Told of everything that goes wrong and ends nothing. `address` is the sender's, where a packet that arrived is to blame. */
-export type ClientErrorListener = (error: OscError, address?: NetAddress) => void;
 
 /** Options that every kind of client takes. */
 export interface PacketClientOptions {
@@ -21,7 +18,7 @@ export interface PacketClientOptions {
    * Called with every error that ends nothing: a packet that cannot be decoded, a send refused later by the network, a send that failed
    * and whose promise nobody looked at, a handler that threw. Default: one line on stderr.
    */
-  readonly onError?: ClientErrorListener;
+  readonly onError?: ErrorListener;
   /**
    * How many errors of one code are reported within a second; the others are counted, and their number is reported with
    * the next one, or on `close()`. Default 20.

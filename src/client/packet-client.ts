@@ -1,9 +1,9 @@
 // For programs whose own libraries do not have it: a client can be used with "await using".
 /// <reference lib="esnext.disposable" preserve="true" />
 import { type OscArgument, OscBundle, OscMessage, type OscPacket, type TimeTag, decode, encode } from "../codec/index.ts";
+import { Reporter, reportToConsole } from "../dispatch/index.ts";
 import { OscDecodeError, OscDroppedError, OscEncodeError, type OscError, OscRejectedError, OscServerError } from "../errors.ts";
 import type { NetAddress } from "../net-address.ts";
-import { ErrorReporter } from "./error-reporter.ts";
 import { fitTo } from "./fit-packet.ts";
 import { Inbox, type ReceivedMessage } from "./inbox.ts";
 import type { Keeper, KeeperFactory } from "./keeper.ts";
@@ -43,7 +43,7 @@ export interface ClientStats {
 export abstract class PacketClient implements AsyncDisposable {
   readonly #settings: PacketClientSettings;
   readonly #keeper: Keeper;
-  readonly #reporter: ErrorReporter;
+  readonly #reporter: Reporter;
   readonly #inbox: Inbox;
   readonly #requests = new PendingRequests();
   readonly #target: string;
@@ -63,7 +63,7 @@ export abstract class PacketClient implements AsyncDisposable {
     const settings = settingsOf(options);
     this.#settings = settings;
     this.#target = target;
-    this.#reporter = new ErrorReporter(options.onError, settings.maxReports);
+    this.#reporter = new Reporter(options.onError ?? reportToConsole, settings.maxReports);
     this.#inbox = new Inbox(settings.maxInbox, settings.maxInboxBytes);
     this.#keeper = createKeeper(createLink, {
       onPacket: (packet, from) => this.#receivePacket(packet, from),
@@ -101,7 +101,7 @@ export abstract class PacketClient implements AsyncDisposable {
     this.#inbox.clear();
     this.#endWaits(closedError("The client was closed while it waited for a reply."));
     await closed;
-    this.#reporter.flush();
+    this.#reporter.close();
   }
 
   [Symbol.asyncDispose](): Promise<void> {

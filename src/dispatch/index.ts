@@ -22,5 +22,6 @@ export type {
   ReplyAddressHandler,
 } from "./handler.ts";
 export type { HandlerMatch } from "./packet-execution.ts";
+export { Reporter, tellListener } from "./reporter.ts";
 export { Scheduler } from "./scheduler.ts";
 export type { SchedulerLimits, SchedulerOptions, ScheduleResult } from "./scheduler.ts";

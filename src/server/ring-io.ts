@@ -1,5 +1,5 @@
 import { MessageChannel, type MessagePort, receiveMessageOnPort } from "node:worker_threads";
-import type { Dispatcher } from "../dispatch/index.ts";
+import { type Dispatcher, Reporter } from "../dispatch/index.ts";
 import { OscServerError, type OscError } from "../errors.ts";
 import type { NetAddress } from "../net-address.ts";
 import { type BlockingIo, blockingHandling } from "./blocking-io.ts";
@@ -8,7 +8,6 @@ import { type Counters, counterOf } from "./counters.ts";
 import { packError } from "./error-transfer.ts";
 import { IoThread } from "./io-thread.ts";
 import type { Outcome } from "./packet.ts";
-import { Reporter } from "./reporter.ts";
 import { type Handling, runPacket } from "./run-packet.ts";
 import type { IoOwner } from "./server-io.ts";
 import { READER_SLEEPS, RingReader, RingWriter, WRITER_WAITS, ringMemory } from "./shared-ring.ts";

@@ -1,5 +1,5 @@
 import { channel } from "node:diagnostics_channel";
-import { type Clock, type ErrorListener, Scheduler, bundleTime, laterElements, systemClock } from "../dispatch/index.ts";
+import { type Clock, type ErrorListener, Reporter, Scheduler, bundleTime, laterElements, systemClock } from "../dispatch/index.ts";
 import { OscDroppedError, type OscError, OscRejectedError, type RejectReason } from "../errors.ts";
 import type { NetAddress } from "../net-address.ts";
 import type { Peer, TransportEvents } from "../transport/transport.ts";
@@ -7,7 +7,6 @@ import { Admission } from "./admit.ts";
 import { Counters, counterOf } from "./counters.ts";
 import type { Limits } from "./options.ts";
 import type { Executor, ExecutorEvents, Outcome, Packet } from "./packet.ts";
-import { Reporter } from "./reporter.ts";
 
 const HASH = 0x23;
 

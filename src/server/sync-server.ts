@@ -1,12 +1,13 @@
-import { type ErrorListener, reportToConsole } from "../dispatch/index.ts";
+import { type ErrorListener, reportToConsole, tellListener } from "../dispatch/index.ts";
 import { OscServerError, type OscError } from "../errors.ts";
 import type { NetAddress } from "../net-address.ts";
+import { KernelDrops } from "../transport/kernel-drops.ts";
 import { Counters, type ServerStats } from "./counters.ts";
 import type { OneChange } from "./io-thread-messages.ts";
 import { type Limits, type ServerOptions, limitsOf, positive } from "./options.ts";
-import { tellListener } from "./reporter.ts";
 import type { IoOwner, ServerIo } from "./server-io.ts";
 import { withoutSignalListeners } from "./signal-listeners.ts";
+import type { TransportSpec } from "./transports.ts";
 import { type WorkerState, claimServer, countServer } from "./worker-role.ts";
 
 /** Options of the servers whose thread may block: blocking, threading and forking. */
@@ -26,6 +27,7 @@ export interface SyncServerOptions extends ServerOptions {
 export interface SyncServerSetup<Io extends ServerIo> {
   /** Where the server is to listen. */
   readonly address: NetAddress;
+  readonly transport: TransportSpec["transport"];
   /** Opens the sockets. Called only where the server is to bind. */
   readonly open: (owner: IoOwner) => Io;
   /** In a worker that runs the program again to come to this server: does the worker's work in its place, and never returns. */
@@ -48,6 +50,7 @@ export abstract class SyncServer<Io extends ServerIo = ServerIo> implements Disp
   readonly #keepSignalListeners: boolean;
   /** Null where the server is inert. */
   readonly #io: Io | null;
+  readonly #kernelDrops = new KernelDrops();
   /** The method that serves just now. */
   #occupant: string | null = null;
   #stopping = false;
@@ -64,6 +67,7 @@ export abstract class SyncServer<Io extends ServerIo = ServerIo> implements Disp
     if (claim.kind === "worker") setup.becomeWorker?.(claim.worker, this);
     this.#io = claim.kind === "server" ? this.#open(setup, limits) : null;
     this.#address = this.#io?.address ?? (claim.kind === "inert" ? claim.address : null) ?? setup.address;
+    if (this.#io !== null && setup.transport === "udp") this.#kernelDrops.opened(this.#address);
   }
 
   /** Where the server listens: the real port where 0 was asked for. */
@@ -105,7 +109,7 @@ export abstract class SyncServer<Io extends ServerIo = ServerIo> implements Disp
 
   /** Counters since the server was made. May be read at any time. */
   stats(): ServerStats {
-    return (this.#io?.counters ?? new Counters()).stats(this.#io?.backend);
+    return (this.#io?.counters ?? new Counters()).stats(this.#io?.backend, this.#kernelDrops.count);
   }
 
   /** Asked for each packet just before it is handled, where it is handled; override it to refuse some. Here it accepts all. */
@@ -136,13 +140,18 @@ export abstract class SyncServer<Io extends ServerIo = ServerIo> implements Disp
   /** Closes the server before it returns; from inside a handler, when that has ended. */
   protected closeBlocking(): void {
     this.#closing = true;
-    if (this.#occupant === null) this.#io?.close(this.closeTimeout);
-    else this.#stopping = true;
+    if (this.#occupant !== null) {
+      this.#stopping = true;
+      return;
+    }
+    this.#kernelDrops.closing();
+    this.#io?.close(this.closeTimeout);
   }
 
   /** Closes the server while the event loop goes on. */
   protected async closeWithoutBlocking(): Promise<void> {
     this.#closing = true;
+    this.#kernelDrops.closing();
     await this.#io?.closed(this.closeTimeout);
     this.#occupant = null;
   }

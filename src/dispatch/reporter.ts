@@ -1,6 +1,7 @@
-import { type ErrorListener, reportToConsole } from "../dispatch/index.ts";
 import { OscError, OscRejectedError, type RejectReason } from "../errors.ts";
 import type { NetAddress } from "../net-address.ts";
+import { systemClock } from "./clock.ts";
+import { type ErrorListener, reportToConsole } from "./error-report.ts";
 
 const WINDOW_MS = 1000;
 
@@ -19,7 +20,7 @@ export class Reporter {
   readonly #listener: ErrorListener;
   readonly #maxReports: number;
   readonly #windows = new Map<string, Window>();
-  #timer: NodeJS.Timeout | null = null;
+  #timer: unknown = null;
   #timerSetAt = 0;
 
   constructor(listener: ErrorListener, maxReports: number) {
@@ -51,15 +52,15 @@ export class Reporter {
     window.suppressed += 1;
     if (this.#timer === null) {
       this.#timerSetAt = now;
-      this.#timer = setTimeout(() => this.#tellSuppressed(), WINDOW_MS).unref();
+      this.#timer = systemClock.setTimer(() => this.#tellSuppressed(), WINDOW_MS);
     }
     return false;
   }
 
-  /** Reports what is still held back, and ends. */
+  /** Reports what is still held back, and leaves no timer. It may be used again. */
   close(): void {
     this.#tellSuppressed();
-    if (this.#timer !== null) clearTimeout(this.#timer);
+    if (this.#timer !== null) systemClock.clearTimer(this.#timer);
     this.#timer = null;
   }
 
@@ -72,7 +73,7 @@ export class Reporter {
     if (this.#timer === null) return Infinity;
     const left = this.#timerSetAt + WINDOW_MS - performance.now();
     if (left > 0) return left;
-    clearTimeout(this.#timer);
+    systemClock.clearTimer(this.#timer);
     this.#tellSuppressed();
     return Infinity;
   }

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { OscDecodeError, OscDroppedError, type OscError, OscFrameError, OscRejectedError } from "../../src/errors.ts";
-import { Reporter } from "../../src/server/reporter.ts";
+import { Reporter } from "../../src/dispatch/reporter.ts";
 import { withoutStackTraces } from "../../src/stack-traces.ts";
 
 beforeEach(() => {
