@@ -8,6 +8,7 @@ import { formatJson } from "../text/json.ts";
 import { MessageFilter } from "../text/message-filter.ts";
 import { timeOfDay } from "../text/time-text.ts";
 import { UsageError } from "../text/usage-error.ts";
+import { KernelDrops } from "../transport/kernel-drops.ts";
 import type { Transport } from "../transport/transport.ts";
 import { aborted, type Command, EXIT, report, type Session } from "./command.ts";
 import { createListener } from "./endpoint.ts";
@@ -60,14 +61,17 @@ async function runDump(words: readonly string[], session: Session): Promise<numb
   const enough = new AbortController();
   const dump = new Dump(options, session, () => enough.abort());
   const listeners: Transport[] = [];
+  const drops: KernelDrops[] = [];
   try {
     for (const url of options.urls) {
       const listener = createListener(url, {
         onPacket: (data, from) => dump.packet(data, from, url),
         onError: (error, from) => report(session, error, from),
       });
-      const { address, port } = await listener.open();
+      const bound = await listener.open();
+      const { address, port } = bound;
       listeners.push(listener);
+      if (url.transport === "udp") drops.push(new KernelDrops(bound));
       if (!options.isQuiet)
         session.err.line(`Listening on ${formatUrl({ ...url, host: address, port })}${url.host === null ? " (all interfaces)" : ""}`);
     }
@@ -75,9 +79,10 @@ async function runDump(words: readonly string[], session: Session): Promise<numb
     if (options.timeout !== null) signals.push(AbortSignal.timeout(options.timeout * 1000));
     await aborted(AbortSignal.any(signals));
   } finally {
+    for (const drop of drops) drop.closing();
     await Promise.all(listeners.map((listener) => listener.close()));
   }
-  if (!options.isQuiet) dump.printTotals();
+  if (!options.isQuiet) dump.printTotals(drops.reduce((sum, { count }) => sum + (count ?? 0), 0));
   return EXIT.success;
 }
 
@@ -146,8 +151,9 @@ class Dump {
     if (this.#left === 0) this.#onEnough();
   }
 
-  printTotals(): void {
-    this.#tally.print(this.#session.err);
+  /** @param unseen how many datagrams the system dropped */
+  printTotals(unseen: number): void {
+    this.#tally.print(this.#session.err, unseen);
   }
 
   #printPacket(packet: OscPacket, from: NetAddress, url: OscUrl, time: number): void {

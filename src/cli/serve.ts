@@ -130,10 +130,11 @@ function greet({ out, program }: Session, url: OscUrl, what: string): void {
   );
 }
 
-function describeTotals({ received, handled, rejected, dropped, handlerErrors }: ServerStats): string {
+function describeTotals({ received, handled, rejected, dropped, kernelDropped, handlerErrors }: ServerStats): string {
   const reasons = Object.entries(rejected).filter(([, count]) => count > 0);
   const total = reasons.reduce((sum, [, count]) => sum + count, 0);
   const why = reasons.length === 0 ? "" : ` (${reasons.map(([reason, count]) => `${reason} ${count}`).join(", ")})`;
   const failed = handlerErrors === 0 ? "" : `, handler errors ${handlerErrors}`;
-  return `received ${received}, handled ${handled}, rejected ${total}${why}, dropped ${dropped}${failed}`;
+  const unseen = kernelDropped === null || kernelDropped === 0 ? "" : `, dropped by the system ${kernelDropped}`;
+  return `received ${received}, handled ${handled}, rejected ${total}${why}, dropped ${dropped}${unseen}${failed}`;
 }

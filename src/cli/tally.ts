@@ -21,15 +21,24 @@ export class Tally {
     this.#faults += 1;
   }
 
-  /** Prints the counts, the largest first. */
-  print(output: Output): void {
+  /**
+   * Prints the counts, the largest first.
+   *
+   * @param unseen how many datagrams the system dropped before they could be read
+   */
+  print(output: Output, unseen = 0): void {
     const rows = [...this.#counts].toSorted(([, a], [, b]) => b - a);
     if (this.#others > 0) rows.push(["(further addresses)", this.#others]);
     const total = rows.reduce((sum, [, count]) => sum + count, 0);
     const width = String(total).length;
     for (const [address, count] of rows) output.line(`${String(count).padStart(width)}  ${escapeUnsafe(address)}`);
     const faults = this.#faults === 0 ? "" : `; ${plural(this.#faults, "packet")} could not be read`;
-    output.line(output.styled("bold", `${plural(total, "message")}${faults}`));
+    output.line(
+      output.styled(
+        "bold",
+        `${plural(total, "message")}${faults}${unseen === 0 ? "" : `; ${plural(unseen, "packet")} dropped by the system`}`,
+      ),
+    );
   }
 }
 

@@ -1,6 +1,7 @@
 import { type Clock, type Dispatcher, reportToConsole } from "../dispatch/index.ts";
 import { OscServerError } from "../errors.ts";
 import { type NetAddress, formatAddress } from "../net-address.ts";
+import { KernelDrops } from "../transport/kernel-drops.ts";
 import type { Peer, Transport } from "../transport/transport.ts";
 import { Counters, type ServerStats } from "./counters.ts";
 import { EventLoopExecutor } from "./event-loop-executor.ts";
@@ -64,6 +65,7 @@ export class AsyncServer implements AsyncDisposable {
   readonly #limits: Limits;
   readonly #concurrency: number;
   readonly #counters = new Counters();
+  readonly #kernelDrops = new KernelDrops();
   #address: NetAddress;
   #endpoint: Promise<Endpoint> | null = null;
 
@@ -137,7 +139,7 @@ export class AsyncServer implements AsyncDisposable {
 
   /** Counters since the server was made. */
   stats(): ServerStats {
-    return this.#counters.stats();
+    return this.#counters.stats("portable", this.#kernelDrops.count);
   }
 
   /** Asked for each packet just before it is handled; override it to refuse some. Here it accepts all. */
@@ -168,6 +170,7 @@ export class AsyncServer implements AsyncDisposable {
     const transport = isLoadingWorker() ? new InertTransport(this.#address) : createTransport(this.#spec, road);
     const requested = this.#address;
     this.#address = await transport.open();
+    if (this.#spec.transport === "udp") this.#kernelDrops.opened(this.#address);
     return this.#endpointOf(transport, road, requested);
   }
 
@@ -177,6 +180,7 @@ export class AsyncServer implements AsyncDisposable {
     const end = async (): Promise<void> => {
       // Handlers that have begun may still reply, so the socket closes last.
       await road.close(this.#options.closeTimeout ?? 5000);
+      this.#kernelDrops.closing();
       await transport.close();
       this.#endpoint = null;
       this.#address = requested;

@@ -28,7 +28,7 @@ export class BlockingServer extends SyncServer<BlockingIo> {
 
   constructor(spec: TransportSpec, address: NetAddress, dispatcher: Dispatcher, options: BlockingServerOptions & NativeOption) {
     const native = checkedNative(options.native);
-    super({ address, open: (owner) => openIo(spec, dispatcher, native, owner) }, options);
+    super({ address, transport: spec.transport, open: (owner) => openIo(spec, dispatcher, native, owner) }, options);
     this.dispatcher = dispatcher;
   }
 

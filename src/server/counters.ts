@@ -47,6 +47,11 @@ export function counterOf(error: OscError): "handlerErrors" | "socketErrors" | "
 export interface ServerStats {
   /** By what the sockets are used: `"native"` where these are the system's own calls (see the option `native`), else `"portable"`. */
   readonly backend: Backend;
+  /**
+   * Datagrams that the kernel dropped before the server saw them, because its buffer was full (`receiveBufferSize`); they are not among
+   * `received`. Null where that is not known: the system is not Linux, or the server is not a UDP server.
+   */
+  readonly kernelDropped: number | null;
   /** Packets that arrived. A bundle within a bundle that is dated later counts as a packet of its own. */
   readonly received: number;
   /** Packets whose handlers have run, whether one matched or not. */
@@ -111,13 +116,13 @@ export class Counters {
   }
 
   /** All counters as a plain object. */
-  stats(backend: Backend = "portable"): ServerStats {
+  stats(backend: Backend = "portable", kernelDropped: number | null = null): ServerStats {
     const rejected: Record<string, number> = {};
     const plain: Record<string, number> = {};
     for (const name of NAMES) {
       if (name.startsWith("rejected:")) rejected[name.slice("rejected:".length)] = this.read(name);
       else plain[name] = this.read(name);
     }
-    return { backend, ...plain, rejected } as unknown as ServerStats;
+    return { backend, kernelDropped, ...plain, rejected } as unknown as ServerStats;
   }
 }

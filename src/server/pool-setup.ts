@@ -25,9 +25,10 @@ export function poolSetup({ spec, address, source, options, describe }: PoolSetu
     if (source instanceof Dispatcher) freezeForPool(source);
     return new IoThread({ ...owner, spec, strictTiming: strictTimingOf(source, options), executor, transfer: [] });
   };
-  if (!(source instanceof Dispatcher)) return { address, open };
+  const place = { address, transport: spec.transport };
+  if (!(source instanceof Dispatcher)) return { ...place, open };
   return {
-    address,
+    ...place,
     open,
     becomeWorker: (worker, server) => worker.serve(serviceOfServer(server, source, workerLimits(limitsOf(options)), worker)),
   };

@@ -18,6 +18,11 @@ export interface ToldError {
   readonly client?: NetAddress;
 }
 
+/** How the account stands, and how many handles the thread that made the server has. */
+export interface Account extends ServerStats {
+  readonly handles: number;
+}
+
 const PROGRAM = fileURLToPath(new URL("server-program.mjs", import.meta.url));
 
 /** The server program, running. */
@@ -33,7 +38,7 @@ export class ServerProcess {
   ended = false;
   /** Resolves when the program has ended and all its output has come. */
   readonly closed: Promise<void>;
-  #account: ServerStats | null = null;
+  #account: Account | null = null;
   readonly #transport: TransportName;
   readonly #wires: Correspondent[] = [];
   #changed = (): void => undefined;
@@ -77,12 +82,12 @@ export class ServerProcess {
   }
 
   /** Asks how the account stands while the server serves. The packet that asks is itself in it: as handled, or as in progress. */
-  async account(correspondent: Correspondent): Promise<ServerStats> {
+  async account(correspondent: Correspondent): Promise<Account> {
     this.accountsAsked += 1;
     this.#account = null;
     correspondent.send(ACCOUNT);
     await this.until(() => this.#account !== null);
-    return this.#account as unknown as ServerStats;
+    return this.#account as unknown as Account;
   }
 
   /** Asks the server to end, and returns its counters. */
@@ -106,7 +111,7 @@ export class ServerProcess {
     const value = (): unknown => JSON.parse(rest.join(" "));
     if (word === "ready") this.address = value() as NetAddress;
     else if (word === "error") this.errors.push(value() as ToldError);
-    else if (word === "account") this.#account = value() as ServerStats;
+    else if (word === "account") this.#account = value() as Account;
     else if (word === "stats") this.stats = value() as ServerStats;
     else this.lines.push(line);
     this.#changed();

@@ -34,6 +34,8 @@ dispatcher.map("/account", () => {
 });
 dispatcher.map("/promise", async () => ["/kept"]);
 dispatcher.map("/bad-reply", () => ({ not: "a reply" }));
+dispatcher.map("/quiet", () => undefined);
+dispatcher.map("/exit", (_address, code) => process.exit(code));
 dispatcher.map("/print", (_address, text) => {
   console.log("printed", text);
   return "/printed";
@@ -73,7 +75,8 @@ const server = new Server(transport === "unix" ? { path: options.path } : addres
   ...framing,
   ...options,
   onError: (error, client) => {
-    if (error.cause?.message === "how does the account stand?") return tell("account", server.stats());
+    if (error.cause?.message === "how does the account stand?")
+      return tell("account", { ...server.stats(), handles: process.getActiveResourcesInfo().length });
     tell("error", {
       code: error.code,
       reason: error.reason,

@@ -1,0 +1,108 @@
+import { readFileSync, readdirSync, readlinkSync } from "node:fs";
+import { isIPv4 } from "node:net";
+import { endianness } from "node:os";
+import type { NetAddress } from "../net-address.ts";
+
+/**
+ * Counts the datagrams that the kernel dropped before anybody saw them, because its buffer for the socket was full. Linux tells that for
+ * every socket.
+ */
+export class KernelDrops {
+  #address: NetAddress | null = null;
+  /** Of sockets that are closed. */
+  #before = 0;
+  /** Of the socket that is open, or was the last. Null where nothing is known. */
+  #latest: number | null = null;
+
+  /** @param address where a UDP socket is bound already */
+  constructor(address: NetAddress | null = null) {
+    this.#address = address;
+  }
+
+  /** A UDP socket was bound there. */
+  opened(address: NetAddress): void {
+    this.#before += this.#latest ?? 0;
+    this.#latest = null;
+    this.#address = address;
+  }
+
+  /** The socket is about to be closed. */
+  closing(): void {
+    this.#look();
+    this.#address = null;
+  }
+
+  /** All so far; null where the system does not tell, or no UDP socket was ever bound. */
+  get count(): number | null {
+    this.#look();
+    return this.#latest === null ? null : this.#before + this.#latest;
+  }
+
+  /** A socket that has gone is in no table any more: then what was known last stays. */
+  #look(): void {
+    if (this.#address !== null) this.#latest = readKernelDrops(this.#address) ?? this.#latest;
+  }
+}
+
+/** The drops of the UDP socket that is bound there; null where the system does not tell. */
+export function readKernelDrops(address: NetAddress): number | null {
+  if (process.platform !== "linux" || address.family === "unix") return null;
+  try {
+    const table = readFileSync(isIPv4(address.address) ? "/proc/net/udp" : "/proc/net/udp6", "latin1");
+    return dropsIn(table, address, ownSockets);
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * The drops of the sockets at an address, from a table as the kernel writes it.
+ *
+ * @param ours the inodes of this process's sockets; asked for where several share the address, which may be other programs'
+ */
+export function dropsIn(table: string, { address, port }: NetAddress, ours: () => ReadonlySet<string>): number | null {
+  const place = `${kernelAddress(address)}:${hex(port, 4)}`;
+  const rows = table.split("\n").map((line) => line.trim().split(/\s+/));
+  const bound = rows.filter((row) => row[1] === place);
+  const known = bound.length > 1 ? ours() : null;
+  const counted = bound.filter((row) => known === null || known.has(row[9] ?? ""));
+  return counted.length === 0 ? null : counted.reduce((sum, row) => sum + Number(row.at(-1)), 0);
+}
+
+function ownSockets(): Set<string> {
+  const inodes = new Set<string>();
+  for (const descriptor of readdirSync("/proc/self/fd")) {
+    try {
+      const [, inode] = /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/self/fd/${descriptor}`)) ?? [];
+      if (inode !== undefined) inodes.add(inode);
+    } catch {
+      // It has been closed meanwhile.
+    }
+  }
+  return inodes;
+}
+
+/** Each four bytes as one number, as they lie in the memory of the machine. */
+function kernelAddress(address: string): string {
+  const bytes = isIPv4(address) ? address.split(".").map(Number) : bytesOfIPv6(address);
+  const words = Array.from({ length: bytes.length / 4 }, (_, index) => bytes.slice(4 * index, 4 * index + 4));
+  return words.flatMap((word) => (endianness() === "LE" ? word.toReversed() : word).map((byte) => hex(byte, 2))).join("");
+}
+
+function bytesOfIPv6(address: string): number[] {
+  const [head, tail] = (address.split("%")[0] ?? "").split("::").map((part) => part.split(":").flatMap(bytesOfGroup));
+  const [first = [], last = []] = [head, tail];
+  return [...first, ...Array.from({ length: 16 - first.length - last.length }, () => 0), ...last];
+}
+
+/** Two bytes of an IPv6 address; four where it ends in an IPv4 address. */
+function bytesOfGroup(group: string): number[] {
+  if (group === "") return [];
+  if (group.includes(".")) return group.split(".").map(Number);
+  const value = Number.parseInt(group, 16);
+  return [value >> 8, value & 0xff];
+}
+
+function hex(value: number, digits: number): string {
+  return value.toString(16).toUpperCase().padStart(digits, "0");
+}
