@@ -28,7 +28,7 @@ export class MessageList {
         create: () => this.#createRow(),
         fill: (view, index) => this.#fill(view, index),
       },
-      { onScroll: () => this.#scrolled(), onResize: () => this.changed() },
+      { onScroll: () => this.#scrolled(), onResize: () => this.#resized() },
     );
     this.#follow.addEventListener("click", () => this.follow());
     this.#grid.addEventListener("keydown", (event) => this.#key(event));
@@ -102,8 +102,16 @@ export class MessageList {
     this.#isDirty = true;
   }
 
+  /** The details of the chosen line take room from the list, and must not hide it. */
+  #resized(): void {
+    if (this.#chosen !== null && !this.#isFollowing) this.#list.scrollTo(this.#chosen - this.#start);
+    this.#isDirty = true;
+  }
+
+  /** What is looked at must not run away: the list stops where a line is chosen. */
   #choose(position: number | null): void {
     this.#chosen = position;
+    if (position !== null) this.#isFollowing = false;
     this.#isDirty = true;
     this.onChoose(position === null ? null : (this.#window.at(position) ?? null));
   }
@@ -129,8 +137,6 @@ export class MessageList {
     if (to === undefined || event.target !== this.#grid || shownEnd === start) return;
     event.preventDefault();
     const position = Math.max(start, Math.min(shownEnd - 1, to));
-    // Choosing a line above stops the list from running away from it.
-    this.#isFollowing = false;
     this.#list.scrollTo(position - start);
     this.#choose(position);
   }

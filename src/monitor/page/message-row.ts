@@ -1,3 +1,4 @@
+import type { TimeTag } from "../../codec/index.ts";
 import { formatParts } from "../../text/format.ts";
 import { escapeUnsafe } from "../../text/safe-text.ts";
 import { timeOfDay } from "../../text/time-text.ts";
@@ -38,12 +39,21 @@ export class MessageRowView {
       setText(types, "");
       setText(values, escapeUnsafe(row.reason));
     } else {
-      const parts = formatParts(row.message, row.timeTag);
+      const parts = formatParts(row.message, null);
       setText(address, parts.address);
       setText(types, parts.types);
-      setText(values, shortened(parts.timeTag === "" ? parts.args : `${parts.args}  ${parts.timeTag}`));
+      setText(values, row.timeTag === null ? shortened(parts.args) : `${shortened(parts.args)}  ${dueText(row.timeTag, entry.time)}`);
     }
   }
+}
+
+/** When a time tag is due, seen from when it arrived: `@now`, `@+20 ms`. */
+function dueText(timeTag: TimeTag, arrived: number): string {
+  if (timeTag.isImmediate) return "@now";
+  const left = timeTag.toMillis() - arrived;
+  if (Math.abs(left) >= 60_000) return `@${timeTag.toDate().toISOString()}`;
+  const sign = left < 0 ? "−" : "+";
+  return Math.abs(left) < 1000 ? `@${sign}${Math.abs(left).toFixed(1)} ms` : `@${sign}${(Math.abs(left) / 1000).toFixed(2)} s`;
 }
 
 function shortened(text: string): string {

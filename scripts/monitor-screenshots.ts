@@ -1,0 +1,81 @@
+// Makes the pictures of docs/monitor.md anew:
+//
+//   npm run screenshots
+//
+// Needs Chromium (Debian's package chromium).
+import { createSocket } from "node:dgram";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { OscBundle, OscMessage, type OscPacket, TimeTag, encode, float } from "../src/codec/index.ts";
+import { TestBrowser } from "../test/browser/chromium.ts";
+import { MonitorPage } from "../test/browser/monitor-page.ts";
+import { smallPng } from "./small-png.ts";
+
+const FOLDER = fileURLToPath(new URL("../docs/images/", import.meta.url));
+const SECONDS = 12;
+const TICK_MS = 50;
+const WIDE = { viewport: { width: 1360, height: 820 } };
+const PHONE = { viewport: { width: 390, height: 760 }, isMobile: true, hasTouch: true };
+
+/** What a small show might send `seconds` after its beginning. */
+function* showAt(tick: number): Generator<OscPacket | Uint8Array> {
+  const seconds = (tick * TICK_MS) / 1000;
+  yield new OscMessage("/mixer/1/fader", float(0.5 + 0.45 * Math.sin(seconds * 1.3)));
+  yield new OscMessage("/mixer/2/fader", float(0.5 + 0.3 * Math.sin(seconds * 2.1 + 1)));
+  yield new OscMessage("/phone/accel", [float(Math.sin(seconds)), float(Math.cos(seconds * 1.7)), float(0.3 * Math.sin(seconds * 5))]);
+  if (tick % 7 === 0) {
+    const note = 60 + ((tick / 7) % 12);
+    yield new OscBundle(
+      [new OscMessage("/note/on", [note, 100]), new OscMessage("/synth/1/cutoff", float(200 + 90 * note))],
+      TimeTag.in(20),
+    );
+  }
+  if (tick % 23 === 0) yield new OscMessage("/scene/title", ["Act 2, scene 1", true, null]);
+  if (tick === 100) yield new TextEncoder().encode("hello?");
+}
+
+async function playShow(monitor: MonitorPage): Promise<void> {
+  const socket = createSocket("udp4");
+  const start = performance.now();
+  for (let tick = 0; tick < (SECONDS * 1000) / TICK_MS; tick += 1) {
+    for (const packet of showAt(tick)) {
+      socket.send(packet instanceof Uint8Array ? packet : encode(packet), Number(monitor.port), "127.0.0.1");
+    }
+    await sleep(Math.max(0, start + (tick + 1) * TICK_MS - performance.now()));
+  }
+  socket.close();
+}
+
+async function picture(monitor: MonitorPage, name: string): Promise<void> {
+  // What was drawn last is on its way.
+  await sleep(300);
+  writeFileSync(`${FOLDER}${name}.png`, smallPng(await monitor.page.screenshot()));
+  console.log(`docs/images/${name}.png`);
+}
+
+mkdirSync(FOLDER, { recursive: true });
+await using browser = await TestBrowser.launch();
+
+{
+  await using monitor = await MonitorPage.open(browser, { ...WIDE, colorScheme: "dark" });
+  await playShow(monitor);
+  await monitor.page.fill("#send-line", "/scene/next 3 2.5 soon");
+  await monitor.page.press("#send-line", "Enter");
+  await monitor.row("/scene/next").waitFor();
+  await monitor.page.evaluate("document.activeElement.blur()");
+  await picture(monitor, "monitor-dark");
+}
+{
+  await using monitor = await MonitorPage.open(browser, { ...WIDE, colorScheme: "light" });
+  await playShow(monitor);
+  await monitor.page.fill("#filter", "/note/* /synth/*");
+  await monitor.page.click("#pause");
+  await monitor.row("/note/on").nth(4).click();
+  await picture(monitor, "monitor-light");
+}
+{
+  await using monitor = await MonitorPage.open(browser, { ...PHONE, colorScheme: "dark" });
+  await playShow(monitor);
+  await picture(monitor, "monitor-phone");
+}
