@@ -1,28 +1,37 @@
-/*
- * How fast are packets decoded and encoded, beside the npm packages and liblo (C)?
+/**
+ * How fast are packets decoded and encoded, beside the npm packages, liblo (C) and oscpack (C++)?
  *
- *   npm install --prefix bench        once
- *   npm --prefix bench run codec      a table;  -- --json for machines,  -- --rounds 30 for steadier figures,
- *                                     -- --only oscine without the packages of npm,  -- --pure without Node's Buffer in Oscine
+ *     npm run bench -- codec [--json] [--quick]
+ *     npx tsx bench/codec.ts --pure       without Node's Buffer in Oscine, as in a browser
  *
- * Every result is checked before it is timed. All rounds are interleaved and the median counts: read ratios within one run, never
- * figures across runs. "oscine, new" makes the message, too; "oscine, into" encodes into memory that is there already.
+ * Every result is checked before it is timed. All take turns in many short rounds, and the median counts: read ratios within one run, never
+ * figures across runs. "oscine, new" makes the message, too; "oscine, into" encodes into memory that is there already. The C libraries are
+ * timed by programs of their own, which take their turn in the same rounds.
  */
 import { isDeepStrictEqual, parseArgs } from "node:util";
-import { decode, encode, encodeInto, OscBundle, OscMessage, type OscPacket } from "../src/codec/index.ts";
-import { libloRounds } from "./codec/liblo.ts";
-import { measure, median, type Subject } from "./codec/measure.ts";
+import { decode, encode, encodeInto, float, OscBundle, OscMessage, type OscPacket } from "../src/codec/index.ts";
+import { cCodecs } from "./codec/c-codecs.ts";
+import { measure, type Subject } from "./codec/measure.ts";
 import { type Codec, npmPeers } from "./codec/peers.ts";
 import { plain, VARIANTS, type Workload, workloads } from "./codec/workloads.ts";
+import { hasNpmPeers } from "./suite/peers.ts";
+import { finish, geometricMean, type Goal, median, type Plot, type Table } from "./suite/report.ts";
 
 const { values: flags } = parseArgs({
-  options: { json: { type: "boolean" }, rounds: { type: "string", default: "75" }, only: { type: "string" }, pure: { type: "boolean" } },
+  options: {
+    json: { type: "boolean", default: false },
+    quick: { type: "boolean", default: false },
+    pure: { type: "boolean", default: false },
+  },
 });
-const rounds = Number(flags.rounds);
-/** The rounds of one call of `measure`; after each call liblo has its turn. */
+const rounds = flags.quick ? 30 : 90;
+/** The rounds of one call of `measure`; after each call the C libraries have their turn. */
 const ROUNDS_AT_ONCE = 15;
 const OSCINE = "oscine";
 const LIBLO = "liblo (C)";
+const OSCPACK = "oscpack (C++)";
+/** Numbers in one message, for the plot. */
+const SIZES = [1, 4, 16, 64, 256, 1000, 4000];
 
 if (flags.pure) chooseTextBackendWithoutBuffer();
 
@@ -40,20 +49,29 @@ const oscineMore: Codec[] = [
   { ...oscine[0]!, name: "oscine, new", encode: (packet) => encode(rebuilt(packet as OscPacket)) },
   { ...oscine[0]!, name: "oscine, into", encode: (packet) => target.subarray(0, encodeInto(packet as OscPacket, target)) },
 ];
-const peers = flags.only === OSCINE ? [] : await npmPeers();
+const peers = hasNpmPeers() ? await npmPeers() : [];
+const inC = cCodecs();
 
 /** `results[direction][name][workload]` in nanoseconds; undefined where a codec gives wrong results. */
 type Results = Record<"decode" | "encode", Record<string, Record<string, number | undefined>>>;
 
 const encoded = workloads.map(({ name, size, packets }) => packets.map((packet) => checkedSize(name, size, encode(packet).slice())));
 const results: Results = { decode: {}, encode: {} };
-const liblo = libloRounds(encoded.map(([first]) => first!));
 
 for (const [i, workload] of workloads.entries()) {
   compare("decode", i, decoders(workload, encoded[i]!));
   compare("encode", i, encoders(workload, encoded[i]!));
 }
-report();
+const names = workloads.map(({ name }) => name);
+finish(
+  {
+    benchmark: flags.pure ? "codec-pure" : "codec",
+    tables: (["decode", "encode"] as const).map(tableOf),
+    goals: goals(),
+    plots: flags.quick ? [] : [plotOf("decode"), plotOf("encode")],
+  },
+  flags,
+);
 
 function decoders(workload: Workload, packets: readonly Buffer[]): Subject[] {
   const subjects: Subject[] = [];
@@ -89,51 +107,94 @@ function encoders(workload: Workload, packets: readonly Buffer[]): Subject[] {
 
 function compare(direction: "decode" | "encode", index: number, subjects: readonly Subject[]): void {
   const samples: number[][] = subjects.map(() => []);
-  const libloSamples: number[] = [];
+  const samplesInC: number[][] = inC.map(() => []);
   for (let done = 0; done < rounds; done += ROUNDS_AT_ONCE) {
-    for (const [i, ns] of measure(subjects, Math.min(ROUNDS_AT_ONCE, rounds - done)).entries()) samples[i]!.push(ns);
-    if (liblo !== undefined) libloSamples.push(liblo()[index]![direction]);
+    for (const [i, ns] of measure(subjects, ROUNDS_AT_ONCE).entries()) samples[i]!.push(ns);
+    for (const [i, codec] of inC.entries()) samplesInC[i]!.push(codec.round([encoded[index]![0]!])[0]![direction]);
   }
   const { name: workload } = workloads[index]!;
   for (const [i, { name }] of subjects.entries()) (results[direction][name] ??= {})[workload] = median(samples[i]!);
-  if (liblo !== undefined) (results[direction][LIBLO] ??= {})[workload] = median(libloSamples);
+  for (const [i, { name }] of inC.entries()) (results[direction][name] ??= {})[workload] = median(samplesInC[i]!);
 }
 
-function report(): void {
-  if (flags.json) {
-    console.log(JSON.stringify({ node: process.version, unit: "ns", rounds, pure: flags.pure ?? false, results }));
-    return;
-  }
-  for (const direction of ["decode", "encode"] as const) {
+function tableOf(direction: "decode" | "encode"): Table {
+  const rows = Object.entries(results[direction]).map(([name, row]) => {
+    const figures = names.map((workload) => row[workload]);
+    return { name, cells: [...figures.map((figure) => figure ?? "wrong"), geometricMean(figures) ?? null] };
+  });
+  const ours = results[direction][OSCINE]!;
+  const ratios = Object.entries(results[direction])
+    .filter(([name]) => !name.startsWith(OSCINE))
+    .map(([name, row]) => {
+      const figures = names.map((workload) => ratio(row[workload], ours[workload]));
+      return { name: `${name} / oscine`, cells: [...figures.map((figure) => figure ?? "wrong"), geometricMean(figures) ?? null] };
+    });
+  return { title: `${direction}, nanoseconds for a packet`, columns: [...names, "geometric mean"], rows: [...rows, ...ratios] };
+}
+
+function goals(): Goal[] {
+  return (["decode", "encode"] as const).flatMap((direction) => {
     const rows = results[direction];
-    const names = workloads.map(({ name }) => name);
-    console.log(`\n${direction}, ns${" ".repeat(11)}${names.map((name) => name.padStart(12)).join("")}   geometric mean`);
-    for (const [name, row] of Object.entries(rows))
-      console.log(
-        line(
-          name,
-          names.map((workload) => row[workload]),
-        ),
-      );
     const ours = rows[OSCINE]!;
-    for (const [name, row] of Object.entries(rows)) {
-      if (name !== OSCINE && !name.startsWith(`${OSCINE},`))
-        console.log(
-          line(
-            `${name} / oscine`,
-            names.map((workload) => ratio(row[workload], ours[workload])),
-            2,
-          ),
-        );
+    const list: Goal[] = [];
+    if (peers.length > 0) {
+      const leads = names.map((name) => Math.min(...peers.map((peer) => (rows[peer.name]?.[name] ?? Infinity) / ours[name]!)));
+      list.push({
+        goal: `${direction}: at least 4 times the fastest JavaScript package on every workload`,
+        measured: names.map((name, i) => `${name} ${leads[i]!.toFixed(1)}`).join(", "),
+        met: leads.every((lead) => lead >= 4),
+      });
     }
-  }
+    const liblo = rows[LIBLO];
+    const most = direction === "decode" ? 2 : 3;
+    const mean = liblo && geometricMean(names.map((name) => ratio(ours[name], liblo[name])));
+    if (mean !== undefined)
+      list.push({
+        goal: `${direction}: geometric mean of at most ${most} times that of liblo`,
+        measured: `${mean.toFixed(2)} times`,
+        met: mean <= most,
+      });
+    const theirs = [LIBLO, OSCPACK].flatMap((name) => rows[name]?.["floats1000"] ?? []);
+    if (theirs.length > 0)
+      list.push({
+        goal: `${direction}: floats1000 ahead of liblo and oscpack`,
+        measured: `${Math.round(ours["floats1000"]!)} ns beside ${theirs.map((ns) => Math.round(ns)).join(" and ")} ns`,
+        met: theirs.every((ns) => ns > ours["floats1000"]!),
+      });
+    return list;
+  });
 }
 
-function line(name: string, figures: readonly (number | undefined)[], digits: number = 0): string {
-  const cells = figures.map((figure) => (figure === undefined ? "wrong" : figure.toFixed(digits)).padStart(12));
-  const known = figures.filter((figure) => figure !== undefined);
-  const mean = Math.exp(known.reduce((sum, figure) => sum + Math.log(figure), 0) / known.length);
-  return `${name.padEnd(24)}${cells.join("").slice(3)}${(known.length === figures.length ? mean.toFixed(Math.max(digits, 0)) : "–").padStart(17)}`;
+/** The cost of a message over how many numbers it holds. */
+function plotOf(direction: "decode" | "encode"): Plot {
+  const codecs = [...oscine, ...peers];
+  const lines = new Map<string, [number, number][]>();
+  for (const size of SIZES) {
+    const message = new OscMessage(
+      "/spectrum/left/bin",
+      Array.from({ length: size }, (_, i) => float(Math.fround(Math.sin(i)))),
+    );
+    const bytes = Buffer.from(encode(message).slice());
+    const subjects = codecs.map((codec) => {
+      const prepared = codec.prepare(message);
+      return { name: codec.name, run: () => (direction === "decode" ? codec.decode(bytes) : codec.encode(prepared)) };
+    });
+    for (const [i, ns] of measure(subjects, 30).entries()) add(lines, codecs[i]!.name, size, ns);
+    for (const codec of inC) add(lines, codec.name, size, median([1, 2, 3].map(() => codec.round([bytes])[0]![direction])));
+  }
+  return {
+    file: `codec-${direction}`,
+    title: `To ${direction} a message of so many floats`,
+    x: "floats",
+    y: "ns",
+    lines: [...lines].map(([name, points]) => ({ name, points })),
+  };
+}
+
+function add(lines: Map<string, [number, number][]>, name: string, size: number, ns: number): void {
+  const points = lines.get(name) ?? [];
+  points.push([size, ns]);
+  lines.set(name, points);
 }
 
 function ratio(theirs: number | undefined, ours: number | undefined): number | undefined {

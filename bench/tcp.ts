@@ -2,28 +2,28 @@
  * How many messages a second does a TCP server take, over one connection and over a hundred, in both framings? Ours beside osc.js,
  * python-osc and liblo:
  *
- *     npm run build && npx tsx bench/tcp.ts [--json] [--messages 400000] [--rounds 3]
+ *     npm run bench -- tcp [--json] [--quick]
  *
  * osc.js comes with `npm install --prefix bench`; python-osc is in the table where PYTHONPATH leads to a checkout of it, liblo where there
  * are `cc` and liblo-dev. Sender and server are two processes. All take turns in every round, and the median counts: read ratios within one
  * run. The sender waits for the server to have handled the last message of every connection.
  */
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { type Socket, connect } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
 import { OscMessage, encode } from "../src/codec/index.ts";
 import { type Framing, encodeFrame, encodeFrames } from "../src/framing/index.ts";
+import { compileProgram } from "./suite/c-program.ts";
+import { benchOptions } from "./suite/options.ts";
+import { hasNpmPeers, hasPythonOsc } from "./suite/peers.ts";
+import { finish, type Goal } from "./suite/report.ts";
 
-const { values: flags } = parseArgs({
-  options: { json: { type: "boolean" }, messages: { type: "string", default: "400000" }, rounds: { type: "string", default: "3" } },
-});
+const options = benchOptions();
+const MESSAGES = options.quick ? 100_000 : 400_000;
+const ROUNDS = options.quick ? 1 : 5;
 const FRAMINGS = ["1.1", "1.0"] as const satisfies readonly Framing[];
 const CONNECTIONS = [1, 100];
 /** So many messages are written at once. */
@@ -32,7 +32,6 @@ const BATCH = 500;
 const LIMIT_MS = 60_000;
 
 const file = (name: string): string => fileURLToPath(new URL(`tcp/${name}`, import.meta.url));
-const folder = mkdtempSync(join(tmpdir(), "oscine-bench-"));
 
 interface Contestant {
   readonly name: string;
@@ -62,7 +61,7 @@ const contestants: Contestant[] = ["async", "blocking"].map((kind) => ({
 addPeers();
 
 const rates = new Map<string, (number | null)[]>();
-for (let round = 0; round < Number(flags.rounds); round += 1) {
+for (let round = 0; round < ROUNDS; round += 1) {
   for (const connections of CONNECTIONS) {
     for (const framing of FRAMINGS) {
       for (const contestant of contestants) {
@@ -73,11 +72,10 @@ for (let round = 0; round < Number(flags.rounds); round += 1) {
     }
   }
 }
-rmSync(folder, { recursive: true });
 report([...rates].map(([key, all]) => resultOf(key, all)));
 
 function addPeers(): void {
-  if (existsSync(fileURLToPath(new URL("node_modules/osc", import.meta.url)))) {
+  if (hasNpmPeers()) {
     contestants.push({
       name: "osc.js",
       framings: ["1.1"],
@@ -85,10 +83,8 @@ function addPeers(): void {
       share: 1,
       command: (_framing, connections) => [process.execPath, file("osc-js.mjs"), String(connections)],
     });
-  } else {
-    console.error("osc.js is LEFT OUT: npm install --prefix bench");
   }
-  if (spawnSync("python3", ["-c", "import pythonosc"]).status === 0) {
+  if (hasPythonOsc()) {
     for (const kind of ["async", "blocking", "threading"]) {
       contestants.push({
         name: `python-osc ${kind}`,
@@ -99,11 +95,9 @@ function addPeers(): void {
         command: (framing, connections) => ["python3", file("python-osc.py"), kind, framing, String(connections)],
       });
     }
-  } else {
-    console.error("python-osc is LEFT OUT: set PYTHONPATH to a checkout of it.");
   }
-  const liblo = join(folder, "liblo");
-  if (spawnSync("cc", ["-O2", "-o", liblo, file("liblo.c"), "-llo"]).status === 0) {
+  const liblo = compileProgram("liblo-tcp.c", ["lo"], "apt install gcc liblo-dev");
+  if (liblo !== undefined) {
     contestants.push({
       name: "liblo (C)",
       framings: FRAMINGS,
@@ -111,8 +105,6 @@ function addPeers(): void {
       share: 1,
       command: (_framing, connections) => [liblo, String(connections)],
     });
-  } else {
-    console.error("liblo is LEFT OUT: it needs cc and liblo-dev.");
   }
 }
 
@@ -130,7 +122,7 @@ async function measure(contestant: Contestant, framing: Framing, connections: nu
   try {
     const port = Number((await next()) ?? Number.NaN);
     for (let index = 0; index < connections; index += 1) sockets.push(await connected(port));
-    const each = Math.ceil(Number(flags.messages) / contestant.share / connections / BATCH) * BATCH;
+    const each = Math.ceil(MESSAGES / contestant.share / connections / BATCH) * BATCH;
     const started = performance.now();
     const done = Promise.race([next(), delay(LIMIT_MS, null, { signal: over.signal })]);
     for (const socket of sockets) void send(socket, framing, each);
@@ -179,25 +171,49 @@ function resultOf(key: string, all: readonly (number | null)[]): Result {
 }
 
 function report(results: readonly Result[]): void {
-  if (flags.json === true) {
-    console.log(JSON.stringify(results, null, 2));
-    return;
+  const columns = CONNECTIONS.flatMap((connections) => FRAMINGS.map((framing) => ({ connections, framing })));
+  const rateOf = (server: string, connections: number, framing: Framing): number | null | undefined =>
+    results.find((result) => result.server === server && result.connections === connections && result.framing === framing)?.rate;
+  finish(
+    {
+      benchmark: "tcp",
+      tables: [
+        {
+          title: "Messages a second over TCP",
+          note: "A word where the server stopped, or lost some.",
+          columns: columns.map(({ connections, framing }) => `${framing === "1.1" ? "SLIP" : "size prefix"}, ${connections}`),
+          rows: contestants.map(({ name }) => ({
+            name,
+            cells: columns.map(({ connections, framing }) => {
+              const rate = rateOf(name, connections, framing);
+              return rate === undefined ? null : rate === null ? "stopped" : Math.round(rate);
+            }),
+          })),
+        },
+      ],
+      goals: goals((server, connections, framing) => rateOf(server, connections, framing) ?? Number.NaN),
+    },
+    options,
+  );
+}
+
+function goals(rate: (server: string, connections: number, framing: Framing) => number): Goal[] {
+  const shown = (figure: number): string => `${Math.round(figure / 1000)}k/s`;
+  const slip = rate("oscine async", 1, "1.1");
+  const theirs = rate("osc.js", 1, "1.1");
+  const prefix = rate("oscine async", 1, "1.0");
+  const list: Goal[] = [
+    { goal: "at least 500,000 messages/s on the size prefix over one connection", measured: shown(prefix), met: prefix >= 500_000 },
+  ];
+  if (!Number.isNaN(theirs))
+    list.unshift({ goal: "ahead of osc.js on SLIP", measured: `${shown(slip)} beside ${shown(theirs)}`, met: slip > theirs });
+  for (const framing of FRAMINGS) {
+    const [one, hundred] = [rate("oscine async", 1, framing), rate("oscine async", 100, framing)];
+    list.push({
+      goal: `100 connections no slower in sum, ${framing === "1.1" ? "SLIP" : "size prefix"}`,
+      measured: `${shown(hundred)} beside ${shown(one)} over one`,
+      met: hundred >= one,
+    });
   }
-  for (const connections of CONNECTIONS) {
-    for (const framing of FRAMINGS) {
-      const rows = results.filter((result) => result.connections === connections && result.framing === framing);
-      const best = rows.find(({ server }) => server === "oscine async")?.rate ?? Number.NaN;
-      console.log(`\n${framing === "1.1" ? "SLIP (1.1)" : "size prefix (1.0)"}, ${connections} connection${connections === 1 ? "" : "s"}`);
-      for (const { server, rate } of rows) {
-        const figures =
-          rate === null
-            ? "stopped, or lost messages"
-            : `${Math.round(rate / 1000)
-                .toString()
-                .padStart(6)}k messages/s ${(best / rate).toFixed(2).padStart(7)}`;
-        console.log(`  ${server.padEnd(22)}${figures}`);
-      }
-    }
-  }
-  console.log("\nThe last figure: how many times the rate oscine async has.");
+  return list;
 }

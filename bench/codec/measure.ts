@@ -1,4 +1,5 @@
 import { performance } from "node:perf_hooks";
+import { median } from "../suite/report.ts";
 
 /** Something whose speed is measured: `run` does it once for each number from 0 on. */
 export interface Subject {
@@ -43,9 +44,4 @@ function time(subject: Subject, count: number): number {
   const ns = ((performance.now() - start) * 1e6) / count;
   if (kept === undefined) throw new Error(`${subject.name} returned nothing.`);
   return ns;
-}
-
-export function median(samples: readonly number[]): number {
-  const sorted = samples.toSorted((a, b) => a - b);
-  return sorted[sorted.length >> 1]!;
 }

@@ -1,0 +1,149 @@
+/**
+ * What does it cost to get from a packet's bytes to its handler, and does it grow with the number of mapped addresses?
+ *
+ *     npm run bench -- dispatch [--json] [--quick]
+ *
+ * Oscine, node-osc, osc-js, liblo and python-osc handle the same packets: decode, find the handlers, call them. Messages go to ten of the
+ * mapped addresses in turn. "1,000 in turn" goes to so many of them, in no order: of 100,000 handlers these do not stay in the processor's
+ * cache, and waiting for memory is then most of the time. All handlers count, and the counts are checked. See bench/dispatch-address.ts for
+ * the parts of the search.
+ */
+import type * as Decode from "../src/codec/decode.ts";
+import type * as Codec from "../src/codec/index.ts";
+import type * as Dispatch from "../src/dispatch/index.ts";
+import { measure, type Subject } from "./codec/measure.ts";
+import { addressesOf, chosenOf } from "./dispatch/addresses.ts";
+import { type Contestant, contestants, type Mapped, programs } from "./dispatch/contestants.ts";
+import { compiled } from "./suite/compiled.ts";
+import { benchOptions } from "./suite/options.ts";
+import { finish, type Goal, median, type Plot, type Table } from "./suite/report.ts";
+
+const options = benchOptions();
+const { encode, float, OscMessage } = await compiled<typeof Codec>("codec/index.js");
+const { peekAddress } = await compiled<typeof Decode>("codec/decode.js");
+const { Dispatcher } = await compiled<typeof Dispatch>("dispatch/index.js");
+
+const COUNTS = options.quick ? [10, 1000, 100_000] : [10, 100, 1000, 10_000, 100_000];
+const GOAL_COUNTS = [10, 1000, 100_000];
+const ROUNDS = options.quick ? 20 : 60;
+const TEN = 10;
+const OSCINE = "oscine";
+const MANY = "oscine, 1,000 in turn";
+const heading = GOAL_COUNTS.map((count) => count.toLocaleString("en"));
+
+/** What a row costs, by number of mapped addresses. */
+type Costs = Map<number, number>;
+
+const packetTo = (address: string): Buffer => Buffer.from(encode(new OscMessage(address, float(1))).slice());
+const packetsOf = (count: number, most: number): Buffer[] => {
+  const addresses = addressesOf(count);
+  return chosenOf(count, most).map((index) => packetTo(addresses[index] ?? "/"));
+};
+const patternPackets = (count: number): Buffer[] =>
+  chosenOf(Math.ceil(count / 8), TEN).map((channel) => packetTo(`/mixer/channel/${channel}/{gain,pan}`));
+
+const all = await contestants();
+const others = programs();
+const literal = new Map<string, Costs>();
+const pattern = new Map<string, Costs>();
+const found = new Map<string, Costs>();
+
+for (const count of COUNTS) compareAt(count);
+const mapping = mapAndUnmap();
+finish({ benchmark: "dispatch", tables: tables(), goals: goals(), plots: [plot()] }, options);
+
+function compareAt(count: number): void {
+  const addresses = addressesOf(count);
+  const packets = packetsOf(count, TEN);
+  const many = packetsOf(count, 1000);
+  const patterns = patternPackets(count);
+  const subjects: Subject[] = [];
+  const into: Costs[] = [];
+  const add = (rows: Map<string, Costs>, name: string, run: (index: number) => unknown): void => {
+    subjects.push({ name, run });
+    into.push(costsOf(rows, name));
+  };
+  for (const contestant of all) {
+    const mapped = checked(contestant, addresses, packets);
+    add(literal, contestant.name, (index) => mapped.handle(packets[index % packets.length]!) ?? 0);
+    if (contestant.name === OSCINE) add(literal, MANY, (index) => mapped.handle(many[index % many.length]!) ?? 0);
+    if (contestant.patterns) add(pattern, contestant.name, (index) => mapped.handle(patterns[index % patterns.length]!) ?? 0);
+  }
+  const dispatcher = new Dispatcher();
+  for (const address of addresses) dispatcher.map(address, () => undefined);
+  add(found, OSCINE, (index) => dispatcher.match(peekAddress(packets[index % packets.length]!) ?? "/"));
+  add(found, MANY, (index) => dispatcher.match(peekAddress(many[index % many.length]!) ?? "/"));
+  for (const [index, ns] of measure(subjects, ROUNDS).entries()) into[index]!.set(count, ns);
+  for (const program of others) {
+    const times = Array.from({ length: options.quick ? 1 : 3 }, () => program.time(count, packets));
+    costsOf(literal, program.name).set(count, median(times));
+    costsOf(pattern, program.name).set(count, program.time(count, patterns));
+  }
+}
+
+/** Sees to it that every packet reaches one handler, before anything is timed. */
+function checked(contestant: Contestant, addresses: readonly string[], packets: readonly Buffer[]): Mapped {
+  const mapped = contestant.mapped(addresses);
+  const some = packets.slice(0, TEN);
+  for (const packet of some) mapped.handle(packet);
+  if (mapped.calls() !== some.length) throw new Error(`${contestant.name} called ${mapped.calls()} handlers for ${some.length} packets.`);
+  return mapped;
+}
+
+/** Milliseconds to map and to unmap 100,000 addresses, the median of five times. */
+function mapAndUnmap(): number {
+  const addresses = addressesOf(100_000);
+  const times = Array.from({ length: 5 }, () => {
+    const started = performance.now();
+    const dispatcher = new Dispatcher();
+    const handlers = addresses.map((address) => dispatcher.map(address, () => undefined));
+    for (const [index, address] of addresses.entries()) dispatcher.unmap(address, handlers[index]!);
+    return performance.now() - started;
+  });
+  return median(times);
+}
+
+function tables(): Table[] {
+  const tableOf = (title: string, note: string, rows: Map<string, Costs>): Table => ({
+    title,
+    note,
+    columns: heading,
+    rows: [...rows].map(([name, costs]) => ({ name, cells: GOAL_COUNTS.map((count) => costs.get(count) ?? null) })),
+  });
+  const at = "by number of mapped addresses";
+  return [
+    tableOf("From a packet's bytes to its handler, called: literal addresses", `ns for a packet, ${at}.`, literal),
+    tableOf("The same for patterns that were seen before, with two matches each", `ns for a packet, ${at}. node-osc knows none.`, pattern),
+    tableOf("Of that, to find the handlers of a literal address from the packet's bytes", `ns, ${at}.`, found),
+    { title: "To map 100,000 addresses and unmap them again", columns: ["ms"], rows: [{ name: "oscine", cells: [mapping] }] },
+  ];
+}
+
+function goals(): Goal[] {
+  const shownOf = (costs: Costs): string => GOAL_COUNTS.map((count) => `${Math.round(costs.get(count) ?? Number.NaN)} ns`).join(", ");
+  const within = (goal: string, rows: Map<string, Costs>, most: number): Goal => {
+    const ten = rows.get(OSCINE)!;
+    const met = GOAL_COUNTS.every((count) => (ten.get(count) ?? Infinity) <= most);
+    return { goal, measured: `${shownOf(ten)} (with 1,000 of the addresses in turn ${shownOf(rows.get(MANY)!)})`, met };
+  };
+  return [
+    within(
+      "the handlers of a literal address from the packet's bytes in at most 200 ns, alike at 10, 1,000 and 100,000 addresses",
+      found,
+      200,
+    ),
+    within("decode, dispatch and call of a small message in at most 400 ns, alike at 10, 1,000 and 100,000 addresses", literal, 400),
+    { goal: "mapping and unmapping 100,000 addresses in less than a second", measured: `${Math.round(mapping)} ms`, met: mapping < 1000 },
+  ];
+}
+
+function plot(): Plot {
+  const lines = [...literal].map(([name, costs]) => ({ name, points: [...costs] }));
+  return { file: "dispatch", title: "From a packet's bytes to its handler, called", x: "mapped addresses", y: "ns", lines };
+}
+
+function costsOf(rows: Map<string, Costs>, name: string): Costs {
+  const costs = rows.get(name) ?? new Map<number, number>();
+  rows.set(name, costs);
+  return costs;
+}

@@ -1,0 +1,122 @@
+/**
+ * How late can an answer be while a server has much else to do, and what does the garbage collector take?
+ *
+ *     npm run bench -- latency [--json] [--quick]
+ *
+ * Echoes one after another beside 20,000 other messages a second from another socket, for each kind of server; and the bytes that a message
+ * costs on JavaScript's heap, for these are what the collector has to clear away. Needs Linux and cc (bench/c/udp-load.c).
+ */
+import { execFile, spawn } from "node:child_process";
+import { createSocket } from "node:dgram";
+import { once } from "node:events";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import type * as Codec from "../src/codec/index.ts";
+import { compiled } from "./suite/compiled.ts";
+import { benchOptions } from "./suite/options.ts";
+import { finish, median, type Table } from "./suite/report.ts";
+import { type Echoes, loadProgram, ServerProcess } from "./udp/load.ts";
+
+const options = benchOptions();
+const BESIDE = 20_000;
+const ROUNDS = options.quick ? 1 : 3;
+const ECHOES = options.quick ? 2000 : 10_000;
+const run = promisify(execFile);
+const file = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
+
+const program = loadProgram();
+if (program === undefined) {
+  console.error("The benchmark of latency needs its sender: nothing was measured.");
+  process.exitCode = 1;
+} else {
+  finish({ benchmark: "latency", tables: [await echoes(program), await allocations(), await pauses(program)], goals: [] }, options);
+}
+
+async function echoes(load: string): Promise<Table> {
+  const servers = [
+    { name: "bare dgram", command: [process.execPath, file("udp/server.mjs"), "bare"] },
+    ...["async", "blocking", "threading", "forking"].map((kind) => ({
+      name: `oscine ${kind}`,
+      command: [process.execPath, file("kinds/server.mjs"), kind],
+    })),
+  ];
+  const found = servers.map((): Echoes[] => []);
+  for (let round = 0; round < ROUNDS; round += 1) {
+    for (const [index, { command }] of servers.entries()) {
+      const server = await ServerProcess.start(load, command);
+      found[index]!.push(await server.echo(ECHOES, BESIDE));
+      await server.end();
+    }
+  }
+  const of = (all: readonly Echoes[], part: keyof Echoes): number => median(all.map((one) => one[part]));
+  return {
+    title: `Echo beside ${BESIDE.toLocaleString("en")} other messages a second`,
+    note: "µs; p99.9 is the median of the rounds, most the median of their latest answers. A server that cannot take 20,000 messages a second loses echoes, too, as any UDP server does; where 20 were lost the round ended.",
+    columns: ["p50", "p99", "p99.9", "most", "lost"],
+    rows: servers.map(({ name }, index) => {
+      const all = found[index]!;
+      return {
+        name,
+        cells: [of(all, "p50"), of(all, "p99"), of(all, "p999"), of(all, "most"), all.reduce((sum, { lost }) => sum + lost, 0)],
+      };
+    }),
+  };
+}
+
+/** Bytes on the heap for each run of some work, with nothing collected meanwhile. */
+function bytesFor(work: (index: number) => unknown): number {
+  for (let index = 0; index < 20_000; index += 1) work(index);
+  const COUNT = 2000;
+  const samples = Array.from({ length: 9 }, () => {
+    globalThis.gc?.();
+    const before = process.memoryUsage().heapUsed;
+    for (let index = 0; index < COUNT; index += 1) work(index);
+    return (process.memoryUsage().heapUsed - before) / COUNT;
+  });
+  return median(samples);
+}
+
+async function allocations(): Promise<Table> {
+  const { decode, encode, float, OscMessage } = await compiled<typeof Codec>("codec/index.js");
+  const message = new OscMessage("/mixer/channel/12/gain", float(0.5));
+  const packet = Buffer.from(encode(message));
+  let kept: unknown;
+  const rows = [
+    { name: "decode a small message", cells: [bytesFor(() => (kept = decode(packet)))] },
+    { name: "encode it", cells: [bytesFor(() => (kept = encode(message)))] },
+  ];
+  if (kept === undefined) throw new Error("Nothing was measured.");
+  return { title: "Bytes on the heap for a message", note: "What the collector has to clear away.", columns: ["bytes"], rows };
+}
+
+async function pauses(load: string): Promise<Table> {
+  const child = spawn(process.execPath, [file("latency/collector.mjs")], { stdio: ["ignore", "pipe", "inherit"] });
+  const lines = createInterface({ input: child.stdout });
+  const [port] = (await once(lines, "line")) as [string];
+  const { encode, OscMessage } = await compiled<typeof Codec>("codec/index.js");
+  const socket = createSocket("udp4");
+  const report = async (): Promise<{ counted: number; allocated: number; pauses: number[] }> => {
+    const answer = once(lines, "line") as Promise<[string]>;
+    socket.send(encode(new OscMessage("/report")), Number(port), "127.0.0.1");
+    return JSON.parse((await answer)[0]) as { counted: number; allocated: number; pauses: number[] };
+  };
+  const seconds = options.quick ? 2 : 5;
+  await run(load, [port, "send", String(BESIDE), "1"]);
+  await report();
+  await run(load, [port, "send", String(BESIDE), String(seconds)]);
+  const { counted, allocated, pauses: all } = await report();
+  socket.close();
+  const ended = once(child, "exit");
+  child.kill("SIGKILL");
+  await ended;
+  const sum = all.reduce((total, pause) => total + pause, 0);
+  return {
+    title: `The collector in the async server, at ${BESIDE.toLocaleString("en")} messages a second`,
+    note: "Bytes on the heap for a message, those of Node's dgram included; pauses a second, the longest, and their part of the time.",
+    columns: ["bytes", "pauses/s", "longest ms", "% of the time"],
+    rows: [
+      { name: "oscine async", cells: [allocated / counted, all.length / seconds, Math.max(0, ...all), (sum / (seconds * 1000)) * 100] },
+    ],
+  };
+}

@@ -1,0 +1,28 @@
+/**
+ * Runs benchmarks, each in a process of its own:
+ *
+ *     npm run bench -- codec|dispatch|udp|tcp|kinds|latency|startup [--json] [--quick]
+ *
+ * Without a name it runs them all, one after another. Each prints tables, or JSON with `--json`, and keeps its JSON in bench/results, of which
+ * `npm run bench:docs` makes docs/performance.md. `--quick` takes a few seconds and shows roughly how things are.
+ */
+import { spawnSync } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { BENCHMARKS } from "./suite/benchmarks.ts";
+
+const words = process.argv.slice(2);
+const flags = words.filter((word) => word.startsWith("--"));
+const names = words.filter((word) => !word.startsWith("--"));
+const unknown = names.filter((name) => !BENCHMARKS.includes(name));
+
+if (unknown.length > 0) {
+  console.error(`There is no benchmark ${unknown.join(", ")}. There are ${BENCHMARKS.join(", ")}.`);
+  process.exitCode = 2;
+} else {
+  for (const name of names.length > 0 ? names : BENCHMARKS) {
+    if (names.length !== 1) console.error(`\n== ${name}`);
+    const script = fileURLToPath(new URL(`${name}.ts`, import.meta.url));
+    const { status } = spawnSync(process.execPath, ["--import", "tsx", "--expose-gc", script, ...flags], { stdio: "inherit" });
+    if (status !== 0) process.exitCode = 1;
+  }
+}

@@ -1,0 +1,75 @@
+/**
+ * What does it cost to load Oscine, in a process that starts and in a page?
+ *
+ *     npm run bench -- startup [--json] [--quick]
+ *
+ * Programs that import it and an empty one take turns; the median counts. Sizes are those of esbuild's bundles, minified and by gzip -9.
+ */
+import { spawnSync } from "node:child_process";
+import { compiledPath } from "./suite/compiled.ts";
+import { benchOptions } from "./suite/options.ts";
+import { finish, type Goal, median } from "./suite/report.ts";
+import { bundles } from "./suite/bundle-size.ts";
+
+const options = benchOptions();
+const ROUNDS = options.quick ? 7 : 41;
+
+const PROGRAMS = [
+  { name: "an empty program", code: "" },
+  { name: 'import "oscine"', code: `import ${JSON.stringify(compiledPath("index.js"))}` },
+  { name: 'import "oscine/codec"', code: `import ${JSON.stringify(compiledPath("codec/index.js"))}` },
+];
+
+const times = PROGRAMS.map((): number[] => []);
+for (let round = 0; round < ROUNDS; round += 1) {
+  for (const [index, { code }] of PROGRAMS.entries()) {
+    const started = performance.now();
+    const { status } = spawnSync(process.execPath, ["--input-type=module", "--eval", code]);
+    times[index]!.push(performance.now() - started);
+    if (status !== 0) throw new Error(`The program ${code} failed.`);
+  }
+}
+const took = times.map(median);
+const empty = took[0] ?? Number.NaN;
+const more = (took[1] ?? Number.NaN) - empty;
+const sizes = await bundles();
+const codec = sizes[0]!.bytes;
+
+const goals: Goal[] = [
+  verdict(
+    '`import "oscine"` takes less than 15 ms more than an empty program',
+    `${more.toFixed(1)} ms more`,
+    more < 15,
+    "Most of it is Node's own modules (dgram, net, worker_threads, child_process), and a file for each module of ours",
+  ),
+  verdict(
+    "the codec for browsers is under 4 kB by gzip",
+    `${(codec / 1000).toFixed(1)} kB`,
+    codec < 4000,
+    "A third of it are the sentences of its errors, which say what to do; the rest are both directions, every type tag, the tolerance for real senders and the caches that make it fast",
+  ),
+];
+finish(
+  {
+    benchmark: "startup",
+    tables: [
+      {
+        title: "To start and end a process",
+        columns: ["ms", "more than empty"],
+        rows: PROGRAMS.map(({ name }, index) => ({ name, cells: [took[index] ?? null, (took[index] ?? Number.NaN) - empty] })),
+      },
+      {
+        title: "Size in a page",
+        note: "kB by gzip, minified.",
+        columns: ["kB"],
+        rows: sizes.map(({ name, bytes }) => ({ name, cells: [bytes / 1000] })),
+      },
+    ],
+    goals,
+  },
+  options,
+);
+
+function verdict(goal: string, measured: string, met: boolean, because: string): Goal {
+  return met ? { goal, measured, met } : { goal, measured, met, because };
+}

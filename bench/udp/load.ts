@@ -1,0 +1,111 @@
+import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { createSocket } from "node:dgram";
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { createInterface, type Interface } from "node:readline";
+import { setTimeout as delay } from "node:timers/promises";
+import { promisify } from "node:util";
+import { encode, OscMessage } from "../../src/codec/index.ts";
+import { compileProgram } from "../suite/c-program.ts";
+
+const run = promisify(execFile);
+
+/** What echoes took, in microseconds. */
+export interface Echoes {
+  readonly answered: number;
+  readonly lost: number;
+  readonly p50: number;
+  readonly p99: number;
+  readonly p999: number;
+  readonly most: number;
+}
+
+/** What came of a stretch of messages at an even rate. */
+export interface Sent {
+  readonly sent: number;
+  /** What the sender reached, a second. */
+  readonly rate: number;
+  readonly handled: number;
+  /** Processor time of the server for a message that it handled, in microseconds. */
+  readonly cpu: number;
+  /** Memory of the server's process at the end, in MB. */
+  readonly memory: number;
+}
+
+/** The program that sends, or undefined where it cannot be compiled. */
+export function loadProgram(): string | undefined {
+  return compileProgram("udp-load.c", ["pthread"], "apt install gcc; Linux only");
+}
+
+/** A server in a process of its own, which prints its port. */
+export class ServerProcess {
+  readonly #program: string;
+  readonly #child: ChildProcess;
+  readonly #lines: Interface;
+  readonly port: number;
+
+  private constructor(program: string, child: ChildProcess, lines: Interface, port: number) {
+    this.#program = program;
+    this.#child = child;
+    this.#lines = lines;
+    this.port = port;
+  }
+
+  static async start(program: string, [command = "", ...args]: readonly string[]): Promise<ServerProcess> {
+    const child = spawn(command, args, { stdio: ["ignore", "pipe", "inherit"] });
+    const lines = createInterface({ input: child.stdout });
+    const [line] = (await once(lines, "line")) as [string];
+    return new ServerProcess(program, child, lines, Number(line));
+  }
+
+  async echo(rounds: number, beside: number): Promise<Echoes> {
+    const { stdout } = await run(this.#program, [String(this.port), "echo", String(rounds), String(beside)]);
+    const [answered = 0, lost = 0, p50 = -1, p99 = -1, p999 = -1, most = -1] = stdout.split(" ").map(Number);
+    return { answered, lost, p50, p99, p999, most };
+  }
+
+  async send(rate: number, seconds: number): Promise<Sent> {
+    const before = await this.counted();
+    const cpuBefore = this.cpuSeconds();
+    const { stdout } = await run(this.#program, [String(this.port), "send", String(rate), String(seconds)]);
+    const [sent = 0, reached = 0] = stdout.split(" ").map(Number);
+    const handled = (await this.counted()) - before;
+    return { sent, rate: reached, handled, cpu: ((this.cpuSeconds() - cpuBefore) * 1e6) / handled, memory: this.memory() };
+  }
+
+  /** How many messages the server has counted, once it has handled what lies in its buffer. */
+  async counted(): Promise<number> {
+    const socket = createSocket("udp4");
+    const message = encode(new OscMessage("/report"));
+    try {
+      // The question may be lost as any other message.
+      for (let attempt = 0; attempt < 20; attempt += 1) {
+        const answer = once(this.#lines, "line") as Promise<[string]>;
+        socket.send(message, this.port, "127.0.0.1");
+        const line = await Promise.race([answer, delay(1000, null)]);
+        if (line !== null) return Number(line[0]);
+      }
+      return Number.NaN;
+    } finally {
+      socket.close();
+    }
+  }
+
+  /** Seconds of processor time so far. */
+  cpuSeconds(): number {
+    const stat = readFileSync(`/proc/${this.#child.pid}/stat`, "utf8");
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    return (Number(fields[11]) + Number(fields[12])) / 100;
+  }
+
+  memory(): number {
+    const status = readFileSync(`/proc/${this.#child.pid}/status`, "utf8");
+    return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1] ?? Number.NaN) / 1024;
+  }
+
+  async end(): Promise<void> {
+    const ended = once(this.#child, "exit");
+    this.#child.kill("SIGKILL");
+    await ended;
+  }
+}
