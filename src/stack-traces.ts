@@ -8,22 +8,19 @@ export function exchangeStackTraceLimit(limit: number | undefined): number | und
 
 let leftOut = false;
 
-/** True within {@link withoutStackTraces}. */
+/** Whether decoding errors are made without a stack trace. */
 export function stackTracesLeftOut(): boolean {
   return leftOut;
 }
 
 /**
- * Runs work whose decoding errors get no stack trace. Of an error that the bytes of a peer cause, and that is only reported, it would show
- * nothing but our own insides; and it takes ten times as long as all the rest, which a flood of bad packets would turn against us.
- * The limit itself is left alone until there is an error, for to set it for every packet takes a third of the packet's time.
+ * Has decoding errors made without a stack trace, or with one again; says how it was before. Of an error that the bytes of a peer cause,
+ * and that is only reported, the trace would show nothing but our own insides; and it takes ten times as long as all the rest, which a
+ * flood of bad packets would turn against us. The limit of traces itself is left alone until there is an error, for to set it takes a third
+ * of a packet's time.
  */
-export function withoutStackTraces<Result>(work: () => Result): Result {
+export function leaveOutStackTraces(out: boolean): boolean {
   const before = leftOut;
-  leftOut = true;
-  try {
-    return work();
-  } finally {
-    leftOut = before;
-  }
+  leftOut = out;
+  return before;
 }

@@ -1,6 +1,6 @@
 import { decode, type DecodeOptions, encode, type OscPacket } from "../codec/index.ts";
 import { OscDecodeError } from "../errors.ts";
-import { withoutStackTraces } from "../stack-traces.ts";
+import { leaveOutStackTraces } from "../stack-traces.ts";
 import { type ExecutionContext, type HandlerLookup, PacketExecution } from "./packet-execution.ts";
 
 /** What {@link handlePacket} has to know of the server that runs it. */
@@ -28,11 +28,18 @@ export function handlePacket(
   context: PacketContext,
 ): undefined | OscDecodeError | Promise<undefined> {
   let packet: OscPacket;
+  const before = leaveOutStackTraces(true);
   try {
-    packet = withoutStackTraces(() => decode(data, context.decodeOptions));
+    packet = decode(data, context.decodeOptions);
   } catch (error) {
     if (error instanceof OscDecodeError) return error;
     throw error;
+  } finally {
+    leaveOutStackTraces(before);
   }
-  return new PacketExecution(handlers, packet, context, (reply) => context.reply(encode(reply))).run();
+  return new PacketExecution(handlers, packet, context, sendReply).run();
+}
+
+function sendReply(reply: OscPacket, context: PacketContext): void {
+  context.reply(encode(reply));
 }

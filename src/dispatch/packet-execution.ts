@@ -45,10 +45,10 @@ export interface ExecutionContext {
  * One packet's way through the handlers: its messages in their order, for each message its handlers in theirs. It holds its place, so
  * that it can go on after a promise; where no handler returns one, none is made.
  */
-export class PacketExecution {
+export class PacketExecution<Context extends ExecutionContext = ExecutionContext> {
   readonly #handlers: HandlerLookup;
-  readonly #context: ExecutionContext;
-  readonly #deliver: (packet: OscPacket) => void;
+  readonly #context: Context;
+  readonly #deliver: (packet: OscPacket, context: Context) => void;
   /** The message at hand, and the time tag of the bundle that holds it; `undefined` when there is no more. */
   #message: OscMessage | undefined = undefined;
   #timeTag: TimeTag | null = null;
@@ -60,7 +60,7 @@ export class PacketExecution {
   readonly #rest: TimedMessage[] | undefined;
 
   /** @param deliver takes the replies; what it throws is reported as `OSC_BAD_REPLY` */
-  constructor(handlers: HandlerLookup, packet: OscPacket, context: ExecutionContext, deliver: (packet: OscPacket) => void) {
+  constructor(handlers: HandlerLookup, packet: OscPacket, context: Context, deliver: (packet: OscPacket, context: Context) => void) {
     this.#handlers = handlers;
     this.#context = context;
     this.#deliver = deliver;
@@ -167,7 +167,7 @@ export class PacketExecution {
   #reply(value: unknown, address: string): void {
     try {
       const packet = toReplyPacket(value, address);
-      if (packet !== undefined) this.#deliver(packet);
+      if (packet !== undefined) this.#deliver(packet, this.#context);
     } catch (cause) {
       this.#context.error(cause instanceof OscDispatchError ? cause : badReply(address, cause));
     }
