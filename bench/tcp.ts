@@ -23,7 +23,7 @@ import { finish, type Goal } from "./suite/report.ts";
 
 const options = benchOptions();
 const MESSAGES = options.quick ? 100_000 : 400_000;
-const ROUNDS = options.quick ? 1 : 5;
+const ROUNDS = options.quick ? 1 : 3;
 const FRAMINGS = ["1.1", "1.0"] as const satisfies readonly Framing[];
 const CONNECTIONS = [1, 100];
 /** So many messages are written at once. */

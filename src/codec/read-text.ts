@@ -7,9 +7,9 @@ import { latin1, utf8 } from "./text.ts";
 const NEAR = 256;
 
 /** Addresses and text arguments. */
-const texts = new StringCache(12, 0);
+const texts = new StringCache(12, 64, 0);
 /** Type tag strings, without their comma. */
-const typeTags = new StringCache(8, 1);
+const typeTags = new StringCache(8, 16, 1);
 
 /** Reads the string at `start` and sets `reading.position` after its padding. OSC 1.0, "OSC-string". */
 export function readText(reading: Reading, bytes: Uint8Array, start: number, end: number): string {

@@ -1,5 +1,3 @@
-/** The longest string that is kept: 64 words, 256 bytes with its NUL and padding. */
-const WORDS = 64;
 const NO_WORDS = new Int32Array(0);
 
 /**
@@ -12,7 +10,8 @@ export class StringCache {
   end = 0;
   /** How many bytes at the beginning of a string are left out of its text. */
   readonly #skip: number;
-  readonly #words = new Int32Array(WORDS);
+  /** The words of the string that was looked for last: as many as a string may have that is kept. */
+  readonly #words: Int32Array;
   /** The words, the text, and the hash seen last, of each place. */
   readonly #keys: Int32Array[];
   readonly #texts: string[];
@@ -22,8 +21,12 @@ export class StringCache {
   #hash = 0;
   #count = 0;
 
-  /** @param bits the cache has 2^bits places */
-  constructor(bits: number, skip: number) {
+  /**
+   * @param bits the cache has 2^bits places
+   * @param words the longest string that is kept, in words of four bytes with its NUL and padding
+   */
+  constructor(bits: number, words: number, skip: number) {
+    this.#words = new Int32Array(words);
     this.#skip = skip;
     this.#shift = 32 - bits;
     this.#keys = Array.from({ length: 2 ** bits }, () => NO_WORDS);
@@ -34,7 +37,7 @@ export class StringCache {
   /** The text of the OSC string at `start`, if it is kept here. `add` may follow at once where it is not. */
   find(bytes: Uint8Array, start: number, end: number): string | undefined {
     const words = this.#words;
-    const last = Math.min(end, start + WORDS * 4) - 4;
+    const last = Math.min(end, start + words.length * 4) - 4;
     let hash = 0;
     let count = 0;
     for (let p = start; p <= last; p += 4) {
