@@ -1,8 +1,9 @@
 import { execFile } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { type Socket, createSocket } from "node:dgram";
+import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join, posix } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import ts from "typescript";
@@ -11,16 +12,25 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 const root = fileURLToPath(new URL("..", import.meta.url));
 const run = promisify(execFile);
 
+/** A block of a document. What stands in the comment right above it says what is done with it. */
 interface Block {
   /** As `README.md:12`. */
   readonly name: string;
+  readonly language: string;
   readonly code: string;
-  /** True after a line `<!-- run -->`: a program that ends by itself or serves until it is ended. */
+  /** `<!-- run -->`: a program that ends by itself, or serves until it is ended; the `text` block that follows is what it prints. */
   readonly runs: boolean;
+  /** `<!-- file examples/name.ts -->`: that file, but for the comment at its top. */
+  readonly file: string | null;
+  /** What the program is to print; null where the document does not say. */
+  readonly prints: string | null;
 }
 
-const pages = ["README.md", "CONTRIBUTING.md", ...markdownBelow("docs")];
-const blocks = pages.flatMap(typescriptBlocks);
+const pages = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "examples/README.md", ...markdownBelow("docs")].filter((page) =>
+  existsSync(join(root, page)),
+);
+const blocks = pages.flatMap(blocksOf);
+const programs = blocks.filter(({ language }) => language === "ts").map((block, index) => ({ ...block, index }));
 
 describe("the TypeScript of the documents", () => {
   const folder = mkdtempSync(join(tmpdir(), "oscine-docs-"));
@@ -42,12 +52,12 @@ describe("the TypeScript of the documents", () => {
       JSON.stringify({ compilerOptions: { ...options, skipLibCheck: true }, include: ["*.ts"] }),
     );
     writeFileSync(join(folder, "package.json"), JSON.stringify({ type: "module" }));
-    for (const [index, { code }] of blocks.entries()) writeFileSync(join(folder, `${index}.ts`), code);
+    for (const { index, code } of programs) writeFileSync(join(folder, `${index}.ts`), `${code}\nexport {};\n`);
   });
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
   test("is there", () => {
-    expect(blocks.filter(({ runs }) => runs).length).toBeGreaterThan(2);
+    expect(programs.filter(({ runs }) => runs).length).toBeGreaterThan(20);
   });
 
   test("compiles against the package by its name", async () => {
@@ -55,24 +65,47 @@ describe("the TypeScript of the documents", () => {
     const complaints = await run(process.execPath, [compiler, "-p", folder, "--pretty", "false"], { cwd: folder }).then(
       () => "",
       (error: unknown) =>
-        (error as { stdout: string }).stdout.replace(/^(\d+)\.ts/gm, (_, index: string) => blocks[Number(index)]?.name ?? index),
+        (error as { stdout: string }).stdout.replace(/^(\d+)\.ts/gm, (_, index: string) => programs[Number(index)]?.name ?? index),
     );
     expect(complaints).toBe("");
   });
 
-  test.each(blocks.map((block, index) => ({ ...block, index })).filter(({ runs }) => runs))("of $name runs", async ({ code, index }) => {
-    // A server needs a port that no one has; the others need someone there, for a refusal would be reported.
+  test.concurrent.each(programs.filter(({ runs }) => runs))("of $name runs", async ({ code, index, prints }) => {
+    // A server takes a free port; clients without one need someone there, for a refusal would be reported.
+    const serves = /OSC\w+Server\(|createServer\(/.test(code);
     const listener = await bound();
-    const { port } = listener.address();
-    if (code.includes("createServeEndpoint")) await closed(listener);
-    const { outputText } = ts.transpileModule(code.replaceAll("1337", String(port)).replaceAll("60_000", "50"), {
+    const port = String(serves ? await freePort() : listener.address().port);
+    const free = code.replaceAll('["127.0.0.1", 1337]', '["127.0.0.1", 0]');
+    const { outputText } = ts.transpileModule((free.includes("1337") ? code : free).replaceAll("1337", port).replaceAll("60_000", "50"), {
       compilerOptions: { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ESNext },
     });
     const file = join(folder, `${index}.mjs`);
     writeFileSync(file, outputText);
-    const { stderr } = await run(process.execPath, [file], { timeout: 10_000 });
-    if (!code.includes("createServeEndpoint")) await closed(listener);
+    const { stdout, stderr } = await run(process.execPath, [file], { timeout: 12_000 });
+    await closed(listener);
     expect(stderr).toBe("");
+    if (prints !== null) expect(stdout).toBe(prints);
+  });
+
+  test.each(blocks.filter(({ file }) => file !== null))("of $name is that of $file", ({ code, file }) => {
+    const source = readFileSync(join(root, file ?? ""), "utf8").replaceAll("\r\n", "\n");
+    expect(code).toBe(source.replace(/^\/\*\*.*?\*\/\n/s, ""));
+  });
+});
+
+describe("the blocks of the documents", () => {
+  test("say what they are", () => {
+    const known = ["ts", "js", "sh", "text", "html", "python"];
+    expect(blocks.filter(({ language }) => !known.includes(language)).map(({ name, language }) => `${name}: ${language}`)).toEqual([]);
+  });
+
+  test("of TypeScript are run on every page, but where a program of others would be needed", () => {
+    const needOthers = ["interoperability.md", "talking-to.md"].map((page) => join("docs", page));
+    const lazy = pages.filter((page) => {
+      const own = programs.filter(({ name }) => name.startsWith(`${page}:`));
+      return own.length > 0 && !own.some(({ runs, file }) => runs || file !== null);
+    });
+    expect(lazy.filter((page) => !needOthers.includes(page))).toEqual([]);
   });
 });
 
@@ -80,31 +113,117 @@ describe("the README", () => {
   const readme = readFileSync(join(root, "README.md"), "utf8");
 
   test.each(["npm ci && npm start", "npm ci && npm test"])("gives the line `%s`", (line) => {
-    expect(readme.split("\n")).toContain(line);
-  });
-
-  test.each(pages)("links in %s lead somewhere", (page) => {
-    const text = readFileSync(join(root, page), "utf8");
-    const targets = [...text.matchAll(/\]\(([^)#]+)(?:#[^)]*)?\)/g)]
-      .map(([, target = ""]) => target)
-      .filter((target) => !/^[a-z]+:/.test(target));
-    expect(targets.filter((target) => !existsSync(join(root, page, "..", target)))).toEqual([]);
+    expect(readme.split(/\r?\n/)).toContain(line);
   });
 });
 
+describe.each(pages)("%s", (page) => {
+  const text = readFileSync(join(root, page), "utf8").replaceAll("\r\n", "\n");
+
+  test("has links that lead somewhere", () => {
+    const missing = [...text.matchAll(/\]\(([^)\s]+)\)/g)].flatMap(([, link = ""]) => (isLost(page, link) ? [link] : []));
+    expect(missing).toEqual([]);
+  });
+
+  test("names files that are there", () => {
+    const named = [...text.matchAll(/`((?:src|test|bench|examples|docs|scripts|\.ci|\.github)\/[\w./-]*)`/g)].map(([, path = ""]) => path);
+    expect(named.filter((path) => !existsSync(join(root, path)))).toEqual([]);
+  });
+
+  test("names scripts that package.json has", () => {
+    const { scripts } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { scripts: Record<string, string> };
+    const named = [...text.matchAll(/npm run (?:--silent )?([\w:]+)/g)].map(([, name = ""]) => name);
+    expect(named.filter((name) => !(name in scripts))).toEqual([]);
+  });
+});
+
+test("the documents' command lines use options that there are", async () => {
+  const used = new Map<string, Set<string>>();
+  for (const page of pages) {
+    const lines = readFileSync(join(root, page), "utf8").matchAll(
+      /(?:^|[`|] *| {4})(?:oscine|node dist\/cli\/main\.js) ([a-z]+)([^`|#\n]*)/gm,
+    );
+    for (const [, command = "", rest = ""] of lines) {
+      const options = used.get(command) ?? new Set();
+      used.set(command, options);
+      for (const [option] of rest.replace(/ -- .*/, "").matchAll(/--[a-z][a-z-]*/g)) options.add(option);
+    }
+  }
+  const unknown: string[] = [];
+  for (const [command, options] of used) {
+    const { stdout } = await run(process.execPath, [
+      join(root, "dist", "cli", "main.js"),
+      "help",
+      ...(command === "help" ? [] : [command]),
+    ]);
+    const known = new Set([...stdout.matchAll(/--[a-z][a-z-]*/g), "--help", "--version"].map(String));
+    unknown.push(...[...options].filter((option) => !known.has(option)).map((option) => `oscine ${command} ${option}`));
+  }
+  expect([...used.keys()]).toContain("send");
+  expect(unknown).toEqual([]);
+});
+
+test("docs/README.md leads to every page of docs/, and examples/README.md to every example", () => {
+  const linked = (page: string): string[] =>
+    [...readFileSync(join(root, page), "utf8").matchAll(/\]\(([^)#\s]+)/g)].map(([, link = ""]) => posix.normalize(link));
+  const guides = markdownBelow("docs").map((page) => page.slice("docs/".length).replaceAll("\\", "/"));
+  expect(guides.filter((page) => page !== "README.md" && !linked("docs/README.md").includes(page))).toEqual([]);
+  const examples = filesBelow("examples").filter((file) => /\.(ts|mjs|js)$/.test(file));
+  expect(examples.filter((file) => !linked("examples/README.md").includes(file))).toEqual([]);
+});
+
+/** True where a link from a page leads to no file, or to no heading of it. */
+function isLost(page: string, link: string): boolean {
+  if (/^[a-z]+:/.test(link)) return false;
+  const [path = "", anchor] = link.split("#");
+  const target = path === "" ? join(root, page) : join(root, dirname(page), path);
+  if (!existsSync(target)) return true;
+  return anchor !== undefined && !headingsOf(readFileSync(target, "utf8")).has(anchor);
+}
+
+/** The headings of a page as they are linked to. */
+function headingsOf(text: string): Set<string> {
+  const headings = [...text.matchAll(/^#{1,6} (.*)$/gm)].map(([, heading = ""]) => heading);
+  return new Set(
+    headings.map((heading) =>
+      heading
+        .toLowerCase()
+        .replaceAll(/[^\p{L}\p{N} _-]/gu, "")
+        .replaceAll(" ", "-"),
+    ),
+  );
+}
+
 function markdownBelow(folder: string): string[] {
-  if (!existsSync(join(root, folder))) return [];
-  return readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
+  return filesBelow(folder)
     .filter((file) => file.endsWith(".md"))
     .map((file) => join(folder, file));
 }
 
-function typescriptBlocks(page: string): Block[] {
+/** From the folder, with slashes. */
+function filesBelow(folder: string): string[] {
+  if (!existsSync(join(root, folder))) return [];
+  return readdirSync(join(root, folder), { recursive: true, encoding: "utf8" }).map((file) => file.replaceAll("\\", "/"));
+}
+
+function blocksOf(page: string): Block[] {
   const text = readFileSync(join(root, page), "utf8").replaceAll("\r\n", "\n");
-  return [...text.matchAll(/(<!-- run -->\n+)?^```ts\n(.*?)^```$/gms)].map((match) => {
-    const [, mark, code = ""] = match;
-    return { name: `${page}:${text.slice(0, match.index).split("\n").length}`, code: `${code}\nexport {};\n`, runs: mark !== undefined };
+  const fence = /(?:<!-- ([^>]*) -->\n+)?^```(\w*)\n(.*?)^```$(?:\n+^```text\n(.*?)^```$)?/gms;
+  return [...text.matchAll(fence)].map((match) => {
+    const [, mark = "", language = "", code = "", prints] = match;
+    const line = text.slice(0, match.index).split("\n").length;
+    const file = /^file (\S+)$/.exec(mark)?.[1] ?? null;
+    return { name: `${page}:${line}`, language, code, runs: mark === "run", file, prints: prints ?? null };
   });
+}
+
+/** For servers that say their port more than once; the others take port 0. */
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
 }
 
 async function bound(): Promise<Socket> {
