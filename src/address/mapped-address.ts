@@ -35,7 +35,12 @@ export function parseMappedAddress(address: string): TokenSequence {
   return new TokenSequence(tokens);
 }
 
-/** Checks an address to be mapped as {@link parseMappedAddress} does, and throws as that does. */
+/**
+ * Checks an address to be mapped, as `map` and `add` do.
+ *
+ * @throws {OscDispatchError} `OSC_BAD_MAPPED_ADDRESS` for an address under which no message can ever arrive; the message says why, and what to
+ * write instead
+ */
 export function validateMappedAddress(address: string): void {
   parseMappedAddress(address);
 }

@@ -68,6 +68,7 @@ export interface Bridge extends AsyncDisposable {
   readonly to: readonly (NetAddress | null)[];
   /** Resolves when the bridge is closed. */
   readonly closed: Promise<void>;
+  /** Counters since the bridge was opened. */
   stats(): BridgeStats;
   /** Sends what waits, as far as that is possible, and frees all ports. May be called twice. */
   close(): Promise<void>;

@@ -91,6 +91,7 @@ export abstract class ConnectionClient extends PacketClient {
     return this;
   }
 
+  /** Has the listener called no more. */
   off(_event: "state", listener: StateListener): this {
     this.#listeners.delete(listener);
     return this;

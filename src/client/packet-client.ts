@@ -104,6 +104,7 @@ export abstract class PacketClient implements AsyncDisposable {
     this.#reporter.close();
   }
 
+  /** `await using client = …` closes it at the end of the block. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

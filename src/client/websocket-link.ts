@@ -5,13 +5,21 @@ import type { SendDone } from "./send-promise.ts";
 
 /** What is used of a WebSocket: that of browsers, of Node from 22 on, and of the package `ws` have it. */
 export interface WebSocketLike {
+  /** Is set to `"arraybuffer"`. */
   binaryType: string;
+  /** Bytes given to `send` that are not yet on their way. */
   readonly bufferedAmount: number;
+  /** Is called when the connection is there. */
   onopen: ((event: never) => void) | null;
+  /** Is called with each message, as `data` of the event. */
   onmessage: ((event: never) => void) | null;
+  /** Is called when the connection fails; `onclose` follows. */
   onerror: ((event: never) => void) | null;
+  /** Is called when the connection has ended, with `code` and `reason` of why. */
   onclose: ((event: never) => void) | null;
+  /** Sends a binary message. */
   send(data: Uint8Array<ArrayBuffer>): void;
+  /** Ends the connection; `code` is 1000, or 3000 to 4999. */
   close(code?: number, reason?: string): void;
 }
 

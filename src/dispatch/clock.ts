@@ -6,6 +6,7 @@ export interface Clock {
   monotonicNow(): number;
   /** Calls `callback` once, about `delayMs` from now: 0 to 2,147,483,647. Must not keep the process alive. */
   setTimer(callback: () => void, delayMs: number): unknown;
+  /** Forgets what `setTimer` has returned, so that its callback is not called. */
   clearTimer(timer: unknown): void;
 }
 

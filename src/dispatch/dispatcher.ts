@@ -15,6 +15,7 @@ import {
 } from "./handler.ts";
 import { type HandlerMatch, PacketExecution } from "./packet-execution.ts";
 
+/** Options of a {@link Dispatcher}. */
 export interface DispatcherOptions {
   /**
    * True: the servers hold a bundle that is dated in the future until its time. False: they handle it as soon as it arrives, which helps

@@ -47,6 +47,7 @@ export interface ServerProtocol {
   readonly dispatcher: Dispatcher;
   /** Handles a packet as if it had come from that peer, by a way that this server does not know; replies are given to `send`. */
   packetReceived(data: Uint8Array, peer: Pick<Peer, "address" | "send">): void;
+  /** The counters of the server. */
   stats(): ServerStats;
 }
 
@@ -133,6 +134,7 @@ export class AsyncServer implements AsyncDisposable {
     await (await this.#endpoint?.catch(() => null))?.end();
   }
 
+  /** `await using server = …` closes it at the end of the block. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

@@ -119,6 +119,39 @@ describe("by its name", () => {
   });
 });
 
+describe("the servers", () => {
+  const start = `
+    import { AsyncOSCUDPServer, BlockingOSCUDPServer, Dispatcher, ForkingOSCUDPServer, OscMessage, ThreadingOSCUDPServer, UDPClient } from "oscine";
+    const dispatcher = new Dispatcher();
+    dispatcher.map("/double", (address, value) => [address, value * 2]);
+  `;
+  const ask = `
+    const client = new UDPClient("127.0.0.1", server.serverAddress.port);
+    console.log((await client.request("/double", 21, { timeout: 10_000 })).args[0]);
+    await client.close();
+    await server.close();
+  `;
+
+  test.each(["Async", "Threading", "Forking"])("of kind %s answer", (kind) => {
+    const serve = kind === "Async" ? "await server.createServeEndpoint();" : "await server.start();";
+    const code = `${start} const server = new ${kind}OSCUDPServer(["127.0.0.1", 0], dispatcher); ${serve} ${ask}`;
+    expect(program(`${kind}.mjs`, code)).toBe("42\n");
+  });
+
+  test("of kind Blocking answer", () => {
+    const code = `${start}
+      const server = new BlockingOSCUDPServer(["127.0.0.1", 0], dispatcher);
+      const client = new UDPClient("127.0.0.1", server.serverAddress.port);
+      await client.send(new OscMessage("/double", 21));
+      server.handleRequest();
+      console.log((await client.messages({ timeout: 10_000 }).next()).value.args[0]);
+      await client.close();
+      server.close();
+    `;
+    expect(program("Blocking.mjs", code)).toBe("42\n");
+  });
+});
+
 describe("the types", () => {
   const code = `
     import { AsyncOSCUDPServer, Dispatcher, OscMessage, UDPClient, encode, type OscValue } from "oscine";
