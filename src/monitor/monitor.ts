@@ -29,7 +29,7 @@ export interface MonitorOptions {
 }
 
 /** Where the packets come from, for the page to show. */
-export interface Listening {
+interface Listening {
   /** URLs that are listened on. */
   readonly urls: readonly string[];
   /** Where the form sends to at first. */

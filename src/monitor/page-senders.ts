@@ -5,7 +5,7 @@ import { type NetAddress, formatAddress } from "../net-address.ts";
 import { type SendCommand, encodeFailed, encodeReply, encodeSent } from "./feed-protocol.ts";
 
 /** What sends to one place and hears what comes back; the clients of the library are such. */
-export interface Sender {
+interface Sender {
   readonly clientAddress: NetAddress | null;
   open(): Promise<NetAddress>;
   sendBytes(packet: Uint8Array): Promise<void>;

@@ -10,7 +10,7 @@ import { freeUdpPort } from "../interop/ports.ts";
 import { CHROMIUM, TestBrowser } from "./chromium.ts";
 
 const SCSYNTH: Program = { name: "scsynth", install: "apt-get install supercollider-server" };
-const JACKD: Program = { name: "jackd", install: "apt-get install jackd2" };
+const JACKD: Program = { name: "jackd", install: "apt-get install jackd1" };
 
 let browser: TestBrowser;
 

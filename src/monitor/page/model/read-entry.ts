@@ -16,7 +16,7 @@ export interface MessageRow {
   readonly timeTag: TimeTag | null;
 }
 
-export interface FaultRow {
+interface FaultRow {
   readonly kind: "fault";
   readonly record: ReadEntry;
   readonly code: string;
