@@ -119,6 +119,8 @@ function inferTag(value: unknown): string {
       if (value instanceof Uint8Array) return "b";
       if (value instanceof TimeTag) return "t";
       if (isColor(value)) return "r";
+      break;
+    default:
   }
   throw new OscEncodeError(
     "OSC_VALUE_TYPE",

@@ -55,7 +55,7 @@ export class OscMessage {
       return;
     }
     checkAddress(address);
-    const list = Array.isArray(args) ? args : [args as OscArgument];
+    const list = Array.isArray(args) ? args : [args];
     const typed = types === undefined ? inferTypes(list) : fitTypes(list, types);
     this.types = typed.types;
     this.args = typed.args;

@@ -159,7 +159,7 @@ class UdpPeer implements Peer {
 }
 
 /** Sends one datagram, and calls `failed` now or later if that was not possible. */
-export function sendDatagram(socket: Socket, packet: Uint8Array, port: number, host: string, failed: (error: Error) => void): void {
+function sendDatagram(socket: Socket, packet: Uint8Array, port: number, host: string, failed: (error: Error) => void): void {
   if (packet.length > MAX_DATAGRAM) return failed(tooLarge(packet.length));
   try {
     socket.send(packet, port, host, (error) => {

@@ -22,16 +22,16 @@ export function vectors<T>(name: string): T[] {
 
 /** What a packet means, as the test vectors write it. */
 export type Meaning = MessageMeaning | BundleMeaning;
-export interface MessageMeaning {
+interface MessageMeaning {
   readonly address: string;
   readonly types: string | null;
   readonly args: readonly Written[];
 }
-export interface BundleMeaning {
+interface BundleMeaning {
   readonly timetag: string;
   readonly elements: readonly Meaning[];
 }
-export type Written = number | string | boolean | null | readonly Written[];
+type Written = number | string | boolean | null | readonly Written[];
 
 /** A packet, written as the test vectors write it. */
 export function meaning(packet: OscPacket): Meaning {
@@ -97,7 +97,7 @@ function readValue(tag: string, value: Written): OscArgument {
     case "d":
       return Number(value);
     default:
-      return value as OscArgument;
+      return value;
   }
 }
 

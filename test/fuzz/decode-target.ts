@@ -22,7 +22,7 @@ export const decodeTarget: Target<string> = {
 };
 
 /** A few of them: to turn all into bytes each time would take longer than all the rest. */
-export function keptBytes(random: Random, kept: readonly string[]): Uint8Array[] {
+function keptBytes(random: Random, kept: readonly string[]): Uint8Array[] {
   return kept.length === 0 ? [] : [fromHex(random.pick(kept)), fromHex(random.pick(kept))];
 }
 

@@ -161,7 +161,7 @@ export function changed(random: Random, bytes: Uint8Array, kept: readonly Uint8A
   }
 }
 
-export function word(value: number): Uint8Array {
+function word(value: number): Uint8Array {
   return Uint8Array.of(value >>> 24, value >>> 16, value >>> 8, value);
 }
 
