@@ -213,8 +213,9 @@ function attempt(work: () => unknown): unknown {
   }
 }
 
-function bytesOf(view: ArrayBufferView): Uint8Array {
-  return new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
+/** A Buffer, as all that is decoded here: a program that meets other arrays, too, is slower with every codec. */
+function bytesOf(view: ArrayBufferView): Buffer {
+  return Buffer.from(view.buffer, view.byteOffset, view.byteLength);
 }
 
 /** The packet as a Buffer of its own memory, as a socket gives it. */

@@ -25,7 +25,7 @@ const { Dispatcher } = await compiled<typeof Dispatch>("dispatch/index.js");
 
 const COUNTS = options.quick ? [10, 1000, 100_000] : [10, 100, 1000, 10_000, 100_000];
 const GOAL_COUNTS = [10, 1000, 100_000];
-const ROUNDS = options.quick ? 20 : 60;
+const ROUNDS = options.quick ? 15 : 30;
 const TEN = 10;
 const OSCINE = "oscine";
 const MANY = "oscine, 1,000 in turn";
@@ -124,7 +124,7 @@ function goals(): Goal[] {
   const within = (goal: string, rows: Map<string, Costs>, most: number): Goal => {
     const ten = rows.get(OSCINE)!;
     const met = GOAL_COUNTS.every((count) => (ten.get(count) ?? Infinity) <= most);
-    return { goal, measured: `${shownOf(ten)} (with 1,000 of the addresses in turn ${shownOf(rows.get(MANY)!)})`, met };
+    return { goal, measured: `${shownOf(ten)} (1,000 of the addresses in turn, out of a cold cache: ${shownOf(rows.get(MANY)!)})`, met };
   };
   return [
     within(

@@ -40,7 +40,7 @@ const goals: Goal[] = [
     '`import "oscine"` takes less than 15 ms more than an empty program',
     `${more.toFixed(1)} ms more`,
     more < 15,
-    "Most of it is Node's own modules (dgram, net, worker_threads, child_process), and a file for each module of ours",
+    "It is a file for each of about 150 modules; bundled into one file they take about a quarter of that, which the package does not do",
   ),
   verdict(
     "the codec for browsers is under 4 kB by gzip",

@@ -23,7 +23,7 @@ const DEFAULT_MAX_NESTING = 32;
 /** Large enough for whatever fits into a datagram. */
 const SLAB_SIZE = 65_536;
 /** Packets of up to this many bytes lie in a slab together, and larger ones in memory of their own. */
-const LARGEST_SHARED = 4096;
+const LARGEST_SHARED = 8192;
 
 /**
  * Memory for packets, filled from its beginning on: to take memory for each costs several times the encoding, and its collection makes
@@ -36,7 +36,7 @@ let used = 0;
  * The bytes of a packet. OSC 1.0, "OSC Packets".
  *
  * They are the caller's and are never written to again. Their `buffer` may hold other packets, too, as that of a `Buffer` in Node may: to
- * transfer it to a worker, or to have memory of their own, take `encode(packet).slice()`. A packet of more than 4,096 bytes shares none.
+ * transfer it to a worker, or to have memory of their own, take `encode(packet).slice()`. A packet of more than 8,192 bytes shares none.
  *
  * @throws OscEncodeError where the packet is too large or nests too deep
  */

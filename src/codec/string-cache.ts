@@ -61,7 +61,8 @@ export class StringCache {
     const words = this.#words;
     const key = this.#keys[place]!;
     if (key.length !== count) return undefined;
-    for (let i = 0; i < count; i++) if (key[i] !== words[i]) return undefined;
+    // From the end, where addresses and texts that are much alike differ.
+    for (let i = count - 1; i >= 0; i--) if (key[i] !== words[i]) return undefined;
     return this.#texts[place];
   }
 
