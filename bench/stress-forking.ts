@@ -2,15 +2,16 @@
  * Does every packet come to an end, whatever its handler does? Sends packets at random to a forking server: most are answered, some crash,
  * end, hang or fill the memory of their process.
  *
- *     node --import tsx bench/stress-forking.ts [packets] [requestsPerChild]
+ *     node --import tsx bench/stress-forking.ts [packets] [requestsPerChild] [strategy]
  *
- * Default: 10,000 packets, 100 to a process. Prints the account, and ends with code 1 if a packet is neither answered nor reported, is both,
+ * Default: 10,000 packets, 100 to a process, strategy spawn; native has one to a process. Prints the account, and ends with code 1 if a packet is neither answered nor reported, is both,
  * or if a process is left.
  */
 import { ForkingStress } from "../test/server/forking-stress.ts";
 
-const [packets = "10000", requestsPerChild = "100"] = process.argv.slice(2);
-const stress = await ForkingStress.start({ requestsPerChild: Number(requestsPerChild) });
+const [packets = "10000", requestsPerChild = "100", strategy = "spawn"] = process.argv.slice(2);
+const ways = strategy === "native" ? { strategy, maxChildren: 8 } : { strategy, requestsPerChild: Number(requestsPerChild) };
+const stress = await ForkingStress.start(ways);
 const began = performance.now();
 const account = await stress.run(Number(packets), Date.now() % 2 ** 31);
 const seconds = (performance.now() - began) / 1000;

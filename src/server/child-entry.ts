@@ -15,6 +15,8 @@ import {
   encodeAnswer,
 } from "./child-frames.ts";
 import { packError } from "./error-transfer.ts";
+import { encodeParts } from "./fork-frames.ts";
+import { Zygote } from "./fork-zygote.ts";
 import type { Outcome } from "./packet.ts";
 import { writeOutputAtOnce } from "./sync-output.ts";
 import { type WorkerService, becomeWorker } from "./worker-role.ts";
@@ -25,7 +27,7 @@ if (init !== undefined && isMainThread) {
   begin(JSON.parse(init) as ChildInit);
 }
 
-function begin({ program, limits }: ChildInit): void {
+function begin({ program, limits, forksFor }: ChildInit): void {
   writeOutputAtOnce();
   process.execArgv = [...program.execArgv];
   const worker = {
@@ -38,15 +40,32 @@ function begin({ program, limits }: ChildInit): void {
       tell({ type: "shutdown" });
     },
   };
+  if (forksFor !== null) {
+    const zygote = zygoteOrEnd(forksFor);
+    worker.serve = (service) => zygote.serve(service);
+    worker.shutdown = () => zygote.tell({ type: "shutdown" });
+  }
   becomeWorker(worker);
   if (program.kind === "entry") return;
   import("./worker-service.ts")
-    .then(({ serviceOfModule }) => serviceOfModule(program.url, limits, worker))
-    .then(serveInEventLoop)
-    .catch((error: unknown) => {
-      tell({ type: "unusable", reason: error instanceof Error ? (error.stack ?? error.message) : String(error) });
-      process.exit(1);
-    });
+    .then(({ serviceOfModule }) => serviceOfModule(program.url, limits, worker, forksFor === null ? "async" : "sync"))
+    .then((service) => (forksFor === null ? serveInEventLoop(service) : worker.serve(service)))
+    .catch((error: unknown) => endUnusable(error, forksFor !== null));
+}
+
+function zygoteOrEnd(parent: number): Zygote {
+  try {
+    return new Zygote(parent);
+  } catch (error) {
+    return endUnusable(error, true);
+  }
+}
+
+function endUnusable(error: unknown, isZygote: boolean): never {
+  const answer = { type: "unusable", reason: error instanceof Error ? (error.stack ?? error.message) : String(error) } as const;
+  if (isZygote) for (const part of encodeParts(0, encodeAnswer(answer))) writeSync(ANSWERS_FD, part);
+  else tell(answer);
+  process.exit(1);
 }
 
 function serveBlocked(service: WorkerService): never {

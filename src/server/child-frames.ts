@@ -9,6 +9,8 @@ import type { WorkerLimits } from "./worker-service.ts";
 export interface ChildInit {
   readonly program: Program;
   readonly limits: WorkerLimits;
+  /** For a process that is not to handle packets but to fork children that do: the process of the server. Null for others. */
+  readonly forksFor: number | null;
 }
 
 /** The environment variable that makes a process a child of a pool; taken away at once: processes that handlers start are none of the pool. */

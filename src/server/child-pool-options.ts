@@ -1,7 +1,11 @@
 import { availableParallelism } from "node:os";
+import { OscServerError } from "../errors.ts";
 import { positive } from "./options.ts";
 import { type HandlersSource, type Program, programOf, strictTimingOf } from "./program.ts";
 import { atMost, timeout } from "./thread-pool-options.ts";
+
+/** How the processes of a forking server come to be. */
+type ForkingStrategy = "auto" | "native" | "spawn";
 
 /** Options of the child processes of a forking server. */
 export interface ChildPoolOptions {
@@ -18,6 +22,18 @@ export interface ChildPoolOptions {
   readonly startTimeout?: number;
   /** How many packets a process handles, one after another, before it is ended. Default 1: each packet has a process of its own. */
   readonly requestsPerChild?: number;
+  /**
+   * How processes come to be. `"spawn"` (default): each is a Node of its own that runs the program, and spare ones are started ahead.
+   * `"native"`: one process runs the program up to the server and is then forked, by the system's `fork`, for each packet, as python-osc does
+   * it: hundreds of processes a second, which share the memory until they write to it. On Linux, with the optional package `koffi`.
+   * `"auto"`: `"native"` where that changes nothing for handlers, because they are those of a dispatcher and `requestsPerChild` is 1, and where a
+   * test at the start shows that it works; else `"spawn"`. A test that fails is reported. `stats().forked` says which it is.
+   *
+   * Node is not made to be forked, so `"native"` has limits. Handlers must be synchronous, also those of a handlers module: promises, timers
+   * and threads do not go on in a child. What the program opened before the server, such as a file or a connection to a database, is shared
+   * by all children, and `Math.random()` gives the same numbers in each (`crypto.getRandomValues()` does not). `requestsPerChild` must be 1; `spareChildren` means nothing.
+   */
+  readonly strategy?: ForkingStrategy;
   /** After how long without a packet a process ends that is more than `spareChildren`, in milliseconds. Default 30,000. */
   readonly idleTimeout?: number;
   /**
@@ -42,6 +58,7 @@ export interface ChildPoolDescription {
   readonly childTimeout: number;
   readonly startTimeout: number;
   readonly requestsPerChild: number;
+  readonly strategy: ForkingStrategy;
   readonly idleTimeout: number;
   /** Null: as the program itself. */
   readonly childMemory: number | null;
@@ -54,6 +71,7 @@ export function childPoolDescription(source: HandlersSource, options: ChildPoolO
   const maxChildren = positive("maxChildren", options.maxChildren, 40);
   const spares = Math.min(maxChildren, 8, Math.max(2, availableParallelism()));
   const program = programOf(source);
+  const requestsPerChild = positive("requestsPerChild", options.requestsPerChild, 1);
   const heapIsSet = program.execArgv.some((flag) => HEAP_FLAG.test(flag));
   return {
     kind: "forking",
@@ -63,8 +81,23 @@ export function childPoolDescription(source: HandlersSource, options: ChildPoolO
     spareChildren: atMost("spareChildren", options.spareChildren, spares, "maxChildren", maxChildren),
     childTimeout: timeout("childTimeout", options.childTimeout, 60_000),
     startTimeout: timeout("startTimeout", options.startTimeout, 30_000),
-    requestsPerChild: positive("requestsPerChild", options.requestsPerChild, 1),
+    requestsPerChild,
+    strategy: strategyOf(options.strategy, program, requestsPerChild),
     idleTimeout: timeout("idleTimeout", options.idleTimeout, 30_000),
     childMemory: options.childMemory === undefined && heapIsSet ? null : positive("childMemory", options.childMemory, 512),
   };
+}
+
+/** Where `"auto"` cannot become `"native"` whatever a test shows, it is `"spawn"`. */
+function strategyOf(strategy: unknown = "spawn", program: Program, requestsPerChild: number): ForkingStrategy {
+  if (strategy !== "auto" && strategy !== "native" && strategy !== "spawn") {
+    throw new OscServerError("OSC_OPTION", `strategy is "auto", "native" or "spawn"; got ${JSON.stringify(strategy)}.`);
+  }
+  if (strategy === "native" && requestsPerChild !== 1) {
+    throw new OscServerError(
+      "OSC_OPTION",
+      `With strategy "native" each packet has a process of its own: leave requestsPerChild out, or use "spawn"; got ${requestsPerChild}.`,
+    );
+  }
+  return strategy === "auto" && (program.kind === "module" || requestsPerChild !== 1) ? "spawn" : strategy;
 }

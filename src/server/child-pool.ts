@@ -3,12 +3,14 @@ import { OscServerError, type OscRejectedError } from "../errors.ts";
 import { decodeAnswer, encodePacketFrame, type FromChild } from "./child-frames.ts";
 import type { ChildPoolDescription } from "./child-pool-options.ts";
 import { type Child, type ChildStrategy, SpawnStrategy } from "./child-strategy.ts";
+import type { Counters } from "./counters.ts";
 import { unpackError } from "./error-transfer.ts";
+import { ForkHost } from "./fork-host.ts";
 import type { Limits } from "./options.ts";
 import type { Executor, ExecutorEvents, Packet } from "./packet.ts";
 import { describeProgram } from "./program.ts";
 import { timingDiffers } from "./thread-pool.ts";
-import type { PoolPolicy, PoolWorker, PoolWorkerEvents } from "./pool-worker.ts";
+import type { PoolPolicy, PoolWorker, PoolWorkerEvents, StartWorker } from "./pool-worker.ts";
 import { WorkerPool } from "./worker-pool.ts";
 import { workerLimits } from "./worker-service.ts";
 
@@ -18,21 +20,31 @@ export type { ChildPoolDescription } from "./child-pool-options.ts";
 const PATIENCE_MS = 10;
 
 /** Handles packets in child processes. */
-export function createChildPool(description: ChildPoolDescription, limits: Limits, events: ExecutorEvents): Executor {
-  const strategy = new SpawnStrategy(description, workerLimits(limits), (reason) =>
+export function createChildPool(description: ChildPoolDescription, limits: Limits, events: ExecutorEvents, counters: Counters): Executor {
+  const spawning = new SpawnStrategy(description, workerLimits(limits), (reason) =>
     events.report(new OscServerError("OSC_CHILD_FAILED", reason)),
   );
-  const pool = new WorkerPool(policyOf(description), limits, events, (workerEvents) => new PoolChild(description, strategy, workerEvents));
+  const spawn: StartWorker = (workerEvents) => new PoolChild(description, spawning, workerEvents);
+  const host = new ForkHost({
+    description,
+    limits: workerLimits(limits),
+    onFault: (error) => events.report(error),
+    onFork: () => counters.add("forked"),
+    fallBack: description.strategy === "auto" ? spawn : null,
+  });
+  const start: StartWorker = description.strategy === "spawn" ? spawn : (workerEvents) => host.start(workerEvents);
+  const pool = new WorkerPool(policyOf(description, host), limits, events, start);
   return {
     execute: (packet) => pool.execute(packet),
     close: async (graceMs) => {
       await pool.close(graceMs);
-      await strategy.close();
+      await host.close();
+      await spawning.close();
     },
   };
 }
 
-function policyOf(description: ChildPoolDescription): PoolPolicy {
+function policyOf(description: ChildPoolDescription, host: ForkHost): PoolPolicy {
   const { program, maxChildren, spareChildren, requestsPerChild, childTimeout, startTimeout, idleTimeout } = description;
   return {
     code: "OSC_CHILD_FAILED",
@@ -47,8 +59,9 @@ function policyOf(description: ChildPoolDescription): PoolPolicy {
     startTimeout,
     idleTimeout,
     patience: requestsPerChild === 1 ? 0 : PATIENCE_MS,
-    missing: ({ queued, starting, idle }) => queued + spareChildren - idle - starting,
-    superfluous: ({ idle }) => idle - spareChildren,
+    // A place for a child that is forked only for its packet costs nothing.
+    missing: ({ queued, starting, idle }) => (host.forks ? maxChildren : queued + spareChildren) - idle - starting,
+    superfluous: ({ idle }) => (host.forks ? 0 : idle - spareChildren),
   };
 }
 

@@ -39,12 +39,10 @@ export class SpawnStrategy implements ChildStrategy {
   readonly #warden: Warden;
 
   /** @param onFault told of what makes children less well looked after */
-  constructor({ program, childMemory }: ChildPoolDescription, limits: ChildInit["limits"], onFault: (reason: string) => void) {
-    const memory = childMemory === null ? [] : [`--max-old-space-size=${childMemory}`];
-    const flags = [...withoutInspector(program.execArgv), ...memory];
-    this.#command =
-      program.kind === "module" ? [...flags, ENTRY, ...program.argv] : ["--require", PRELOAD, ...flags, program.path, ...program.argv];
-    this.#init = JSON.stringify({ program, limits } satisfies ChildInit);
+  constructor(description: ChildPoolDescription, limits: ChildInit["limits"], onFault: (reason: string) => void) {
+    const { program, childMemory } = description;
+    this.#command = childCommand(description);
+    this.#init = JSON.stringify({ program, limits, forksFor: null } satisfies ChildInit);
     this.#childMemory = childMemory;
     this.#warden = new Warden((reason) =>
       onFault(`No shell to end children with, should the server be killed while they are in an endless loop: ${reason}.`),
@@ -60,8 +58,10 @@ export class SpawnStrategy implements ChildStrategy {
       windowsHide: true,
       env: { ...process.env, [CHILD_KEY]: this.#init },
     });
-    const packets = child.stdio[PACKETS_FD] as Writable;
-    const answers = child.stdio[ANSWERS_FD] as Readable;
+    const stdio = child.stdio as ChildProcess["stdio"] | undefined;
+    if (stdio === undefined) throw neverStarted(child);
+    const packets = stdio[PACKETS_FD] as Writable;
+    const answers = stdio[ANSWERS_FD] as Readable;
     // A pipe whose process has ended; its end tells the rest.
     packets.on("error", () => undefined);
     answers.on("error", () => undefined);
@@ -89,7 +89,7 @@ export class SpawnStrategy implements ChildStrategy {
       if (child.pid === undefined) tell(error.message);
     });
     child.on("exit", (code, signal) => {
-      const how = this.#describeEnd(code, signal);
+      const how = describeEnd(code, signal, this.#childMemory);
       const timer = setTimeout(() => tell(how), PIPE_MS);
       child.on("close", () => {
         clearTimeout(timer);
@@ -97,13 +97,22 @@ export class SpawnStrategy implements ChildStrategy {
       });
     });
   }
+}
 
-  #describeEnd(code: number | null, signal: NodeJS.Signals | null): string {
-    if (signal === null) return `exit code ${code}`;
-    const memory = this.#childMemory === null ? "" : `, childMemory (${this.#childMemory} MiB)`;
-    // That is how Node ends where its heap is full.
-    return signal === "SIGABRT" ? `signal SIGABRT, perhaps for it needed more memory than it may have${memory}` : `signal ${signal}`;
-  }
+/** What a child is started with, behind the name of Node. */
+export function childCommand({ program, childMemory }: ChildPoolDescription): string[] {
+  const memory = childMemory === null ? [] : [`--max-old-space-size=${childMemory}`];
+  const flags = [...withoutInspector(program.execArgv), ...memory];
+  if (program.kind === "module") return [...flags, ENTRY, ...program.argv];
+  return ["--require", PRELOAD, ...flags, program.path, ...program.argv];
+}
+
+/** How a child ended, for a report. */
+export function describeEnd(code: number | null, signal: NodeJS.Signals | null, childMemory: number | null): string {
+  if (signal === null) return `exit code ${code}`;
+  const memory = childMemory === null ? "" : `, childMemory (${childMemory} MiB)`;
+  // That is how Node ends where its heap is full.
+  return signal === "SIGABRT" ? `signal SIGABRT, perhaps for it needed more memory than it may have${memory}` : `signal ${signal}`;
 }
 
 function kill(child: ChildProcess, isPosix: boolean): void {
@@ -114,6 +123,12 @@ function kill(child: ChildProcess, isPosix: boolean): void {
   } catch {
     // It has ended by itself.
   }
+}
+
+/** Without file descriptors Node does not even make the pipes, and says why only in an event, which would end this thread if nobody heard it. */
+function neverStarted(child: ChildProcess): Error {
+  child.on("error", () => undefined);
+  return new Error("this process, or the system, has no file descriptors left (EMFILE, ENFILE): raise the limit (ulimit -n)");
 }
 
 /** A port of the inspector can be opened by one process only. */

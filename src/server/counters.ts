@@ -20,6 +20,7 @@ const NAMES = [
   "connectionsEnded",
   "ignored",
   "unsent",
+  "forked",
   "rejected:empty",
   "rejected:malformed",
   "rejected:not-osc",
@@ -83,6 +84,8 @@ export interface ServerStats {
   readonly ignored: number;
   /** Packets that were dropped on their way to a WebSocket client that reads too slowly (`slowClients`). */
   readonly unsent: number;
+  /** Processes that were forked for packets: above 0 where a forking server's `strategy` is `"native"`, or `"auto"` and that works. */
+  readonly forked: number;
   /** Packets that were refused, by reason. */
   readonly rejected: Readonly<Record<RejectReason, number>>;
 }

@@ -45,7 +45,7 @@ async function executionOf({ executor: description, limits, counters }: IoThread
     }
     case "forking": {
       const { createChildPool } = await import("./child-pool.ts");
-      return gated((events) => createChildPool(description, limits, events));
+      return gated((events) => createChildPool(description, limits, events, new Counters(counters)));
     }
   }
 }

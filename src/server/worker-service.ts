@@ -29,11 +29,16 @@ export function serviceOfServer(
 }
 
 /**
- * What a worker does that loads a handlers module: handlers' promises are awaited.
+ * What a worker does that loads a handlers module: handlers' promises are awaited, but for `mode` `"sync"`.
  *
  * @throws OscServerError `OSC_OPTION` where the module's default export is no dispatcher
  */
-export async function serviceOfModule(url: string, limits: WorkerLimits, worker: WorkerState): Promise<WorkerService> {
+export async function serviceOfModule(
+  url: string,
+  limits: WorkerLimits,
+  worker: WorkerState,
+  mode: "sync" | "async" = "async",
+): Promise<WorkerService> {
   const { default: dispatcher, verifyRequest } = await importHandlers(url);
   if (!isDispatcher(dispatcher)) {
     throw new OscServerError(
@@ -45,7 +50,7 @@ export async function serviceOfModule(url: string, limits: WorkerLimits, worker:
     throw new OscServerError("OSC_OPTION", `The handlers module ${url} exports a verifyRequest that is no function.`);
   }
   worker.loading = false;
-  return service(dispatcher, "async", limits, (verifyRequest as Verify | undefined) ?? (() => true), worker);
+  return service(dispatcher, mode, limits, (verifyRequest as Verify | undefined) ?? (() => true), worker);
 }
 
 interface HandlersModule {

@@ -1,6 +1,7 @@
 // A threading or forking server: node pool.mjs Threading|Forking dispatcher|MODULE [options as JSON]. Ends with /quit.
 import * as oscine from "oscine";
 import dispatcher, { verifyRequest } from "./pool-handlers.mjs";
+import { strategy } from "./strategy.mjs";
 import { tell, tellError } from "./tell.mjs";
 
 const [kind, form, json = "{}"] = process.argv.slice(2);
@@ -16,7 +17,7 @@ class Server extends Base {
 const handlers = form === "dispatcher" ? dispatcher : new URL(form, import.meta.url);
 const workerData = counter ? { counter: new SharedArrayBuffer(4) } : undefined;
 tell("run", oscine.workerRole());
-const server = new Server(["127.0.0.1", 0], handlers, { workerData, ...options, onError: tellError });
+const server = new Server(["127.0.0.1", 0], handlers, { workerData, strategy, ...options, onError: tellError });
 tell("ready", server.serverAddress.port);
 try {
   dispatcher.map("/too-late", () => undefined);

@@ -1,0 +1,146 @@
+import { readFileSync } from "node:fs";
+import { afterEach, describe, expect, test } from "vitest";
+import { OscServerError } from "../../src/errors.ts";
+import { childPoolDescription } from "../../src/server/child-pool-options.ts";
+import { keptOut } from "../../src/server/fork-calls.ts";
+import { decodeNotice, decodeOrder, encodeEnded, encodeOrder, encodeParts } from "../../src/server/fork-frames.ts";
+import { PoolProgram, descendants, isAlive } from "./pool-program.ts";
+
+const running: PoolProgram[] = [];
+afterEach(async () => {
+  await Promise.all(running.splice(0).map((program) => program.dispose()));
+});
+
+async function start(options: object, handlers = "dispatcher"): Promise<PoolProgram> {
+  const program = await PoolProgram.start(["pool.mjs", "Forking", handlers, JSON.stringify(options)]);
+  running.push(program);
+  return program;
+}
+
+describe.skipIf(process.env["FORKING_STRATEGY"] !== "native")("processes that are forked", () => {
+  test("have numbers of their own, handle one packet each, and all begin alike", async () => {
+    const program = await start({});
+    const replies = [await program.ask("/who"), await program.ask("/who"), await program.ask("/who")];
+    expect(new Set(replies.map(([, , pid]) => pid)).size).toBe(3);
+    expect(replies.map(([, , , , handled]) => handled)).toEqual([1, 1, 1]);
+    const zygotes = descendants(program.child.pid as number);
+    expect(zygotes.filter(isAlive)).toHaveLength(1);
+    expect(await program.quit()).toMatchObject({ forked: 4, handled: 4 });
+    expect(zygotes.filter(isAlive)).toEqual([]);
+    expect(program.stderr).toBe("");
+  });
+
+  test("are no more than maxChildren at once, and the others wait", async () => {
+    const program = await start({ maxChildren: 2 });
+    for (let index = 0; index < 6; index += 1) program.send("/sleep", 60);
+    let most = 0;
+    while (program.replies.length < 12) {
+      // The one that forks is there, too.
+      most = Math.max(most, descendants(program.child.pid as number).filter(isAlive).length - 1);
+      const before = program.replies.length;
+      await program.until(() => program.replies.length > before);
+    }
+    expect(most).toBe(2);
+    expect(await program.quit()).toMatchObject({ forked: 7, handled: 7, dropped: 0 });
+  });
+
+  test("come from another zygote when that has died, and what was in progress is reported", async () => {
+    const program = await start({});
+    expect(await program.ask("/hang")).toEqual(["/hanging"]);
+    const [zygote] = descendants(program.child.pid as number);
+    process.kill(zygote?.pid as number, "SIGKILL");
+    await program.until(() => program.errors.length > 0);
+    expect(program.errors).toMatchObject([
+      { code: "OSC_CHILD_FAILED", message: expect.stringContaining("the process that forks ended: signal SIGKILL") },
+    ]);
+    expect(await program.ask("/echo", "again")).toEqual(["/echoed", "again"]);
+    const [another] = descendants(program.child.pid as number);
+    expect(another?.pid).not.toBe(zygote?.pid);
+    expect(await program.quit()).toMatchObject({ dropped: 1, inProgress: 0 });
+  });
+
+  test("answer with more than a pipe takes at once, side by side", async () => {
+    const program = await start({});
+    for (const letter of ["a", "b", "c", "d"]) program.send("/echo", letter.repeat(60_000));
+    await program.until(() => program.replies.length === 4);
+    expect(
+      program.replies
+        .map(([, text]) => [(text as string)[0], new Set(text as string).size, (text as string).length])
+        .toSorted((left, right) => String(left).localeCompare(String(right))),
+    ).toEqual(["a", "b", "c", "d"].map((letter) => [letter, 1, 60_000]));
+  });
+
+  test("run handlers of a module as long as these are synchronous", async () => {
+    const program = await start({}, "pool-handlers.mjs");
+    expect(await program.ask("/echo", 1)).toEqual(["/echoed", 1]);
+    expect(await program.fail("/later")).toMatchObject({ code: "OSC_ASYNC_HANDLER" });
+    expect((await program.quit()).forked).toBe(3);
+  });
+
+  test("are chosen by auto for a dispatcher, and not where that could change what handlers do", async () => {
+    const [forked, module, several] = [
+      await start({ strategy: "auto" }),
+      await start({ strategy: "auto" }, "pool-handlers.mjs"),
+      await start({ strategy: "auto", requestsPerChild: 2 }),
+    ];
+    for (const program of [forked, module, several]) expect(await program.ask("/echo", 1)).toEqual(["/echoed", 1]);
+    expect([(await forked.quit()).forked, (await module.quit()).forked, (await several.quit()).forked]).toEqual([2, 0, 0]);
+  });
+
+  test("are refused with options that they cannot keep", () => {
+    const handlers = new URL("programs/pool-handlers.mjs", import.meta.url);
+    expect(() => childPoolDescription(handlers, { strategy: "native", requestsPerChild: 2 })).toThrow(OscServerError);
+    expect(() => childPoolDescription(handlers, { strategy: "fork" as "native" })).toThrow(
+      'strategy is "auto", "native" or "spawn"; got "fork".',
+    );
+    expect(childPoolDescription(handlers, { strategy: "native" }).strategy).toBe("native");
+    expect(childPoolDescription(handlers, {}).strategy).toBe("spawn");
+  });
+});
+
+test("an order to a zygote comes as it was given", () => {
+  const packet = { data: Uint8Array.of(1, 2, 3), client: { address: "10.0.0.1", port: 9, family: "IPv4" }, asOf: 1.5 } as const;
+  for (const order of [
+    { type: "fork", id: 7, packet },
+    { type: "kill", id: 2 ** 32 - 1 },
+    { type: "test", id: 1 },
+  ] as const) {
+    expect(decodeOrder(Buffer.from(encodeOrder(order)).subarray(4))).toEqual(order);
+  }
+});
+
+test("what a child answers is cut into parts that a pipe takes in one piece", () => {
+  const answer = Uint8Array.from({ length: 10_000 }, (_, index) => index % 256);
+  const parts = encodeParts(5, answer);
+  expect(parts.map(({ length }) => length).every((length) => length <= 4096)).toBe(true);
+  const notices = parts.map((part) => decodeNotice(part.subarray(4)));
+  expect(notices.every((notice) => notice.type === "part" && notice.id === 5)).toBe(true);
+  expect(Buffer.concat(notices.map((notice) => (notice.type === "part" ? notice.bytes : Buffer.alloc(0))))).toEqual(Buffer.from(answer));
+  expect(decodeNotice(encodeEnded(6, 0x0300).subarray(4))).toEqual({ type: "ended", id: 6, status: 0x0300 });
+});
+
+test("memory that is kept out of children is found by its flag", () => {
+  const smaps = Buffer.from(
+    [
+      "00400000-00452000 r-xp 00000000 08:02 173521 /usr/bin/node",
+      "Rss:                 328 kB",
+      "VmFlags: rd ex mr mw me dw",
+      "7f0000000000-7f0000040000 rw-p 00000000 00:00 0 ",
+      "VmFlags: rd wr mr mw me dc ac",
+      "7f0000040000-7f0000080000 rw-p 00000000 00:00 0  [anon: dc dc]",
+      "VmFlags: rd wr mr mw me ac",
+      "7fffffffe000-7ffffffff000 ---p 00000000 00:00 0 ",
+      "VmFlags: dc",
+      "",
+    ].join("\n"),
+  );
+  expect(keptOut(smaps)).toEqual([
+    [0x7f0000000000n, 0x7f0000040000n],
+    [0x7fffffffe000n, 0x7ffffffff000n],
+  ]);
+  expect(keptOut(Buffer.alloc(0))).toEqual([]);
+});
+
+test.skipIf(process.platform !== "linux")("the memory of V8 is found by what the system says", () => {
+  expect(keptOut(readFileSync("/proc/self/smaps")).length).toBeGreaterThan(0);
+});
