@@ -74,7 +74,8 @@ async function runServe(words: readonly string[], session: Session): Promise<num
   try {
     await server.bind();
     const bound = { ...url, host: server.serverAddress.address, port: server.serverAddress.port };
-    greet(session, bound, module ?? "each message is printed");
+    const { backend } = server.stats();
+    greet(session, bound, `${module ?? "each message is printed"}${backend === "native" ? " (native sockets)" : ""}`);
     if (monitor !== null) await openPage(monitor, [bound], { session, opensBrowser: values.open === true });
     await Promise.race([aborted(session.stop), server.serve()]);
   } finally {

@@ -29,7 +29,7 @@ export class Zygote {
    * @throws Error where forking is not to be had
    */
   constructor(parent: number) {
-    if (!this.#calls.dieWith(parent)) process.exit(1);
+    if (!this.#calls.dieWith(parent)) throw new Error("the server has ended");
   }
 
   /** Tells the pool something, in the name of this process. */

@@ -6,6 +6,7 @@ import { connect } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { encode, OscMessage } from "../../src/codec/index.ts";
 import { lengthPrefixEncode, slipEncode } from "../../src/framing/index.ts";
+import { nativeSockets } from "../../src/transport/native/self-test.ts";
 import { portOf, runTool, Tool } from "./run-tool.ts";
 
 let folder = "";
@@ -55,6 +56,13 @@ describe("oscine serve", () => {
       expect(out).toMatch(/received 3, handled 3, rejected 0, dropped 0\n$/);
     },
   );
+
+  test("says where the system's own calls are used for sockets", async () => {
+    await using server = new Tool(["serve", "--port", "0", "--kind", "blocking"]);
+    await portOf(server, "out");
+    const [, native] = await server.saysOut(/: each message is printed( \(native sockets\))?\. Ctrl-C ends it\./);
+    expect(native !== undefined).toBe(!(nativeSockets() instanceof Error));
+  });
 
   test.each(["async", "blocking", "threading", "forking"])(
     "--kind %s: a handler that throws is one line, and a handler can end the server",
