@@ -16,6 +16,9 @@ done
 for id in $groups; do kill -s KILL -- "-$id"; done
 `;
 
+/** What may be otherwise in a while: too many open files or processes. */
+const TEMPORARY: ReadonlySet<string> = new Set(["EAGAIN", "EMFILE", "ENFILE"]);
+
 /**
  * Kills the process groups of children that are left when the server's process is killed itself: a child that waits for packets sees the end
  * of its pipe and ends, but one that is in an endless loop never looks. One small shell for each server; on Windows there is none, for there
@@ -29,7 +32,7 @@ export class Warden {
   #onEnd: (() => void) | null = null;
   #closing = false;
 
-  /** @param onFailure called, once, where no shell can be started */
+  /** @param onFailure called where no shell can be started */
   constructor(onFailure: (reason: string) => void) {
     this.#onFailure = onFailure;
   }
@@ -61,8 +64,9 @@ export class Warden {
     // A session of its own: a signal for the server's process group does not reach it.
     const shell = spawn("/bin/sh", ["-c", SCRIPT], { stdio: ["pipe", "ignore", "ignore"], detached: true, env: {} });
     this.#shell = shell;
-    shell.stdin.on("error", () => undefined);
-    shell.on("error", (error) => this.#ended(error.message));
+    shell.on("error", (error: NodeJS.ErrnoException) => this.#ended(error.message, TEMPORARY.has(error.code ?? "")));
+    // There is none where there were no file descriptors left.
+    (shell.stdin as typeof shell.stdin | undefined)?.on("error", () => undefined);
     shell.on("exit", (code, signal) => this.#ended(`it ended with ${signal ?? `code ${code}`}`));
     for (const group of this.#groups) this.#write(`+ ${group}\n`);
   }
@@ -71,14 +75,14 @@ export class Warden {
     this.#shell?.stdin?.write(line);
   }
 
-  /** One that was killed is replaced; one that cannot be started is not tried again. */
-  #ended(reason: string): void {
+  /** One that was killed is replaced; one that cannot be started is not tried again, or with the next child where that may help. */
+  #ended(reason: string, isTemporary = false): void {
     const couldNotStart = this.#shell?.pid === undefined;
     this.#shell = null;
     this.#onEnd?.();
     if (this.#closing) return;
     if (couldNotStart) {
-      this.#failed = true;
+      this.#failed = !isTemporary;
       this.#onFailure(reason);
     } else if (this.#groups.size > 0) {
       this.#start();

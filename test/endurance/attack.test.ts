@@ -10,12 +10,12 @@ test.each(
 )(
   "a %s server over %s, attacked at full speed, answers and accounts for everything",
   async (kind, transport) => {
-    const account = await attack(kind, transport, 1000);
-    expect(broken(account, Infinity)).toEqual([]);
+    const account = await attack(kind, transport, 300);
+    expect(broken(account, { rss: Infinity, silence: Infinity })).toEqual([]);
     const { rejected } = account.stats;
-    expect(
-      Object.entries(rejected).filter(([reason, count]) => ["malformed", "not-osc", "too-far-ahead"].includes(reason) === (count === 0)),
-    ).toEqual([]);
+    // What a packet must not be shows before anything is spent on it; the others need a handler, or an option.
+    expect(rejected["not-osc"]).toBeGreaterThan(0);
+    expect(rejected).toMatchObject({ empty: 0, rate: 0, sender: 0, "too-large": 0, unverified: 0 });
   },
   60_000,
 );

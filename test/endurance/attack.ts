@@ -121,14 +121,20 @@ class Asking {
   }
 }
 
+/** What a server may take in MiB, and how long it may leave the client without an answer, in milliseconds. */
+export interface Bounds {
+  readonly rss: number;
+  readonly silence: number;
+}
+
 /** What an account fails to keep of what is promised. */
-export function broken({ stats, sent, answered, longestSilence, rss }: AttackAccount, mostRss: number): string[] {
+export function broken({ stats, sent, answered, longestSilence, rss }: AttackAccount, bounds: Bounds): string[] {
   const faults: string[] = [];
   if (!isEven(stats)) faults.push("its account is not even");
   if (stats.inProgress !== 0 || stats.waiting !== 0) faults.push("packets were left");
   if (sent === 0 || stats.received === 0) faults.push("there was no attack");
   if (answered < 2) faults.push("the client was not answered");
-  if (longestSilence > 5000) faults.push(`the client was left without an answer for ${Math.round(longestSilence)} ms`);
-  if (rss > mostRss) faults.push(`it took ${Math.round(rss)} MiB, and may take ${mostRss}`);
+  if (longestSilence > bounds.silence) faults.push(`the client was left without an answer for ${Math.round(longestSilence)} ms`);
+  if (rss > bounds.rss) faults.push(`it took ${Math.round(rss)} MiB, and may take ${bounds.rss}`);
   return faults;
 }

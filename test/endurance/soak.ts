@@ -31,6 +31,10 @@ const TICKS_PER_SECOND = 50;
 /** Of the messages of a tick so many come in bundles of this size, the others one by one. */
 const BUNDLE_SIZE = 30;
 const SAMPLE_MS = 2000;
+/** Threads, or processes, that handle packets. */
+const MAX_WORKERS = 8;
+/** The server itself, the shell that looks after its children, and one that is just ending. */
+const OWN_PROCESSES = 3;
 const quiet = new OscMessage("/quiet", [1, 0.5, "text"]);
 const BUNDLE = encode(new OscBundle(Array.from({ length: BUNDLE_SIZE }, () => quiet)));
 const SINGLE = encode(quiet);
@@ -196,12 +200,22 @@ function median(numbers: readonly number[]): number {
   return numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? 0;
 }
 
-/** What has grown from the second third of the time to the last: the first is for warming up. */
+/**
+ * What has grown from the second third of the time to the last: the first is for warming up. How many processes there are depends on what
+ * else the machine does, and all else on that; so it is each process that must not grow, and their number has its bound.
+ */
 function grown(readings: readonly Reading[]): string[] {
   const third = Math.floor(readings.length / 3);
   if (third < 3) return [];
-  const [middle, last] = [readings.slice(third, 2 * third), readings.slice(2 * third)];
-  const tolerances: Readonly<Record<keyof Reading, number>> = { rss: 30, processes: 4, threads: 40, files: 20, handles: 10 };
+  const each = readings.map(({ processes, rss, threads, files, handles }) => ({
+    processes: Math.max(0, processes - MAX_WORKERS - OWN_PROCESSES),
+    rss: rss / processes,
+    threads: threads / processes,
+    files: files / processes,
+    handles,
+  }));
+  const [middle, last] = [each.slice(third, 2 * third), each.slice(2 * third)];
+  const tolerances: Readonly<Record<keyof Reading, number>> = { rss: 20, processes: 0, threads: 4, files: 20, handles: 5 };
   return (Object.keys(tolerances) as (keyof Reading)[]).flatMap((name) => {
     const [before, after] = [median(middle.map((reading) => reading[name])), median(last.map((reading) => reading[name]))];
     return after > before * 1.1 + tolerances[name] ? [`${name} grew from ${before.toFixed(0)} to ${after.toFixed(0)}`] : [];
@@ -218,7 +232,7 @@ interface Account {
 
 async function soak(kind: Kind, transport: TransportName, milliseconds: number): Promise<Account> {
   const isTcp = transport !== "udp";
-  const options = { ...(kind === "forking" ? { requestsPerChild: 1000 } : {}), ...(isTcp ? { framing: "1.0" } : {}), maxReports: 1000 };
+  const options = { ...workers(kind), ...(isTcp ? { framing: "1.0" } : {}), maxReports: 1000 };
   const server = await ServerProcess.start(kind, transport, options);
   const client = await server.connect();
   const line = await (isTcp ? tcpLine(server.address) : udpLine(server.address));
@@ -243,6 +257,11 @@ async function soak(kind: Kind, transport: TransportName, milliseconds: number):
   } finally {
     await server.dispose();
   }
+}
+
+function workers(kind: Kind): object {
+  if (kind === "threading") return { minThreads: MAX_WORKERS, maxThreads: MAX_WORKERS };
+  return kind === "forking" ? { maxChildren: MAX_WORKERS, requestsPerChild: 1000 } : {};
 }
 
 /** Waits until nothing waits any more, and ends the server. */

@@ -43,9 +43,11 @@ export class ServerProcess {
   readonly #wires: Correspondent[] = [];
   #changed = (): void => undefined;
 
-  private constructor(kind: Kind, transport: TransportName, options: object) {
+  private constructor(kind: Kind, transport: TransportName, options: object, fileLimit: number | null) {
     this.#transport = transport;
-    this.child = spawn(process.execPath, [PROGRAM, kind, transport, JSON.stringify(options)], { stdio: ["ignore", "pipe", "pipe"] });
+    const words = [process.execPath, PROGRAM, kind, transport, JSON.stringify(options)];
+    const [command = "", ...args] = fileLimit === null ? words : ["sh", "-c", `ulimit -n ${fileLimit}; exec "$@"`, "sh", ...words];
+    this.child = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"] });
     this.child.stderr?.on("data", (text) => (this.stderr += String(text)));
     createInterface({ input: this.child.stdout as NodeJS.ReadableStream }).on("line", (line) => this.#line(line));
     // Not "exit", after which output may still come.
@@ -55,8 +57,9 @@ export class ServerProcess {
     });
   }
 
-  static async start(kind: Kind, transport: TransportName, options: object = {}): Promise<ServerProcess> {
-    const server = new ServerProcess(kind, transport, options);
+  /** @param fileLimit how many file descriptors it may have; null: as many as this process */
+  static async start(kind: Kind, transport: TransportName, options: object = {}, fileLimit: number | null = null): Promise<ServerProcess> {
+    const server = new ServerProcess(kind, transport, options, fileLimit);
     await server.until(() => server.address.port > 0 || server.address.family === "unix");
     return server;
   }

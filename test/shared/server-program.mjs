@@ -34,6 +34,10 @@ dispatcher.map("/account", () => {
 });
 dispatcher.map("/promise", async () => ["/kept"]);
 dispatcher.map("/bad-reply", () => ({ not: "a reply" }));
+const recurse = (depth) => recurse(depth + 1) + 1;
+dispatcher.map("/recurse", () => recurse(0));
+dispatcher.map("/stop", () => process.kill(process.pid, "SIGSTOP"));
+dispatcher.map("/large", () => ["/large", new Uint8Array(70_000)]);
 dispatcher.map("/quiet", () => undefined);
 dispatcher.map("/exit", (_address, code) => process.exit(code));
 dispatcher.map("/print", (_address, text) => {

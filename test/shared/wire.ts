@@ -26,11 +26,14 @@ export async function openWire(transport: TransportName, address: NetAddress): P
 async function udpWire({ address, port }: NetAddress): Promise<Wire> {
   const socket = createSocket({ type: "udp4", recvBufferSize: 4 * 1024 * 1024 });
   await new Promise<void>((resolve) => socket.bind(0, "127.0.0.1", resolve));
+  let isOpen = true;
   return {
     port: socket.address().port,
     sendBytes: (bytes) => socket.send(bytes, port, address),
     onPacket: (listener) => socket.on("message", listener),
     close: async () => {
+      if (!isOpen) return;
+      isOpen = false;
       socket.close();
       await once(socket, "close");
     },

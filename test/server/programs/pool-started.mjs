@@ -14,6 +14,8 @@ await once(process.stdin, "data");
 process.stdin.destroy();
 let turns = 0;
 const turning = setInterval(() => turns++, 1);
+// Twice, as a signal and a handler may ask for it at the same time.
+await Promise.all([server.close(), server.close()]);
 await server.close();
 clearInterval(turning);
 tell("turned", turns > 0);
