@@ -131,12 +131,6 @@ function neverStarted(child: ChildProcess): Error {
   return new Error("this process, or the system, has no file descriptors left (EMFILE, ENFILE): raise the limit (ulimit -n)");
 }
 
-/** Without file descriptors Node does not even make the pipes, and says why only in an event, which would end this thread if nobody heard it. */
-function neverStarted(child: ChildProcess): Error {
-  child.on("error", () => undefined);
-  return new Error("this process, or the system, has no file descriptors left (EMFILE, ENFILE): raise the limit (ulimit -n)");
-}
-
 /** A port of the inspector can be opened by one process only. */
 function withoutInspector(flags: readonly string[]): string[] {
   return flags.filter((flag) => !/^--inspect(-brk|-wait|-port)?(=|$)/.test(flag));
