@@ -33,6 +33,9 @@ const OSCPACK = "oscpack (C++)";
 /** Numbers in one message, for the plot. */
 const SIZES = [1, 4, 16, 64, 256, 1000, 4000];
 
+const IN_THE_WAY =
+  "In mixed a quarter is the view of the blob, which the engine takes its time to make; in text it is the comparison of 54 words with those kept";
+
 if (flags.pure) chooseTextBackendWithoutBuffer();
 
 const target = new Uint8Array(65_536);
@@ -143,6 +146,7 @@ function goals(): Goal[] {
         goal: `${direction}: at least 4 times the fastest JavaScript package on every workload`,
         measured: names.map((name, i) => `${name} ${leads[i]!.toFixed(1)}`).join(", "),
         met: leads.every((lead) => lead >= 4),
+        ...(leads.every((lead) => lead >= 4) || direction === "encode" ? {} : { because: IN_THE_WAY }),
       });
     }
     const liblo = rows[LIBLO];

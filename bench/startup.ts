@@ -46,7 +46,7 @@ const goals: Goal[] = [
     "the codec for browsers is under 4 kB by gzip",
     `${(codec / 1000).toFixed(1)} kB`,
     codec < 4000,
-    "A third of it are the sentences of its errors, which say what to do; the rest are both directions, every type tag, the tolerance for real senders and the caches that make it fast",
+    "About 1 kB of it are the sentences of its errors; the rest is both directions with every type tag, what real senders do wrong, limits and caches",
   ),
 ];
 finish(

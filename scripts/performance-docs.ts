@@ -34,7 +34,9 @@ function introduction(): string {
 
 Made by \`npm run bench && npm run bench:docs\`: change nothing here by hand. Each section says when and where it was measured, and by what command.
 Compare figures within one table only. There, all contestants took turns in one run on one machine, so that what else it did struck all
-alike, and the figures are medians; the same figure may be twice as high in another run. Results are checked before they are timed.
+alike, and the figures are medians; the same figure may be twice as high in another run. With \`--quick\` they are those of one round or a few,
+and where the load average is above the number of cores, other work had its part in them: latencies and losses are then the machine's, not
+the server's. Results are checked before they are timed.
 
 To run them all: \`npm ci\`, \`npm install --prefix bench\` for the packages of npm, \`liblo-dev\` and \`liboscpack-dev\` with a C and a C++ compiler for
 the libraries in those languages, and a checkout of python-osc in \`PYTHONPATH\`. What is not there is left out, and the benchmark says so.

@@ -10,19 +10,19 @@ kind = sys.argv[1]
 
 
 def echo(address, n):
-    return ("/r", [n])
+    return ("/r", n)
 
 
 def sleep(address, n):
     time.sleep(0.02)
-    return ("/r", [n])
+    return ("/r", n)
 
 
 def burn(address, n):
     end = time.perf_counter() + 0.005
     while time.perf_counter() < end:
         pass
-    return ("/r", [n])
+    return ("/r", n)
 
 
 dispatcher = Dispatcher()
@@ -41,7 +41,7 @@ if kind == "async":
                 from pythonosc.osc_message_builder import build_msg
 
                 reply = handler(address, n)
-                holder["transport"].sendto(build_msg(reply[0], reply[1]).dgram, client)
+                holder["transport"].sendto(build_msg(reply[0], [reply[1]]).dgram, client)
 
             return answer
 

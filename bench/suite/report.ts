@@ -1,5 +1,5 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { arch, cpus, platform, totalmem } from "node:os";
+import { arch, cpus, loadavg, platform, totalmem } from "node:os";
 import { fileURLToPath } from "node:url";
 
 /** A figure; null where there is none, a word where it says more than a figure, such as "wrong". */
@@ -54,7 +54,9 @@ const results = fileURLToPath(new URL("../results/", import.meta.url));
 /** Keeps the report in bench/results, and prints it: as tables, or as JSON. */
 export function finish(report: Report, { json, quick }: { readonly json: boolean; readonly quick: boolean }): void {
   const machine = `${cpus().length} cores (${cpus()[0]?.model.trim() ?? "unknown"}), ${Math.round(totalmem() / 2 ** 30)} GiB, ${platform()} ${arch()}`;
-  const kept: KeptReport = { ...report, date: new Date().toISOString(), node: process.version, machine, quick };
+  // What else the machine does is told, too: where it is more than its cores can do, figures say little.
+  const load = `load average ${loadavg()[1]?.toFixed(1) ?? "unknown"}`;
+  const kept: KeptReport = { ...report, date: new Date().toISOString(), node: process.version, machine: `${machine}, ${load}`, quick };
   mkdirSync(results, { recursive: true });
   writeFileSync(`${results}${report.benchmark}.json`, `${JSON.stringify(kept, null, 2)}\n`);
   console.log(json ? JSON.stringify(kept, null, 2) : asText(report));

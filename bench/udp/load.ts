@@ -54,7 +54,8 @@ export class ServerProcess {
   static async start(program: string, [command = "", ...args]: readonly string[]): Promise<ServerProcess> {
     const child = spawn(command, args, { stdio: ["ignore", "pipe", "inherit"] });
     const lines = createInterface({ input: child.stdout });
-    const [line] = (await once(lines, "line")) as [string];
+    const [line] = (await Promise.race([once(lines, "line"), once(lines, "close")])) as [string?];
+    if (line === undefined) throw new Error(`${command} ${args.join(" ")} ended before it served.`);
     return new ServerProcess(program, child, lines, Number(line));
   }
 
