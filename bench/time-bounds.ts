@@ -9,9 +9,9 @@ import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { OscBundle, TimeTag, encode } from "../src/codec/index.ts";
 import { Dispatcher } from "../src/dispatch/index.ts";
-import { EventLoopExecutor } from "../src/server/event-loop-executor.ts";
-import { limitsOf } from "../src/server/options.ts";
-import { Road } from "../src/server/road.ts";
+import { EventLoopExecutor } from "../src/server/road/event-loop-executor.ts";
+import { limitsOf } from "../src/server/road/options.ts";
+import { Road } from "../src/server/road/road.ts";
 import type { Peer } from "../src/transport/transport.ts";
 
 const LARGEST = 65_507;

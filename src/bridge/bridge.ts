@@ -3,8 +3,8 @@ import { type ErrorListener, Reporter, reportToConsole } from "../dispatch/index
 import { OscDroppedError, type OscError, OscRejectedError, OscServerError } from "../errors.ts";
 import type { NetAddress } from "../net-address.ts";
 import { checkMaxPacketSize } from "../framing/frame-decoder.ts";
-import { positive } from "../server/options.ts";
-import { durationOf } from "../server/transports.ts";
+import { positive } from "../server/road/options.ts";
+import { durationOf } from "../server/road/transports.ts";
 import type { Peer, Transport, TransportEvents } from "../transport/transport.ts";
 import { isOwnAddress, plainAddress } from "./addresses.ts";
 import { type BridgeCounts, type MutableCounts, newCounts } from "./counts.ts";

@@ -3,7 +3,7 @@ import { openOnWs } from "../client/node-websocket-client.ts";
 import { TcpLink } from "../client/tcp-link.ts";
 import { UdpLink } from "../client/udp-link.ts";
 import { WebSocketLink } from "../client/websocket-link.ts";
-import { createTransport, tcpSpec, udpSpec } from "../server/transports.ts";
+import { createTransport, tcpSpec, udpSpec } from "../server/road/transports.ts";
 import { websocketSpec } from "../server/websocket-server.ts";
 import type { Transport, TransportEvents } from "../transport/transport.ts";
 import { isMulticast } from "./addresses.ts";

@@ -6,7 +6,7 @@ import { UDPClient } from "../client/udp-client.ts";
 import type { ErrorListener } from "../dispatch/index.ts";
 import type { OscError } from "../errors.ts";
 import type { NetAddress } from "../net-address.ts";
-import { createTransport, tcpSpec, udpSpec } from "../server/transports.ts";
+import { createTransport, tcpSpec, udpSpec } from "../server/road/transports.ts";
 import type { Peer, Transport } from "../transport/transport.ts";
 import type { Framing, OscUrl } from "./url.ts";
 import { UsageError } from "../text/usage-error.ts";

@@ -3,13 +3,13 @@ import { OscServerError } from "../errors.ts";
 import { type NetAddress, formatAddress } from "../net-address.ts";
 import { KernelDrops } from "../transport/kernel-drops.ts";
 import type { Peer, Transport } from "../transport/transport.ts";
-import { Counters, type ServerStats } from "./counters.ts";
-import { EventLoopExecutor } from "./event-loop-executor.ts";
-import { InertTransport } from "./inert-transport.ts";
-import { type Limits, type ServerOptions, limitsOf, positive } from "./options.ts";
-import { Road } from "./road.ts";
-import { type LocalTransportSpec, createTransport } from "./transports.ts";
-import { isLoadingWorker } from "./worker-role.ts";
+import { Counters, type ServerStats } from "./road/counters.ts";
+import { EventLoopExecutor } from "./road/event-loop-executor.ts";
+import { InertTransport } from "./pool/inert-transport.ts";
+import { type Limits, type ServerOptions, limitsOf, positive } from "./road/options.ts";
+import { Road } from "./road/road.ts";
+import { type LocalTransportSpec, createTransport } from "./road/transports.ts";
+import { isLoadingWorker } from "./pool/worker-role.ts";
 
 /** Options of the async servers. */
 export interface AsyncServerOptions extends ServerOptions {

@@ -2,12 +2,12 @@ import type { Dispatcher } from "../dispatch/index.ts";
 import { OscServerError } from "../errors.ts";
 import type { NetAddress } from "../net-address.ts";
 import { nativeSockets } from "../transport/native/self-test.ts";
-import type { BlockingIo } from "./blocking-io.ts";
-import { NativeIo } from "./native-io.ts";
-import { RingIo } from "./ring-io.ts";
-import type { IoOwner } from "./server-io.ts";
+import type { BlockingIo } from "./blocking/blocking-io.ts";
+import { NativeIo } from "./blocking/native-io.ts";
+import { RingIo } from "./blocking/ring-io.ts";
+import type { IoOwner } from "./io-thread/server-io.ts";
 import { SyncServer, type SyncServerOptions } from "./sync-server.ts";
-import type { TransportSpec } from "./transports.ts";
+import type { TransportSpec } from "./road/transports.ts";
 
 /** Options of the blocking servers. */
 export type BlockingServerOptions = SyncServerOptions;

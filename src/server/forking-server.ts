@@ -1,10 +1,10 @@
 import type { NetAddress } from "../net-address.ts";
-import { type ChildPoolOptions, childPoolDescription } from "./child-pool-options.ts";
+import { type ChildPoolOptions, childPoolDescription } from "./child/child-pool-options.ts";
 import { poolSetup } from "./pool-setup.ts";
 import { PooledServer } from "./pooled-server.ts";
-import type { HandlersSource } from "./program.ts";
+import type { HandlersSource } from "./pool/program.ts";
 import type { SyncServerOptions } from "./sync-server.ts";
-import type { TransportSpec } from "./transports.ts";
+import type { TransportSpec } from "./road/transports.ts";
 
 /** Options of the forking servers. */
 export interface ForkingServerOptions extends SyncServerOptions, ChildPoolOptions {}

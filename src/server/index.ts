@@ -3,19 +3,19 @@ export { AsyncServer } from "./async-server.ts";
 export type { AsyncServerOptions, ServeOptions, ServerProtocol, ServerTransport } from "./async-server.ts";
 export { BlockingServer } from "./blocking-server.ts";
 export type { BlockingServerOptions } from "./blocking-server.ts";
-export type { ChildPoolOptions } from "./child-pool-options.ts";
-export type { ServerStats } from "./counters.ts";
+export type { ChildPoolOptions } from "./child/child-pool-options.ts";
+export type { ServerStats } from "./road/counters.ts";
 export { ForkingServer } from "./forking-server.ts";
 export type { ForkingServerOptions } from "./forking-server.ts";
-export type { AddressLike, OverflowPolicy, ServerOptions } from "./options.ts";
+export type { AddressLike, OverflowPolicy, ServerOptions } from "./road/options.ts";
 export { PooledServer } from "./pooled-server.ts";
-export type { HandlersSource } from "./program.ts";
+export type { HandlersSource } from "./pool/program.ts";
 export { SyncServer } from "./sync-server.ts";
 export type { SyncServerOptions } from "./sync-server.ts";
 export { AsyncOSCTCPServer, BlockingOSCTCPServer, ForkingOSCTCPServer, ThreadingOSCTCPServer } from "./tcp-servers.ts";
 export type { AsyncTcpServerOptions, BlockingTcpServerOptions, ForkingTcpServerOptions, ThreadingTcpServerOptions } from "./tcp-servers.ts";
-export type { StreamAddress, TcpServerOptions } from "./transports.ts";
-export type { ThreadPoolOptions } from "./thread-pool-options.ts";
+export type { StreamAddress, TcpServerOptions } from "./road/transports.ts";
+export type { ThreadPoolOptions } from "./thread/thread-pool-options.ts";
 export { ThreadingServer } from "./threading-server.ts";
 export type { ThreadingServerOptions } from "./threading-server.ts";
 export {
@@ -26,7 +26,7 @@ export {
   ThreadingOSCUDPServer,
 } from "./udp-servers.ts";
 export type { AsyncUdpServerOptions, BlockingUdpServerOptions, ForkingUdpServerOptions, ThreadingUdpServerOptions } from "./udp-servers.ts";
-export { workerRole } from "./worker-role.ts";
-export type { WorkerRole } from "./worker-role.ts";
+export { workerRole } from "./pool/worker-role.ts";
+export type { WorkerRole } from "./pool/worker-role.ts";
 export { AsyncOSCWebSocketServer } from "./websocket-server.ts";
 export type { AsyncWebSocketServerOptions, WebSocketAddress, WebSocketClientHandle } from "./websocket-server.ts";

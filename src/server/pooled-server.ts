@@ -1,5 +1,5 @@
-import type { IoThread } from "./io-thread.ts";
-import type { OneChange } from "./io-thread-messages.ts";
+import type { IoThread } from "./io-thread/io-thread.ts";
+import type { OneChange } from "./io-thread/io-thread-messages.ts";
 import { SyncServer } from "./sync-server.ts";
 
 /** A server that hands packets to a pool of threads or processes. The thread that made it may block, or go on. */

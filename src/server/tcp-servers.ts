@@ -2,9 +2,9 @@ import type { Dispatcher } from "../dispatch/index.ts";
 import { AsyncServer, type AsyncServerOptions } from "./async-server.ts";
 import { BlockingServer, type BlockingServerOptions } from "./blocking-server.ts";
 import { ForkingServer, type ForkingServerOptions } from "./forking-server.ts";
-import type { HandlersSource } from "./program.ts";
+import type { HandlersSource } from "./pool/program.ts";
 import { ThreadingServer, type ThreadingServerOptions } from "./threading-server.ts";
-import { type StreamAddress, type TcpServerOptions, requestedAddress, tcpSpec } from "./transports.ts";
+import { type StreamAddress, type TcpServerOptions, requestedAddress, tcpSpec } from "./road/transports.ts";
 
 /** Options of {@link AsyncOSCTCPServer}. */
 export interface AsyncTcpServerOptions extends AsyncServerOptions, TcpServerOptions {}

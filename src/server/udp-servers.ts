@@ -3,10 +3,10 @@ import type { UdpOptions } from "../transport/udp.ts";
 import { AsyncServer, type AsyncServerOptions } from "./async-server.ts";
 import { BlockingServer, type BlockingServerOptions, type NativeOption } from "./blocking-server.ts";
 import { ForkingServer, type ForkingServerOptions } from "./forking-server.ts";
-import type { AddressLike } from "./options.ts";
-import type { HandlersSource } from "./program.ts";
+import type { AddressLike } from "./road/options.ts";
+import type { HandlersSource } from "./pool/program.ts";
 import { ThreadingServer, type ThreadingServerOptions } from "./threading-server.ts";
-import { requestedAddress, udpSpec } from "./transports.ts";
+import { requestedAddress, udpSpec } from "./road/transports.ts";
 
 /** Options of {@link AsyncOSCUDPServer}. */
 export interface AsyncUdpServerOptions extends AsyncServerOptions, UdpOptions {}

@@ -1,14 +1,14 @@
 import { MessageChannel } from "node:worker_threads";
 import { afterEach, expect, test } from "vitest";
 import { type OscDroppedError, type OscError, OscRejectedError } from "../../src/errors.ts";
-import { BlockingExecutor } from "../../src/server/blocking-executor.ts";
-import { FAULT, HANDLED, HANDLER_ERROR, OutcomeWriter, PacketReader, RING_CAPACITY } from "../../src/server/blocking-records.ts";
-import { Counters } from "../../src/server/counters.ts";
-import { Doorbell } from "../../src/server/doorbell.ts";
-import { packError } from "../../src/server/error-transfer.ts";
-import type { ServerOptions } from "../../src/server/options.ts";
-import type { Outcome, Packet } from "../../src/server/packet.ts";
-import { RingReader, RingWriter, ringMemory } from "../../src/server/shared-ring.ts";
+import { BlockingExecutor } from "../../src/server/io-thread/blocking-executor.ts";
+import { FAULT, HANDLED, HANDLER_ERROR, OutcomeWriter, PacketReader, RING_CAPACITY } from "../../src/server/crossing/blocking-records.ts";
+import { Counters } from "../../src/server/road/counters.ts";
+import { Doorbell } from "../../src/server/crossing/doorbell.ts";
+import { packError } from "../../src/server/crossing/error-transfer.ts";
+import type { ServerOptions } from "../../src/server/road/options.ts";
+import type { Outcome, Packet } from "../../src/server/road/packet.ts";
+import { RingReader, RingWriter, ringMemory } from "../../src/server/crossing/shared-ring.ts";
 import { RecordingPeer, limits, packetOf } from "./fixtures.ts";
 
 const closing: (() => void)[] = [];

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { OscBundle, OscMessage, TimeTag, encode } from "../../src/codec/index.ts";
 import { Dispatcher } from "../../src/dispatch/index.ts";
-import { EventLoopExecutor } from "../../src/server/event-loop-executor.ts";
-import { Road } from "../../src/server/road.ts";
+import { EventLoopExecutor } from "../../src/server/road/event-loop-executor.ts";
+import { Road } from "../../src/server/road/road.ts";
 import { ManualClock } from "../dispatch/manual-clock.ts";
 import { RecordingPeer, limits } from "./fixtures.ts";
 

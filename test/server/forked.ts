@@ -1,9 +1,9 @@
 import { readFileSync } from "node:fs";
 import { afterEach, describe, expect, test } from "vitest";
 import { OscServerError } from "../../src/errors.ts";
-import { childPoolDescription } from "../../src/server/child-pool-options.ts";
-import { keptOut } from "../../src/server/fork-calls.ts";
-import { decodeNotice, decodeOrder, encodeEnded, encodeOrder, encodeParts } from "../../src/server/fork-frames.ts";
+import { childPoolDescription } from "../../src/server/child/child-pool-options.ts";
+import { keptOut } from "../../src/server/child/fork-calls.ts";
+import { decodeNotice, decodeOrder, encodeEnded, encodeOrder, encodeParts } from "../../src/server/child/fork-frames.ts";
 import { PoolProgram, descendants, isAlive } from "./pool-program.ts";
 
 const running: PoolProgram[] = [];

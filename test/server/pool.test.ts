@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { OscDispatchError, OscRejectedError, type OscError } from "../../src/errors.ts";
-import type { ServerOptions } from "../../src/server/options.ts";
-import type { ExecutorEvents, Outcome, Packet } from "../../src/server/packet.ts";
-import type { PoolPolicy, PoolWorker, PoolWorkerEvents } from "../../src/server/pool-worker.ts";
-import { WorkerPool } from "../../src/server/worker-pool.ts";
+import type { ServerOptions } from "../../src/server/road/options.ts";
+import type { ExecutorEvents, Outcome, Packet } from "../../src/server/road/packet.ts";
+import type { PoolPolicy, PoolWorker, PoolWorkerEvents } from "../../src/server/pool/pool-worker.ts";
+import { WorkerPool } from "../../src/server/pool/worker-pool.ts";
 import { RecordingPeer, limits, packetOf } from "./fixtures.ts";
 
 beforeEach(() => {

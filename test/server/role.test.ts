@@ -5,11 +5,11 @@ import { promisify } from "node:util";
 import { describe, expect, test } from "vitest";
 import { Dispatcher } from "../../src/dispatch/index.ts";
 import { OscServerError } from "../../src/errors.ts";
-import { childPoolDescription } from "../../src/server/child-pool-options.ts";
-import { programOf } from "../../src/server/program.ts";
-import { threadFlags } from "../../src/server/thread-flags.ts";
-import { threadPoolDescription } from "../../src/server/thread-pool-options.ts";
-import { becomeWorker, claimServer, countServer, serverAddresses, serversMade, workerRole } from "../../src/server/worker-role.ts";
+import { childPoolDescription } from "../../src/server/child/child-pool-options.ts";
+import { programOf } from "../../src/server/pool/program.ts";
+import { threadFlags } from "../../src/server/thread/thread-flags.ts";
+import { threadPoolDescription } from "../../src/server/thread/thread-pool-options.ts";
+import { becomeWorker, claimServer, countServer, serverAddresses, serversMade, workerRole } from "../../src/server/pool/worker-role.ts";
 
 const handlers = new URL("programs/pool-handlers.mjs", import.meta.url);
 

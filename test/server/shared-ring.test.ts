@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { READER_SLEEPS, RingReader, RingWriter, WRITER_WAITS, ringMemory } from "../../src/server/shared-ring.ts";
+import { READER_SLEEPS, RingReader, RingWriter, WRITER_WAITS, ringMemory } from "../../src/server/crossing/shared-ring.ts";
 
 const CAPACITY = 256;
 

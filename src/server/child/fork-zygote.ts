@@ -1,0 +1,155 @@
+import { readSync, writeSync } from "node:fs";
+import { ANSWERS_FD, type FromChild, PACKETS_FD, type PacketFrame, encodeAnswer } from "./child-frames.ts";
+import { Dispatcher } from "../../dispatch/index.ts";
+import { OscBundle, OscMessage, blob, encode } from "../../codec/index.ts";
+import { packError } from "../crossing/error-transfer.ts";
+import { ForkCalls, type Forked } from "./fork-calls.ts";
+import { decodeOrder, encodeEnded, encodeOrder, encodeParts } from "./fork-frames.ts";
+import type { Outcome } from "../road/packet.ts";
+import { runPacket } from "../road/run-packet.ts";
+import type { WorkerService } from "../pool/worker-role.ts";
+
+/** Enough for V8 to collect several times, while few are kept: a process may not have much memory. */
+const TEST_OBJECTS = 200_000;
+const KEPT_OBJECTS = 1000;
+const WARM_ROUNDS = 20;
+
+/**
+ * The process of which the children of a forking server are copies: the program, loaded up to its server, which from then on does nothing but
+ * to fork a child for each packet and to wait for its end.
+ */
+export class Zygote {
+  readonly #calls = new ForkCalls();
+  readonly #children = new Map<number, Forked>();
+  /** The number of this process: 0 is the zygote. */
+  #id = 0;
+
+  /**
+   * @param parent the process of the server
+   * @throws Error where forking is not to be had
+   */
+  constructor(parent: number) {
+    if (!this.#calls.dieWith(parent)) throw new Error("the server has ended");
+  }
+
+  /** Tells the pool something, in the name of this process. */
+  tell(answer: FromChild): void {
+    this.#say(this.#id, answer);
+  }
+
+  /** Serves until the server closes its pipe. */
+  serve(service: WorkerService): never {
+    warmUp();
+    this.tell({ type: "ready", strictTiming: service.strictTiming });
+    for (;;) {
+      const pidfds = [...this.#children].map(([id, child]) => [id, child] as const);
+      const readable = new Set(this.#calls.awaitReadable([PACKETS_FD, ...pidfds.map(([, { pidfd }]) => pidfd)]));
+      for (const [id, child] of pidfds) if (readable.has(child.pidfd)) this.#reap(id, child);
+      if (readable.has(PACKETS_FD)) this.#obey(service);
+    }
+  }
+
+  #obey(service: WorkerService): void {
+    const size = readExactly(4);
+    const body = size === null ? null : readExactly(size.readUInt32BE(0));
+    if (body === null) return this.#end();
+    const order = decodeOrder(body);
+    if (order.type === "kill") {
+      const child = this.#children.get(order.id);
+      if (child !== undefined) this.#calls.kill(child.pid);
+    } else if (order.type === "fork") {
+      this.#fork(order.id, () => this.#handle(service, order.packet));
+    } else {
+      this.#fork(order.id, () => this.#test());
+    }
+  }
+
+  #fork(id: number, work: () => void): void {
+    let child: Forked | null;
+    try {
+      child = this.#calls.fork();
+    } catch (error) {
+      this.#say(id, { type: "unusable", reason: String(error) });
+      this.#write(encodeEnded(id, 0));
+      return;
+    }
+    if (child !== null) {
+      this.#children.set(id, child);
+      return;
+    }
+    this.#id = id;
+    try {
+      work();
+      this.#calls.exit(0);
+    } catch {
+      this.#calls.exit(1);
+    }
+  }
+
+  #handle(service: WorkerService, { data, client, asOf }: PacketFrame): void {
+    const outcome = service.run(data, client, asOf, {
+      reply: (reply) => this.tell({ type: "reply", data: reply }),
+      report: (error) => this.tell({ type: "report", error: packError(error) }),
+    }) as Outcome;
+    this.tell({ type: "settled", outcome: outcome === null ? null : packError(outcome) });
+  }
+
+  #test(): void {
+    const kept: { index: number; text: string }[] = [];
+    for (let index = 0; index < TEST_OBJECTS; index += 1) kept[index % KEPT_OBJECTS] = { index, text: `object ${index}` };
+    if (kept.every(({ index, text }) => text === `object ${index}`)) this.tell({ type: "settled", outcome: null });
+  }
+
+  #reap(id: number, child: Forked): void {
+    this.#children.delete(id);
+    this.#write(encodeEnded(id, this.#calls.reap(child)));
+  }
+
+  #end(): never {
+    for (const { pid } of this.#children.values()) this.#calls.kill(pid);
+    for (const child of this.#children.values()) this.#calls.reap(child);
+    return this.#calls.exit(0);
+  }
+
+  #say(id: number, answer: FromChild): void {
+    for (const part of encodeParts(id, encodeAnswer(answer))) this.#write(part);
+  }
+
+  #write(frame: Uint8Array): void {
+    try {
+      for (let written = 0; written < frame.length;) written += writeSync(ANSWERS_FD, frame, written);
+    } catch {
+      // The server is gone, and nobody is left to work for.
+      this.#calls.exit(1);
+    }
+  }
+}
+
+/** Handles a few packets of its own, so that not each child has to compile what it needs for one. */
+function warmUp(): void {
+  const dispatcher = new Dispatcher();
+  dispatcher.map("/warm/up", (address, ...values) => [address, ...(values as number[])]);
+  const handling = { dispatcher, mode: "sync", strict: false, maxNesting: 2, maxPacketSize: 1024 } as const;
+  const data = encode(new OscBundle(new OscMessage("/warm/up", [1, 0.5, "text", true, blob(new Uint8Array(1))])));
+  const client = { address: "127.0.0.1", port: 1, family: "IPv4" } as const;
+  const sink = {
+    reply: (reply: Uint8Array): void => void encodeParts(0, encodeAnswer({ type: "reply", data: reply })),
+    report: (): void => undefined,
+  };
+  for (let round = 0; round < WARM_ROUNDS; round += 1) {
+    const order = encodeOrder({ type: "fork", id: 1, packet: { data, client, asOf: Infinity } });
+    const { packet } = decodeOrder(Buffer.from(order.subarray(4))) as { packet: PacketFrame };
+    void runPacket({ ...handling, verify: () => true, shutdown: () => undefined }, packet.data, packet.client, packet.asOf, sink);
+    encodeParts(0, encodeAnswer({ type: "settled", outcome: null }));
+  }
+}
+
+function readExactly(size: number): Buffer | null {
+  const bytes = Buffer.allocUnsafeSlow(size);
+  for (let filled = 0; filled < size;) {
+    const count = readSync(PACKETS_FD, bytes, filled, size - filled, null);
+    if (count === 0) return null;
+    filled += count;
+  }
+  return bytes;
+}

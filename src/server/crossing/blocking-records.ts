@@ -1,0 +1,221 @@
+/** The records that go between an I/O thread and a thread that blocks: how they lie in the rings. */
+import type { MessagePort } from "node:worker_threads";
+import type { OscRejectedError } from "../../errors.ts";
+import type { NetAddress } from "../../net-address.ts";
+import { type PackedError, unpackError } from "./error-transfer.ts";
+import type { RingReader, RingWriter } from "./shared-ring.ts";
+
+/** Kinds of records to the blocked thread. */
+export const PACKET = 1;
+/** A packet whose bytes come by the port, for they are too many. */
+export const PARCEL = 2;
+
+/** Kinds of records from the blocked thread; each is about the packet that it took last. */
+export const REPLY = 1;
+/** A reply whose bytes come by the port. */
+export const REPLY_PARCEL = 2;
+export const HANDLED = 3;
+/** Refused after all; holds the error as JSON. */
+export const REFUSED = 4;
+/** An error was reported by the blocked thread, and is to be counted. */
+export const HANDLER_ERROR = 5;
+export const FAULT = 6;
+
+/** How many bytes a ring holds. The memory is used only as far as it is ever filled. */
+export const RING_CAPACITY: number = 1024 * 1024;
+/** What is larger goes by the port. A UDP packet never is. */
+const LARGEST_IN_RING = RING_CAPACITY / 4;
+
+const FAMILIES = ["IPv4", "IPv6", "unix"] as const satisfies readonly NetAddress["family"][];
+
+/** Where the parts of a packet's payload lie. */
+const AS_OF = 0;
+const SIZE = 8;
+const PORT = 12;
+const FAMILY = 16;
+const ADDRESS_SIZE = 20;
+const ADDRESS = 24;
+
+/** The kind of record that holds a packet. */
+export function packetKind(data: Uint8Array): typeof PACKET | typeof PARCEL {
+  return data.length > LARGEST_IN_RING ? PARCEL : PACKET;
+}
+
+/** Writes packets into the ring. */
+export class PacketWriter {
+  readonly #ring: RingWriter;
+  readonly #port: MessagePort;
+  readonly #encoder = new TextEncoder();
+  #address = "";
+  #addressBytes = new Uint8Array(0);
+
+  constructor(ring: RingWriter, port: MessagePort) {
+    this.#ring = ring;
+    this.#port = port;
+  }
+
+  /** @returns the record's position, or -1 where the ring has no room. */
+  write(data: Uint8Array, client: NetAddress, asOf: number): number {
+    const ring = this.#ring;
+    if (client.address !== this.#address) {
+      this.#address = client.address;
+      this.#addressBytes = this.#encoder.encode(client.address);
+    }
+    const address = this.#addressBytes;
+    const kind = packetKind(data);
+    const at = ring.begin(ADDRESS + address.length + (kind === PACKET ? data.length : 0));
+    if (at === -1) return -1;
+    ring.doubles[(at + AS_OF) / 8] = asOf;
+    ring.ints[(at + SIZE) / 4] = data.length;
+    ring.ints[(at + PORT) / 4] = client.port;
+    ring.ints[(at + FAMILY) / 4] = FAMILIES.indexOf(client.family);
+    ring.ints[(at + ADDRESS_SIZE) / 4] = address.length;
+    ring.bytes.set(address, at + ADDRESS);
+    if (kind === PACKET) ring.bytes.set(data, at + ADDRESS + address.length);
+    else this.#port.postMessage(data);
+    return ring.publish(kind);
+  }
+}
+
+/** Up to this size V8 keeps a new array's bytes beside the object; beyond it, Node's pool is several times cheaper than an array of its own. */
+const SMALL = 64;
+
+/** A copy of a part of memory that will be written again, which is the receiver's to keep. */
+export function copyOf(bytes: Uint8Array, start: number, size: number): Uint8Array {
+  const end = start + size;
+  if (size <= SMALL) return bytes.slice(start, end);
+  const copy = Buffer.allocUnsafe(size);
+  copy.set(bytes.subarray(start, end));
+  return copy;
+}
+
+/** Reads packets from the ring. After `next`, its fields tell of the packet. */
+export class PacketReader {
+  asOf = 0;
+  client: NetAddress = { address: "", port: 0, family: "IPv4" };
+  data: Uint8Array = new Uint8Array(0);
+  readonly #ring: RingReader;
+  readonly #parcel: () => Uint8Array;
+  readonly #decoder = new TextDecoder();
+  /** The last client's address and what else is known of it, as it lay in the ring. */
+  #clientBytes = new Uint8Array(0);
+
+  /** @param parcel takes the bytes that came by the port */
+  constructor(ring: RingReader, parcel: () => Uint8Array) {
+    this.#ring = ring;
+    this.#parcel = parcel;
+  }
+
+  /** How far the ring has been read. */
+  get position(): number {
+    return this.#ring.position;
+  }
+
+  /** Takes a packet from the ring; false where there is none. The bytes are a copy. */
+  next(): boolean {
+    const ring = this.#ring;
+    if (!ring.claim()) return false;
+    const at = ring.payload;
+    const addressEnd = at + ADDRESS + (ring.ints[(at + ADDRESS_SIZE) / 4] ?? 0);
+    this.asOf = ring.doubles[(at + AS_OF) / 8] ?? Infinity;
+    this.#readClient(at, addressEnd);
+    const size = ring.ints[(at + SIZE) / 4] ?? 0;
+    this.data = ring.kind === PARCEL ? this.#parcel() : copyOf(ring.bytes, addressEnd, size);
+    ring.release();
+    return true;
+  }
+
+  #readClient(at: number, addressEnd: number): void {
+    const { bytes, ints } = this.#ring;
+    const start = at + PORT;
+    const known = this.#clientBytes;
+    let same = known.length === addressEnd - start;
+    for (let index = 0; same && index < known.length; index++) same = known[index] === bytes[start + index];
+    if (same) return;
+    this.#clientBytes = bytes.slice(start, addressEnd);
+    const address = this.#decoder.decode(this.#clientBytes.subarray(ADDRESS - PORT));
+    const family = FAMILIES[ints[(at + FAMILY) / 4] ?? 0] ?? "IPv4";
+    // Handlers of several packets are given the same object.
+    this.client = Object.freeze({ address, port: ints[start / 4] ?? 0, family });
+  }
+}
+
+/** Writes what becomes of packets into the ring: all of it is about the packet that was read last. */
+export class OutcomeWriter {
+  readonly #ring: RingWriter;
+  readonly #port: MessagePort;
+  readonly #encoder = new TextEncoder();
+
+  constructor(ring: RingWriter, port: MessagePort) {
+    this.#ring = ring;
+    this.#port = port;
+  }
+
+  /** A record that holds nothing but its kind. False where the ring has no room. */
+  mark(kind: typeof HANDLED | typeof HANDLER_ERROR | typeof FAULT): boolean {
+    if (this.#ring.begin(0) === -1) return false;
+    this.#ring.publish(kind);
+    return true;
+  }
+
+  /** False where the ring has no room. */
+  reply(data: Uint8Array): boolean {
+    if (data.length <= LARGEST_IN_RING) return this.#write(REPLY, data);
+    if (this.#ring.begin(0) === -1) return false;
+    this.#port.postMessage(data);
+    this.#ring.publish(REPLY_PARCEL);
+    return true;
+  }
+
+  /** False where the ring has no room. */
+  refuse(error: PackedError): boolean {
+    return this.#write(REFUSED, this.#encoder.encode(JSON.stringify(error)));
+  }
+
+  #write(kind: typeof REPLY | typeof REFUSED, data: Uint8Array): boolean {
+    const ring = this.#ring;
+    const at = ring.begin(4 + data.length);
+    if (at === -1) return false;
+    ring.ints[at / 4] = data.length;
+    ring.bytes.set(data, at + 4);
+    ring.publish(kind);
+    return true;
+  }
+}
+
+/** Reads what became of packets. After `next`, `kind` and `data` tell of it. */
+export class OutcomeReader {
+  kind = 0;
+  /** The bytes of a reply; of an error, as JSON. A copy. */
+  data: Uint8Array = new Uint8Array(0);
+  readonly #ring: RingReader;
+  readonly #parcel: () => Uint8Array;
+
+  /** @param parcel takes the bytes that came by the port */
+  constructor(ring: RingReader, parcel: () => Uint8Array) {
+    this.#ring = ring;
+    this.#parcel = parcel;
+  }
+
+  /** Goes to the next record; false where there is none. It is to be given back by `release` when all has been done about it. */
+  next(): boolean {
+    const ring = this.#ring;
+    if (!ring.claim()) return false;
+    this.kind = ring.kind;
+    if (ring.kind === REPLY || ring.kind === REFUSED) {
+      this.data = copyOf(ring.bytes, ring.payload + 4, ring.ints[ring.payload / 4] ?? 0);
+    } else if (ring.kind === REPLY_PARCEL) {
+      this.data = this.#parcel();
+    }
+    return true;
+  }
+
+  release(): void {
+    this.#ring.release();
+  }
+
+  /** The error that `data` holds. */
+  error(): OscRejectedError {
+    return unpackError(JSON.parse(new TextDecoder().decode(this.data)) as PackedError) as OscRejectedError;
+  }
+}

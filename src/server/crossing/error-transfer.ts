@@ -1,0 +1,94 @@
+import * as errors from "../../errors.ts";
+import type { OscError } from "../../errors.ts";
+
+/** What a field of an error is sent as: what survives structured cloning and JSON alike. */
+type PackedValue = string | number | boolean | null;
+
+/** What an error was caused by: one of our errors, another error, or any value that was thrown. */
+type PackedCause =
+  | { readonly kind: "osc"; readonly error: PackedError }
+  | {
+      readonly kind: "error";
+      readonly name: string;
+      readonly message: string;
+      readonly stack: string;
+      readonly code: string | null;
+      readonly cause: PackedCause | null;
+    }
+  | { readonly kind: "value"; readonly value: PackedValue };
+
+/** An {@link OscError} as plain data, on its way from one thread or process to another. It may be cloned, or written as JSON. */
+export interface PackedError {
+  readonly className: string;
+  readonly code: string;
+  readonly message: string;
+  readonly stack: string;
+  /** The fields that its class adds, such as `offset` or `reason`. */
+  readonly fields: Readonly<Record<string, PackedValue>>;
+  readonly cause: PackedCause | null;
+}
+
+/** A chain of causes longer than this is cut: it may be a circle. */
+const MAX_CAUSES = 8;
+
+/** Plain data of an error, for another thread or process. */
+export function packError(error: OscError): PackedError {
+  return pack(error, MAX_CAUSES);
+}
+
+/** The error that was packed: of the same class, with the same code, fields, message and stack. Its cause is a likeness. */
+export function unpackError(packed: PackedError): OscError {
+  const { code, message, stack, fields, cause } = packed;
+  const error = new errors.OscError(code, message, cause === null ? undefined : { cause: unpackCause(cause) });
+  Object.setPrototypeOf(error, prototypeOf(packed.className));
+  Object.defineProperty(error, "stack", { value: stack, writable: true, configurable: true });
+  return Object.assign(error, fields);
+}
+
+function pack(error: OscError, causesLeft: number): PackedError {
+  const { code, message, stack = "", cause, ...fields } = error;
+  const packed = Object.entries(fields).map(([name, value]): [string, PackedValue] => [name, packValue(value)]);
+  return {
+    className: error.name,
+    code,
+    message,
+    stack,
+    fields: Object.fromEntries(packed),
+    cause: packCause(cause, causesLeft - 1),
+  };
+}
+
+function packCause(cause: unknown, causesLeft: number): PackedCause | null {
+  if (cause === undefined || causesLeft < 0) return null;
+  if (cause instanceof errors.OscError) return { kind: "osc", error: pack(cause, causesLeft) };
+  if (!(cause instanceof Error)) return { kind: "value", value: packValue(cause) };
+  const { name, message, stack = "" } = cause;
+  const code = "code" in cause && typeof cause.code === "string" ? cause.code : null;
+  return { kind: "error", name, message, stack, code, cause: packCause(cause.cause, causesLeft - 1) };
+}
+
+function unpackCause(packed: PackedCause): unknown {
+  if (packed.kind === "value") return packed.value;
+  if (packed.kind === "osc") return unpackError(packed.error);
+  const error = new Error(packed.message, packed.cause === null ? undefined : { cause: unpackCause(packed.cause) });
+  Object.defineProperty(error, "name", { value: packed.name, writable: true, configurable: true });
+  Object.defineProperty(error, "stack", { value: packed.stack, writable: true, configurable: true });
+  return packed.code === null ? error : Object.assign(error, { code: packed.code });
+}
+
+/** A value as it is where JSON can say it, else as a text. Never throws. */
+function packValue(value: unknown): PackedValue {
+  if (value === null || typeof value === "string" || typeof value === "boolean") return value;
+  if (typeof value === "number" && Number.isFinite(value)) return value;
+  try {
+    return String(value);
+  } catch {
+    return `an unprintable ${typeof value}`;
+  }
+}
+
+/** The class of that name; for one that is not ours, such as a user's subclass, that of all our errors. */
+function prototypeOf(className: string): object {
+  const found = Object.values(errors).find((candidate) => candidate.name === className);
+  return (found ?? errors.OscError).prototype;
+}

@@ -1,0 +1,67 @@
+import type { MessagePort } from "node:worker_threads";
+import type { NetAddress } from "../../net-address.ts";
+import type { ChildPoolDescription } from "../child/child-pool.ts";
+import type { PackedError } from "../crossing/error-transfer.ts";
+import type { Limits } from "../road/options.ts";
+import type { ThreadPoolDescription } from "../thread/thread-pool.ts";
+import type { TransportSpec } from "../road/transports.ts";
+
+/** Where packets are handled, as plain data. */
+export type ExecutorDescription = BlockingDescription | ThreadPoolDescription | ChildPoolDescription;
+
+/** Packets are handled by the thread that made the I/O thread. */
+export interface BlockingDescription {
+  readonly kind: "blocking";
+  /** Packets, from the I/O thread. */
+  readonly packets: SharedArrayBuffer;
+  /** Replies and outcomes, to the I/O thread. */
+  readonly outcomes: SharedArrayBuffer;
+  /** What is too large for the rings goes this way, and what wakes the I/O thread. */
+  readonly port: MessagePort;
+}
+
+/** What an I/O thread is started with: its `workerData`. */
+export interface IoThreadInit {
+  readonly spec: TransportSpec;
+  readonly limits: Limits;
+  /** Whether bundles wait for their time. */
+  readonly strictTiming: boolean;
+  readonly executor: ExecutorDescription;
+  /** The memory of the `Counters`, which the I/O thread writes and the calling thread reads. */
+  readonly counters: SharedArrayBuffer;
+  /** The memory of the `Doorbell` of the calling thread. */
+  readonly doorbell: SharedArrayBuffer;
+  readonly port: MessagePort;
+  /** `NODE_OPTIONS` of the program. The I/O thread itself must not heed it; what it starts must. */
+  readonly nodeOptions: string | null;
+}
+
+/** From the calling thread to its I/O thread. */
+export type ToIoThread =
+  /** Hand packets to the pool. Until then they wait. Not for blocking servers, where taking a packet is all there is to it. */
+  | { readonly type: "serve" }
+  /** Hand one packet to the pool, the next that comes or waits. Answered by `one`, and again when that packet's end has come. */
+  | { readonly type: "serve-one" }
+  /** Let packets wait again. Those that were handed out go on. */
+  | { readonly type: "pause" }
+  /** End everything; what has begun gets that long. */
+  | { readonly type: "close"; readonly graceMs: number };
+
+/** The one packet was handed to the pool; it has been handled, or lost; or none came before `pause`. */
+export type OneChange = "begun" | "ended" | "none";
+
+/** From an I/O thread to the thread that made it. The doorbell is rung after each. */
+export type FromIoThread =
+  | { readonly type: "opened"; readonly address: NetAddress }
+  /** The address could not be used, or the executor not be made. The I/O thread ends. */
+  | { readonly type: "refused"; readonly error: PackedError }
+  /** For `onError`. */
+  | { readonly type: "error"; readonly error: PackedError; readonly client: NetAddress | null }
+  /** A handler in a pool asked the server to end. */
+  | { readonly type: "shutdown" }
+  /** What became of `serve-one`. */
+  | { readonly type: "one"; readonly change: OneChange }
+  /** The port is free and the pool has ended. The I/O thread ends. */
+  | { readonly type: "closed" }
+  /** The I/O thread failed and ends. */
+  | { readonly type: "failed"; readonly error: PackedError };

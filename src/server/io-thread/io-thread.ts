@@ -1,0 +1,233 @@
+import { MessageChannel, type MessagePort, type Worker, receiveMessageOnPort } from "node:worker_threads";
+import type { OscError } from "../../errors.ts";
+import type { NetAddress } from "../../net-address.ts";
+import { Counters } from "../road/counters.ts";
+import { Doorbell } from "../crossing/doorbell.ts";
+import { unpackError } from "../crossing/error-transfer.ts";
+import type { ExecutorDescription, FromIoThread, IoThreadInit, ToIoThread } from "./io-thread-messages.ts";
+import { startOwnThread, threadFailed } from "./own-thread.ts";
+import type { IoOwner, ServerIo } from "./server-io.ts";
+import type { TransportSpec } from "../road/transports.ts";
+
+const ENTRY = new URL("./io-thread-entry.js", import.meta.url);
+
+/** How long an I/O thread may take to start and to bind; the look-up of a host name is part of it. */
+const START_MS = 60_000;
+/** How often a sleeping thread looks whether its I/O thread still lives. */
+const CHECK_MS = 1000;
+/** So many checks without a pulse mean that it does not. One is not enough: the whole machine may have been asleep, or overloaded. */
+const CHECKS_WITHOUT_PULSE = 8;
+/** How long an I/O thread may take to close beyond the grace that handlers get. */
+const CLOSE_MS = 5000;
+
+export interface IoThreadSetup extends Pick<IoOwner, "limits" | "onError" | "onShutdown" | "onOne"> {
+  readonly spec: TransportSpec;
+  readonly strictTiming: boolean;
+  readonly executor: ExecutorDescription;
+  /** The ports in `executor`, which go to the I/O thread. */
+  readonly transfer: readonly MessagePort[];
+}
+
+/**
+ * The calling thread's side of an I/O thread, which owns the sockets of one server.
+ *
+ * The calling thread may block: it sleeps on the doorbell and reads its mail by itself, and tells of errors then. While it does not, its event
+ * loop reads the mail.
+ */
+export class IoThread implements ServerIo {
+  readonly backend = "portable";
+  readonly counters: Counters;
+  /** Where the transport is bound. */
+  readonly address: NetAddress;
+  readonly #setup: IoThreadSetup;
+  readonly #worker: Worker;
+  readonly #port: MessagePort;
+  readonly #doorbell: Doorbell;
+  #opened: NetAddress | null = null;
+  #failure: OscError | null = null;
+  #closed = false;
+  #onClosed: (() => void) | null = null;
+  #mailRead = -1;
+  #lastPulse = -1;
+  #checksWithoutPulse = 0;
+
+  /**
+   * Starts the thread and waits until it has bound its transport.
+   *
+   * @throws OscSocketError where the address cannot be used
+   * @throws OscServerError `OSC_THREAD_FAILED` where the thread cannot be started
+   */
+  constructor(setup: IoThreadSetup) {
+    this.#setup = setup;
+    const counters = new SharedArrayBuffer(Counters.byteLength);
+    const doorbell = new SharedArrayBuffer(Doorbell.byteLength);
+    this.counters = new Counters(counters);
+    this.#doorbell = new Doorbell(doorbell);
+    const { port1, port2 } = new MessageChannel();
+    this.#port = port1;
+    const { spec, limits, strictTiming, executor } = setup;
+    const nodeOptions = process.env["NODE_OPTIONS"] ?? null;
+    const init: IoThreadInit = { spec, limits, strictTiming, executor, counters, doorbell, port: port2, nodeOptions };
+    this.#worker = startOwnThread(ENTRY, init, [port2, ...setup.transfer], "oscine I/O");
+    this.#worker.on("error", (error) => this.#failAsync(threadFailed("it threw", error)));
+    this.#worker.on("exit", () => this.#ended());
+    this.address = this.#awaitOpening();
+    port1.on("message", (message: FromIoThread) => this.#take(message));
+    this.unref();
+  }
+
+  /** Why the thread failed; null while it has not. */
+  get failure(): OscError | null {
+    return this.#failure;
+  }
+
+  /** To be read before looking for work, and given to {@link sleep}. */
+  get rings(): number {
+    return this.#doorbell.rings;
+  }
+
+  /** Keeps the process alive until {@link unref}. */
+  ref(): void {
+    this.#worker.ref();
+    this.#port.ref();
+  }
+
+  unref(): void {
+    this.#worker.unref();
+    this.#port.unref();
+  }
+
+  send(message: ToIoThread): void {
+    this.#port.postMessage(message);
+  }
+
+  /**
+   * Takes messages that have come: errors and wishes to end are passed on.
+   *
+   * @throws OscServerError `OSC_THREAD_FAILED` where the thread has failed
+   */
+  readMail(): void {
+    const { mail } = this.#doorbell;
+    if (mail !== this.#mailRead) {
+      this.#mailRead = mail;
+      for (let next = receiveMessageOnPort(this.#port); next !== undefined; next = receiveMessageOnPort(this.#port)) {
+        this.#take(next.message as FromIoThread);
+      }
+    }
+    if (this.#failure !== null) throw this.#failure;
+  }
+
+  /** Sleeps until something has happened since `rings` was read, but not longer than `timeoutMs`. */
+  sleep(rings: number, timeoutMs: number): void {
+    this.#doorbell.sleep(rings, Math.min(timeoutMs, CHECK_MS));
+    if (this.#doorbell.rings === rings && timeoutMs >= CHECK_MS) this.#checkPulse();
+    else this.#checksWithoutPulse = 0;
+  }
+
+  /** Ends the thread and waits, blocked, until the port is free. What has begun in a pool gets `graceMs` to end. */
+  close(graceMs: number): void {
+    if (this.#closed || this.#failure !== null) return this.#end();
+    this.send({ type: "close", graceMs });
+    const deadline = performance.now() + graceMs + CLOSE_MS;
+    try {
+      for (let left = deadline - performance.now(); !this.#closed && left > 0; left = deadline - performance.now()) {
+        const { rings } = this;
+        this.readMail();
+        if (!this.#closed) this.sleep(rings, left);
+      }
+    } catch {
+      // It failed, so it is closed; that it failed has been said before.
+    }
+    this.#end();
+  }
+
+  /** As {@link close}, without blocking. */
+  async closed(graceMs: number): Promise<void> {
+    if (!this.#closed && this.#failure === null) {
+      this.send({ type: "close", graceMs });
+      this.ref();
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, graceMs + CLOSE_MS);
+        this.#onClosed = (): void => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+    }
+    this.#end();
+  }
+
+  #end(): void {
+    this.#closed = true;
+    this.#port.close();
+    this.#worker.unref();
+    // It ends by itself; this is for one that hangs.
+    void this.#worker.terminate();
+  }
+
+  #awaitOpening(): NetAddress {
+    const deadline = performance.now() + START_MS;
+    for (let left = START_MS; left > 0; left = deadline - performance.now()) {
+      const { rings } = this;
+      try {
+        this.readMail();
+      } catch (error) {
+        this.#end();
+        throw error;
+      }
+      if (this.#opened !== null) return this.#opened;
+      this.#doorbell.sleep(rings, left);
+    }
+    this.#end();
+    throw threadFailed(`it did not start within ${START_MS / 1000} s`);
+  }
+
+  #take(message: FromIoThread): void {
+    switch (message.type) {
+      case "opened":
+        this.#opened = message.address;
+        return;
+      case "refused":
+      case "failed":
+        return this.#fail(unpackError(message.error));
+      case "error":
+        return this.#setup.onError(unpackError(message.error), message.client ?? undefined);
+      case "shutdown":
+        return this.#setup.onShutdown();
+      case "one":
+        return this.#setup.onOne(message.change);
+      case "closed":
+        this.#closed = true;
+        this.#onClosed?.();
+    }
+  }
+
+  #fail(error: OscError): void {
+    if (this.#closed) return;
+    this.#failure ??= error;
+    this.#onClosed?.();
+  }
+
+  /** The thread has ended: as it should, if it said so before; and what it said may still lie in the port. */
+  #ended(): void {
+    for (let next = receiveMessageOnPort(this.#port); next !== undefined; next = receiveMessageOnPort(this.#port)) {
+      this.#take(next.message as FromIoThread);
+    }
+    this.#failAsync(threadFailed("it ended"));
+  }
+
+  /** As {@link #fail}, where no call of the user is under way that could throw it. */
+  #failAsync(error: OscError): void {
+    if (this.#closed || this.#failure !== null) return;
+    this.#fail(error);
+    this.unref();
+    this.#setup.onError(error, undefined);
+  }
+
+  #checkPulse(): void {
+    const { pulse } = this.#doorbell;
+    this.#checksWithoutPulse = pulse === this.#lastPulse ? this.#checksWithoutPulse + 1 : 0;
+    this.#lastPulse = pulse;
+    if (this.#checksWithoutPulse >= CHECKS_WITHOUT_PULSE) this.#fail(threadFailed("it no longer answers"));
+  }
+}

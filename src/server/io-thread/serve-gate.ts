@@ -1,0 +1,78 @@
+import { OscDroppedError } from "../../errors.ts";
+import type { OneChange } from "./io-thread-messages.ts";
+import type { Limits } from "../road/options.ts";
+import type { Executor, ExecutorEvents, Packet } from "../road/packet.ts";
+import { PacketQueue, QueueBound } from "../road/packet-queue.ts";
+
+/** Lets packets wait while nobody serves, as the kernel would, and passes them on to a pool when somebody does. */
+export class ServeGate implements Executor {
+  readonly #pool: Executor;
+  readonly #events: ExecutorEvents;
+  readonly #queue: PacketQueue;
+  readonly #onOne: (change: OneChange) => void;
+  #isOpen = false;
+  #wantsOne = false;
+  /** The packet that was let through alone. */
+  #one: Packet | null = null;
+
+  constructor(pool: (events: ExecutorEvents) => Executor, limits: Limits, events: ExecutorEvents, onOne: (change: OneChange) => void) {
+    this.#events = events;
+    this.#onOne = onOne;
+    this.#queue = new PacketQueue(new QueueBound(limits), (packet, error) => events.drop(packet, error));
+    this.#pool = pool({
+      settle: (packet, outcome) => {
+        events.settle(packet, outcome);
+        this.#hasEnded(packet);
+      },
+      drop: (packet, error) => {
+        events.drop(packet, error);
+        this.#hasEnded(packet);
+      },
+      reply: (packet, data) => events.reply(packet, data),
+      report: (error, client) => events.report(error, client),
+      shutdown: () => events.shutdown(),
+    });
+  }
+
+  execute(packet: Packet): void {
+    if (this.#isOpen) return this.#pool.execute(packet);
+    this.#queue.push(packet);
+    if (this.#wantsOne) this.passOne();
+  }
+
+  open(): void {
+    this.#isOpen = true;
+    for (let packet = this.#queue.shift(); packet !== undefined; packet = this.#queue.shift()) this.#pool.execute(packet);
+  }
+
+  /** Lets one packet through: the first that waits, or the next that comes. */
+  passOne(): void {
+    const packet = this.#queue.shift();
+    this.#wantsOne = packet === undefined;
+    if (packet === undefined) return;
+    this.#one = packet;
+    this.#onOne("begun");
+    this.#pool.execute(packet);
+  }
+
+  shut(): void {
+    this.#isOpen = false;
+    if (!this.#wantsOne) return;
+    this.#wantsOne = false;
+    this.#onOne("none");
+  }
+
+  async close(graceMs: number): Promise<void> {
+    this.shut();
+    for (let packet = this.#queue.shift(); packet !== undefined; packet = this.#queue.shift()) {
+      this.#events.drop(packet, new OscDroppedError("close", "A packet that waited to be served was dropped, for the server closed."));
+    }
+    await this.#pool.close(graceMs);
+  }
+
+  #hasEnded(packet: Packet): void {
+    if (packet !== this.#one) return;
+    this.#one = null;
+    this.#onOne("ended");
+  }
+}

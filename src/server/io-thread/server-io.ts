@@ -1,0 +1,32 @@
+import type { OscError } from "../../errors.ts";
+import type { NetAddress } from "../../net-address.ts";
+import type { Backend, Counters } from "../road/counters.ts";
+import type { OneChange } from "./io-thread-messages.ts";
+import type { Limits } from "../road/options.ts";
+
+/** What owns the sockets of a server whose thread may block. */
+export interface ServerIo {
+  readonly backend: Backend;
+  readonly counters: Counters;
+  /** Where it is bound. */
+  readonly address: NetAddress;
+  /** Ends it; the port is free when this returns. What has begun in a pool gets `graceMs` to end. */
+  close(graceMs: number): void;
+  /** As {@link close}, without blocking. */
+  closed(graceMs: number): Promise<void>;
+}
+
+/** The server that sockets are opened for. */
+export interface IoOwner {
+  readonly limits: Limits;
+  /** Called with every error for the user. It never throws. */
+  readonly onError: (error: OscError, client: NetAddress | undefined) => void;
+  /** Called when a handler asks the server to end. */
+  readonly onShutdown: () => void;
+  /** Called with what becomes of the one packet that a pool was to handle. */
+  readonly onOne: (change: OneChange) => void;
+  /** The server's `verifyRequest`. */
+  verify(data: Uint8Array, client: NetAddress): boolean;
+  /** True when what serves is to end. */
+  isStopping(): boolean;
+}

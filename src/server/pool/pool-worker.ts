@@ -1,0 +1,67 @@
+import type { OscError } from "../../errors.ts";
+import type { Outcome, Packet } from "../road/packet.ts";
+
+/** A thread or process that handles packets, as the pool sees it. */
+export interface PoolWorker {
+  /** Hands over a packet. */
+  give(id: number, packet: Packet): void;
+  /** Ends it as soon as it has nothing to do; it is given nothing more. */
+  retire(): void;
+  /** Ends it now, whatever it does. */
+  kill(): void;
+}
+
+/** What a worker tells the pool. */
+export interface PoolWorkerEvents {
+  /** It can take packets. */
+  ready(): void;
+  reply(id: number, data: Uint8Array): void;
+  report(id: number, error: OscError): void;
+  /** An error of no packet. */
+  fault(error: OscError): void;
+  settle(id: number, outcome: Outcome): void;
+  shutdown(): void;
+  /** It has ended; nothing comes after this. Called once. */
+  ended(how: string): void;
+}
+
+/** What is known about the workers of a pool when it is to be decided how many to start. */
+export interface PoolState {
+  /** Packets that have waited for longer than `patience`, so that it pays to start workers for them. */
+  readonly queued: number;
+  readonly starting: number;
+  readonly idle: number;
+  /** Those whose handler has been at work for longer than 2 ms: it is taken to wait for something. */
+  readonly slow: number;
+  /** All that have been started and are to go on, the above among them. */
+  readonly alive: number;
+}
+
+/** In what the two kinds of pool differ. Times in milliseconds. */
+export interface PoolPolicy {
+  readonly code: "OSC_THREAD_FAILED" | "OSC_CHILD_FAILED";
+  /** What a worker is called in reports. */
+  readonly noun: string;
+  /** What a worker that does not start was to reach. */
+  readonly goal: string;
+  /** The most workers at any time, those that are ending included. */
+  readonly max: number;
+  readonly packetsAtOnce: number;
+  /** After so many packets a worker is ended. */
+  readonly packetsInAll: number;
+  /** How long a handler may take, and which option says so. */
+  readonly packetTimeout: number;
+  readonly packetTimeoutOption: string;
+  readonly startTimeout: number;
+  /** How long a worker that is not needed stays. */
+  readonly idleTimeout: number;
+  /** How long packets wait before another worker is started for them. */
+  readonly patience: number;
+  /** How many workers to start. */
+  missing(state: PoolState): number;
+  /** How many of the idle workers are not needed. */
+  superfluous(state: PoolState): number;
+}
+
+/** Starts a worker. May throw. */
+export type StartWorker = (events: PoolWorkerEvents) => PoolWorker;

@@ -1,0 +1,51 @@
+import { OscDroppedError } from "../../errors.ts";
+import type { Limits } from "./options.ts";
+import type { Executor, ExecutorEvents, Outcome, Packet } from "./packet.ts";
+import { PacketQueue, QueueBound } from "./packet-queue.ts";
+import { type Handling, runPacket } from "./run-packet.ts";
+import { Turn } from "./turn.ts";
+
+/** Keeps packets until the thread that received them, which blocks, takes them one after another. */
+export class CallingThreadExecutor implements Executor {
+  readonly #handling: Handling;
+  readonly #events: ExecutorEvents;
+  readonly #queue: PacketQueue;
+
+  constructor(handling: Handling, limits: Limits, events: ExecutorEvents) {
+    this.#handling = handling;
+    this.#events = events;
+    this.#queue = new PacketQueue(new QueueBound(limits), (packet, error) => events.drop(packet, error));
+  }
+
+  /** True where no packet waits. */
+  get isEmpty(): boolean {
+    return this.#queue.size === 0;
+  }
+
+  execute(packet: Packet): void {
+    this.#queue.push(packet);
+  }
+
+  /** Handles the packet that has waited longest. False where none waits. */
+  handleNext(): boolean {
+    const packet = this.#queue.shift();
+    if (packet === undefined) return false;
+    const events = this.#events;
+    const { peer } = packet;
+    const turn = new Turn(
+      (reply) => events.reply(packet, reply),
+      (error) => events.report(error, peer.address),
+    );
+    const outcome = runPacket(this.#handling, packet.data, peer.address, packet.asOf, turn) as Outcome;
+    turn.isOver = true;
+    events.settle(packet, outcome);
+    return true;
+  }
+
+  close(): Promise<void> {
+    for (let packet = this.#queue.shift(); packet !== undefined; packet = this.#queue.shift()) {
+      this.#events.drop(packet, new OscDroppedError("close", "A packet that waited for a handler was dropped, for the server closed."));
+    }
+    return Promise.resolve();
+  }
+}

@@ -1,0 +1,131 @@
+import { channel } from "node:diagnostics_channel";
+import { OscDispatchError, type OscError, OscSocketError, type RejectReason } from "../../errors.ts";
+
+/** By what sockets are used: the system's own calls, or Node's modules. */
+export type Backend = "native" | "portable";
+
+/** Every counter of a server, in the order in which they lie in memory. */
+const NAMES = [
+  "received",
+  "handled",
+  "replied",
+  "dropped",
+  "waiting",
+  "inProgress",
+  "faults",
+  "handlerErrors",
+  "socketErrors",
+  "connections",
+  "connectionsRefused",
+  "connectionsEnded",
+  "ignored",
+  "unsent",
+  "forked",
+  "rejected:empty",
+  "rejected:malformed",
+  "rejected:not-osc",
+  "rejected:rate",
+  "rejected:sender",
+  "rejected:too-far-ahead",
+  "rejected:too-large",
+  "rejected:unverified",
+] as const;
+
+export type CounterName = (typeof NAMES)[number];
+
+const INDEX = Object.fromEntries(NAMES.map((name, index) => [name, index])) as Readonly<Record<CounterName, number>>;
+
+/** Which counter an error belongs to that does not decide the fate of a packet. */
+export function counterOf(error: OscError): "handlerErrors" | "socketErrors" | "faults" {
+  if (error instanceof OscDispatchError) return "handlerErrors";
+  return error instanceof OscSocketError ? "socketErrors" : "faults";
+}
+
+/**
+ * What a server has done since it was made. At every moment of quiet
+ * `received = handled + (the sum of rejected) + dropped + waiting + inProgress`.
+ */
+export interface ServerStats {
+  /** By what the sockets are used: `"native"` where these are the system's own calls (see the option `native`), else `"portable"`. */
+  readonly backend: Backend;
+  /**
+   * Datagrams that the kernel dropped before the server saw them, because its buffer was full (`receiveBufferSize`); they are not among
+   * `received`. Null where that is not known: the system is not Linux, or the server is not a UDP server.
+   */
+  readonly kernelDropped: number | null;
+  /** Packets that arrived. A bundle within a bundle that is dated later counts as a packet of its own. */
+  readonly received: number;
+  /** Packets whose handlers have run, whether one matched or not. */
+  readonly handled: number;
+  /** Packets sent as replies. */
+  readonly replied: number;
+  /** Packets lost because a bound was reached; each was reported with the name of the option that holds the bound. */
+  readonly dropped: number;
+  /** Bundles that wait for their time. */
+  readonly waiting: number;
+  /** Packets that are being handled, or that wait to be. */
+  readonly inProgress: number;
+  /** Faults that cost no packet: a bad element of a bundle that was handled all the same, a broken frame of a stream, a connection refused or ended. */
+  readonly faults: number;
+  /** Handlers that threw, or answered with what cannot be sent. */
+  readonly handlerErrors: number;
+  /** Errors of sockets, such as a reply that could not be sent. */
+  readonly socketErrors: number;
+  /** Clients that are connected now; 0 for UDP. */
+  readonly connections: number;
+  /** Clients that were not let in: `maxConnections` were there, or the option `allow` does not name them. */
+  readonly connectionsRefused: number;
+  /**
+   * Connections that the server ended for what the client did or did not do: its stream could not be read any further, it left replies
+   * unread (`maxBuffered`), or it was silent for `maxIdle`.
+   */
+  readonly connectionsEnded: number;
+  /** Text messages of WebSocket clients, which are no packets; the first of each client was reported. */
+  readonly ignored: number;
+  /** Packets that were dropped on their way to a WebSocket client that reads too slowly (`slowClients`). */
+  readonly unsent: number;
+  /** Processes that were forked for packets: above 0 where a forking server's `strategy` is `"native"`, or `"auto"` and that works. */
+  readonly forked: number;
+  /** Packets that were refused, by reason. */
+  readonly rejected: Readonly<Record<RejectReason, number>>;
+}
+
+const counted = channel("oscine:count");
+
+/**
+ * Counters in memory that another thread may read. Every change is also published on the `node:diagnostics_channel`
+ * `oscine:count` as `{ name, by, value }`, in the thread that owns the sockets.
+ */
+export class Counters {
+  /** Bytes that the memory must have. */
+  static readonly byteLength: number = NAMES.length * Float64Array.BYTES_PER_ELEMENT;
+
+  readonly #values: Float64Array;
+
+  constructor(memory: ArrayBufferLike = new ArrayBuffer(Counters.byteLength)) {
+    this.#values = new Float64Array(memory);
+  }
+
+  /** Adds `by`, which may be negative for `waiting` and `inProgress`. */
+  add(name: CounterName, by = 1): void {
+    const index = INDEX[name];
+    const value = (this.#values[index] ?? 0) + by;
+    this.#values[index] = value;
+    if (counted.hasSubscribers) counted.publish({ name, by, value });
+  }
+
+  read(name: CounterName): number {
+    return this.#values[INDEX[name]] ?? 0;
+  }
+
+  /** All counters as a plain object. */
+  stats(backend: Backend = "portable", kernelDropped: number | null = null): ServerStats {
+    const rejected: Record<string, number> = {};
+    const plain: Record<string, number> = {};
+    for (const name of NAMES) {
+      if (name.startsWith("rejected:")) rejected[name.slice("rejected:".length)] = this.read(name);
+      else plain[name] = this.read(name);
+    }
+    return { backend, kernelDropped, ...plain, rejected } as unknown as ServerStats;
+  }
+}

@@ -1,0 +1,45 @@
+import { type Clock, systemClock } from "../../dispatch/index.ts";
+
+interface Timer {
+  readonly callback: () => void;
+  /** On the monotonic clock. */
+  readonly at: number;
+}
+
+/** The system's clock, with one timer that a thread which blocks runs by itself, for its event loop cannot. */
+export class LoopClock implements Clock {
+  #timer: Timer | null = null;
+
+  wallNow(): number {
+    return systemClock.wallNow();
+  }
+
+  monotonicNow(): number {
+    return systemClock.monotonicNow();
+  }
+
+  setTimer(callback: () => void, delayMs: number): unknown {
+    this.#timer = { callback, at: systemClock.monotonicNow() + delayMs };
+    return this.#timer;
+  }
+
+  clearTimer(timer: unknown): void {
+    if (timer === this.#timer) this.#timer = null;
+  }
+
+  /**
+   * Calls the timer's callback if it is time.
+   *
+   * @returns in how many milliseconds there will be something to call; `Infinity` where no timer is set
+   */
+  catchUp(): number {
+    while (this.#timer !== null) {
+      const { callback, at } = this.#timer;
+      const left = at - systemClock.monotonicNow();
+      if (left > 0) return left;
+      this.#timer = null;
+      callback();
+    }
+    return Infinity;
+  }
+}

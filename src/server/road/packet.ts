@@ -1,0 +1,38 @@
+import type { OscError, OscRejectedError } from "../../errors.ts";
+import type { NetAddress } from "../../net-address.ts";
+import type { Peer } from "../../transport/transport.ts";
+
+/** A packet on its way through a server. */
+export interface Packet {
+  readonly data: Uint8Array;
+  readonly peer: Peer;
+  /** Bundles inside that are dated later than this, in milliseconds since 1970, are packets of their own and not handled with it. */
+  readonly asOf: number;
+  /** True for a packet as it came from its peer; false for one that has waited for its time, or is part of another. */
+  readonly fresh: boolean;
+}
+
+/** What came of a packet: null where it was handled, or why it was refused after all. */
+export type Outcome = OscRejectedError | null;
+
+/** Decides where a packet is handled. This is all in which the four kinds of server differ. */
+export interface Executor {
+  /** Takes a packet, and tells the road of its end exactly once: `settle` or `drop`. Never throws. */
+  execute(packet: Packet): void;
+  /** Ends what is under way: gently within `graceMs`, then by force. Packets that have not begun are dropped. */
+  close(graceMs: number): Promise<void>;
+}
+
+/** What an executor tells the road. */
+export interface ExecutorEvents {
+  /** The packet has been handled, or refused where it was to be handled. */
+  settle(packet: Packet, outcome: Outcome): void;
+  /** The packet is lost, because the bound of that option was reached or the worker that had it ended. */
+  drop(packet: Packet, error: OscError): void;
+  /** A reply to the packet, in bytes. */
+  reply(packet: Packet, data: Uint8Array): void;
+  /** An error that does not decide the fate of a packet. */
+  report(error: OscError, client?: NetAddress): void;
+  /** A handler asked the server to end. */
+  shutdown(): void;
+}

@@ -1,0 +1,227 @@
+import { channel } from "node:diagnostics_channel";
+import { type Clock, type ErrorListener, Reporter, Scheduler, bundleTime, laterElements, systemClock } from "../../dispatch/index.ts";
+import { OscDroppedError, type OscError, OscRejectedError, type RejectReason } from "../../errors.ts";
+import type { NetAddress } from "../../net-address.ts";
+import type { Peer, TransportEvents } from "../../transport/transport.ts";
+import { Admission } from "./admit.ts";
+import { Counters, counterOf } from "./counters.ts";
+import type { Limits } from "./options.ts";
+import type { Executor, ExecutorEvents, Outcome, Packet } from "./packet.ts";
+
+const HASH = 0x23;
+
+/** Tells of every packet that arrives, before anything is asked of it: `{ data, client }`, in the thread that owns the sockets. */
+const arrived = channel("oscine:packet");
+
+export interface RoadOptions {
+  readonly limits: Limits;
+  /** Whether bundles wait for their time; else they are handled as they come. */
+  readonly strictTiming: boolean;
+  readonly onError: ErrorListener;
+  /** Called when a handler asks the server to end. */
+  readonly onShutdown: () => void;
+  readonly executor: (events: ExecutorEvents) => Executor;
+  /** Default: counters of its own. */
+  readonly counters?: Counters;
+  /** Default: the system's. */
+  readonly clock?: Clock;
+}
+
+/**
+ * The road of a packet through a server: admit, schedule, execute; and the account of what became of it.
+ * It is the same for every transport and every kind of server, and runs where the sockets are.
+ */
+export class Road implements TransportEvents, ExecutorEvents {
+  readonly counters: Counters;
+  readonly #admission: Admission;
+  readonly #reporter: Reporter;
+  readonly #scheduler: Scheduler<Packet>;
+  readonly #executor: Executor;
+  readonly #clock: Clock;
+  readonly #strictTiming: boolean;
+  readonly #limits: Limits;
+  readonly #onShutdown: () => void;
+  #waitingBytes = 0;
+  #closed = false;
+
+  constructor({ limits, strictTiming, onError, onShutdown, executor, counters = new Counters(), clock = systemClock }: RoadOptions) {
+    this.counters = counters;
+    this.#limits = limits;
+    this.#strictTiming = strictTiming;
+    this.#clock = clock;
+    this.#onShutdown = onShutdown;
+    this.#admission = new Admission(limits);
+    this.#reporter = new Reporter(onError, limits.maxReports);
+    this.#scheduler = new Scheduler<Packet>({
+      clock,
+      maxWaiting: limits.maxWaiting,
+      maxAhead: limits.maxAhead,
+      onDue: (packet, at) => this.#release(packet, at),
+    });
+    this.#executor = executor(this);
+  }
+
+  /** A packet arrived from the network. */
+  onPacket(data: Uint8Array, peer: Peer): void {
+    this.counters.add("received");
+    if (arrived.hasSubscribers) arrived.publish({ data, client: peer.address });
+    // To read the clock takes longer than to find a handler, and only bundles are held against it.
+    const timed = this.#strictTiming && data[0] === HASH;
+    const packet: Packet = { data, peer, asOf: timed ? this.#clock.wallNow() : Infinity, fresh: true };
+    if (this.#closed) return this.#lose(packet, new OscDroppedError("close", "A packet that came while the server closed was dropped."));
+    const reason = this.#admission.refusal(data, peer.address);
+    if (reason !== null) this.#refuse(packet, reason, () => this.#admission.explain(reason, data));
+    else if (timed) this.#schedule(packet);
+    else this.#execute(packet);
+  }
+
+  onError(error: OscError, client?: NetAddress): void {
+    this.report(error, client);
+  }
+
+  refusal(address: NetAddress): OscError | null {
+    return this.#admission.senderRefusal(address);
+  }
+
+  onConnection(change: "opened" | "closed" | "refused" | "ended"): void {
+    if (change === "refused") this.counters.add("connectionsRefused");
+    else if (change === "ended") this.counters.add("connectionsEnded");
+    else this.counters.add("connections", change === "opened" ? 1 : -1);
+  }
+
+  onLoss(kind: "ignored" | "unsent"): void {
+    this.counters.add(kind);
+  }
+
+  settle(packet: Packet, outcome: Outcome): void {
+    this.counters.add("inProgress", -1);
+    if (outcome === null) {
+      this.counters.add("handled");
+      if (packet.fresh) packet.peer.settled(packet.data.length);
+    } else {
+      this.#refuse(packet, outcome.reason, () => outcome);
+    }
+  }
+
+  drop(packet: Packet, error: OscError): void {
+    this.counters.add("inProgress", -1);
+    this.#lose(packet, error);
+  }
+
+  reply(packet: Packet, data: Uint8Array): void {
+    this.counters.add("replied");
+    packet.peer.send(data);
+  }
+
+  report(error: OscError, client?: NetAddress): void {
+    this.counters.add(counterOf(error));
+    this.#reporter.report(error, client);
+  }
+
+  shutdown(): void {
+    this.#onShutdown();
+  }
+
+  /** Lets what is under way come to its end within `graceMs`; what waits for its time is dropped. */
+  async close(graceMs: number): Promise<void> {
+    if (this.#closed) return;
+    this.#dropWaiting();
+    await this.#executor.close(graceMs);
+    this.#reporter.close();
+  }
+
+  /** As {@link close}, without waiting: for an executor that has nothing under way. */
+  closeAtOnce(): void {
+    if (this.#closed) return;
+    this.#dropWaiting();
+    void this.#executor.close(0);
+    this.#reporter.close();
+  }
+
+  /**
+   * For a thread that blocks: reports what was held back, if it is time for that.
+   *
+   * @returns in how many milliseconds there will be something to report; `Infinity` where nothing is held back
+   */
+  catchUp(): number {
+    return this.#reporter.catchUp();
+  }
+
+  #dropWaiting(): void {
+    this.#closed = true;
+    for (const packet of this.#scheduler.clear()) {
+      this.counters.add("waiting", -1);
+      this.#lose(packet, new OscDroppedError("close", "A bundle that waited for its time was dropped, for the server closed."));
+    }
+  }
+
+  /** Lets a bundle wait for its time, or sends it on. */
+  #schedule(packet: Packet): void {
+    const at = bundleTime(packet.data);
+    if (at !== null && at > packet.asOf) this.#hold(packet, at);
+    else this.#pass(packet);
+  }
+
+  #hold(packet: Packet, at: number): void {
+    const size = packet.data.length;
+    if (this.#waitingBytes + size > this.#limits.maxWaitingBytes) return this.#lose(packet, tooManyWait("maxWaitingBytes"));
+    // A copy, for a view would keep alive all that was read together with it.
+    const verdict = this.#scheduler.schedule(at, { ...packet, data: new Uint8Array(packet.data) });
+    if (verdict === "full") return this.#lose(packet, tooManyWait("maxWaiting"));
+    if (verdict === "too-far-ahead") return this.#refuse(packet, verdict, () => tooFarAhead(at - packet.asOf, this.#limits));
+    this.#waitingBytes += size;
+    this.counters.add("waiting");
+    if (packet.fresh) packet.peer.settled(packet.data.length);
+  }
+
+  /** The time of a bundle has come. */
+  #release(packet: Packet, at: number): void {
+    this.#waitingBytes -= packet.data.length;
+    this.counters.add("waiting", -1);
+    this.#pass({ ...packet, asOf: Math.max(at, this.#clock.wallNow()), fresh: false });
+  }
+
+  /** Executes a bundle; bundles inside that are dated later go their own way. */
+  #pass(packet: Packet): void {
+    for (const { at, data } of laterElements(packet.data, packet.asOf, this.#limits.maxNesting)) {
+      this.counters.add("received");
+      this.#hold({ ...packet, data, fresh: false }, at);
+    }
+    this.#execute(packet);
+  }
+
+  #execute(packet: Packet): void {
+    this.counters.add("inProgress");
+    this.#executor.execute(packet);
+  }
+
+  #refuse(packet: Packet, reason: RejectReason, makeError: () => OscRejectedError): void {
+    this.counters.add(`rejected:${reason}`);
+    this.#reporter.reportRefusal(reason, makeError, packet.peer.address);
+    this.#end(packet);
+  }
+
+  #lose(packet: Packet, error: OscError): void {
+    this.counters.add("dropped");
+    this.#reporter.report(error, packet.peer.address);
+    this.#end(packet);
+  }
+
+  #end(packet: Packet): void {
+    if (packet.fresh) packet.peer.settled(packet.data.length);
+  }
+}
+
+function tooFarAhead(ahead: number, { maxAhead }: Limits): OscRejectedError {
+  return new OscRejectedError(
+    "too-far-ahead",
+    `The bundle is dated ${Math.round(ahead / 1000)} s ahead, and maxAhead is ${maxAhead / 1000} s: check the clocks, raise maxAhead, or set strictTiming to false.`,
+  );
+}
+
+function tooManyWait(limit: "maxWaiting" | "maxWaitingBytes"): OscDroppedError {
+  return new OscDroppedError(
+    limit,
+    `A bundle was dropped, for too many wait for their time: raise ${limit}, or set strictTiming to false.`,
+  );
+}

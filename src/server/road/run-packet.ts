@@ -1,0 +1,77 @@
+import { type Dispatcher, type PacketContext, handlePacket } from "../../dispatch/index.ts";
+import { OscDispatchError, type OscError, OscRejectedError } from "../../errors.ts";
+import type { NetAddress } from "../../net-address.ts";
+import type { Outcome } from "./packet.ts";
+
+/** All that a packet needs where it is handled: in the event loop, in a blocked thread, in a worker thread or in a child process. */
+export interface Handling {
+  readonly dispatcher: Dispatcher;
+  /** Whether handlers' promises are awaited (`"async"`), or are a fault since nothing here could await them (`"sync"`). */
+  readonly mode: "sync" | "async";
+  readonly strict: boolean;
+  readonly maxNesting: number;
+  readonly maxPacketSize: number;
+  /** The server's `verifyRequest`. */
+  verify(data: Uint8Array, client: NetAddress): boolean;
+  shutdown(): void;
+}
+
+/** What a packet gives back while it is handled. */
+export interface PacketSink {
+  reply(data: Uint8Array): void;
+  report(error: OscError): void;
+}
+
+/** Verifies and handles one packet, the same way wherever it runs. */
+export function runPacket(
+  handling: Handling,
+  data: Uint8Array,
+  client: NetAddress,
+  asOf: number,
+  sink: PacketSink,
+): Outcome | Promise<Outcome> {
+  let verified: boolean;
+  try {
+    verified = handling.verify(data, client);
+  } catch (cause) {
+    sink.report(
+      new OscDispatchError("OSC_HANDLER_FAILED", `verifyRequest failed, so the packet is refused: ${String(cause)}`, "", { cause }),
+    );
+    verified = false;
+  }
+  if (!verified) return new OscRejectedError("unverified", "verifyRequest refused the packet.");
+  const context = new ServedPacket(handling, client, asOf, sink);
+  const result = handlePacket(handling.dispatcher, data, context);
+  if (result === undefined) return null;
+  if (result instanceof Promise) return result.then(() => null);
+  return new OscRejectedError("malformed", `The packet cannot be decoded: ${result.message}`, { cause: result });
+}
+
+/** What the handlers of one packet may do. A class and not closures, for it is made for every packet (bench/dispatch). */
+class ServedPacket implements PacketContext {
+  readonly clientAddress: NetAddress;
+  readonly asOf: number;
+  readonly mode: "sync" | "async";
+  readonly decodeOptions: Handling;
+  readonly #sink: PacketSink;
+
+  constructor(handling: Handling, client: NetAddress, asOf: number, sink: PacketSink) {
+    this.clientAddress = client;
+    this.asOf = asOf;
+    this.mode = handling.mode;
+    this.decodeOptions = handling;
+    this.#sink = sink;
+  }
+
+  reply(bytes: Uint8Array): void {
+    this.#sink.reply(bytes);
+  }
+
+  error(error: OscError): void {
+    this.#sink.report(error);
+  }
+
+  shutdown(): void {
+    this.decodeOptions.shutdown();
+  }
+}
