@@ -44,6 +44,11 @@ interface Result {
 
 const contestants: Contestant[] = [{ name: "bare dgram", command: process.execPath, args: [file("bare.mjs")] }];
 for (const kind of KINDS) contestants.push({ name: `oscine ${kind}`, command: process.execPath, args: [file("server.mjs"), kind] });
+// A process for each packet waits for Node to start; these two do not.
+contestants.push(
+  { name: "oscine forking, reused", command: process.execPath, args: [file("server.mjs"), "forking", '{"requestsPerChild":1000}'] },
+  { name: "oscine forking, native", command: process.execPath, args: [file("server.mjs"), "forking", '{"strategy":"auto"}'] },
+);
 if (hasPythonOsc()) {
   for (const kind of KINDS) contestants.push({ name: `python-osc ${kind}`, command: "python3", args: [file("server.py"), kind] });
 }

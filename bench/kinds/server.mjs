@@ -33,7 +33,8 @@ const { [`${kind[0].toUpperCase()}${kind.slice(1)}OSCUDPServer`]: Server } = osc
 const onError = (error) => {
   if (error.code !== "OSC_DROPPED" && error.code !== "OSC_SUPPRESSED") console.error(error);
 };
-const server = new Server(["127.0.0.1", 0], dispatcher, kind === "async" ? { order: "none", concurrency: 1000, onError } : { onError });
+const options = { ...JSON.parse(process.argv[3] ?? "{}"), onError };
+const server = new Server(["127.0.0.1", 0], dispatcher, kind === "async" ? { ...options, order: "none", concurrency: 1000 } : options);
 if (kind === "async") await server.createServeEndpoint();
 console.log(server.serverAddress.port);
 if (kind !== "async") server.serveForever();
