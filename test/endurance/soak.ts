@@ -14,7 +14,7 @@ import { encodeFrame } from "../../src/framing/index.ts";
 import type { NetAddress } from "../../src/net-address.ts";
 import type { ServerStats } from "../../src/server/index.ts";
 import { descendants } from "../server/pool-program.ts";
-import { type Kind, ServerProcess, isEven } from "../shared/server-process.ts";
+import { type Account as AskedAccount, type Kind, ServerProcess, isEven } from "../shared/server-process.ts";
 import type { Correspondent, TransportName } from "../shared/wire.ts";
 import { type Sample, canSample, sample } from "./process-tree.ts";
 
@@ -109,7 +109,7 @@ class Traffic {
   readonly #kind: Kind;
   readonly #line: Line;
   readonly #isTcp: boolean;
-  readonly #passersBy: Promise<void>[] = [];
+  readonly #beside: Promise<void>[] = [];
 
   constructor(server: ServerProcess, kind: Kind, line: Line, isTcp: boolean) {
     this.#server = server;
@@ -129,9 +129,10 @@ class Traffic {
       for (wanted += rate / TICKS_PER_SECOND; wanted >= BUNDLE_SIZE * 1.1; wanted -= BUNDLE_SIZE * 1.1) this.#sendBundleAndSingles();
       if (tick % TICKS_PER_SECOND !== 0) continue;
       await this.#sendFaults();
-      await onSecond();
+      // The traffic does not wait for it.
+      this.#beside.push(onSecond());
     }
-    await Promise.all(this.#passersBy);
+    await Promise.all(this.#beside);
     while (this.#line.unsent > 0) await new Promise((resolve) => setTimeout(resolve, 10));
   }
 
@@ -163,7 +164,7 @@ class Traffic {
       this.sent.faults += 1;
     }
     if (this.#kind === "forking") this.#killOneChild();
-    if (this.#isTcp) this.#passersBy.push(this.#passBy());
+    if (this.#isTcp) this.#beside.push(this.#passBy());
   }
 
   /** One of the processes that handle packets; not the shell that looks after them. */
@@ -244,7 +245,7 @@ async function soak(kind: Kind, transport: TransportName, milliseconds: number):
     await traffic.run(milliseconds, Number(values.rate), async () => {
       if (performance.now() - last < SAMPLE_MS) return;
       last = performance.now();
-      const { handles } = await server.account(client);
+      const { handles } = await accountOf(server, client);
       if (canSample) readings.push({ ...sample(server.child.pid as number), handles });
       server.errors.length = 0;
       server.lines.length = 0;
@@ -264,9 +265,21 @@ function workers(kind: Kind): object {
   return kind === "forking" ? { maxChildren: MAX_WORKERS, requestsPerChild: 1000 } : {};
 }
 
+/** Asks again where the thread or process that was to answer has been ended. */
+async function accountOf(server: ServerProcess, client: Correspondent): Promise<AskedAccount> {
+  for (;;) {
+    const account = await Promise.race([server.account(client), new Promise<null>((resolve) => setTimeout(() => resolve(null), 2000))]);
+    if (account !== null) return account;
+  }
+}
+
 /** Waits until nothing waits any more, and ends the server. */
 async function settled(server: ServerProcess, client: Correspondent): Promise<ServerStats> {
-  for (let account = await server.account(client); account.waiting > 0 || account.inProgress > 1; account = await server.account(client)) {
+  for (
+    let account = await accountOf(server, client);
+    account.waiting > 0 || account.inProgress > 1;
+    account = await accountOf(server, client)
+  ) {
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
   return server.quit(client);

@@ -41,7 +41,7 @@ export class ServerProcess {
   #account: Account | null = null;
   readonly #transport: TransportName;
   readonly #wires: Correspondent[] = [];
-  #changed = (): void => undefined;
+  readonly #waiting = new Set<() => void>();
 
   private constructor(kind: Kind, transport: TransportName, options: object, fileLimit: number | null) {
     this.#transport = transport;
@@ -82,9 +82,7 @@ export class ServerProcess {
           `The server program ended (${this.child.exitCode ?? this.child.signalCode}) too early.\n${this.lines.join("\n")}\n${this.stderr}`,
         );
       }
-      await new Promise<void>((resolve) => {
-        this.#changed = resolve;
-      });
+      await new Promise<void>((resolve) => this.#waiting.add(resolve));
     }
   }
 
@@ -111,6 +109,12 @@ export class ServerProcess {
     for (const { wire } of this.#wires) await wire.close();
     this.child.kill("SIGKILL");
     await this.closed;
+  }
+
+  #changed(): void {
+    const waiting = [...this.#waiting];
+    this.#waiting.clear();
+    for (const resolve of waiting) resolve();
   }
 
   #line(line: string): void {
