@@ -79,6 +79,8 @@ describeWith([CHROMIUM], "the monitor's page", () => {
     await page.press("#send-line", "Enter");
     await monitor.row("/hello").waitFor();
     await page.reload();
+    // Once it shows what came before, the page listens to its keys as well.
+    await monitor.row("/hello").waitFor();
     await page.press("#send-line", "ArrowUp");
     await page.press("#send-line", "ArrowUp");
     expect(await page.inputValue("#send-line")).toBe("/mixer/gain ,fis 1 2 x");
