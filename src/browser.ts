@@ -17,4 +17,4 @@ export type { RequestOptions } from "./client/request.ts";
 export type { ClientOverflowPolicy } from "./client/unsent-queue.ts";
 export { WebSocketClient } from "./client/websocket-client.ts";
 export type { WebSocketClientOptions } from "./client/websocket-client.ts";
-export type { WebSocketLike } from "./client/websocket-link.ts";
+export type { OpenedWebSocket, OpenWebSocket, WebSocketLike } from "./client/websocket-link.ts";

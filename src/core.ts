@@ -39,12 +39,15 @@ export {
   type TypedValue,
 } from "./codec/index.ts";
 export {
+  type AddressFirst,
   type CallOptions,
   type Clock,
+  type ContextFirst,
   type ContextHandler,
   Dispatcher,
   type DispatcherOptions,
   type ErrorListener,
+  type FixedArguments,
   Handler,
   type HandlerArguments,
   type HandlerCallback,
@@ -55,11 +58,14 @@ export {
   type MapOptions,
   type MessageHandler,
   type OscReply,
+  type ReplyAddressFirst,
   type ReplyAddressHandler,
   Scheduler,
   type SchedulerLimits,
   type SchedulerOptions,
   type ScheduleResult,
+  type WithArguments,
+  type WithoutArguments,
 } from "./dispatch/index.ts";
 export {
   OscDecodeError,

@@ -8,11 +8,13 @@ export class OscError extends Error {
   /** What went wrong, as a literal that a program can compare with. */
   readonly code: string;
 
+  /** Made by Oscine; programs read its class, `code`, `message` and fields. */
   constructor(code: string, message: string, options?: ErrorOptions) {
     super(message, options);
     this.code = code;
   }
 
+  /** The name of the class. */
   override get name(): string {
     return this.constructor.name;
   }
@@ -43,6 +45,11 @@ export class OscDecodeError extends OscError {
   /** Where in the packet the fault is, in bytes from its beginning. */
   readonly offset: number;
 
+  /**
+   * Made by Oscine.
+   *
+   * @param offset in bytes from the beginning of the packet; it is added to the message
+   */
   constructor(code: OscDecodeErrorCode, message: string, offset: number) {
     const before = stackTracesLeftOut() ? exchangeStackTraceLimit(0) : undefined;
     super(code, `${message} (at byte ${offset})`);
@@ -68,6 +75,11 @@ export class OscEncodeError extends OscError {
   /** The value that was refused. */
   readonly value: unknown;
 
+  /**
+   * Made by Oscine.
+   *
+   * @param value what was refused
+   */
   constructor(code: OscEncodeErrorCode, message: string, value: unknown) {
     super(code, message);
     this.value = value;
@@ -90,6 +102,12 @@ export class OscFrameError extends OscError {
   /** True where nothing more can be read from the stream, so that the connection has to end. */
   readonly fatal: boolean;
 
+  /**
+   * Made by Oscine.
+   *
+   * @param offset in bytes from the beginning of the stream; it is added to the message
+   * @param fatal whether the connection has to end
+   */
   constructor(code: OscFrameErrorCode, message: string, offset: number, fatal: boolean) {
     const before = exchangeStackTraceLimit(0);
     super(code, `${message} (at byte ${offset} of the stream)`);
@@ -115,6 +133,11 @@ export class OscDispatchError extends OscError {
   /** The address concerned: of the message, or the mapped one. */
   readonly address: string;
 
+  /**
+   * Made by Oscine.
+   *
+   * @param address of the message, or the mapped one
+   */
   constructor(code: OscDispatchErrorCode, message: string, address: string, options?: ErrorOptions) {
     super(code, message, options);
     this.address = address;
@@ -127,8 +150,14 @@ export type RejectReason = "empty" | "malformed" | "not-osc" | "rate" | "sender"
 /** A packet from the network that a server refused. Never thrown, always reported; it has no stack trace. */
 export class OscRejectedError extends OscError {
   declare readonly code: "OSC_REJECTED";
+  /** Why it was refused: also the name of the counter, in `stats().rejected`. */
   readonly reason: RejectReason;
 
+  /**
+   * Made by Oscine.
+   *
+   * @param options `cause`: the error of the decoder, where there is one
+   */
   constructor(reason: RejectReason, message: string, options?: ErrorOptions) {
     const before = exchangeStackTraceLimit(0);
     super("OSC_REJECTED", message, options);
@@ -143,6 +172,11 @@ export class OscDroppedError extends OscError {
   /** The option that holds the bound, so that a user knows which to raise. */
   readonly limit: string;
 
+  /**
+   * Made by Oscine.
+   *
+   * @param limit the name of the option that holds the bound
+   */
   constructor(limit: string, message: string) {
     const before = exchangeStackTraceLimit(0);
     super("OSC_DROPPED", message);
@@ -156,6 +190,12 @@ export class OscSocketError extends OscError {
   /** The address that was to be used, as `host:port` or a path. */
   readonly address: string;
 
+  /**
+   * Made by Oscine.
+   *
+   * @param code the system's own
+   * @param address as `host:port` or a path
+   */
   constructor(code: string, message: string, address: string, options?: ErrorOptions) {
     super(code, message, options);
     this.address = address;
@@ -175,6 +215,11 @@ export type OscServerErrorCode =
 export class OscServerError extends OscError {
   declare readonly code: OscServerErrorCode;
 
+  /**
+   * Made by Oscine.
+   *
+   * @param options `cause`: what made it fail, where that is known
+   */
   constructor(code: OscServerErrorCode, message: string, options?: ErrorOptions) {
     super(code, message, options);
   }
@@ -184,6 +229,11 @@ export class OscServerError extends OscError {
 export class OscTimeoutError extends OscError {
   declare readonly code: "OSC_TIMEOUT";
 
+  /**
+   * Made by Oscine.
+   *
+   * @param message what was awaited, and for how long
+   */
   constructor(message: string) {
     super("OSC_TIMEOUT", message);
   }

@@ -1,7 +1,10 @@
 /** Where a peer is, or where a server listens. As Node writes it; a Unix domain socket has its path as `address` and port 0. */
 export interface NetAddress {
+  /** The IP address as text, `"127.0.0.1"` or `"::1"`; the path of a Unix domain socket, empty for a client that has none. */
   readonly address: string;
+  /** 0 to 65535; 0 for a Unix domain socket, and where the system has not chosen yet. */
   readonly port: number;
+  /** The kind of address. */
   readonly family: "IPv4" | "IPv6" | "unix";
 }
 

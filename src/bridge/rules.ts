@@ -6,19 +6,28 @@ import { RateLimit } from "./rate-limit.ts";
 /**
  * What a bridge does with the messages that pass. Addresses to match are like those that handlers are mapped to: `*` matches any run of
  * characters, `/` included; `?`, `[…]` and `{…}` are those of OSC.
- *
- * - `only`: messages that match none of these addresses are left out;
- * - `drop`: messages that match one of these are left out;
- * - `rename`: the address, or all below it, gets another beginning: `{ rename: "/a", to: "/b" }` makes `/b/1` of `/a/1`. With wildcards, what the
- *   first of them matched takes the place of the first `*` of `to`, and so on: `{ rename: "/ch/?/gain", to: "/gain/*" }`;
- * - `maxRate`: so many messages a second pass for each address (that matches one of `match`, where that is given). Of those that come faster, the
- *   newest is kept, and passes in its turn.
  */
 export type BridgeRule =
-  | { readonly only: string | readonly string[] }
-  | { readonly drop: string | readonly string[] }
-  | { readonly rename: string; readonly to: string }
-  | { readonly maxRate: number; readonly match?: string | readonly string[] };
+  | {
+      /** Messages that match none of these addresses are left out. */
+      readonly only: string | readonly string[];
+    }
+  | {
+      /** Messages that match one of these addresses are left out. */
+      readonly drop: string | readonly string[];
+    }
+  | {
+      /** The beginning of an address, which gets another: `{ rename: "/a", to: "/b" }` makes `/b/1` of `/a/1`. May hold wildcards. */
+      readonly rename: string;
+      /** The new beginning. What the first wildcard of `rename` matched takes the place of its first `*`, and so on: `{ rename: "/ch/?/gain", to: "/gain/*" }`. */
+      readonly to: string;
+    }
+  | {
+      /** So many messages a second pass for each address. Of those that come faster, the newest is kept, and passes in its turn. */
+      readonly maxRate: number;
+      /** The addresses that `maxRate` holds for. Default: all. */
+      readonly match?: string | readonly string[];
+    };
 
 /** What is told of messages that do not pass as they came. */
 export interface RuleEvents {

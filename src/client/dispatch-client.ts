@@ -22,8 +22,14 @@ export interface DispatchClientOptions extends UDPClientOptions {
  * await client.handleMessages({ timeout: 500 });
  */
 export class DispatchClient extends SimpleUDPClient {
+  /** The handlers of what is sent back. */
   readonly dispatcher: Dispatcher;
 
+  /**
+   * @param host a name or an IP address
+   * @param port 1 to 65535
+   * @throws OscServerError `OSC_OPTION` for a host, a port or an option that cannot be
+   */
   constructor(host: string, port: number, options: DispatchClientOptions = {}) {
     super(host, port, options);
     this.dispatcher = options.dispatcher ?? new Dispatcher();

@@ -5,6 +5,7 @@ import { startTimer } from "./timer.ts";
 
 /** A message, where it came from, and when it is meant for. */
 export interface ReceivedMessage {
+  /** The message. */
   readonly message: OscMessage;
   /** Who sent it. */
   readonly from: NetAddress;

@@ -69,6 +69,7 @@ export interface TCPDispatchClientOptions extends TCPClientOptions {
  * await client.handleMessages({ timeout: 500 });
  */
 export class TCPDispatchClient extends SimpleTCPClient {
+  /** The handlers of what is sent back. */
   readonly dispatcher: Dispatcher;
 
   /**

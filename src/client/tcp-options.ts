@@ -19,7 +19,13 @@ export interface TCPClientOptions extends ConnectionOptions {
 /** The server: a host and a port, or the path of a Unix domain socket (on Windows, of a named pipe); and then the options. */
 export type TCPClientArguments<Options> =
   | [host: string, port: number, options?: Options]
-  | [place: { readonly path: string }, options?: Options];
+  | [
+      place: {
+        /** The path of a Unix domain socket, such as `"/run/osc.sock"`. */
+        readonly path: string;
+      },
+      options?: Options,
+    ];
 
 /** The arguments of a client, told apart. */
 export function readArguments<Options extends object>(

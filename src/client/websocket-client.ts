@@ -20,7 +20,10 @@ export interface WebSocketClientOptions extends ConnectionOptions {
   /** How many bytes may be given to the WebSocket before the network has taken them; beyond that, sends are rejected. Default 4 MiB. */
   readonly maxBuffered?: number;
   /** The class of the WebSocket, such as one with other settings. Default: `globalThis.WebSocket` in browsers, that of the package `ws` in Node. */
-  readonly WebSocket?: new (url: string) => WebSocketLike;
+  readonly WebSocket?: {
+    /** Begins to connect to a URL. */
+    new (url: string): WebSocketLike;
+  };
 }
 
 const MIB = 1024 * 1024;
@@ -38,6 +41,7 @@ const MIB = 1024 * 1024;
  * fader.oninput = () => client.sendMessage("/fader/1", float(Number(fader.value)));
  */
 export class WebSocketClient extends ConnectionClient {
+  /** The handlers of what is sent back. */
   readonly dispatcher: Dispatcher;
 
   /**

@@ -25,6 +25,7 @@ export interface WebSocketLike {
 
 /** A WebSocket that is being opened, and what its maker can do with it that a browser cannot. */
 export interface OpenedWebSocket {
+  /** The socket, which may still be connecting. */
   readonly socket: WebSocketLike;
   /** Whether it keeps the process alive. */
   keepAlive?(how: "on" | "off"): void;

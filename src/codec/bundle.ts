@@ -13,7 +13,9 @@ export type OscPacket = OscMessage | OscBundle;
  * @example new OscBundle([new OscMessage("/note/on", 60), new OscMessage("/gain", 0.5)], TimeTag.in(100))
  */
 export class OscBundle {
+  /** When the elements take effect; {@link TimeTag.IMMEDIATELY} for at once. */
   readonly timeTag: TimeTag;
+  /** Messages and bundles, in the order in which they take effect. May be empty. */
   readonly elements: readonly OscPacket[];
   /** The elements that could not be read, and what the tolerant decoder read all the same. Those of a message are in the message. */
   readonly errors: readonly OscDecodeError[];

@@ -6,9 +6,15 @@ import type { OscColor, OscValue } from "./types.ts";
 export class TypedValue {
   /** The type tag: one character. */
   readonly tag: string;
+  /** The value, as a decoder would give it: a bigint for `h`, an array of four numbers for `m`, and so on. */
   readonly value: OscValue;
 
-  /** @throws OscEncodeError where the value does not fit the tag */
+  /**
+   * Made by {@link int}, {@link float} and the like, rather than by hand.
+   *
+   * @param tag one type tag, of one character
+   * @throws OscEncodeError where the value does not fit the tag
+   */
   constructor(tag: string, value: OscValue) {
     this.tag = tag;
     this.value = checkValue(tag, value);

@@ -2,9 +2,13 @@ import type { TimeTag } from "./time-tag.ts";
 
 /** A 32-bit colour (type tag `r`): each part a whole number from 0 to 255. */
 export interface OscColor {
+  /** Red, 0 to 255. */
   readonly r: number;
+  /** Green, 0 to 255. */
   readonly g: number;
+  /** Blue, 0 to 255. */
   readonly b: number;
+  /** Opacity, from 0 (clear) to 255 (solid). */
   readonly a: number;
 }
 

@@ -13,6 +13,7 @@ import {
   type MessageHandler,
   type ReplyAddressHandler,
 } from "./handler.ts";
+import type { AddressFirst, ContextFirst, FixedArguments, ReplyAddressFirst, WithArguments, WithoutArguments } from "./map-forms.ts";
 import { type HandlerMatch, PacketExecution } from "./packet-execution.ts";
 
 /** Options of a {@link Dispatcher}. */
@@ -34,31 +35,6 @@ export interface DispatcherOptions {
 export interface CallOptions {
   /** Takes the errors: of the decoder, of handlers that throw, of replies that are none. Default: prints to stderr. */
   readonly onError?: ErrorListener | undefined;
-}
-
-/** Fixed arguments; the first form makes TypeScript see `["left", 3]` as a pair. */
-type FixedArguments = readonly [unknown, ...unknown[]] | readonly unknown[];
-
-/** The options of a handler that is called with the address first. */
-interface AddressFirst {
-  readonly needsReplyAddress?: false | undefined;
-  readonly needsContext?: false | undefined;
-}
-/** The options of a handler that is called with the client's address first. */
-interface ReplyAddressFirst {
-  readonly needsReplyAddress: true;
-  readonly needsContext?: false | undefined;
-}
-/** The options of a handler that is called with its context first. */
-interface ContextFirst {
-  readonly needsReplyAddress?: false | undefined;
-  readonly needsContext: true;
-}
-interface WithoutArguments {
-  readonly args?: undefined;
-}
-interface WithArguments<Fixed> {
-  readonly args: Fixed;
 }
 
 const NO_CAPTURES: readonly string[] = Object.freeze([]);
@@ -87,6 +63,7 @@ export class Dispatcher {
   #defaultMatches: readonly HandlerMatch[] = NO_MATCHES;
   #frozenBecause: string | null = null;
 
+  /** @throws OscServerError `OSC_OPTION` where `maxWork` is no number above 0 */
   constructor(options: DispatcherOptions = {}) {
     this.strictTiming = options.strictTiming ?? true;
     this.maxWork = options.maxWork ?? 100_000;

@@ -86,13 +86,20 @@ export interface MapOptions extends HandlerOptions {
 export class Handler {
   /** The mapped address; `null` for the default handler. */
   readonly address: string | null;
+  /** The function that was mapped. */
   readonly callback: HandlerCallback;
   /** The fixed arguments, or `null` where none were given. */
   readonly args: readonly unknown[] | null;
+  /** True where the function's first parameter is the client's address. */
   readonly needsReplyAddress: boolean;
+  /** True where the function's first parameter is a {@link HandlerContext}. */
   readonly needsContext: boolean;
 
-  /** @throws OscDispatchError `OSC_BAD_HANDLER` where `callback` is no function or the options contradict each other */
+  /**
+   * Made by {@link Dispatcher.map}, rather than by hand.
+   *
+   * @throws OscDispatchError `OSC_BAD_HANDLER` where `callback` is no function or the options contradict each other
+   */
   constructor(address: string | null, callback: HandlerCallback, options: MapOptions = {}) {
     const name = address ?? "the default handler";
     if (typeof callback !== "function") {

@@ -21,6 +21,7 @@ export type {
   OscReply,
   ReplyAddressHandler,
 } from "./handler.ts";
+export type { AddressFirst, ContextFirst, FixedArguments, ReplyAddressFirst, WithArguments, WithoutArguments } from "./map-forms.ts";
 export type { HandlerMatch } from "./packet-execution.ts";
 export { Reporter, tellListener } from "./reporter.ts";
 export { Scheduler } from "./scheduler.ts";

@@ -10,6 +10,7 @@ const SLASH = 0x2f;
 
 /** A handler that a message's address invokes. */
 export interface HandlerMatch {
+  /** The handler. */
   readonly value: Handler;
   /** What the wildcards of the handler's mapped address matched. */
   readonly captures: readonly string[];

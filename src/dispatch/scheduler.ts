@@ -22,6 +22,7 @@ export interface SchedulerLimits {
   readonly maxAhead?: number | undefined;
 }
 
+/** Options of a {@link Scheduler}. */
 export interface SchedulerOptions<T> extends SchedulerLimits {
   /**
    * Called with each item when its time has come, never before it, and with the time for which it was scheduled. Items that are due

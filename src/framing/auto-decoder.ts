@@ -21,6 +21,7 @@ export class AutoDecoder implements FrameDecoder {
   #decoder: FrameDecoder | null = null;
   #closed = false;
 
+  /** @throws OscServerError `OSC_OPTION` where `maxPacketSize` cannot be */
   constructor(options: FrameDecoderOptions) {
     this.#options = options;
     this.#maxPacketSize = checkMaxPacketSize(options.maxPacketSize);

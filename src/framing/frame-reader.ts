@@ -22,6 +22,7 @@ export abstract class FrameReader implements FrameDecoder {
   #ending = false;
   #closed = false;
 
+  /** @throws OscServerError `OSC_OPTION` where `maxPacketSize` cannot be */
   constructor(options: FrameDecoderOptions) {
     this.maxPacketSize = checkMaxPacketSize(options.maxPacketSize);
     this.#onPacket = options.onPacket;

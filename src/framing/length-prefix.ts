@@ -12,6 +12,7 @@ const PREFIX_SIZE = 4;
  * whether it is good is for the packet's decoder to say.
  */
 export class LengthPrefixDecoder extends FrameReader {
+  /** A size of four bytes before each packet. */
   readonly framing = "1.0" as const;
   /** The size of the packet that is being read, 0 while the size itself is. */
   #size = 0;

@@ -21,6 +21,7 @@ type State = typeof READING | typeof ESCAPED | typeof SKIPPING;
  * (`OSC_FRAME_TOO_LARGE`) costs that frame: it is reported once, the rest of it is skipped, and reading goes on after the next END.
  */
 export class SlipDecoder extends FrameReader {
+  /** SLIP. */
   readonly framing = "1.1" as const;
   #state: State = READING;
 

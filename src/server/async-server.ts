@@ -42,11 +42,20 @@ export interface ServerTransport extends AsyncDisposable {
   close(): Promise<void>;
 }
 
+/** Whoever is said to have sent a packet that a program hands to a server itself. */
+export interface PacketSender {
+  /** What handlers are told as the client's address, and by which senders are told apart. */
+  readonly address: NetAddress;
+  /** Called with the bytes of each reply. */
+  send(packet: Uint8Array): void;
+}
+
 /** What happens with packets, apart from any socket. */
 export interface ServerProtocol {
+  /** The handlers. */
   readonly dispatcher: Dispatcher;
-  /** Handles a packet as if it had come from that peer, by a way that this server does not know; replies are given to `send`. */
-  packetReceived(data: Uint8Array, peer: Pick<Peer, "address" | "send">): void;
+  /** Handles a packet as if it had come from that sender, by a way that this server does not know. */
+  packetReceived(data: Uint8Array, sender: PacketSender): void;
   /** The counters of the server. */
   stats(): ServerStats;
 }
@@ -60,6 +69,7 @@ interface Endpoint {
 
 /** A server that handles packets in the event loop; the named classes choose its transport. */
 export class AsyncServer implements AsyncDisposable {
+  /** The handlers. */
   readonly dispatcher: Dispatcher;
   readonly #spec: LocalTransportSpec;
   readonly #options: AsyncServerOptions;
@@ -70,6 +80,11 @@ export class AsyncServer implements AsyncDisposable {
   #address: NetAddress;
   #endpoint: Promise<Endpoint> | null = null;
 
+  /**
+   * For the named classes, which make the transport's description.
+   *
+   * @internal
+   */
   constructor(spec: LocalTransportSpec, address: NetAddress, dispatcher: Dispatcher, options: AsyncServerOptions) {
     this.#limits = limitsOf(options);
     this.#concurrency = positive("concurrency", options.concurrency, 64);
@@ -110,7 +125,7 @@ export class AsyncServer implements AsyncDisposable {
     }
     const { dispatcher } = this;
     const { road, handle } = endpoint;
-    const packetReceived: ServerProtocol["packetReceived"] = (data, peer) => road.onPacket(data, handmadePeer(peer));
+    const packetReceived: ServerProtocol["packetReceived"] = (data, sender) => road.onPacket(data, handmadePeer(sender));
     return [handle, { dispatcher, packetReceived, stats: () => this.stats() }];
   }
 
@@ -195,9 +210,9 @@ export class AsyncServer implements AsyncDisposable {
 }
 
 /** A peer that a program made up: nothing holds it up, and its address tells it from others. */
-function handmadePeer(peer: Pick<Peer, "address" | "send">): Peer {
-  const { address } = peer;
-  return { address, key: formatAddress(address), paced: false, send: (packet) => peer.send(packet), settled: () => undefined };
+function handmadePeer(sender: PacketSender): Peer {
+  const { address } = sender;
+  return { address, key: formatAddress(address), paced: false, send: (packet) => sender.send(packet), settled: () => undefined };
 }
 
 function promiseWithResolve(): { promise: Promise<void>; resolve: () => void } {

@@ -24,8 +24,14 @@ export interface NativeOption {
 
 /** A server that handles packets in the thread that calls it, one after another; the named classes choose its transport. */
 export class BlockingServer extends SyncServer<BlockingIo> {
+  /** The handlers. */
   readonly dispatcher: Dispatcher;
 
+  /**
+   * For the named classes, which make the transport's description.
+   *
+   * @internal
+   */
   constructor(spec: TransportSpec, address: NetAddress, dispatcher: Dispatcher, options: BlockingServerOptions & NativeOption) {
     const native = checkedNative(options.native);
     super({ address, transport: spec.transport, open: (owner) => openIo(spec, dispatcher, native, owner) }, options);

@@ -11,6 +11,11 @@ export interface ForkingServerOptions extends SyncServerOptions, ChildPoolOption
 
 /** A server that handles each packet in a child process; the named classes choose its transport. */
 export class ForkingServer extends PooledServer {
+  /**
+   * For the named classes, which make the transport's description.
+   *
+   * @internal
+   */
   constructor(spec: TransportSpec, address: NetAddress, source: HandlersSource, options: ForkingServerOptions) {
     super(poolSetup({ spec, address, source, options, describe: () => childPoolDescription(source, options) }), options);
   }

@@ -1,10 +1,10 @@
 export type { ErrorListener } from "../dispatch/index.ts";
 export { AsyncServer } from "./async-server.ts";
-export type { AsyncServerOptions, ServeOptions, ServerProtocol, ServerTransport } from "./async-server.ts";
+export type { AsyncServerOptions, PacketSender, ServeOptions, ServerProtocol, ServerTransport } from "./async-server.ts";
 export { BlockingServer } from "./blocking-server.ts";
 export type { BlockingServerOptions } from "./blocking-server.ts";
-export type { ChildPoolOptions } from "./child/child-pool-options.ts";
-export type { ServerStats } from "./road/counters.ts";
+export type { ChildPoolOptions, ForkingStrategy } from "./child/child-pool-options.ts";
+export type { Backend, ServerStats } from "./road/counters.ts";
 export { ForkingServer } from "./forking-server.ts";
 export type { ForkingServerOptions } from "./forking-server.ts";
 export type { AddressLike, OverflowPolicy, ServerOptions } from "./road/options.ts";

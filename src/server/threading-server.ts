@@ -11,6 +11,11 @@ export interface ThreadingServerOptions extends SyncServerOptions, ThreadPoolOpt
 
 /** A server that handles each packet in a worker thread; the named classes choose its transport. */
 export class ThreadingServer extends PooledServer {
+  /**
+   * For the named classes, which make the transport's description.
+   *
+   * @internal
+   */
   constructor(spec: TransportSpec, address: NetAddress, source: HandlersSource, options: ThreadingServerOptions) {
     super(poolSetup({ spec, address, source, options, describe: () => threadPoolDescription(source, options) }), options);
   }

@@ -11,7 +11,14 @@ import { type AddressLike, type ServerOptions, hostAndPort, limitsOf, positive }
 import { durationOf } from "./road/transports.ts";
 
 /** Where a WebSocket server listens: a host and a port; or an HTTP or HTTPS server that listens already, and the path on it. */
-export type WebSocketAddress = AddressLike | { readonly server: Server; readonly path?: string };
+export type WebSocketAddress =
+  | AddressLike
+  | {
+      /** An HTTP or HTTPS server that listens already. It goes on when the WebSocket server is closed. */
+      readonly server: Server;
+      /** The path at which clients connect, beginning with `/`. Default: any. */
+      readonly path?: string;
+    };
 
 /** Options of {@link AsyncOSCWebSocketServer}. */
 export interface AsyncWebSocketServerOptions extends AsyncServerOptions, WebSocketOptions {}

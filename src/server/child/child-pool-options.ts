@@ -4,8 +4,8 @@ import { positive } from "../road/options.ts";
 import { type HandlersSource, type Program, programOf, strictTimingOf } from "../pool/program.ts";
 import { atMost, timeout } from "../thread/thread-pool-options.ts";
 
-/** How the processes of a forking server come to be. */
-type ForkingStrategy = "auto" | "native" | "spawn";
+/** How the processes of a forking server come to be: see the option `strategy` of {@link ChildPoolOptions}. */
+export type ForkingStrategy = "auto" | "native" | "spawn";
 
 /** Options of the child processes of a forking server. */
 export interface ChildPoolOptions {

@@ -117,7 +117,14 @@ export function positive(name: string, value: number | undefined, fallback: numb
 }
 
 /** A host and a port, as `[host, port]` or as the `serverAddress` of a server. */
-export type AddressLike = readonly [host: string, port: number] | { readonly address: string; readonly port: number };
+export type AddressLike =
+  | readonly [host: string, port: number]
+  | {
+      /** A name or an IP address; `"0.0.0.0"` for all interfaces by IPv4, `"::"` by IPv6 and IPv4. */
+      readonly address: string;
+      /** 0 to 65535; 0 lets the system choose. */
+      readonly port: number;
+    };
 
 /** @throws OscServerError `OSC_OPTION` where it is not a host and a port from 0 to 65,535 */
 export function hostAndPort(address: AddressLike): { readonly host: string; readonly port: number } {

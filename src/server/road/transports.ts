@@ -16,7 +16,12 @@ export type TransportSpec = UdpSpec | TcpSpec;
 export type LocalTransportSpec = TransportSpec | WebSocketSpec;
 
 /** Where a stream server listens: a host and a port, or the path of a Unix domain socket (on Windows, of a named pipe). */
-export type StreamAddress = AddressLike | { readonly path: string };
+export type StreamAddress =
+  | AddressLike
+  | {
+      /** At most 103 bytes, but on Windows. A socket file that a program left behind is taken over. */
+      readonly path: string;
+    };
 
 /** Options of the TCP servers besides those of their kind. */
 export interface TcpServerOptions extends TcpOptions {
