@@ -2,7 +2,7 @@ const INT = Int32Array.BYTES_PER_ELEMENT;
 /** Records begin at multiples of this, so that a 64-bit number in one lies where it can be read at once. */
 const ALIGNMENT = 8;
 /** A record begins with its size, this header included, and its state: two words. */
-const RECORD_HEADER = 2 * INT;
+export const RECORD_HEADER: number = 2 * INT;
 
 /** Words of the ring's own header. Each lies in a line of the processor's cache of its own, for two threads write them. */
 const WRITTEN = 0;
@@ -19,7 +19,7 @@ const CLAIMED = 0;
 const CANCELLED = -1;
 const FILLER = -2;
 
-/** Memory for a ring that holds `capacity` bytes, a power of 2. */
+/** Memory for a ring that holds `capacity` bytes, a power of 2. A record of up to half of that always finds room when the ring has been read. */
 export function ringMemory(capacity: number): SharedArrayBuffer {
   return new SharedArrayBuffer(HEADER + capacity);
 }
@@ -29,7 +29,7 @@ class RingEnd {
   readonly bytes: Uint8Array;
   readonly ints: Int32Array;
   readonly doubles: Float64Array;
-  /** Bytes of the ring. A record can have at most this many, header included. */
+  /** Bytes of the ring. A record of more than half as many, header included, may find no room before the end of the memory nor after it. */
   readonly capacity: number;
   protected readonly words: Int32Array;
 
