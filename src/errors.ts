@@ -3,7 +3,14 @@
  */
 import { exchangeStackTraceLimit, stackTracesLeftOut } from "./stack-traces.ts";
 
-/** The base of all errors that Oscine throws or reports. */
+/**
+ * The base of all errors that Oscine throws or reports.
+ *
+ * @example
+ * const server = new AsyncOSCUDPServer(["127.0.0.1", 9000], dispatcher, {
+ *   onError: (error, client) => console.warn(error.code, error.message, client?.address),
+ * });
+ */
 export class OscError extends Error {
   /** What went wrong, as a literal that a program can compare with. */
   readonly code: string;
@@ -39,7 +46,16 @@ export type OscDecodeErrorCode =
   | "OSC_UNBALANCED_ARRAY"
   | "OSC_UNKNOWN_TYPE_TAG";
 
-/** Bytes that are not the OSC packet they should be. */
+/**
+ * Bytes that are not the OSC packet they should be.
+ *
+ * @example
+ * try {
+ *   decode(new Uint8Array([47, 97, 0, 0, 44, 63, 0, 0])); // /a ,?
+ * } catch (error) {
+ *   if (error instanceof OscDecodeError) console.log(error.code, error.offset); // OSC_UNKNOWN_TYPE_TAG 5
+ * }
+ */
 export class OscDecodeError extends OscError {
   declare readonly code: OscDecodeErrorCode;
   /** Where in the packet the fault is, in bytes from its beginning. */
@@ -69,7 +85,16 @@ export type OscEncodeErrorCode =
   | "OSC_VALUE_OUT_OF_RANGE"
   | "OSC_VALUE_TYPE";
 
-/** A value that cannot become OSC bytes. */
+/**
+ * A value that cannot become OSC bytes.
+ *
+ * @example
+ * try {
+ *   new OscMessage("no slash");
+ * } catch (error) {
+ *   if (error instanceof OscEncodeError) console.log(error.code, error.value); // OSC_BAD_ADDRESS no slash
+ * }
+ */
 export class OscEncodeError extends OscError {
   declare readonly code: OscEncodeErrorCode;
   /** The value that was refused. */
@@ -94,7 +119,15 @@ export type OscFrameErrorCode =
   | "OSC_FRAME_TRUNCATED"
   | "OSC_FRAME_UNKNOWN";
 
-/** A byte stream that cannot be cut into packets at this place. Never thrown, always reported; it has no stack trace. */
+/**
+ * A byte stream that cannot be cut into packets at this place. Never thrown, always reported; it has no stack trace.
+ *
+ * @example
+ * const decoder = new SlipDecoder({
+ *   onPacket: (bytes) => console.log(decode(bytes)),
+ *   onError: ({ code, offset }: OscFrameError) => console.warn(code, "at byte", offset, "of the stream"),
+ * });
+ */
 export class OscFrameError extends OscError {
   declare readonly code: OscFrameErrorCode;
   /** Where in the stream the fault is, in bytes from its beginning. */
@@ -127,7 +160,16 @@ export type OscDispatchErrorCode =
   | "OSC_HANDLER_FAILED"
   | "OSC_NOT_MAPPED";
 
-/** A handler that failed, or a dispatcher used in a way it cannot serve. */
+/**
+ * A handler that failed, or a dispatcher used in a way it cannot serve.
+ *
+ * @example
+ * try {
+ *   dispatcher.map("/a[", () => null);
+ * } catch (error) {
+ *   if (error instanceof OscDispatchError) console.log(error.code, error.address); // OSC_BAD_MAPPED_ADDRESS /a[
+ * }
+ */
 export class OscDispatchError extends OscError {
   declare readonly code: OscDispatchErrorCode;
   /** The address concerned: of the message, or the mapped one. */
@@ -147,7 +189,14 @@ export class OscDispatchError extends OscError {
 /** Why a server did not handle a packet that arrived. The counters of `stats().rejected` have these names. */
 export type RejectReason = "empty" | "malformed" | "not-osc" | "rate" | "sender" | "too-far-ahead" | "too-large" | "unverified";
 
-/** A packet from the network that a server refused. Never thrown, always reported; it has no stack trace. */
+/**
+ * A packet from the network that a server refused. Never thrown, always reported; it has no stack trace.
+ *
+ * @example
+ * const onError = (error: OscError): void => {
+ *   if (error instanceof OscRejectedError && error.reason === "malformed") console.warn("What sends this?", error.cause);
+ * };
+ */
 export class OscRejectedError extends OscError {
   declare readonly code: "OSC_REJECTED";
   /** Why it was refused: also the name of the counter, in `stats().rejected`. */
@@ -166,7 +215,14 @@ export class OscRejectedError extends OscError {
   }
 }
 
-/** A packet from the network that was lost because a bound was reached. Never thrown, always reported; it has no stack trace. */
+/**
+ * A packet from the network that was lost because a bound was reached. Never thrown, always reported; it has no stack trace.
+ *
+ * @example
+ * const onError = (error: OscError): void => {
+ *   if (error instanceof OscDroppedError) console.warn(`Raise ${error.limit}, or make handlers faster.`);
+ * };
+ */
 export class OscDroppedError extends OscError {
   declare readonly code: "OSC_DROPPED";
   /** The option that holds the bound, so that a user knows which to raise. */
@@ -185,7 +241,16 @@ export class OscDroppedError extends OscError {
   }
 }
 
-/** A socket operation that failed. `code` is the system's own: `EADDRINUSE`, `EACCES`, `ECONNREFUSED`, `ENOTFOUND` and so on. */
+/**
+ * A socket operation that failed. `code` is the system's own: `EADDRINUSE`, `EACCES`, `ECONNREFUSED`, `ENOTFOUND` and so on.
+ *
+ * @example
+ * try {
+ *   await new AsyncOSCUDPServer(["127.0.0.1", 9000], dispatcher).serve();
+ * } catch (error) {
+ *   if (error instanceof OscSocketError && error.code === "EADDRINUSE") console.log(error.address, "is taken");
+ * }
+ */
 export class OscSocketError extends OscError {
   /** The address that was to be used, as `host:port` or a path. */
   readonly address: string;
@@ -211,7 +276,16 @@ export type OscServerErrorCode =
   | "OSC_THREAD_FAILED"
   | "OSC_WRONG_STATE";
 
-/** A server, client or option used in a way it cannot serve; or a worker of a server that failed. */
+/**
+ * A server, client or option used in a way it cannot serve; or a worker of a server that failed.
+ *
+ * @example
+ * try {
+ *   new AsyncOSCUDPServer(["127.0.0.1", 9000], dispatcher, { maxQueue: 0 });
+ * } catch (error) {
+ *   if (error instanceof OscServerError) console.log(error.code); // OSC_OPTION
+ * }
+ */
 export class OscServerError extends OscError {
   declare readonly code: OscServerErrorCode;
 
@@ -225,7 +299,16 @@ export class OscServerError extends OscError {
   }
 }
 
-/** Something awaited did not come in time. */
+/**
+ * Something awaited did not come in time.
+ *
+ * @example
+ * try {
+ *   await client.request("/status", [], { timeout: 500 });
+ * } catch (error) {
+ *   if (error instanceof OscTimeoutError) console.log("Nobody answered.");
+ * }
+ */
 export class OscTimeoutError extends OscError {
   declare readonly code: "OSC_TIMEOUT";
 

@@ -8,7 +8,12 @@ export interface NetAddress {
   readonly family: "IPv4" | "IPv6" | "unix";
 }
 
-/** `127.0.0.1:57120`, `[::1]:57120`, or the path of a Unix domain socket. */
+/**
+ * `127.0.0.1:57120`, `[::1]:57120`, or the path of a Unix domain socket.
+ *
+ * @example
+ * formatAddress({ address: "::1", port: 57120, family: "IPv6" }); // "[::1]:57120"
+ */
 export function formatAddress({ address, port, family }: NetAddress): string {
   if (family === "unix") return address === "" ? "(unnamed socket)" : address;
   return family === "IPv6" ? `[${address}]:${port}` : `${address}:${port}`;

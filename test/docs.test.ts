@@ -1,13 +1,13 @@
 import { execFile } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { type Socket, createSocket } from "node:dgram";
 import { type AddressInfo, createServer } from "node:net";
-import { tmpdir } from "node:os";
 import { dirname, join, posix } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import ts from "typescript";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { UserFolder } from "./shared/user-folder.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const run = promisify(execFile);
@@ -33,41 +33,18 @@ const blocks = pages.flatMap(blocksOf);
 const programs = blocks.filter(({ language }) => language === "ts").map((block, index) => ({ ...block, index }));
 
 describe("the TypeScript of the documents", () => {
-  const folder = mkdtempSync(join(tmpdir(), "oscine-docs-"));
-
+  const folder = new UserFolder(["es2023", "esnext.disposable"]);
   beforeAll(() => {
-    mkdirSync(join(folder, "node_modules", "@types"), { recursive: true });
-    symlinkSync(root, join(folder, "node_modules", "oscine"), "junction");
-    symlinkSync(join(root, "node_modules", "@types", "node"), join(folder, "node_modules", "@types", "node"), "junction");
-    const options = {
-      target: "es2023",
-      lib: ["es2023", "esnext.disposable"],
-      module: "nodenext",
-      types: ["node"],
-      strict: true,
-      noEmit: true,
-    };
-    writeFileSync(
-      join(folder, "tsconfig.json"),
-      JSON.stringify({ compilerOptions: { ...options, skipLibCheck: true }, include: ["*.ts"] }),
-    );
-    writeFileSync(join(folder, "package.json"), JSON.stringify({ type: "module" }));
-    for (const { index, code } of programs) writeFileSync(join(folder, `${index}.ts`), `${code}\nexport {};\n`);
+    for (const { index, code } of programs) folder.write(`${index}.ts`, `${code}\nexport {};\n`);
   });
-  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+  afterAll(() => folder.remove());
 
   test("is there", () => {
     expect(programs.filter(({ runs }) => runs).length).toBeGreaterThan(20);
   });
 
   test("compiles against the package by its name", async () => {
-    const compiler = join(root, "node_modules", "@typescript", "native", "bin", "tsc");
-    const complaints = await run(process.execPath, [compiler, "-p", folder, "--pretty", "false"], { cwd: folder }).then(
-      () => "",
-      (error: unknown) =>
-        (error as { stdout: string }).stdout.replace(/^(\d+)\.ts/gm, (_, index: string) => programs[Number(index)]?.name ?? index),
-    );
-    expect(complaints).toBe("");
+    expect(await folder.complaints((index) => programs[index]?.name)).toBe("");
   });
 
   test.concurrent.each(programs.filter(({ runs }) => runs))("of $name runs", async ({ code, index, prints }) => {
@@ -79,8 +56,7 @@ describe("the TypeScript of the documents", () => {
     const { outputText } = ts.transpileModule((free.includes("1337") ? code : free).replaceAll("1337", port).replaceAll("60_000", "50"), {
       compilerOptions: { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ESNext },
     });
-    const file = join(folder, `${index}.mjs`);
-    writeFileSync(file, outputText);
+    const file = folder.write(`${index}.mjs`, outputText);
     const { stdout, stderr } = await run(process.execPath, [file], { timeout: 12_000 });
     await closed(listener);
     expect(stderr).toBe("");

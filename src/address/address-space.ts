@@ -70,9 +70,10 @@ interface Slot<T> {
  * A literal address is found with one look-up however many are mapped; a pattern costs what the levels that it reaches cost, at first sight.
  *
  * @example
- * const space = new AddressSpace<() => void>();
- * space.add("/mixer/1/gain", handler);
- * space.find("/mixer/?/gain"); // [{ value: handler, captures: [] }]
+ * const space = new AddressSpace<string>();
+ * space.add("/mixer/1/gain", "first");
+ * space.add("/mixer/*", "any");
+ * space.find("/mixer/1/gain"); // [{ value: "first", captures: [] }, { value: "any", captures: ["1/gain"] }]
  */
 export class AddressSpace<T> {
   readonly #slots = new Map<string, Slot<T>>();

@@ -40,6 +40,10 @@ export function parseMappedAddress(address: string): TokenSequence {
  *
  * @throws {OscDispatchError} `OSC_BAD_MAPPED_ADDRESS` for an address under which no message can ever arrive; the message says why, and what to
  * write instead
+ *
+ * @example
+ * validateMappedAddress("/mixer/*");
+ * validateMappedAddress("/mixer/["); // throws OscDispatchError, OSC_BAD_MAPPED_ADDRESS
  */
 export function validateMappedAddress(address: string): void {
   parseMappedAddress(address);

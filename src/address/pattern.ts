@@ -37,12 +37,24 @@ export function compilePattern(pattern: string): AddressPattern {
   return { pattern, problem, matches: (address) => levels !== undefined && matchesAddress(levels, address) };
 }
 
-/** Whether an address pattern matches an address: {@link compilePattern} for a single use. */
+/**
+ * Whether an address pattern matches an address: {@link compilePattern} for a single use.
+ *
+ * @example
+ * matchAddress("/mixer/{1,2}/gain*", "/mixer/2/gain-left"); // true
+ * matchAddress("/mixer/*", "/mixer/2/gain"); // false: * ends at a slash
+ */
 export function matchAddress(pattern: string, address: string): boolean {
   return compilePattern(pattern).matches(address);
 }
 
-/** Whether this text of a message may stand for other addresses than itself: it begins with `/` and holds `*`, `?`, `[`, `{` or `//`. */
+/**
+ * Whether this text of a message may stand for other addresses than itself: it begins with `/` and holds `*`, `?`, `[`, `{` or `//`.
+ *
+ * @example
+ * isPattern("/mixer/1"); // false
+ * isPattern("/mixer/*"); // true
+ */
 export function isPattern(text: string): boolean {
   if (text.charCodeAt(0) !== SLASH) return false;
   let previous = SLASH;

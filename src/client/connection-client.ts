@@ -30,7 +30,14 @@ export interface ConnectOptions {
   readonly signal?: AbortSignal;
 }
 
-/** A client that keeps a connection to its server, and makes another when it breaks. */
+/**
+ * A client that keeps a connection to its server, and makes another when it breaks.
+ *
+ * @example
+ * const client = new TCPClient("127.0.0.1", 9000);
+ * client.on("state", (state, error) => console.log(state, error?.code));
+ * await client.connect({ timeout: 2000 });
+ */
 export abstract class ConnectionClient extends PacketClient {
   readonly #keeper: ReconnectingKeeper;
   readonly #listeners: Set<StateListener>;

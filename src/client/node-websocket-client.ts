@@ -11,7 +11,13 @@ export interface NodeWebSocketClientOptions extends WebSocketClientOptions {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** {@link PortableWebSocketClient} on the sockets of the package `ws`, which is loaded when it is first used. */
+/**
+ * {@link PortableWebSocketClient} on the sockets of the package `ws`, which is loaded when it is first used.
+ *
+ * @example
+ * await using client = new WebSocketClient("ws://127.0.0.1:8080/", { headers: { authorization: "Bearer 1234" } });
+ * await client.sendMessage("/fader/1", 0.5);
+ */
 export class WebSocketClient extends PortableWebSocketClient {
   /**
    * @param url `ws://host:port/path` or `wss://…`

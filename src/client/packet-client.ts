@@ -39,6 +39,12 @@ export interface ClientStats {
  *
  * There is no socket before the first use, or `open()`. It keeps the process alive only while something waits for a message, or a packet is
  * on its way out: a program that sends and has nothing more to do ends, without `close()` and without losing a packet.
+ *
+ * @example
+ * const client: PacketClient = new UDPClient("127.0.0.1", 9000);
+ * await client.send(new OscMessage("/status"));
+ * for await (const { address, args } of client.messages({ timeout: 500 })) console.log(address, args);
+ * client.stats().received;
  */
 export abstract class PacketClient implements AsyncDisposable {
   readonly #settings: PacketClientSettings;

@@ -52,6 +52,9 @@ const ALL: ReceiverProfile = {
 /**
  * The profiles. “Measured” is what test/interop shows with the program itself, and docs/interoperability.md says; the others are habits that
  * users of the device or program report.
+ *
+ * @example
+ * RECEIVERS.touchosc.numbers; // "float"
  */
 export const RECEIVERS: Readonly<Record<ReceiverName, ReceiverProfile>> = {
   // Measured: other types keep their place without a value, arrays are not read, and nothing after a bundle within a bundle.

@@ -30,7 +30,13 @@ export class TCPClient extends ConnectionClient {
   }
 }
 
-/** {@link TCPClient} with the packets made for you. */
+/**
+ * {@link TCPClient} with the packets made for you.
+ *
+ * @example
+ * await using client = new SimpleTCPClient("127.0.0.1", 9000, { framing: "1.0" });
+ * await client.sendMessage("/mixer/gain", [1, 0.5]);
+ */
 export class SimpleTCPClient extends TCPClient {
   /**
    * Sends a message. The promise need not be awaited; see {@link TCPClient.send}.

@@ -46,7 +46,14 @@ export class UDPClient extends PacketClient {
   }
 }
 
-/** {@link UDPClient} with the packets made for you. */
+/**
+ * {@link UDPClient} with the packets made for you.
+ *
+ * @example
+ * await using client = new SimpleUDPClient("127.0.0.1", 9000);
+ * await client.sendMessage("/mixer/gain", [1, 0.5]);
+ * await client.sendBundle([new OscMessage("/note", 60)], TimeTag.in(100));
+ */
 export class SimpleUDPClient extends UDPClient {
   /**
    * Sends a message. The promise need not be awaited; see {@link UDPClient.send}.

@@ -36,9 +36,10 @@ const MIB = 1024 * 1024;
  *
  * @example
  * const client = new WebSocketClient(`ws://${location.host}/`);
- * client.dispatcher.map("/meter/*", (address, level) => show(address, level));
+ * client.dispatcher.map("/meter/*", (address, level) => console.log(address, level));
  * void client.handleMessages();
- * fader.oninput = () => client.sendMessage("/fader/1", float(Number(fader.value)));
+ * const fader = document.querySelector("input")!;
+ * fader.oninput = () => void client.sendMessage("/fader/1", float(fader.valueAsNumber));
  */
 export class WebSocketClient extends ConnectionClient {
   /** The handlers of what is sent back. */

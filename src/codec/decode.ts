@@ -22,6 +22,10 @@ const tolerant = new Reading({});
  * @param bytes the whole packet, as it came in one datagram or one frame of a stream
  * @throws OscDecodeError where the bytes cannot be read as a packet or, with `strict`, depart from the OSC 1.0 text; whatever the bytes,
  *   nothing else. TypeError where `bytes` is no Uint8Array.
+ *
+ * @example
+ * const packet = decode(encode(new OscMessage("/gain", 0.5)));
+ * if (packet instanceof OscMessage) console.log(packet.address, packet.args); // /gain [ 0.5 ]
  */
 export function decode(bytes: Uint8Array, options?: DecodeOptions): OscPacket {
   const reading = options === undefined ? tolerant : new Reading(options);

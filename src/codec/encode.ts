@@ -39,6 +39,10 @@ let used = 0;
  * transfer it to a worker, or to have memory of their own, take `encode(packet).slice()`. A packet of more than 8,192 bytes shares none.
  *
  * @throws OscEncodeError where the packet is too large or nests too deep
+ *
+ * @example
+ * encode(new OscMessage("/gain", 0.5)).length; // 16
+ * encode(new OscMessage("/gain", 1), { numbers: "float" }); // ,f 1
  */
 export function encode(packet: OscPacket, options?: EncodeOptions): Uint8Array {
   let memory = slab;
@@ -66,6 +70,10 @@ export function encode(packet: OscPacket, options?: EncodeOptions): Uint8Array {
  * @returns how many bytes were written
  * @throws OscEncodeError where the packet does not fit (`OSC_BUFFER_TOO_SMALL`; the message says how many bytes it needs, and what
  *   `target` holds from `offset` on is undefined), is too large or nests too deep
+ *
+ * @example
+ * const memory = new Uint8Array(1024);
+ * const size = encodeInto(new OscMessage("/gain", 0.5), memory); // 16
  */
 export function encodeInto(packet: OscPacket, target: Uint8Array, offset: number = 0, options?: EncodeOptions): number {
   if (!Number.isInteger(offset) || offset < 0) {

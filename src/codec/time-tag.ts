@@ -8,6 +8,10 @@ const FRACTIONS_PER_MS = 2 ** 32 / 1000;
  * A moment as OSC writes it: the 64 bits of an NTP time stamp, kept exactly. OSC 1.0, "Temporal Semantics and OSC Time Tags".
  *
  * The 32 bits of seconds begin again in 2036; a time tag is read in the era that puts it nearest to the present.
+ *
+ * @example
+ * TimeTag.in(250); // a quarter of a second from now
+ * TimeTag.from(new Date("2030-01-01T00:00:00Z")).toMillis(); // 1893456000000
  */
 export class TimeTag {
   /** Seconds since 1900-01-01 00:00 UTC, modulo 2^32: a whole number from 0 to 4,294,967,295. */
@@ -91,7 +95,12 @@ export class TimeTag {
   }
 }
 
-/** Milliseconds since 1970 of the two halves of an NTP time, in the era nearest to the present; without making an object. */
+/**
+ * Milliseconds since 1970 of the two halves of an NTP time, in the era nearest to the present; without making an object.
+ *
+ * @example
+ * ntpToMillis(3_900_000_000, 0); // 1691011200000: in August 2023
+ */
 export function ntpToMillis(seconds: number, fraction: number): number {
   const inFirstEra = seconds * 1000 - EPOCH_OFFSET_MS + fraction / FRACTIONS_PER_MS;
   return inFirstEra + ERA_MS * Math.round((Date.now() - inFirstEra) / ERA_MS);

@@ -2,7 +2,12 @@ import { checkValue } from "./check-value.ts";
 import { TimeTag } from "./time-tag.ts";
 import type { OscColor, OscValue } from "./types.ts";
 
-/** One argument together with its type tag, made by {@link int}, {@link float} and the like. */
+/**
+ * One argument together with its type tag, made by {@link int}, {@link float} and the like.
+ *
+ * @example
+ * new OscMessage("/synth/new", ["default", int(1), float(440)]).types; // "sif"
+ */
 export class TypedValue {
   /** The type tag: one character. */
   readonly tag: string;
@@ -21,62 +26,145 @@ export class TypedValue {
   }
 }
 
-/** A whole number from -2^31 to 2^31 - 1, as a 32-bit integer (type tag `i`). Throws OscEncodeError for any other. */
+/**
+ * A whole number from -2^31 to 2^31 - 1, as a 32-bit integer (type tag `i`). OSC 1.0, "OSC Type Tag String", as all of these.
+ *
+ * @throws OscEncodeError where it is no number, or not such a one
+ *
+ * @example
+ * new OscMessage("/cue", int(3)); // /cue ,i 3
+ * int(0.5); // throws OscEncodeError, OSC_VALUE_OUT_OF_RANGE
+ */
 export function int(value: number): TypedValue {
   return new TypedValue("i", value);
 }
 
-/** A number as a 32-bit float (type tag `f`). Throws OscEncodeError for a finite number beyond its range, about ±3.4e38. */
+/**
+ * A number as a 32-bit float (type tag `f`). It keeps about 7 digits.
+ *
+ * @throws OscEncodeError where it is no number, or a finite one beyond the range of a float, about ±3.4e38
+ *
+ * @example
+ * new OscMessage("/gain", float(1)); // ,f, where 1 alone is sent as ,i
+ */
 export function float(value: number): TypedValue {
   return new TypedValue("f", value);
 }
 
-/** A number as a 64-bit float (type tag `d`), which keeps it exactly. Not part of what every OSC program has to understand. */
+/**
+ * A number as a 64-bit float (type tag `d`), which keeps it exactly. Not part of what every OSC program has to understand.
+ *
+ * @throws OscEncodeError where it is no number
+ *
+ * @example
+ * new OscMessage("/latitude", double(52.520008)); // ,d
+ */
 export function double(value: number): TypedValue {
   return new TypedValue("d", value);
 }
 
-/** A whole number as a 64-bit integer (type tag `h`): a bigint from -2^63 to 2^63 - 1, or a whole number within ±2^53. */
+/**
+ * A whole number as a 64-bit integer (type tag `h`): a bigint from -2^63 to 2^63 - 1, or a whole number within ±2^53.
+ *
+ * @throws OscEncodeError where it is no whole number, or beyond that range
+ *
+ * @example
+ * new OscMessage("/samples", [long(48_000), long(2n ** 40n)]); // ,hh
+ */
 export function long(value: bigint | number): TypedValue {
   return new TypedValue("h", value);
 }
 
-/** Text (type tag `s`). It must not hold a NUL character, which ends a string in OSC. */
+/**
+ * Text (type tag `s`). It must not hold a NUL character, which ends a string in OSC.
+ *
+ * @throws OscEncodeError where it is no text, or holds a NUL character or half of a surrogate pair
+ *
+ * @example
+ * new OscMessage("/name", string("Act 1")); // ,s, as "Act 1" alone
+ */
 export function string(value: string): TypedValue {
   return new TypedValue("s", value);
 }
 
-/** Text as a symbol (type tag `S`), for systems that tell the two apart. It must not hold a NUL character. */
+/**
+ * Text as a symbol (type tag `S`), for systems that tell the two apart. It must not hold a NUL character.
+ *
+ * @throws OscEncodeError where it is no text, or holds a NUL character or half of a surrogate pair
+ *
+ * @example
+ * new OscMessage("/mode", symbol("loop")); // ,S
+ */
 export function symbol(value: string): TypedValue {
   return new TypedValue("S", value);
 }
 
-/** One character (type tag `c`), or its code as a whole number of 32 bits. OSC knows ASCII here; other code points are sent as they are. */
+/**
+ * One character (type tag `c`), or its code as a whole number of 32 bits. OSC knows ASCII here; other code points are sent as they are.
+ *
+ * @throws OscEncodeError where it is neither one character nor such a number
+ *
+ * @example
+ * new OscMessage("/key", [char("a"), char(98)]); // ,cc
+ */
 export function char(value: string | number): TypedValue {
   return new TypedValue("c", value);
 }
 
-/** A colour of four parts from 0 to 255 (type tag `r`). */
+/**
+ * A colour of four parts from 0 to 255 (type tag `r`).
+ *
+ * @throws OscEncodeError where a part is not a whole number from 0 to 255
+ *
+ * @example
+ * new OscMessage("/light/3", color({ r: 255, g: 128, b: 0, a: 255 })); // ,r
+ */
 export function color(value: OscColor): TypedValue {
   return new TypedValue("r", value);
 }
 
-/** A MIDI message (type tag `m`): port id, status byte and two data bytes, each from 0 to 255. */
+/**
+ * A MIDI message (type tag `m`): port id, status byte and two data bytes, each from 0 to 255.
+ *
+ * @throws OscEncodeError where a byte is not a whole number from 0 to 255
+ *
+ * @example
+ * new OscMessage("/midi", midi(0, 0x90, 60, 100)); // ,m: note on, middle C
+ */
 export function midi(port: number, status: number, data1: number, data2: number): TypedValue {
   return new TypedValue("m", [port, status, data1, data2]);
 }
 
-/** A moment as an argument (type tag `t`): a time tag, a `Date`, or milliseconds since 1970-01-01 UTC. */
+/**
+ * A moment as an argument (type tag `t`): a time tag, a `Date`, or milliseconds since 1970-01-01 UTC.
+ *
+ * @throws RangeError for an invalid date, or a number that is not finite
+ *
+ * @example
+ * new OscMessage("/start", timeTag(Date.now() + 500)); // ,t
+ */
 export function timeTag(moment: TimeTag | Date | number): TypedValue {
   return new TypedValue("t", moment instanceof TimeTag ? moment : TimeTag.from(moment));
 }
 
-/** Bytes (type tag `b`). They are not copied before they are encoded. */
+/**
+ * Bytes (type tag `b`). They are not copied before they are encoded.
+ *
+ * @throws OscEncodeError where it is no Uint8Array
+ *
+ * @example
+ * new OscMessage("/image", blob(new Uint8Array([0, 255, 0]))); // ,b
+ */
 export function blob(value: Uint8Array): TypedValue {
   return new TypedValue("b", value);
 }
 
-/** "Infinitum" of OSC 1.0, "impulse" or "bang" of OSC 1.1 (type tag `I`); it is decoded as `Infinity`. */
+/**
+ * "Infinitum" of OSC 1.0, "impulse" or "bang" of OSC 1.1 (type tag `I`); it is decoded as `Infinity`.
+ *
+ * @example
+ * new OscMessage("/bang", infinitum()); // ,I
+ */
 export function infinitum(): TypedValue {
   return new TypedValue("I", Infinity);
 }

@@ -82,7 +82,13 @@ export interface MapOptions extends HandlerOptions {
   readonly args?: readonly unknown[] | undefined;
 }
 
-/** A mapped function, as {@link Dispatcher.map} returns it and {@link Dispatcher.unmap} takes it. */
+/**
+ * A mapped function, as {@link Dispatcher.map} returns it and {@link Dispatcher.unmap} takes it.
+ *
+ * @example
+ * const handler = dispatcher.map("/gain", (address, gain) => console.log(address, gain));
+ * dispatcher.unmap("/gain", handler);
+ */
 export class Handler {
   /** The mapped address; `null` for the default handler. */
   readonly address: string | null;

@@ -47,6 +47,10 @@ interface Entry<T> extends Waiting {
  * Holds items until their time, with one timer however many wait. OSC 1.0, "Temporal Semantics and OSC Time Tags".
  *
  * Its timer does not keep a process alive.
+ *
+ * @example
+ * const scheduler = new Scheduler<string>({ onDue: (note) => console.log(note) });
+ * scheduler.schedule(Date.now() + 100, "C4"); // "scheduled"
  */
 export class Scheduler<T> {
   readonly #onDue: (item: T, at: number) => void;

@@ -14,6 +14,11 @@ const HASH = 0x23;
  *
  * 0xC0 (an END), `/` (a message) and `#` (a bundle) begin SLIP. 0x00 begins a size prefix, and so does any other byte with which a size of
  * at most `maxPacketSize` can begin, such as 0x01 for 16 MiB. Anything else is a fatal `OSC_FRAME_UNKNOWN`: it is not OSC.
+ *
+ * @example
+ * const decoder = new AutoDecoder({ onPacket: (bytes) => console.log(decode(bytes)), onError: (error) => console.warn(error.code) });
+ * decoder.push(slipEncode(encode(new OscMessage("/a"))));
+ * decoder.framing; // "1.1"
  */
 export class AutoDecoder implements FrameDecoder {
   readonly #options: FrameDecoderOptions;

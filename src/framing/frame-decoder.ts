@@ -4,7 +4,12 @@ import type { OscFrameError } from "../errors.ts";
 /** How packets lie in a byte stream: `"1.0"` a size prefix of four bytes, `"1.1"` SLIP. */
 export type Framing = "1.0" | "1.1";
 
-/** The largest packet that is read from a stream when nothing else is said: 16 MiB. */
+/**
+ * The largest packet that is read from a stream when nothing else is said: 16 MiB.
+ *
+ * @example
+ * DEFAULT_MAX_PACKET_SIZE; // 16777216
+ */
 export const DEFAULT_MAX_PACKET_SIZE: number = 16 * 1024 * 1024;
 
 /** What a decoder of frames is made with. */

@@ -4,7 +4,13 @@ import type { FrameDecoder, FrameDecoderOptions, Framing } from "./frame-decoder
 import { LengthPrefixDecoder, lengthPrefixEncode, lengthPrefixSize, lengthPrefixWrite } from "./length-prefix.ts";
 import { SlipDecoder, slipEncode, slipSize, slipWrite } from "./slip.ts";
 
-/** The decoder of a framing; `"auto"` finds the framing out from the first byte. Throws `OSC_OPTION` for any other name. */
+/**
+ * The decoder of a framing; `"auto"` finds the framing out from the first byte. Throws `OSC_OPTION` for any other name.
+ *
+ * @example
+ * const decoder = createFrameDecoder("1.0", { onPacket: (bytes) => console.log(decode(bytes)), onError: (error) => console.warn(error.code) });
+ * decoder.push(encodeFrame(encode(new OscMessage("/a")), "1.0"));
+ */
 export function createFrameDecoder(framing: Framing | "auto", options: FrameDecoderOptions): FrameDecoder {
   switch (framing) {
     case "1.0":
@@ -18,7 +24,12 @@ export function createFrameDecoder(framing: Framing | "auto", options: FrameDeco
   }
 }
 
-/** The bytes of a packet in a stream of this framing. Throws as {@link slipEncode} and {@link lengthPrefixEncode} do. */
+/**
+ * The bytes of a packet in a stream of this framing. Throws as {@link slipEncode} and {@link lengthPrefixEncode} do.
+ *
+ * @example
+ * encodeFrame(encode(new OscMessage("/a")), "1.0"); // 00 00 00 08 before the 8 bytes of the packet
+ */
 export function encodeFrame(packet: Uint8Array, framing: Framing): Uint8Array {
   switch (framing) {
     case "1.0":
@@ -30,7 +41,13 @@ export function encodeFrame(packet: Uint8Array, framing: Framing): Uint8Array {
   }
 }
 
-/** The bytes of several packets in a stream of this framing, in one piece, so that one write sends them all. */
+/**
+ * The bytes of several packets in a stream of this framing, in one piece, so that one write sends them all.
+ *
+ * @example
+ * const packets = ["/a", "/b"].map((address) => encode(new OscMessage(address)));
+ * encodeFrames(packets, "1.1").length; // 20: each of 8 bytes has an END on both sides
+ */
 export function encodeFrames(packets: readonly Uint8Array[], framing: Framing): Uint8Array {
   if (framing !== "1.0" && framing !== "1.1") return refuse(framing, '"1.0" or "1.1"');
   const sizeOf = framing === "1.0" ? lengthPrefixSize : slipSize;

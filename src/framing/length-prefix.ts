@@ -10,6 +10,10 @@ const PREFIX_SIZE = 4;
  * empty, and zeros are what a reader that lost its place meets most) and below, `OSC_FRAME_TOO_LARGE` above `maxPacketSize`. A size that is
  * not a multiple of 4 is read as it is: real senders leave off padding at the end of a packet, it is plain where the packet ends, and
  * whether it is good is for the packet's decoder to say.
+ *
+ * @example
+ * const decoder = new LengthPrefixDecoder({ onPacket: (bytes) => console.log(decode(bytes)), onError: (error) => console.warn(error.code) });
+ * decoder.push(lengthPrefixEncode(encode(new OscMessage("/a"))));
  */
 export class LengthPrefixDecoder extends FrameReader {
   /** A size of four bytes before each packet. */
@@ -80,6 +84,9 @@ export class LengthPrefixDecoder extends FrameReader {
 /**
  * The bytes of a packet with its size before it (OSC 1.0).
  * Throws `OSC_VALUE_TYPE` for anything but bytes, and `OSC_VALUE_OUT_OF_RANGE` for no bytes at all: receivers close a connection over it.
+ *
+ * @example
+ * lengthPrefixEncode(encode(new OscMessage("/a"))); // 00 00 00 08 before the 8 bytes of the packet
  */
 export function lengthPrefixEncode(packet: Uint8Array): Uint8Array {
   const frame = new Uint8Array(lengthPrefixSize(packet));

@@ -19,6 +19,10 @@ type State = typeof READING | typeof ESCAPED | typeof SKIPPING;
  * Frames may have an END before them, after them or both; empty frames are skipped; bytes before the first END are a frame, too, since
  * some senders only end their frames. A frame with a bad escape (`OSC_FRAME_BAD_ESCAPE`) or of more than `maxPacketSize` bytes
  * (`OSC_FRAME_TOO_LARGE`) costs that frame: it is reported once, the rest of it is skipped, and reading goes on after the next END.
+ *
+ * @example
+ * const decoder = new SlipDecoder({ onPacket: (bytes) => console.log(decode(bytes)), onError: (error) => console.warn(error.code) });
+ * decoder.push(slipEncode(encode(new OscMessage("/a"))));
  */
 export class SlipDecoder extends FrameReader {
   /** SLIP. */
@@ -125,6 +129,9 @@ function find(piece: Uint8Array, byte: number, from: number): number {
 /**
  * The bytes of a packet as a SLIP frame, with an END before and after (OSC 1.1).
  * Throws `OSC_VALUE_TYPE` for anything but bytes, and `OSC_VALUE_OUT_OF_RANGE` for no bytes at all: an empty frame is not a packet.
+ *
+ * @example
+ * slipEncode(encode(new OscMessage("/a"))); // c0 before and after the 8 bytes of the packet
  */
 export function slipEncode(packet: Uint8Array): Uint8Array {
   const frame = new Uint8Array(slipSize(packet));

@@ -67,7 +67,14 @@ interface Endpoint {
   end(): Promise<void>;
 }
 
-/** A server that handles packets in the event loop; the named classes choose its transport. */
+/**
+ * A server that handles packets in the event loop; the named classes choose its transport.
+ *
+ * @example
+ * const server: AsyncServer = new AsyncOSCUDPServer(["127.0.0.1", 9000], dispatcher);
+ * process.once("SIGTERM", () => void server.close());
+ * await server.serve();
+ */
 export class AsyncServer implements AsyncDisposable {
   /** The handlers. */
   readonly dispatcher: Dispatcher;

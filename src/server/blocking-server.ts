@@ -22,7 +22,13 @@ export interface NativeOption {
   readonly native?: "auto" | false;
 }
 
-/** A server that handles packets in the thread that calls it, one after another; the named classes choose its transport. */
+/**
+ * A server that handles packets in the thread that calls it, one after another; the named classes choose its transport.
+ *
+ * @example
+ * const server: BlockingServer = new BlockingOSCUDPServer(["127.0.0.1", 9000], dispatcher, { timeout: 1000 });
+ * while (server.handleRequest()) console.log("handled", server.stats().handled);
+ */
 export class BlockingServer extends SyncServer<BlockingIo> {
   /** The handlers. */
   readonly dispatcher: Dispatcher;

@@ -9,7 +9,13 @@ import type { TransportSpec } from "./road/transports.ts";
 /** Options of the forking servers. */
 export interface ForkingServerOptions extends SyncServerOptions, ChildPoolOptions {}
 
-/** A server that handles each packet in a child process; the named classes choose its transport. */
+/**
+ * A server that handles each packet in a child process; the named classes choose its transport.
+ *
+ * @example
+ * const server: ForkingServer = new ForkingOSCUDPServer(["127.0.0.1", 9000], dispatcher, { maxChildren: 8 });
+ * await server.start();
+ */
 export class ForkingServer extends PooledServer {
   /**
    * For the named classes, which make the transport's description.

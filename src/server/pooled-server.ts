@@ -2,7 +2,13 @@ import type { IoThread } from "./io-thread/io-thread.ts";
 import type { OneChange } from "./io-thread/io-thread-messages.ts";
 import { SyncServer } from "./sync-server.ts";
 
-/** A server that hands packets to a pool of threads or processes. The thread that made it may block, or go on. */
+/**
+ * A server that hands packets to a pool of threads or processes. The thread that made it may block, or go on.
+ *
+ * @example
+ * await using server: PooledServer = new ThreadingOSCUDPServer(["127.0.0.1", 9000], new URL("./handlers.js", import.meta.url));
+ * await server.start(); // goes on; serveForever() would block
+ */
 export abstract class PooledServer extends SyncServer<IoThread> {
   #started = false;
   #closed: Promise<void> | null = null;

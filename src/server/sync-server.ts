@@ -40,6 +40,11 @@ export interface SyncServerSetup<Io extends ServerIo> {
  * In a worker that runs the program again to come to another server, this one is inert: it does not bind, and serving it returns at once.
  *
  * Until it serves, and between serving, packets wait; a server that does not serve does not keep the process alive.
+ *
+ * @example
+ * const server: SyncServer = new BlockingOSCTCPServer(["127.0.0.1", 9000], dispatcher);
+ * console.log("listening on port", server.serverAddress.port);
+ * server.serveForever();
  */
 export abstract class SyncServer<Io extends ServerIo = ServerIo> implements Disposable {
   /** Told of what goes wrong, as the option `onError`; what it throws itself is shown and goes no further. */

@@ -9,7 +9,13 @@ import type { TransportSpec } from "./road/transports.ts";
 /** Options of the threading servers. */
 export interface ThreadingServerOptions extends SyncServerOptions, ThreadPoolOptions {}
 
-/** A server that handles each packet in a worker thread; the named classes choose its transport. */
+/**
+ * A server that handles each packet in a worker thread; the named classes choose its transport.
+ *
+ * @example
+ * const server: ThreadingServer = new ThreadingOSCUDPServer(["127.0.0.1", 9000], dispatcher, { maxThreads: 8 });
+ * await server.start();
+ */
 export class ThreadingServer extends PooledServer {
   /**
    * For the named classes, which make the transport's description.
