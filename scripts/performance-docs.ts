@@ -1,15 +1,17 @@
 /**
- * Writes docs/performance.md and its plots from what the benchmarks have left in bench/results:
+ * Writes docs/performance.md, its plots and the figures of README.md from what the benchmarks have left in bench/results:
  *
  *     npm run bench && npm run bench:docs
  */
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { BENCHMARKS } from "../bench/suite/benchmarks.ts";
 import { type KeptReport, keptReport, type Plot, shown, type Table } from "../bench/suite/report.ts";
 import { drawPlot } from "../bench/suite/plot.ts";
+import { sourceOf, withFigures } from "./readme-figures.ts";
 
 const docs = fileURLToPath(new URL("../docs/", import.meta.url));
+const readme = fileURLToPath(new URL("../README.md", import.meta.url));
 
 const TITLES: Readonly<Record<string, string>> = {
   codec: "Codec",
@@ -28,6 +30,7 @@ if (missing.length > 0) console.error(`Not in bench/results, so left out: ${miss
 mkdirSync(`${docs}images`, { recursive: true });
 for (const plot of reports.flatMap(({ plots = [] }) => plots)) writeFileSync(`${docs}images/${plot.file}.svg`, drawPlot(plot));
 writeFileSync(`${docs}performance.md`, [introduction(), goalsOf(reports), ...reports.map(sectionOf)].join("\n"));
+writeFileSync(readme, withFigures(readFileSync(readme, "utf8"), reports));
 
 function introduction(): string {
   return `# Performance
@@ -53,9 +56,9 @@ function goalsOf(all: readonly KeptReport[]): string {
   return ["## Goals", "", "| | Goal | Measured | Met |", "| --- | --- | --- | --- |", ...rows, ""].join("\n");
 }
 
-function sectionOf({ benchmark, date, node, machine, quick, tables, plots = [] }: KeptReport): string {
-  const source = `${date.slice(0, 10)}, ${machine}, Node ${node}: \`npm run bench -- ${benchmark}${quick ? " --quick" : ""}\``;
-  return [`## ${TITLES[benchmark]}`, "", source, "", ...tables.map(tableOf), ...plots.map(imageOf)].join("\n");
+function sectionOf(report: KeptReport): string {
+  const { benchmark, tables, plots = [] } = report;
+  return [`## ${TITLES[benchmark]}`, "", sourceOf(report), "", ...tables.map(tableOf), ...plots.map(imageOf)].join("\n");
 }
 
 function tableOf({ title, note, columns, rows }: Table): string {

@@ -1,0 +1,61 @@
+// The figures of README.md: tables between two comments, made of what the benchmarks have left in bench/results.
+import { type Cell, type KeptReport, shown, type Table } from "../bench/suite/report.ts";
+
+/** What makes the lines of each place that README.md marks; nothing where the report lacks the figures. */
+const PLACES: Readonly<Record<string, (report: KeptReport) => readonly string[]>> = { kinds: kindsTable, codec: codecTable };
+
+/**
+ * README.md with new figures between `<!-- figures NAME -->` and `<!-- end -->`. A place whose benchmark has not been run is left as it is.
+ *
+ * @throws Error where README.md marks a place that no benchmark has figures for
+ */
+export function withFigures(readme: string, reports: readonly KeptReport[]): string {
+  return readme.replaceAll(/(<!-- figures (\w+) -->\n).*?(<!-- end -->)/gs, (all, begin: string, name: string, end: string) => {
+    const make = PLACES[name];
+    if (make === undefined) throw new Error(`README.md asks for figures of ${name}; there are ${Object.keys(PLACES).join(", ")}.`);
+    const report = reports.find(({ benchmark }) => benchmark === name);
+    const lines = report === undefined ? [] : make(report);
+    return report === undefined || lines.length === 0 ? all : [begin, ...lines, "", sourceOf(report), "", end].join("\n");
+  });
+}
+
+/** Where, when and by what command the figures of a report were measured. */
+export function sourceOf({ benchmark, date, node, machine, quick }: KeptReport): string {
+  return `${date.slice(0, 10)}, ${machine}, Node ${node}: \`npm run bench -- ${benchmark}${quick ? " --quick" : ""}\``;
+}
+
+function kindsTable({ tables }: KeptReport): string[] {
+  const echo = tables.find(({ title }) => title === "echo");
+  const others = tables.filter(({ title }) => title !== "echo");
+  const answers = (table: Table, name: string): string => {
+    const answered = cellOf(table, name, "answered %");
+    return answered === null ? "–" : `${shown(answered)} % after ${shown(cellOf(table, name, "p50 ms"))} ms`;
+  };
+  const rows = (echo?.rows ?? [])
+    .filter(({ name }) => name.startsWith("oscine ") || name.startsWith("python-osc "))
+    .map(({ name }) => [name, `${shown(cellOf(echo, name, "p50 ms"))} ms`, ...others.map((table) => answers(table, name))]);
+  return rows.length === 0 ? [] : tableOf(["", "one there and back", ...others.map(({ title }) => title)], rows);
+}
+
+function codecTable({ tables }: KeptReport): string[] {
+  const [decode, encode] = ["decode", "encode"].map((word) => tables.find(({ title }) => title.startsWith(word)));
+  const rows = (decode?.rows ?? [])
+    .filter(({ name }) => !name.includes("/"))
+    .map(({ name }) => [
+      name,
+      ...[decode, encode].flatMap((table) => ["small", "geometric mean"].map((column) => shown(cellOf(table, name, column)))),
+    ]);
+  return rows.length === 0 ? [] : tableOf(["ns", "decode, small", "decode, mean of five", "encode, small", "encode, mean of five"], rows);
+}
+
+function cellOf(table: Table | undefined, name: string, column: string): Cell {
+  const row = table?.rows.find((one) => one.name === name);
+  return row?.cells[table?.columns.indexOf(column) ?? -1] ?? null;
+}
+
+function tableOf(head: readonly string[], rows: readonly (readonly string[])[]): string[] {
+  const line = (cells: readonly string[]): string => `| ${cells.join(" | ")} |`;
+  const bold = (row: readonly string[]): readonly string[] =>
+    row[0]?.startsWith("oscine") === true ? row.map((cell) => `**${cell}**`) : row;
+  return [line(head), `| --- |${" ---: |".repeat(head.length - 1)}`, ...rows.map((row) => line(bold(row)))];
+}
