@@ -18,3 +18,8 @@ export function formatAddress({ address, port, family }: NetAddress): string {
   if (family === "unix") return address === "" ? "(unnamed socket)" : address;
   return family === "IPv6" ? `[${address}]:${port}` : `${address}:${port}`;
 }
+
+/** Whether an IP address is of a multicast group. */
+export function isMulticast(host: string): boolean {
+  return /^(?:22[4-9]|23\d)\.\d/.test(host) || /^ff[\da-f]{2}:/i.test(host);
+}

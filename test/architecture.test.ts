@@ -16,14 +16,15 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   codec: BASE,
   address: BASE,
   framing: BASE,
+  url: [...BASE, "framing"],
   dispatch: [...BASE, "codec", "address", "framing"],
   text: [...BASE, "codec", "address"],
   transport: [...BASE, "framing"],
-  server: [...BASE, "codec", "address", "framing", "dispatch", "transport"],
-  client: [...BASE, "codec", "address", "framing", "dispatch", "transport"],
-  bridge: [...BASE, "codec", "address", "framing", "dispatch", "transport", "server", "client"],
+  server: [...BASE, "codec", "address", "framing", "url", "dispatch", "transport"],
+  client: [...BASE, "codec", "address", "framing", "url", "dispatch", "transport"],
+  bridge: [...BASE, "codec", "address", "framing", "url", "dispatch", "transport", "server", "client"],
   monitor: [...BASE, "codec", "address", "text", "client"],
-  cli: [...BASE, "codec", "address", "framing", "dispatch", "transport", "server", "client", "bridge", "text", "monitor"],
+  cli: [...BASE, "codec", "address", "framing", "url", "dispatch", "transport", "server", "client", "bridge", "text", "monitor"],
   // What index.ts and browser.ts have in common.
   "core.ts": [...BASE, "codec", "address", "framing", "dispatch"],
   "index.ts": [...BASE, "core.ts", "codec", "address", "framing", "dispatch", "transport", "server", "client", "bridge"],
@@ -31,7 +32,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
 };
 /** The rooms of src/server/, each of which knows only those before it; the classes that users make come last, and lie in the folder itself. */
 const SERVER_ROOMS = ["road", "crossing", "pool", "thread", "child", "io-thread", "blocking", "."];
-const PURE = ["errors.ts", "net-address.ts", "stack-traces.ts", "codec", "address", "framing", "dispatch", "text", "core.ts"];
+const PURE = ["errors.ts", "net-address.ts", "stack-traces.ts", "codec", "address", "framing", "url", "dispatch", "text", "core.ts"];
 /** What the language has in every place it runs in; the pure parts may name nothing else that only Node has. */
 const NODE_GLOBALS = new Set([
   "Buffer",

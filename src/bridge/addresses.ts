@@ -1,10 +1,5 @@
 import { networkInterfaces } from "node:os";
 
-/** Whether an IP address is of a multicast group. */
-export function isMulticast(host: string): boolean {
-  return /^(?:22[4-9]|23\d)\.\d/.test(host) || /^ff[\da-f]{2}:/i.test(host);
-}
-
 /** An IPv4 address as IPv4 writes it, also where a dual-stack socket shows it as `::ffff:10.0.0.5`. */
 export function plainAddress(address: string): string {
   return address.startsWith("::ffff:") ? address.slice("::ffff:".length) : address;

@@ -16,6 +16,16 @@ export interface BridgeCounts {
   readonly malformed: number;
 }
 
+/** What a bridge has done. */
+export interface BridgeStats {
+  /** From clients to targets. */
+  readonly forward: BridgeCounts;
+  /** From targets to clients. */
+  readonly back: BridgeCounts;
+  /** Clients that have sockets to the targets now. */
+  readonly sessions: number;
+}
+
 export type MutableCounts = { -readonly [Name in keyof BridgeCounts]: number };
 
 export function newCounts(): MutableCounts {

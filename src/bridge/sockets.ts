@@ -3,11 +3,12 @@ import { openOnWs } from "../client/node-websocket-client.ts";
 import { TcpLink } from "../client/tcp-link.ts";
 import { UdpLink } from "../client/udp-link.ts";
 import { WebSocketLink } from "../client/websocket-link.ts";
+import { listeningPlace } from "../server/listening-place.ts";
 import { createTransport, tcpSpec, udpSpec } from "../server/road/transports.ts";
 import { websocketSpec } from "../server/websocket-server.ts";
 import type { Transport, TransportEvents } from "../transport/transport.ts";
-import { isMulticast } from "./addresses.ts";
-import { type BridgeEndpoint, endpointError, formatEndpoint } from "./endpoint.ts";
+import { type OscUrl, formatOscUrl } from "../url/osc-url.ts";
+import { urlError } from "../url/url-error.ts";
 
 const CONNECT_TIMEOUT_MS = 10_000;
 const LOCAL_HOST = "127.0.0.1";
@@ -20,34 +21,31 @@ export interface SocketOptions {
   readonly origins: readonly string[];
 }
 
-/** A socket that waits for packets, or for clients that bring them. It is not open yet. */
-export function listenerOf(endpoint: BridgeEndpoint, events: TransportEvents, options: SocketOptions): Transport {
-  const { transport, port, path, isSecure } = endpoint;
-  const host = endpoint.host ?? "0.0.0.0";
-  const framing = endpoint.framing === null ? {} : { framing: endpoint.framing };
-  const { maxPacketSize, maxBuffered, origins } = options;
-  switch (transport) {
+/**
+ * A socket that waits for packets, or for clients that bring them. It is not open yet.
+ *
+ * @param limits by default those of the servers
+ * @throws OscServerError `OSC_OPTION` for what cannot be listened on
+ */
+export function listenerOf(url: OscUrl, events: TransportEvents, limits: Partial<SocketOptions> = {}): Transport {
+  const { address, socket, options } = listeningPlace(url);
+  switch (url.transport) {
     case "udp":
-      return createTransport(udpSpec(...udpPlace(host, port)), events);
+      return createTransport(udpSpec(address, options), events);
     case "tcp":
-      return createTransport(tcpSpec([host, port], { ...framing, maxPacketSize, maxBuffered }), events);
     case "unix":
-      return createTransport(tcpSpec({ path: path ?? "" }, { ...framing, maxPacketSize, maxBuffered }), events);
-    case "websocket": {
-      if (isSecure)
-        throw endpointError(`${formatEndpoint(endpoint)} cannot be listened on: put a web server with a certificate before ws://.`);
-      const place = path === "/" ? {} : { path: path ?? "/" };
-      return createTransport(websocketSpec([host, port], { ...place, origins, maxPacketSize, maxBuffered }), events);
-    }
+      return createTransport(tcpSpec(socket ?? address, { ...options, ...limits }), events);
+    case "websocket":
+      return createTransport(websocketSpec(address, { ...options, ...limits }), events);
   }
 }
 
 /** Makes connections to a target, or sockets that send to it. */
-export function linksTo(endpoint: BridgeEndpoint, { maxPacketSize, maxBuffered }: SocketOptions): PacketLinkFactory {
-  const { transport, port, path, framing } = endpoint;
-  const host = endpoint.host ?? LOCAL_HOST;
-  const target = formatEndpoint({ ...endpoint, host });
-  if (transport !== "unix" && port === 0) throw endpointError(`${target}: port 0 is for listening; write the port of the receiver.`);
+export function linksTo(url: OscUrl, { maxPacketSize, maxBuffered }: SocketOptions): PacketLinkFactory {
+  const { transport, port, path, framing } = url;
+  const host = url.host ?? LOCAL_HOST;
+  const target = formatOscUrl({ ...url, host });
+  if (transport !== "unix" && port === 0) throw urlError(`${target}: port 0 is for listening; write the port of the receiver.`);
   switch (transport) {
     case "udp": {
       // Who names a broadcast address means it.
@@ -64,9 +62,4 @@ export function linksTo(endpoint: BridgeEndpoint, { maxPacketSize, maxBuffered }
       return (events) => new WebSocketLink({ url: target, connectTimeout: CONNECT_TIMEOUT_MS, maxBuffered, openWebSocket }, events);
     }
   }
-}
-
-function udpPlace(host: string, port: number): Parameters<typeof udpSpec> {
-  if (!isMulticast(host)) return [[host, port], {}];
-  return [[host.includes(":") ? "::" : "0.0.0.0", port], { multicastGroups: [host], reuseAddress: true }];
 }

@@ -13,7 +13,7 @@ Usage: oscine bridge [options] FROM TO…
 It listens at FROM and sends to every TO, byte for byte. Each client of FROM has sockets of its own to them, so that answers find it.
 
   osc.udp://host:port/    also host:port, :port       osc.tcp://host:port/?framing=1.0   (or 1.1)
-  ws://host:port/path     WebSocket, for browsers     osc.unix:///path/of.sock
+  ws://host:port/path     WebSocket, for browsers     osc.unix:///path/of.sock                   (a stream, likewise)
 
 Without a host, FROM is all interfaces and TO this machine. A TO with ?listen waits for clients itself, and all of them get everything.
 

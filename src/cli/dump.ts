@@ -15,14 +15,18 @@ import { createListener } from "./endpoint.ts";
 import { parseOptions, readNumberOption } from "./options.ts";
 import { MessagePrinter } from "./printer.ts";
 import { Tally } from "./tally.ts";
-import { formatUrl, type OscUrl, parseUrl } from "./url.ts";
+import { type OscUrl, formatOscUrl } from "../url/osc-url.ts";
+import { ArrivalWatch } from "./arrival-watch.ts";
+import { describeTargets } from "./reach.ts";
+import { boundUrl, parseUrl } from "./url.ts";
 
 const HELP = `Prints every message that arrives, at once, whatever its time tag says.
 
 Usage: oscine dump [options] URL…
 
-A URL is osc.udp://host:port/, osc.tcp://host:port/, host:port, :port or a port number. Without a host it listens on all
-interfaces (IPv4); with a multicast address it joins that group. TCP takes both framings, or only one with ?framing=1.0 or 1.1.
+A URL is osc.udp://host:port/, osc.tcp://host:port/, osc.unix:///path/of.sock, ws://host:port/path, host:port, :port or a port number.
+Without a host it listens on all interfaces (IPv4); with a multicast address it joins that group. Streams (osc.tcp, osc.unix) take both
+framings, or only one with ?framing=1.0 or 1.1.
 
   --json            one JSON object a line for each packet; "oscine send URL --json" reads it back
   --raw             each packet as commented hexadecimal
@@ -36,6 +40,7 @@ Messages go to standard output. The totals for each address go to standard error
 Examples:
   oscine dump :9000
   oscine dump :9000 osc.udp://[::1]:9001/ --match "/mixer/*"
+  oscine dump osc.unix:///tmp/osc.sock ws://127.0.0.1:8080
   oscine dump :9000 --json | jq -r .address
   oscine dump :9000 --raw --count 1`;
 
@@ -62,28 +67,43 @@ async function runDump(words: readonly string[], session: Session): Promise<numb
   const dump = new Dump(options, session, () => enough.abort());
   const listeners: Transport[] = [];
   const drops: KernelDrops[] = [];
+  const dropped = (): number => drops.reduce((sum, { count }) => sum + (count ?? 0), 0);
+  let watch: ArrivalWatch | null = null;
   try {
+    const urls: OscUrl[] = [];
     for (const url of options.urls) {
       const listener = createListener(url, {
         onPacket: (data, from) => dump.packet(data, from, url),
         onError: (error, from) => report(session, error, from),
       });
       const bound = await listener.open();
-      const { address, port } = bound;
       listeners.push(listener);
       if (url.transport === "udp") drops.push(new KernelDrops(bound));
-      if (!options.isQuiet)
-        session.err.line(`Listening on ${formatUrl({ ...url, host: address, port })}${url.host === null ? " (all interfaces)" : ""}`);
+      urls.push(boundUrl(url, bound));
+    }
+    if (!options.isQuiet) {
+      greet(session, options.urls, urls);
+      watch = new ArrivalWatch(session, urls, { received: () => dump.received, dropped });
     }
     const signals = [session.stop, enough.signal];
     if (options.timeout !== null) signals.push(AbortSignal.timeout(options.timeout * 1000));
     await aborted(AbortSignal.any(signals));
   } finally {
+    watch?.close();
     for (const drop of drops) drop.closing();
     await Promise.all(listeners.map((listener) => listener.close()));
   }
-  if (!options.isQuiet) dump.printTotals(drops.reduce((sum, { count }) => sum + (count ?? 0), 0));
+  if (!options.isQuiet) dump.printTotals(dropped());
   return EXIT.success;
+}
+
+function greet({ err }: Session, wanted: readonly OscUrl[], bound: readonly OscUrl[]): void {
+  for (const [index, url] of bound.entries()) {
+    const isAll = wanted[index]?.host === null && url.transport !== "unix";
+    err.line(`Listening on ${formatOscUrl(url)}${isAll ? " (all interfaces)" : ""}`);
+    const targets = describeTargets(url);
+    if (targets !== null) err.line(targets);
+  }
 }
 
 function readOptions(words: readonly string[]): DumpOptions {
@@ -123,6 +143,7 @@ class Dump {
   readonly #onEnough: () => void;
   readonly #tally = new Tally();
   #left: number;
+  #received = 0;
 
   constructor(options: DumpOptions, session: Session, onEnough: () => void) {
     this.#options = options;
@@ -132,8 +153,14 @@ class Dump {
     this.#left = options.count;
   }
 
+  /** Packets so far, also those that are not shown. */
+  get received(): number {
+    return this.#received;
+  }
+
   /** A packet arrived. */
   packet(data: Uint8Array, from: NetAddress, url: OscUrl): void {
+    this.#received += 1;
     if (this.#left === 0) return;
     const time = Date.now();
     const packet = decodeOrFault(data);

@@ -38,6 +38,9 @@ function describeLoadError(module: string, error: unknown): string {
   if (code === "ERR_UNKNOWN_FILE_EXTENSION" && /^\.[cm]?ts$/.test(extname(module))) {
     return `${module} is TypeScript, which Node ${process.versions.node} cannot run: use Node 22.18 or newer, or compile it to .js.`;
   }
+  if (code === "ERR_MODULE_NOT_FOUND" && String(error).includes("package 'oscine'")) {
+    return `${module} imports "oscine", which is not installed in its folder: run "npm install oscine" there.`;
+  }
   const [line] = String(error).split("\n");
   return `${module} cannot be loaded: ${line ?? ""}`;
 }

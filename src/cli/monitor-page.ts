@@ -2,9 +2,9 @@ import { spawn } from "node:child_process";
 import type { Monitor, MonitorOptions } from "../monitor/index.ts";
 import type { Session } from "./command.ts";
 import { createSender } from "./endpoint.ts";
-import { formatUrl, type OscUrl, parseUrl } from "./url.ts";
-
-const LOCAL_HOST = "127.0.0.1";
+import { type OscUrl, formatOscUrl } from "../url/osc-url.ts";
+import { localUrl } from "./reach.ts";
+import { parseUrl } from "./url.ts";
 
 /** With this variable the address of the page stays the same when the monitor is started again; on the command line others could read it. */
 const TOKEN_VARIABLE = "OSCINE_MONITOR_TOKEN";
@@ -31,17 +31,16 @@ export async function openPage(
   { session, opensBrowser }: { readonly session: Session; readonly opensBrowser: boolean },
 ): Promise<void> {
   const [first] = urls;
-  const page = await monitor.open({ urls: urls.map(formatUrl), target: first === undefined ? "" : reachable(first) });
+  const page = await monitor.open({ urls: urls.map(formatOscUrl), target: first === undefined ? "" : targetOf(first) });
   const { out } = session;
   out.line(`Monitor: ${out.styled("bold", page)}`);
   if (opensBrowser) openBrowser(page, (reason) => session.err.line(`The browser cannot be opened: ${reason}`));
 }
 
-/** Where to send so that it arrives at a URL that is listened to, as short as can be. */
-function reachable(url: OscUrl): string {
-  const isAny = url.host === null || url.host === "0.0.0.0" || url.host === "::";
-  const place = isAny ? { ...url, host: LOCAL_HOST } : url;
-  return place.transport === "udp" && place.host?.includes(":") !== true ? `${place.host}:${place.port}` : formatUrl(place);
+/** Where to send so that it arrives at a URL that is listened to. */
+function targetOf(url: OscUrl): string {
+  const { transport, host, port } = localUrl(url);
+  return transport === "udp" && host?.includes(":") !== true ? `${host}:${port}` : formatOscUrl(localUrl(url));
 }
 
 function openBrowser(page: string, onFailure: (reason: string) => void): void {

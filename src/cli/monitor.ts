@@ -5,7 +5,9 @@ import { aborted, type Command, EXIT, report, type Session } from "./command.ts"
 import { createListener } from "./endpoint.ts";
 import { createMonitor, openPage } from "./monitor-page.ts";
 import { parseOptions, readPortOption } from "./options.ts";
-import { formatUrl, type OscUrl, parseUrl } from "./url.ts";
+import { type OscUrl, formatOscUrl } from "../url/osc-url.ts";
+import { describeTargets } from "./reach.ts";
+import { boundUrl, parseUrl } from "./url.ts";
 
 const DEFAULT_URL = "osc.udp://127.0.0.1:1337/";
 const DEFAULT_HOST = "127.0.0.1";
@@ -14,7 +16,7 @@ const HELP = `Shows what arrives on a page in the browser: live list, addresses,
 
 Usage: oscine monitor [options] [URL…]
 
-Listens on the URLs (default ${DEFAULT_URL}), as "oscine dump" does, and prints the address of the page. Whoever has that address can see
+Listens on the URLs (default ${DEFAULT_URL}), those that "oscine dump" takes, and prints the address of the page. Whoever has that address can see
 what arrives and send from this machine: its token is random.
 
   --port PORT   the port of the page; 0 lets the system choose (default)
@@ -60,11 +62,11 @@ async function runMonitor(words: readonly string[], session: Session): Promise<n
           report(session, error, from);
         },
       });
-      const { address, port } = await listener.open();
+      const place = boundUrl(url, await listener.open());
       listeners.push(listener);
-      const place = { ...url, host: address, port };
       bound.push(place);
-      session.out.line(`Listening on ${formatUrl(place)}${url.host === null ? " (all interfaces)" : ""}`);
+      const targets = describeTargets(place);
+      session.out.line(`Listening on ${formatOscUrl(place)}${targets === null ? "" : ` (all interfaces). ${targets}`}`);
     }
     await openPage(monitor, bound, { session, opensBrowser: values.open === true });
     await aborted(session.stop);

@@ -4,7 +4,8 @@ import { OscBundle, type OscPacket } from "../codec/index.ts";
 import { countWords, readMessage, type ReadOptions } from "../text/arguments.ts";
 import { parseOptions, readChoice, readNumberOption } from "./options.ts";
 import { readTime } from "../text/time-text.ts";
-import { type OscUrl, parseFraming, parseUrl } from "./url.ts";
+import { type OscUrl, parseFraming } from "../url/osc-url.ts";
+import { asUsage, parseUrl } from "./url.ts";
 import { UsageError } from "../text/usage-error.ts";
 import { shellWords, type Word } from "../text/words.ts";
 
@@ -69,7 +70,7 @@ export function readSendOptions(words: readonly string[]): SendOptions {
   const read: ReadOptions = { numbers, readFile: readBlobFile };
   if (values.count !== undefined && values.wait === undefined) throw new UsageError("--count is for the replies: add --wait.");
   return {
-    url: withFraming(parseUrl(place), values.proto),
+    url: withFraming(readPlace(place, rest), values.proto),
     source: readSource(rest, read, { ...values, bundle: values.bundle === true || values.at !== undefined, json: values.json === true }),
     numbers,
     receiver,
@@ -79,6 +80,14 @@ export function readSendOptions(words: readonly string[]): SendOptions {
     count: values.count === undefined ? Infinity : readNumberOption("count", values.count, { least: 1, whole: true }),
     json: values.json === true,
   };
+}
+
+/** `oscsend` has host and port as two words. */
+function readPlace(place: string, [next = "", address = ""]: readonly string[]): OscUrl {
+  if (/^[^:/]+$/.test(place) && /^\d+$/.test(next) && address.startsWith("/")) {
+    throw new UsageError(`Host and port are one word here: write ${place}:${next} ${address}`);
+  }
+  return parseUrl(place);
 }
 
 interface SourceOptions {
@@ -128,9 +137,9 @@ function withWaitingTime(words: readonly string[]): string[] {
 
 function withFraming(url: OscUrl, proto: string | undefined): OscUrl {
   if (proto === undefined) return url;
-  if (url.transport !== "tcp")
-    throw new UsageError("--proto says how packets are told apart in a stream: use it with osc.tcp://, or leave it out.");
-  return { ...url, framing: parseFraming(proto) };
+  if (url.transport !== "tcp" && url.transport !== "unix")
+    throw new UsageError("--proto says how packets are told apart in a stream: use it with osc.tcp:// or osc.unix://, or leave it out.");
+  return { ...url, framing: asUsage(() => parseFraming(proto)) };
 }
 
 function readRate(text: string): number {

@@ -19,7 +19,8 @@ const HELP = `Sends a message, a bundle, or what a file holds.
 Usage: oscine send [options] URL ADDRESS [,types] [arguments…]
        oscine send [options] URL -                 (lines on standard input)
 
-A URL is osc.udp://host:port/, osc.tcp://host:port/, host:port, :port (this machine) or a port number.
+A URL is osc.udp://host:port/, osc.tcp://host:port/, osc.unix:///path/of.sock (a stream), ws://host:port/path, wss://…, host:port,
+:port (this machine) or a port number.
 
 Without types: 1 is an int, 1.0 a float, true false nil are themselves, all else is a string; '"1"' is the string 1.
 With types (after a comma, one word for each tag but T F N I [ ]):
@@ -37,7 +38,7 @@ With types (after a comma, one word for each tag but T F N I [ ]):
   --repeat N        sends all of it N times
   --wait [MS]       shows replies for so many milliseconds (default ${DEFAULT_WAIT_MS}); exit code 1 where none came
   --count N         with --wait: ends after N replies
-  --proto VERSION   for osc.tcp://: 1.0 (size before each packet) or 1.1 (SLIP, the default); or osc.tcp://host:port/?framing=1.0
+  --proto VERSION   for osc.tcp:// and osc.unix://: 1.0 (size before each packet) or 1.1 (SLIP, the default); or as ?framing=1.0 of the URL
 
 Examples:
   oscine send :1337 /hello 1 2.5 text

@@ -1,14 +1,17 @@
 import type { Monitor } from "../monitor/index.ts";
-import type { ServerStats } from "../server/index.ts";
+import type { ErrorListener, ServerStats } from "../server/index.ts";
 import { aborted, type Command, EXIT, report, type Session } from "./command.ts";
 import { type Handlers, loadHandlers } from "./handlers-module.ts";
 import { createMonitor, openPage } from "./monitor-page.ts";
 import { parseOptions, readChoice, readPortOption } from "./options.ts";
 import { printingDispatcher } from "./printing-handlers.ts";
-import { KINDS } from "./server-kinds.ts";
+import { KINDS, type RunnableServer } from "./server-kinds.ts";
 import { watchPackets } from "./watch-packets.ts";
-import { formatUrl, type OscUrl, parseUrl } from "./url.ts";
 import { UsageError } from "../text/usage-error.ts";
+import { type OscUrl, formatOscUrl, parseOscUrl } from "../url/osc-url.ts";
+import { ArrivalWatch } from "./arrival-watch.ts";
+import { localTarget, localUrl, reachOf, targetsForOthers } from "./reach.ts";
+import { asUsage, boundUrl, parseUrl } from "./url.ts";
 
 const DEFAULT_HOST = "127.0.0.1";
 const DEFAULT_PORT = 1337;
@@ -17,7 +20,7 @@ const ALWAYS_SHOWN: readonly string[] = ["received", "handled", "dropped"];
 
 const HELP = `Runs an OSC server: with your handlers, or one that prints each message.
 
-Usage: oscine serve [handlers module] [options]
+Usage: oscine serve [handlers module] [URL] [options]
 
 The module is a file (.js, .mjs, and .ts where Node can) whose default export is a Dispatcher:
 
@@ -26,9 +29,12 @@ The module is a file (.js, .mjs, and .ts where Node can) whose default export is
   dispatcher.map("/gain", (address, value) => ["/gain/is", value]);
   export default dispatcher;
 
-  --host HOST   the address to listen on; 0.0.0.0 for all interfaces (default ${DEFAULT_HOST})
-  --port PORT   the port; 0 lets the system choose (default ${DEFAULT_PORT})
-  --url URL     both at once: osc.udp://host:port/, host:port or :port; without a host it listens on all interfaces
+A URL is osc.udp://host:port/, osc.tcp://host:port/?framing=1.0 (or 1.1, or both without it), osc.unix:///path/of.sock (a stream, likewise),
+ws://host:port/path (--kind async), host:port, :port or a port number. Without a host it listens on all interfaces.
+
+  --url URL     the same as the URL alone
+  --host HOST   the address to listen on by UDP; 0.0.0.0 for all interfaces (default ${DEFAULT_HOST})
+  --port PORT   the UDP port; 0 lets the system choose (default ${DEFAULT_PORT})
   --kind KIND   where handlers run: async, in the event loop (default); blocking, one after another;
                 threading, each packet in a thread of its own; forking, each in a process of its own
   --monitor     also shows what arrives on a page of this machine, whose address is printed (--kind async)
@@ -39,8 +45,8 @@ Messages go to standard output, errors to standard error. Ctrl-C ends it and sho
 Examples:
   oscine serve
   oscine serve --monitor
-  oscine serve handlers.js --port 9000
-  oscine serve --host 0.0.0.0`;
+  oscine serve handlers.js :9000
+  oscine serve handlers.js osc.tcp://:9000 --kind threading`;
 
 /** `oscine serve` */
 export const SERVE: Command = {
@@ -59,40 +65,75 @@ async function runServe(words: readonly string[], session: Session): Promise<num
     monitor: { type: "boolean" },
     open: { type: "boolean" },
   });
-  if (positionals.length > 1) throw new UsageError(`serve takes one handlers module; got ${positionals.length}: ${positionals.join(" ")}`);
-  const [module] = positionals;
-  const url = readPlace(values);
+  const { module, place } = readWords(positionals);
+  const url = readPlace(values, place);
   const makeServer = readChoice("kind", values.kind, KINDS);
   const handlers = module === undefined ? printingHandlers(session) : await loadHandlers(module);
   const monitor = values.monitor === true ? await makeMonitor(values.kind, () => countersOf(server.stats())) : null;
   if (monitor === null && values.open === true) throw new UsageError("--open is for the page: add --monitor.");
-  const server = makeServer(url, handlers, (error, client) => {
+  const onError: ErrorListener = (error, client) => {
     monitor?.problem(error, client);
     report(session, error, client);
-  });
-  const stopWatching = monitor === null ? null : watchPackets((data, client) => monitor.packet(data, client, url.transport));
-  try {
-    await server.bind();
-    const bound = { ...url, host: server.serverAddress.address, port: server.serverAddress.port };
-    const { backend } = server.stats();
-    greet(session, bound, `${module ?? "each message is printed"}${backend === "native" ? " (native sockets)" : ""}`);
-    if (monitor !== null) await openPage(monitor, [bound], { session, opensBrowser: values.open === true });
-    await Promise.race([aborted(session.stop), server.serve()]);
-  } finally {
-    stopWatching?.();
-    await Promise.all([server.close(), monitor?.close()]);
-  }
+  };
+  const server = asUsage(() => makeServer(url, handlers, onError));
+  const opensBrowser = values.open === true;
+  await serveUntilStopped(server, { url, what: module ?? "each message is printed", monitor, opensBrowser }, session);
   session.out.line(session.out.styled("bold", describeTotals(server.stats())));
   return EXIT.success;
 }
 
-function readPlace({ host, port, url }: { host?: string | undefined; port?: string | undefined; url?: string | undefined }): OscUrl {
-  if (url !== undefined) {
-    if (host !== undefined || port !== undefined) throw new UsageError("--url says host and port already: leave --host and --port out.");
-    return parseUrl(url);
+interface Serving {
+  readonly url: OscUrl;
+  /** What becomes of the messages, for people. */
+  readonly what: string;
+  readonly monitor: Monitor | null;
+  readonly opensBrowser: boolean;
+}
+
+async function serveUntilStopped(server: RunnableServer, { url, what, monitor, opensBrowser }: Serving, session: Session): Promise<void> {
+  const stopWatching = monitor === null ? null : watchPackets((data, client) => monitor.packet(data, client, url.transport));
+  let watch: ArrivalWatch | null = null;
+  try {
+    await server.bind();
+    const bound = boundUrl(url, server.serverAddress);
+    greet(session, bound, `${what}${server.stats().backend === "native" ? " (native sockets)" : ""}`);
+    watch = new ArrivalWatch(session, [bound], {
+      received: () => server.stats().received,
+      dropped: () => server.stats().kernelDropped,
+    });
+    if (monitor !== null) await openPage(monitor, [bound], { session, opensBrowser });
+    await Promise.race([aborted(session.stop), server.serve()]);
+  } finally {
+    watch?.close();
+    stopWatching?.();
+    await Promise.all([server.close(), monitor?.close()]);
+  }
+}
+
+/** What looks like a place is one: `:9000`, `9000`, `localhost:9000`, `osc.tcp://…`. */
+function readWords(words: readonly string[]): { readonly module: string | undefined; readonly place: string | undefined } {
+  const places = words.filter((word) => /:\/\/|^(?:\S*:)?\d+$/.test(word));
+  const modules = words.filter((word) => !places.includes(word));
+  if (modules.length > 1) throw new UsageError(`serve takes one handlers module; got ${modules.length}: ${modules.join(" ")}`);
+  if (places.length > 1) throw new UsageError(`serve listens on one URL; got ${places.length}: ${places.join(" ")}`);
+  return { module: modules[0], place: places[0] };
+}
+
+interface PlaceOptions {
+  readonly host?: string | undefined;
+  readonly port?: string | undefined;
+  readonly url?: string | undefined;
+}
+
+function readPlace({ host, port, url }: PlaceOptions, place: string | undefined): OscUrl {
+  if (url !== undefined && place !== undefined) throw new UsageError(`serve listens on one URL: leave ${place} or --url out.`);
+  const text = url ?? place;
+  if (text !== undefined) {
+    if (host !== undefined || port !== undefined) throw new UsageError("The URL says host and port already: leave --host and --port out.");
+    return parseUrl(text);
   }
   const number = port === undefined ? DEFAULT_PORT : readPortOption("port", port);
-  return { transport: "udp", host: host ?? DEFAULT_HOST, port: number, framing: null };
+  return { ...parseOscUrl(`:${number}`), host: host ?? DEFAULT_HOST };
 }
 
 async function makeMonitor(kind: string, counters: () => Readonly<Record<string, number>>): Promise<Monitor> {
@@ -118,15 +159,19 @@ function printingHandlers({ out }: Session): Handlers {
 
 /** Says where the server listens, and how to send it something. */
 function greet({ out, program }: Session, url: OscUrl, what: string): void {
-  const isAny = url.host === "0.0.0.0" || url.host === "::";
-  const reachable = isAny ? { ...url, host: DEFAULT_HOST } : url;
-  const isShort = reachable.transport === "udp" && reachable.host === DEFAULT_HOST;
+  const reach = { everyone: " (all interfaces)", "this machine": " (this machine only)", "one address": "" }[reachOf(url)];
+  const others = targetsForOthers(url);
+  const { transport, host, port } = localUrl(url);
+  const isShort = transport === "udp" && host === DEFAULT_HOST;
+  const liblo = isShort ? `${DEFAULT_HOST} ${port}` : formatOscUrl({ ...localUrl(url), framing: null });
   out.line(
     [
-      `Listening on ${out.styled("bold", formatUrl(url))}${isAny ? " (all interfaces)" : ""}: ${what}. Ctrl-C ends it.`,
-      "Send it a message from another terminal, with either of:",
-      `  ${program} send ${isShort ? `:${url.port}` : formatUrl(reachable)} /hello 1 2.5 text`,
-      `  oscsend ${isShort ? `${DEFAULT_HOST} ${url.port}` : formatUrl({ ...reachable, framing: null })} /hello ifs 1 2.5 text`,
+      `Listening on ${out.styled("bold", formatOscUrl(url))}${reach}: ${what}. Ctrl-C ends it.`,
+      `Send it a message from another terminal${transport === "udp" || transport === "tcp" ? ", with either of" : ""}:`,
+      `  ${program} send ${localTarget(url)} /hello 1 2.5 text`,
+      // What it takes for a Unix domain socket is no stream, and WebSockets it does not know.
+      ...(transport === "udp" || transport === "tcp" ? [`  oscsend ${liblo} /hello ifs 1 2.5 text`] : []),
+      ...(others.length === 0 ? [] : [`Other machines send to ${others.join(" or ")}.`]),
     ].join("\n"),
   );
 }

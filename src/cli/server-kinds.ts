@@ -1,26 +1,35 @@
 import { setImmediate as turnOfEventLoop } from "node:timers/promises";
+import type { Dispatcher } from "../dispatch/index.ts";
 import {
   AsyncOSCTCPServer,
   AsyncOSCUDPServer,
+  AsyncOSCWebSocketServer,
+  type AsyncServer,
   BlockingOSCTCPServer,
   BlockingOSCUDPServer,
+  type BlockingServer,
+  type BlockingServerOptions,
   type ErrorListener,
   ForkingOSCTCPServer,
   ForkingOSCUDPServer,
+  type HandlersSource,
   type PooledServer,
   type ServerStats,
+  type StreamAddress,
   type SyncServer,
   ThreadingOSCTCPServer,
   ThreadingOSCUDPServer,
 } from "../server/index.ts";
-import { listeningPlace } from "./endpoint.ts";
+import type { NetAddress } from "../net-address.ts";
+import { listeningPlace } from "../server/listening-place.ts";
+import { UsageError } from "../text/usage-error.ts";
+import { type OscUrl, formatOscUrl } from "../url/osc-url.ts";
 import type { Handlers } from "./handlers-module.ts";
-import type { OscUrl } from "./url.ts";
 
 /** What `serve` needs of a server, whatever kind it is. */
-interface RunnableServer {
+export interface RunnableServer {
   /** Where it listens, once it is bound. */
-  readonly serverAddress: { readonly address: string; readonly port: number };
+  readonly serverAddress: NetAddress;
   bind(): Promise<unknown>;
   /** Resolves when a handler, or `close()`, has ended the server. */
   serve(): Promise<void>;
@@ -34,17 +43,15 @@ export type ServerMaker = (url: OscUrl, handlers: Handlers, onError: ErrorListen
 export const KINDS: ReadonlyMap<string, ServerMaker> = new Map([
   ["async", makeAsyncServer],
   ["blocking", makeBlockingServer],
-  ["threading", makePooledServer({ udp: ThreadingOSCUDPServer, tcp: ThreadingOSCTCPServer })],
-  ["forking", makePooledServer({ udp: ForkingOSCUDPServer, tcp: ForkingOSCTCPServer })],
+  ["threading", makePooledServer("threading", { udp: ThreadingOSCUDPServer, tcp: ThreadingOSCTCPServer })],
+  ["forking", makePooledServer("forking", { udp: ForkingOSCUDPServer, tcp: ForkingOSCTCPServer })],
 ]);
 
 /** How long the blocking server blocks at most where nothing arrives: while it does, Node cannot tell of Ctrl-C. */
 const BLOCKED_AT_MOST_MS = 100;
 
 function makeAsyncServer(url: OscUrl, { dispatcher }: Handlers, onError: ErrorListener): RunnableServer {
-  const { host, port, options } = listeningPlace(url);
-  const AsyncOSCServer = url.transport === "udp" ? AsyncOSCUDPServer : AsyncOSCTCPServer;
-  const server = new AsyncOSCServer([host, port], dispatcher, { ...options, onError });
+  const server = newAsyncServer(url, dispatcher, onError);
   let closed: Promise<void> = Promise.resolve();
   return {
     get serverAddress() {
@@ -60,16 +67,27 @@ function makeAsyncServer(url: OscUrl, { dispatcher }: Handlers, onError: ErrorLi
   };
 }
 
+function newAsyncServer(url: OscUrl, dispatcher: Dispatcher, onError: ErrorListener): AsyncServer {
+  const { address, socket, options } = listeningPlace(url);
+  switch (url.transport) {
+    case "udp":
+      return new AsyncOSCUDPServer(address, dispatcher, { ...options, onError });
+    case "tcp":
+    case "unix":
+      return new AsyncOSCTCPServer(socket ?? address, dispatcher, { ...options, onError });
+    case "websocket":
+      return new AsyncOSCWebSocketServer(address, dispatcher, { ...options, onError });
+  }
+}
+
 function makeBlockingServer(url: OscUrl, { dispatcher }: Handlers, onError: ErrorListener): RunnableServer {
-  const { host, port, options } = listeningPlace(url);
-  const BlockingOSCServer = url.transport === "udp" ? BlockingOSCUDPServer : BlockingOSCTCPServer;
+  const { address, socket, options } = listeningPlace(withoutWebSocket(url, "blocking"));
   // The listeners stay, since they run between two packets.
-  const server = new BlockingOSCServer([host, port], dispatcher, {
-    ...options,
-    onError,
-    timeout: BLOCKED_AT_MOST_MS,
-    keepSignalListeners: true,
-  });
+  const blocking: BlockingServerOptions = { ...options, onError, timeout: BLOCKED_AT_MOST_MS, keepSignalListeners: true };
+  const server: BlockingServer =
+    url.transport === "udp"
+      ? new BlockingOSCUDPServer(address, dispatcher, blocking)
+      : new BlockingOSCTCPServer(socket ?? address, dispatcher, blocking);
   const shutdown = new Shutdown(server);
   return {
     serverAddress: server.serverAddress,
@@ -89,18 +107,23 @@ function makeBlockingServer(url: OscUrl, { dispatcher }: Handlers, onError: Erro
   };
 }
 
-type PooledServerClass = new (
-  address: readonly [host: string, port: number],
-  handlers: URL,
+type PooledServerClass<Address> = new (
+  address: Address,
+  handlers: HandlersSource,
   options: { readonly onError: ErrorListener; readonly strictTiming: boolean },
 ) => PooledServer;
 
+interface PooledServerClasses {
+  readonly udp: PooledServerClass<readonly [host: string, port: number]>;
+  readonly tcp: PooledServerClass<StreamAddress>;
+}
+
 /** A maker of servers that run the handlers module in their threads or processes. */
-function makePooledServer(classes: Readonly<Record<OscUrl["transport"], PooledServerClass>>): ServerMaker {
+function makePooledServer(kind: string, { udp: UdpServer, tcp: StreamServer }: PooledServerClasses): ServerMaker {
   return (url, { module, dispatcher }, onError) => {
-    const PooledOSCServer = classes[url.transport];
-    const { host, port, options } = listeningPlace(url);
-    const server = new PooledOSCServer([host, port], module, { ...options, onError, strictTiming: dispatcher.strictTiming });
+    const { address, socket, options } = listeningPlace(withoutWebSocket(url, kind));
+    const all = { ...options, onError, strictTiming: dispatcher.strictTiming };
+    const server = url.transport === "udp" ? new UdpServer(address, module, all) : new StreamServer(socket ?? address, module, all);
     const shutdown = new Shutdown(server);
     return {
       serverAddress: server.serverAddress,
@@ -113,6 +136,13 @@ function makePooledServer(classes: Readonly<Record<OscUrl["transport"], PooledSe
       stats: () => server.stats(),
     };
   };
+}
+
+function withoutWebSocket(url: OscUrl, kind: string): OscUrl {
+  if (url.transport !== "websocket") return url;
+  throw new UsageError(
+    `${formatOscUrl(url)} goes with --kind async, for a WebSocket needs the event loop. For --kind ${kind} put "oscine bridge" before osc.udp:// or osc.tcp://.`,
+  );
 }
 
 /** Whether, and when, a server is told to end. */

@@ -1,10 +1,11 @@
 import { type OscArgument, OscBundle, OscMessage, type OscPacket, type TimeTag } from "../codec/index.ts";
 import { Dispatcher } from "../dispatch/index.ts";
 import { OscServerError } from "../errors.ts";
+import { websocketUrl } from "../url/websocket-url.ts";
 import { ConnectionClient } from "./connection-client.ts";
 import { type ConnectionOptions, connectTimeoutOf } from "./connection-options.ts";
 import { dispatchMessages } from "./dispatch-messages.ts";
-import { type ReceiveOptions, optionError, show, wholeNumber } from "./options.ts";
+import { type ReceiveOptions, wholeNumber } from "./options.ts";
 import { type OpenWebSocket, type WebSocketLike, WebSocketLink } from "./websocket-link.ts";
 
 /** Options of a {@link WebSocketClient}. */
@@ -51,7 +52,7 @@ export class WebSocketClient extends ConnectionClient {
    * @throws OscServerError `OSC_OPTION` for a URL or an option that cannot be
    */
   constructor(url: string | URL, options: WebSocketClientOptions = {}, openWebSocket: OpenWebSocket = openBy(options)) {
-    const address = checkedUrl(url);
+    const address = websocketUrl(url);
     const { dispatcher = new Dispatcher(), maxUnsent = 1000, maxUnsentBytes = MIB, overflow = "drop-oldest" } = options;
     const spec = {
       url: address,
@@ -105,13 +106,4 @@ function openBy({ WebSocket }: WebSocketClientOptions): OpenWebSocket {
     if (Socket === undefined) throw new OscServerError("OSC_OPTION", "There is no WebSocket here: give a class as the option WebSocket.");
     return { socket: new Socket(url) };
   };
-}
-
-function checkedUrl(url: string | URL): string {
-  const text = String(url).replace(/^http/i, "ws");
-  if (/^wss?:/i.test(text) && URL.canParse(text)) {
-    const { href, hash } = new URL(text);
-    if (hash === "") return href;
-  }
-  throw optionError(`The URL of a WebSocket is like "ws://127.0.0.1:8080/"; got ${show(String(url))}.`);
 }

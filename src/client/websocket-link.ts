@@ -1,5 +1,6 @@
 import { OscDroppedError, OscRejectedError, OscServerError, OscSocketError, type OscError } from "../errors.ts";
 import type { NetAddress } from "../net-address.ts";
+import { websocketServer } from "../url/websocket-url.ts";
 import type { PacketLink, PacketLinkEvents } from "./packet-link.ts";
 import type { SendDone } from "./send-promise.ts";
 
@@ -70,7 +71,7 @@ export class WebSocketLink implements PacketLink {
   constructor(spec: WebSocketLinkSpec, events: PacketLinkEvents) {
     this.#spec = spec;
     this.#events = events;
-    this.#server = serverOf(spec.url);
+    this.#server = websocketServer(spec.url);
   }
 
   async open(): Promise<NetAddress> {
@@ -236,15 +237,4 @@ interface ErrorEventLike {
 interface CloseEventLike {
   readonly code: number;
   readonly reason: string;
-}
-
-function serverOf(url: string): NetAddress {
-  const { hostname, port, protocol } = new URL(url);
-  const isIPv6 = hostname.startsWith("[");
-  const usual = protocol === "wss:" ? 443 : 80;
-  return {
-    address: isIPv6 ? hostname.slice(1, -1) : hostname,
-    port: port === "" ? usual : Number(port),
-    family: isIPv6 ? "IPv6" : "IPv4",
-  };
 }

@@ -1,0 +1,143 @@
+import type { OscServerError } from "../errors.ts";
+import type { Framing } from "../framing/index.ts";
+import { urlError } from "./url-error.ts";
+
+/** Where packets go to or come from, as read from a URL. */
+export interface OscUrl {
+  /** What carries the packets. `unix`: a stream over a Unix domain socket. */
+  readonly transport: "udp" | "tcp" | "unix" | "websocket";
+  /** As written, without the brackets of IPv6; null where the URL names none: this machine to send to, all its IPv4 interfaces to listen on. */
+  readonly host: string | null;
+  /** 0 to 65535; 0 lets the system choose a port to listen on, and stands where there is none, for a Unix domain socket. */
+  readonly port: number;
+  /** Of a Unix domain socket; of a WebSocket, `/` at least, with what its server is asked for after a `?`. Null for UDP and TCP. */
+  readonly path: string | null;
+  /** How packets are told apart in a stream; null where the URL does not say. */
+  readonly framing: Framing | null;
+  /** True for `wss`. */
+  readonly isSecure: boolean;
+  /** True where a target waits for clients instead of connecting: `?listen`. */
+  readonly listens: boolean;
+}
+
+type Scheme = Pick<OscUrl, "transport" | "isSecure">;
+type Query = Pick<OscUrl, "framing" | "listens"> & { readonly rest: string };
+
+/** Every scheme that is understood; those of OSC as liblo writes them. */
+const SCHEMES: ReadonlyMap<string, Scheme> = new Map([
+  ["osc.udp", { transport: "udp", isSecure: false }],
+  ["osc.tcp", { transport: "tcp", isSecure: false }],
+  ["osc.unix", { transport: "unix", isSecure: false }],
+  ["ws", { transport: "websocket", isSecure: false }],
+  ["wss", { transport: "websocket", isSecure: true }],
+]);
+/** What is written in place of these. */
+const MEANT: Readonly<Record<string, string>> = { osc: "osc.udp", http: "ws", https: "wss" };
+
+const FORMS = "osc.udp://host:port/, host:port, :port or a port number";
+const LARGEST_PORT = 65_535;
+
+/**
+ * Reads `osc.udp://host:port/`, `osc.tcp://host:port/?framing=1.0`, `osc.unix:///path`, `ws://host:port/path`, `wss://…`, and for UDP `host:port`,
+ * `[::1]:port`, `:port` or `port`.
+ *
+ * @throws OscServerError `OSC_OPTION` that says which part is wrong, and what to write
+ */
+export function parseOscUrl(text: string): OscUrl {
+  const [, schemeName, afterScheme = ""] = /^(?:([^:/?#[\]]*):\/\/)?(.*)$/s.exec(text) ?? [];
+  const scheme = findScheme(schemeName ?? "osc.udp", text, afterScheme);
+  const [, authority = "", path = "", query = ""] = /^([^/?]*)([^?]*)(?:\?(.*))?$/s.exec(afterScheme) ?? [];
+  if (scheme.transport === "unix")
+    return { ...scheme, host: null, port: 0, path: socketPath(authority, path, text), ...parseQuery(query, scheme, text) };
+  const isWebSocket = scheme.transport === "websocket";
+  if (!isWebSocket && path !== "" && path !== "/") throw pathError(text, authority, path);
+  const { rest, ...options } = parseQuery(query, scheme, text);
+  return { ...scheme, ...parseAuthority(authority, scheme, text), path: isWebSocket ? (path || "/") + rest : null, ...options };
+}
+
+/** The URL in full, for people to read and copy. */
+export function formatOscUrl({ transport, host, port, path, framing, isSecure, listens }: OscUrl): string {
+  const query = [framing === null ? "" : `framing=${framing}`, listens ? "listen" : ""].filter((part) => part !== "").join("&");
+  const name = transport === "websocket" ? (isSecure ? "wss" : "ws") : `osc.${transport}`;
+  const place = transport === "unix" ? "" : `${host?.includes(":") === true ? `[${host}]` : (host ?? "")}:${port}`;
+  return `${name}://${place}${path ?? "/"}${query === "" ? "" : `?${query}`}`;
+}
+
+/** @throws OscServerError `OSC_OPTION` where the text is neither `1.0` nor `1.1` */
+export function parseFraming(text: string): Framing {
+  if (text === "1.0" || text === "1.1") return text;
+  throw urlError(`A framing is 1.0 (size before each packet) or 1.1 (SLIP); got "${text}".`);
+}
+
+function findScheme(name: string, text: string, rest: string): Scheme {
+  const scheme = SCHEMES.get(name.toLowerCase());
+  if (scheme !== undefined) return scheme;
+  const known = [...SCHEMES.keys()].map((one) => `${one}://`).join(" ");
+  const meant = MEANT[name.toLowerCase()] ?? (SCHEMES.has(`osc.${name.toLowerCase()}`) ? `osc.${name.toLowerCase()}` : null);
+  const guess = meant === null ? "" : `, here perhaps ${meant}://${rest}`;
+  throw urlError(`"${text}" begins with ${name}://, which is not known. Use one of ${known}${guess}`);
+}
+
+function socketPath(authority: string, path: string, text: string): string {
+  if (authority === "" && path.length > 1) return path;
+  const example = authority === "" ? "osc.unix:///tmp/osc.sock" : `osc.unix:///${authority}${path}`;
+  throw urlError(`"${text}" is to have the path of a socket, which begins with "/", after osc.unix://, as in ${example}`);
+}
+
+function pathError(text: string, authority: string, path: string): OscServerError {
+  if (authority === "" && !text.includes("://")) {
+    return urlError(`"${text}" is an OSC address: a URL or a port comes before it, as in :9000 ${path}`);
+  }
+  const place = text.slice(0, text.indexOf(path, text.indexOf("://") + "://".length));
+  return urlError(
+    `"${text}" has a path, ${path}, which only ws:// and osc.unix:// have: give an OSC address as a word of its own, as in: ${place} ${path}`,
+  );
+}
+
+function parseAuthority(authority: string, { transport, isSecure }: Scheme, text: string): Pick<OscUrl, "host" | "port"> {
+  const place = /^\d+$/.test(authority) ? `:${authority}` : authority;
+  const [matched, inBrackets, plain = "", digits] = /^(?:\[([^\]]*)\]|([^:[\]]*))(?::(\d+))?$/.exec(place) ?? [];
+  const host = inBrackets ?? plain;
+  if (/\s/.test(host)) throw urlError(`"${text}" has a space in its host. Write ${FORMS}`);
+  const usual = transport === "websocket" && host !== "" ? (isSecure ? "443" : "80") : undefined;
+  const port = digits ?? usual;
+  if (matched === undefined || port === undefined) throw portError(authority, host, text);
+  if (Number(port) > LARGEST_PORT) throw urlError(`"${text}" has port ${port}; a port is a number from 0 to ${LARGEST_PORT}.`);
+  const isWrong = inBrackets !== undefined && !/^[\da-f.]*:[\da-f:.]*(?:%.+)?$/i.test(inBrackets);
+  if (isWrong) throw urlError(`"${text}" has something other than an IPv6 address in its brackets.`);
+  if (usual !== undefined && !URL.canParse(`ws://${place}/`)) throw urlError(`"${text}" has a host that no WebSocket can have.`);
+  return { host: host === "" ? null : host, port: Number(port) };
+}
+
+function portError(authority: string, host: string, text: string): OscServerError {
+  if (/^\[?[\da-f]*:[\da-f]*:[\da-f:.%]*\]?$/i.test(authority)) {
+    return urlError(`"${text}" is an IPv6 address without a port. Put it in brackets and add the port, as in [::1]:9000`);
+  }
+  const example = host === "" || /["']/.test(host) ? "" : `, as in ${text.replace(authority, () => `${authority}:9000`)}`;
+  return urlError(`"${text}" names no port. Write ${FORMS}${example}`);
+}
+
+function parseQuery(query: string, { transport }: Scheme, text: string): Query {
+  const isStream = transport === "tcp" || transport === "unix";
+  let framing: Framing | null = null;
+  let listens = false;
+  const others: string[] = [];
+  for (const part of query.split("&").filter((one) => one !== "")) {
+    const [key = "", value = ""] = part.split(/=(.*)/s);
+    if (key === "framing") {
+      if (!isStream) throw urlError(`"${text}" asks for a framing, which only a stream has. Use osc.tcp://, or leave it out.`);
+      framing = parseFraming(value);
+    } else if (key === "listen" && value === "") {
+      if (transport === "udp") throw urlError(`"${text}" asks to ?listen for clients that connect, which UDP has not.`);
+      listens = true;
+    } else if (transport === "websocket") others.push(part);
+    else {
+      throw urlError(
+        `"${text}" has an option that is not known, ${key}. Streams have ?framing=1.0 or ?framing=1.1, and targets of a bridge ?listen.`,
+      );
+    }
+  }
+  if (listens && others.length > 0)
+    throw urlError(`"${text}" asks to ?listen, where nothing else can be asked for: leave ${others.join("&")} out.`);
+  return { framing, listens, rest: others.length === 0 ? "" : `?${others.join("&")}` };
+}
