@@ -1,7 +1,7 @@
 // For programs whose own libraries do not have it: a client can be used with "await using".
 /// <reference lib="esnext.disposable" preserve="true" />
-import { type OscArgument, OscBundle, OscMessage, type OscPacket, type TimeTag, decode, encode } from "../codec/index.ts";
-import { Reporter, reportToConsole } from "../dispatch/index.ts";
+import { type OscArgument, OscBundle, OscMessage, type OscPacket, type TimeTag, encode } from "../codec/index.ts";
+import { Reporter, decodeReceived, reportToConsole } from "../dispatch/index.ts";
 import { OscDecodeError, OscDroppedError, OscEncodeError, type OscError, OscRejectedError, OscServerError } from "../errors.ts";
 import type { NetAddress } from "../net-address.ts";
 import { fitTo } from "./fit-packet.ts";
@@ -239,13 +239,10 @@ export abstract class PacketClient implements AsyncDisposable {
 
   #receivePacket(bytes: Uint8Array, from: NetAddress): void {
     this.#counts.received += 1;
-    let packet: OscPacket;
-    try {
-      packet = decode(bytes, this.#settings.decode);
-    } catch (cause) {
-      if (!(cause instanceof OscDecodeError)) throw cause;
+    const packet = decodeReceived(bytes, this.#settings.decode);
+    if (packet instanceof OscDecodeError) {
       this.#counts.malformed += 1;
-      this.report(new OscRejectedError("malformed", `The packet cannot be decoded: ${cause.message}`, { cause }), from);
+      this.report(new OscRejectedError("malformed", `The packet cannot be decoded: ${packet.message}`, { cause: packet }), from);
       return;
     }
     const messages: ReceivedMessage[] = [];

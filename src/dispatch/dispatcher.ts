@@ -1,7 +1,8 @@
 import { AddressSpace } from "../address/index.ts";
-import { decode, type OscPacket, type OscValue } from "../codec/index.ts";
+import type { OscPacket, OscValue } from "../codec/index.ts";
 import { OscDecodeError, OscDispatchError, OscServerError } from "../errors.ts";
 import type { NetAddress } from "../net-address.ts";
+import { decodeReceived } from "./decode-received.ts";
 import { type ErrorListener, reportToConsole } from "./error-report.ts";
 import {
   type ContextHandler,
@@ -240,12 +241,9 @@ export class Dispatcher {
     replies: OscPacket[],
   ): undefined | Promise<undefined> {
     const onError = options.onError ?? reportToConsole;
-    let packet: OscPacket;
-    try {
-      packet = decode(data);
-    } catch (error) {
-      if (!(error instanceof OscDecodeError)) throw error;
-      onError(error, clientAddress);
+    const packet = decodeReceived(data);
+    if (packet instanceof OscDecodeError) {
+      onError(packet, clientAddress);
       return undefined;
     }
     const context = {

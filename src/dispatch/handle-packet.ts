@@ -1,6 +1,6 @@
-import { decode, type DecodeOptions, encode, type OscPacket } from "../codec/index.ts";
+import { type DecodeOptions, encode, type OscPacket } from "../codec/index.ts";
 import { OscDecodeError } from "../errors.ts";
-import { leaveOutStackTraces } from "../stack-traces.ts";
+import { decodeReceived } from "./decode-received.ts";
 import { type ExecutionContext, type HandlerLookup, PacketExecution } from "./packet-execution.ts";
 
 /** What {@link handlePacket} has to know of the server that runs it. */
@@ -27,16 +27,8 @@ export function handlePacket(
   data: Uint8Array,
   context: PacketContext,
 ): undefined | OscDecodeError | Promise<undefined> {
-  let packet: OscPacket;
-  const before = leaveOutStackTraces(true);
-  try {
-    packet = decode(data, context.decodeOptions);
-  } catch (error) {
-    if (error instanceof OscDecodeError) return error;
-    throw error;
-  } finally {
-    leaveOutStackTraces(before);
-  }
+  const packet = decodeReceived(data, context.decodeOptions);
+  if (packet instanceof OscDecodeError) return packet;
   return new PacketExecution(handlers, packet, context, sendReply).run();
 }
 

@@ -1,6 +1,7 @@
 /** From packets to handlers to replies, and the scheduler for what is dated later. Pure: runs wherever JavaScript does. */
 export { systemClock } from "./clock.ts";
 export type { Clock } from "./clock.ts";
+export { decodeReceived } from "./decode-received.ts";
 export { Dispatcher } from "./dispatcher.ts";
 export type { CallOptions, DispatcherOptions } from "./dispatcher.ts";
 export { bundleTime, laterElements } from "./due-time.ts";

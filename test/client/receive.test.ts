@@ -189,7 +189,10 @@ describe("hostile datagrams", () => {
     expect(client.stats()).toMatchObject({ received: 3, malformed: 2 });
     expect(reports.all[1]?.error).toBeInstanceOf(OscRejectedError);
     expect(reports.all[1]?.error).toMatchObject({ reason: "malformed" });
-    expect(reports.all[1]?.error.cause).toBeInstanceOf(OscDecodeError);
+    const cause = reports.all[1]?.error.cause;
+    expect(cause).toBeInstanceOf(OscDecodeError);
+    // A trace would take ten times as long as all the rest.
+    expect(Object(cause).stack).not.toContain("\n    at ");
     expect(reports.all[1]?.address).toEqual({ address: "127.0.0.1", port: peer.port, family: "IPv4" });
   });
 
