@@ -7,28 +7,13 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import ts from "typescript";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { blocksOf } from "./shared/document-blocks.ts";
 import { UserFolder } from "./shared/user-folder.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const run = promisify(execFile);
 
-/** A block of a document. What stands in the comment right above it says what is done with it. */
-interface Block {
-  /** As `README.md:12`. */
-  readonly name: string;
-  readonly language: string;
-  readonly code: string;
-  /** `<!-- run -->`: a program that ends by itself, or serves until it is ended; the `text` block that follows is what it prints. */
-  readonly runs: boolean;
-  /** `<!-- file examples/name.ts -->`: that file, but for the comment at its top. */
-  readonly file: string | null;
-  /** What the program is to print; null where the document does not say. */
-  readonly prints: string | null;
-}
-
-const pages = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "examples/README.md", ...markdownBelow("docs")].filter((page) =>
-  existsSync(join(root, page)),
-);
+const pages = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", ...markdownBelow("examples"), ...markdownBelow("docs")];
 const blocks = pages.flatMap(blocksOf);
 const programs = blocks.filter(({ language }) => language === "ts").map((block, index) => ({ ...block, index }));
 
@@ -148,9 +133,9 @@ test("docs/README.md leads to every page of docs/, and examples/README.md to eve
   expect(examples.filter((file) => !linked("examples/README.md").includes(file))).toEqual([]);
 });
 
-/** True where a link from a page leads to no file, or to no heading of it. */
+/** True where a link from a page leads to no file, or to no heading of it. Of links to other sites only the form is looked at. */
 function isLost(page: string, link: string): boolean {
-  if (/^[a-z]+:/.test(link)) return false;
+  if (/^[a-z]+:/.test(link)) return !link.startsWith("https://") || !URL.canParse(link);
   const [path = "", anchor] = link.split("#");
   const target = path === "" ? join(root, page) : join(root, dirname(page), path);
   if (!existsSync(target)) return true;
@@ -180,17 +165,6 @@ function markdownBelow(folder: string): string[] {
 function filesBelow(folder: string): string[] {
   if (!existsSync(join(root, folder))) return [];
   return readdirSync(join(root, folder), { recursive: true, encoding: "utf8" }).map((file) => file.replaceAll("\\", "/"));
-}
-
-function blocksOf(page: string): Block[] {
-  const text = readFileSync(join(root, page), "utf8").replaceAll("\r\n", "\n");
-  const fence = /(?:<!-- ([^>]*) -->\n+)?^```(\w*)\n(.*?)^```$(?:\n+^```text\n(.*?)^```$)?/gms;
-  return [...text.matchAll(fence)].map((match) => {
-    const [, mark = "", language = "", code = "", prints] = match;
-    const line = text.slice(0, match.index).split("\n").length;
-    const file = /^file (\S+)$/.exec(mark)?.[1] ?? null;
-    return { name: `${page}:${line}`, language, code, runs: mark === "run", file, prints: prints ?? null };
-  });
 }
 
 /** For servers that say their port more than once; the others take port 0. */

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import ts from "typescript";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { blocksOf } from "../shared/document-blocks.ts";
 
 /** The package as one who installs it meets it: packed, installed into an empty folder, used by its name. */
 
@@ -94,6 +95,13 @@ describe("by its name", () => {
   test("require() works", () => {
     const requires = SUBPATHS.map((name) => `const ${name} = require("oscine/${name}");`).join("\n");
     expect(program("user.cjs", `const oscine = require("oscine");\n${requires}\n${PROGRAM_BODY}`)).toBe(`${PROGRAM_OUTPUT}\n`);
+  });
+
+  test("import() from CommonJS works, and gives the same classes as require()", () => {
+    const code = `import("oscine").then(({ OscMessage, encode }) => {
+      console.log(OscMessage === require("oscine").OscMessage, encode(new OscMessage("/a")).length);
+    });`;
+    expect(program("dynamic.cjs", code)).toBe("true 8\n");
   });
 
   test("import and require() give the same classes", () => {
@@ -188,21 +196,18 @@ describe("the types", () => {
   ];
 
   test.each(ways)("are right for $name", ({ file, code: text, options }) => {
-    mkdirSync(join(folder, "node_modules", "@types"), { recursive: true });
-    rmSync(join(folder, "node_modules", "@types", "node"), { force: true });
-    symlinkSync(join(root, "node_modules", "@types", "node"), join(folder, "node_modules", "@types", "node"), "junction");
-    writeFileSync(join(folder, file), text);
-    const compilerOptions = {
-      target: "es2022",
-      strict: true,
-      exactOptionalPropertyTypes: true,
-      noEmit: true,
-      skipLibCheck: false,
-      ...options,
-    };
-    writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({ compilerOptions, files: [file] }));
-    expect(outputOf(compiler, "-p", folder, "--pretty", "false")).toBe("");
+    expect(complaints({ [file]: text }, options)).toBe("");
   });
+
+  test.each(ways.filter(({ name }) => name === "nodenext, ESM" || name === "bundler"))(
+    "fit the README's programs, for $name",
+    ({ options }) => {
+      const programs = blocksOf("README.md").filter(({ language }) => language === "ts");
+      expect(programs.length).toBeGreaterThan(2);
+      const files = Object.fromEntries(programs.map((block, index) => [`readme-${index}.mts`, `${block.code}\nexport {};\n`]));
+      expect(complaints(files, options)).toBe("");
+    },
+  );
 });
 
 describe("the browser condition", () => {
@@ -252,6 +257,19 @@ function npm(cwd: string, ...words: string[]): string {
 function program(name: string, code: string, ...options: string[]): string {
   writeFileSync(join(folder, name), code);
   return execFileSync(process.execPath, ["--no-warnings", ...options, join(folder, name)], { cwd: folder, encoding: "utf8" });
+}
+
+/** What the compiler says of files in the user's folder. */
+function complaints(texts: Readonly<Record<string, string>>, options: object): string {
+  const types = join(folder, "node_modules", "@types");
+  mkdirSync(types, { recursive: true });
+  rmSync(join(types, "node"), { force: true });
+  symlinkSync(join(root, "node_modules", "@types", "node"), join(types, "node"), "junction");
+  for (const [file, text] of Object.entries(texts)) writeFileSync(join(folder, file), text);
+  const strictness = { strict: true, exactOptionalPropertyTypes: true, skipLibCheck: false };
+  const compilerOptions = { target: "es2022", noEmit: true, ...strictness, ...options };
+  writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({ compilerOptions, files: Object.keys(texts) }));
+  return outputOf(compiler, "-p", folder, "--pretty", "false");
 }
 
 /** What a program prints, also where it fails. */
