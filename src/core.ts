@@ -78,6 +78,8 @@ export {
   OscError,
   OscFrameError,
   type OscFrameErrorCode,
+  OscNatsError,
+  type OscNatsErrorCode,
   OscRejectedError,
   OscServerError,
   type OscServerErrorCode,

@@ -299,6 +299,43 @@ export class OscServerError extends OscError {
   }
 }
 
+/** Codes of {@link OscNatsError}. */
+export type OscNatsErrorCode =
+  | "OSC_NATS_AUTH"
+  | "OSC_NATS_CLOSED"
+  | "OSC_NATS_DEAD_LETTER"
+  | "OSC_NATS_DISCONNECTED"
+  | "OSC_NATS_FAILED"
+  | "OSC_NATS_JETSTREAM"
+  | "OSC_NATS_NO_CLIENT"
+  | "OSC_NATS_NO_WORKER"
+  | "OSC_NATS_PACKAGE"
+  | "OSC_NATS_PERMISSION"
+  | "OSC_NATS_TLS"
+  | "OSC_NATS_UNREACHABLE";
+
+/**
+ * Something between this program and NATS, or between the front ends and workers that NATS connects.
+ *
+ * @example
+ * const executor = NatsExecutor.for({ servers: "nats://127.0.0.1:4222" });
+ * try {
+ *   await new AsyncOSCUDPServer(["0.0.0.0", 9000], new Dispatcher(), { executor }).serve();
+ * } catch (error) {
+ *   if (error instanceof OscNatsError) console.log(error.code, error.server);
+ * }
+ */
+export class OscNatsError extends OscError {
+  declare readonly code: OscNatsErrorCode;
+  /** The server or servers concerned, as `host:port` with commas between them; without users and passwords. */
+  readonly server: string;
+
+  constructor(code: OscNatsErrorCode, message: string, server: string, options?: ErrorOptions) {
+    super(code, message, options);
+    this.server = server;
+  }
+}
+
 /**
  * Something awaited did not come in time.
  *

@@ -23,6 +23,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   server: [...BASE, "codec", "address", "framing", "url", "dispatch", "transport"],
   client: [...BASE, "codec", "address", "framing", "url", "dispatch", "transport"],
   bridge: [...BASE, "codec", "address", "framing", "url", "dispatch", "transport", "server", "client"],
+  nats: [...BASE, "codec", "address", "framing", "url", "dispatch", "transport", "server"],
   monitor: [...BASE, "codec", "address", "text", "client"],
   cli: [...BASE, "codec", "address", "framing", "url", "dispatch", "transport", "server", "client", "bridge", "text", "monitor"],
   // What index.ts and browser.ts have in common.
@@ -32,7 +33,9 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
 };
 /** The rooms of src/server/, each of which knows only those before it; the classes that users make come last, and lie in the folder itself. */
 const SERVER_ROOMS = ["road", "crossing", "pool", "thread", "child", "io-thread", "blocking", "."];
-const PURE = ["errors.ts", "net-address.ts", "stack-traces.ts", "codec", "address", "framing", "url", "dispatch", "text", "core.ts"];
+const PURE = ["errors.ts", "net-address.ts", "stack-traces.ts", "codec", "address", "framing", "url", "dispatch", "text", "core.ts", "nats/subject.ts", "nats/packet-headers.ts"];
+/** These may load src/nats/ when it is asked for, and no other part may import it at all. */
+const NATS_USERS = ["cli", "bridge"];
 /** What the language has in every place it runs in; the pure parts may name nothing else that only Node has. */
 const NODE_GLOBALS = new Set([
   "Buffer",
@@ -78,10 +81,24 @@ describe("the imports of src/", () => {
     for (const { path, part, imports } of sources.values()) {
       for (const { to } of imports.filter((one) => isOurs(one.to))) {
         const target = resolve(path, to).split("/")[0] ?? "";
+        if (target === "nats" && NATS_USERS.includes(part)) continue;
         if (target !== part && !ALLOWED[part]?.includes(target)) wrong.push(`${path} imports ${to}`);
       }
     }
     expect(wrong).toEqual([]);
+  });
+
+  test("name NATS in src/nats/ only, which others load only when it is asked for", () => {
+    const all = [...sources.values()];
+    const named = all.filter(({ imports }) => imports.some(({ to }) => to.startsWith("@nats-io/")));
+    expect([...new Set(named.map(({ part }) => part))]).toEqual(["nats"]);
+    expect(all.filter(({ loadsAtOnce }) => loadsAtOnce.some((to) => to.startsWith("@nats-io/"))).map(({ path }) => path)).toEqual([]);
+    // Subjects and headers are pure, and need no package.
+    const needsPackage = (target: string): boolean => target.startsWith("nats/") && !/^nats\/(subject|packet-headers)\.ts$/.test(target);
+    const others = all.filter(({ part }) => part !== "nats");
+    expect(
+      others.filter(({ path, loadsAtOnce }) => loadsAtOnce.some((to) => needsPackage(resolve(path, to)))).map(({ path }) => path),
+    ).toEqual([]);
   });
 
   test("name files that exist, with their ending", () => {
@@ -102,7 +119,7 @@ describe("the imports of src/", () => {
 describe("the pure parts", () => {
   // All that browsers get, besides those folders that are made for it.
   const reached = filesFrom("browser.ts");
-  const pure = [...sources.values()].filter(({ path, part }) => PURE.includes(part) || reached.has(path));
+  const pure = [...sources.values()].filter(({ path, part }) => PURE.includes(part) || PURE.includes(path) || reached.has(path));
 
   test("import nothing but our own files", () => {
     expect(pure.flatMap(({ path, imports }) => imports.filter(({ to }) => !isOurs(to)).map(({ to }) => `${path} imports ${to}`))).toEqual(

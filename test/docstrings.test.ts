@@ -7,6 +7,7 @@ import * as browser from "../src/browser.ts";
 import * as codec from "../src/codec/index.ts";
 import * as framing from "../src/framing/index.ts";
 import * as oscine from "../src/index.ts";
+import * as nats from "../src/nats/index.ts";
 import { UserFolder } from "./shared/user-folder.ts";
 
 /** The examples in the comments of the code, as an editor and the reference of the API show them. */
@@ -33,7 +34,14 @@ const GIVEN: Readonly<Record<string, string>> = { client: "UDPClient", dispatche
 const INNER = /^src\/(cli|monitor|text)\//;
 
 /** From where an example has the names that it uses; the first that has a name. */
-const ENTRIES = { oscine, "oscine/codec": codec, "oscine/address": address, "oscine/framing": framing, "oscine/browser": browser };
+const ENTRIES = {
+  oscine,
+  "oscine/codec": codec,
+  "oscine/address": address,
+  "oscine/framing": framing,
+  "oscine/browser": browser,
+  "oscine/nats": nats,
+};
 
 const comments = readdirSync(source, { recursive: true, encoding: "utf8" })
   .filter((file) => file.endsWith(".ts"))

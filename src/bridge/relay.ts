@@ -95,7 +95,7 @@ export class Relay {
 
   #fromClient(packet: Uint8Array, peer: Peer): void {
     this.#forward.received();
-    const settle = (): void => peer.settled(packet.length);
+    const settle = (): void => peer.settled(packet.length, "handled", "");
     if (this.#guard.isLoop(packet, this.#from.url.transport, peer.address)) {
       this.#forward.stopLoop(peer);
       return settle();
@@ -117,7 +117,7 @@ export class Relay {
 
   /** A client of a target with `?listen` sent something: it is for all on the other side. */
   #fromHub(packet: Uint8Array, peer: Peer): void {
-    peer.settled(packet.length);
+    peer.settled(packet.length, "handled", "");
     if (this.#oneWay) return;
     this.#back.received();
     this.#back.pass(packet, peer, (passed) => {

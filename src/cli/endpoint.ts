@@ -25,7 +25,7 @@ export function createListener(url: OscUrl, events: ListenerEvents): Transport {
   const transportEvents = {
     onPacket: (data: Uint8Array, peer: Peer): void => {
       events.onPacket(data, peer.address);
-      peer.settled(data.length);
+      peer.settled(data.length, "handled", "");
     },
     onError: (error: OscError, from?: NetAddress): void => events.onError(error, from),
     refusal: (): null => null,

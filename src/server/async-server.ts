@@ -7,7 +7,9 @@ import { Counters, type ServerStats } from "./road/counters.ts";
 import { EventLoopExecutor } from "./road/event-loop-executor.ts";
 import { InertTransport } from "./pool/inert-transport.ts";
 import { type Limits, type ServerOptions, limitsOf, positive } from "./road/options.ts";
+import type { Executor, ExecutorContext, ExecutorEvents, ExecutorFactory } from "./road/packet.ts";
 import { Road } from "./road/road.ts";
+import { type Handling, verifyPacket } from "./road/run-packet.ts";
 import { type LocalTransportSpec, createTransport } from "./road/transports.ts";
 import { isLoadingWorker } from "./pool/worker-role.ts";
 
@@ -22,6 +24,11 @@ export interface AsyncServerOptions extends ServerOptions {
   readonly order?: "client" | "none";
   /** How long `close()` waits for handlers that have begun, in milliseconds. Default 5,000. */
   readonly closeTimeout?: number;
+  /**
+   * Where packets are handled in place of the event loop: `NatsExecutor.for(…)` of `oscine/nats` hands them to workers on other machines. `concurrency` and
+   * `order` are then not for this server, and of its dispatcher only `strictTiming` is asked. Default: in the event loop.
+   */
+  readonly executor?: ExecutorFactory;
   /** The clock that time tags are held against. Default: the system's. */
   readonly clock?: Clock;
 }
@@ -181,27 +188,43 @@ export class AsyncServer implements AsyncDisposable {
       verify: (data: Uint8Array, client: NetAddress) => this.verifyRequest(data, client),
       shutdown: () => this.shutdown(),
     };
+    let executor: Executor | null = null;
     const road = new Road({
       limits,
       strictTiming: this.dispatcher.strictTiming,
       onError: options.onError ?? reportToConsole,
       onShutdown: () => this.shutdown(),
-      executor: (events) =>
-        new EventLoopExecutor(handling, limits, { concurrency: this.#concurrency, order: options.order ?? "client" }, events),
+      executor: (events) => (executor = this.#executor(handling, events)),
       counters: this.#counters,
       ...(options.clock === undefined ? {} : { clock: options.clock }),
     });
     const transport = isLoadingWorker() ? new InertTransport(this.#address) : createTransport(this.#spec, road);
     const requested = this.#address;
-    this.#address = await transport.open();
+    try {
+      await (executor as Executor | null)?.prepare?.();
+      this.#address = await transport.open();
+    } catch (error) {
+      await road.close(0);
+      throw error;
+    }
     if (this.#spec.transport === "udp") this.#kernelDrops.opened(this.#address);
     return this.#endpointOf(transport, road, requested);
+  }
+
+  #executor(handling: Handling, events: ExecutorEvents): Executor {
+    const { executor, order = "client" } = this.#options;
+    const limits = this.#limits;
+    if (executor === undefined) return new EventLoopExecutor(handling, limits, { concurrency: this.#concurrency, order }, events);
+    const verify: ExecutorContext["verify"] = ({ data, peer: { address } }) =>
+      verifyPacket(handling, data, address, { report: (error) => events.report(error, address) });
+    return executor({ events, limits, transport: this.#spec.transport, verify });
   }
 
   #endpointOf(transport: Transport, road: Road, requested: NetAddress): Endpoint {
     let ending: Promise<void> | null = null;
     const { promise: closed, resolve } = promiseWithResolve();
     const end = async (): Promise<void> => {
+      await transport.drain?.();
       // Handlers that have begun may still reply, so the socket closes last.
       await road.close(this.#options.closeTimeout ?? 5000);
       this.#kernelDrops.closing();

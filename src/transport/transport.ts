@@ -1,6 +1,9 @@
 import type { OscError } from "../errors.ts";
 import type { NetAddress } from "../net-address.ts";
 
+/** What became of a packet: its handlers have run; it waits for its time; it was refused, and would be again; it was lost on its way. */
+export type Fate = "handled" | "waiting" | "rejected" | "dropped";
+
 /** The other end of a conversation: where a packet came from, and where replies go. */
 export interface Peer {
   readonly address: NetAddress;
@@ -12,14 +15,24 @@ export interface Peer {
   readonly closed?: Promise<void>;
   /** Sends one packet. Never throws: what fails is given to the transport's `onError`. */
   send(packet: Uint8Array): void;
-  /** Called once for every packet of `size` bytes that came from here, when it no longer occupies the server: a stream may then be read on. */
-  settled(size: number): void;
+  /**
+   * Called once for every packet of `size` bytes that came from here, when it no longer occupies the server: a stream may then be read on.
+   *
+   * @param fate what became of it
+   * @param reason of what was refused or lost: for what, as the counters and options call it; otherwise empty
+   */
+  settled(size: number, fate: Fate, reason: string): void;
 }
 
 /** What a transport tells its owner. */
 export interface TransportEvents {
-  /** One packet arrived. The bytes are the receiver's to keep. */
-  onPacket(packet: Uint8Array, peer: Peer): void;
+  /**
+   * One packet arrived. The bytes are the receiver's to keep.
+   *
+   * @param asOf of a packet that another server has scheduled: bundles inside that are dated later than this, in milliseconds since 1970, come by
+   * themselves. It is handled at once
+   */
+  onPacket(packet: Uint8Array, peer: Peer, asOf?: number): void;
   /** Something failed that does not end the transport: a send, a peer, a broken frame. */
   onError(error: OscError, address?: NetAddress): void;
   /** Why a client may not connect, or null where it may. Asked for streams. */
@@ -30,12 +43,16 @@ export interface TransportEvents {
   onPeer?(peer: Peer): void;
   /** Something was passed over: a message that can be no packet, or a packet for a client that does not read. Counted; some are reported. */
   onLoss?(kind: "ignored" | "unsent"): void;
+  /** A packet came that had been delivered before, or was put aside for good. Counted. */
+  onDelivery?(kind: "redelivered" | "deadLettered"): void;
 }
 
 /** Sockets that packets come from. It knows nothing of what is in a packet. */
 export interface Transport {
   /** Binds, and begins to receive. Rejects with an `OscSocketError` where the address cannot be used. */
   open(): Promise<NetAddress>;
+  /** Takes nothing more in; what was taken in may still be answered. Missing where `close` is soon enough. */
+  drain?(): Promise<void>;
   /** Ends everything; resolves when the port is free again. May be called twice. */
   close(): Promise<void>;
 }

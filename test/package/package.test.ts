@@ -31,7 +31,7 @@ const PROGRAM_BODY = `
 const PROGRAM_OUTPUT = JSON.stringify(["/a", "ifs", [1, 0.5, "x"], "object", "function", "function"]);
 /** The monitor's page is bundled, and not compiled file by file. */
 const PAGE = "dist/monitor/page/";
-const SUBPATHS = ["browser", "codec", "address", "framing"];
+const SUBPATHS = ["browser", "codec", "address", "framing", "nats"];
 
 beforeAll(() => {
   const [packed] = JSON.parse(npm(root, "pack", "--json", "--ignore-scripts", "--pack-destination", folder)) as [

@@ -72,6 +72,7 @@ async function run(): Promise<void> {
   const beat = setInterval(() => doorbell.beat(), BEAT_MS);
 
   const close = async (graceMs: number): Promise<void> => {
+    await transport.drain?.();
     // Handlers that have begun may still reply, so the socket closes last.
     await road.close(graceMs);
     await transport.close();

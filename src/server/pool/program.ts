@@ -63,7 +63,12 @@ export function strictTimingOf(source: HandlersSource, options: { readonly stric
   return source instanceof Dispatcher ? source.strictTiming : (options.strictTiming ?? true);
 }
 
-function moduleUrl(source: URL | string): string {
+/**
+ * The URL of a handlers module.
+ *
+ * @throws OscServerError `OSC_OPTION` where there is no such file
+ */
+export function moduleUrl(source: URL | string): string {
   if (typeof source !== "string" && !(source instanceof URL)) {
     throw new OscServerError(
       "OSC_OPTION",

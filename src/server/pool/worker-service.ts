@@ -39,6 +39,19 @@ export async function serviceOfModule(
   worker: WorkerState,
   mode: "sync" | "async" = "async",
 ): Promise<WorkerService> {
+  const { dispatcher, verifyRequest } = await loadHandlers(url);
+  worker.loading = false;
+  return service(dispatcher, mode, limits, verifyRequest ?? (() => true), worker);
+}
+
+/** What a handlers module exports. */
+export interface HandlersModule {
+  readonly dispatcher: Dispatcher;
+  readonly verifyRequest?: Verify;
+}
+
+/** @throws OscServerError `OSC_OPTION` where the module's default export is no dispatcher */
+export async function loadHandlers(url: string): Promise<HandlersModule> {
   const { default: dispatcher, verifyRequest } = await importHandlers(url);
   if (!isDispatcher(dispatcher)) {
     throw new OscServerError(
@@ -49,29 +62,28 @@ export async function serviceOfModule(
   if (verifyRequest !== undefined && typeof verifyRequest !== "function") {
     throw new OscServerError("OSC_OPTION", `The handlers module ${url} exports a verifyRequest that is no function.`);
   }
-  worker.loading = false;
-  return service(dispatcher, mode, limits, (verifyRequest as Verify | undefined) ?? (() => true), worker);
+  return verifyRequest === undefined ? { dispatcher } : { dispatcher, verifyRequest: verifyRequest as Verify };
 }
 
-interface HandlersModule {
+interface LoadedModule {
   readonly default?: unknown;
   readonly verifyRequest?: unknown;
 }
 
-async function importHandlers(url: string): Promise<HandlersModule> {
+async function importHandlers(url: string): Promise<LoadedModule> {
   const loaded = await importOrRequire(url);
   // What was compiled to CommonJS has its exports one level deeper.
-  const inner = loaded.default as HandlersModule | null | undefined;
+  const inner = loaded.default as LoadedModule | null | undefined;
   return !isDispatcher(inner) && isDispatcher(inner?.default) ? inner : loaded;
 }
 
-async function importOrRequire(url: string): Promise<HandlersModule> {
+async function importOrRequire(url: string): Promise<LoadedModule> {
   try {
-    return (await import(url)) as HandlersModule;
+    return (await import(url)) as LoadedModule;
   } catch (error) {
     // A loader of the older kind, which is there for `require` only.
     if ((error as NodeJS.ErrnoException).code !== "ERR_UNKNOWN_FILE_EXTENSION") throw error;
-    return createRequire(import.meta.url)(fileURLToPath(url)) as HandlersModule;
+    return createRequire(import.meta.url)(fileURLToPath(url)) as LoadedModule;
   }
 }
 

@@ -1,5 +1,5 @@
 import { channel } from "node:diagnostics_channel";
-import { OscDispatchError, type OscError, OscSocketError, type RejectReason } from "../../errors.ts";
+import { OscDispatchError, type OscError, OscNatsError, OscSocketError, type RejectReason } from "../../errors.ts";
 
 /** By what sockets are used: the system's own calls, or Node's modules. */
 export type Backend = "native" | "portable";
@@ -21,6 +21,8 @@ const NAMES = [
   "ignored",
   "unsent",
   "forked",
+  "redelivered",
+  "deadLettered",
   "rejected:empty",
   "rejected:malformed",
   "rejected:not-osc",
@@ -38,7 +40,7 @@ const INDEX = Object.fromEntries(NAMES.map((name, index) => [name, index])) as R
 /** Which counter an error belongs to that does not decide the fate of a packet. */
 export function counterOf(error: OscError): "handlerErrors" | "socketErrors" | "faults" {
   if (error instanceof OscDispatchError) return "handlerErrors";
-  return error instanceof OscSocketError ? "socketErrors" : "faults";
+  return error instanceof OscSocketError || error instanceof OscNatsError ? "socketErrors" : "faults";
 }
 
 /**
@@ -86,6 +88,10 @@ export interface ServerStats {
   readonly unsent: number;
   /** Processes that were forked for packets: above 0 where a forking server's `strategy` is `"native"`, or `"auto"` and that works. */
   readonly forked: number;
+  /** Packets of a worker behind NATS that had been delivered before, here or elsewhere, and so may have been handled before; they are among `received`. */
+  readonly redelivered: number;
+  /** Packets of a worker behind NATS that were put aside for good as dead letters: refused, or delivered too often. */
+  readonly deadLettered: number;
   /** Packets that were refused, by reason. */
   readonly rejected: Readonly<Record<RejectReason, number>>;
 }

@@ -1,6 +1,7 @@
 import type { OscError, OscRejectedError } from "../../errors.ts";
 import type { NetAddress } from "../../net-address.ts";
 import type { Peer } from "../../transport/transport.ts";
+import type { Limits } from "./options.ts";
 
 /** A packet on its way through a server. */
 export interface Packet {
@@ -17,6 +18,8 @@ export type Outcome = OscRejectedError | null;
 
 /** Decides where a packet is handled. This is all in which the four kinds of server differ. */
 export interface Executor {
+  /** What has to be there before packets come, such as a connection. Rejects with what the server's own opening is to reject with. */
+  prepare?(): Promise<void>;
   /** Takes a packet, and tells the road of its end exactly once: `settle` or `drop`. Never throws. */
   execute(packet: Packet): void;
   /** Ends what is under way: gently within `graceMs`, then by force. Packets that have not begun are dropped. */
@@ -36,3 +39,16 @@ export interface ExecutorEvents {
   /** A handler asked the server to end. */
   shutdown(): void;
 }
+
+/** The server that an executor is made for. */
+export interface ExecutorContext {
+  readonly events: ExecutorEvents;
+  readonly limits: Limits;
+  /** By what its packets come: `udp`, `tcp` or `websocket`. */
+  readonly transport: string;
+  /** The server's `verifyRequest`: why it refuses the packet, or null. Never throws. */
+  verify(packet: Packet): OscRejectedError | null;
+}
+
+/** Makes an executor each time that a server begins to serve. */
+export type ExecutorFactory = (context: ExecutorContext) => Executor;

@@ -2,7 +2,7 @@ import { channel } from "node:diagnostics_channel";
 import { type Clock, type ErrorListener, Reporter, Scheduler, bundleTime, laterElements, systemClock } from "../../dispatch/index.ts";
 import { OscDroppedError, type OscError, OscRejectedError, type RejectReason } from "../../errors.ts";
 import type { NetAddress } from "../../net-address.ts";
-import type { Peer, TransportEvents } from "../../transport/transport.ts";
+import type { Fate, Peer, TransportEvents } from "../../transport/transport.ts";
 import { Admission } from "./admit.ts";
 import { Counters, counterOf } from "./counters.ts";
 import type { Limits } from "./options.ts";
@@ -62,12 +62,12 @@ export class Road implements TransportEvents, ExecutorEvents {
   }
 
   /** A packet arrived from the network. */
-  onPacket(data: Uint8Array, peer: Peer): void {
+  onPacket(data: Uint8Array, peer: Peer, asOf?: number): void {
     this.counters.add("received");
     if (arrived.hasSubscribers) arrived.publish({ data, client: peer.address });
     // To read the clock takes longer than to find a handler, and only bundles are held against it.
-    const timed = this.#strictTiming && data[0] === HASH;
-    const packet: Packet = { data, peer, asOf: timed ? this.#clock.wallNow() : Infinity, fresh: true };
+    const timed = asOf === undefined && this.#strictTiming && data[0] === HASH;
+    const packet: Packet = { data, peer, asOf: asOf ?? (timed ? this.#clock.wallNow() : Infinity), fresh: true };
     if (this.#closed) return this.#lose(packet, new OscDroppedError("close", "A packet that came while the server closed was dropped."));
     const reason = this.#admission.refusal(data, peer.address);
     if (reason !== null) this.#refuse(packet, reason, () => this.#admission.explain(reason, data));
@@ -93,11 +93,15 @@ export class Road implements TransportEvents, ExecutorEvents {
     this.counters.add(kind);
   }
 
+  onDelivery(kind: "redelivered" | "deadLettered"): void {
+    this.counters.add(kind);
+  }
+
   settle(packet: Packet, outcome: Outcome): void {
     this.counters.add("inProgress", -1);
     if (outcome === null) {
       this.counters.add("handled");
-      if (packet.fresh) packet.peer.settled(packet.data.length);
+      this.#end(packet, "handled");
     } else {
       this.#refuse(packet, outcome.reason, () => outcome);
     }
@@ -171,7 +175,7 @@ export class Road implements TransportEvents, ExecutorEvents {
     if (verdict === "too-far-ahead") return this.#refuse(packet, verdict, () => tooFarAhead(at - packet.asOf, this.#limits));
     this.#waitingBytes += size;
     this.counters.add("waiting");
-    if (packet.fresh) packet.peer.settled(packet.data.length);
+    this.#end(packet, "waiting");
   }
 
   /** The time of a bundle has come. */
@@ -198,17 +202,17 @@ export class Road implements TransportEvents, ExecutorEvents {
   #refuse(packet: Packet, reason: RejectReason, makeError: () => OscRejectedError): void {
     this.counters.add(`rejected:${reason}`);
     this.#reporter.reportRefusal(reason, makeError, packet.peer.address);
-    this.#end(packet);
+    this.#end(packet, "rejected", reason);
   }
 
   #lose(packet: Packet, error: OscError): void {
     this.counters.add("dropped");
     this.#reporter.report(error, packet.peer.address);
-    this.#end(packet);
+    this.#end(packet, "dropped", error instanceof OscDroppedError ? error.limit : error.code);
   }
 
-  #end(packet: Packet): void {
-    if (packet.fresh) packet.peer.settled(packet.data.length);
+  #end(packet: Packet, fate: Fate, reason = ""): void {
+    if (packet.fresh) packet.peer.settled(packet.data.length, fate, reason);
   }
 }
 

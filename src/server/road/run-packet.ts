@@ -30,21 +30,31 @@ export function runPacket(
   asOf: number,
   sink: PacketSink,
 ): Outcome | Promise<Outcome> {
-  let verified: boolean;
+  const refusal = verifyPacket(handling, data, client, sink);
+  if (refusal !== null) return refusal;
+  const context = new ServedPacket(handling, client, asOf, sink);
+  const result = handlePacket(handling.dispatcher, data, context);
+  if (result === undefined) return null;
+  if (result instanceof Promise) return result.then(() => null);
+  return new OscRejectedError("malformed", `The packet cannot be decoded: ${result.message}`, { cause: result });
+}
+
+/** Asks the server's `verifyRequest`: null where the packet may pass. One that throws refuses. */
+export function verifyPacket(
+  handling: Pick<Handling, "verify">,
+  data: Uint8Array,
+  client: NetAddress,
+  sink: Pick<PacketSink, "report">,
+): OscRejectedError | null {
+  let verified = false;
   try {
     verified = handling.verify(data, client);
   } catch (cause) {
     sink.report(
       new OscDispatchError("OSC_HANDLER_FAILED", `verifyRequest failed, so the packet is refused: ${String(cause)}`, "", { cause }),
     );
-    verified = false;
   }
-  if (!verified) return new OscRejectedError("unverified", "verifyRequest refused the packet.");
-  const context = new ServedPacket(handling, client, asOf, sink);
-  const result = handlePacket(handling.dispatcher, data, context);
-  if (result === undefined) return null;
-  if (result instanceof Promise) return result.then(() => null);
-  return new OscRejectedError("malformed", `The packet cannot be decoded: ${result.message}`, { cause: result });
+  return verified ? null : new OscRejectedError("unverified", "verifyRequest refused the packet.");
 }
 
 /** What the handlers of one packet may do. A class and not closures, for it is made for every packet (bench/dispatch). */

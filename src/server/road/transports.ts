@@ -6,14 +6,21 @@ import type { NetAddress } from "../../net-address.ts";
 import { type TcpOptions, type TcpSpec, TcpTransport } from "../../transport/tcp.ts";
 import type { Transport, TransportEvents } from "../../transport/transport.ts";
 import { type UdpOptions, type UdpSpec, UdpTransport, udpOptionsOf } from "../../transport/udp.ts";
+import { type ModuleSpec, ModuleTransport } from "./module-transport.ts";
 import { type WebSocketSpec, WebSocketTransport } from "../../transport/websocket.ts";
 import { type AddressLike, type ServerOptions, hostAndPort, limitsOf, positive } from "./options.ts";
 
 /** What to listen on, as plain data, so that it can go to another thread. */
-export type TransportSpec = UdpSpec | TcpSpec;
+export type TransportSpec = UdpSpec | TcpSpec | ModuleSpec;
 
 /** What to listen on in this thread. */
-export type LocalTransportSpec = TransportSpec | WebSocketSpec;
+export type LocalTransportSpec = TransportSpec | WebSocketSpec | CustomSpec;
+
+/** A transport that this folder knows nothing of, in this thread. */
+interface CustomSpec {
+  readonly transport: "custom";
+  create(events: TransportEvents): Transport;
+}
 
 /** Where a stream server listens: a host and a port, or the path of a Unix domain socket (on Windows, of a named pipe). */
 export type StreamAddress =
@@ -44,11 +51,15 @@ export function createTransport(spec: LocalTransportSpec, events: TransportEvent
       return new TcpTransport(spec, events);
     case "websocket":
       return new WebSocketTransport(spec, events);
+    case "module":
+      return new ModuleTransport(spec, events);
+    case "custom":
+      return spec.create(events);
   }
 }
 
 /** The address that was asked for. */
-export function requestedAddress(spec: TransportSpec): NetAddress {
+export function requestedAddress(spec: UdpSpec | TcpSpec): NetAddress {
   if (spec.transport === "tcp" && spec.path !== null) return { address: spec.path, port: 0, family: "unix" };
   return { address: spec.host, port: spec.port, family: isIPv6(spec.host) ? "IPv6" : "IPv4" };
 }

@@ -1,0 +1,126 @@
+import { Dispatcher } from "../dispatch/index.ts";
+import type { NetAddress } from "../net-address.ts";
+import { AsyncServer } from "../server/async-server.ts";
+import { ForkingServer } from "../server/forking-server.ts";
+import { type HandlersModule, loadHandlers } from "../server/pool/worker-service.ts";
+import { moduleUrl } from "../server/pool/program.ts";
+import type { PooledServer } from "../server/pooled-server.ts";
+import type { ServerStats } from "../server/road/counters.ts";
+import type { ModuleSpec } from "../server/road/module-transport.ts";
+import { ThreadingServer } from "../server/threading-server.ts";
+import { NatsTransport } from "./nats-transport.ts";
+import {
+  type ServeNatsOptions,
+  type WorkerHandlers,
+  type WorkerSettings,
+  concurrencyOf,
+  workerKind,
+  workerSettings,
+} from "./worker-options.ts";
+
+/** A worker at work. `await using` closes it. */
+export interface NatsWorker extends AsyncDisposable {
+  /** The server of NATS that it connected to. */
+  readonly serverAddress: NetAddress;
+  /** Resolves when it has ended: by `close()`, the signal, or a handler that called `context.shutdown()`. */
+  readonly closed: Promise<void>;
+  /** Its counters. With `"at-least-once"` each delivery of a packet counts. */
+  stats(): ServerStats;
+  /** Takes no more packets, lets handlers that have begun end within `closeTimeout`, and disconnects. May be called twice. */
+  close(): Promise<void>;
+}
+
+const TRANSPORT_MODULE = new URL("./nats-transport.js", import.meta.url);
+
+/**
+ * Handles packets that front ends publish (`NatsExecutor`), beside any number of other workers on this machine and others.
+ *
+ * ```ts
+ * const worker = await serveNats(dispatcher, { servers: "nats://127.0.0.1:4222" });
+ * // … later …
+ * await worker.close();
+ * ```
+ *
+ * A worker is a server whose transport is NATS: bounds, counters, `onError` and what handlers may do are the same, and so is what `kind: "threading"` and
+ * `kind: "forking"` ask of a program (see `ThreadingOSCUDPServer`): with a dispatcher the program is run again in each thread or process up to this call; with
+ * a handlers module it is not.
+ *
+ * @param handlers a dispatcher; or a module whose default export is one, as a `URL` or an absolute path
+ * @throws OscNatsError where NATS cannot be reached, does not let this client in, or has no stream for `"at-least-once"`
+ * @throws OscServerError `OSC_OPTION` where an option has no such value
+ */
+export async function serveNats(handlers: WorkerHandlers, options: ServeNatsOptions = {}): Promise<NatsWorker> {
+  const settings = workerSettings(options);
+  const worker =
+    workerKind(options) === "async" ? await asyncWorker(handlers, settings, options) : await pooledWorker(handlers, settings, options);
+  const { signal } = options;
+  const abort = (): void => void worker.close();
+  signal?.addEventListener("abort", abort, { once: true });
+  void worker.closed.then(() => signal?.removeEventListener("abort", abort));
+  if (signal?.aborted === true) abort();
+  return worker;
+}
+
+const NOWHERE: NetAddress = { address: "127.0.0.1", port: 4222, family: "IPv4" };
+
+async function asyncWorker(handlers: WorkerHandlers, settings: WorkerSettings, options: ServeNatsOptions): Promise<NatsWorker> {
+  const { dispatcher, verifyRequest }: HandlersModule =
+    handlers instanceof Dispatcher ? { dispatcher: handlers } : await loadHandlers(moduleUrl(handlers));
+  const verify = options.verifyRequest ?? verifyRequest;
+  class Worker extends AsyncServer {
+    override verifyRequest(data: Uint8Array, clientAddress: NetAddress): boolean {
+      return verify?.(data, clientAddress) ?? true;
+    }
+  }
+  const order = settings.delivery.partitions === null ? "none" : "client";
+  const server = new Worker({ transport: "custom", create: (events) => new NatsTransport(settings, events) }, NOWHERE, dispatcher, {
+    ...options,
+    order,
+    concurrency: concurrencyOf(options),
+  });
+  const [transport] = await server.createServeEndpoint();
+  return {
+    serverAddress: transport.localAddress,
+    closed: transport.closed,
+    stats: () => server.stats(),
+    close: () => transport.close(),
+    [Symbol.asyncDispose]: () => transport.close(),
+  };
+}
+
+async function pooledWorker(handlers: WorkerHandlers, settings: WorkerSettings, options: ServeNatsOptions): Promise<NatsWorker> {
+  const spec: ModuleSpec = { transport: "module", url: TRANSPORT_MODULE.href, options: settings };
+  const concurrency = concurrencyOf(options);
+  let onClosed: (() => void) | null = null;
+  const closed = new Promise<void>((resolve) => {
+    onClosed = resolve;
+  });
+  // Also a handler may end the server, which then closes itself.
+  const closing = async (close: () => Promise<void>): Promise<void> => {
+    await close();
+    onClosed?.();
+  };
+  const { threads, children, strictTiming = true } = options;
+  class Threading extends ThreadingServer {
+    override close(): Promise<void> {
+      return closing(() => super.close());
+    }
+  }
+  class Forking extends ForkingServer {
+    override close(): Promise<void> {
+      return closing(() => super.close());
+    }
+  }
+  const server: PooledServer =
+    workerKind(options) === "threading"
+      ? new Threading(spec, NOWHERE, handlers, { ...options, strictTiming, ...threads, maxThreads: concurrency })
+      : new Forking(spec, NOWHERE, handlers, { ...options, strictTiming, ...children, maxChildren: concurrency });
+  await server.start();
+  return {
+    serverAddress: server.serverAddress,
+    closed,
+    stats: () => server.stats(),
+    close: () => server.close(),
+    [Symbol.asyncDispose]: () => server.close(),
+  };
+}

@@ -1,0 +1,171 @@
+import { OscNatsError } from "../errors.ts";
+import type { Fate, TransportEvents } from "../transport/transport.ts";
+import { DeadLetters } from "./dead-letters.ts";
+import type { Intake } from "./intake.ts";
+import type { NatsLink, NatsMessage } from "./nats-link.ts";
+import { AS_OF_HEADER, asOfOf } from "./packet-headers.ts";
+import { Puller } from "./puller.ts";
+import { replyPrefix } from "./subject.ts";
+import { WorkStream } from "./work-stream.ts";
+import type { WorkerSettings } from "./worker-options.ts";
+import { WorkerPeer } from "./worker-peer.ts";
+
+const ACK = "+ACK";
+const NAK = "-NAK";
+const WORKING = "+WPI";
+const TERM = "+TERM";
+/** How long a packet waits that a worker had no room for, or lost with a thread or process, before it is delivered again. */
+const AGAIN_MS = 200;
+const NANOS_PER_MS = 1_000_000;
+/** So many answers are kept while there is no connection; a packet whose answer is lost is delivered again. */
+const MAX_LATE = 20_000;
+const encoder = new TextEncoder();
+
+/** A packet that the stream waits to hear of. */
+interface Held {
+  readonly message: NatsMessage;
+  readonly puller: Puller;
+  readonly since: number;
+  readonly deliveries: number;
+}
+
+/** At least once: the stream is told of each packet what became of it, and delivers again what it does not hear of. */
+export class StreamIntake implements Intake {
+  readonly #link: NatsLink;
+  readonly #settings: WorkerSettings;
+  readonly #events: TransportEvents;
+  readonly #id: string;
+  readonly #stream: WorkStream;
+  readonly #dead: DeadLetters;
+  readonly #held = new Set<Held>();
+  /** Answers that are still to be sent: where, and what. */
+  readonly #late: (readonly [subject: string, answer: string])[] = [];
+  #pullers: readonly Puller[] = [];
+  #draining = false;
+  #working: NodeJS.Timeout | null = null;
+
+  /** @param id tells the worker from others */
+  constructor(link: NatsLink, settings: WorkerSettings, events: TransportEvents, id: string) {
+    this.#link = link;
+    this.#settings = settings;
+    this.#events = events;
+    this.#id = id;
+    this.#stream = new WorkStream(link, settings.delivery);
+    this.#dead = new DeadLetters(link, settings.delivery.prefix);
+  }
+
+  async open(): Promise<void> {
+    await this.#stream.ensure();
+    const consumers = await this.#stream.ensureConsumers(this.#settings);
+    const { delivery, prefetch, ackWait } = this.#settings;
+    this.#pullers = consumers.map((consumer, index) => {
+      const puller: Puller = new Puller({
+        link: this.#link,
+        nextSubject: this.#stream.nextSubject(consumer),
+        inbox: `${replyPrefix(delivery.prefix)}.${this.#id}.c.${index}`,
+        most: delivery.partitions === null ? prefetch : 1,
+        onMessage: (message) => this.#take(message, puller),
+        recover: () => this.#recover(),
+      });
+      return puller;
+    });
+    for (const puller of this.#pullers) puller.open();
+    this.#working = setInterval(() => this.#speakUp(), ackWait / 3);
+    await this.#link.flush();
+  }
+
+  reconnected(): void {
+    for (const [subject, answer] of this.#late.splice(0)) this.#answer(subject, answer);
+    for (const puller of this.#pullers) puller.restart();
+  }
+
+  async drain(): Promise<void> {
+    this.#draining = true;
+    await Promise.all(this.#pullers.map((puller) => puller.stop()));
+  }
+
+  close(): void {
+    if (this.#working !== null) clearInterval(this.#working);
+    this.#held.clear();
+  }
+
+  #take(message: NatsMessage, puller: Puller): void {
+    const deliveries = deliveriesOf(message.reply);
+    const held: Held = { message, puller, since: performance.now(), deliveries };
+    this.#held.add(held);
+    if (this.#draining) return this.#end(held, NAK);
+    if (deliveries > this.#settings.maxDeliver) return void this.#bury(held, "max-deliver");
+    if (deliveries > 1) this.#events.onDelivery?.("redelivered");
+    const peer = new WorkerPeer(message, this.#link, this.#events, (fate, reason) => this.#settled(held, fate, reason));
+    this.#events.onPacket(message.data, peer, asOfOf(message.header(AS_OF_HEADER)));
+  }
+
+  #settled(held: Held, fate: Fate, reason: string): void {
+    if (fate === "rejected") return void this.#bury(held, reason);
+    if (fate === "dropped") this.#end(held, reason === "close" ? NAK : `${NAK} ${JSON.stringify({ delay: AGAIN_MS * NANOS_PER_MS })}`);
+    else this.#end(held, ACK);
+  }
+
+  /** Puts a packet aside for good. Where that is not possible now, it is delivered again, and put aside then. */
+  async #bury(held: Held, reason: string): Promise<void> {
+    const { message, deliveries } = held;
+    try {
+      await this.#dead.put(message, reason, deliveries);
+    } catch (error) {
+      this.#events.onError(error as OscNatsError);
+      return this.#end(held, `${NAK} ${JSON.stringify({ delay: 1000 * NANOS_PER_MS })}`);
+    }
+    this.#events.onDelivery?.("deadLettered");
+    const { address } = new WorkerPeer(message, this.#link, this.#events, null);
+    this.#events.onError(
+      new OscNatsError(
+        "OSC_NATS_DEAD_LETTER",
+        `A packet was put aside as a dead letter under ${this.#dead.subjectOf(message)}: ${reason}, after ${deliveries} deliveries.`,
+        this.#link.server,
+      ),
+      address,
+    );
+    this.#end(held, TERM);
+  }
+
+  #end(held: Held, answer: string): void {
+    if (!this.#held.delete(held)) return;
+    this.#answer(held.message.reply, answer);
+    held.puller.done();
+  }
+
+  #answer(subject: string, answer: string): void {
+    const later = (): void => {
+      if (this.#late.length < MAX_LATE) this.#late.push([subject, answer]);
+    };
+    const sent = this.#link.publish(subject, encoder.encode(answer), {}, "", (ok) => {
+      if (!ok) later();
+    });
+    if (!sent) later();
+  }
+
+  /** Says of the packets that are being handled that they are, so that they are not given to others. */
+  #speakUp(): void {
+    const oldest = performance.now() - this.#settings.handlerTimeout;
+    for (const { message, since } of this.#held) {
+      if (since > oldest) this.#link.publish(message.reply, encoder.encode(WORKING));
+    }
+    if (this.#link.isConnected) for (const [subject, answer] of this.#late.splice(0)) this.#answer(subject, answer);
+  }
+
+  async #recover(): Promise<void> {
+    try {
+      await this.#stream.ensure();
+      await this.#stream.ensureConsumers(this.#settings);
+    } catch (error) {
+      this.#events.onError(error as OscNatsError);
+    }
+  }
+}
+
+/** How often a packet has been delivered, this time included, as the subject says that NATS wants its answer under. */
+function deliveriesOf(reply: string): number {
+  const tokens = reply.split(".");
+  // Newer servers put domain and account before the stream.
+  return Number(tokens[tokens.length === 9 ? 4 : 6] ?? 1);
+}

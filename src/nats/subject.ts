@@ -1,0 +1,238 @@
+/**
+ * Addresses of OSC as subjects of NATS, and back. Pure: no Node, no NATS.
+ *
+ * A part between two slashes is a token. Bytes that a token must not have, and `%` itself, are written as `%` and two hexadecimal digits.
+ * Tokens that begin with `%` and go on in another way stand for what is no part: see the constants.
+ */
+import { OscServerError } from "../errors.ts";
+
+/**
+ * Under which subjects packets travel where nothing else is said.
+ *
+ * @example
+ * console.log(`${DEFAULT_PREFIX}.>`); // osc.>, what all packets are below
+ */
+export const DEFAULT_PREFIX = "osc";
+
+const SLASH = 0x2f;
+const HASH = 0x23;
+/** A part without characters, as in `/a//b`. */
+const EMPTY = "%";
+/** Comes first where an address does not begin with a slash. */
+const NO_SLASH = "%-";
+/** The one subject of all bundles. */
+const BUNDLE = "%bundle";
+/** The one subject of all messages whose own would be too long for a server of NATS. */
+const LONG = "%long";
+const PARTITION = /^%p(\d+)$/;
+/** A server of NATS takes 4,096 bytes for the subject, the reply subject and two numbers. */
+const MAX_LENGTH = 1024;
+
+/** What each byte is written as. */
+const WRITTEN: readonly string[] = Array.from({ length: 256 }, (_, byte) => {
+  const isPlain = byte > 0x20 && byte < 0x7f && !".*>%".includes(String.fromCharCode(byte));
+  return isPlain ? String.fromCharCode(byte) : `%${byte.toString(16).toUpperCase().padStart(2, "0")}`;
+});
+const PREFIX = /^[!-)+\-/-=?-~]+(?:\.[!-)+\-/-=?-~]+)*$/;
+const encoder = new TextEncoder();
+
+/**
+ * The subject of an address: `/mixer/ch/1/gain` is `osc.mixer.ch.1.gain`. Every address has a subject of its own, whatever its bytes are.
+ *
+ * @param address a text, or the bytes as they stand in a packet
+ * @param prefix see {@link checkPrefix}
+ *
+ * @example
+ * addressToSubject("/mixer/ch/1/gain"); // osc.mixer.ch.1.gain
+ */
+export function addressToSubject(address: string | Uint8Array, prefix: string = DEFAULT_PREFIX): string {
+  const bytes = typeof address === "string" ? encoder.encode(address) : address;
+  return `${prefix}.${tokensOf(bytes, bytes.length)}`;
+}
+
+/**
+ * The address that has that subject, or null where no address has it: the subject of bundles, one with wildcards, one under another prefix. The
+ * token of a partition is passed over.
+ *
+ * @param prefix see {@link checkPrefix}
+ *
+ * @example
+ * subjectToAddress("osc.mixer.ch.1.gain"); // /mixer/ch/1/gain
+ */
+export function subjectToAddress(subject: string, prefix: string = DEFAULT_PREFIX): string | null {
+  const bytes = subjectToAddressBytes(subject, prefix);
+  return bytes === null ? null : textOf(bytes);
+}
+
+/**
+ * As {@link subjectToAddress}, with the bytes as they stand in a packet: an address that is not UTF-8 has a subject, too.
+ *
+ * @example
+ * subjectToAddressBytes("osc.gr%F6%DFe")?.length; // 6
+ */
+export function subjectToAddressBytes(subject: string, prefix: string = DEFAULT_PREFIX): Uint8Array | null {
+  if (!subject.startsWith(`${prefix}.`)) return null;
+  const all = subject.slice(prefix.length + 1).split(".");
+  const tokens = PARTITION.test(all[0] ?? "") ? all.slice(1) : all;
+  const hasSlash = tokens[0] !== NO_SLASH;
+  const bytes: number[] = [];
+  for (const [index, token] of (hasSlash ? tokens : tokens.slice(1)).entries()) {
+    if (hasSlash || index > 0) bytes.push(SLASH);
+    if (token !== EMPTY) for (const [written] of token.matchAll(/%[0-9A-F]{2}|[^]/g)) bytes.push(byteOf(written));
+  }
+  const address = Uint8Array.from(bytes);
+  // Only what an address is written as is a subject of one.
+  return tokensOf(address, address.length) === tokens.join(".") ? address : null;
+}
+
+/**
+ * The partition that a subject names, or null.
+ *
+ * @example
+ * partitionOf("osc.%p3.mixer.gain"); // 3
+ */
+export function partitionOf(subject: string, prefix: string = DEFAULT_PREFIX): number | null {
+  const token = subject.startsWith(`${prefix}.`) ? subject.slice(prefix.length + 1).split(".", 1)[0] : "";
+  const number = PARTITION.exec(token ?? "")?.[1];
+  return number === undefined ? null : Number(number);
+}
+
+/**
+ * The subject that a packet travels under. All bundles share one, `osc.%bundle`; so do messages whose address is so long that a server of NATS
+ * would not take its subject, beyond 1,024 characters: `osc.%long`. Their address is in the packet.
+ *
+ * @param packet its bytes; it need not be a good one
+ * @param partition puts the token of that partition after the prefix
+ *
+ * @example
+ * packetSubject(encode(new OscMessage("/mixer/gain", 0.5))); // osc.mixer.gain
+ */
+export function packetSubject(packet: Uint8Array, prefix: string = DEFAULT_PREFIX, partition: number | null = null): string {
+  const start = partition === null ? `${prefix}.` : partitionPrefix(partition, prefix);
+  if (packet[0] === HASH) return start + BUNDLE;
+  const nul = packet.indexOf(0);
+  const end = nul === -1 ? packet.length : nul;
+  if (end > MAX_LENGTH) return start + LONG;
+  const subject = start + tokensOf(packet, end);
+  return subject.length > MAX_LENGTH ? start + LONG : subject;
+}
+
+/** What the subjects of a partition begin with: `osc.%p3.` */
+export function partitionPrefix(partition: number, prefix: string = DEFAULT_PREFIX): string {
+  return `${prefix}.%p${partition}.`;
+}
+
+/**
+ * What to subscribe to for an address pattern of OSC: each part with a wildcard becomes `*`, and from `//` on it is `>`. NATS then delivers all that
+ * matches and perhaps more, so what comes is to be held against the pattern. A text that does not begin with `/` is taken as a subject of NATS with its
+ * own wildcards, and returned as it is.
+ *
+ * @param pattern such as `/mixer/{1,2}/gain`, or `osc.mixer.>`
+ * @throws OscServerError `OSC_OPTION` for a text that is neither
+ *
+ * @example
+ * patternToSubject("/mixer/{1,2}/gain"); // osc.mixer.*.gain
+ */
+export function patternToSubject(pattern: string, prefix: string = DEFAULT_PREFIX): string {
+  if (!pattern.startsWith("/")) return checkSubscription(pattern);
+  const tokens: string[] = [];
+  for (const part of pattern.slice(1).split("/")) {
+    if (part === "") {
+      tokens.push(">");
+      break;
+    }
+    tokens.push(/[*?[\]{}]/.test(part) ? "*" : tokensOf(encoder.encode(`/${part}`), encoder.encode(part).length + 1));
+  }
+  return `${prefix}.${tokens.join(".")}`;
+}
+
+/**
+ * @returns the prefix: tokens of printable characters with dots between them, such as `osc` or `berlin.stage-2`
+ * @throws OscServerError `OSC_OPTION` where it cannot be one
+ *
+ * @example
+ * checkPrefix("berlin.stage-2"); // berlin.stage-2
+ * // checkPrefix("osc.*") throws
+ */
+export function checkPrefix(prefix: string): string {
+  const last = prefix.split(".").at(-1) ?? "";
+  if (
+    PREFIX.test(prefix) &&
+    !prefix.includes("%") &&
+    !/^(\$|_INBOX\b)/.test(prefix) &&
+    !/_(reply|dead)$/.test(last) &&
+    prefix.length <= 128
+  )
+    return prefix;
+  throw new OscServerError(
+    "OSC_OPTION",
+    `A prefix is at most 128 characters such as "osc" or "berlin.stage-2": printable ASCII without %, *, >, no empty part between dots, not beginning with $ and not ending in _reply or _dead; got ${JSON.stringify(prefix)}.`,
+  );
+}
+
+/**
+ * Where replies to packets under a prefix go: beside it and not below it, so that those who listen to packets do not hear them.
+ *
+ * @example
+ * replyPrefix("osc"); // osc_reply
+ */
+export function replyPrefix(prefix: string): string {
+  return `${prefix}_reply`;
+}
+
+/**
+ * Where packets under a prefix go that nobody could handle.
+ *
+ * @example
+ * deadPrefix("osc"); // osc_dead
+ */
+export function deadPrefix(prefix: string): string {
+  return `${prefix}_dead`;
+}
+
+function checkSubscription(subject: string): string {
+  const tokens = subject.split(".");
+  const isGood = tokens.every(
+    (token, index) => token === "*" || (token === ">" && index === tokens.length - 1) || (/^[!-~]+$/.test(token) && !/[*>]/.test(token)),
+  );
+  if (isGood) return subject;
+  throw new OscServerError(
+    "OSC_OPTION",
+    `What to subscribe to is an address pattern such as "/mixer/*", or a subject of NATS such as "osc.mixer.>"; got ${JSON.stringify(subject)}.`,
+  );
+}
+
+/** The tokens of an address with dots between them. */
+function tokensOf(address: Uint8Array, end: number): string {
+  let subject = "";
+  let token = "";
+  let index = 1;
+  if (address[0] !== SLASH || end === 0) {
+    subject = `${NO_SLASH}.`;
+    index = 0;
+  }
+  for (; index < end; index++) {
+    const byte = address[index] as number;
+    if (byte !== SLASH) {
+      token += WRITTEN[byte] as string;
+    } else {
+      subject += `${token === "" ? EMPTY : token}.`;
+      token = "";
+    }
+  }
+  return subject + (token === "" ? EMPTY : token);
+}
+
+/** A character that is no byte gives one that is written otherwise, so that the comparison at the end finds it. */
+function byteOf(written: string): number {
+  return written.length === 3 ? Number.parseInt(written.slice(1), 16) : written.charCodeAt(0) & 0xff;
+}
+
+/** As the decoder reads it: UTF-8, else Latin-1. */
+function textOf(bytes: Uint8Array): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    return Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
+  }
+}

@@ -1,0 +1,54 @@
+import { OscNatsError, OscSocketError } from "../errors.ts";
+import { type NetAddress, formatAddress } from "../net-address.ts";
+import type { Fate, Peer, TransportEvents } from "../transport/transport.ts";
+import type { NatsLink, NatsMessage } from "./nats-link.ts";
+import { CLIENT_HEADER, REPLY_HEADER, clientOf } from "./packet-headers.ts";
+
+/** What becomes of a packet when its worker is done with it. */
+export type Settle = (fate: Fate, reason: string) => void;
+
+/** The client behind one packet that came by NATS. Replies go to the front end that received the packet. */
+export class WorkerPeer implements Peer {
+  readonly address: NetAddress;
+  readonly paced: boolean;
+  readonly #link: NatsLink;
+  readonly #events: TransportEvents;
+  readonly #reply: string;
+  readonly #settle: Settle | null;
+
+  /** @param settle where somebody waits to hear what became of the packet; it then comes at its worker's own pace */
+  constructor(message: NatsMessage, link: NatsLink, events: TransportEvents, settle: Settle | null) {
+    this.address = clientOf(message.header(CLIENT_HEADER));
+    this.#reply = message.header(REPLY_HEADER);
+    this.#link = link;
+    this.#events = events;
+    this.#settle = settle;
+    this.paced = settle !== null;
+  }
+
+  get key(): string {
+    return this.#reply === "" ? formatAddress(this.address) : this.#reply;
+  }
+
+  send(packet: Uint8Array): void {
+    if (this.#reply === "") return this.#unsent("its packet came from no front end");
+    if (packet.length > this.#link.maxPayload) {
+      const what = `The reply has ${packet.length} bytes, and NATS takes ${this.#link.maxPayload} at most: raise max_payload of nats-server.`;
+      return this.#events.onError(new OscSocketError("EMSGSIZE", what, this.#link.server), this.address);
+    }
+    const sent = this.#link.publish(this.#reply, packet, {}, "", (ok) => {
+      if (!ok) this.#unsent("the connection broke");
+    });
+    if (!sent) this.#unsent(this.#link.isConnected ? "too much is on its way (maxUnconfirmedBytes)" : "there is no connection");
+  }
+
+  settled(_size: number, fate: Fate, reason: string): void {
+    this.#settle?.(fate, reason);
+  }
+
+  #unsent(why: string): void {
+    const { server } = this.#link;
+    this.#events.onLoss?.("unsent");
+    this.#events.onError(new OscNatsError("OSC_NATS_NO_CLIENT", `A reply to a client may be lost: ${why}.`, server), this.address);
+  }
+}

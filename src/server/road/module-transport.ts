@@ -1,0 +1,43 @@
+import { OscServerError } from "../../errors.ts";
+import type { NetAddress } from "../../net-address.ts";
+import type { Transport, TransportEvents } from "../../transport/transport.ts";
+
+/** A transport that this folder knows nothing of, as plain data, so that it can go to another thread. */
+export interface ModuleSpec {
+  readonly transport: "module";
+  /** The URL of a module that exports `createTransport(options, events)`. */
+  readonly url: string;
+  readonly options: unknown;
+}
+
+interface TransportModule {
+  readonly createTransport?: (options: unknown, events: TransportEvents) => Transport;
+}
+
+/** Loads the module when it opens. */
+export class ModuleTransport implements Transport {
+  readonly #spec: ModuleSpec;
+  readonly #events: TransportEvents;
+  #inner: Transport | null = null;
+
+  constructor(spec: ModuleSpec, events: TransportEvents) {
+    this.#spec = spec;
+    this.#events = events;
+  }
+
+  async open(): Promise<NetAddress> {
+    const { url, options } = this.#spec;
+    const { createTransport } = (await import(url)) as TransportModule;
+    if (createTransport === undefined) throw new OscServerError("OSC_OPTION", `The module ${url} exports no function createTransport.`);
+    this.#inner = createTransport(options, this.#events);
+    return this.#inner.open();
+  }
+
+  async drain(): Promise<void> {
+    await this.#inner?.drain?.();
+  }
+
+  async close(): Promise<void> {
+    await this.#inner?.close();
+  }
+}
