@@ -66,13 +66,12 @@ export class LengthPrefixDecoder extends FrameReader {
   #readPacket(piece: Uint8Array, from: number): number {
     const size = this.#size;
     const to = Math.min(piece.length, from + size - this.frame.length);
-    const bytes = piece.subarray(from, to);
-    if (bytes.length === size) {
+    if (to - from === size) {
       this.#size = 0;
-      this.deliver(bytes);
+      this.deliverPart(piece, from, to);
       return to;
     }
-    this.frame.append(bytes, size);
+    this.frame.append(piece.subarray(from, to), size);
     if (this.frame.length === size) {
       this.#size = 0;
       this.deliver(this.frame.take());

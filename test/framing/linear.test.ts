@@ -17,9 +17,12 @@ const NativeBytes = Uint8Array;
 /** Counts all memory that is taken and copied by the name of Uint8Array, as the decoders do it. */
 function countMemory(work: Work): void {
   class CountedBytes extends NativeBytes {
-    constructor(size: number) {
-      super(size);
-      work.taken += size;
+    constructor(size: number);
+    constructor(memory: ArrayBufferLike, offset: number, size: number);
+    constructor(sizeOrMemory: number | ArrayBufferLike, offset?: number, size?: number) {
+      super(sizeOrMemory as ArrayBuffer, offset, size);
+      // A view takes no memory.
+      if (typeof sizeOrMemory === "number") work.taken += sizeOrMemory;
     }
 
     // What is cut out of counted memory is a view and costs nothing.
