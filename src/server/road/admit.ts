@@ -46,7 +46,7 @@ export class Admission {
 }
 
 /** For what a packet can be refused before anything is spent on it. */
-type AdmissionReason = Extract<RejectReason, "empty" | "not-osc" | "rate" | "sender" | "too-large">;
+export type AdmissionReason = Extract<RejectReason, "empty" | "not-osc" | "rate" | "sender" | "too-large">;
 
 function refusalError(reason: AdmissionReason, data: Uint8Array, { maxPacketSize, maxRate }: Limits): OscRejectedError {
   switch (reason) {

@@ -3,7 +3,7 @@ import { type Clock, type ErrorListener, Reporter, Scheduler, bundleTime, laterE
 import { OscDroppedError, type OscError, OscRejectedError, type RejectReason } from "../../errors.ts";
 import type { NetAddress } from "../../net-address.ts";
 import type { Fate, Peer, TransportEvents } from "../../transport/transport.ts";
-import { Admission } from "./admit.ts";
+import { Admission, type AdmissionReason } from "./admit.ts";
 import { Counters, counterOf } from "./counters.ts";
 import type { Limits } from "./options.ts";
 import type { Executor, ExecutorEvents, Outcome, Packet } from "./packet.ts";
@@ -70,7 +70,7 @@ export class Road implements TransportEvents, ExecutorEvents {
     const packet: Packet = { data, peer, asOf: asOf ?? (timed ? this.#clock.wallNow() : Infinity), fresh: true };
     if (this.#closed) return this.#lose(packet, new OscDroppedError("close", "A packet that came while the server closed was dropped."));
     const reason = this.#admission.refusal(data, peer.address);
-    if (reason !== null) this.#refuse(packet, reason, () => this.#admission.explain(reason, data));
+    if (reason !== null) this.#refuseAdmission(packet, reason);
     else if (timed) this.#schedule(packet);
     else this.#execute(packet);
   }
@@ -103,7 +103,7 @@ export class Road implements TransportEvents, ExecutorEvents {
       this.counters.add("handled");
       this.#end(packet, "handled");
     } else {
-      this.#refuse(packet, outcome.reason, () => outcome);
+      this.#refuseLate(packet, outcome);
     }
   }
 
@@ -197,6 +197,15 @@ export class Road implements TransportEvents, ExecutorEvents {
   #execute(packet: Packet): void {
     this.counters.add("inProgress");
     this.#executor.execute(packet);
+  }
+
+  // These two are apart from where they are called, for there a closure would cost each packet its memory, refused or not.
+  #refuseAdmission(packet: Packet, reason: AdmissionReason): void {
+    this.#refuse(packet, reason, () => this.#admission.explain(reason, packet.data));
+  }
+
+  #refuseLate(packet: Packet, error: OscRejectedError): void {
+    this.#refuse(packet, error.reason, () => error);
   }
 
   #refuse(packet: Packet, reason: RejectReason, makeError: () => OscRejectedError): void {
