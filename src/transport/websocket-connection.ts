@@ -1,9 +1,10 @@
 import { OscDroppedError, OscRejectedError, OscTimeoutError } from "../errors.ts";
 import { type NetAddress, formatAddress } from "../net-address.ts";
 import { Fifo } from "./fifo.ts";
-import type { ReadWindow, Waiter } from "./read-window.ts";
+import { PacedPeer } from "./paced-peer.ts";
+import type { ReadWindow } from "./read-window.ts";
 import { socketError } from "./socket-error.ts";
-import type { Peer, TransportEvents } from "./transport.ts";
+import type { TransportEvents } from "./transport.ts";
 
 /** What becomes of a packet for a client that does not read as fast as it is sent to. */
 export type SlowClientPolicy = "drop-oldest" | "drop-newest" | "disconnect";
@@ -43,22 +44,11 @@ const LINGER_MS = 1000;
 export const GOING_AWAY = 1001;
 const TOO_LARGE = "WS_ERR_UNSUPPORTED_MESSAGE_LENGTH";
 
-/** One client of a WebSocket server: hands on what it sends as fast as that is handled, and sends it packets as fast as it reads. */
-export class WebSocketConnection implements Peer, Waiter {
-  readonly address: NetAddress;
-  readonly paced = true;
-  /** Resolves when the connection is over. */
+/** One client of a WebSocket server, which is sent packets as fast as it reads. */
+export class WebSocketConnection extends PacedPeer {
   readonly closed: Promise<void>;
   readonly #socket: MessageSocket;
   readonly #limits: WebSocketLimits;
-  readonly #window: ReadWindow;
-  readonly #events: TransportEvents;
-  /** Packets that were read and not handed on yet: at most what one read of the socket brings. */
-  readonly #arrived = new Fifo<Uint8Array>();
-  #pending = 0;
-  /** True while the next packet waits for room among those of all connections. */
-  #waiting = false;
-  #advancing = false;
   #ending = false;
   /** Packets that wait until the client has read those before them. */
   readonly #unsent = new Fifo<Uint8Array>();
@@ -71,11 +61,9 @@ export class WebSocketConnection implements Peer, Waiter {
   #timer: NodeJS.Timeout | undefined;
 
   constructor(socket: MessageSocket, address: NetAddress, limits: WebSocketLimits, window: ReadWindow, events: TransportEvents) {
-    this.address = address;
+    super(address, limits.maxPending, window, events);
     this.#socket = socket;
     this.#limits = limits;
-    this.#window = window;
-    this.#events = events;
     socket.on("message", (data, isBinary) => this.#message(data, isBinary));
     const heard = (): void => {
       this.#wasHeard = true;
@@ -87,38 +75,22 @@ export class WebSocketConnection implements Peer, Waiter {
     if (limits.pingInterval !== null) this.#waitFor(limits.pingInterval);
   }
 
-  get key(): object {
-    return this;
-  }
-
   send(packet: Uint8Array): void {
     const socket = this.#socket;
     if (socket.readyState !== socket.OPEN) {
       if (this.#ending) return;
-      this.#events.onError(socketError({ code: "EPIPE" }, "send to", formatAddress(this.address)), this.address);
+      this.events.onError(socketError({ code: "EPIPE" }, "send to", formatAddress(this.address)), this.address);
       return;
     }
     if (this.#unsent.size === 0 && socket.bufferedAmount < IN_SOCKET) this.#transmit(packet);
     else this.#hold(packet);
   }
 
-  settled(size: number): void {
-    this.#pending -= 1;
-    this.#window.give(size);
-    this.#advance();
-  }
-
-  roomTaken(): void {
-    this.#waiting = false;
-    this.#handOn();
-    this.#advance();
-  }
-
   /** Ends the connection: what has been sent is delivered; a client that does not answer is given a second. */
   end(code: number, reason: string): void {
     this.#ending = true;
     clearTimeout(this.#timer);
-    this.#handOnAll();
+    this.handOnAll();
     for (let packet = this.#unsent.shift(); packet !== undefined; packet = this.#unsent.shift()) this.#transmit(packet);
     this.#socket.close(code, reason);
     // Its answer would not be read.
@@ -131,39 +103,32 @@ export class WebSocketConnection implements Peer, Waiter {
     if (this.#ending) return;
     if (!isBinary) return this.#ignoreText();
     // Fragments are put together, and nothing else is asked for.
-    this.#arrived.push(data as Uint8Array);
-    this.#advance();
+    this.arrive(data as Uint8Array);
+    this.advance();
   }
 
   #ignoreText(): void {
-    this.#events.onLoss?.("ignored");
+    this.events.onLoss?.("ignored");
     if (this.#sawText) return;
     this.#sawText = true;
-    this.#events.onError(
+    this.events.onError(
       new OscRejectedError("not-osc", "The client sent text, which is ignored: OSC packets are binary messages of a WebSocket."),
       this.address,
     );
   }
 
-  /** Hands packets on as far as there is room, and reads or stops reading as that asks for. */
-  #advance(): void {
-    if (this.#advancing) return;
-    this.#advancing = true;
-    while (!this.#waiting && this.#arrived.size > 0 && this.#pending < this.#limits.maxPending) {
-      if (this.#window.take(this.#arrived.peek()?.length ?? 0, this)) this.#handOn();
-      else this.#waiting = true;
-    }
-    this.#advancing = false;
-    const socket = this.#socket;
-    const isFull = this.#arrived.size > 0 || this.#pending >= this.#limits.maxPending;
-    if (isFull && !this.#ending) socket.pause();
-    else if (socket.isPaused) socket.resume();
+  protected override mayProceed(): boolean {
+    return true;
   }
 
-  #handOn(): void {
-    const packet = this.#arrived.shift() as Uint8Array;
-    this.#pending += 1;
-    this.#events.onPacket(packet, this);
+  /** Each message is a packet as it comes. */
+  protected override cutNext(): boolean {
+    return false;
+  }
+
+  protected override pace(): void {
+    if (this.isFull && !this.#ending) this.#socket.pause();
+    else if (this.#socket.isPaused) this.#socket.resume();
   }
 
   #transmit(packet: Uint8Array): void {
@@ -189,11 +154,11 @@ export class WebSocketConnection implements Peer, Waiter {
     if (!hasRoom()) {
       if (slowClients === "disconnect") return this.#disconnectSlow();
       this.#tellSlow();
-      if (slowClients === "drop-newest") return this.#events.onLoss?.("unsent");
+      if (slowClients === "drop-newest") return this.events.onLoss?.("unsent");
     }
     while (!hasRoom()) {
       this.#unsentBytes -= this.#unsent.shift()?.length ?? 0;
-      this.#events.onLoss?.("unsent");
+      this.events.onLoss?.("unsent");
     }
     this.#unsent.push(packet);
     this.#unsentBytes += packet.length;
@@ -204,13 +169,13 @@ export class WebSocketConnection implements Peer, Waiter {
     if (this.#isSlow) return;
     this.#isSlow = true;
     const message = `Packets for a client were dropped, for it reads too slowly: ${this.#limits.maxBuffered} bytes wait for it (maxBuffered).`;
-    this.#events.onError(new OscDroppedError("maxBuffered", message), this.address);
+    this.events.onError(new OscDroppedError("maxBuffered", message), this.address);
   }
 
   #disconnectSlow(): void {
-    this.#events.onLoss?.("unsent");
+    this.events.onLoss?.("unsent");
     const { maxBuffered } = this.#limits;
-    this.#giveUp(
+    this.giveUp(
       new OscDroppedError(
         "maxBuffered",
         `The connection was ended, for its client reads too slowly: ${maxBuffered} bytes wait (maxBuffered).`,
@@ -232,7 +197,7 @@ export class WebSocketConnection implements Peer, Waiter {
       this.#hasPinged = false;
       this.#waitFor(pingInterval);
     } else if (this.#hasPinged) {
-      this.#giveUp(
+      this.giveUp(
         new OscTimeoutError(`A connection was ended, for its client did not answer a ping within ${pingTimeout} ms (pingTimeout).`),
       );
     } else {
@@ -242,17 +207,16 @@ export class WebSocketConnection implements Peer, Waiter {
     }
   }
 
-  #giveUp(error: OscDroppedError | OscTimeoutError): void {
+  protected override giveUp(error: OscDroppedError | OscTimeoutError): void {
     this.#ending = true;
-    this.#events.onConnection("ended");
-    this.#events.onError(error, this.address);
+    super.giveUp(error);
     this.#socket.terminate();
   }
 
   #failed(error: NodeJS.ErrnoException): void {
     const { code = "" } = error;
-    if (code.startsWith("WS_ERR")) this.#events.onConnection("ended");
-    this.#events.onError(
+    if (code.startsWith("WS_ERR")) this.events.onConnection("ended");
+    this.events.onError(
       code === TOO_LARGE
         ? new OscDroppedError(
             "maxPacketSize",
@@ -267,13 +231,6 @@ export class WebSocketConnection implements Peer, Waiter {
     this.#ending = true;
     clearTimeout(this.#timer);
     // What came before is handled all the same: a client that does not wait for replies may have gone.
-    this.#handOnAll();
-  }
-
-  #handOnAll(): void {
-    while (this.#arrived.size > 0) {
-      this.#window.force(this.#arrived.peek()?.length ?? 0, this);
-      this.#handOn();
-    }
+    this.handOnAll();
   }
 }
