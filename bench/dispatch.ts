@@ -8,19 +8,17 @@
  * cache, and waiting for memory is then most of the time. All handlers count, and the counts are checked. See bench/dispatch-address.ts for
  * the parts of the search.
  */
-import type * as Decode from "../src/codec/decode.ts";
 import type * as Codec from "../src/codec/index.ts";
 import type * as Dispatch from "../src/dispatch/index.ts";
 import { measure, type Subject } from "./codec/measure.ts";
 import { addressesOf, chosenOf } from "./dispatch/addresses.ts";
-import { type Contestant, contestants, type Mapped, programs } from "./dispatch/contestants.ts";
+import { type Contestant, contestants, type Mapped, NOBODY, programs } from "./dispatch/contestants.ts";
 import { compiled } from "./suite/compiled.ts";
 import { benchOptions } from "./suite/options.ts";
 import { finish, type Goal, median, type Plot, type Table } from "./suite/report.ts";
 
 const options = benchOptions();
 const { encode, float, OscMessage } = await compiled<typeof Codec>("codec/index.js");
-const { peekAddress } = await compiled<typeof Decode>("codec/decode.js");
 const { Dispatcher } = await compiled<typeof Dispatch>("dispatch/index.js");
 
 const COUNTS = options.quick ? [10, 1000, 100_000] : [10, 100, 1000, 10_000, 100_000];
@@ -71,8 +69,9 @@ function compareAt(count: number): void {
   }
   const dispatcher = new Dispatcher();
   for (const address of addresses) dispatcher.map(address, () => undefined);
-  add(found, OSCINE, (index) => dispatcher.match(peekAddress(packets[index % packets.length]!) ?? "/"));
-  add(found, MANY, (index) => dispatcher.match(peekAddress(many[index % many.length]!) ?? "/"));
+  for (const packet of [...packets, ...many]) dispatcher.callHandlersForPacket(packet, NOBODY);
+  add(found, OSCINE, (index) => dispatcher.matchBytes(packets[index % packets.length]!)!.found);
+  add(found, MANY, (index) => dispatcher.matchBytes(many[index % many.length]!)!.found);
   for (const [index, ns] of measure(subjects, ROUNDS).entries()) into[index]!.set(count, ns);
   for (const program of others) {
     const times = Array.from({ length: options.quick ? 1 : 3 }, () => program.time(count, packets));

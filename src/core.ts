@@ -7,6 +7,7 @@ export {
   compilePattern,
   type Found,
   isPattern,
+  type KnownAddress,
   matchAddress,
   validateMappedAddress,
 } from "./address/index.ts";

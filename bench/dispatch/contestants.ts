@@ -32,7 +32,8 @@ export interface Program {
 /** By variables, for without their types the compiler cannot know them. */
 const NODE_OSC: string = "node-osc";
 const OSC_JS: string = "osc-js";
-const NOBODY = { address: "127.0.0.1", port: 9000, family: "IPv4" } as const;
+/** A client. */
+export const NOBODY = { address: "127.0.0.1", port: 9000, family: "IPv4" } as const;
 
 export async function contestants(): Promise<Contestant[]> {
   const list = [await oscine()];

@@ -2,21 +2,14 @@
 
 import { OscServerError } from "../errors.ts";
 import { AddressTree } from "./address-tree.ts";
+import { ByteIndex } from "./byte-index.ts";
 import { leastLengthOf, parseLevels } from "./levels.ts";
 import { parseMappedAddress } from "./mapped-address.ts";
 import { MatchCache } from "./match-cache.ts";
 import { isPattern } from "./pattern.ts";
+import { Entry, type Found, type KnownAddress, Slot } from "./slot.ts";
 import { NO_CAPTURES } from "./token-sequence.ts";
-import type { TokenSequence } from "./token-sequence.ts";
 import { WildcardIndex } from "./wildcard-index.ts";
-
-/** A value that was found for the address of a message. */
-export interface Found<T> {
-  /** The value that was added. */
-  readonly value: T;
-  /** What each wildcard of the mapped address matched, in order; empty for a mapped address without wildcards. */
-  readonly captures: readonly string[];
-}
 
 /** Options of an {@link AddressSpace}. */
 export interface AddressSpaceOptions {
@@ -42,24 +35,6 @@ export interface AddressSpaceCache {
   readonly words: number;
 }
 
-/** A value that is mapped or was found, with its place in the order of adding over all addresses. */
-interface Entry<T> {
-  readonly order: number;
-  readonly found: Found<T>;
-}
-
-/** A mapped address with all that is mapped under it. */
-interface Slot<T> {
-  readonly address: string;
-  readonly sequence: TokenSequence;
-  /** In order of adding, and without captures. */
-  readonly entries: Entry<T>[];
-  /** What a message with just this address finds, for an address that is no pattern; undefined when it has to be searched for. */
-  found: readonly Found<T>[] | undefined;
-  /** The state of the mapped wildcards for which `found` is true. */
-  wildcardChanges: number;
-}
-
 /**
  * Values (handlers, say) mapped under addresses, literal or with wildcards, in any number. The address of a message finds
  *
@@ -79,6 +54,8 @@ export class AddressSpace<T> {
   readonly #slots = new Map<string, Slot<T>>();
   readonly #tree = new AddressTree<Slot<T>>();
   readonly #wildcards = new WildcardIndex<Slot<T>>();
+  /** Literal addresses that messages came for, some of which may have been unmapped since. */
+  readonly #learnt = new ByteIndex<Slot<T>>();
   readonly #cache: MatchCache<readonly Found<T>[]>;
   #size = 0;
   /** The part of `work` that is not comparisons in the tree. */
@@ -119,17 +96,24 @@ export class AddressSpace<T> {
    * @throws {OscDispatchError} `OSC_BAD_MAPPED_ADDRESS`, see {@link validateMappedAddress}.
    */
   add(mappedAddress: string, value: T): void {
-    const slot = this.#slots.get(mappedAddress) ?? this.#newSlot(mappedAddress);
-    slot.entries.push({ order: this.#nextOrder, found: Object.freeze({ value, captures: NO_CAPTURES }) });
+    const entry = new Entry(value, NO_CAPTURES, this.#nextOrder);
+    let slot = this.#slots.get(mappedAddress);
+    if (slot === undefined) slot = this.#newSlot(mappedAddress, entry);
+    else slot.entries.push(entry);
     this.#nextOrder += 1;
     this.#size += 1;
     this.#changed(slot);
   }
 
+  /** What is mapped under exactly this address, in the order in which it was added. */
+  at(mappedAddress: string): readonly T[] {
+    return this.#slots.get(mappedAddress)?.entries.map(({ value }) => value) ?? [];
+  }
+
   /** Takes back what was first added of this value under exactly this address. False where there is nothing such. */
   remove(mappedAddress: string, value: T): boolean {
     const slot = this.#slots.get(mappedAddress);
-    const index = slot === undefined ? -1 : slot.entries.findIndex(({ found }) => Object.is(found.value, value));
+    const index = slot === undefined ? -1 : slot.entries.findIndex((entry) => Object.is(entry.value, value));
     if (slot === undefined || index < 0) return false;
     slot.entries.splice(index, 1);
     if (slot.entries.length === 0) this.#dropSlot(slot);
@@ -148,15 +132,36 @@ export class AddressSpace<T> {
     return this.#search(address, slot);
   }
 
+  /**
+   * As {@link find} for the address with which the bytes of a message begin, without making a text of them, and as quickly however many
+   * addresses are mapped. Undefined where it is not known by its bytes, or has to be searched for: then {@link find} and {@link learn} it.
+   */
+  findBytes(message: Uint8Array): KnownAddress<T> | undefined {
+    const slot = this.#learnt.find(message);
+    return slot?.found !== undefined && slot.wildcardChanges === this.#wildcardChanges ? (slot as KnownAddress<T>) : undefined;
+  }
+
+  /**
+   * Remembers by which bytes a message begins that has this address, where it is mapped literally: what is remembered is bounded by what is
+   * mapped. The message has to be well formed.
+   */
+  learn(address: string, message: Uint8Array): void {
+    const slot = this.#slots.get(address);
+    if (slot?.found === undefined || slot.sequence !== undefined) return;
+    // Those that were unmapped are forgotten when they are the greater part.
+    if (this.#learnt.size > this.#slots.size * 2 + FEW_SLOTS) this.#learnt.clear();
+    slot.size = this.#learnt.set(message, slot);
+  }
+
   #search(address: string, slot: Slot<T> | undefined): readonly Found<T>[] {
     const remembered = this.#cache.get(address);
     if (remembered !== undefined) return remembered;
     const pattern = isPattern(address);
     if (!pattern && slot === undefined && this.#wildcards.isEmpty) return NOTHING;
-    const exact = slot === undefined ? [] : exactMatches(slot);
+    const exact = slot === undefined ? [] : slot.exactMatches();
     const matched = pattern ? this.#patternMatches(address, slot) : [];
     const wildcards = this.#wildcardMatches(address, slot);
-    const found = inOrder([...exact, ...matched, ...wildcards]);
+    const found = Entry.inOrder([...exact, ...matched, ...wildcards]);
     this.#work += (matched.length + wildcards.length) * WORK_PER_FOUND;
     if (slot !== undefined && !pattern && wildcards.length <= MAX_KEPT_WILDCARDS) {
       slot.found = found;
@@ -181,30 +186,30 @@ export class AddressSpace<T> {
     const candidates = this.#wildcards.candidates(text);
     this.#work += candidates.length * Math.ceil(text.length / UNITS_PER_WORK);
     return candidates.flatMap((slot) => {
-      const captures = slot === exact ? undefined : slot.sequence.capture(text);
-      return captures === undefined ? [] : withCaptures(slot, captures);
+      const captures = slot === exact ? undefined : slot.sequence?.capture(text);
+      return captures === undefined ? [] : slot.withCaptures(captures);
     });
   }
 
-  #newSlot(address: string): Slot<T> {
+  #newSlot(address: string, entry: Entry<T>): Slot<T> {
     const sequence = parseMappedAddress(address);
-    const slot: Slot<T> = { address, sequence, entries: [], found: undefined, wildcardChanges: 0 };
+    const slot = new Slot(address, sequence, entry);
     this.#slots.set(address, slot);
-    if (sequence.literal === undefined) this.#wildcards.add(sequence, slot);
-    else this.#tree.set(address, slot);
+    if (sequence === undefined) slot.node = this.#tree.set(address, slot);
+    else this.#wildcards.add(sequence, slot);
     return slot;
   }
 
   #dropSlot(slot: Slot<T>): void {
     this.#slots.delete(slot.address);
-    if (slot.sequence.literal === undefined) this.#wildcards.delete(slot.sequence, slot);
-    else this.#tree.delete(slot.address);
+    if (slot.sequence !== undefined) this.#wildcards.delete(slot.sequence, slot);
+    if (slot.node !== undefined) this.#tree.delete(slot.node);
   }
 
   /** Forgets what was found before something was added to this slot, or removed from it. */
   #changed(slot: Slot<T>): void {
     slot.found = undefined;
-    if (slot.sequence.literal === undefined) this.#wildcardChanges += 1;
+    if (slot.sequence !== undefined) this.#wildcardChanges += 1;
     this.#cache.clear();
   }
 }
@@ -219,6 +224,9 @@ const MAX_KEPT_WILDCARDS = 4;
 const WORK_PER_FOUND = 20;
 const UNITS_PER_WORK = 4;
 
+/** So few addresses that it does not matter how many are remembered that were unmapped. */
+const FEW_SLOTS = 64;
+
 const NOTHING: readonly never[] = Object.freeze([]);
 
 function bound(option: string, value: number): number {
@@ -227,23 +235,6 @@ function bound(option: string, value: number): number {
     "OSC_OPTION",
     `${option} is ${String(value)}: it has to be a whole number of 0 or more. Leave it out for the default.`,
   );
-}
-
-/** A message whose text is just the mapped address. Where its wildcards do not match their own text, each is taken to have matched itself. */
-function exactMatches<T>(slot: Slot<T>): readonly Entry<T>[] {
-  const { sequence } = slot;
-  return withCaptures(slot, sequence.capture(slot.address) ?? Object.freeze(sequence.wildcards.map((wildcard) => wildcard.source)));
-}
-
-function withCaptures<T>(slot: Slot<T>, captures: readonly string[]): readonly Entry<T>[] {
-  if (captures.length === 0) return slot.entries;
-  return slot.entries.map(({ order, found }) => ({ order, found: Object.freeze({ value: found.value, captures }) }));
-}
-
-/** Sorts the entries, in place. */
-function inOrder<T>(entries: Entry<T>[]): readonly Found<T>[] {
-  entries.sort((a, b) => a.order - b.order);
-  return Object.freeze(entries.map((entry) => entry.found));
 }
 
 function wordsOf(found: readonly Found<unknown>[]): number {

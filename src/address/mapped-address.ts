@@ -1,12 +1,12 @@
 /** Mapped addresses: the addresses, with or without wildcards, under which a program maps its handlers. */
 
 import { OscDispatchError } from "../errors.ts";
-import { tokenize } from "./token.ts";
+import { opensWildcard, tokenize } from "./token.ts";
 import type { Token } from "./token.ts";
 import { TokenSequence } from "./token-sequence.ts";
 
 /**
- * Reads an address to be mapped.
+ * Reads an address to be mapped; undefined for a literal one, which is just its text.
  *
  * In it `*` matches any run of characters, `/` included; `?`, `[…]` and `{…}` do what they do in an address pattern. `//` is two slashes
  * and nothing more (`*` reaches further already). Spaces, `+`, `#`, `,` and stray `]` or `}` are themselves, since real programs send them.
@@ -16,13 +16,14 @@ import { TokenSequence } from "./token-sequence.ts";
  * nor `*`, holds a NUL, has a `[` or `{` that is not closed before the next `/`, a set without characters, nested braces, or more than 8
  * braces with an empty alternative.
  */
-export function parseMappedAddress(address: string): TokenSequence {
+export function parseMappedAddress(address: string): TokenSequence | undefined {
   if (typeof address !== "string")
     throw refused(String(address), `it is not a string but of type ${typeof address}`, "Pass a string such as /mixer/1/gain.");
   if (!address.startsWith("/") && !address.startsWith("*")) {
     throw refused(address, "it begins with neither / nor *", address === "" ? "Use /* to see every message." : `Write /${address}.`);
   }
   if (address.includes("\0")) throw refused(address, "it holds a NUL, which ends a string in OSC", "Take the NUL out.");
+  if (isLiteral(address)) return undefined;
   const { tokens, problem } = tokenize(address);
   if (tokens === undefined) throw refused(address, problem, "Correct it, or write [[] or [{] where the character itself is meant.");
   const hopeless = tokens.find(isHopeless);
@@ -47,6 +48,11 @@ export function parseMappedAddress(address: string): TokenSequence {
  */
 export function validateMappedAddress(address: string): void {
   parseMappedAddress(address);
+}
+
+function isLiteral(address: string): boolean {
+  for (let index = 0; index < address.length; index += 1) if (opensWildcard(address.charCodeAt(index))) return false;
+  return true;
 }
 
 function isHopeless(token: Token): token is Extract<Token, { kind: "set" }> {

@@ -14,7 +14,8 @@ const HASH = 0x23;
 const COMMA = 0x2c;
 const NO_ARGUMENTS: readonly OscValue[] = Object.freeze([]);
 
-const tolerant = new Reading({});
+/** The one reading that there is at a time: a packet is read at one go. */
+const current = new Reading();
 
 /**
  * Reads a packet. OSC 1.0, "OSC Packets".
@@ -28,28 +29,26 @@ const tolerant = new Reading({});
  * if (packet instanceof OscMessage) console.log(packet.address, packet.args); // /gain [ 0.5 ]
  */
 export function decode(bytes: Uint8Array, options?: DecodeOptions): OscPacket {
-  const reading = options === undefined ? tolerant : new Reading(options);
+  begin(bytes, options);
+  return readPacket(current, bytes, 0, bytes.length, undefined, 1);
+}
+
+/** As {@link decode}, for a message whose address is known, and in its well-formed string takes the first `addressSize` bytes. */
+export function decodeMessage(bytes: Uint8Array, address: string, addressSize: number, options?: DecodeOptions): OscMessage {
+  begin(bytes, options);
+  return readAfterAddress(current, bytes, address, addressSize, bytes.length);
+}
+
+function begin(bytes: Uint8Array, options: DecodeOptions | undefined): void {
+  current.begin(options);
   if (!(bytes instanceof Uint8Array)) throw new TypeError(`A packet to decode is a Uint8Array; got ${describe(bytes)}.`);
   const size = bytes.length;
   if (size === 0) throw new OscDecodeError("OSC_EMPTY_PACKET", "A packet needs at least one byte", 0);
-  if (size > reading.maxPacketSize) {
-    throw new OscDecodeError("OSC_PACKET_TOO_LARGE", `The packet has ${size} bytes; maxPacketSize is ${reading.maxPacketSize}`, 0);
+  if (size > current.maxPacketSize) {
+    throw new OscDecodeError("OSC_PACKET_TOO_LARGE", `The packet has ${size} bytes; maxPacketSize is ${current.maxPacketSize}`, 0);
   }
-  if (reading.strict && (size & 3) !== 0)
+  if (current.strict && (size & 3) !== 0)
     throw new OscDecodeError("OSC_UNALIGNED", `The packet has ${size} bytes, which is no multiple of 4`, size);
-  reading.begin();
-  return readPacket(reading, bytes, 0, size, undefined, 1);
-}
-
-/** The address pattern of the message at `start`, found without reading more of it; undefined where the bytes are no usual message. */
-export function peekAddress(bytes: Uint8Array, start: number = 0, end: number = bytes.length): string | undefined {
-  if (end - start < 4 || bytes[start] !== SLASH) return undefined;
-  try {
-    tolerant.begin();
-    return readText(tolerant, bytes, start, end);
-  } catch {
-    return undefined;
-  }
 }
 
 function readPacket(
@@ -67,7 +66,10 @@ function readMessage(reading: Reading, bytes: Uint8Array, start: number, end: nu
   reading.errors = undefined;
   if (bytes[start] !== SLASH) checkOddAddress(reading, bytes, start, end);
   const address = readText(reading, bytes, start, end);
-  const position = reading.position;
+  return readAfterAddress(reading, bytes, address, reading.position, end);
+}
+
+function readAfterAddress(reading: Reading, bytes: Uint8Array, address: string, position: number, end: number): OscMessage {
   if (position >= end || bytes[position] !== COMMA) {
     if (position < end) {
       reading.fault("OSC_MISSING_TYPE_TAGS", `The message has no type tag string; ${end - position} bytes were not read`, position);

@@ -18,13 +18,15 @@ export interface DecodeOptions {
 /** How many faults of one packet are recorded. Errors cost far more than the bytes that cause them. */
 const MAX_FAULTS = 32;
 const DEEPEST_NESTING = 1000;
+const DEFAULT_MAX_NESTING = 32;
+const DEFAULT_MAX_PACKET_SIZE = 16 * 1024 * 1024;
 
 /** What is the same for every part of a packet while it is read, and where the reading stands. */
 export class Reading {
-  readonly strict: boolean;
-  readonly copyBlobs: boolean;
-  readonly maxNesting: number;
-  readonly maxPacketSize: number;
+  strict = false;
+  copyBlobs = false;
+  maxNesting: number = DEFAULT_MAX_NESTING;
+  maxPacketSize: number = DEFAULT_MAX_PACKET_SIZE;
   /** The offset after what was read last. */
   position = 0;
   /** The faults of the message or bundle that is being read. */
@@ -33,15 +35,12 @@ export class Reading {
   exhausted = false;
   #faultsLeft = MAX_FAULTS;
 
-  constructor(options: DecodeOptions) {
-    this.strict = options.strict ?? false;
-    this.copyBlobs = options.copyBlobs ?? false;
-    this.maxNesting = Math.min(options.maxNesting ?? 32, DEEPEST_NESTING);
-    this.maxPacketSize = options.maxPacketSize ?? 16 * 1024 * 1024;
-  }
-
   /** Makes ready for a packet. */
-  begin(): void {
+  begin(options: DecodeOptions | undefined): void {
+    this.strict = options?.strict ?? false;
+    this.copyBlobs = options?.copyBlobs ?? false;
+    this.maxNesting = Math.min(options?.maxNesting ?? DEFAULT_MAX_NESTING, DEEPEST_NESTING);
+    this.maxPacketSize = options?.maxPacketSize ?? DEFAULT_MAX_PACKET_SIZE;
     this.exhausted = false;
     this.#faultsLeft = MAX_FAULTS;
     this.errors = undefined;

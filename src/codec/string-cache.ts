@@ -43,7 +43,7 @@ export class StringCache {
     for (let p = start; p <= last; p += 4) {
       const word = (bytes[p]! << 24) | (bytes[p + 1]! << 16) | (bytes[p + 2]! << 8) | bytes[p + 3]!;
       words[count++] = word;
-      hash = Math.imul(hash ^ word, 0x9e3779b1);
+      hash = Math.imul(((hash << 5) | (hash >>> 27)) ^ word, 0x9e3779b1);
       // The last word of a string ends with NUL, and no other word does.
       if ((word & 0xff) === 0) {
         this.#hash = hash;

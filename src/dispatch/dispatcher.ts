@@ -1,9 +1,9 @@
-import { AddressSpace } from "../address/index.ts";
+import { AddressSpace, type KnownAddress } from "../address/index.ts";
 import type { OscPacket, OscValue } from "../codec/index.ts";
 import { OscDecodeError, OscDispatchError, OscServerError } from "../errors.ts";
 import type { NetAddress } from "../net-address.ts";
-import { decodeReceived } from "./decode-received.ts";
 import { type ErrorListener, reportToConsole } from "./error-report.ts";
+import { executePacket } from "./handle-packet.ts";
 import {
   type ContextHandler,
   Handler,
@@ -15,7 +15,7 @@ import {
   type ReplyAddressHandler,
 } from "./handler.ts";
 import type { AddressFirst, ContextFirst, FixedArguments, ReplyAddressFirst, WithArguments, WithoutArguments } from "./map-forms.ts";
-import { type HandlerMatch, PacketExecution } from "./packet-execution.ts";
+import type { HandlerMatch } from "./packet-execution.ts";
 
 /** Options of a {@link Dispatcher}. */
 export interface DispatcherOptions {
@@ -59,8 +59,6 @@ export class Dispatcher {
   /** See {@link DispatcherOptions}. */
   readonly maxWork: number;
   readonly #addresses = new AddressSpace<Handler>();
-  /** The handlers of each mapped address, to find those that are to be unmapped. */
-  readonly #mapped = new Map<string, Handler[]>();
   #defaultMatches: readonly HandlerMatch[] = NO_MATCHES;
   #frozenBecause: string | null = null;
 
@@ -117,9 +115,6 @@ export class Dispatcher {
     this.#refuseIfFrozen(address);
     const handler = new Handler(address, fn, options);
     this.#addresses.add(address, handler);
-    const others = this.#mapped.get(address);
-    if (others === undefined) this.#mapped.set(address, [handler]);
-    else others.push(handler);
     return handler;
   }
 
@@ -133,22 +128,15 @@ export class Dispatcher {
   unmap(address: string, fn: HandlerCallback, options?: MapOptions): void;
   unmap(address: string, handlerOrFn: Handler | HandlerCallback, options: MapOptions = {}): void {
     this.#refuseIfFrozen(address);
-    const handlers = this.#mapped.get(address) ?? [];
-    const index =
-      handlerOrFn instanceof Handler
-        ? handlers.indexOf(handlerOrFn)
-        : handlers.findIndex((handler) => handler.isMadeOf(handlerOrFn, options));
-    const handler = handlers[index];
-    if (handler === undefined) {
+    const handler =
+      handlerOrFn instanceof Handler ? handlerOrFn : this.#addresses.at(address).find((mapped) => mapped.isMadeOf(handlerOrFn, options));
+    if (handler === undefined || !this.#addresses.remove(address, handler)) {
       throw new OscDispatchError(
         "OSC_NOT_MAPPED",
         `Nothing is mapped so at ${address}; unmap takes what map returned, or the function with the options it was mapped with.`,
         address,
       );
     }
-    this.#addresses.remove(address, handler);
-    if (handlers.length === 1) this.#mapped.delete(address);
-    else handlers.splice(index, 1);
   }
 
   /**
@@ -189,6 +177,16 @@ export class Dispatcher {
   match(pattern: string): readonly HandlerMatch[] {
     const found = this.#addresses.find(pattern);
     return found.length > 0 ? found : this.#defaultMatches;
+  }
+
+  /** As {@link match}, for a message whose address is known by its bytes; undefined where {@link match} has to be asked. */
+  matchBytes(message: Uint8Array): KnownAddress<Handler> | undefined {
+    return this.#addresses.findBytes(message);
+  }
+
+  /** Lets {@link matchBytes} know the address of a message by its bytes, where it is mapped; they have to be well formed. */
+  learn(address: string, message: Uint8Array): void {
+    this.#addresses.learn(address, message);
   }
 
   /**
@@ -241,11 +239,6 @@ export class Dispatcher {
     replies: OscPacket[],
   ): undefined | Promise<undefined> {
     const onError = options.onError ?? reportToConsole;
-    const packet = decodeReceived(data);
-    if (packet instanceof OscDecodeError) {
-      onError(packet, clientAddress);
-      return undefined;
-    }
     const context = {
       clientAddress,
       asOf: Infinity,
@@ -253,6 +246,9 @@ export class Dispatcher {
       error: (error: Parameters<ErrorListener>[0]) => onError(error, clientAddress),
       shutdown: () => undefined,
     };
-    return new PacketExecution(this, packet, context, (reply) => replies.push(reply)).run();
+    const result = executePacket(this, data, context, (reply) => replies.push(reply));
+    if (!(result instanceof OscDecodeError)) return result;
+    onError(result, clientAddress);
+    return undefined;
   }
 }

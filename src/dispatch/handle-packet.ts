@@ -1,7 +1,9 @@
-import { type DecodeOptions, encode, type OscPacket } from "../codec/index.ts";
+import { type DecodeOptions, encode, OscMessage, type OscPacket } from "../codec/index.ts";
 import { OscDecodeError } from "../errors.ts";
 import { decodeReceived } from "./decode-received.ts";
 import { type ExecutionContext, type HandlerLookup, PacketExecution } from "./packet-execution.ts";
+
+const SLASH = 0x2f;
 
 /** What {@link handlePacket} has to know of the server that runs it. */
 export interface PacketContext extends ExecutionContext {
@@ -27,11 +29,27 @@ export function handlePacket(
   data: Uint8Array,
   context: PacketContext,
 ): undefined | OscDecodeError | Promise<undefined> {
-  const packet = decodeReceived(data, context.decodeOptions);
-  if (packet instanceof OscDecodeError) return packet;
-  return new PacketExecution(handlers, packet, context, sendReply).run();
+  return executePacket(handlers, data, context, sendReply, context.decodeOptions);
 }
 
 function sendReply(reply: OscPacket, context: PacketContext): void {
   context.reply(encode(reply));
+}
+
+/** As {@link handlePacket}, with the replies as packets: `deliver` takes them, and what it throws is reported as `OSC_BAD_REPLY`. */
+export function executePacket<Context extends ExecutionContext>(
+  handlers: HandlerLookup,
+  data: Uint8Array,
+  context: Context,
+  deliver: (reply: OscPacket, context: Context) => void,
+  options?: DecodeOptions,
+): undefined | OscDecodeError | Promise<undefined> {
+  const known = data[0] === SLASH ? handlers.matchBytes?.(data) : undefined;
+  const packet = decodeReceived(data, options, known);
+  if (packet instanceof OscDecodeError) return packet;
+  // Whoever is told of the packet's errors may map others.
+  const matches = packet.errors.length === 0 ? known?.found : undefined;
+  const result = new PacketExecution(handlers, packet, context, deliver, matches).run();
+  if (known === undefined && packet instanceof OscMessage && packet.errors.length === 0) handlers.learn?.(packet.address, data);
+  return result;
 }

@@ -1,3 +1,4 @@
+import type { KnownAddress } from "../address/index.ts";
 import { OscBundle, type OscMessage, type OscPacket, type TimeTag } from "../codec/index.ts";
 import { OscDispatchError, OscDroppedError, type OscError } from "../errors.ts";
 import type { NetAddress } from "../net-address.ts";
@@ -19,6 +20,13 @@ export interface HandlerMatch {
 /** Finds the handlers of a message. */
 export interface HandlerLookup {
   match(address: string): readonly HandlerMatch[];
+  /**
+   * As `match`, for a message whose address is known by the bytes with which it begins; undefined where it is not, and then `match` has to be
+   * asked. Missing where no address is ever known so.
+   */
+  matchBytes?(message: Uint8Array): KnownAddress<Handler> | undefined;
+  /** Told the address of a message that was not known by its bytes and is well formed, so that it may be next time. */
+  learn?(address: string, message: Uint8Array): void;
   /** How much work all calls of `match` have been. Missing where it is not known; then nothing is bounded. */
   readonly work?: number;
   /** How much work one packet may be before the messages that are left of it are dropped: searches, and 1 for each call of a handler. */
@@ -54,15 +62,25 @@ export class PacketExecution<Context extends ExecutionContext = ExecutionContext
   #message: OscMessage | undefined = undefined;
   #timeTag: TimeTag | null = null;
   /** The handlers of the message at hand, once they have been looked for, and which of them is next. */
-  #matches: readonly HandlerMatch[] | undefined = undefined;
+  #matches: readonly HandlerMatch[] | undefined;
   #matchIndex = 0;
   #work = 0;
   /** The messages after the one at hand, the last first. A message on its own, the usual packet, needs no list. */
   readonly #rest: TimedMessage[] | undefined;
 
-  /** @param deliver takes the replies; what it throws is reported as `OSC_BAD_REPLY` */
-  constructor(handlers: HandlerLookup, packet: OscPacket, context: Context, deliver: (packet: OscPacket, context: Context) => void) {
+  /**
+   * @param deliver takes the replies; what it throws is reported as `OSC_BAD_REPLY`
+   * @param matches the handlers of a packet that is one message, where they are known already
+   */
+  constructor(
+    handlers: HandlerLookup,
+    packet: OscPacket,
+    context: Context,
+    deliver: (packet: OscPacket, context: Context) => void,
+    matches?: readonly HandlerMatch[],
+  ) {
     this.#handlers = handlers;
+    this.#matches = matches;
     this.#context = context;
     this.#deliver = deliver;
     if (packet instanceof OscBundle) {

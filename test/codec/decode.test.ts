@@ -1,6 +1,5 @@
 import { describe, expect, test } from "vitest";
 import { decode, OscBundle, OscMessage, type OscPacket, TimeTag } from "../../src/codec/index.ts";
-import { peekAddress } from "../../src/codec/decode.ts";
 import { OscDecodeError } from "../../src/errors.ts";
 import { bytes, errorsIn, thrownBy } from "./support.ts";
 
@@ -417,16 +416,5 @@ describe("limits and misuse", () => {
   test("a decoder that has failed reads the next packet as if nothing had been", () => {
     expect(code("'/a' 0000 ',[q' 00")).toBe("OSC_UNKNOWN_TYPE_TAG");
     expect(message(GOOD)).toMatchObject({ args: [1], errors: [] });
-  });
-});
-
-describe("the address alone", () => {
-  test.each([1, 2, 3])("is found without the arguments, the %i. time", () => {
-    expect(peekAddress(bytes("'/only/this' 0000 ',q' 0000"))).toBe("/only/this");
-    expect(peekAddress(bytes("ff ff '/b' 0000 ff"), 2, 6)).toBe("/b");
-  });
-
-  test.each(["", "'#bundle' 00 0000000000000001", "'a' 000000", "'/a'"])("is undefined for %j", (text) => {
-    expect(peekAddress(bytes(text))).toBeUndefined();
   });
 });

@@ -1,0 +1,144 @@
+/** Values by the bytes that a text has at the beginning of a message, so that what is mapped is found without making a text of them. */
+
+/** Longer texts, in words of four bytes with NUL and padding, are not taken in. */
+const MAX_WORDS = 64;
+/** So many places are tried for a hash: mapped addresses that were chosen to have one hash are found by their text instead. */
+const MAX_TRIES = 16;
+/** Of each record in `#records`: its hash, where its value is, how many words its text has, and these. */
+const HASH = 0;
+const VALUE = 1;
+const COUNT = 2;
+const WORDS = 3;
+
+/**
+ * A hash table with open addressing. All that it compares lies in two typed arrays, side by side: of 100,000 objects, those that are looked
+ * at would not be in the processor's cache (bench/dispatch, "1,000 in turn").
+ */
+export class ByteIndex<V> {
+  /** Where the record of each place begins in `#records`; 0 where there is none. A power of two; at least half of them are free. */
+  #places = new Int32Array(32);
+  #shift = 27;
+  #records = new Int32Array(256);
+  #used = 1;
+  #values: V[] = [];
+  /** The text that was read last: its words, how many these are, and their hash. */
+  readonly #words = new Int32Array(MAX_WORDS);
+  #count = 0;
+  #hash = 0;
+
+  /** How many texts are in the index. */
+  get size(): number {
+    return this.#values.length;
+  }
+
+  /** The value for the OSC string with which the bytes begin. Every byte is compared, NUL and padding, too. */
+  find(bytes: Uint8Array): V | undefined {
+    if (!this.#read(bytes)) return undefined;
+    const place = this.#place();
+    const record = place < 0 ? 0 : this.#places[place]!;
+    return record === 0 ? undefined : this.#values[this.#records[record + VALUE]!];
+  }
+
+  /**
+   * Sets the value for the OSC string with which the bytes begin; it has to be well formed.
+   *
+   * @returns the bytes of the string, NUL and padding included; 0 where it is not taken in
+   */
+  set(bytes: Uint8Array, value: V): number {
+    if (!this.#read(bytes)) return 0;
+    if ((this.size + 1) * 2 > this.#places.length) this.#grow();
+    let place = this.#place();
+    if (place < 0 && this.size * 4 > this.#places.length) {
+      this.#grow();
+      place = this.#place();
+    }
+    if (place < 0) return 0;
+    const known = this.#places[place]!;
+    if (known === 0) this.#places[place] = this.#append(value);
+    else this.#values[this.#records[known + VALUE]!] = value;
+    return this.#count * 4;
+  }
+
+  clear(): void {
+    const empty = new ByteIndex<V>();
+    this.#places = empty.#places;
+    this.#shift = empty.#shift;
+    this.#records = empty.#records;
+    this.#used = 1;
+    this.#values = [];
+  }
+
+  /** Reads the words of the string at the beginning of the bytes; false where it is too long, or not all there. */
+  #read(bytes: Uint8Array): boolean {
+    const words = this.#words;
+    const last = Math.min(bytes.length, MAX_WORDS * 4) - 4;
+    let hash = 0;
+    let count = 0;
+    for (let p = 0; p <= last; p += 4) {
+      const word = (bytes[p]! << 24) | (bytes[p + 1]! << 16) | (bytes[p + 2]! << 8) | bytes[p + 3]!;
+      words[count++] = word;
+      hash = Math.imul(((hash << 5) | (hash >>> 27)) ^ word, 0x9e3779b1);
+      // The last word of a string ends with NUL, and no other word does.
+      if ((word & 0xff) === 0) {
+        this.#count = count;
+        this.#hash = hash;
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /** The place of the text that was read last, or the free one where it belongs; -1 where it can have none. */
+  #place(): number {
+    const places = this.#places;
+    const mask = places.length - 1;
+    const first = this.#hash >>> this.#shift;
+    for (let tries = 0; tries < MAX_TRIES; tries++) {
+      const place = (first + tries) & mask;
+      const record = places[place]!;
+      if (record === 0 || this.#isAt(record)) return place;
+    }
+    return -1;
+  }
+
+  #isAt(record: number): boolean {
+    const records = this.#records;
+    const words = this.#words;
+    const count = this.#count;
+    if (records[record + HASH] !== this.#hash || records[record + COUNT] !== count) return false;
+    for (let i = 0, at = record + WORDS; i < count; i++, at++) if (records[at] !== words[i]) return false;
+    return true;
+  }
+
+  /** Writes a record for the text that was read last, and returns where it begins. */
+  #append(value: V): number {
+    const start = this.#used;
+    const end = start + WORDS + this.#count;
+    if (end > this.#records.length) {
+      const larger = new Int32Array(this.#records.length * 2);
+      larger.set(this.#records);
+      this.#records = larger;
+    }
+    this.#records[start + HASH] = this.#hash;
+    this.#records[start + VALUE] = this.#values.length;
+    this.#records[start + COUNT] = this.#count;
+    this.#records.set(this.#words.subarray(0, this.#count), start + WORDS);
+    this.#values.push(value);
+    this.#used = end;
+    return start;
+  }
+
+  /** Twice as many places. A text that then finds none within the tries is left out, which is as if it had never come. */
+  #grow(): void {
+    const places = new Int32Array(this.#places.length * 2);
+    this.#shift -= 1;
+    for (const record of this.#places) {
+      if (record === 0) continue;
+      let place = this.#records[record + HASH]! >>> this.#shift;
+      let tries = 1;
+      for (; tries < MAX_TRIES && places[place] !== 0; tries++) place = (place + 1) & (places.length - 1);
+      if (places[place] === 0) places[place] = record;
+    }
+    this.#places = places;
+  }
+}
