@@ -330,6 +330,11 @@ export class OscNatsError extends OscError {
   /** The server or servers concerned, as `host:port` with commas between them; without users and passwords. */
   readonly server: string;
 
+  /**
+   * Made by Oscine.
+   *
+   * @param server as `host:port`, without users and passwords
+   */
   constructor(code: OscNatsErrorCode, message: string, server: string, options?: ErrorOptions) {
     super(code, message, options);
     this.server = server;

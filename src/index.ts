@@ -39,6 +39,7 @@ export {
   type ForkingTcpServerOptions,
   type ForkingUdpServerOptions,
   type HandlersSource,
+  type Limits,
   type Outcome,
   type OverflowPolicy,
   type PacketSender,
@@ -59,6 +60,7 @@ export {
   type WebSocketClientHandle,
   type WorkerRole,
 } from "./server/index.ts";
+export type { Fate, Peer } from "./transport/transport.ts";
 export type { TcpOptions } from "./transport/tcp.ts";
 export type { UdpOptions } from "./transport/udp.ts";
 export type { WebSocketOptions } from "./transport/websocket.ts";

@@ -22,6 +22,7 @@ export interface NatsLinkEvents {
 
 /** A message that came. */
 export interface NatsMessage {
+  /** The subject that it was published under. */
   readonly subject: string;
   /** The bytes are the receiver's to keep. */
   readonly data: Uint8Array;
@@ -104,6 +105,7 @@ export class NatsLink implements AsyncDisposable {
     return this.#connection.getServer();
   }
 
+  /** Whether messages can be sent now. */
   get isConnected(): boolean {
     return this.#connected && !this.#connection.isClosed();
   }

@@ -8,7 +8,7 @@ export type { Executor, ExecutorContext, ExecutorEvents, ExecutorFactory, Outcom
 export type { Backend, ServerStats } from "./road/counters.ts";
 export { ForkingServer } from "./forking-server.ts";
 export type { ForkingServerOptions } from "./forking-server.ts";
-export type { AddressLike, OverflowPolicy, ServerOptions } from "./road/options.ts";
+export type { AddressLike, Limits, OverflowPolicy, ServerOptions } from "./road/options.ts";
 export { PooledServer } from "./pooled-server.ts";
 export type { HandlersSource } from "./pool/program.ts";
 export { SyncServer } from "./sync-server.ts";

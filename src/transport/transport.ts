@@ -6,6 +6,7 @@ export type Fate = "handled" | "waiting" | "rejected" | "dropped";
 
 /** The other end of a conversation: where a packet came from, and where replies go. */
 export interface Peer {
+  /** Where it is. */
   readonly address: NetAddress;
   /** Tells a client from others, also where clients have no address: of one client, always the same string or object. */
   readonly key: string | object;

@@ -44,20 +44,33 @@ export interface ServerOptions {
 
 /** The numbers of {@link ServerOptions}, filled in. They are plain data, so that they can go to another thread. */
 export interface Limits {
+  /** As {@link ServerOptions.strict}. */
   readonly strict: boolean;
+  /** As {@link ServerOptions.maxPacketSize}. */
   readonly maxPacketSize: number;
+  /** As {@link ServerOptions.maxNesting}. */
   readonly maxNesting: number;
+  /** As {@link ServerOptions.maxWaiting}. */
   readonly maxWaiting: number;
+  /** As {@link ServerOptions.maxWaitingBytes}. */
   readonly maxWaitingBytes: number;
+  /** As {@link ServerOptions.maxAhead}. */
   readonly maxAhead: number;
+  /** As {@link ServerOptions.maxQueue}. */
   readonly maxQueue: number;
+  /** As {@link ServerOptions.maxQueueBytes}. */
   readonly maxQueueBytes: number;
+  /** As {@link ServerOptions.overflow}. */
   readonly overflow: OverflowPolicy;
+  /** As {@link ServerOptions.maxReports}. */
   readonly maxReports: number;
+  /** As {@link ServerOptions.allow}; empty: all. */
   readonly allow: readonly string[];
-  /** Null: none. */
+  /** As {@link ServerOptions.maxRate}; null: none. */
   readonly maxRate: number | null;
+  /** As {@link ServerOptions.maxBurst}. */
   readonly maxBurst: number;
+  /** As {@link ServerOptions.maxSources}. */
   readonly maxSources: number;
 }
 

@@ -5,7 +5,9 @@ import type { Limits } from "./options.ts";
 
 /** A packet on its way through a server. */
 export interface Packet {
+  /** Its bytes, which nobody writes to. */
   readonly data: Uint8Array;
+  /** Where it came from, and where replies go. */
   readonly peer: Peer;
   /** Bundles inside that are dated later than this, in milliseconds since 1970, are packets of their own and not handled with it. */
   readonly asOf: number;
@@ -42,7 +44,9 @@ export interface ExecutorEvents {
 
 /** The server that an executor is made for. */
 export interface ExecutorContext {
+  /** Takes what comes of packets. */
   readonly events: ExecutorEvents;
+  /** The server's options, filled in. */
   readonly limits: Limits;
   /** By what its packets come: `udp`, `tcp` or `websocket`. */
   readonly transport: string;
