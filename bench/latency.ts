@@ -36,10 +36,11 @@ if (program === undefined) {
 async function echoes(load: string): Promise<Table> {
   const servers = [
     { name: "bare dgram", command: [process.execPath, file("udp/server.mjs"), "bare"] },
-    ...["async", "blocking", "threading", "forking"].map((kind) => ({
-      name: `oscine ${kind}`,
-      command: [process.execPath, file("kinds/server.mjs"), kind],
-    })),
+    ...["async", "async, receiver thread", "async, portable", "blocking", "threading", "threading, portable", "forking"].map((name) => {
+      const [kind = "", variant = ""] = name.split(", ");
+      const settings = { portable: '{"native":false}', "receiver thread": '{"receiver":"thread"}' }[variant] ?? "{}";
+      return { name: `oscine ${name}`, command: [process.execPath, file("kinds/server.mjs"), kind, settings] };
+    }),
   ];
   const found = servers.map((): Echoes[] => []);
   for (let round = 0; round < ROUNDS; round += 1) {

@@ -78,15 +78,25 @@ export class ServerProcess {
   async counted(): Promise<number> {
     const socket = createSocket("udp4");
     const message = encode(new OscMessage("/report"));
+    let counted = Number.NaN;
+    let unanswered = 0;
     try {
-      // The question may be lost as any other message.
-      for (let attempt = 0; attempt < 20; attempt += 1) {
+      // The question may be lost as any other message; and where it only took long, each is answered in the end.
+      for (let attempt = 0; attempt < 20 && (Number.isNaN(counted) || unanswered > 0); attempt += 1) {
         const answer = once(this.#lines, "line") as Promise<[string]>;
-        socket.send(message, this.port, "127.0.0.1");
+        if (Number.isNaN(counted)) {
+          unanswered += 1;
+          socket.send(message, this.port, "127.0.0.1");
+        }
         const line = await Promise.race([answer, delay(1000, null)]);
-        if (line !== null) return Number(line[0]);
+        if (line !== null) {
+          counted = Number(line[0]);
+          unanswered -= 1;
+        } else if (!Number.isNaN(counted)) {
+          unanswered = 0;
+        }
       }
-      return Number.NaN;
+      return counted;
     } finally {
       socket.close();
     }

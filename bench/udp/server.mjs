@@ -2,7 +2,7 @@
 import { createSocket } from "node:dgram";
 import { writeSync } from "node:fs";
 
-const [name, kind] = process.argv.slice(2);
+const [name, kind, json = "{}"] = process.argv.slice(2);
 let counted = 0;
 
 const print = (value) => writeSync(1, `${value}\n`);
@@ -34,12 +34,20 @@ async function oscine() {
   const dispatcher = new library.Dispatcher();
   dispatcher.map("/count", (_address, value) => count(value));
   dispatcher.map("/echo", (_address, n) => ["/r", library.int(n)]);
-  dispatcher.map("/report", report);
-  const Server = kind === "async" ? library.AsyncOSCUDPServer : library.BlockingOSCUDPServer;
-  const server = new Server(["127.0.0.1", 0], dispatcher, kind === "portable" ? { native: false } : {});
-  if (kind === "async") await server.createServeEndpoint();
+  const isPooled = kind === "Threading" || kind === "Forking";
+  dispatcher.map("/report", isPooled ? ask : report);
+  // A worker's variables are its own, but errors come to the thread that made the server, which knows how many packets were handled.
+  const onError = (error) => (error.cause?.message === "report" ? print(server.stats().handled) : undefined);
+  const { [`${kind}OSCUDPServer`]: Server } = library;
+  const server = new Server(["127.0.0.1", 0], dispatcher, { ...JSON.parse(json), onError });
+  if (kind === "Async") await server.createServeEndpoint();
+  if (isPooled) await server.start();
   print(server.serverAddress.port);
-  if (kind !== "async") server.serveForever();
+  if (kind === "Blocking") server.serveForever();
+}
+
+function ask() {
+  throw new Error("report");
 }
 
 async function nodeOsc() {

@@ -2,15 +2,17 @@ import { type Clock, type Dispatcher, reportToConsole } from "../dispatch/index.
 import { OscServerError } from "../errors.ts";
 import { type NetAddress, formatAddress } from "../net-address.ts";
 import { KernelDrops } from "../transport/kernel-drops.ts";
+import { loadLibc } from "../transport/native/libc.ts";
 import type { Peer, Transport } from "../transport/transport.ts";
-import { Counters, type ServerStats } from "./road/counters.ts";
+import { type Backend, Counters, type ServerStats } from "./road/counters.ts";
 import { EventLoopExecutor } from "./road/event-loop-executor.ts";
+import { ReceiverTransport } from "./io-thread/receiver-transport.ts";
 import { InertTransport } from "./pool/inert-transport.ts";
 import { type Limits, type ServerOptions, limitsOf, positive } from "./road/options.ts";
 import type { Executor, ExecutorContext, ExecutorEvents, ExecutorFactory } from "./road/packet.ts";
 import { Road } from "./road/road.ts";
 import { type Handling, verifyPacket } from "./road/run-packet.ts";
-import { type LocalTransportSpec, createTransport } from "./road/transports.ts";
+import { type LocalTransportSpec, backendOf, createTransport } from "./road/transports.ts";
 import { isLoadingWorker } from "./pool/worker-role.ts";
 
 /** Options of the async servers. */
@@ -92,6 +94,7 @@ export class AsyncServer implements AsyncDisposable {
   readonly #counters = new Counters();
   readonly #kernelDrops = new KernelDrops();
   #address: NetAddress;
+  #backend: Backend = "portable";
   #endpoint: Promise<Endpoint> | null = null;
 
   /**
@@ -170,7 +173,7 @@ export class AsyncServer implements AsyncDisposable {
 
   /** Counters since the server was made. */
   stats(): ServerStats {
-    return this.#counters.stats("portable", this.#kernelDrops.count);
+    return this.#counters.stats(this.#backend, this.#kernelDrops.count);
   }
 
   /** Asked for each packet just before it is handled; override it to refuse some. Here it accepts all. */
@@ -198,7 +201,7 @@ export class AsyncServer implements AsyncDisposable {
       counters: this.#counters,
       ...(options.clock === undefined ? {} : { clock: options.clock }),
     });
-    const transport = isLoadingWorker() ? new InertTransport(this.#address) : createTransport(this.#spec, road);
+    const transport = isLoadingWorker() ? new InertTransport(this.#address) : this.#createTransport(road);
     const requested = this.#address;
     try {
       await (executor as Executor | null)?.prepare?.();
@@ -218,6 +221,13 @@ export class AsyncServer implements AsyncDisposable {
     const verify: ExecutorContext["verify"] = ({ data, peer: { address } }) =>
       verifyPacket(handling, data, address, { report: (error) => events.report(error, address) });
     return executor({ events, limits, transport: this.#spec.transport, verify });
+  }
+
+  #createTransport(road: Road): Transport {
+    const spec = this.#spec;
+    this.#backend = backendOf(spec);
+    const hasReceiver = spec.transport === "udp" && spec.receiver === "thread" && this.#backend === "native";
+    return hasReceiver ? new ReceiverTransport(loadLibc(), spec, road) : createTransport(spec, road, this.#backend);
   }
 
   #endpointOf(transport: Transport, road: Road, requested: NetAddress): Endpoint {

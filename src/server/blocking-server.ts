@@ -1,26 +1,15 @@
 import type { Dispatcher } from "../dispatch/index.ts";
-import { OscServerError } from "../errors.ts";
 import type { NetAddress } from "../net-address.ts";
-import { nativeSockets } from "../transport/native/self-test.ts";
+import { loadLibc } from "../transport/native/libc.ts";
 import type { BlockingIo } from "./blocking/blocking-io.ts";
 import { NativeIo } from "./blocking/native-io.ts";
 import { RingIo } from "./blocking/ring-io.ts";
 import type { IoOwner } from "./io-thread/server-io.ts";
 import { SyncServer, type SyncServerOptions } from "./sync-server.ts";
-import type { TransportSpec } from "./road/transports.ts";
+import { type TransportSpec, backendOf } from "./road/transports.ts";
 
 /** Options of the blocking servers. */
 export type BlockingServerOptions = SyncServerOptions;
-
-/** Whether the system's own calls are used for sockets. */
-export interface NativeOption {
-  /**
-   * `"auto"` (default): packets are received and sent by the system's own calls, on the calling thread itself, where that works: on Linux, with
-   * the optional package `koffi` installed, once a test at the first use has passed. It is several times faster, and needs no other thread
-   * between the socket and a handler; all else is the same. `false`: by Node's modules, as everywhere else. `stats().backend` says which.
-   */
-  readonly native?: "auto" | false;
-}
 
 /**
  * A server that handles packets in the thread that calls it, one after another; the named classes choose its transport.
@@ -38,9 +27,8 @@ export class BlockingServer extends SyncServer<BlockingIo> {
    *
    * @internal
    */
-  constructor(spec: TransportSpec, address: NetAddress, dispatcher: Dispatcher, options: BlockingServerOptions & NativeOption) {
-    const native = checkedNative(options.native);
-    super({ address, transport: spec.transport, open: (owner) => openIo(spec, dispatcher, native, owner) }, options);
+  constructor(spec: TransportSpec, address: NetAddress, dispatcher: Dispatcher, options: BlockingServerOptions) {
+    super({ address, transport: spec.transport, open: (owner) => openIo(spec, dispatcher, owner) }, options);
     this.dispatcher = dispatcher;
   }
 
@@ -76,14 +64,7 @@ export class BlockingServer extends SyncServer<BlockingIo> {
   }
 }
 
-function openIo(spec: TransportSpec, dispatcher: Dispatcher, native: "auto" | false, owner: IoOwner): BlockingIo {
-  const libc = spec.transport === "udp" && native !== false ? nativeSockets() : null;
-  if (spec.transport === "udp" && libc !== null && !(libc instanceof Error)) return new NativeIo(libc, spec, dispatcher, owner);
+function openIo(spec: TransportSpec, dispatcher: Dispatcher, owner: IoOwner): BlockingIo {
+  if (spec.transport === "udp" && backendOf(spec) === "native") return new NativeIo(loadLibc(), spec, dispatcher, owner);
   return new RingIo(spec, dispatcher, owner);
-}
-
-/** @throws OscServerError `OSC_OPTION` where it is neither */
-function checkedNative(native: unknown = "auto"): "auto" | false {
-  if (native === "auto" || native === false) return native;
-  throw new OscServerError("OSC_OPTION", `native is "auto" or false; got ${JSON.stringify(native)}.`);
 }

@@ -1,15 +1,15 @@
 import type { Dispatcher } from "../dispatch/index.ts";
 import type { UdpOptions } from "../transport/udp.ts";
 import { AsyncServer, type AsyncServerOptions } from "./async-server.ts";
-import { BlockingServer, type BlockingServerOptions, type NativeOption } from "./blocking-server.ts";
+import { BlockingServer, type BlockingServerOptions } from "./blocking-server.ts";
 import { ForkingServer, type ForkingServerOptions } from "./forking-server.ts";
 import type { AddressLike } from "./road/options.ts";
 import type { HandlersSource } from "./pool/program.ts";
 import { ThreadingServer, type ThreadingServerOptions } from "./threading-server.ts";
-import { requestedAddress, udpSpec } from "./road/transports.ts";
+import { type NativeOption, type ReceiverOption, requestedAddress, udpSpec } from "./road/transports.ts";
 
 /** Options of {@link AsyncOSCUDPServer}. */
-export interface AsyncUdpServerOptions extends AsyncServerOptions, UdpOptions {}
+export interface AsyncUdpServerOptions extends AsyncServerOptions, NativeOption, ReceiverOption, UdpOptions {}
 
 /**
  * Receives OSC by UDP and handles it in the event loop.
@@ -62,7 +62,7 @@ export class BlockingOSCUDPServer extends BlockingServer {
 }
 
 /** Options of {@link ThreadingOSCUDPServer}. */
-export interface ThreadingUdpServerOptions extends ThreadingServerOptions, UdpOptions {}
+export interface ThreadingUdpServerOptions extends ThreadingServerOptions, NativeOption, UdpOptions {}
 
 /**
  * Receives OSC by UDP and handles each packet in a worker thread of its own, up to `maxThreads` at the same time. For light handlers, and
@@ -100,7 +100,7 @@ export class ThreadingOSCUDPServer extends ThreadingServer {
 }
 
 /** Options of {@link ForkingOSCUDPServer}. */
-export interface ForkingUdpServerOptions extends ForkingServerOptions, UdpOptions {}
+export interface ForkingUdpServerOptions extends ForkingServerOptions, NativeOption, UdpOptions {}
 
 /**
  * Receives OSC by UDP and handles each packet in a child process of its own, which ends after it; spare processes are started ahead. For

@@ -8,6 +8,7 @@ const CURES: Readonly<Record<string, string>> = {
   EADDRNOTAVAIL:
     "no network interface of this machine has that address: use 127.0.0.1 for this machine only, 0.0.0.0 for all IPv4 interfaces",
   EAFNOSUPPORT: "this machine does not offer that address family: use an IPv4 address",
+  EAGAIN: "the system has no room for it now: send more slowly, or raise sendBufferSize",
   EAI_AGAIN: "the name could not be looked up just now: check the network, or use an IP address",
   ECONNREFUSED: "nothing listens there: start the receiver, or check the port",
   ECONNRESET: "the other side broke the connection off",

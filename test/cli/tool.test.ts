@@ -57,8 +57,8 @@ describe("oscine serve", () => {
     },
   );
 
-  test("says where the system's own calls are used for sockets", async () => {
-    await using server = new Tool(["serve", "--port", "0", "--kind", "blocking"]);
+  test.each(["async", "blocking", "threading"])("--kind %s says where the system's own calls are used for sockets", async (kind) => {
+    await using server = new Tool(["serve", "--port", "0", "--kind", kind]);
     await portOf(server, "out");
     const [, native] = await server.saysOut(/: each message is printed( \(native sockets\))?\. Ctrl-C ends it\./);
     expect(native !== undefined).toBe(!(nativeSockets() instanceof Error));

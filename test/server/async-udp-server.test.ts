@@ -6,11 +6,23 @@ import { OscBundle, OscMessage, type OscPacket, type OscValue, TimeTag, decode, 
 import { Dispatcher, type HandlerContext } from "../../src/dispatch/index.ts";
 import type { OscError } from "../../src/errors.ts";
 import type { NetAddress } from "../../src/net-address.ts";
-import { AsyncIOOSCUDPServer, AsyncOSCUDPServer, type AsyncUdpServerOptions } from "../../src/server/index.ts";
+import { AsyncIOOSCUDPServer, AsyncOSCUDPServer as AnyServer, type AsyncUdpServerOptions } from "../../src/server/index.ts";
+import { nativeSockets } from "../../src/transport/native/self-test.ts";
 import { ManualClock } from "../dispatch/manual-clock.ts";
+import type { AddressLike } from "../../src/server/road/options.ts";
 import { nameOf } from "./fixtures.ts";
 
 const LOCAL = "127.0.0.1";
+const native = process.env["OSCINE_TEST_NATIVE"] === "false" ? false : "auto";
+const backend = native === false || nativeSockets() instanceof Error ? "portable" : "native";
+
+/** The server over the sockets that are tested. */
+class AsyncOSCUDPServer extends AnyServer {
+  constructor(address: AddressLike, dispatcher: Dispatcher, options: AsyncUdpServerOptions = {}) {
+    super(address, dispatcher, { native, ...options });
+  }
+}
+
 const cleanUp: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
   for (const step of cleanUp.splice(0).toReversed()) await step();
@@ -138,7 +150,7 @@ describe("receiving", () => {
   });
 
   test("the other name is the same class", () => {
-    expect(AsyncIOOSCUDPServer).toBe(AsyncOSCUDPServer);
+    expect(AsyncIOOSCUDPServer).toBe(AnyServer);
   });
 });
 
@@ -292,6 +304,13 @@ describe("faults", () => {
     await second.close();
   });
 
+  test("nobody else may bind the address, however much they wish", async () => {
+    const { server } = await serve();
+    const second = new AsyncOSCUDPServer(server.serverAddress, new Dispatcher(), { reuseAddress: true });
+    await expect(second.createServeEndpoint()).rejects.toMatchObject({ code: "EADDRINUSE" });
+    expect(server.stats().backend).toBe(backend);
+  });
+
   test("a name that does not resolve, an address of no interface", async () => {
     await expect(new AsyncOSCUDPServer(["no-such-host.invalid", 0], new Dispatcher()).serve()).rejects.toMatchObject({
       code: expect.stringMatching(/^(ENOTFOUND|EAI_AGAIN)$/),
@@ -309,12 +328,28 @@ describe("faults", () => {
     [["127.0.0.1", 0], { maxPacketSize: 1.5 }],
     [["127.0.0.1", 0], { concurrency: -1 }],
     [["127.0.0.1", 0], { allow: ["nonsense"] }],
+    [["127.0.0.1", 0], { native: "always" as "auto" }],
+    [["127.0.0.1", 0], { receiver: "process" as "loop" }],
   ] as const)("%j with %j is refused when the server is made", (address, options) => {
     expect(() => new AsyncOSCUDPServer(address, new Dispatcher(), options)).toThrow(expect.objectContaining({ code: "OSC_OPTION" }));
   });
 });
 
 describe("async handlers", () => {
+  test("promises that are kept at once need no room in the queue, however many packets come together", async () => {
+    const { server, dispatcher } = await serve({ maxQueue: 2 });
+    let count = 0;
+    dispatcher.map("/quick", async () => {
+      await Promise.resolve();
+      count += 1;
+    });
+    const client = await Correspondent.of(server);
+    for (let index = 0; index < 200; index += 1) client.send(new OscMessage("/quick"));
+    while (server.stats().received < 200) await new Promise((resolve) => setImmediate(resolve));
+    await new Promise((resolve) => setImmediate(resolve));
+    expect([count, server.stats()]).toMatchObject([200, { handled: 200, dropped: 0 }]);
+  });
+
   test("one client's packets keep their order, another's do not wait for them", async () => {
     const { server, dispatcher } = await serve();
     const gates: (() => void)[] = [];
@@ -550,7 +585,7 @@ describe("options of the socket", () => {
   test("reusePort where this Node has it, a clear refusal where not", async () => {
     const server = new AsyncOSCUDPServer([LOCAL, 0], new Dispatcher(), { reusePort: true });
     const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
-    if (major > 23 || (major === 23 && minor >= 1)) {
+    if (backend === "native" || major > 23 || (major === 23 && minor >= 1)) {
       const [transport] = await server.createServeEndpoint();
       const second = new AsyncOSCUDPServer(server.serverAddress, new Dispatcher(), { reusePort: true });
       await (await second.createServeEndpoint())[0].close();

@@ -15,22 +15,33 @@ const KINDS: readonly Kind[] = ["async", "blocking", "threading", "forking"];
 const TRANSPORTS: readonly TransportName[] = ["udp", "tcp-1.0", "tcp-1.1", "unix"];
 
 type Backend = ServerStats["backend"];
-/** Native sockets are there for one kind, and not on every system. */
-const backends = (kind: Kind, transport: TransportName): Backend[] =>
-  kind === "blocking" && transport === "udp" && !(nativeSockets() instanceof Error) ? ["native", "portable"] : ["portable"];
-const grid: { readonly kind: Kind; readonly transport: TransportName; readonly backend: Backend }[] = [
-  ...TRANSPORTS.flatMap((transport) => KINDS.flatMap((kind) => backends(kind, transport).map((backend) => ({ kind, transport, backend })))),
-  { kind: "async", transport: "websocket", backend: "portable" },
+interface Place {
+  readonly kind: Kind;
+  readonly transport: TransportName;
+  readonly backend: Backend;
+  /** Where an async server receives. */
+  readonly receiver: "loop" | "thread";
+}
+/** Native sockets are there for UDP, and not on every system. */
+const backends = (transport: TransportName): Backend[] =>
+  transport === "udp" && !(nativeSockets() instanceof Error) ? ["native", "portable"] : ["portable"];
+const grid: readonly Place[] = [
+  ...TRANSPORTS.flatMap((transport) =>
+    KINDS.flatMap((kind) => backends(transport).map((backend) => ({ kind, transport, backend, receiver: "loop" as const }))),
+  ),
+  { kind: "async", transport: "websocket", backend: "portable", receiver: "loop" },
+  // Where there are no native sockets, it receives in the event loop.
+  { kind: "async", transport: "udp", backend: backends("udp")[0] ?? "portable", receiver: "thread" },
 ];
 /** Kinds that handle one client's packets in their order. */
 const ordered = (kind: Kind): boolean => kind === "async" || kind === "blocking";
 
 let sockets = 0;
-function optionsFor(transport: TransportName, backend: Backend, options: object = {}): object {
+function optionsFor({ transport, backend, receiver }: Place, options: object = {}): object {
   const native = backend === "native" ? "auto" : false;
   return transport === "unix"
     ? { path: join(tmpdir(), `oscine-test-${process.pid}-${sockets++}.sock`), ...options }
-    : { native, ...options };
+    : { native, receiver, ...options };
 }
 
 /** Received = handled + rejected + dropped + waiting, when all is quiet. */
@@ -50,12 +61,13 @@ async function expectEven(server: ServerProcess, client: Correspondent): Promise
 
 const text = (value: string): Uint8Array => new TextEncoder().encode(value);
 
-describe.each(grid)("$kind server over $transport, $backend", ({ kind, transport, backend }) => {
+describe.each(grid)("$kind server over $transport, $backend, $receiver", (place) => {
+  const { kind, transport, backend } = place;
   let server: ServerProcess;
   let client: Correspondent;
 
   beforeAll(async () => {
-    server = await ServerProcess.start(kind, transport, optionsFor(transport, backend, { maxReports: 1000 }));
+    server = await ServerProcess.start(kind, transport, optionsFor(place, { maxReports: 1000 }));
     client = await server.connect();
   });
   afterAll(() => server.dispose());
@@ -227,12 +239,13 @@ describe.each(grid)("$kind server over $transport, $backend", ({ kind, transport
   });
 });
 
-describe.each(grid)("$kind server over $transport, $backend, apart", ({ kind, transport, backend }) => {
+describe.each(grid)("$kind server over $transport, $backend, $receiver, apart", (place) => {
+  const { kind, transport } = place;
   let server: ServerProcess;
 
   // Not within the test: on a busy machine a program, its I/O thread and its workers may take longer to start than a test may take.
   beforeAll(async () => {
-    server = await ServerProcess.start(kind, transport, optionsFor(transport, backend, { strictTiming: false }));
+    server = await ServerProcess.start(kind, transport, optionsFor(place, { strictTiming: false }));
   });
   afterAll(() => server.dispose());
 

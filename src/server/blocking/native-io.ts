@@ -6,8 +6,8 @@ import { NativePeers } from "../../transport/native/native-peers.ts";
 import { NativeUdpSocket } from "../../transport/native/udp-socket.ts";
 import { socketError } from "../../transport/socket-error.ts";
 import type { UdpSpec } from "../../transport/udp.ts";
+import { copyOf } from "../../transport/copy-bytes.ts";
 import { type BlockingIo, blockingHandling } from "./blocking-io.ts";
-import { copyOf } from "../crossing/blocking-records.ts";
 import { CallingThreadExecutor } from "../road/calling-thread-executor.ts";
 import type { Counters } from "../road/counters.ts";
 import { LoopClock } from "../road/loop-clock.ts";
@@ -49,7 +49,7 @@ export class NativeIo implements BlockingIo {
     this.#socket = NativeUdpSocket.open(libc, spec.host, spec.port, spec.options);
     this.address = this.#socket.localAddress;
     this.#batch = new MessageBatch(libc);
-    this.#atOnce = Math.min(BATCH_SIZE, limits.maxQueue);
+    this.#atOnce = spec.atOnce;
     const handling = blockingHandling(dispatcher, owner);
     let executor: CallingThreadExecutor | undefined;
     this.#road = new Road({
@@ -62,7 +62,7 @@ export class NativeIo implements BlockingIo {
     });
     this.#executor = executor as unknown as CallingThreadExecutor;
     this.counters = this.#road.counters;
-    this.#peers = new NativePeers(libc, this.#socket, this.#road);
+    this.#peers = new NativePeers(libc, this.#socket, this.#road, Infinity);
     try {
       this.#standIn = new StandIn(this.#socket.fd, (error) => owner.onError(threadFailed("its stand-in ended", error), undefined));
     } catch (error) {
@@ -151,11 +151,13 @@ export class NativeIo implements BlockingIo {
   #take(most: number, mode: "wait" | "look"): number {
     const batch = this.#batch;
     const count = batch.receive(this.#socket.fd, most, mode);
-    for (let index = 0; index < count; index += 1) this.#deliver(batch.data(index), batch.sender(index));
+    for (let index = 0; index < count; index += 1) {
+      this.#road.onPacket(batch.copy(index), this.#peers.at(batch.bytes, batch.senderStart(index), batch.senderSize(index)));
+    }
     return count;
   }
 
   #deliver(data: Uint8Array, sender: Uint8Array): void {
-    this.#road.onPacket(copyOf(data, 0, data.length), this.#peers.of(sender));
+    this.#road.onPacket(copyOf(data, 0, data.length), this.#peers.at(sender, 0, sender.length));
   }
 }

@@ -2,6 +2,7 @@
 import type { MessagePort } from "node:worker_threads";
 import type { OscRejectedError } from "../../errors.ts";
 import type { NetAddress } from "../../net-address.ts";
+import { copyOf } from "../../transport/copy-bytes.ts";
 import { type PackedError, unpackError } from "./error-transfer.ts";
 import type { RingReader, RingWriter } from "./shared-ring.ts";
 
@@ -75,18 +76,6 @@ export class PacketWriter {
     else this.#port.postMessage(data);
     return ring.publish(kind);
   }
-}
-
-/** Up to this size V8 keeps a new array's bytes beside the object; beyond it, Node's pool is several times cheaper than an array of its own. */
-const SMALL = 64;
-
-/** A copy of a part of memory that will be written again, which is the receiver's to keep. */
-export function copyOf(bytes: Uint8Array, start: number, size: number): Uint8Array {
-  const end = start + size;
-  if (size <= SMALL) return bytes.slice(start, end);
-  const copy = Buffer.allocUnsafe(size);
-  copy.set(bytes.subarray(start, end));
-  return copy;
 }
 
 /** Reads packets from the ring. After `next`, its fields tell of the packet. */

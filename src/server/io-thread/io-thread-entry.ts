@@ -68,7 +68,7 @@ async function run(): Promise<void> {
     onShutdown: () => tell({ type: "shutdown" }),
     executor,
   });
-  const transport = createTransport(init.spec, road);
+  const transport = createTransport(init.spec, road, init.backend);
   const beat = setInterval(() => doorbell.beat(), BEAT_MS);
 
   const close = async (graceMs: number): Promise<void> => {

@@ -2,6 +2,7 @@ import type { MessagePort } from "node:worker_threads";
 import type { NetAddress } from "../../net-address.ts";
 import type { ChildPoolDescription } from "../child/child-pool.ts";
 import type { PackedError } from "../crossing/error-transfer.ts";
+import type { Backend } from "../road/counters.ts";
 import type { Limits } from "../road/options.ts";
 import type { ThreadPoolDescription } from "../thread/thread-pool.ts";
 import type { TransportSpec } from "../road/transports.ts";
@@ -23,6 +24,8 @@ export interface BlockingDescription {
 /** What an I/O thread is started with: its `workerData`. */
 export interface IoThreadInit {
   readonly spec: TransportSpec;
+  /** By what the sockets are used. The calling thread has found out, for it alone may. */
+  readonly backend: Backend;
   readonly limits: Limits;
   /** Whether bundles wait for their time. */
   readonly strictTiming: boolean;

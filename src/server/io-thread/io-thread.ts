@@ -1,13 +1,13 @@
 import { MessageChannel, type MessagePort, type Worker, receiveMessageOnPort } from "node:worker_threads";
 import type { OscError } from "../../errors.ts";
 import type { NetAddress } from "../../net-address.ts";
-import { Counters } from "../road/counters.ts";
+import { type Backend, Counters } from "../road/counters.ts";
 import { Doorbell } from "../crossing/doorbell.ts";
 import { unpackError } from "../crossing/error-transfer.ts";
 import type { ExecutorDescription, FromIoThread, IoThreadInit, ToIoThread } from "./io-thread-messages.ts";
 import { startOwnThread, threadFailed } from "./own-thread.ts";
 import type { IoOwner, ServerIo } from "./server-io.ts";
-import type { TransportSpec } from "../road/transports.ts";
+import { type TransportSpec, backendOf } from "../road/transports.ts";
 
 const ENTRY = new URL("./io-thread-entry.js", import.meta.url);
 
@@ -35,7 +35,7 @@ export interface IoThreadSetup extends Pick<IoOwner, "limits" | "onError" | "onS
  * loop reads the mail.
  */
 export class IoThread implements ServerIo {
-  readonly backend = "portable";
+  readonly backend: Backend;
   readonly counters: Counters;
   /** Where the transport is bound. */
   readonly address: NetAddress;
@@ -67,7 +67,9 @@ export class IoThread implements ServerIo {
     this.#port = port1;
     const { spec, limits, strictTiming, executor } = setup;
     const nodeOptions = process.env["NODE_OPTIONS"] ?? null;
-    const init: IoThreadInit = { spec, limits, strictTiming, executor, counters, doorbell, port: port2, nodeOptions };
+    const backend = backendOf(spec);
+    this.backend = backend;
+    const init: IoThreadInit = { spec, backend, limits, strictTiming, executor, counters, doorbell, port: port2, nodeOptions };
     this.#worker = startOwnThread(ENTRY, init, [port2, ...setup.transfer], "oscine I/O");
     this.#worker.on("error", (error) => this.#failAsync(threadFailed("it threw", error)));
     this.#worker.on("exit", () => this.#ended());

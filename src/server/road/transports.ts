@@ -5,9 +5,14 @@ import type { Framing } from "../../framing/index.ts";
 import type { NetAddress } from "../../net-address.ts";
 import { type TcpOptions, type TcpSpec, TcpTransport } from "../../transport/tcp.ts";
 import type { Transport, TransportEvents } from "../../transport/transport.ts";
-import { type UdpOptions, type UdpSpec, UdpTransport, udpOptionsOf } from "../../transport/udp.ts";
+import { loadLibc } from "../../transport/native/libc.ts";
+import { BATCH_SIZE } from "../../transport/native/message-batch.ts";
+import { nativeSockets } from "../../transport/native/self-test.ts";
+import { NativeUdpTransport } from "../../transport/native/udp-transport.ts";
+import { MAX_DATAGRAM, type UdpOptions, type UdpSpec, UdpTransport, udpOptionsOf } from "../../transport/udp.ts";
 import { type ModuleSpec, ModuleTransport } from "./module-transport.ts";
 import { type WebSocketSpec, WebSocketTransport } from "../../transport/websocket.ts";
+import type { Backend } from "./counters.ts";
 import { type AddressLike, type ServerOptions, hostAndPort, limitsOf, positive } from "./options.ts";
 
 /** What to listen on, as plain data, so that it can go to another thread. */
@@ -42,11 +47,37 @@ const MAX_PATH_BYTES = 103;
 /** The longest delay that a timer takes, about 24 days. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
+/** Whether the system's own calls are used for sockets. */
+export interface NativeOption {
+  /**
+   * `"auto"` (default): packets are received in batches and sent by the system's own calls where that works: on Linux, with the optional
+   * package `koffi` installed, once a test at the first use has passed; not in threads of the program, nor in the processes of a cluster. It
+   * takes less processor time and loses less; all else is the same. `false`: by Node's modules, as everywhere else. `stats().backend` says which.
+   */
+  readonly native?: "auto" | false;
+}
+
+/** Where a server of the event loop receives. */
+export interface ReceiverOption {
+  /**
+   * `"loop"` (default): in the event loop. `"thread"`: in a thread of its own, which receives in batches and wakes the event loop once for each,
+   * where native sockets are used (see `native`); elsewhere as `"loop"`. Then nothing is lost while the event loop is busy, until the thread
+   * holds `receiveBufferSize` bytes and the system as many; a reply comes some 15 µs later.
+   */
+  readonly receiver?: "loop" | "thread";
+}
+
+/** By what the sockets of a server in this thread are to be used. Where native ones are wished, they are tested now. */
+export function backendOf(spec: LocalTransportSpec): Backend {
+  const isNative = spec.transport === "udp" && spec.native === "auto" && !(nativeSockets() instanceof Error);
+  return isNative ? "native" : "portable";
+}
+
 /** The transport that a spec describes. */
-export function createTransport(spec: LocalTransportSpec, events: TransportEvents): Transport {
+export function createTransport(spec: LocalTransportSpec, events: TransportEvents, backend: Backend = "portable"): Transport {
   switch (spec.transport) {
     case "udp":
-      return new UdpTransport(spec, events);
+      return backend === "native" ? new NativeUdpTransport(loadLibc(), spec, events) : new UdpTransport(spec, events);
     case "tcp":
       return new TcpTransport(spec, events);
     case "websocket":
@@ -64,9 +95,17 @@ export function requestedAddress(spec: UdpSpec | TcpSpec): NetAddress {
   return { address: spec.host, port: spec.port, family: isIPv6(spec.host) ? "IPv6" : "IPv4" };
 }
 
-/** @throws OscServerError `OSC_OPTION` where the address cannot be one */
-export function udpSpec(address: AddressLike, options: UdpOptions): UdpSpec {
-  return { transport: "udp", ...hostAndPort(address), options: udpOptionsOf(options) };
+/** @throws OscServerError `OSC_OPTION` where the address cannot be one, or an option has no such value */
+export function udpSpec(address: AddressLike, options: ServerOptions & UdpOptions & NativeOption & ReceiverOption): UdpSpec {
+  const native: unknown = options.native ?? "auto";
+  if (native !== "auto" && native !== false) throw new OscServerError("OSC_OPTION", `native is "auto" or false; got ${show(native)}.`);
+  const receiver: unknown = options.receiver ?? "loop";
+  if (receiver !== "loop" && receiver !== "thread") {
+    throw new OscServerError("OSC_OPTION", `receiver is "loop" or "thread"; got ${show(receiver)}.`);
+  }
+  const { maxQueue, maxQueueBytes } = limitsOf(options);
+  const atOnce = Math.min(BATCH_SIZE, maxQueue, Math.max(1, Math.floor(maxQueueBytes / MAX_DATAGRAM)));
+  return { transport: "udp", ...hostAndPort(address), options: udpOptionsOf(options), native, receiver, atOnce };
 }
 
 /** @throws OscServerError `OSC_OPTION` where the address cannot be one, or an option has no such value */

@@ -14,6 +14,7 @@ export interface Libc {
   sendmmsg(fd: number, messages: Pointer, count: number, flags: number): number;
   sendto(fd: number, data: Uint8Array, size: number, flags: number, address: Uint8Array, addressSize: number): number;
   ppoll(descriptors: Uint8Array, count: number, timeout: Uint8Array, signals: null): number;
+  shutdown(fd: number, how: number): number;
   close(fd: number): number;
   inet_pton(family: number, text: string, address: Uint8Array): number;
   inet_ntop(family: number, address: Uint8Array, text: Uint8Array, size: number): Pointer | null;
@@ -38,6 +39,7 @@ const SIGNATURES = [
   "int sendmmsg(int fd, void *messages, uint count, int flags)",
   "intptr sendto(int fd, const void *data, size_t size, int flags, const void *address, uint addressSize)",
   "int ppoll(void *descriptors, ulong count, const void *timeout, const void *signals)",
+  "int shutdown(int fd, int how)",
   "int close(int fd)",
   "int inet_pton(int family, const char *text, void *address)",
   "void *inet_ntop(int family, const void *address, void *text, uint size)",
@@ -102,4 +104,11 @@ function bindFunctions(ffi: Koffi): Libc {
 /** The system's name for an error number. */
 export function errorName(number: number): string {
   return CODES.get(number) ?? `E${number}`;
+}
+
+/** @throws an error of the system, with its `code`, where a call gave back that it failed */
+export function checkCall(libc: Libc, result: number): number {
+  if (result >= 0) return result;
+  const code = libc.errorCode();
+  throw Object.assign(new Error(code), { code });
 }

@@ -1,3 +1,4 @@
+import { copyOf } from "../copy-bytes.ts";
 import type { Libc } from "./libc.ts";
 
 /** Room for an address of either family. */
@@ -26,17 +27,18 @@ const DATA_START = NAMES_START + BATCH_SIZE * ADDRESS_ROOM;
 
 /** Memory into which `recvmmsg` writes datagrams, laid out as it wants it. */
 export class MessageBatch {
+  /** All of the memory. */
+  readonly bytes: Uint8Array = new Uint8Array(DATA_START + BATCH_SIZE * DATA_ROOM);
   readonly #libc: Libc;
-  readonly #bytes = new Uint8Array(DATA_START + BATCH_SIZE * DATA_ROOM);
-  readonly #words = new Uint32Array(this.#bytes.buffer, 0, DATA_START / 4);
+  readonly #words = new Uint32Array(this.bytes.buffer, 0, DATA_START / 4);
   readonly #pointer: bigint;
   /** How many headers the last call changed. */
   #used = 0;
 
   constructor(libc: Libc) {
     this.#libc = libc;
-    this.#pointer = libc.addressOf(this.#bytes);
-    const pointers = new BigUint64Array(this.#bytes.buffer, 0, DATA_START / 8);
+    this.#pointer = libc.addressOf(this.bytes);
+    const pointers = new BigUint64Array(this.bytes.buffer, 0, DATA_START / 8);
     for (let index = 0; index < BATCH_SIZE; index += 1) {
       const header = (index * HEADER_SIZE) / 8;
       const part = PARTS_START + index * PART_SIZE;
@@ -72,12 +74,30 @@ export class MessageBatch {
   /** The bytes of a datagram that came, until the next call. */
   data(index: number): Uint8Array {
     const start = DATA_START + index * DATA_ROOM;
-    return this.#bytes.subarray(start, start + (this.#words[(index * HEADER_SIZE + DATA_SIZE) / 4] ?? 0));
+    return this.bytes.subarray(start, start + this.#dataSize(index));
+  }
+
+  /** The bytes of a datagram that came, as a copy. */
+  copy(index: number): Uint8Array {
+    return copyOf(this.bytes, DATA_START + index * DATA_ROOM, this.#dataSize(index));
   }
 
   /** Where it came from, as a `sockaddr`, until the next call. */
   sender(index: number): Uint8Array {
-    const start = NAMES_START + index * ADDRESS_ROOM;
-    return this.#bytes.subarray(start, start + (this.#words[(index * HEADER_SIZE + NAME_SIZE) / 4] ?? 0));
+    const start = this.senderStart(index);
+    return this.bytes.subarray(start, start + this.senderSize(index));
+  }
+
+  /** Where in {@link bytes} that lies. */
+  senderStart(index: number): number {
+    return NAMES_START + index * ADDRESS_ROOM;
+  }
+
+  senderSize(index: number): number {
+    return this.#words[(index * HEADER_SIZE + NAME_SIZE) / 4] ?? 0;
+  }
+
+  #dataSize(index: number): number {
+    return this.#words[(index * HEADER_SIZE + DATA_SIZE) / 4] ?? 0;
   }
 }

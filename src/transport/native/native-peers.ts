@@ -2,7 +2,7 @@ import { type NetAddress, formatAddress } from "../../net-address.ts";
 import { socketError } from "../socket-error.ts";
 import type { Peer, TransportEvents } from "../transport.ts";
 import type { Libc } from "./libc.ts";
-import { decodeSocketAddress } from "./socket-address.ts";
+import { decodeSocketAddress, encodeSocketAddress } from "./socket-address.ts";
 import type { NativeUdpSocket } from "./udp-socket.ts";
 
 /** So many senders are remembered, so that their addresses are not decoded for each packet. A power of 2. */
@@ -13,24 +13,47 @@ export class NativePeers {
   readonly #libc: Libc;
   readonly #socket: NativeUdpSocket;
   readonly #events: TransportEvents;
+  readonly #patienceMs: number;
+  /** By what is in their `sockaddr`, and by their port. */
   readonly #known: (NativePeer | undefined)[] = Array.from({ length: REMEMBERED });
+  readonly #knownByPort: (NativePeer | undefined)[] = Array.from({ length: REMEMBERED });
 
-  constructor(libc: Libc, socket: NativeUdpSocket, events: TransportEvents) {
+  /** @param patienceMs how long a reply waits, blocked, where the system has no room for it */
+  constructor(libc: Libc, socket: NativeUdpSocket, events: TransportEvents, patienceMs: number) {
     this.#libc = libc;
     this.#socket = socket;
     this.#events = events;
+    this.#patienceMs = patienceMs;
   }
 
-  /** @param sender a `sockaddr`, which is copied where it is kept */
-  of(sender: Uint8Array): Peer {
+  /** The sender whose `sockaddr` lies there; it is copied where it is kept. */
+  at(bytes: Uint8Array, start: number, size: number): Peer {
     // The low bits of port and IPv4 address.
-    const slot = ((sender[3] ?? 0) ^ (sender[7] ?? 0)) & (REMEMBERED - 1);
+    const slot = ((bytes[start + 3] ?? 0) ^ (bytes[start + 7] ?? 0)) & (REMEMBERED - 1);
     const known = this.#known[slot];
-    if (known !== undefined && isSame(known.socketAddress, sender)) return known;
-    const address = new Uint8Array(sender);
-    const peer = new NativePeer(decodeSocketAddress(this.#libc, address), address, this.#socket, this.#events);
-    this.#known[slot] = peer;
-    return peer;
+    if (known !== undefined && isSame(known.socketAddress, bytes, start, size)) return known;
+    const socketAddress = bytes.slice(start, start + size);
+    return (this.#known[slot] = this.#peer(decodeSocketAddress(this.#libc, socketAddress), socketAddress));
+  }
+
+  /** The sender as Node tells of it. */
+  of({ address, port, family }: NetAddress): Peer {
+    const slot = port & (REMEMBERED - 1);
+    const known = this.#knownByPort[slot];
+    if (known !== undefined && known.address.port === port && known.address.address === address) return known;
+    return (this.#knownByPort[slot] = this.#peer({ address, port, family }, encodeSocketAddress(this.#libc, address, port)));
+  }
+
+  #peer(address: NetAddress, socketAddress: Uint8Array): NativePeer {
+    return new NativePeer(address, socketAddress, (packet) => this.#send(packet, address, socketAddress));
+  }
+
+  #send(packet: Uint8Array, address: NetAddress, socketAddress: Uint8Array): void {
+    try {
+      this.#socket.send(packet, socketAddress, this.#patienceMs);
+    } catch (error) {
+      this.#events.onError(socketError(error, "send to", formatAddress(address)), address);
+    }
   }
 }
 
@@ -39,31 +62,21 @@ class NativePeer implements Peer {
   readonly socketAddress: Uint8Array;
   readonly key: string;
   readonly paced = false;
-  readonly #socket: NativeUdpSocket;
-  readonly #events: TransportEvents;
+  readonly send: (packet: Uint8Array) => void;
 
-  constructor(address: NetAddress, socketAddress: Uint8Array, socket: NativeUdpSocket, events: TransportEvents) {
+  constructor(address: NetAddress, socketAddress: Uint8Array, send: (packet: Uint8Array) => void) {
     this.address = address;
     this.socketAddress = socketAddress;
     this.key = formatAddress(address);
-    this.#socket = socket;
-    this.#events = events;
-  }
-
-  send(packet: Uint8Array): void {
-    try {
-      this.#socket.send(packet, this.socketAddress);
-    } catch (error) {
-      this.#events.onError(socketError(error, "send to", formatAddress(this.address)), this.address);
-    }
+    this.send = send;
   }
 
   /** A datagram's sender is never held up. */
   settled(_size: number): void {}
 }
 
-function isSame(left: Uint8Array, right: Uint8Array): boolean {
-  if (left.length !== right.length) return false;
-  for (let index = 0; index < left.length; index += 1) if (left[index] !== right[index]) return false;
+function isSame(known: Uint8Array, bytes: Uint8Array, start: number, size: number): boolean {
+  if (known.length !== size) return false;
+  for (let index = 0; index < size; index += 1) if (known[index] !== bytes[start + index]) return false;
   return true;
 }

@@ -16,6 +16,9 @@ export function nativeSockets(): Libc | Error {
   try {
     // A thread that is ended while it loads koffi aborts the process, and one that is in a call of the system cannot be ended at all.
     if (!isMainThread) throw new Error("native sockets are for the main thread");
+    // There Node's own sockets share a port with the other processes of the cluster.
+    const { isWorker } = process.getBuiltinModule("node:cluster") as unknown as { readonly isWorker: boolean };
+    if (isWorker) throw new Error("native sockets are not for clusters");
     const libc = loadLibc();
     test(libc);
     result = libc;
@@ -31,7 +34,7 @@ function test(libc: Libc): void {
   try {
     const { port } = socket.localAddress;
     const address = encodeSocketAddress(libc, "127.0.0.1", port);
-    for (const size of SIZES) socket.send(new Uint8Array(size).fill(size), address);
+    for (const size of SIZES) socket.send(new Uint8Array(size).fill(size), address, PATIENCE_MS);
     const batch = new MessageBatch(libc);
     for (let came = 0; came < SIZES.length;) {
       socket.wait(PATIENCE_MS);

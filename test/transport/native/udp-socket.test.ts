@@ -56,7 +56,7 @@ describe.skipIf(found instanceof Error)("a native UDP socket", () => {
   }
 
   function send(from: NativeUdpSocket, to: { address: string; port: number }, ...packets: number[][]): void {
-    for (const packet of packets) from.send(Uint8Array.from(packet), encodeSocketAddress(libc, to.address, to.port));
+    for (const packet of packets) from.send(Uint8Array.from(packet), encodeSocketAddress(libc, to.address, to.port), 1000);
   }
 
   test.each(hasIpv6 ? ["127.0.0.1", "::1", "localhost"] : ["127.0.0.1", "localhost"])(

@@ -1,0 +1,196 @@
+import { MessageChannel, type MessagePort, type Worker } from "node:worker_threads";
+import type { OscServerError } from "../../errors.ts";
+import type { NetAddress } from "../../net-address.ts";
+import type { Libc } from "../../transport/native/libc.ts";
+import { NativePeers } from "../../transport/native/native-peers.ts";
+import { SocketOptions } from "../../transport/native/socket-options.ts";
+import type { NativeUdpSocket } from "../../transport/native/udp-socket.ts";
+import { REPLY_PATIENCE_MS, openNativeSocket } from "../../transport/native/udp-transport.ts";
+import { socketError } from "../../transport/socket-error.ts";
+import type { Transport, TransportEvents } from "../../transport/transport.ts";
+import { SOCKET_BUFFER_SIZE, type UdpSpec } from "../../transport/udp.ts";
+import { DatagramReader } from "../crossing/datagram-records.ts";
+import { Doorbell } from "../crossing/doorbell.ts";
+import { READER_SLEEPS, RingReader, WRITER_WAITS, ringMemory } from "../crossing/shared-ring.ts";
+import { endWithProcess } from "./end-with-process.ts";
+import { startOwnThread, threadFailed } from "./own-thread.ts";
+import type { FromReceiver, ReceiverInit } from "./receiver-messages.ts";
+
+const ENTRY = new URL("./receiver-entry.js", import.meta.url);
+/** The ring holds as much as the system's buffer, within these: at least several of the largest datagrams. */
+const LEAST_RING = 512 * 1024;
+const LARGEST_RING = 64 * 1024 * 1024;
+/** A thread that waits in a call of the system cannot be ended. So it comes back so often, should it miss that it is to end. */
+const CALL_SECONDS = 1;
+/** How long the end of the process waits for a thread that is just starting. */
+const START_MS = 10_000;
+
+/**
+ * A UDP socket from which a thread of its own receives, in batches; the event loop is woken once for a batch, and sends replies itself. So
+ * the system's buffer does not overflow while the event loop is busy with something else.
+ */
+export class ReceiverTransport implements Transport {
+  readonly #libc: Libc;
+  readonly #spec: UdpSpec;
+  readonly #events: TransportEvents;
+  #receiver: Receiver | null = null;
+
+  constructor(libc: Libc, spec: UdpSpec, events: TransportEvents) {
+    this.#libc = libc;
+    this.#spec = spec;
+    this.#events = events;
+  }
+
+  async open(): Promise<NetAddress> {
+    const socket = await openNativeSocket(this.#libc, this.#spec);
+    const { localAddress, fd } = socket;
+    try {
+      new SocketOptions(this.#libc, fd, localAddress.family === "IPv6").returnAfter(CALL_SECONDS);
+      this.#receiver = new Receiver(this.#libc, this.#spec, socket, this.#events);
+      await this.#receiver.ready;
+      return localAddress;
+    } catch (error) {
+      this.#receiver = null;
+      socket.close();
+      throw error;
+    }
+  }
+
+  async close(): Promise<void> {
+    const receiver = this.#receiver;
+    this.#receiver = null;
+    await receiver?.end();
+  }
+}
+
+/** The event loop's side of the thread. */
+class Receiver {
+  /** Rejects where the thread does not start. */
+  readonly ready: Promise<void>;
+  readonly #spec: UdpSpec;
+  readonly #events: TransportEvents;
+  readonly #socket: NativeUdpSocket;
+  readonly #peers: NativePeers;
+  readonly #ring: RingReader;
+  readonly #datagrams: DatagramReader;
+  readonly #doorbell: Doorbell;
+  readonly #started: Doorbell;
+  readonly #port: MessagePort;
+  readonly #worker: Worker;
+  readonly #ended: Promise<void>;
+  readonly #forget: () => void;
+  #isReady: (() => void) | null = null;
+  #failed: ((error: OscServerError) => void) | null = null;
+  #next: NodeJS.Immediate | null = null;
+
+  constructor(libc: Libc, spec: UdpSpec, socket: NativeUdpSocket, events: TransportEvents) {
+    this.#spec = spec;
+    this.#events = events;
+    this.#socket = socket;
+    this.#peers = new NativePeers(libc, socket, events, REPLY_PATIENCE_MS);
+    const ring = ringMemory(ringSize(spec.options.receiveBufferSize ?? SOCKET_BUFFER_SIZE));
+    this.#ring = new RingReader(ring);
+    this.#datagrams = new DatagramReader(this.#ring);
+    const doorbell = new SharedArrayBuffer(Doorbell.byteLength);
+    const started = new SharedArrayBuffer(Doorbell.byteLength);
+    this.#doorbell = new Doorbell(doorbell);
+    this.#started = new Doorbell(started);
+    const { port1, port2 } = new MessageChannel();
+    this.#port = port1;
+    this.ready = new Promise((resolve, reject) => {
+      this.#isReady = resolve;
+      this.#failed = reject;
+    });
+    const init: ReceiverInit = { fd: socket.fd, ring, doorbell, started, port: port2 };
+    this.#worker = startOwnThread(ENTRY, init, [port2], "oscine receiver");
+    this.#ended = new Promise((resolve) => this.#worker.once("exit", () => resolve()));
+    this.#worker.on("error", (error) => this.#fail(threadFailed("its receiver ended", error)));
+    port1.on("message", (message: FromReceiver) => this.#take(message));
+    this.#forget = endWithProcess(() => this.#stopBlocked());
+    this.#sleep();
+  }
+
+  /** Ends the thread and frees the port. What it had received by then is handed on before. */
+  async end(): Promise<void> {
+    this.#stop();
+    await this.#ended;
+    this.#forget();
+    if (this.#next !== null) clearImmediate(this.#next);
+    while (this.#datagrams.next()) this.#deliver();
+    this.#port.close();
+    this.#socket.close();
+  }
+
+  #stop(): void {
+    this.#doorbell.ringForMail();
+    this.#socket.endReceiving();
+  }
+
+  /** At the end of the process, which would be aborted if a thread loaded koffi meanwhile, and would wait for one that waits for datagrams. */
+  #stopBlocked(): void {
+    const { rings } = this.#started;
+    if (this.#started.pulse === 0) this.#started.sleep(rings, START_MS);
+    this.#stop();
+  }
+
+  #take(message: FromReceiver): void {
+    if (message === "ready") {
+      this.#failed = null;
+      this.#isReady?.();
+    } else if (message !== "datagrams") {
+      const { code } = message;
+      this.#events.onError(socketError({ code, message: code }, "use", `${this.#spec.host}:${this.#spec.port}`));
+    } else if (this.#next === null) {
+      this.#drain();
+    }
+  }
+
+  /** Hands on what is there, but not more than has room in the queue; for the rest the event loop comes back when all else has had its turn. */
+  #drain(): void {
+    this.#next = null;
+    for (let left = this.#spec.atOnce; left > 0; left -= 1) {
+      if (!this.#datagrams.next()) return this.#sleep();
+      this.#deliver();
+    }
+    this.#makeRoom();
+    this.#next ??= setImmediate(() => this.#drain());
+  }
+
+  #deliver(): void {
+    const datagrams = this.#datagrams;
+    const peer = this.#peers.at(datagrams.bytes, datagrams.senderStart, datagrams.senderSize);
+    const data = datagrams.copy();
+    // Before handlers take their time.
+    datagrams.release();
+    this.#events.onPacket(data, peer);
+  }
+
+  #makeRoom(): void {
+    if (this.#ring.lower(WRITER_WAITS)) this.#doorbell.ring();
+  }
+
+  /** From now on the thread wakes the event loop; so look once more at what it did before. */
+  #sleep(): void {
+    this.#makeRoom();
+    this.#ring.raise(READER_SLEEPS);
+    if (!this.#datagrams.next()) return;
+    this.#ring.lower(READER_SLEEPS);
+    this.#deliver();
+    this.#next ??= setImmediate(() => this.#drain());
+  }
+
+  #fail(error: OscServerError): void {
+    const failed = this.#failed;
+    this.#failed = null;
+    if (failed === null) return this.#events.onError(error);
+    this.#forget();
+    this.#port.close();
+    failed(error);
+  }
+}
+
+/** A power of 2. */
+function ringSize(bufferSize: number): number {
+  const least = Math.min(LARGEST_RING, Math.max(LEAST_RING, bufferSize));
+  return 2 ** Math.ceil(Math.log2(least));
+}

@@ -1,0 +1,47 @@
+/** An async server with a thread that receives. Parameters: its options as JSON, and "exit" where the process is to end while the server opens. */
+import { AsyncOSCUDPServer, Dispatcher } from "oscine";
+import { tell } from "./tell.mjs";
+
+const [options = "{}", then = "serve"] = process.argv.slice(2);
+const sleeper = new Int32Array(new SharedArrayBuffer(4));
+let counted = 0;
+let bytes = 0;
+
+const dispatcher = new Dispatcher();
+dispatcher.map("/echo", (_address, ...args) => ["/echo", ...args]);
+dispatcher.map("/count", (_address, blob) => {
+  counted += 1;
+  bytes += blob?.length ?? 0;
+});
+dispatcher.map("/counted", () => ["/counted", counted, bytes]);
+dispatcher.map("/block", (_address, milliseconds, then) => {
+  tell("blocked");
+  Atomics.wait(sleeper, 0, 0, milliseconds);
+  if (then === "close") void server.close();
+});
+dispatcher.map("/close", async () => {
+  await server.close();
+});
+dispatcher.map("/exit", () => process.exit(7));
+dispatcher.map("/fail", () => {
+  setImmediate(() => {
+    throw new Error("not caught");
+  });
+});
+
+const server = new AsyncOSCUDPServer(["127.0.0.1", 0], dispatcher, {
+  receiver: "thread",
+  closeTimeout: 20,
+  ...JSON.parse(options),
+  onError: (error) => tell("error", { code: error.code, limit: error.limit }),
+});
+const listeners = process.listenerCount("exit");
+const opening = server.createServeEndpoint();
+if (then === "exit") setImmediate(() => process.exit(7));
+const [transport] = await opening;
+console.log(`ready ${server.serverAddress.port}`);
+await transport.closed;
+// A port that was closed is gone in the next turn.
+await new Promise((resolve) => setImmediate(resolve));
+const added = process.listenerCount("exit") - listeners;
+tell("closed", { ...server.stats(), resources: process.getActiveResourcesInfo(), listeners: added });
