@@ -2,17 +2,16 @@ import { type Clock, type Dispatcher, reportToConsole } from "../dispatch/index.
 import { OscServerError } from "../errors.ts";
 import { type NetAddress, formatAddress } from "../net-address.ts";
 import { KernelDrops } from "../transport/kernel-drops.ts";
-import { loadLibc } from "../transport/native/libc.ts";
 import type { Peer, Transport } from "../transport/transport.ts";
 import { type Backend, Counters, type ServerStats } from "./road/counters.ts";
 import { EventLoopExecutor } from "./road/event-loop-executor.ts";
-import { ReceiverTransport } from "./io-thread/receiver-transport.ts";
+import { createLocalTransport } from "./io-thread/local-transport.ts";
 import { InertTransport } from "./pool/inert-transport.ts";
 import { type Limits, type ServerOptions, limitsOf, positive } from "./road/options.ts";
 import type { Executor, ExecutorContext, ExecutorEvents, ExecutorFactory } from "./road/packet.ts";
 import { Road } from "./road/road.ts";
 import { type Handling, verifyPacket } from "./road/run-packet.ts";
-import { type LocalTransportSpec, backendOf, createTransport } from "./road/transports.ts";
+import { type LocalTransportSpec, backendOf } from "./road/transports.ts";
 import { isLoadingWorker } from "./pool/worker-role.ts";
 
 /** Options of the async servers. */
@@ -201,7 +200,8 @@ export class AsyncServer implements AsyncDisposable {
       counters: this.#counters,
       ...(options.clock === undefined ? {} : { clock: options.clock }),
     });
-    const transport = isLoadingWorker() ? new InertTransport(this.#address) : this.#createTransport(road);
+    this.#backend = backendOf(this.#spec);
+    const transport = isLoadingWorker() ? new InertTransport(this.#address) : createLocalTransport(this.#spec, road, this.#backend);
     const requested = this.#address;
     try {
       await (executor as Executor | null)?.prepare?.();
@@ -223,16 +223,10 @@ export class AsyncServer implements AsyncDisposable {
     return executor({ events, limits, transport: this.#spec.transport, verify });
   }
 
-  #createTransport(road: Road): Transport {
-    const spec = this.#spec;
-    this.#backend = backendOf(spec);
-    const hasReceiver = spec.transport === "udp" && spec.receiver === "thread" && this.#backend === "native";
-    return hasReceiver ? new ReceiverTransport(loadLibc(), spec, road) : createTransport(spec, road, this.#backend);
-  }
-
   #endpointOf(transport: Transport, road: Road, requested: NetAddress): Endpoint {
     let ending: Promise<void> | null = null;
-    const { promise: closed, resolve } = promiseWithResolve();
+    let resolve = (): void => undefined;
+    const closed = new Promise<void>((settle) => (resolve = settle));
     const end = async (): Promise<void> => {
       await transport.drain?.();
       // Handlers that have begun may still reply, so the socket closes last.
@@ -253,12 +247,4 @@ export class AsyncServer implements AsyncDisposable {
 function handmadePeer(sender: PacketSender): Peer {
   const { address } = sender;
   return { address, key: formatAddress(address), paced: false, send: (packet) => sender.send(packet), settled: () => undefined };
-}
-
-function promiseWithResolve(): { promise: Promise<void>; resolve: () => void } {
-  let resolve: () => void = () => undefined;
-  const promise = new Promise<void>((settle) => {
-    resolve = settle;
-  });
-  return { promise, resolve };
 }
