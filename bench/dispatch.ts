@@ -19,7 +19,7 @@ import { finish, type Goal, median, type Plot, type Table } from "./suite/report
 
 const options = benchOptions();
 const { encode, float, OscMessage } = await compiled<typeof Codec>("codec/index.js");
-const { Dispatcher } = await compiled<typeof Dispatch>("dispatch/index.js");
+const { Dispatcher } = await compiled<typeof Dispatch>("core.js");
 
 const COUNTS = options.quick ? [10, 1000, 100_000] : [10, 100, 1000, 10_000, 100_000];
 const GOAL_COUNTS = [10, 1000, 100_000];

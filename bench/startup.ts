@@ -40,7 +40,7 @@ const goals: Goal[] = [
     '`import "oscine"` takes less than 15 ms more than an empty program',
     `${more.toFixed(1)} ms more`,
     more < 15,
-    "It is a file for each of about 150 modules; bundled into one file they take about a quarter of that, which the package does not do",
+    "Some 300 kB of code are read and parsed, in five files, and sockets and threads of Node are loaded with it",
   ),
   verdict(
     "the codec for browsers is under 4 kB by gzip",

@@ -1,8 +1,9 @@
-// Compiles src/ to dist/ with TypeScript 7, and bundles the monitor's page with esbuild. The new dist/ is made beside the old one and put in its place in one step, so that a
-// program that runs from dist/ meanwhile never sees half of it.
+// Makes dist/ of src/: the declarations with TypeScript 7, which says what is wrong with the types, what runs with bundle.mjs, and the monitor's page with esbuild. The new
+// dist/ is made beside the old one and put in its place in one step, so that a program that runs from dist/ meanwhile never sees half of it.
 //
 //   node scripts/build.mjs               always, and fails where the types are wrong
-import { spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import {
   chmodSync,
   copyFileSync,
@@ -18,6 +19,7 @@ import {
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { buildSync } from "esbuild";
+import { bundle } from "./bundle.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const dist = join(root, "dist");
@@ -27,25 +29,23 @@ const compiler = join(root, "node_modules", "@typescript", "native", "bin", "tsc
 /**
  * Builds dist/.
  *
- * @returns {string} what the compiler complained about; empty where all is well
+ * @returns {Promise<string>} what the compiler complained about; empty where all is well
  */
-export function build() {
+export async function build() {
   const started = new Date();
   const fresh = mkdtempSync(join(root, "dist-new-"));
   try {
-    const { status, stdout, stderr } = spawnSync(
-      process.execPath,
-      [compiler, "-p", join(root, "tsconfig.build.json"), "--outDir", fresh, "--pretty", "false"],
-      { cwd: root, encoding: "utf8" },
-    );
+    const compiled = compile(fresh);
+    await bundle(fresh);
     buildPage(join(fresh, "monitor", "page"));
     const program = join(fresh, "cli", "main.js");
     if (existsSync(program)) chmodSync(program, 0o755);
+    const complaints = await compiled;
     chmodSync(fresh, 0o755);
     // The time of the directory says which state of src/ it was made from.
     utimesSync(fresh, started, started);
     replaceDist(fresh);
-    return status === 0 ? "" : stdout + stderr || `The compiler ended with code ${status}.`;
+    return complaints;
   } finally {
     rmSync(fresh, { recursive: true, force: true });
   }
@@ -54,13 +54,30 @@ export function build() {
 /**
  * Builds dist/ if something it is made from is newer.
  *
- * @returns {string} as {@link build}
+ * @returns {Promise<string>} as {@link build}
  */
-export function buildIfOld() {
-  const sources = ["tsconfig.json", "tsconfig.build.json"].map((file) => join(root, file));
+export async function buildIfOld() {
+  const sources = ["package.json", "tsconfig.json", "tsconfig.build.json", "scripts/build.mjs", "scripts/bundle.mjs"].map((file) =>
+    join(root, file),
+  );
   const built = existsSync(dist) ? statSync(dist).mtimeMs : 0;
   const newest = Math.max(newestIn(join(root, "src")), ...sources.map((file) => statSync(file).mtimeMs));
   return newest < built ? "" : build();
+}
+
+/**
+ * Writes the declarations.
+ *
+ * @param {string} target
+ * @returns {Promise<string>} what the compiler complained about
+ */
+async function compile(target) {
+  const words = [compiler, "-p", join(root, "tsconfig.build.json"), "--outDir", target, "--pretty", "false"];
+  const program = spawn(process.execPath, words, { cwd: root, stdio: ["ignore", "pipe", "pipe"] });
+  let complaints = "";
+  for (const output of [program.stdout, program.stderr]) output.setEncoding("utf8").on("data", (piece) => (complaints += piece));
+  const [code] = await once(program, "close");
+  return code === 0 ? "" : complaints || `The compiler ended with code ${code}.`;
 }
 
 /**
@@ -113,7 +130,7 @@ function replaceDist(fresh) {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const complaints = build();
+  const complaints = await build();
   process.stderr.write(complaints);
   process.exitCode = complaints === "" ? 0 : 1;
 }

@@ -13,6 +13,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   "errors.ts": ["stack-traces.ts"],
   "stack-traces.ts": [],
   "net-address.ts": [],
+  "package-files.ts": [],
   codec: BASE,
   address: BASE,
   framing: BASE,
@@ -20,12 +21,26 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   dispatch: [...BASE, "codec", "address", "framing"],
   text: [...BASE, "codec", "address"],
   transport: [...BASE, "framing"],
-  server: [...BASE, "codec", "address", "framing", "url", "dispatch", "transport"],
+  server: [...BASE, "package-files.ts", "codec", "address", "framing", "url", "dispatch", "transport"],
   client: [...BASE, "codec", "address", "framing", "url", "dispatch", "transport"],
   bridge: [...BASE, "codec", "address", "framing", "url", "dispatch", "transport", "server", "client"],
-  nats: [...BASE, "codec", "address", "framing", "url", "dispatch", "transport", "server"],
-  monitor: [...BASE, "codec", "address", "text", "client"],
-  cli: [...BASE, "codec", "address", "framing", "url", "dispatch", "transport", "server", "client", "bridge", "text", "monitor"],
+  nats: [...BASE, "package-files.ts", "codec", "address", "framing", "url", "dispatch", "transport", "server"],
+  monitor: [...BASE, "package-files.ts", "codec", "address", "text", "client"],
+  cli: [
+    ...BASE,
+    "package-files.ts",
+    "codec",
+    "address",
+    "framing",
+    "url",
+    "dispatch",
+    "transport",
+    "server",
+    "client",
+    "bridge",
+    "text",
+    "monitor",
+  ],
   // What index.ts and browser.ts have in common.
   "core.ts": [...BASE, "codec", "address", "framing", "dispatch"],
   "index.ts": [...BASE, "core.ts", "codec", "address", "framing", "dispatch", "transport", "server", "client", "bridge"],
@@ -33,7 +48,20 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
 };
 /** The rooms of src/server/, each of which knows only those before it; the classes that users make come last, and lie in the folder itself. */
 const SERVER_ROOMS = ["road", "crossing", "pool", "thread", "child", "io-thread", "blocking", "."];
-const PURE = ["errors.ts", "net-address.ts", "stack-traces.ts", "codec", "address", "framing", "url", "dispatch", "text", "core.ts", "nats/subject.ts", "nats/packet-headers.ts"];
+const PURE = [
+  "errors.ts",
+  "net-address.ts",
+  "stack-traces.ts",
+  "codec",
+  "address",
+  "framing",
+  "url",
+  "dispatch",
+  "text",
+  "core.ts",
+  "nats/subject.ts",
+  "nats/packet-headers.ts",
+];
 /** These may load src/nats/ when it is asked for, and no other part may import it at all. */
 const NATS_USERS = ["cli", "bridge"];
 /** What the language has in every place it runs in; the pure parts may name nothing else that only Node has. */
@@ -66,6 +94,8 @@ interface Source {
   /** What is loaded together with the file, and not when a function asks for it. */
   readonly loadsAtOnce: readonly string[];
   readonly callsExit: boolean;
+  /** Whether it looks for a file beside itself: what is bundled no longer stands where its source does. */
+  readonly looksBesideItself: boolean;
   readonly awaitsAtTop: boolean;
 }
 
@@ -109,6 +139,12 @@ describe("the imports of src/", () => {
       }
     }
     expect(missing).toEqual([]);
+  });
+
+  test("find no file by the place of a module, except in package-files.ts", () => {
+    expect([...sources.values()].filter(({ looksBesideItself }) => looksBesideItself).map(({ path }) => path)).toEqual([
+      "package-files.ts",
+    ]);
   });
 
   test("make no circle", () => {
@@ -232,6 +268,7 @@ function scan(path: string): Source {
   const identifiers = new Set<string>();
   const loadsAtOnce: string[] = [];
   let callsExit = false;
+  let looksBesideItself = false;
   let awaitsAtTop = false;
 
   const visit = (node: ts.Node, inFunction: boolean): void => {
@@ -248,12 +285,12 @@ function scan(path: string): Source {
       const loads = node.expression.kind === ts.SyntaxKind.ImportKeyword || node.expression.getText(file) === "require";
       if (loads && first !== undefined && ts.isStringLiteralLike(first)) imports.push({ to: first.text, atRunTime: true });
       if (node.expression.getText(file) === "process.exit") callsExit = true;
-    } else if (ts.isNewExpression(node) && node.expression.getText(file) === "URL") {
-      const [first, second] = node.arguments ?? [];
-      // Compiled files stand at the same places, with the other ending.
-      if (first !== undefined && ts.isStringLiteralLike(first) && second?.getText(file) === "import.meta.url") {
-        imports.push({ to: first.text.replace(/js$/, "ts"), atRunTime: false });
+      if (node.expression.getText(file) === "compiledFile" && first !== undefined) {
+        const target = (first as ts.StringLiteralLike).text.replace(/js$/, "ts");
+        imports.push({ to: `./${posix.relative(posix.dirname(path), target)}`, atRunTime: false });
       }
+    } else if (ts.isNewExpression(node) && node.arguments?.[1]?.getText(file) === "import.meta.url") {
+      looksBesideItself = true;
     } else if (ts.isIdentifier(node) && !isMemberName(node)) {
       identifiers.add(node.text);
     } else if (!inFunction && (ts.isAwaitExpression(node) || (ts.isForOfStatement(node) && node.awaitModifier !== undefined))) {
@@ -262,7 +299,7 @@ function scan(path: string): Source {
     ts.forEachChild(node, (child) => visit(child, inFunction || ts.isFunctionLike(node)));
   };
   visit(file, false);
-  return { path, part: path.split("/")[0] ?? "", imports, identifiers, loadsAtOnce, callsExit, awaitsAtTop };
+  return { path, part: path.split("/")[0] ?? "", imports, identifiers, loadsAtOnce, callsExit, looksBesideItself, awaitsAtTop };
 }
 
 /** True for the `b` of `a.b` and of `{ b: 1 }`, which name a member and not something in scope. */

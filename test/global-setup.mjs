@@ -2,8 +2,8 @@
 import { buildIfOld } from "../scripts/build.mjs";
 
 /** Vitest calls this by its name. */
-export function setup() {
-  const complaints = buildIfOld();
+export async function setup() {
+  const complaints = await buildIfOld();
   // Types that are wrong do not stop a test at work; `npm run typecheck`, and the build that `npm test` begins with, do.
   if (complaints !== "") process.stderr.write(`\ndist/ was built with complaints of the compiler:\n${complaints}\n`);
 }

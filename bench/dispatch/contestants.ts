@@ -43,7 +43,7 @@ export async function contestants(): Promise<Contestant[]> {
 
 /** What all our servers run for a packet. */
 async function oscine(): Promise<Contestant> {
-  const { Dispatcher, handlePacket } = await compiled<typeof Dispatch>("dispatch/index.js");
+  const { Dispatcher, handlePacket } = await compiled<typeof Dispatch>("core.js");
   const context = {
     clientAddress: NOBODY,
     asOf: Infinity,

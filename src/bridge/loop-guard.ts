@@ -1,4 +1,3 @@
-import { hash } from "node:crypto";
 import type { NetAddress } from "../net-address.ts";
 import { isOwnAddress, plainAddress } from "./addresses.ts";
 
@@ -60,7 +59,7 @@ export class LoopGuard {
 
   #countEchoes(packet: Uint8Array, sender: string): number {
     const now = performance.now();
-    const digest = hash("sha1", packet, "base64");
+    const digest = process.getBuiltinModule("node:crypto").hash("sha1", packet, "base64");
     const last = this.#passages.get(digest);
     this.#passages.delete(digest);
     const isAgain = last !== undefined && now - last.at < WINDOW_MS;

@@ -1,4 +1,5 @@
 import type { Monitor } from "../monitor/index.ts";
+import { compiledFile } from "../package-files.ts";
 import type { ErrorListener, ServerStats } from "../server/index.ts";
 import { aborted, type Command, EXIT, report, type Session } from "./command.ts";
 import { type Handlers, loadHandlers } from "./handlers-module.ts";
@@ -154,7 +155,7 @@ function countersOf({ rejected, ...counters }: ServerStats): Record<string, numb
 }
 
 function printingHandlers({ out }: Session): Handlers {
-  return { dispatcher: printingDispatcher(out), module: new URL("./printing-handlers.js", import.meta.url) };
+  return { dispatcher: printingDispatcher(out), module: compiledFile("cli/printing-handlers.js") };
 }
 
 /** Says where the server listens, and how to send it something. */

@@ -43,7 +43,7 @@ describe("bundled with esbuild", () => {
     for (const name of ["oscine/browser", "oscine"]) {
       const { files } = await bundle(`export * from "${name}";`);
       expect(files.filter((file) => !file.startsWith("dist/") && file !== "<stdin>")).toEqual([]);
-      expect(files).toContain("dist/client/websocket-client.js");
+      expect(files).toContain("dist/browser.js");
     }
   });
 
@@ -132,6 +132,6 @@ describe("the site for tests in a browser", () => {
       for (const [, to = ""] of code.matchAll(/^(?:import|export)\b[^;]*?from "([^"]+)";/gm)) await visit(new URL(to, url).href);
     };
     await visit(new URL("/dist/browser.js", site.url).href);
-    expect(seen.size).toBeGreaterThan(30);
+    expect(seen.size).toBeGreaterThan(2);
   });
 });

@@ -361,10 +361,10 @@ describe("oscine send", () => {
 /** A handlers module, and its path. */
 async function writeModule(name: string, body: string): Promise<string> {
   const path = join(folder, name);
-  const dispatch = new URL("../../dist/dispatch/index.js", import.meta.url).href;
+  const oscine = new URL("../../dist/index.js", import.meta.url).href;
   await writeFile(
     path,
-    `import { Dispatcher } from ${JSON.stringify(dispatch)};\nconst dispatcher = new Dispatcher();\n${body}\nexport default dispatcher;\n`,
+    `import { Dispatcher } from ${JSON.stringify(oscine)};\nconst dispatcher = new Dispatcher();\n${body}\nexport default dispatcher;\n`,
   );
   return path;
 }

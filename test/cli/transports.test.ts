@@ -14,10 +14,10 @@ let sockets = 0;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "oscine-cli-"));
   module = join(folder, "echo.mjs");
-  const dispatch = new URL("../../dist/dispatch/index.js", import.meta.url).href;
+  const oscine = new URL("../../dist/index.js", import.meta.url).href;
   await writeFile(
     module,
-    `import { Dispatcher } from ${JSON.stringify(dispatch)};
+    `import { Dispatcher } from ${JSON.stringify(oscine)};
      const dispatcher = new Dispatcher();
      dispatcher.map("/echo", (address, value) => ["/echoed", value]);
      export default dispatcher;`,

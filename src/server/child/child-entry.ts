@@ -14,12 +14,14 @@ import {
   decodePacketFrame,
   encodeAnswer,
 } from "./child-frames.ts";
+import { LengthPrefixDecoder } from "../../framing/index.ts";
 import { packError } from "../crossing/error-transfer.ts";
 import { encodeParts } from "./fork-frames.ts";
 import { Zygote } from "./fork-zygote.ts";
 import type { Outcome } from "../road/packet.ts";
 import { writeOutputAtOnce } from "../crossing/sync-output.ts";
 import { type WorkerService, becomeWorker } from "../pool/worker-role.ts";
+import { serviceOfModule } from "../pool/worker-service.ts";
 
 const init = process.env[CHILD_KEY];
 if (init !== undefined && isMainThread) {
@@ -47,8 +49,7 @@ function begin({ program, limits, forksFor }: ChildInit): void {
   }
   becomeWorker(worker);
   if (program.kind === "entry") return;
-  import("../pool/worker-service.ts")
-    .then(({ serviceOfModule }) => serviceOfModule(program.url, limits, worker, forksFor === null ? "async" : "sync"))
+  serviceOfModule(program.url, limits, worker, forksFor === null ? "async" : "sync")
     .then((service) => (forksFor === null ? serveInEventLoop(service) : worker.serve(service)))
     .catch((error: unknown) => endUnusable(error, forksFor !== null));
 }
@@ -79,7 +80,6 @@ function serveBlocked(service: WorkerService): never {
 /** Reads by the event loop, which handlers may need. There is never more than one packet here. */
 async function serveInEventLoop(service: WorkerService): Promise<void> {
   const { Socket } = await import("node:net");
-  const { LengthPrefixDecoder } = await import("../../framing/index.ts");
   const packets = new Socket({ fd: PACKETS_FD, readable: true, writable: false });
   const frames = new LengthPrefixDecoder({
     maxPacketSize: 0x7fffffff,

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import type { Readable, Writable } from "node:stream";
 import { fileURLToPath } from "node:url";
+import { compiledFile } from "../../package-files.ts";
 import { ANSWERS_FD, CHILD_KEY, type ChildInit, PACKETS_FD } from "./child-frames.ts";
 import type { ChildPoolDescription } from "./child-pool-options.ts";
 import { Warden } from "./warden.ts";
@@ -25,8 +26,8 @@ export interface ChildStrategy {
   close(): Promise<void>;
 }
 
-const ENTRY = fileURLToPath(new URL("./child-entry.js", import.meta.url));
-const PRELOAD = fileURLToPath(new URL("../pool/worker-preload.cjs", import.meta.url));
+const ENTRY = fileURLToPath(compiledFile("server/child/child-entry.js"));
+const PRELOAD = fileURLToPath(compiledFile("server/pool/worker-preload.cjs"));
 
 /** How long the end of a pipe is awaited once its process has ended: another process may hold it. */
 const PIPE_MS = 1000;

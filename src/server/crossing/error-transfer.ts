@@ -1,5 +1,27 @@
-import * as errors from "../../errors.ts";
-import type { OscError } from "../../errors.ts";
+import {
+  OscDecodeError,
+  OscDispatchError,
+  OscDroppedError,
+  OscEncodeError,
+  OscError,
+  OscFrameError,
+  OscRejectedError,
+  OscServerError,
+  OscSocketError,
+  OscTimeoutError,
+} from "../../errors.ts";
+
+const CLASSES = [
+  OscDecodeError,
+  OscDispatchError,
+  OscDroppedError,
+  OscEncodeError,
+  OscFrameError,
+  OscRejectedError,
+  OscServerError,
+  OscSocketError,
+  OscTimeoutError,
+];
 
 /** What a field of an error is sent as: what survives structured cloning and JSON alike. */
 type PackedValue = string | number | boolean | null;
@@ -39,7 +61,7 @@ export function packError(error: OscError): PackedError {
 /** The error that was packed: of the same class, with the same code, fields, message and stack. Its cause is a likeness. */
 export function unpackError(packed: PackedError): OscError {
   const { code, message, stack, fields, cause } = packed;
-  const error = new errors.OscError(code, message, cause === null ? undefined : { cause: unpackCause(cause) });
+  const error = new OscError(code, message, cause === null ? undefined : { cause: unpackCause(cause) });
   Object.setPrototypeOf(error, prototypeOf(packed.className));
   Object.defineProperty(error, "stack", { value: stack, writable: true, configurable: true });
   return Object.assign(error, fields);
@@ -60,7 +82,7 @@ function pack(error: OscError, causesLeft: number): PackedError {
 
 function packCause(cause: unknown, causesLeft: number): PackedCause | null {
   if (cause === undefined || causesLeft < 0) return null;
-  if (cause instanceof errors.OscError) return { kind: "osc", error: pack(cause, causesLeft) };
+  if (cause instanceof OscError) return { kind: "osc", error: pack(cause, causesLeft) };
   if (!(cause instanceof Error)) return { kind: "value", value: packValue(cause) };
   const { name, message, stack = "" } = cause;
   const code = "code" in cause && typeof cause.code === "string" ? cause.code : null;
@@ -89,6 +111,5 @@ function packValue(value: unknown): PackedValue {
 
 /** The class of that name; for one that is not ours, such as a user's subclass, that of all our errors. */
 function prototypeOf(className: string): object {
-  const found = Object.values(errors).find((candidate) => candidate.name === className);
-  return (found ?? errors.OscError).prototype;
+  return (CLASSES.find(({ name }) => name === className) ?? OscError).prototype;
 }

@@ -1,6 +1,7 @@
 import { MessageChannel, type MessagePort, type Worker, receiveMessageOnPort } from "node:worker_threads";
 import type { OscError } from "../../errors.ts";
 import type { NetAddress } from "../../net-address.ts";
+import { compiledFile } from "../../package-files.ts";
 import { type Backend, Counters } from "../road/counters.ts";
 import { Doorbell } from "../crossing/doorbell.ts";
 import { unpackError } from "../crossing/error-transfer.ts";
@@ -9,7 +10,7 @@ import { startOwnThread, threadFailed } from "./own-thread.ts";
 import type { IoOwner, ServerIo } from "./server-io.ts";
 import { type TransportSpec, backendOf } from "../road/transports.ts";
 
-const ENTRY = new URL("./io-thread-entry.js", import.meta.url);
+const ENTRY = compiledFile("server/io-thread/io-thread-entry.js");
 
 /** How long an I/O thread may take to start and to bind; the look-up of a host name is part of it. */
 const START_MS = 60_000;

@@ -1,6 +1,7 @@
 import { MessageChannel, type MessagePort, type Worker } from "node:worker_threads";
 import type { OscServerError } from "../../errors.ts";
 import type { NetAddress } from "../../net-address.ts";
+import { compiledFile } from "../../package-files.ts";
 import type { Libc } from "../../transport/native/libc.ts";
 import { NativePeers } from "../../transport/native/native-peers.ts";
 import { SocketOptions } from "../../transport/native/socket-options.ts";
@@ -16,7 +17,7 @@ import { endWithProcess } from "./end-with-process.ts";
 import { startOwnThread, threadFailed } from "./own-thread.ts";
 import type { FromReceiver, ReceiverInit } from "./receiver-messages.ts";
 
-const ENTRY = new URL("./receiver-entry.js", import.meta.url);
+const ENTRY = compiledFile("server/io-thread/receiver-entry.js");
 /** The ring holds as much as the system's buffer, within these: at least several of the largest datagrams. */
 const LEAST_RING = 512 * 1024;
 const LARGEST_RING = 64 * 1024 * 1024;

@@ -1,3 +1,4 @@
+import { compiledFile } from "../../package-files.ts";
 import { startOwnThread, threadFailed } from "./own-thread.ts";
 import { StandInMemory } from "./stand-in-memory.ts";
 
@@ -7,7 +8,7 @@ export interface StandInInit {
   readonly memory: SharedArrayBuffer;
 }
 
-const ENTRY = new URL("./stand-in-entry.js", import.meta.url);
+const ENTRY = compiledFile("server/io-thread/stand-in-entry.js");
 
 /**
  * A thread that receives while the thread that serves is busy with a handler, so that the system's buffer, which may hold no more than a few

@@ -3,8 +3,9 @@ import { fileURLToPath } from "node:url";
 import { Dispatcher } from "../../dispatch/index.ts";
 import { OscServerError } from "../../errors.ts";
 import type { NetAddress } from "../../net-address.ts";
+import { compiledFile } from "../../package-files.ts";
 import type { Limits } from "../road/options.ts";
-import * as own from "../road/run-packet.ts";
+import { runPacket } from "../road/run-packet.ts";
 import type { WorkerService, WorkerState } from "./worker-role.ts";
 
 /** How a worker decodes packets. */
@@ -89,10 +90,15 @@ async function importOrRequire(url: string): Promise<LoadedModule> {
 
 function service(dispatcher: Dispatcher, mode: "sync" | "async", limits: WorkerLimits, verify: Verify, worker: WorkerState): WorkerService {
   // A loader may have loaded our modules once more, for `require`; what handlers answer with is then of the classes that were loaded there.
-  const { runPacket } = dispatcher instanceof Dispatcher ? own : (createRequire(import.meta.url)("../road/run-packet.js") as typeof own);
+  const run = dispatcher instanceof Dispatcher ? runPacket : loadedForRequire();
   const handling = { ...limits, dispatcher, mode, verify, shutdown: (): void => worker.shutdown() };
   freezeForPool(dispatcher);
-  return { strictTiming: dispatcher.strictTiming, run: (data, client, asOf, sink) => runPacket(handling, data, client, asOf, sink) };
+  return { strictTiming: dispatcher.strictTiming, run: (data, client, asOf, sink) => run(handling, data, client, asOf, sink) };
+}
+
+function loadedForRequire(): typeof runPacket {
+  const path = fileURLToPath(compiledFile("server/road/run-packet.js"));
+  return (createRequire(import.meta.url)(path) as { readonly runPacket: typeof runPacket }).runPacket;
 }
 
 /** Lets later changes throw: they would be made in one thread or process only. */

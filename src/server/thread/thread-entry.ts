@@ -8,6 +8,7 @@ import { packError } from "../crossing/error-transfer.ts";
 import { writeOutputAtOnce } from "../crossing/sync-output.ts";
 import { type FromThread, THREAD_KEY, type ThreadInit, type ToThread, exactly } from "./thread-messages.ts";
 import { type WorkerService, becomeWorker } from "../pool/worker-role.ts";
+import { serviceOfModule } from "../pool/worker-service.ts";
 
 type PacketMessage = Extract<ToThread, { type: "packet" }>;
 
@@ -36,8 +37,7 @@ function begin({ program, limits, doorbell: memory, nodeOptions }: ThreadInit, p
   };
   becomeWorker(worker);
   if (program.kind === "entry") return;
-  import("../pool/worker-service.ts")
-    .then(({ serviceOfModule }) => serviceOfModule(program.url, limits, worker))
+  serviceOfModule(program.url, limits, worker)
     .then((service) => serveInEventLoop(service, port))
     .catch((error: unknown) => {
       tell({ type: "unusable", reason: describe(error) });

@@ -2,6 +2,7 @@ import { availableParallelism } from "node:os";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { MessageChannel, type MessagePort, Worker, receiveMessageOnPort, setEnvironmentData } from "node:worker_threads";
 import { OscServerError, type OscRejectedError } from "../../errors.ts";
+import { compiledFile } from "../../package-files.ts";
 import { Doorbell } from "../crossing/doorbell.ts";
 import { unpackError } from "../crossing/error-transfer.ts";
 import type { Limits } from "../road/options.ts";
@@ -16,8 +17,8 @@ import { workerLimits } from "../pool/worker-service.ts";
 
 export type { ThreadPoolDescription } from "./thread-pool-options.ts";
 
-const ENTRY = new URL("./thread-entry.js", import.meta.url);
-const PRELOAD = fileURLToPath(new URL("../pool/worker-preload.cjs", import.meta.url));
+const ENTRY = compiledFile("server/thread/thread-entry.js");
+const PRELOAD = fileURLToPath(compiledFile("server/pool/worker-preload.cjs"));
 /** How long packets wait before a thread is started for them: far longer than light handlers take for those before, shorter than a start takes. */
 const PATIENCE_MS = 10;
 
