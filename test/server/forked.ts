@@ -1,8 +1,7 @@
-import { readFileSync } from "node:fs";
 import { afterEach, describe, expect, test } from "vitest";
 import { OscServerError } from "../../src/errors.ts";
 import { childPoolDescription } from "../../src/server/child/child-pool-options.ts";
-import { keptOut } from "../../src/server/child/fork-calls.ts";
+import { PollTable, specialMemory } from "../../src/server/child/fork-calls.ts";
 import { decodeNotice, decodeOrder, encodeEnded, encodeOrder, encodeParts } from "../../src/server/child/fork-frames.ts";
 import { PoolProgram, descendants, isAlive } from "./pool-program.ts";
 
@@ -119,28 +118,24 @@ test("what a child answers is cut into parts that a pipe takes in one piece", ()
   expect(decodeNotice(encodeEnded(6, 0x0300).subarray(4))).toEqual({ type: "ended", id: 6, status: 0x0300 });
 });
 
-test("memory that is kept out of children is found by its flag", () => {
-  const smaps = Buffer.from(
-    [
-      "00400000-00452000 r-xp 00000000 08:02 173521 /usr/bin/node",
-      "Rss:                 328 kB",
-      "VmFlags: rd ex mr mw me dw",
-      "7f0000000000-7f0000040000 rw-p 00000000 00:00 0 ",
-      "VmFlags: rd wr mr mw me dc ac",
-      "7f0000040000-7f0000080000 rw-p 00000000 00:00 0  [anon: dc dc]",
-      "VmFlags: rd wr mr mw me ac",
-      "7fffffffe000-7ffffffff000 ---p 00000000 00:00 0 ",
-      "VmFlags: dc",
-      "",
-    ].join("\n"),
-  );
-  expect(keptOut(smaps)).toEqual([
-    [0x7f0000000000n, 0x7f0000040000n],
-    [0x7fffffffe000n, 0x7ffffffff000n],
-  ]);
-  expect(keptOut(Buffer.alloc(0))).toEqual([]);
+test("the memory that the system puts into each process is found, and where there is none the end of all memory", () => {
+  const maps = [
+    "00400000-00452000 r-xp 00000000 08:02 173521 /usr/bin/node",
+    "7f0000040000-7f0000080000 rw-p 00000000 00:00 0 ",
+    "7ffc1000-7ffc2000 rw-p 00000000 00:00 0                          [stack]",
+  ];
+  const special = ["7ffd5000-7ffd9000 r--p 00000000 00:00 0                          [vvar]", "7ffd9000-7ffdb000 r-xp 0 [vdso]"];
+  expect(specialMemory([...maps, ...special].join("\n"))).toBe("7ffd5000");
+  expect(specialMemory(maps.join("\n"))).toBe("7ffffffff000");
 });
 
-test.skipIf(process.platform !== "linux")("the memory of V8 is found by what the system says", () => {
-  expect(keptOut(readFileSync("/proc/self/smaps")).length).toBeGreaterThan(0);
+test("a descriptor that is taken out of the table for poll leaves its place to the last", () => {
+  const table = new PollTable();
+  for (let fd = 0; fd < 100; fd += 1) table.add(fd);
+  const entries = (): Int32Array => new Int32Array(table.bytes.buffer);
+  entries()[99 * 2 + 1] = 1 | (1 << 16);
+  table.remove(3);
+  expect(table.size).toBe(99);
+  expect([entries()[2 * 2], entries()[3 * 2], entries()[98 * 2]]).toEqual([2, 99, 98]);
+  expect([2, 3, 98].map((index) => table.isReadable(index))).toEqual([false, true, false]);
 });

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
-import { getHeapStatistics, setFlagsFromString } from "node:v8";
+import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
+import { HANDLED } from "./fork-frames.ts";
 import { errorName, functionsOf, loadKoffi } from "../../transport/native/libc.ts";
 
 /** The calls of the system that forking needs. */
@@ -41,22 +42,23 @@ const SIGKILL = 9;
 const SYS_PIDFD_OPEN = 434;
 const POLLIN = 1;
 
-type CollectGarbage = (options: { type: "minor" }) => void;
+type CollectGarbage = (options: { type: "minor" | "major" }) => void;
 
 /** In MiB, how much new objects may take before V8 collects by itself. */
 const NEW_SPACE = 4;
-/** So much garbage may gather before it is collected: far less than would make V8 do it. */
-const MOST_GARBAGE = 512 * 1024;
+/** After so many forks garbage is collected: what it fills would be copied for each child, and V8 would let it grow to {@link NEW_SPACE}. */
+const FORKS_BETWEEN_COLLECTIONS = 64;
 
 /**
  * What Node is started with so that it can be forked. With the helper threads of V8, which are not there in a child, a child would hang when it
- * first collects. Without `--no-lazy` each child would compile anew what only children do.
+ * first collects. Without large pages, which are not copied, each
+ * child would look up the pages of Node's code that it runs one by one: that was a seventh of what a child costs.
  */
 export const FORK_FLAGS: readonly string[] = [
   "--single-threaded",
   "--v8-pool-size=0",
-  "--no-lazy",
   "--no-flush-bytecode",
+  "--use-largepages=silent",
   `--min-semi-space-size=${NEW_SPACE}`,
   `--max-semi-space-size=${NEW_SPACE}`,
 ];
@@ -74,10 +76,11 @@ export class ForkCalls {
   readonly #pid: number;
   readonly #koffi = loadKoffi();
   readonly #collect: CollectGarbage;
-  #heapSize = 0;
-  #heapUsed = 0;
-  /** What was used when garbage was collected last. */
-  #heapUsedAtLeast = 0;
+  readonly #memoryEnd = BigInt(`0x${specialMemory(readFileSync("/proc/self/maps", "latin1"))}`);
+  readonly #status = new Int32Array(1);
+  readonly #statusBytes = new Uint8Array(this.#status.buffer);
+  #forks = 0;
+  #isChild = false;
 
   /** @throws Error where the calls are not to be had */
   constructor() {
@@ -85,13 +88,21 @@ export class ForkCalls {
     this.#pid = this.#calls.getpid();
     // In a context of its own, for the program is not to see it.
     setFlagsFromString("--expose-gc");
+    // The program is loaded after this. Each child would compile anew what only children call.
+    setFlagsFromString("--no-lazy");
     this.#collect = runInNewContext("gc") as CollectGarbage;
+    this.#prepareProcess();
   }
 
   /** Lets this process be killed when its parent's thread ends, whatever that ended by. False where it has ended already. */
   dieWith(parent: number): boolean {
     this.#calls.prctl(PR_SET_PDEATHSIG, SIGKILL);
     return this.#calls.getppid() === parent;
+  }
+
+  /** Leaves less memory behind to be copied for each child. */
+  tidy(): void {
+    this.#collect({ type: "major" });
   }
 
   /**
@@ -101,23 +112,23 @@ export class ForkCalls {
    * @throws Error where the system has no room for it
    */
   fork(): Forked | null {
+    this.#forks += 1;
+    if (this.#forks % FORKS_BETWEEN_COLLECTIONS === 0) this.#collect({ type: "minor" });
     this.#shareMemory();
     const pid = this.#calls.fork();
     if (pid === 0) return this.#begin();
     if (pid < 0) throw this.#error("fork");
-    // The child does it, too: whoever comes first.
-    this.#calls.setpgid(pid, pid);
     const pidfd = this.#calls.syscall(SYS_PIDFD_OPEN, pid, 0);
     if (pidfd < 0) {
       const error = this.#error("pidfd_open");
       this.kill(pid);
-      this.#calls.waitpid(pid, new Uint8Array(4), 0);
+      this.#calls.waitpid(pid, this.#statusBytes, 0);
       throw error;
     }
     return { pid, pidfd };
   }
 
-  /** Kills a child and what is left of its process group. */
+  /** Kills a child and what is left of its process group; it has none yet where it has not begun, and then has started nothing. */
   kill(pid: number): void {
     this.#calls.kill(-pid, SIGKILL);
     this.#calls.kill(pid, SIGKILL);
@@ -125,17 +136,15 @@ export class ForkCalls {
 
   /** Waits for a child, forgets it, and gives back its status. */
   reap({ pid, pidfd }: Forked): number {
-    const status = new Int32Array(1);
-    while (this.#calls.waitpid(pid, new Uint8Array(status.buffer), 0) < 0 && errorName(this.#koffi.errno()) === "EINTR");
+    while (this.#calls.waitpid(pid, this.#statusBytes, 0) < 0 && errorName(this.#koffi.errno()) === "EINTR");
     this.#calls.close(pidfd);
-    return status[0] ?? 0;
+    return this.#status[0] ?? 0;
   }
 
-  /** Waits until one of the descriptors can be read, and gives back those that can. */
-  awaitReadable(descriptors: readonly number[]): number[] {
-    const polls = new Int32Array(descriptors.flatMap((fd) => [fd, POLLIN]));
-    this.#calls.poll(new Uint8Array(polls.buffer), descriptors.length, -1);
-    return descriptors.filter((_, index) => (polls[index * 2 + 1] ?? 0) >>> 16 !== 0);
+  /** Waits until a descriptor of the table can be read. */
+  awaitReadable(table: PollTable): void {
+    // What an interrupted call leaves in the table is of the one before.
+    while (this.#calls.poll(table.bytes, table.size, -1) < 0);
   }
 
   /** Ends this process at once. `process.exit` would wait for threads that are not there in a child. */
@@ -143,39 +152,36 @@ export class ForkCalls {
     return this.#calls._exit(code);
   }
 
-  #begin(): null {
-    this.#calls.setpgid(0, 0);
-    if (!this.dieWith(this.#pid)) this.exit(1);
-    // It was read once, when Node started.
-    Object.defineProperty(process, "pid", { value: this.#calls.getpid(), enumerable: true, configurable: true });
+  /** Done once, for all children: what each did for itself would be memory of its own. */
+  #prepareProcess(): void {
+    // It is read once, when Node starts.
+    Object.defineProperty(process, "pid", { get: () => this.#calls.getpid(), enumerable: true, configurable: true });
+    const exit = process.exit.bind(process);
     process.exit = (code?: number | string | null): never => {
+      if (!this.#isChild) return exit(code);
       process.exitCode = code ?? process.exitCode ?? 0;
       process.emit("exit", Number(process.exitCode));
-      return this.exit(Number(process.exitCode));
+      const status = Number(process.exitCode) & 0xff;
+      return this.exit(status === HANDLED ? 1 : status);
     };
+  }
+
+  #begin(): null {
+    this.#isChild = true;
+    this.#calls.setpgid(0, 0);
+    if (!this.dieWith(this.#pid)) this.exit(1);
     return null;
   }
 
   /**
-   * V8 keeps its memory out of children (`MADV_DONTFORK`), which could not live without it. Its memory can only have become another when the
-   * heap has grown, or when it was collected; also by looking. So that V8 does not collect just before a fork, it is done here in good time.
+   * V8 keeps its memory out of children (`MADV_DONTFORK`), which could not live without it. One call does it for all memory, and says ENOMEM for
+   * the gaps. It stops at memory of a device; then it is done piece by piece.
    */
   #shareMemory(): void {
-    for (;;) {
-      let { total_heap_size: size, used_heap_size: used } = getHeapStatistics();
-      if (used - this.#heapUsedAtLeast > MOST_GARBAGE) {
-        this.#collect({ type: "minor" });
-        ({ total_heap_size: size, used_heap_size: used } = getHeapStatistics());
-        this.#heapUsedAtLeast = used;
-        this.#heapSize = 0;
-      }
-      const isSame = size === this.#heapSize && used >= this.#heapUsed;
-      this.#heapSize = size;
-      this.#heapUsed = used;
-      if (isSame) return;
-      for (const [start, end] of keptOut(readFileSync("/proc/self/smaps"))) {
-        if (this.#calls.madvise(start, end - start, MADV_DOFORK) < 0) throw this.#error("madvise");
-      }
+    if (this.#calls.madvise(0n, this.#memoryEnd, MADV_DOFORK) === 0 || errorName(this.#koffi.errno()) === "ENOMEM") return;
+    for (const [, start = "", end = ""] of readFileSync("/proc/self/maps", "latin1").matchAll(/^([0-9a-f]+)-([0-9a-f]+) /gm)) {
+      const first = BigInt(`0x${start}`);
+      this.#calls.madvise(first, BigInt(`0x${end}`) - first, MADV_DOFORK);
     }
   }
 
@@ -184,17 +190,39 @@ export class ForkCalls {
   }
 }
 
-/** Where the memory lies that is kept out of children, by `/proc/self/smaps`: where the last line about it, `VmFlags`, holds `dc`. */
-export function keptOut(smaps: Buffer): [start: bigint, end: bigint][] {
-  const places: [bigint, bigint][] = [];
-  let begin = 0;
-  for (let flags = smaps.indexOf("VmFlags:"); flags !== -1; flags = smaps.indexOf("VmFlags:", begin)) {
-    const end = smaps.indexOf("\n", flags);
-    if (smaps.toString("latin1", flags, end).includes(" dc")) {
-      const [start = "", stop = ""] = smaps.toString("latin1", begin, smaps.indexOf(" ", begin)).split("-");
-      places.push([BigInt(`0x${start}`), BigInt(`0x${stop}`)]);
-    }
-    begin = end + 1;
+/** Where the memory begins, as hexadecimal digits, that the system itself puts at the end of each process and that counts as a device's. */
+export function specialMemory(maps: string): string {
+  return /^([0-9a-f]+)-.* \[v[a-z_]+\]$/m.exec(maps)?.[1] ?? "7ffffffff000";
+}
+
+/** What `poll` waits for: descriptors by their place, of which the last may change its place when one is taken out. */
+export class PollTable {
+  #entries = new Int32Array(128);
+  bytes: Uint8Array = new Uint8Array(this.#entries.buffer);
+  size = 0;
+
+  add(fd: number): void {
+    if (this.size * 2 === this.#entries.length) this.#grow();
+    this.#entries[this.size * 2] = fd;
+    this.#entries[this.size * 2 + 1] = POLLIN;
+    this.size += 1;
   }
-  return places;
+
+  /** Whether the descriptor at that place can be read, as was found when waiting last. */
+  isReadable(index: number): boolean {
+    return (this.#entries[index * 2 + 1] ?? 0) >>> 16 !== 0;
+  }
+
+  /** Takes one out; the last takes its place. */
+  remove(index: number): void {
+    this.size -= 1;
+    this.#entries.copyWithin(index * 2, this.size * 2, this.size * 2 + 2);
+  }
+
+  #grow(): void {
+    const entries = new Int32Array(this.#entries.length * 2);
+    entries.set(this.#entries);
+    this.#entries = entries;
+    this.bytes = new Uint8Array(entries.buffer);
+  }
 }

@@ -18,6 +18,12 @@ export type Notice =
   /** The child has ended and been waited for, with that status as `waitpid` gives it. */
   | { readonly type: "ended"; readonly id: number; readonly status: number };
 
+/**
+ * The exit code of a child whose handlers are done: it says so without a word of its own, which would cost the zygote's server more than the
+ * rest of the child's end. `process.exit` of a handler never ends with it.
+ */
+export const HANDLED = 229;
+
 /** So many bytes are written in one piece, whoever else writes (PIPE_BUF). */
 const PIECE = 4096;
 /** A frame's own size, its type and its number. */

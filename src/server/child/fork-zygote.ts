@@ -3,8 +3,9 @@ import { ANSWERS_FD, type FromChild, PACKETS_FD, type PacketFrame, encodeAnswer 
 import { Dispatcher } from "../../dispatch/index.ts";
 import { OscBundle, OscMessage, blob, encode } from "../../codec/index.ts";
 import { packError } from "../crossing/error-transfer.ts";
-import { ForkCalls, type Forked } from "./fork-calls.ts";
-import { decodeOrder, encodeEnded, encodeOrder, encodeParts } from "./fork-frames.ts";
+import { LengthPrefixDecoder } from "../../framing/index.ts";
+import { ForkCalls, type Forked, PollTable } from "./fork-calls.ts";
+import { HANDLED, type Order, decodeOrder, encodeEnded, encodeOrder, encodeParts } from "./fork-frames.ts";
 import type { Outcome } from "../road/packet.ts";
 import { runPacket } from "../road/run-packet.ts";
 import type { WorkerService } from "../pool/worker-role.ts";
@@ -13,6 +14,14 @@ import type { WorkerService } from "../pool/worker-role.ts";
 const TEST_OBJECTS = 200_000;
 const KEPT_OBJECTS = 1000;
 const WARM_ROUNDS = 20;
+const MAX_FRAME = 0x7fffffff;
+/** How much of the orders is read at once. */
+const READ_SIZE = 64 * 1024;
+
+/** A child that has been forked, and its number. */
+interface Child extends Forked {
+  readonly id: number;
+}
 
 /**
  * The process of which the children of a forking server are copies: the program, loaded up to its server, which from then on does nothing but
@@ -20,7 +29,9 @@ const WARM_ROUNDS = 20;
  */
 export class Zygote {
   readonly #calls = new ForkCalls();
-  readonly #children = new Map<number, Forked>();
+  /** The first place is that of the orders; the child at each of the others is in `#children`, one place before. */
+  readonly #polls = new PollTable();
+  readonly #children: Child[] = [];
   /** The number of this process: 0 is the zygote. */
   #id = 0;
 
@@ -40,22 +51,29 @@ export class Zygote {
   /** Serves until the server closes its pipe. */
   serve(service: WorkerService): never {
     warmUp();
+    this.#calls.tidy();
     this.tell({ type: "ready", strictTiming: service.strictTiming });
+    const orders = new LengthPrefixDecoder({
+      maxPacketSize: MAX_FRAME,
+      onPacket: (body) => this.#obey(decodeOrder(Buffer.from(body.buffer, body.byteOffset, body.length)), service),
+      onError: () => this.#end(),
+    });
+    const bytes = Buffer.allocUnsafeSlow(READ_SIZE);
+    this.#polls.add(PACKETS_FD);
     for (;;) {
-      const pidfds = [...this.#children].map(([id, child]) => [id, child] as const);
-      const readable = new Set(this.#calls.awaitReadable([PACKETS_FD, ...pidfds.map(([, { pidfd }]) => pidfd)]));
-      for (const [id, child] of pidfds) if (readable.has(child.pidfd)) this.#reap(id, child);
-      if (readable.has(PACKETS_FD)) this.#obey(service);
+      this.#calls.awaitReadable(this.#polls);
+      const hasOrders = this.#polls.isReadable(0);
+      this.#reap();
+      if (!hasOrders) continue;
+      const size = readSync(PACKETS_FD, bytes, 0, READ_SIZE, null);
+      if (size === 0) this.#end();
+      orders.push(bytes.subarray(0, size));
     }
   }
 
-  #obey(service: WorkerService): void {
-    const size = readExactly(4);
-    const body = size === null ? null : readExactly(size.readUInt32BE(0));
-    if (body === null) return this.#end();
-    const order = decodeOrder(body);
+  #obey(order: Order, service: WorkerService): void {
     if (order.type === "kill") {
-      const child = this.#children.get(order.id);
+      const child = this.#children.find(({ id }) => id === order.id);
       if (child !== undefined) this.#calls.kill(child.pid);
     } else if (order.type === "fork") {
       this.#fork(order.id, () => this.#handle(service, order.packet));
@@ -74,13 +92,14 @@ export class Zygote {
       return;
     }
     if (child !== null) {
-      this.#children.set(id, child);
+      this.#children.push({ id, ...child });
+      this.#polls.add(child.pidfd);
       return;
     }
     this.#id = id;
     try {
       work();
-      this.#calls.exit(0);
+      this.#calls.exit(HANDLED);
     } catch {
       this.#calls.exit(1);
     }
@@ -91,23 +110,30 @@ export class Zygote {
       reply: (reply) => this.tell({ type: "reply", data: reply }),
       report: (error) => this.tell({ type: "report", error: packError(error) }),
     }) as Outcome;
-    this.tell({ type: "settled", outcome: outcome === null ? null : packError(outcome) });
+    if (outcome !== null) this.tell({ type: "settled", outcome: packError(outcome) });
   }
 
   #test(): void {
     const kept: { index: number; text: string }[] = [];
     for (let index = 0; index < TEST_OBJECTS; index += 1) kept[index % KEPT_OBJECTS] = { index, text: `object ${index}` };
-    if (kept.every(({ index, text }) => text === `object ${index}`)) this.tell({ type: "settled", outcome: null });
+    if (!kept.every(({ index, text }) => text === `object ${index}`)) this.#calls.exit(1);
   }
 
-  #reap(id: number, child: Forked): void {
-    this.#children.delete(id);
-    this.#write(encodeEnded(id, this.#calls.reap(child)));
+  /** Waits for the children that have ended, the last first, for the last takes the place of one that is taken out. */
+  #reap(): void {
+    for (let index = this.#children.length - 1; index >= 0; index -= 1) {
+      if (!this.#polls.isReadable(index + 1)) continue;
+      const child = this.#children[index] as Child;
+      const last = this.#children.pop() as Child;
+      if (last !== child) this.#children[index] = last;
+      this.#polls.remove(index + 1);
+      this.#write(encodeEnded(child.id, this.#calls.reap(child)));
+    }
   }
 
   #end(): never {
-    for (const { pid } of this.#children.values()) this.#calls.kill(pid);
-    for (const child of this.#children.values()) this.#calls.reap(child);
+    for (const { pid } of this.#children) this.#calls.kill(pid);
+    for (const child of this.#children) this.#calls.reap(child);
     return this.#calls.exit(0);
   }
 
@@ -142,14 +168,4 @@ function warmUp(): void {
     void runPacket({ ...handling, verify: () => true, shutdown: () => undefined }, packet.data, packet.client, packet.asOf, sink);
     encodeParts(0, encodeAnswer({ type: "settled", outcome: null }));
   }
-}
-
-function readExactly(size: number): Buffer | null {
-  const bytes = Buffer.allocUnsafeSlow(size);
-  for (let filled = 0; filled < size;) {
-    const count = readSync(PACKETS_FD, bytes, filled, size - filled, null);
-    if (count === 0) return null;
-    filled += count;
-  }
-  return bytes;
 }
