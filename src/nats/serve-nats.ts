@@ -74,11 +74,15 @@ async function asyncWorker(handlers: WorkerHandlers, settings: WorkerSettings, o
     }
   }
   const order = settings.delivery.partitions === null ? "none" : "client";
-  const server = new Worker({ transport: "custom", create: (events) => new NatsTransport(settings, events) }, NOWHERE, dispatcher, {
-    ...options,
-    order,
-    concurrency: concurrencyOf(options),
-  });
+  const server = new Worker(
+    { transport: "custom", address: NOWHERE, create: (events) => new NatsTransport(settings, events) },
+    dispatcher,
+    {
+      ...options,
+      order,
+      concurrency: concurrencyOf(options),
+    },
+  );
   const [transport] = await server.createServeEndpoint();
   return {
     serverAddress: transport.localAddress,
@@ -90,7 +94,7 @@ async function asyncWorker(handlers: WorkerHandlers, settings: WorkerSettings, o
 }
 
 async function pooledWorker(handlers: WorkerHandlers, settings: WorkerSettings, options: ServeNatsOptions): Promise<NatsWorker> {
-  const spec: ModuleSpec = { transport: "module", url: TRANSPORT_MODULE.href, options: settings };
+  const spec: ModuleSpec = { transport: "module", address: NOWHERE, url: TRANSPORT_MODULE.href, options: settings };
   const concurrency = concurrencyOf(options);
   let onClosed: (() => void) | null = null;
   const closed = new Promise<void>((resolve) => {
@@ -114,8 +118,8 @@ async function pooledWorker(handlers: WorkerHandlers, settings: WorkerSettings, 
   }
   const server: PooledServer =
     workerKind(options) === "threading"
-      ? new Threading(spec, NOWHERE, handlers, { ...options, strictTiming, ...threads, maxThreads: concurrency })
-      : new Forking(spec, NOWHERE, handlers, { ...options, strictTiming, ...children, maxChildren: concurrency });
+      ? new Threading(spec, handlers, { ...options, strictTiming, ...threads, maxThreads: concurrency })
+      : new Forking(spec, handlers, { ...options, strictTiming, ...children, maxChildren: concurrency });
   await server.start();
   return {
     serverAddress: server.serverAddress,

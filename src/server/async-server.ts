@@ -11,7 +11,7 @@ import { type Limits, type ServerOptions, limitsOf, positive } from "./road/opti
 import type { Executor, ExecutorContext, ExecutorEvents, ExecutorFactory } from "./road/packet.ts";
 import { Road } from "./road/road.ts";
 import { type Handling, verifyPacket } from "./road/run-packet.ts";
-import { type LocalTransportSpec, backendOf } from "./road/transports.ts";
+import { type LocalTransportSpec, backendOf, requestedAddress } from "./road/transports.ts";
 import { isLoadingWorker } from "./pool/worker-role.ts";
 
 /** Options of the async servers. */
@@ -101,11 +101,11 @@ export class AsyncServer implements AsyncDisposable {
    *
    * @internal
    */
-  constructor(spec: LocalTransportSpec, address: NetAddress, dispatcher: Dispatcher, options: AsyncServerOptions) {
+  constructor(spec: LocalTransportSpec, dispatcher: Dispatcher, options: AsyncServerOptions) {
     this.#limits = limitsOf(options);
     this.#concurrency = positive("concurrency", options.concurrency, 64);
     this.#spec = spec;
-    this.#address = address;
+    this.#address = requestedAddress(spec);
     this.dispatcher = dispatcher;
     this.#options = options;
   }

@@ -1,5 +1,4 @@
 import type { Dispatcher } from "../dispatch/index.ts";
-import type { NetAddress } from "../net-address.ts";
 import { loadLibc } from "../transport/native/libc.ts";
 import type { BlockingIo } from "./blocking/blocking-io.ts";
 import { NativeIo } from "./blocking/native-io.ts";
@@ -27,8 +26,8 @@ export class BlockingServer extends SyncServer<BlockingIo> {
    *
    * @internal
    */
-  constructor(spec: TransportSpec, address: NetAddress, dispatcher: Dispatcher, options: BlockingServerOptions) {
-    super({ address, transport: spec.transport, open: (owner) => openIo(spec, dispatcher, owner) }, options);
+  constructor(spec: TransportSpec, dispatcher: Dispatcher, options: BlockingServerOptions) {
+    super({ spec, open: (owner) => openIo(spec, dispatcher, owner) }, options);
     this.dispatcher = dispatcher;
   }
 

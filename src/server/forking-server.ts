@@ -1,4 +1,3 @@
-import type { NetAddress } from "../net-address.ts";
 import { type ChildPoolOptions, childPoolDescription } from "./child/child-pool-options.ts";
 import { poolSetup } from "./pool-setup.ts";
 import { PooledServer } from "./pooled-server.ts";
@@ -22,7 +21,7 @@ export class ForkingServer extends PooledServer {
    *
    * @internal
    */
-  constructor(spec: TransportSpec, address: NetAddress, source: HandlersSource, options: ForkingServerOptions) {
-    super(poolSetup({ spec, address, source, options, describe: () => childPoolDescription(source, options) }), options);
+  constructor(spec: TransportSpec, source: HandlersSource, options: ForkingServerOptions) {
+    super(poolSetup({ spec, source, options, describe: () => childPoolDescription(source, options) }), options);
   }
 }

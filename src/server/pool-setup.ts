@@ -1,5 +1,4 @@
 import { Dispatcher } from "../dispatch/index.ts";
-import type { NetAddress } from "../net-address.ts";
 import { IoThread } from "./io-thread/io-thread.ts";
 import type { ExecutorDescription } from "./io-thread/io-thread-messages.ts";
 import { type ServerOptions, limitsOf } from "./road/options.ts";
@@ -12,23 +11,21 @@ import { freezeForPool, serviceOfServer, workerLimits } from "./pool/worker-serv
 /** What threading and forking servers have in common when they are made. */
 export interface PoolSetup {
   readonly spec: TransportSpec;
-  readonly address: NetAddress;
   readonly source: HandlersSource;
   readonly options: ServerOptions & { readonly strictTiming?: boolean };
   readonly describe: () => ExecutorDescription;
 }
 
 /** How a server with a pool is made: in the program it binds and has a pool; in a worker it becomes the worker's loop. */
-export function poolSetup({ spec, address, source, options, describe }: PoolSetup): SyncServerSetup<IoThread> {
+export function poolSetup({ spec, source, options, describe }: PoolSetup): SyncServerSetup<IoThread> {
   const open = (owner: IoOwner): IoThread => {
     const executor = describe();
     if (source instanceof Dispatcher) freezeForPool(source);
     return new IoThread({ ...owner, spec, strictTiming: strictTimingOf(source, options), executor, transfer: [] });
   };
-  const place = { address, transport: spec.transport };
-  if (!(source instanceof Dispatcher)) return { ...place, open };
+  if (!(source instanceof Dispatcher)) return { spec, open };
   return {
-    ...place,
+    spec,
     open,
     becomeWorker: (worker, server) => worker.serve(serviceOfServer(server, source, workerLimits(limitsOf(options)), worker)),
   };

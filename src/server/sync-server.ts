@@ -7,7 +7,7 @@ import type { OneChange } from "./io-thread/io-thread-messages.ts";
 import { type Limits, type ServerOptions, limitsOf, positive } from "./road/options.ts";
 import type { IoOwner, ServerIo } from "./io-thread/server-io.ts";
 import { withoutSignalListeners } from "./io-thread/signal-listeners.ts";
-import type { TransportSpec } from "./road/transports.ts";
+import { type TransportSpec, requestedAddress } from "./road/transports.ts";
 import { type WorkerState, claimServer, countServer } from "./pool/worker-role.ts";
 
 /** Options of the servers whose thread may block: blocking, threading and forking. */
@@ -25,9 +25,8 @@ export interface SyncServerOptions extends ServerOptions {
 
 /** What a kind of server adds to its base. */
 export interface SyncServerSetup<Io extends ServerIo> {
-  /** Where the server is to listen. */
-  readonly address: NetAddress;
-  readonly transport: TransportSpec["transport"];
+  /** What the server is to listen on. */
+  readonly spec: TransportSpec;
   /** Opens the sockets. Called only where the server is to bind. */
   readonly open: (owner: IoOwner) => Io;
   /** In a worker that runs the program again to come to this server: does the worker's work in its place, and never returns. */
@@ -71,8 +70,8 @@ export abstract class SyncServer<Io extends ServerIo = ServerIo> implements Disp
     const claim = claimServer();
     if (claim.kind === "worker") setup.becomeWorker?.(claim.worker, this);
     this.#io = claim.kind === "server" ? this.#open(setup, limits) : null;
-    this.#address = this.#io?.address ?? (claim.kind === "inert" ? claim.address : null) ?? setup.address;
-    if (this.#io !== null && setup.transport === "udp") this.#kernelDrops.opened(this.#address);
+    this.#address = this.#io?.address ?? (claim.kind === "inert" ? claim.address : null) ?? requestedAddress(setup.spec);
+    if (this.#io !== null && setup.spec.transport === "udp") this.#kernelDrops.opened(this.#address);
   }
 
   /** Where the server listens: the real port where 0 was asked for. */

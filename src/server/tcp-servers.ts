@@ -4,7 +4,7 @@ import { BlockingServer, type BlockingServerOptions } from "./blocking-server.ts
 import { ForkingServer, type ForkingServerOptions } from "./forking-server.ts";
 import type { HandlersSource } from "./pool/program.ts";
 import { ThreadingServer, type ThreadingServerOptions } from "./threading-server.ts";
-import { type StreamAddress, type TcpServerOptions, requestedAddress, tcpSpec } from "./road/transports.ts";
+import { type StreamAddress, type TcpServerOptions, tcpSpec } from "./road/transports.ts";
 
 /** Options of {@link AsyncOSCTCPServer}. */
 export interface AsyncTcpServerOptions extends AsyncServerOptions, TcpServerOptions {}
@@ -31,8 +31,7 @@ export class AsyncOSCTCPServer extends AsyncServer {
    * @throws OscServerError `OSC_OPTION` where an option has no such value
    */
   constructor(address: StreamAddress, dispatcher: Dispatcher, options: AsyncTcpServerOptions = {}) {
-    const spec = tcpSpec(address, options);
-    super(spec, requestedAddress(spec), dispatcher, options);
+    super(tcpSpec(address, options), dispatcher, options);
   }
 }
 
@@ -57,8 +56,7 @@ export class BlockingOSCTCPServer extends BlockingServer {
    * @throws OscServerError `OSC_OPTION` where an option has no such value; `OSC_THREAD_FAILED` where the I/O thread cannot be started
    */
   constructor(address: StreamAddress, dispatcher: Dispatcher, options: BlockingTcpServerOptions = {}) {
-    const spec = tcpSpec(address, options);
-    super(spec, requestedAddress(spec), dispatcher, options);
+    super(tcpSpec(address, options), dispatcher, options);
   }
 }
 
@@ -88,8 +86,7 @@ export class ThreadingOSCTCPServer extends ThreadingServer {
    * cannot be run again, as in a test runner; `OSC_THREAD_FAILED` where the I/O thread cannot be started
    */
   constructor(address: StreamAddress, handlers: HandlersSource, options: ThreadingTcpServerOptions = {}) {
-    const spec = tcpSpec(address, options);
-    super(spec, requestedAddress(spec), handlers, options);
+    super(tcpSpec(address, options), handlers, options);
   }
 }
 
@@ -116,7 +113,6 @@ export class ForkingOSCTCPServer extends ForkingServer {
    * @throws as {@link ThreadingOSCTCPServer}
    */
   constructor(address: StreamAddress, handlers: HandlersSource, options: ForkingTcpServerOptions = {}) {
-    const spec = tcpSpec(address, options);
-    super(spec, requestedAddress(spec), handlers, options);
+    super(tcpSpec(address, options), handlers, options);
   }
 }

@@ -1,4 +1,3 @@
-import type { NetAddress } from "../net-address.ts";
 import { poolSetup } from "./pool-setup.ts";
 import { PooledServer } from "./pooled-server.ts";
 import type { HandlersSource } from "./pool/program.ts";
@@ -22,7 +21,7 @@ export class ThreadingServer extends PooledServer {
    *
    * @internal
    */
-  constructor(spec: TransportSpec, address: NetAddress, source: HandlersSource, options: ThreadingServerOptions) {
-    super(poolSetup({ spec, address, source, options, describe: () => threadPoolDescription(source, options) }), options);
+  constructor(spec: TransportSpec, source: HandlersSource, options: ThreadingServerOptions) {
+    super(poolSetup({ spec, source, options, describe: () => threadPoolDescription(source, options) }), options);
   }
 }

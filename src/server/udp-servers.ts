@@ -6,7 +6,7 @@ import { ForkingServer, type ForkingServerOptions } from "./forking-server.ts";
 import type { AddressLike } from "./road/options.ts";
 import type { HandlersSource } from "./pool/program.ts";
 import { ThreadingServer, type ThreadingServerOptions } from "./threading-server.ts";
-import { type NativeOption, type ReceiverOption, requestedAddress, udpSpec } from "./road/transports.ts";
+import { type NativeOption, type ReceiverOption, udpSpec } from "./road/transports.ts";
 
 /** Options of {@link AsyncOSCUDPServer}. */
 export interface AsyncUdpServerOptions extends AsyncServerOptions, NativeOption, ReceiverOption, UdpOptions {}
@@ -27,8 +27,7 @@ export class AsyncOSCUDPServer extends AsyncServer {
    * @throws OscServerError `OSC_OPTION` where an option has no such value
    */
   constructor(address: AddressLike, dispatcher: Dispatcher, options: AsyncUdpServerOptions = {}) {
-    const spec = udpSpec(address, options);
-    super(spec, requestedAddress(spec), dispatcher, options);
+    super(udpSpec(address, options), dispatcher, options);
   }
 }
 
@@ -56,8 +55,7 @@ export class BlockingOSCUDPServer extends BlockingServer {
    * @throws OscServerError `OSC_OPTION` where an option has no such value; `OSC_THREAD_FAILED` where the I/O thread cannot be started
    */
   constructor(address: AddressLike, dispatcher: Dispatcher, options: BlockingUdpServerOptions = {}) {
-    const spec = udpSpec(address, options);
-    super(spec, requestedAddress(spec), dispatcher, options);
+    super(udpSpec(address, options), dispatcher, options);
   }
 }
 
@@ -94,8 +92,7 @@ export class ThreadingOSCUDPServer extends ThreadingServer {
    * cannot be run again, as in a test runner; `OSC_THREAD_FAILED` where the I/O thread cannot be started
    */
   constructor(address: AddressLike, handlers: HandlersSource, options: ThreadingUdpServerOptions = {}) {
-    const spec = udpSpec(address, options);
-    super(spec, requestedAddress(spec), handlers, options);
+    super(udpSpec(address, options), handlers, options);
   }
 }
 
@@ -124,7 +121,6 @@ export class ForkingOSCUDPServer extends ForkingServer {
    * @throws as {@link ThreadingOSCUDPServer}
    */
   constructor(address: AddressLike, handlers: HandlersSource, options: ForkingUdpServerOptions = {}) {
-    const spec = udpSpec(address, options);
-    super(spec, requestedAddress(spec), handlers, options);
+    super(udpSpec(address, options), handlers, options);
   }
 }

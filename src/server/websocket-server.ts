@@ -1,5 +1,4 @@
 import type { Server } from "node:http";
-import { isIPv6 } from "node:net";
 import { type OscPacket, encode } from "../codec/index.ts";
 import type { Dispatcher } from "../dispatch/index.ts";
 import { OscServerError } from "../errors.ts";
@@ -59,7 +58,7 @@ export class AsyncOSCWebSocketServer extends AsyncServer {
    */
   constructor(address: WebSocketAddress, dispatcher: Dispatcher, options: AsyncWebSocketServerOptions = {}) {
     const spec = websocketSpec(address, options);
-    super(spec, { address: spec.host, port: spec.port, family: isIPv6(spec.host) ? "IPv6" : "IPv4" }, dispatcher, options);
+    super(spec, dispatcher, options);
     this.#clients = spec.clients;
   }
 

@@ -5,6 +5,8 @@ import type { Transport, TransportEvents } from "../../transport/transport.ts";
 /** A transport that this folder knows nothing of, as plain data, so that it can go to another thread. */
 export interface ModuleSpec {
   readonly transport: "module";
+  /** As the server's, until the transport has opened. */
+  readonly address: NetAddress;
   /** The URL of a module that exports `createTransport(options, events)`. */
   readonly url: string;
   readonly options: unknown;

@@ -24,6 +24,8 @@ export type LocalTransportSpec = TransportSpec | WebSocketSpec | CustomSpec;
 /** A transport that this folder knows nothing of, in this thread. */
 interface CustomSpec {
   readonly transport: "custom";
+  /** As the server's, until the transport has opened. */
+  readonly address: NetAddress;
   create(events: TransportEvents): Transport;
 }
 
@@ -90,7 +92,8 @@ export function createTransport(spec: LocalTransportSpec, events: TransportEvent
 }
 
 /** The address that was asked for. */
-export function requestedAddress(spec: UdpSpec | TcpSpec): NetAddress {
+export function requestedAddress(spec: LocalTransportSpec): NetAddress {
+  if (spec.transport === "module" || spec.transport === "custom") return spec.address;
   if (spec.transport === "tcp" && spec.path !== null) return { address: spec.path, port: 0, family: "unix" };
   return { address: spec.host, port: spec.port, family: isIPv6(spec.host) ? "IPv6" : "IPv4" };
 }
