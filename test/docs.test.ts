@@ -60,6 +60,16 @@ describe("the blocks of the documents", () => {
     expect(blocks.filter(({ language }) => !known.includes(language)).map(({ name, language }) => `${name}: ${language}`)).toEqual([]);
   });
 
+  test("of JavaScript can be parsed", () => {
+    const faults = blocks
+      .filter(({ language }) => language === "js")
+      .flatMap(({ name, code }) => {
+        const { diagnostics = [] } = ts.transpileModule(code, { fileName: "block.js", reportDiagnostics: true });
+        return diagnostics.map(({ messageText }) => `${name}: ${ts.flattenDiagnosticMessageText(messageText, " ")}`);
+      });
+    expect(faults).toEqual([]);
+  });
+
   test("of TypeScript are run on every page, but where a program of others would be needed", () => {
     const needsOthers = (page: string): boolean => page.endsWith("interoperability.md") || page.includes("talking-to");
     const lazy = pages.filter((page) => {
