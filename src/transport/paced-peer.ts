@@ -23,6 +23,7 @@ export abstract class PacedPeer implements Peer, Waiter {
   /** True while the next packet waits for room among those of all connections. */
   #waiting = false;
   #advancing = false;
+  #stopped = false;
 
   constructor(address: NetAddress, maxPending: number, window: ReadWindow, events: TransportEvents) {
     this.address = address;
@@ -37,6 +38,12 @@ export abstract class PacedPeer implements Peer, Waiter {
   }
 
   abstract send(packet: Uint8Array): void;
+
+  /** Takes nothing more from the client; it may still be sent to. What was read already is handed on when the connection ends. */
+  stopReading(): void {
+    this.#stopped = true;
+    this.pace();
+  }
 
   settled(size: number): void {
     this.#pending -= 1;
@@ -62,7 +69,7 @@ export abstract class PacedPeer implements Peer, Waiter {
 
   /** True where nothing more is to be taken from the client for now. */
   protected get isFull(): boolean {
-    return this.holdsPackets || this.#pending >= this.#maxPending;
+    return this.#stopped || this.holdsPackets || this.#pending >= this.#maxPending;
   }
 
   /** Hands a packet on, or keeps it until there is room. `advance` has to follow. */
@@ -111,7 +118,7 @@ export abstract class PacedPeer implements Peer, Waiter {
   protected abstract pace(): void;
 
   #handOnArrived(): void {
-    while (!this.#waiting && this.#pending < this.#maxPending && this.mayProceed()) {
+    while (!this.#stopped && !this.#waiting && this.#pending < this.#maxPending && this.mayProceed()) {
       const packet = this.#arrived.peek();
       if (packet === undefined || !this.#take(packet)) return;
       this.#arrived.shift();

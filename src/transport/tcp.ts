@@ -64,6 +64,8 @@ export class TcpTransport implements Transport {
   readonly #window: ReadWindow;
   readonly #connections = new Set<TcpConnection>();
   #server: Server | null = null;
+  /** Resolves when nobody listens any more and all connections are over; null while clients are let in. */
+  #down: Promise<void> | null = null;
   #closed: Promise<void> | null = null;
 
   constructor(spec: TcpSpec, events: TransportEvents) {
@@ -104,18 +106,24 @@ export class TcpTransport implements Transport {
       : addressOf(this.#spec, bound.address, bound.port);
   }
 
+  // oxlint-disable-next-line typescript/require-await -- that no more is read takes no time here
+  async drain(): Promise<void> {
+    const server = this.#server;
+    if (server === null) return;
+    this.#down ??= new Promise((resolve) => server.close(() => resolve()));
+    for (const connection of this.#connections) connection.stopReading();
+  }
+
   close(): Promise<void> {
     this.#closed ??= this.#close();
     return this.#closed;
   }
 
   async #close(): Promise<void> {
-    const server = this.#server;
-    if (server === null) return;
-    const down = new Promise<void>((resolve) => server.close(() => resolve()));
+    await this.drain();
     const connections = [...this.#connections];
     for (const connection of connections) connection.end();
-    await Promise.all([down, ...connections.map(({ closed }) => closed)]);
+    await Promise.all([this.#down, ...connections.map(({ closed }) => closed)]);
   }
 
   #accept(socket: Socket): void {
@@ -129,6 +137,7 @@ export class TcpTransport implements Transport {
     }
     const connection = new TcpConnection(socket, address, this.#limits, this.#window, this.#events);
     this.#connections.add(connection);
+    if (this.#down !== null) connection.stopReading();
     this.#events.onConnection("opened");
     this.#events.onPeer?.(connection);
     void connection.closed.then(() => {

@@ -86,6 +86,7 @@ export class WebSocketTransport implements Transport {
   readonly #window: ReadWindow;
   #http: Server | null = null;
   #accepter: WebSocketServer | null = null;
+  #draining = false;
   #closed: Promise<void> | null = null;
 
   constructor(spec: WebSocketSpec, events: TransportEvents) {
@@ -116,6 +117,12 @@ export class WebSocketTransport implements Transport {
     http.on("upgrade", this.#upgrade);
     this.#http = http;
     return { address: bound.address, port: bound.port, family: bound.family === "IPv6" ? "IPv6" : "IPv4" };
+  }
+
+  // oxlint-disable-next-line typescript/require-await -- that no more is read takes no time here
+  async drain(): Promise<void> {
+    this.#draining = true;
+    for (const client of this.#spec.clients) client.stopReading();
   }
 
   close(): Promise<void> {
@@ -201,6 +208,7 @@ export class WebSocketTransport implements Transport {
     const { clients, limits } = this.#spec;
     const client = new WebSocketConnection(socket, clientAddress(request.socket), limits, this.#window, this.#events);
     clients.add(client);
+    if (this.#draining) client.stopReading();
     this.#events.onConnection("opened");
     this.#events.onPeer?.(client);
     void client.closed.then(() => {

@@ -436,6 +436,26 @@ describe("close", () => {
     expect(server.stats()).toMatchObject({ received: 400, handled: 2, dropped: 398, inProgress: 0, connections: 0 });
   });
 
+  test.each(FRAMINGS)("reads nothing more meanwhile, however much a client sends, framing %s", async (framing) => {
+    const gate = new Gate();
+    const { dispatcher, server } = await serve();
+    dispatcher.map("/slow", async () => {
+      await gate.opened;
+      return ["/done"];
+    });
+    const client = await RawClient.to(server, framing);
+    client.send(message("/slow"));
+    await eventually(() => server.stats().inProgress === 1);
+    const closed = server.close();
+    const large = message("/large", new Uint8Array(8000));
+    client.send(...numbers(4000).map(() => large));
+    await turns(50);
+    gate.open();
+    await closed;
+    expect(await client.next(1)).toEqual([["/done"]]);
+    expect(server.stats()).toMatchObject({ received: 1, handled: 1, dropped: 0, inProgress: 0, connections: 0 });
+  });
+
   test("sends a large reply to its end", async () => {
     const { dispatcher, server } = await serve();
     dispatcher.map("/large", () => ["/large", new Uint8Array(8_000_000).fill(0xc0)]);

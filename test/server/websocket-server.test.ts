@@ -288,6 +288,28 @@ describe("the server", () => {
     expect(await (await Raw.open(rig.url())).ask(1)).toBe(1);
   });
 
+  test("close() reads nothing more while a handler is at work, however much a client sends", async () => {
+    const rig = await Rig.serve();
+    let release = (): void => undefined;
+    const gate = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    rig.dispatcher.map("/slow", async () => {
+      await gate;
+      return new OscMessage("/done");
+    });
+    const client = await Raw.open(rig.url());
+    client.say(new OscMessage("/slow"));
+    await until(() => rig.server.stats().inProgress === 1);
+    const closed = rig.server.close();
+    for (let index = 0; index < 2000; index += 1) client.say(new OscMessage("/large", new Uint8Array(8000)));
+    for (let turn = 0; turn < 50; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+    release();
+    await closed;
+    expect(await client.next()).toMatchObject({ address: "/done" });
+    expect(rig.server.stats()).toMatchObject({ received: 1, handled: 1, dropped: 0, connections: 0 });
+  });
+
   test("close() does not wait for ever for a client that does not answer", async () => {
     const rig = await Rig.serve();
     const client = await Raw.open(rig.url());
