@@ -8,7 +8,7 @@ import type { TcpLinkSpec } from "./tcp-link.ts";
 export interface TCPClientOptions extends ConnectionOptions {
   /** How packets lie in the stream, both ways: `"1.0"` each after its size, `"1.1"` SLIP. Default `"1.1"`. */
   readonly framing?: Framing;
-  /** Another name of `framing`, as python-osc has it. */
+  /** Another name of `framing`, as python-osc has it. Default: as that. */
   readonly mode?: Framing;
   /** Send small packets at once (TCP_NODELAY), instead of waiting until the ones before them have arrived. Default true. */
   readonly noDelay?: boolean;

@@ -67,8 +67,10 @@ export class WebSocketClient extends ConnectionClient {
   /**
    * Sends a message. The promise need not be awaited; see {@link send}.
    *
+   * @param address begins with `/`
    * @param value one argument or an array of arguments, each plain or with its type (`int(1)`, `float(1)`). Default: none
    * @param types the type tag string without its comma. Default: as inferred
+   * @throws (rejects) OscEncodeError where the message cannot be one; otherwise as {@link send}
    */
   sendMessage(address: string, value: OscArgument = [], types?: string): Promise<void> {
     return this.sendMade(() => new OscMessage(address, value, types));
@@ -79,6 +81,7 @@ export class WebSocketClient extends ConnectionClient {
    *
    * @param elements messages and bundles
    * @param timeTag when they take effect. Default: at once
+   * @throws (rejects) OscEncodeError where the bundle cannot be one; otherwise as {@link send}
    */
   sendBundle(elements: readonly OscPacket[] | OscPacket, timeTag?: TimeTag): Promise<void> {
     return this.sendMade(() => new OscBundle(elements, timeTag));

@@ -40,7 +40,11 @@ export class TimeTag {
     return TimeTag.from(Date.now());
   }
 
-  /** The moment `milliseconds` after the present; may be negative. */
+  /**
+   * The moment so many milliseconds after the present, or before it where the number is negative.
+   *
+   * @throws RangeError where it is not a finite number
+   */
   static in(milliseconds: number): TimeTag {
     return TimeTag.from(Date.now() + milliseconds);
   }
@@ -60,7 +64,11 @@ export class TimeTag {
     return fraction < 2 ** 32 ? new TimeTag(modulo32(whole), fraction) : new TimeTag(modulo32(whole + 1), 0);
   }
 
-  /** The 64 bits as one number. */
+  /**
+   * The time tag of these 64 bits: seconds in the upper half, fraction in the lower.
+   *
+   * @throws RangeError where it is not a number from 0 to 2^64 - 1
+   */
   static fromBigInt(bits: bigint): TimeTag {
     if (BigInt.asUintN(64, bits) !== bits) throw new RangeError(`A time tag has 64 bits; got ${bits}.`);
     return new TimeTag(Number(bits >> 32n), Number(bits & 0xffff_ffffn));
@@ -81,7 +89,7 @@ export class TimeTag {
     return new Date(Math.round(this.toMillis()));
   }
 
-  /** The 64 bits as one number. */
+  /** The 64 bits as one number, as {@link fromBigInt} takes them. */
   toBigInt(): bigint {
     return (BigInt(this.seconds) << 32n) | BigInt(this.fraction);
   }

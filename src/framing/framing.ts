@@ -5,7 +5,9 @@ import { LengthPrefixDecoder, lengthPrefixEncode, lengthPrefixSize, lengthPrefix
 import { SlipDecoder, slipEncode, slipSize, slipWrite } from "./slip.ts";
 
 /**
- * The decoder of a framing; `"auto"` finds the framing out from the first byte. Throws `OSC_OPTION` for any other name.
+ * The decoder of a framing; `"auto"` finds the framing out from the first byte. OSC 1.0, "OSC Packets"; OSC 1.1, section 2.1.
+ *
+ * @throws OscServerError `OSC_OPTION` for any other name, and for a `maxPacketSize` that cannot be
  *
  * @example
  * const decoder = createFrameDecoder("1.0", { onPacket: (bytes) => console.log(decode(bytes)), onError: (error) => console.warn(error.code) });
@@ -25,7 +27,9 @@ export function createFrameDecoder(framing: Framing | "auto", options: FrameDeco
 }
 
 /**
- * The bytes of a packet in a stream of this framing. Throws as {@link slipEncode} and {@link lengthPrefixEncode} do.
+ * The bytes of a packet in a stream of this framing.
+ *
+ * @throws OscEncodeError as {@link slipEncode} and {@link lengthPrefixEncode}; OscServerError `OSC_OPTION` for another name of a framing
  *
  * @example
  * encodeFrame(encode(new OscMessage("/a")), "1.0"); // 00 00 00 08 before the 8 bytes of the packet
@@ -43,6 +47,8 @@ export function encodeFrame(packet: Uint8Array, framing: Framing): Uint8Array {
 
 /**
  * The bytes of several packets in a stream of this framing, in one piece, so that one write sends them all.
+ *
+ * @throws as {@link encodeFrame}
  *
  * @example
  * const packets = ["/a", "/b"].map((address) => encode(new OscMessage(address)));

@@ -82,7 +82,7 @@ export class LengthPrefixDecoder extends FrameReader {
 
 /**
  * The bytes of a packet with its size before it (OSC 1.0).
- * Throws `OSC_VALUE_TYPE` for anything but bytes, and `OSC_VALUE_OUT_OF_RANGE` for no bytes at all: receivers close a connection over it.
+ * @throws OscEncodeError `OSC_VALUE_TYPE` for anything but bytes, `OSC_VALUE_OUT_OF_RANGE` for no bytes at all: receivers close a connection over it
  *
  * @example
  * lengthPrefixEncode(encode(new OscMessage("/a"))); // 00 00 00 08 before the 8 bytes of the packet

@@ -128,7 +128,7 @@ function find(piece: Uint8Array, byte: number, from: number): number {
 
 /**
  * The bytes of a packet as a SLIP frame, with an END before and after (OSC 1.1).
- * Throws `OSC_VALUE_TYPE` for anything but bytes, and `OSC_VALUE_OUT_OF_RANGE` for no bytes at all: an empty frame is not a packet.
+ * @throws OscEncodeError `OSC_VALUE_TYPE` for anything but bytes, `OSC_VALUE_OUT_OF_RANGE` for no bytes at all: an empty frame is not a packet
  *
  * @example
  * slipEncode(encode(new OscMessage("/a"))); // c0 before and after the 8 bytes of the packet

@@ -39,7 +39,7 @@ export type StreamAddress =
 
 /** Options of the TCP servers besides those of their kind. */
 export interface TcpServerOptions extends TcpOptions {
-  /** Another name of `framing`, as python-osc has it. */
+  /** Another name of `framing`, as python-osc has it. Default: as that. */
   readonly mode?: Framing;
 }
 
