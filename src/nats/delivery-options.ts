@@ -24,7 +24,7 @@ export interface NatsStreamOptions {
   readonly storage?: "file" | "memory";
   /** How many packets it may hold; more are not taken, and wait at the front ends. Default 1,000,000. */
   readonly maxMessages?: number;
-  /** How many bytes they may have together. Default 1 GiB. */
+  /** How many bytes they may have together. Default 256 MiB, which the server sets aside; as much again for dead letters. */
   readonly maxBytes?: number;
   /** After how long a packet that nobody handled is thrown away, in milliseconds. Default 86,400,000: a day. */
   readonly maxAge?: number;
@@ -73,7 +73,7 @@ export interface DeliverySettings {
 }
 
 const DAY_MS = 86_400_000;
-const GIB = 1024 ** 3;
+const MIB = 1024 * 1024;
 
 /** @throws OscServerError `OSC_OPTION` where an option has no such value */
 export function deliverySettings(options: NatsDeliveryOptions): DeliverySettings {
@@ -95,7 +95,7 @@ function streamSettings(options: NatsStreamOptions, prefix: string): StreamSetti
     name: checkName("stream.name", options.name ?? `OSCINE_${prefix.replaceAll(/[^\w-]/g, "_")}`),
     storage: oneOf("stream.storage", options.storage ?? "file", ["file", "memory"]),
     maxMessages: positive("stream.maxMessages", options.maxMessages, 1_000_000),
-    maxBytes: positive("stream.maxBytes", options.maxBytes, GIB),
+    maxBytes: positive("stream.maxBytes", options.maxBytes, 256 * MIB),
     maxAge: positive("stream.maxAge", options.maxAge, DAY_MS),
     replicas: inRange("stream.replicas", options.replicas, 1, 5),
     duplicateWindow: positive("stream.duplicateWindow", options.duplicateWindow, 120_000),

@@ -1,0 +1,102 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Program, describeWith, findProgram } from "../interop/programs.ts";
+
+/** Debian puts it where only root's PATH leads. */
+const COMMAND = findProgram("nats-server") ?? "/usr/sbin/nats-server";
+const PROGRAM: Program = { name: "nats-server", install: "apt-get install nats-server" };
+
+/** A suite that needs a server of NATS; see {@link describeWith}. */
+export function describeWithNats(name: string, suite: () => void): void {
+  describeWith([PROGRAM], name, suite);
+}
+
+/** A server of NATS on this machine, with a folder of its own. */
+export class NatsServer implements AsyncDisposable {
+  readonly port: number;
+  readonly #arguments: readonly string[];
+  readonly #folder: string;
+  #child: ChildProcess;
+  #log = "";
+
+  private constructor(port: number, config: string) {
+    this.port = port;
+    this.#folder = mkdtempSync(join(tmpdir(), "oscine-nats-"));
+    const file = join(this.#folder, "server.conf");
+    writeFileSync(
+      file,
+      `listen: "127.0.0.1:${port}"\nserver_name: "s${port}"\njetstream { store_dir: ${JSON.stringify(this.#folder)} }\n${config}`,
+    );
+    this.#arguments = ["-c", file];
+    this.#child = this.#spawn();
+  }
+
+  /** @param config more lines of its configuration */
+  static async start(config = "", port?: number): Promise<NatsServer> {
+    const server = new NatsServer(port ?? (await freePort()), config);
+    await server.#ready();
+    return server;
+  }
+
+  /** For the option `servers`. */
+  get url(): string {
+    return `nats://127.0.0.1:${this.port}`;
+  }
+
+  /** What it has printed. */
+  get log(): string {
+    return this.#log;
+  }
+
+  /** Ends it; what it keeps in files stays. */
+  async stop(signal: NodeJS.Signals = "SIGKILL"): Promise<void> {
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
+    const closed = once(this.#child, "close");
+    this.#child.kill(signal);
+    await closed;
+  }
+
+  /** Runs it again, on the same port and with the same folder. */
+  async restart(): Promise<void> {
+    await this.stop();
+    this.#child = this.#spawn();
+    await this.#ready();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  #spawn(): ChildProcess {
+    this.#log = "";
+    const child = spawn(COMMAND, this.#arguments, { stdio: ["ignore", "ignore", "pipe"] });
+    // A test that is given up does not come to the end of the server.
+    const kill = (): void => void child.kill("SIGKILL");
+    process.once("exit", kill);
+    child.once("close", () => process.off("exit", kill));
+    child.stderr?.setEncoding("utf8").on("data", (text: string) => (this.#log += text));
+    return child;
+  }
+
+  async #ready(): Promise<void> {
+    while (!this.#log.includes("Server is ready")) {
+      if (this.#child.exitCode !== null) throw new Error(`nats-server ended with ${this.#child.exitCode}:\n${this.#log}`);
+      await Promise.race([once(this.#child.stderr as NodeJS.ReadableStream, "data"), once(this.#child, "close")]);
+    }
+  }
+}
+
+/** A TCP port at which nothing listens. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as { port: number };
+  server.close();
+  await once(server, "close");
+  return port;
+}
