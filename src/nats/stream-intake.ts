@@ -19,6 +19,8 @@ const AGAIN_MS = 200;
 const NANOS_PER_MS = 1_000_000;
 /** So many answers are kept while there is no connection; a packet whose answer is lost is delivered again. */
 const MAX_LATE = 20_000;
+/** Why a packet is put aside that was delivered too often. */
+const MAX_DELIVER = "max-deliver";
 const encoder = new TextEncoder();
 
 /** A packet that the stream waits to hear of. */
@@ -94,7 +96,7 @@ export class StreamIntake implements Intake {
     const held: Held = { message, puller, since: performance.now(), deliveries };
     this.#held.add(held);
     if (this.#draining) return this.#end(held, NAK);
-    if (deliveries > this.#settings.maxDeliver) return void this.#bury(held, "max-deliver");
+    if (deliveries > this.#settings.maxDeliver) return void this.#bury(held, MAX_DELIVER);
     if (deliveries > 1) this.#events.onDelivery?.("redelivered");
     const peer = new WorkerPeer(message, this.#link, this.#events, (fate, reason) => this.#settled(held, fate, reason));
     this.#events.onPacket(message.data, peer, asOfOf(message.header(AS_OF_HEADER)));
@@ -116,16 +118,15 @@ export class StreamIntake implements Intake {
       return this.#end(held, `${NAK} ${JSON.stringify({ delay: 1000 * NANOS_PER_MS })}`);
     }
     this.#events.onDelivery?.("deadLettered");
-    const { address } = new WorkerPeer(message, this.#link, this.#events, null);
-    this.#events.onError(
-      new OscNatsError(
-        "OSC_NATS_DEAD_LETTER",
-        `A packet was put aside as a dead letter under ${this.#dead.subjectOf(message)}: ${reason}, after ${deliveries} deliveries.`,
-        this.#link.server,
-      ),
-      address,
-    );
+    // What was refused has been reported as that.
+    if (reason === MAX_DELIVER) this.#reportDead(message, deliveries);
     this.#end(held, TERM);
+  }
+
+  #reportDead(message: NatsMessage, deliveries: number): void {
+    const what = `A packet that workers were given ${deliveries - 1} times, and none has handled (maxDeliver), was put aside under ${this.#dead.subjectOf(message)}.`;
+    const { address } = new WorkerPeer(message, this.#link, this.#events, null);
+    this.#events.onError(new OscNatsError("OSC_NATS_DEAD_LETTER", what, this.#link.server), address);
   }
 
   #end(held: Held, answer: string): void {

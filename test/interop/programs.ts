@@ -131,6 +131,10 @@ export class RunningProgram implements AsyncDisposable {
     return this.#ended;
   }
 
+  kill(signal: NodeJS.Signals): void {
+    this.#child.kill(signal);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#child.kill("SIGTERM");
     await this.#ended;

@@ -6,7 +6,7 @@ import type { NetAddress } from "../../src/net-address.ts";
 import type { ServerStats } from "../../src/server/index.ts";
 import { Correspondent, type TransportName, openWire } from "./wire.ts";
 
-export type Kind = "async" | "blocking" | "threading" | "forking";
+export type Kind = "async" | "blocking" | "threading" | "forking" | "nats";
 
 /** An error as the program tells it. */
 export interface ToldError {

@@ -6,6 +6,7 @@
  * In the workers of threading and forking servers it runs again, up to the constructor.
  */
 import * as oscine from "oscine";
+import { NatsExecutor, serveNats } from "oscine/nats";
 
 const [kind, transport, json = "{}"] = process.argv.slice(2);
 const { address = transport === "unix" ? undefined : ["127.0.0.1", 0], strictTiming = true, ...options } = JSON.parse(json);
@@ -59,7 +60,7 @@ dispatcher.map(
 );
 dispatcher.setDefaultHandler((received, ...args) => ["/default", received, ...args]);
 
-const names = { blocking: "Blocking", threading: "Threading", forking: "Forking", async: "Async" };
+const names = { blocking: "Blocking", threading: "Threading", forking: "Forking", async: "Async", nats: "Async" };
 // oxlint-disable-next-line import/namespace -- the class is what the arguments choose
 const Base = oscine[`${names[kind]}OSC${{ udp: "UDP", websocket: "WebSocket" }[transport] ?? "TCP"}Server`];
 
@@ -75,31 +76,56 @@ function tell(word, value = null) {
 
 const mode = { "tcp-1.0": "1.0", "tcp-1.1": "1.1" }[transport];
 const framing = mode === undefined || options.framing !== undefined ? {} : { mode };
+const onError = (error, client) => {
+  if (error.cause?.message === "how does the account stand?")
+    return tell("account", { ...stats(), handles: process.getActiveResourcesInfo().length });
+  tell("error", {
+    code: error.code,
+    reason: error.reason,
+    limit: error.limit,
+    cause: error.cause?.message,
+    message: error.message,
+    client,
+  });
+};
+const { nats, ...serverOptions } = options;
+const executor = kind === "nats" ? { executor: NatsExecutor.for(nats) } : {};
 const server = new Server(transport === "unix" ? { path: options.path } : address, dispatcher, {
   ...framing,
-  ...options,
-  onError: (error, client) => {
-    if (error.cause?.message === "how does the account stand?")
-      return tell("account", { ...server.stats(), handles: process.getActiveResourcesInfo().length });
-    tell("error", {
-      code: error.code,
-      reason: error.reason,
-      limit: error.limit,
-      cause: error.cause?.message,
-      message: error.message,
-      client,
-    });
-  },
+  ...serverOptions,
+  ...executor,
+  onError,
 });
+let worker = null;
+
+/** Of a front end with a worker behind it, as if they were one server. */
+function stats() {
+  const front = server.stats();
+  if (worker === null) return front;
+  const behind = worker.stats();
+  const sum = (name) => front[name] + behind[name];
+  const rejected = Object.fromEntries(Object.entries(front.rejected).map(([reason, count]) => [reason, count + behind.rejected[reason]]));
+  const between = front.handled - behind.received;
+  const sums = Object.fromEntries(
+    ["dropped", "waiting", "handlerErrors", "faults", "socketErrors", "unsent"].map((name) => [name, sum(name)]),
+  );
+  return { ...front, ...sums, handled: behind.handled, inProgress: sum("inProgress") + between, rejected };
+}
 
 if (kind === "async") {
   const [endpoint] = await server.createServeEndpoint();
   tell("ready", server.serverAddress);
   await endpoint.closed;
+} else if (kind === "nats") {
+  worker = await serveNats(dispatcher, { ...serverOptions, ...nats, onError });
+  const [endpoint] = await server.createServeEndpoint();
+  tell("ready", server.serverAddress);
+  await worker.closed;
+  await endpoint.close();
 } else {
   tell("ready", server.serverAddress);
   server.serveForever();
   tell("served");
   server.close();
 }
-tell("stats", server.stats());
+tell("stats", stats());

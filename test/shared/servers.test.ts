@@ -9,6 +9,7 @@ import { OscBundle, OscMessage, TimeTag, blob, double, encode, float, int, strin
 import type { ServerStats } from "../../src/server/index.ts";
 import { nativeSockets } from "../../src/transport/native/self-test.ts";
 import { type Kind, ServerProcess, isEven } from "./server-process.ts";
+import { NatsServer, describeWithNats } from "../nats/nats-server.ts";
 import type { Correspondent, TransportName } from "./wire.ts";
 
 const KINDS: readonly Kind[] = ["async", "blocking", "threading", "forking"];
@@ -33,8 +34,21 @@ const grid: readonly Place[] = [
   // Where there are no native sockets, it receives in the event loop.
   { kind: "async", transport: "udp", backend: backends("udp")[0] ?? "portable", receiver: "thread" },
 ];
+/** A front end with a worker behind it, and how they may deliver. */
+const natsGrid = (["udp", "tcp-1.0"] as const).flatMap((transport) =>
+  (["at-most-once", "at-least-once"] as const).map((delivery) => ({
+    kind: "nats" as const,
+    transport,
+    backend: "portable" as const,
+    receiver: "loop" as const,
+    delivery,
+  })),
+);
 /** Kinds that handle one client's packets in their order. */
-const ordered = (kind: Kind): boolean => kind === "async" || kind === "blocking";
+const ordered = (kind: Kind): boolean => !pooled(kind);
+/** Kinds that await handlers' promises. */
+const awaits = (kind: Kind): boolean => kind === "async" || kind === "nats";
+const pooled = (kind: Kind): boolean => kind === "threading" || kind === "forking";
 
 let sockets = 0;
 function optionsFor({ transport, backend, receiver }: Place, options: object = {}): object {
@@ -61,13 +75,14 @@ async function expectEven(server: ServerProcess, client: Correspondent): Promise
 
 const text = (value: string): Uint8Array => new TextEncoder().encode(value);
 
-describe.each(grid)("$kind server over $transport, $backend, $receiver", (place) => {
+/** @param more options that are known only when the tests run */
+function suite(place: Place, more: () => object = () => ({})): void {
   const { kind, transport, backend } = place;
   let server: ServerProcess;
   let client: Correspondent;
 
   beforeAll(async () => {
-    server = await ServerProcess.start(kind, transport, optionsFor(place, { maxReports: 1000 }));
+    server = await ServerProcess.start(kind, transport, optionsFor(place, { maxReports: 1000, ...more() }));
     client = await server.connect();
   });
   afterAll(() => server.dispose());
@@ -186,9 +201,9 @@ describe.each(grid)("$kind server over $transport, $backend, $receiver", (place)
     expect(server.errors.splice(0)).toMatchObject([{ code: "OSC_BAD_REPLY" }]);
   });
 
-  test(kind === "async" ? "a handler's promise is awaited" : "a handler's promise is a clear error", async () => {
+  test(awaits(kind) ? "a handler's promise is awaited" : "a handler's promise is a clear error", async () => {
     client.send(new OscMessage("/promise"));
-    if (kind === "async") {
+    if (awaits(kind)) {
       expect(await client.nextMessages(1)).toEqual([["/kept"]]);
     } else {
       await server.until(() => server.errors.length > 0);
@@ -233,19 +248,20 @@ describe.each(grid)("$kind server over $transport, $backend, $receiver", (place)
       dropped: 0,
       waiting: 0,
       rejected: { malformed: 1, "not-osc": 1, unverified: 1 },
-      handlerErrors: (kind === "async" ? 2 : 3) + server.accountsAsked,
+      handlerErrors: (awaits(kind) ? 2 : 3) + server.accountsAsked,
     });
     await expectFree(transport, server.address);
   });
-});
+}
 
-describe.each(grid)("$kind server over $transport, $backend, $receiver, apart", (place) => {
+/** What needs a server of its own. */
+function suiteApart(place: Place, more: () => object = () => ({})): void {
   const { kind, transport } = place;
   let server: ServerProcess;
 
   // Not within the test: on a busy machine a program, its I/O thread and its workers may take longer to start than a test may take.
   beforeAll(async () => {
-    server = await ServerProcess.start(kind, transport, optionsFor(place, { strictTiming: false }));
+    server = await ServerProcess.start(kind, transport, optionsFor(place, { strictTiming: false, ...more() }));
   });
   afterAll(() => server.dispose());
 
@@ -254,6 +270,25 @@ describe.each(grid)("$kind server over $transport, $backend, $receiver, apart", 
     client.send(new OscBundle([new OscMessage("/echo", ["at once"])], TimeTag.in(7_200_000)));
     expect(await client.nextMessages(1)).toEqual([["/echoed", "at once"]]);
     expectBalance(await server.quit(client));
+  });
+}
+
+describe.each(grid)("$kind server over $transport, $backend, $receiver", (place) => suite(place));
+describe.each(grid)("$kind server over $transport, $backend, $receiver, apart", (place) => suiteApart(place));
+
+describeWithNats("a front end with a worker behind it", () => {
+  let nats: NatsServer;
+  beforeAll(async () => {
+    nats = await NatsServer.start();
+  });
+  afterAll(() => nats[Symbol.asyncDispose]());
+
+  let prefixes = 0;
+  describe.each(natsGrid)("over $transport, $delivery", ({ delivery, ...place }) => {
+    const stream = { storage: "memory", maxBytes: 2 ** 24 };
+    const more = (): object => ({ nats: { servers: nats.url, prefix: `osc${prefixes++}`, delivery, order: "client", stream } });
+    suite(place, more);
+    suiteApart(place, more);
   });
 });
 
