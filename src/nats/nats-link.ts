@@ -360,6 +360,14 @@ async function connectOptions(library: Library, settings: NatsConnectionSettings
   if (user !== null) options.authenticator = library.usernamePasswordAuthenticator(user, password ?? "");
   if (token !== null) options.authenticator = library.tokenAuthenticator(token);
   if (nkey !== null) options.authenticator = library.nkeyAuthenticator(new TextEncoder().encode(nkey));
-  if (credentials !== null) options.authenticator = library.credsAuthenticator(await readFile(credentials));
+  if (credentials !== null) options.authenticator = library.credsAuthenticator(await readCredentials(credentials, settings));
   return options;
+}
+
+async function readCredentials(file: string, { servers }: NatsConnectionSettings): Promise<Uint8Array> {
+  try {
+    return await readFile(file);
+  } catch (cause) {
+    throw new OscNatsError("OSC_NATS_AUTH", `The file of credentials cannot be read: ${String(cause)}.`, servers.join(", "), { cause });
+  }
 }

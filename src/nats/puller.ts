@@ -20,7 +20,7 @@ export interface PullerOptions {
   /** How many may be out at a time. */
   readonly most: number;
   onMessage(message: NatsMessage): void;
-  /** The consumer does not answer. Makes it again where it is gone. */
+  /** The consumer does not answer. Makes it again where it is gone. Never rejects. */
   recover(): Promise<void>;
 }
 
@@ -97,18 +97,15 @@ export class Puller {
   #recoverSoon(): void {
     if (this.#stopped) return;
     this.#recovering ??= setTimeout(() => {
-      void this.#options
-        .recover()
-        .catch(() => undefined)
-        .then(() => {
-          this.#recovering = null;
-          this.restart();
-        });
+      void this.#options.recover().then(() => {
+        this.#recovering = null;
+        this.restart();
+      });
     }, RECOVER_MS);
   }
 
   #lookAfter(): void {
-    if (performance.now() - this.#heardAt > EXPIRES_MS + PATIENCE_MS) this.#wanted = 0;
-    this.#pull();
+    if (this.#wanted > 0 && performance.now() - this.#heardAt > EXPIRES_MS + PATIENCE_MS) this.#recoverSoon();
+    else this.#pull();
   }
 }

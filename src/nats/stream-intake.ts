@@ -43,6 +43,7 @@ export class StreamIntake implements Intake {
   /** Answers that are still to be sent: where, and what. */
   readonly #late: (readonly [subject: string, answer: string])[] = [];
   #pullers: readonly Puller[] = [];
+  #recovering: Promise<void> | null = null;
   #draining = false;
   #working: NodeJS.Timeout | null = null;
 
@@ -78,7 +79,10 @@ export class StreamIntake implements Intake {
 
   reconnected(): void {
     for (const [subject, answer] of this.#late.splice(0)) this.#answer(subject, answer);
-    for (const puller of this.#pullers) puller.restart();
+    // A server that was away may have lost what it kept in memory, and says nothing to those who ask a consumer that is gone.
+    void this.#recover().then(() => {
+      for (const puller of this.#pullers) puller.restart();
+    });
   }
 
   async drain(): Promise<void> {
@@ -154,12 +158,20 @@ export class StreamIntake implements Intake {
     if (this.#link.isConnected) for (const [subject, answer] of this.#late.splice(0)) this.#answer(subject, answer);
   }
 
-  async #recover(): Promise<void> {
+  /** Makes stream and consumers again where they are gone: once for all that ask for it at the same time. */
+  #recover(): Promise<void> {
+    this.#recovering ??= this.#restore().finally(() => {
+      this.#recovering = null;
+    });
+    return this.#recovering;
+  }
+
+  async #restore(): Promise<void> {
     try {
       await this.#stream.ensure();
       await this.#stream.ensureConsumers(this.#settings);
     } catch (error) {
-      this.#events.onError(error as OscNatsError);
+      if (this.#link.isConnected) this.#events.onError(error as OscNatsError);
     }
   }
 }

@@ -143,7 +143,7 @@ export class WorkStream {
       await work(manager, library);
     } catch (error) {
       const wrapped = natsError(error, this.#link.server);
-      if (wrapped instanceof OscNatsError && wrapped.code === "OSC_NATS_FAILED") {
+      if (wrapped instanceof OscNatsError && ["OSC_NATS_FAILED", "OSC_NATS_UNREACHABLE"].includes(wrapped.code)) {
         throw new OscNatsError("OSC_NATS_JETSTREAM", `It was not possible to ${what}. ${wrapped.message}`, this.#link.server, {
           cause: error,
         });

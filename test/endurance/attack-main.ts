@@ -5,7 +5,7 @@ import type { TransportName } from "../shared/wire.ts";
 import { type AttackAccount, attack, broken } from "./attack.ts";
 
 /** What a server, with its 64 threads or 40 processes, may take in MiB: docs/reliability.md. */
-const MOST_RSS: Readonly<Record<Kind, number>> = { async: 400, blocking: 500, threading: 1500, forking: 1500 };
+const MOST_RSS: Readonly<Record<Kind, number>> = { async: 400, blocking: 500, threading: 1500, forking: 1500, nats: 600 };
 
 /** Over UDP most of the client's own packets find the kernel's buffer full, so it has to ask again. */
 const LONGEST_SILENCE = 10_000;

@@ -142,7 +142,7 @@ export class Changes {
           if (!condition()) return;
           resolve();
         } catch (error) {
-          reject(error as Error);
+          reject(error instanceof Error ? error : new Error(String(error)));
         }
         clearInterval(timer);
         this.#waiting.delete(look);

@@ -8,6 +8,7 @@ import { type Program, describeWith, findProgram } from "../interop/programs.ts"
 
 /** Debian puts it where only root's PATH leads. */
 const COMMAND = findProgram("nats-server") ?? "/usr/sbin/nats-server";
+const READY = "Server is ready";
 const PROGRAM: Program = { name: "nats-server", install: "apt-get install nats-server" };
 
 /** A suite that needs a server of NATS; see {@link describeWith}. */
@@ -22,6 +23,7 @@ export class NatsServer implements AsyncDisposable {
   readonly #folder: string;
   #child: ChildProcess;
   #log = "";
+  readonly #waiting: (() => void)[] = [];
 
   private constructor(port: number, config: string) {
     this.port = port;
@@ -38,18 +40,13 @@ export class NatsServer implements AsyncDisposable {
   /** @param config more lines of its configuration */
   static async start(config = "", port?: number): Promise<NatsServer> {
     const server = new NatsServer(port ?? (await freePort()), config);
-    await server.#ready();
+    await server.logged(READY);
     return server;
   }
 
   /** For the option `servers`. */
   get url(): string {
     return `nats://127.0.0.1:${this.port}`;
-  }
-
-  /** What it has printed. */
-  get log(): string {
-    return this.#log;
   }
 
   /** Ends it; what it keeps in files stays. */
@@ -64,7 +61,7 @@ export class NatsServer implements AsyncDisposable {
   async restart(): Promise<void> {
     await this.stop();
     this.#child = this.#spawn();
-    await this.#ready();
+    await this.logged(READY);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -78,16 +75,27 @@ export class NatsServer implements AsyncDisposable {
     // A test that is given up does not come to the end of the server.
     const kill = (): void => void child.kill("SIGKILL");
     process.once("exit", kill);
-    child.once("close", () => process.off("exit", kill));
-    child.stderr?.setEncoding("utf8").on("data", (text: string) => (this.#log += text));
+    child.once("close", () => {
+      process.off("exit", kill);
+      this.#wake();
+    });
+    child.stderr?.setEncoding("utf8").on("data", (text: string) => {
+      this.#log += text;
+      this.#wake();
+    });
     return child;
   }
 
-  async #ready(): Promise<void> {
-    while (!this.#log.includes("Server is ready")) {
+  /** Waits until it has printed that. */
+  async logged(text: string): Promise<void> {
+    while (!this.#log.includes(text)) {
       if (this.#child.exitCode !== null) throw new Error(`nats-server ended with ${this.#child.exitCode}:\n${this.#log}`);
-      await Promise.race([once(this.#child.stderr as NodeJS.ReadableStream, "data"), once(this.#child, "close")]);
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
     }
+  }
+
+  #wake(): void {
+    for (const resolve of this.#waiting.splice(0)) resolve();
   }
 }
 

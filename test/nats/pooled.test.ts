@@ -44,7 +44,7 @@ describeWithNats("workers with threads and processes", () => {
       client.say("/role");
       client.say("/kept");
       await front.until(() => client.replies.length === 2);
-      expect(client.replies.toSorted()).toEqual([["/kept"], ["/role", role]]);
+      expect(new Set(client.replies)).toEqual(new Set([["/kept"], ["/role", role]]));
       client.say("/quit");
       await worker.closed;
       expect(worker.stats()).toMatchObject({ received: 3, handled: 3 });

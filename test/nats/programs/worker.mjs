@@ -7,12 +7,12 @@ import { serveNats } from "oscine/nats";
 
 const dispatcher = new Dispatcher();
 dispatcher.map("/n", (_address, value) => {
-  console.log(`end ${value}`);
+  console.log("end", value);
 });
 dispatcher.map("/slow", async (_address, value, milliseconds) => {
-  console.log(`begin ${value}`);
+  console.log("begin", value);
   await sleep(milliseconds);
-  console.log(`end ${value}`);
+  console.log("end", value);
   return ["/done", value];
 });
 
