@@ -1,19 +1,34 @@
 /** A thread that receives for an async server: what goes through it, and how it ends. */
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
-import { afterEach, describe, expect, test } from "vitest";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, afterEach, describe, expect, test } from "vitest";
 import { OscMessage, blob } from "../../src/codec/index.ts";
 import type { ServerStats } from "../../src/server/index.ts";
 import { nativeSockets } from "../../src/transport/native/self-test.ts";
 import { isEven } from "../shared/server-process.ts";
+import type { Correspondent } from "../shared/wire.ts";
 import { Program } from "./program.ts";
 
 const isNative = !(nativeSockets() instanceof Error);
 const running: Program[] = [];
+const folder = mkdtempSync(join(tmpdir(), "oscine-receiver-"));
+let files = 0;
 afterEach(async () => {
   for (const program of running.splice(0)) await program.dispose();
 });
+afterAll(() => rmSync(folder, { recursive: true }));
+
+/** Blocks the event loop of the server, until the function that is returned is called. */
+async function block(program: Program, client: Correspondent, then = ""): Promise<() => void> {
+  files += 1;
+  const path = join(folder, String(files));
+  client.send(new OscMessage("/block", [path, then]));
+  await program.told("blocked");
+  return () => writeFileSync(path, "");
+}
 
 function start(options: object = {}, ...parameters: string[]): Program {
   const program = new Program("receiver.mjs", JSON.stringify(options), ...parameters);
@@ -47,12 +62,12 @@ describe.skipIf(!isNative)("a thread that receives", () => {
   test("takes what comes while the event loop is busy, far more than the system's buffer holds", async () => {
     const program = start({ receiveBufferSize: 128 * 1024 });
     const client = await program.client();
-    client.send(new OscMessage("/block", [2000]));
-    await program.told("blocked");
+    const goOn = await block(program, client);
     for (let index = 0; index < 3000; index += 1) {
       client.send(new OscMessage("/count"));
       if (index % 100 === 99) await taken(program);
     }
+    goOn();
     client.send(new OscMessage("/counted"));
     expect(await client.nextMessages(1)).toEqual([["/counted", 3000, 0]]);
     client.send(new OscMessage("/close"));
@@ -69,9 +84,9 @@ describe.skipIf(!isNative)("a thread that receives", () => {
   test("waits where its memory is full, and goes on when there is room", async () => {
     const program = start({ receiveBufferSize: 1024 * 1024 });
     const client = await program.client();
-    client.send(new OscMessage("/block", [300]));
-    await program.told("blocked");
+    const goOn = await block(program, client);
     for (let index = 0; index < 25; index += 1) client.send(new OscMessage("/count", [blob(new Uint8Array(60_000))]));
+    goOn();
     client.send(new OscMessage("/counted"));
     expect(await client.nextMessages(1)).toEqual([["/counted", 25, 1_500_000]]);
   });
@@ -79,10 +94,10 @@ describe.skipIf(!isNative)("a thread that receives", () => {
   test("hands on what it has when the server closes: it is dropped, counted and reported", async () => {
     const program = start();
     const client = await program.client();
-    client.send(new OscMessage("/block", [1500, "close"]));
-    await program.told("blocked");
+    const goOn = await block(program, client, "close");
     for (let index = 0; index < 500; index += 1) client.send(new OscMessage("/count"));
     await taken(program);
+    goOn();
     const stats = await program.told<Closed>("closed");
     expect(stats).toMatchObject({ received: 501, inProgress: 0 });
     expect(stats.dropped).toBeGreaterThan(300);

@@ -1,4 +1,5 @@
 /** An async server with a thread that receives. Parameters: its options as JSON, and "exit" where the process is to end while the server opens. */
+import { existsSync } from "node:fs";
 import { AsyncOSCUDPServer, Dispatcher } from "oscine";
 import { tell } from "./tell.mjs";
 
@@ -14,9 +15,10 @@ dispatcher.map("/count", (_address, blob) => {
   bytes += blob?.length ?? 0;
 });
 dispatcher.map("/counted", () => ["/counted", counted, bytes]);
-dispatcher.map("/block", (_address, milliseconds, then) => {
+// Blocks the event loop until there is a file of that name.
+dispatcher.map("/block", (_address, path, then) => {
   tell("blocked");
-  Atomics.wait(sleeper, 0, 0, milliseconds);
+  while (!existsSync(path)) Atomics.wait(sleeper, 0, 0, 5);
   if (then === "close") void server.close();
 });
 dispatcher.map("/close", async () => {
