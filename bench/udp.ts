@@ -5,6 +5,7 @@
  *
  * - echo: one message there and back, one after another;
  * - paced: small messages at even rates, decoded, dispatched and counted: how many are lost, and processor time for each;
+ * - sending: how many small messages a client sends in a second, one by one and many at once;
  * - flood: 400,000 a second, of which no server can lose what it serves.
  *
  * A program in C sends (bench/c/udp-load.c), so that it is never the bottleneck; it needs Linux and cc. All servers take turns in every
@@ -15,6 +16,7 @@ import { compileProgram } from "./suite/c-program.ts";
 import { benchOptions } from "./suite/options.ts";
 import { hasNpmPeers, hasPythonOsc } from "./suite/peers.ts";
 import { finish, type Goal, median } from "./suite/report.ts";
+import { sending } from "./udp/sending.ts";
 import { type Echoes, loadProgram, type Sent, ServerProcess } from "./udp/load.ts";
 
 const options = benchOptions();
@@ -92,6 +94,7 @@ async function compare(load: string, servers: readonly Contestant[]): Promise<vo
     {
       benchmark: "udp",
       tables: [
+        await sending(),
         {
           title: "Echo: one message there and back, one after another",
           note: "µs.",

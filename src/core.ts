@@ -69,6 +69,8 @@ export {
   type WithoutArguments,
 } from "./dispatch/index.ts";
 export {
+  type BatchFailure,
+  OscBatchError,
   OscDecodeError,
   type OscDecodeErrorCode,
   OscDispatchError,

@@ -267,6 +267,48 @@ export class OscSocketError extends OscError {
   }
 }
 
+/** A packet of several that could not be sent. */
+export interface BatchFailure {
+  /** Its place among those that were given to be sent, from 0. */
+  readonly index: number;
+  /** What went wrong with it. */
+  readonly error: OscError;
+}
+
+/**
+ * Packets that were given to be sent together, and of which some could not be sent. The others were.
+ *
+ * @example
+ * try {
+ *   await client.sendBatch(packets);
+ * } catch (error) {
+ *   if (error instanceof OscBatchError) for (const { index, error: reason } of error.failures) console.warn(index, reason.code);
+ * }
+ */
+export class OscBatchError extends OscError {
+  declare readonly code: "OSC_BATCH";
+  /** Those that could not be sent, in their order. */
+  readonly failures: readonly BatchFailure[];
+  /** How many were sent. */
+  readonly sent: number;
+
+  /**
+   * Made by Oscine.
+   *
+   * @param failures at least one
+   * @param size how many packets there were
+   * @param target where they were to go
+   */
+  constructor(failures: readonly BatchFailure[], size: number, target: string) {
+    const [first] = failures;
+    super("OSC_BATCH", `${failures.length} of ${size} packets could not be sent to ${target}; the first: ${first?.error.message}`, {
+      cause: first?.error,
+    });
+    this.failures = failures;
+    this.sent = size - failures.length;
+  }
+}
+
 /** Codes of {@link OscServerError}. */
 export type OscServerErrorCode =
   | "OSC_CHILD_FAILED"

@@ -1,8 +1,14 @@
 import { OscServerError, type OscError } from "../errors.ts";
 import type { NetAddress } from "../net-address.ts";
-import type { Keeper, Unsent } from "./keeper.ts";
-import type { PacketLink, PacketLinkEvents, PacketLinkFactory } from "./packet-link.ts";
+import type { Keeper } from "./keeper.ts";
+import type { BatchDone, PacketLink, PacketLinkEvents, PacketLinkFactory } from "./packet-link.ts";
 import type { SendDone } from "./send-promise.ts";
+
+/** What waits to be sent until the link is open. */
+interface Waiting {
+  transmit(link: PacketLink): void;
+  fail(error: OscError): void;
+}
 
 /**
  * Keeps one link for a client: opens it when it is first needed, sends in order what was given while it opened, opens another when it has
@@ -17,7 +23,7 @@ export class LinkKeeper implements Keeper {
   /** Where the link is bound, once it is open. */
   #address: NetAddress | null = null;
   #session = 0;
-  readonly #unsent: Unsent[] = [];
+  readonly #waiting: Waiting[] = [];
   #onTheWay = 0;
   #drained: (() => void) | null = null;
   #holds = 0;
@@ -52,15 +58,14 @@ export class LinkKeeper implements Keeper {
   }
 
   send(packet: Uint8Array, to: NetAddress | null, done: SendDone): void {
-    if (this.#closing !== null) {
-      done(new OscServerError("OSC_CLOSED", "The client is closed: open() it again, or make another."));
-    } else if (this.#link !== null && this.#address !== null) {
-      this.#transmit(this.#link, { packet, to, done });
-    } else {
-      this.#unsent.push({ packet, to, done });
-      // Where that fails, each packet is told.
-      this.#opened().catch(() => undefined);
-    }
+    this.#whenOpen({ transmit: (link) => this.#transmit(link, packet, to, done), fail: done });
+  }
+
+  sendBatch(packets: readonly Uint8Array[], done: BatchDone): void {
+    this.#whenOpen({
+      transmit: (link) => this.#transmitBatch(link, packets, done),
+      fail: (error) => packets.forEach((_, index) => done(index, error)),
+    });
   }
 
   hold(): () => void {
@@ -109,23 +114,52 @@ export class LinkKeeper implements Keeper {
       address = await link.open();
     } catch (error) {
       this.#opening = null;
-      for (const { done } of this.#unsent.splice(0)) done(error as OscError);
+      for (const waiting of this.#waiting.splice(0)) waiting.fail(error as OscError);
       throw error;
     }
     this.#link = link;
     this.#address = address;
     if (this.#holds > 0) link.keepAlive("on");
-    for (const unsent of this.#unsent.splice(0)) this.#transmit(link, unsent);
+    for (const waiting of this.#waiting.splice(0)) waiting.transmit(link);
     return address;
   }
 
-  #transmit(link: PacketLink, { packet, to, done }: Unsent): void {
+  #whenOpen(waiting: Waiting): void {
+    if (this.#closing !== null) {
+      waiting.fail(new OscServerError("OSC_CLOSED", "The client is closed: open() it again, or make another."));
+    } else if (this.#link !== null && this.#address !== null) {
+      waiting.transmit(this.#link);
+    } else {
+      this.#waiting.push(waiting);
+      // Where that fails, each packet is told.
+      this.#opened().catch(() => undefined);
+    }
+  }
+
+  #transmit(link: PacketLink, packet: Uint8Array, to: NetAddress | null, done: SendDone): void {
     this.#onTheWay += 1;
     link.send(packet, to, (error) => {
-      this.#onTheWay -= 1;
-      if (this.#onTheWay === 0) this.#drained?.();
+      this.#arrived();
       done(error);
     });
+  }
+
+  #transmitBatch(link: PacketLink, packets: readonly Uint8Array[], done: BatchDone): void {
+    if (link.sendBatch === undefined) {
+      for (const [index, packet] of packets.entries()) this.#transmit(link, packet, null, (error) => done(index, error));
+      return;
+    }
+    this.#onTheWay += packets.length;
+    link.sendBatch(packets, (index, error) => {
+      this.#arrived();
+      done(index, error);
+    });
+  }
+
+  /** A packet is no longer on its way out. */
+  #arrived(): void {
+    this.#onTheWay -= 1;
+    if (this.#onTheWay === 0) this.#drained?.();
   }
 
   /** The link has ended by itself. */

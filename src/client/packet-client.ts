@@ -4,12 +4,13 @@ import { type OscArgument, OscBundle, OscMessage, type OscPacket, type TimeTag, 
 import { Reporter, decodeReceived, reportToConsole } from "../dispatch/index.ts";
 import { OscDecodeError, OscDroppedError, OscEncodeError, type OscError, OscRejectedError, OscServerError } from "../errors.ts";
 import type { NetAddress } from "../net-address.ts";
+import { BatchOutcome } from "./batch-outcome.ts";
 import { fitTo } from "./fit-packet.ts";
 import { Inbox, type ReceivedMessage } from "./inbox.ts";
 import type { Keeper, KeeperFactory } from "./keeper.ts";
 import { LinkKeeper } from "./link-keeper.ts";
 import { type PacketClientOptions, type PacketClientSettings, type ReceiveOptions, type Wait, settingsOf, waitOf } from "./options.ts";
-import type { PacketLinkFactory } from "./packet-link.ts";
+import type { BatchDone, PacketLinkFactory } from "./packet-link.ts";
 import { PendingRequests } from "./pending-requests.ts";
 import { type RequestOptions, requestReply } from "./request.ts";
 import { type SendDone, SendPromise } from "./send-promise.ts";
@@ -189,6 +190,20 @@ export abstract class PacketClient implements AsyncDisposable {
     return this.#sendPromise((done) => this.#submit(this.#encode(make()), null, done));
   }
 
+  /** As {@link send}, for several packets, or their bytes, at once; rejects with an OscBatchError where some cannot be sent. */
+  protected sendAll(packets: readonly (OscPacket | Uint8Array)[]): Promise<void> {
+    return this.#sendPromise((done) => {
+      const all = packets.map((packet) => (packet instanceof Uint8Array ? packet : this.#encode(packet)));
+      const outcome = new BatchOutcome(all.length, this.#target, done);
+      const ended: BatchDone = (index, error) => {
+        this.#count(error);
+        outcome.ended(index, error);
+      };
+      if (this.#keeper.sendBatch !== undefined) this.#keeper.sendBatch(all, ended);
+      else for (const [index, packet] of all.entries()) this.#keeper.send(packet, null, (error) => ended(index, error));
+    });
+  }
+
   /** Sends a packet to a peer that has sent one; what fails is reported. */
   protected answer(packet: OscPacket, to: NetAddress): void {
     this.#submit(this.#encode(packet), to, (error) => {
@@ -212,10 +227,14 @@ export abstract class PacketClient implements AsyncDisposable {
 
   #submit(packet: Uint8Array, to: NetAddress | null, done: SendDone): void {
     this.#keeper.send(packet, to, (error) => {
-      if (error === null) this.#counts.sent += 1;
-      else this.#counts.sendErrors += 1;
+      this.#count(error);
       done(error);
     });
+  }
+
+  #count(error: OscError | null): void {
+    if (error === null) this.#counts.sent += 1;
+    else this.#counts.sendErrors += 1;
   }
 
   async *#receive(wait: Wait): AsyncGenerator<ReceivedMessage, void, undefined> {

@@ -1,6 +1,9 @@
 import type { OscError } from "../errors.ts";
 import type { NetAddress } from "../net-address.ts";
 
+/** Tells of the end of one of several packets, by its place among them: with `null` where it was sent. */
+export type BatchDone = (index: number, error: OscError | null) => void;
+
 /** What a link tells its client. None of these is called before `open()` was called, or after `close()` was. */
 export interface PacketLinkEvents {
   /** One whole packet arrived. The bytes are the client's to keep. */
@@ -31,6 +34,11 @@ export interface PacketLink {
    * @param done called once: with `null` when the system has taken the bytes, or with what went wrong
    */
   send(packet: Uint8Array, to: NetAddress | null, done: (error: OscError | null) => void): void;
+  /**
+   * Sends packets to the place that the link was made for, in their order, several at a time. As {@link send}, for each of them; missing
+   * where that would be no quicker than one by one.
+   */
+  sendBatch?(packets: readonly Uint8Array[], done: BatchDone): void;
   /** Whether the open socket keeps the process alive. A link that was just opened does not. */
   keepAlive(how: "on" | "off"): void;
   /** Frees the socket; what was given to `send` has been sent by then. Resolves when the port is free again. Never rejects. */

@@ -3,10 +3,12 @@ import { lookup } from "node:dns/promises";
 import { isIP } from "node:net";
 import { OscSocketError } from "../errors.ts";
 import type { NetAddress } from "../net-address.ts";
+import { OutgoingBatch } from "../transport/native/outgoing-batch.ts";
+import { nativeSockets } from "../transport/native/self-test.ts";
 import { socketError } from "../transport/socket-error.ts";
 import { MAX_DATAGRAM, type UdpOptions, applyOptions, bind, createUdpSocket, socketAddress } from "../transport/udp.ts";
 import { formatTarget } from "./options.ts";
-import type { PacketLink, PacketLinkEvents } from "./packet-link.ts";
+import type { BatchDone, PacketLink, PacketLinkEvents } from "./packet-link.ts";
 import type { ReceiverProfile } from "./receivers.ts";
 import type { SendDone } from "./send-promise.ts";
 
@@ -24,6 +26,8 @@ export interface UdpLinkSpec {
   /** The program or device at that place, where its habits are known. */
   readonly receiver?: ReceiverProfile | null;
   readonly options: UdpOptions;
+  /** Whether batches are to go out by the system's own calls where these are there. Default false. */
+  readonly native?: "auto" | false;
 }
 
 /** One UDP socket that sends to one place and hears everyone, or that place alone where it is connected. */
@@ -34,6 +38,8 @@ export class UdpLink implements PacketLink {
   #socket: Socket | null = null;
   /** The IP address of the host. Looked up once: a lookup for each packet would let them overtake one another. */
   #host = "";
+  /** What sends batches; null where they go out one by one, undefined until it is first needed. */
+  #batch: OutgoingBatch | null | undefined = undefined;
 
   constructor(spec: UdpLinkSpec, events: PacketLinkEvents) {
     this.#spec = spec;
@@ -64,9 +70,8 @@ export class UdpLink implements PacketLink {
   }
 
   send(packet: Uint8Array, to: NetAddress | null, done: SendDone): void {
-    const { receiver = null } = this.#spec;
-    if (packet.length > (receiver?.maxDatagram ?? MAX_DATAGRAM)) {
-      done(tooLarge(packet.length, this.#target, receiver));
+    if (this.#isTooLarge(packet)) {
+      done(tooLarge(packet.length, this.#target, this.#spec.receiver ?? null));
       return;
     }
     const target = to === null ? this.#target : formatTarget(to.address, to.port);
@@ -81,6 +86,14 @@ export class UdpLink implements PacketLink {
     });
   }
 
+  sendBatch(packets: readonly Uint8Array[], done: BatchDone): void {
+    if (this.#batch === undefined && packets.length > 1) this.#batch = this.#outgoing();
+    const next = this.#batch ? this.#sendTogether(this.#batch, packets, done) : 0;
+    for (let index = next; index < packets.length; index += 1) {
+      this.send(packets[index] as Uint8Array, null, (error) => done(index, error));
+    }
+  }
+
   keepAlive(how: "on" | "off"): void {
     if (how === "on") this.#socket?.ref();
     else this.#socket?.unref();
@@ -89,7 +102,50 @@ export class UdpLink implements PacketLink {
   async close(): Promise<void> {
     const socket = this.#socket;
     this.#socket = null;
+    this.#batch = null;
     if (socket !== null) await closeSocket(socket);
+  }
+
+  /** @returns how far it came; the rest is to be sent one by one */
+  #sendTogether(batch: OutgoingBatch, packets: readonly Uint8Array[], done: BatchDone): number {
+    const large = packets.flatMap((packet, index) => (this.#isTooLarge(packet) ? [index] : []));
+    let next = 0;
+    let refused = -1;
+    while (next < packets.length) {
+      if (next === large[0]) {
+        done(next, tooLarge(packets[next]?.length ?? 0, this.#target, this.#spec.receiver ?? null));
+        large.shift();
+        next += 1;
+        continue;
+      }
+      try {
+        for (let left = batch.send(packets, next, large[0] ?? packets.length); left > 0; left -= 1) done(next++, null);
+      } catch (thrown) {
+        const error = socketError(thrown, "send to", this.#target);
+        // There is no room just now; Node waits for it.
+        if (error.code === "EAGAIN") break;
+        if (error.code === "EINTR") continue;
+        if (error.code === "ECONNREFUSED" && refused !== next) {
+          // As in send(): it was an earlier packet.
+          this.#events.onError(error);
+          refused = next;
+        } else {
+          done(next++, error);
+        }
+      }
+    }
+    return next;
+  }
+
+  #isTooLarge(packet: Uint8Array): boolean {
+    return packet.length > (this.#spec.receiver?.maxDatagram ?? MAX_DATAGRAM);
+  }
+
+  #outgoing(): OutgoingBatch | null {
+    const libc = this.#spec.native === "auto" && this.#socket !== null ? nativeSockets() : null;
+    if (libc === null || libc instanceof Error || this.#socket === null) return null;
+    const to = this.#spec.connected ? null : { host: this.#host, port: this.#spec.port };
+    return OutgoingBatch.over(libc, socketAddress(this.#socket), to);
   }
 
   #transmit(packet: Uint8Array, to: NetAddress | null, done: (error: NodeJS.ErrnoException | null) => void): void {

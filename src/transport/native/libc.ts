@@ -10,6 +10,7 @@ export interface Libc {
   bind(fd: number, address: Uint8Array, size: number): number;
   getsockname(fd: number, address: Uint8Array, size: Uint8Array): number;
   setsockopt(fd: number, level: number, name: number, value: Uint8Array, size: number): number;
+  getsockopt(fd: number, level: number, name: number, value: Uint8Array, size: Uint8Array): number;
   recvmmsg(fd: number, messages: Pointer, count: number, flags: number, timeout: null): number;
   sendmmsg(fd: number, messages: Pointer, count: number, flags: number): number;
   sendto(fd: number, data: Uint8Array, size: number, flags: number, address: Uint8Array, addressSize: number): number;
@@ -35,6 +36,7 @@ const SIGNATURES = [
   "int bind(int fd, const void *address, uint size)",
   "int getsockname(int fd, void *address, void *size)",
   "int setsockopt(int fd, int level, int name, const void *value, uint size)",
+  "int getsockopt(int fd, int level, int name, void *value, void *size)",
   "int recvmmsg(int fd, void *messages, uint count, int flags, void *timeout)",
   "int sendmmsg(int fd, void *messages, uint count, int flags)",
   "intptr sendto(int fd, const void *data, size_t size, int flags, const void *address, uint addressSize)",

@@ -9,14 +9,14 @@ export const BATCH_SIZE = 64;
 const DATA_ROOM = 65_536;
 
 /** `struct mmsghdr`, on 64-bit systems: a `msghdr` and how many bytes came. */
-const HEADER_SIZE = 64;
-const NAME = 0;
-const NAME_SIZE = 8;
-const PARTS = 16;
-const PARTS_COUNT = 24;
+export const HEADER_SIZE = 64;
+export const NAME = 0;
+export const NAME_SIZE = 8;
+export const PARTS = 16;
+export const PARTS_COUNT = 24;
 const DATA_SIZE = 56;
 /** `struct iovec` */
-const PART_SIZE = 16;
+export const PART_SIZE = 16;
 
 const MSG_DONTWAIT = 0x40;
 const MSG_WAITFORONE = 0x1_0000;

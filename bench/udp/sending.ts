@@ -1,0 +1,86 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { createSocket, type Socket } from "node:dgram";
+import { once } from "node:events";
+import type * as Client from "../../src/client/index.ts";
+import type * as Codec from "../../src/codec/index.ts";
+import { compiled } from "../suite/compiled.ts";
+import { median, type Table } from "../suite/report.ts";
+
+const AT_ONCE = 64;
+const ROUNDS = 5;
+const MESSAGES = 20_000;
+
+interface Sender {
+  readonly name: string;
+  /** Sends so many messages, and waits until the system has taken them. */
+  readonly send: (count: number) => Promise<void>;
+}
+
+/** How fast small messages go out, encoding included, to a socket that nobody reads. All take turns. */
+export async function sending(): Promise<Table> {
+  const { UDPClient } = await compiled<typeof Client>("client/index.js");
+  const { encode, float, OscMessage } = await compiled<typeof Codec>("codec/index.js");
+  const { sink, port } = await openSink();
+  const message = new OscMessage("/mixer/channel/12/gain", float(0.5));
+  const bare = createSocket("udp4");
+  await new Promise<void>((resolve) => bare.connect(port, "127.0.0.1", resolve));
+  const client = new UDPClient("127.0.0.1", port);
+  const portable = new UDPClient("127.0.0.1", port, { native: false });
+  const inBatches = (send: () => Promise<unknown>) => async (count: number) => {
+    for (let left = count; left > 0; left -= AT_ONCE) await send();
+  };
+  const batch = Array.from({ length: AT_ONCE }, () => message);
+  const senders: Sender[] = [
+    { name: "bare dgram, connected", send: inBatches(() => Promise.all(batch.map((one) => sendBare(bare, encode(one))))) },
+    {
+      name: "oscine send, each awaited",
+      send: async (count) => {
+        for (let left = count; left > 0; left -= 1) await client.send(message);
+      },
+    },
+    { name: `oscine send, ${AT_ONCE} awaited together`, send: inBatches(() => Promise.all(batch.map((one) => client.send(one)))) },
+    { name: `oscine sendBatch of ${AT_ONCE}`, send: inBatches(() => client.sendBatch(batch)) },
+    { name: `oscine sendBatch of ${AT_ONCE}, portable`, send: inBatches(() => portable.sendBatch(batch)) },
+  ];
+  const rates = senders.map((): number[] => []);
+  const cpu = senders.map((): number[] => []);
+  for (let round = 0; round < ROUNDS; round += 1) {
+    for (const [index, { send }] of senders.entries()) {
+      const before = process.cpuUsage();
+      const started = performance.now();
+      await send(MESSAGES);
+      const { user, system } = process.cpuUsage(before);
+      rates[index]!.push(MESSAGES / ((performance.now() - started) / 1000));
+      cpu[index]!.push((user + system) / MESSAGES);
+    }
+  }
+  await Promise.all([client.close(), portable.close(), closed(bare)]);
+  sink.kill("SIGKILL");
+  return {
+    title: "Sending small messages, encoded and given to the system",
+    note: "Messages a second, and processor time in µs for one, what the system does for the receiving socket included, which nobody reads.",
+    columns: ["a second", "CPU"],
+    rows: senders.map(({ name }, index) => ({ name, cells: [Math.round(median(rates[index]!)), median(cpu[index]!)] })),
+  };
+}
+
+function sendBare(socket: Socket, packet: Uint8Array): Promise<void> {
+  return new Promise((resolve) => socket.send(packet, () => resolve()));
+}
+
+/** A socket of another process, which tells its port and then sleeps: what it cannot hold, the system throws away. */
+async function openSink(): Promise<{ sink: ChildProcess; port: number }> {
+  const program = `const socket = require("node:dgram").createSocket("udp4");
+    socket.bind(0, "127.0.0.1", () => {
+      require("node:fs").writeSync(1, String(socket.address().port));
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
+    });`;
+  const sink = spawn(process.execPath, ["-e", program], { stdio: ["ignore", "pipe", "inherit"] });
+  const [port] = (await once(sink.stdout, "data")) as [Buffer];
+  return { sink, port: Number(port) };
+}
+
+async function closed(socket: Socket): Promise<void> {
+  socket.close();
+  await once(socket, "close");
+}
