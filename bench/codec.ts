@@ -9,14 +9,16 @@
  * timed by programs of their own, which take their turn in the same rounds.
  */
 import { isDeepStrictEqual, parseArgs } from "node:util";
-import { decode, encode, encodeInto, float, OscBundle, OscMessage, type OscPacket } from "../src/codec/index.ts";
+import type { OscPacket } from "../src/codec/index.ts";
 import { cCodecs } from "./codec/c-codecs.ts";
+import { codec as ours } from "./codec/compiled-codec.ts";
 import { measure, type Subject } from "./codec/measure.ts";
 import { type Codec, npmPeers } from "./codec/peers.ts";
 import { plain, VARIANTS, type Workload, workloads } from "./codec/workloads.ts";
 import { hasNpmPeers } from "./suite/peers.ts";
 import { finish, geometricMean, type Goal, median, type Plot, type Table } from "./suite/report.ts";
 
+const { decode, encode, encodeInto, float, OscBundle, OscMessage } = ours;
 const { values: flags } = parseArgs({
   options: {
     json: { type: "boolean", default: false },

@@ -4,8 +4,8 @@
  *     npm run bench -- dispatch [--json] [--quick]
  *
  * Oscine, node-osc, osc-js, liblo and python-osc handle the same packets: decode, find the handlers, call them. Messages go to ten of the
- * mapped addresses in turn. "1,000 in turn" goes to so many of them, in no order: of 100,000 handlers these do not stay in the processor's
- * cache, and waiting for memory is then most of the time. All handlers count, and the counts are checked. See bench/dispatch-address.ts for
+ * mapped addresses in turn. "1,000 in turn" goes to so many of them, in no order, as real traffic does; "cold" comes right after other work that
+ * has taken the processor's caches, so that waiting for memory is most of the time. All handlers count, and the counts are checked. See bench/dispatch-address.ts for
  * the parts of the search.
  */
 import type * as Codec from "../src/codec/index.ts";
@@ -27,6 +27,7 @@ const ROUNDS = options.quick ? 15 : 30;
 const TEN = 10;
 const OSCINE = "oscine";
 const MANY = "oscine, 1,000 in turn";
+const COLD = "oscine, 1,000 in turn, cold";
 const heading = GOAL_COUNTS.map((count) => count.toLocaleString("en"));
 
 /** What a row costs, by number of mapped addresses. */
@@ -58,20 +59,21 @@ function compareAt(count: number): void {
   const subjects: Subject[] = [];
   const into: Costs[] = [];
   const add = (rows: Map<string, Costs>, name: string, run: (index: number) => unknown): void => {
-    subjects.push({ name, run });
+    subjects.push({ name, run, cold: name === COLD });
     into.push(costsOf(rows, name));
   };
   for (const contestant of all) {
     const mapped = checked(contestant, addresses, packets);
     add(literal, contestant.name, (index) => mapped.handle(packets[index % packets.length]!) ?? 0);
-    if (contestant.name === OSCINE) add(literal, MANY, (index) => mapped.handle(many[index % many.length]!) ?? 0);
+    if (contestant.name === OSCINE)
+      for (const name of [MANY, COLD]) add(literal, name, (index) => mapped.handle(many[index % many.length]!) ?? 0);
     if (contestant.patterns) add(pattern, contestant.name, (index) => mapped.handle(patterns[index % patterns.length]!) ?? 0);
   }
   const dispatcher = new Dispatcher();
   for (const address of addresses) dispatcher.map(address, () => undefined);
   for (const packet of [...packets, ...many]) dispatcher.callHandlersForPacket(packet, NOBODY);
   add(found, OSCINE, (index) => dispatcher.matchBytes(packets[index % packets.length]!)!.found);
-  add(found, MANY, (index) => dispatcher.matchBytes(many[index % many.length]!)!.found);
+  for (const name of [MANY, COLD]) add(found, name, (index) => dispatcher.matchBytes(many[index % many.length]!)!.found);
   for (const [index, ns] of measure(subjects, ROUNDS).entries()) into[index]!.set(count, ns);
   for (const program of others) {
     const times = Array.from({ length: options.quick ? 1 : 3 }, () => program.time(count, packets));
@@ -121,9 +123,9 @@ function tables(): Table[] {
 function goals(): Goal[] {
   const shownOf = (costs: Costs): string => GOAL_COUNTS.map((count) => `${Math.round(costs.get(count) ?? Number.NaN)} ns`).join(", ");
   const within = (goal: string, rows: Map<string, Costs>, most: number): Goal => {
-    const ten = rows.get(OSCINE)!;
-    const met = GOAL_COUNTS.every((count) => (ten.get(count) ?? Infinity) <= most);
-    return { goal, measured: `${shownOf(ten)} (1,000 of the addresses in turn, out of a cold cache: ${shownOf(rows.get(MANY)!)})`, met };
+    const shown = [OSCINE, MANY, COLD].map((name) => shownOf(rows.get(name)!));
+    const met = [OSCINE, MANY].every((name) => GOAL_COUNTS.every((count) => (rows.get(name)!.get(count) ?? Infinity) <= most));
+    return { goal, measured: `ten of them ${shown[0]}; 1,000 in turn ${shown[1]}; out of a cold cache ${shown[2]}`, met };
   };
   return [
     within(

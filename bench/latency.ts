@@ -13,9 +13,13 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import type * as Codec from "../src/codec/index.ts";
+import type * as Dispatch from "../src/dispatch/index.ts";
+import type * as Executor from "../src/server/road/event-loop-executor.ts";
+import type * as Options from "../src/server/road/options.ts";
+import type * as RoadModule from "../src/server/road/road.ts";
 import { compiled } from "./suite/compiled.ts";
 import { benchOptions } from "./suite/options.ts";
-import { finish, median, type Table } from "./suite/report.ts";
+import { finish, type Goal, median, type Table } from "./suite/report.ts";
 import { type Echoes, loadProgram, ServerProcess } from "./udp/load.ts";
 
 const options = benchOptions();
@@ -30,7 +34,9 @@ if (program === undefined) {
   console.error("The benchmark of latency needs its sender: nothing was measured.");
   process.exitCode = 1;
 } else {
-  finish({ benchmark: "latency", tables: [await echoes(program), await allocations(), await pauses(program)], goals: [] }, options);
+  const allocated = await allocations();
+  const tables = [await echoes(program), allocated, await pauses(program)];
+  finish({ benchmark: "latency", tables, goals: allocationGoals(allocated) }, options);
 }
 
 async function echoes(load: string): Promise<Table> {
@@ -78,17 +84,53 @@ function bytesFor(work: (index: number) => unknown): number {
   return median(samples);
 }
 
+/** What a small message costs the collector on its way: each row includes those before it, but for encoding. */
 async function allocations(): Promise<Table> {
   const { decode, encode, float, OscMessage } = await compiled<typeof Codec>("codec/index.js");
-  const message = new OscMessage("/mixer/channel/12/gain", float(0.5));
+  const { Dispatcher, handlePacket } = await compiled<typeof Dispatch>("dispatch/index.js");
+  const { Road } = await compiled<typeof RoadModule>("server/road/road.js");
+  const { EventLoopExecutor } = await compiled<typeof Executor>("server/road/event-loop-executor.js");
+  const { limitsOf } = await compiled<typeof Options>("server/road/options.js");
+  const address = "/mixer/channel/12/gain";
+  const message = new OscMessage(address, float(0.5));
   const packet = Buffer.from(encode(message));
+  const dispatcher = new Dispatcher();
   let kept: unknown;
+  dispatcher.map(address, (_address: string, value: number) => void (kept = value));
+  const client = { address: "127.0.0.1", port: 9000, family: "IPv4" } as const;
+  const nothing = (): undefined => undefined;
+  const context = { clientAddress: client, asOf: Infinity, mode: "async", error: nothing, reply: nothing, shutdown: nothing } as const;
+  const limits = limitsOf({});
+  const handling = { ...limits, dispatcher, mode: "async", verify: () => true, shutdown: nothing } as const;
+  const road = new Road({
+    limits,
+    strictTiming: true,
+    onError: nothing,
+    onShutdown: nothing,
+    executor: (events) => new EventLoopExecutor(handling, limits, { concurrency: 64, order: "client" }, events),
+  });
+  const peer = { address: client, key: "", paced: false, send: nothing, settled: nothing };
   const rows = [
     { name: "decode a small message", cells: [bytesFor(() => (kept = decode(packet)))] },
+    { name: "decode it, find its handler and call it", cells: [bytesFor(() => handlePacket(dispatcher, packet, context))] },
+    { name: "the same in the async server, without its socket", cells: [bytesFor(() => road.onPacket(packet, peer))] },
     { name: "encode it", cells: [bytesFor(() => (kept = encode(message)))] },
   ];
   if (kept === undefined) throw new Error("Nothing was measured.");
   return { title: "Bytes on the heap for a message", note: "What the collector has to clear away.", columns: ["bytes"], rows };
+}
+
+/** What a message may cost the collector: about what its parts take that handlers see, and as much again for its way. */
+function allocationGoals({ rows }: Table): Goal[] {
+  const mostOf = new Map([
+    ["decode a small message", 160],
+    ["the same in the async server, without its socket", 640],
+  ]);
+  return rows.flatMap(({ name, cells: [bytes] }) => {
+    const most = mostOf.get(name);
+    if (most === undefined || typeof bytes !== "number") return [];
+    return [{ goal: `${name}: at most ${most} bytes on the heap`, measured: `${Math.round(bytes)} bytes`, met: bytes <= most }];
+  });
 }
 
 async function pauses(load: string): Promise<Table> {

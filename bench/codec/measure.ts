@@ -4,12 +4,18 @@ import { median } from "../suite/report.ts";
 /** Something whose speed is measured: `run` does it once for each number from 0 on. */
 export interface Subject {
   readonly name: string;
+  /** True: what it needs is not brought back into the processor's caches before its time is taken. Default false. */
+  readonly cold?: boolean;
   run(index: number): unknown;
 }
 
 /** One round of one subject is about this long: less than the time after which the system lets another process in. */
 const ROUND_MS = 1;
 const WARM_UP_MS = 120;
+/** What the subject before has left in the processor's caches is not to count: so many runs, or as many as a round has, come before each round. */
+const RUNS_BEFORE = 1000;
+/** Subjects with fewer runs in a round are so slow that it makes no difference. */
+const FEW_RUNS = 10;
 
 /** What the subjects return, kept so that no work can be left out as unused. */
 let kept: unknown;
@@ -22,7 +28,11 @@ export function measure(subjects: readonly Subject[], rounds: number): number[] 
   const counts = subjects.map(calibrate);
   const samples: number[][] = subjects.map(() => []);
   for (let round = 0; round < rounds; round++) {
-    for (const [i, subject] of subjects.entries()) samples[i]!.push(time(subject, counts[i]!));
+    for (const [i, subject] of subjects.entries()) {
+      const count = counts[i]!;
+      if (subject.cold !== true && count >= FEW_RUNS) time(subject, Math.min(count, RUNS_BEFORE));
+      samples[i]!.push(time(subject, count));
+    }
   }
   return samples.map(median);
 }

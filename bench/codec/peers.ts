@@ -1,6 +1,9 @@
 import type { OscMessage } from "../../src/codec/index.ts";
-import { OscBundle, type OscPacket, type OscValue } from "../../src/codec/index.ts";
+import type { OscPacket, OscValue } from "../../src/codec/index.ts";
+import { codec } from "./compiled-codec.ts";
 import { plainValue } from "./workloads.ts";
+
+const { OscBundle } = codec;
 
 /** A codec that is measured. */
 export interface Codec {

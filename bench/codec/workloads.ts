@@ -1,4 +1,7 @@
-import { float, int, OscBundle, OscMessage, type OscPacket, type OscValue, string, TimeTag } from "../../src/codec/index.ts";
+import type { OscPacket, OscValue } from "../../src/codec/index.ts";
+import { codec } from "./compiled-codec.ts";
+
+const { float, int, OscBundle, OscMessage, string, TimeTag } = codec;
 
 /** How many packets of a kind take turns, so that nothing is measured on one single buffer. */
 export const VARIANTS = 16;
@@ -45,11 +48,11 @@ function variants(make: (k: number) => OscPacket): OscPacket[] {
   return Array.from({ length: VARIANTS }, (_, k) => make(k));
 }
 
-function small(k: number): OscMessage {
+function small(k: number): OscPacket {
   return new OscMessage("/mixer/channel/12/gain", float(fraction(k)));
 }
 
-function mixed(k: number): OscMessage {
+function mixed(k: number): OscPacket {
   const bytes = Uint8Array.from({ length: 16 }, (_, i) => (k * 16 + i) & 255);
   return new OscMessage("/synth/voice", [int(1000 + k), string("square"), float(fraction(k)), bytes]);
 }
