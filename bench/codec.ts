@@ -35,8 +35,10 @@ const OSCPACK = "oscpack (C++)";
 /** Numbers in one message, for the plot. */
 const SIZES = [1, 4, 16, 64, 256, 1000, 4000];
 
-const IN_THE_WAY =
-  "In mixed a quarter is the view of the blob, which the engine takes its time to make; in text it is the comparison of 54 words with those kept";
+const IN_THE_WAY = {
+  decode: "In mixed a quarter is the view of the blob, which the engine takes its time to make",
+  encode: "In text two thirds are the writing of UTF-8, which is Node's own",
+};
 
 if (flags.pure) chooseTextBackendWithoutBuffer();
 
@@ -148,7 +150,7 @@ function goals(): Goal[] {
         goal: `${direction}: at least 4 times the fastest JavaScript package on every workload`,
         measured: names.map((name, i) => `${name} ${leads[i]!.toFixed(1)}`).join(", "),
         met: leads.every((lead) => lead >= 4),
-        ...(leads.every((lead) => lead >= 4) || direction === "encode" ? {} : { because: IN_THE_WAY }),
+        ...(leads.every((lead) => lead >= 4) ? {} : { because: IN_THE_WAY[direction] }),
       });
     }
     const liblo = rows[LIBLO];

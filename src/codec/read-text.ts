@@ -1,13 +1,13 @@
 import { OscDecodeError } from "../errors.ts";
 import type { Reading } from "./reading.ts";
 import { StringCache } from "./string-cache.ts";
-import { latin1, utf8 } from "./text.ts";
+import { latin1, textBackend, utf8 } from "./text.ts";
 
 /** Up to this many bytes a loop finds the end of a string faster than `indexOf` (bench/codec). */
-const NEAR = 256;
+const NEAR = 32;
 
-/** Addresses and text arguments. */
-const texts = new StringCache(12, 64, 0);
+/** Addresses and text arguments. Longer ones are read as quickly as they would be found here (bench/codec, text). */
+const texts = new StringCache(12, 16, 0);
 /** Type tag strings, without their comma. */
 const typeTags = new StringCache(8, 16, 1);
 
@@ -60,7 +60,7 @@ function findNul(bytes: Uint8Array, start: number, end: number): number {
   }
   while (position < near && bytes[position] !== 0) position++;
   if (position < near || near === end) return position;
-  const far = bytes.indexOf(0, near);
+  const far = textBackend().indexOfNul(bytes, near);
   return far === -1 ? end : Math.min(far, end);
 }
 

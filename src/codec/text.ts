@@ -2,14 +2,18 @@
 export interface TextBackend {
   /** The text of UTF-8 bytes, with U+FFFD where they are none. */
   decode(bytes: Uint8Array, start: number, end: number): string;
+  /** Where the first NUL is from `start` on; -1 where there is none. */
+  indexOfNul(bytes: Uint8Array, start: number): number;
   /** Writes text as UTF-8 at `offset`, where there is room for it, and returns the offset after it. */
   encodeInto(text: string, target: Uint8Array, offset: number): number;
 }
 
 /** The methods of Node's Buffer that are used here; they work on every Uint8Array. */
 interface BufferMethods {
-  utf8Slice(this: Uint8Array, start: number, end: number): string;
-  utf8Write(this: Uint8Array, text: string, offset: number): number;
+  readonly indexOf: (this: Uint8Array, byte: number, start: number) => number;
+  readonly latin1Slice: (this: Uint8Array, start: number, end: number) => string;
+  readonly utf8Slice: (this: Uint8Array, start: number, end: number) => string;
+  readonly utf8Write: (this: Uint8Array, text: string, offset: number) => number;
 }
 
 let chosen: TextBackend | undefined;
@@ -26,6 +30,7 @@ export function encodingBackend(): TextBackend {
   const encoder = new TextEncoder();
   return {
     decode: (bytes, start, end) => decoder.decode(bytes.subarray(start, end)),
+    indexOfNul: (bytes, start) => bytes.indexOf(0, start),
     encodeInto: (text, target, offset) => offset + encoder.encodeInto(text, target.subarray(offset)).written,
   };
 }
@@ -33,18 +38,41 @@ export function encodingBackend(): TextBackend {
 /** The methods of Node's Buffer, where they are there and do what we need. Nothing is imported for them. */
 export function bufferBackend(): TextBackend | undefined {
   const methods = (globalThis as { Buffer?: { prototype?: Partial<BufferMethods> } }).Buffer?.prototype;
-  const { utf8Slice, utf8Write } = methods ?? {};
-  if (utf8Slice === undefined || utf8Write === undefined || !works(utf8Slice, utf8Write)) return undefined;
+  if (!hasAll(methods) || !works(methods)) return undefined;
+  const { indexOf, latin1Slice, utf8Slice, utf8Write } = methods;
+  const known = Array.from({ length: KNOWN_TEXTS }, () => ({ raw: "", text: "" }));
   return {
-    decode: (bytes, start, end) => utf8Slice.call(bytes, start, end),
+    // To read what is not ASCII takes ten times as long as to take the bytes for Latin-1, and compare (bench/codec, text).
+    decode: (bytes, start, end) => {
+      const size = end - start;
+      if (size < LEAST_KNOWN || size > MOST_KNOWN) return utf8Slice.call(bytes, start, end);
+      const place = known[(size + bytes[start]! + bytes[start + (size >> 1)]! + bytes[end - 1]!) % KNOWN_TEXTS]!;
+      const raw = latin1Slice.call(bytes, start, end);
+      if (place.raw !== raw) {
+        place.text = utf8Slice.call(bytes, start, end);
+        place.raw = raw;
+      }
+      return place.text;
+    },
+    indexOfNul: (bytes, start) => indexOf.call(bytes, 0, start),
     encodeInto: (text, target, offset) => offset + utf8Write.call(target, text, offset),
   };
 }
 
-function works(utf8Slice: BufferMethods["utf8Slice"], utf8Write: BufferMethods["utf8Write"]): boolean {
+/** How many long texts are kept, and of how many bytes each: 64 kB and their texts at most. */
+const KNOWN_TEXTS = 64;
+const LEAST_KNOWN = 64;
+const MOST_KNOWN = 1024;
+
+function hasAll(methods: Partial<BufferMethods> | undefined): methods is BufferMethods {
+  return [methods?.indexOf, methods?.latin1Slice, methods?.utf8Slice, methods?.utf8Write].every((method) => typeof method === "function");
+}
+
+function works({ indexOf, latin1Slice, utf8Slice, utf8Write }: BufferMethods): boolean {
   try {
     const target = new Uint8Array(8).subarray(1);
-    return utf8Write.call(target, "aé☃", 1) === 6 && utf8Slice.call(target, 2, 7) === "é☃";
+    const written = utf8Write.call(target, "aé☃", 1) === 6 && utf8Slice.call(target, 2, 7) === "é☃";
+    return written && latin1Slice.call(target, 1, 3) === "a\u00c3" && indexOf.call(target, 0, 1) === -1 && indexOf.call(target, 0, 0) === 0;
   } catch {
     return false;
   }

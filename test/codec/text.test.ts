@@ -4,6 +4,8 @@ import { bufferBackend, encodingBackend, latin1, type TextBackend, utf8, utf8Len
 import { bytes } from "./support.ts";
 
 const TEXTS = ["", "a", "plain ASCII", "Grüße", "☃ snow", "𝄞 clef", "\ufeff mark", "\ufffd", "日本語".repeat(50)];
+const { indexOf, latin1Slice, utf8Slice, utf8Write } = Buffer.prototype as unknown as Record<string, unknown>;
+const METHODS = { indexOf, latin1Slice, utf8Slice, utf8Write };
 const backends: [string, TextBackend][] = [
   ["of Node", bufferBackend()!],
   ["of browsers", encodingBackend()],
@@ -19,6 +21,21 @@ describe.each(backends)("the text backend %s", (_, backend) => {
     expect(utf8Length(text)).toBe(size);
   });
 
+  test("reads long texts that are much alike, as often as they come", () => {
+    const lines = ["ü", "ä", "u", "\ufffd"].flatMap((middle) =>
+      [60, 200, 1100].map((count) => `${"a".repeat(count)}${middle}${"b".repeat(count)}`),
+    );
+    for (const line of [...lines, ...lines]) {
+      const packet = Buffer.from(`..${line}\0\0`);
+      expect(backend.indexOfNul(packet, 2)).toBe(packet.length - 2);
+      expect(backend.decode(packet, 2, packet.length - 2)).toBe(line);
+      expect(backend.decode(packet, 3, packet.length - 2)).toBe(line.slice(1));
+    }
+    const invalid = bytes(`${"61".repeat(100)} ff ${"61".repeat(100)}`);
+    for (const time of [1, 2]) expect([time, utf8(invalid, 0, invalid.length)]).toEqual([time, undefined]);
+    expect(backend.indexOfNul(invalid, 0)).toBe(-1);
+  });
+
   test("puts U+FFFD for what is no UTF-8", () => {
     expect(backend.decode(bytes("61 ff 62"), 0, 3)).toBe("a\ufffdb");
   });
@@ -32,12 +49,16 @@ describe("the backend of Node", () => {
     expect(bufferBackend()).toBeUndefined();
     vi.stubGlobal("Buffer", { prototype: {} });
     expect(bufferBackend()).toBeUndefined();
-    vi.stubGlobal("Buffer", { prototype: { utf8Slice: () => "é☃", utf8Write: () => 5 } });
+    vi.stubGlobal("Buffer", { prototype: { ...METHODS, utf8Write: () => 5 } });
     expect(bufferBackend()).toBeUndefined();
+    vi.stubGlobal("Buffer", { prototype: { ...METHODS, latin1Slice: () => "é☃" } });
+    expect(bufferBackend()).toBeUndefined();
+    vi.stubGlobal("Buffer", { prototype: METHODS });
+    expect(bufferBackend()).toBeDefined();
     const fails = (): never => {
       throw new TypeError("not on this");
     };
-    vi.stubGlobal("Buffer", { prototype: { utf8Slice: fails, utf8Write: fails } });
+    vi.stubGlobal("Buffer", { prototype: { ...METHODS, utf8Slice: fails, utf8Write: fails } });
     expect(bufferBackend()).toBeUndefined();
   });
 });
