@@ -1,5 +1,6 @@
 /**
- * Writes docs/performance.md, its plots and the figures of README.md from what the benchmarks have left in bench/results:
+ * Writes docs/performance.md, its plots and the figures of README.md from what the benchmarks have left in bench/results. What is not there stays
+ * as it is:
  *
  *     npm run bench && npm run bench:docs
  */
@@ -23,14 +24,21 @@ const TITLES: Readonly<Record<string, string>> = {
   startup: "Start-up and size",
 };
 
-const reports = BENCHMARKS.flatMap((name) => keptReport(name) ?? []);
-const missing = BENCHMARKS.filter((name) => !reports.some(({ benchmark }) => benchmark === name));
-if (missing.length > 0) console.error(`Not in bench/results, so left out: ${missing.join(", ")}`);
+const reports = new Map<string, KeptReport>();
+for (const name of BENCHMARKS) {
+  const report = keptReport(name);
+  if (report !== undefined) reports.set(name, report);
+}
+const missing = BENCHMARKS.filter((name) => !reports.has(name));
+if (missing.length > 0) console.error(`Not in bench/results, so left as they are: ${missing.join(", ")}`);
+const before = readFileSync(`${docs}performance.md`, "utf8");
 
 mkdirSync(`${docs}images`, { recursive: true });
-for (const plot of reports.flatMap(({ plots = [] }) => plots)) writeFileSync(`${docs}images/${plot.file}.svg`, drawPlot(plot));
-writeFileSync(`${docs}performance.md`, [introduction(), goalsOf(reports), ...reports.map(sectionOf)].join("\n"));
-writeFileSync(readme, withFigures(readFileSync(readme, "utf8"), reports));
+for (const { plots = [] } of reports.values()) {
+  for (const plot of plots) writeFileSync(`${docs}images/${plot.file}.svg`, drawPlot(plot));
+}
+writeFileSync(`${docs}performance.md`, [introduction(), allGoals(), ...BENCHMARKS.map(section)].join("\n"));
+writeFileSync(readme, withFigures(readFileSync(readme, "utf8"), [...reports.values()]));
 
 function introduction(): string {
   return `# Performance
@@ -46,14 +54,30 @@ the libraries in those languages, and a checkout of python-osc in \`PYTHONPATH\`
 `;
 }
 
-function goalsOf(all: readonly KeptReport[]): string {
-  const rows = all.flatMap(({ benchmark, goals }) =>
-    goals.map(
+function allGoals(): string {
+  const rows = BENCHMARKS.flatMap((name) => {
+    const link = `| [${TITLES[name]}](#${anchorOf(TITLES[name] ?? "")}) |`;
+    const report = reports.get(name);
+    if (report === undefined) return before.split("\n").filter((line) => line.startsWith(link));
+    return report.goals.map(
       ({ goal, measured, met, because }) =>
-        `| [${TITLES[benchmark]}](#${anchorOf(TITLES[benchmark] ?? "")}) | ${goal} | ${measured} | ${met ? "yes" : `**no**${because === undefined ? "" : `: ${because}`}`} |`,
-    ),
-  );
+        `${link} ${goal} | ${measured} | ${met ? "yes" : `**no**${because === undefined ? "" : `: ${because}`}`} |`,
+    );
+  });
   return ["## Goals", "", "| | Goal | Measured | Met |", "| --- | --- | --- | --- |", ...rows, ""].join("\n");
+}
+
+/** The section of a benchmark: of its report, or, where it has not been run here, as it is. */
+function section(name: string): string {
+  const report = reports.get(name);
+  if (report !== undefined) return sectionOf(report);
+  return (
+    before
+      .split(/^(?=## )/m)
+      .find((part) => part.startsWith(`## ${TITLES[name]}\n`))
+      ?.trimEnd()
+      .concat("\n") ?? ""
+  );
 }
 
 function sectionOf(report: KeptReport): string {
