@@ -5,17 +5,17 @@
  *
  * - echo: one message there and back, one after another;
  * - sleep: handlers that sleep 20 ms, at 200 and at 1,000 messages a second;
- * - burn: handlers that compute for 5 ms, at 200 messages a second.
+ * - burn: handlers that compute for 5 ms, at 200 messages a second;
+ * - trivial: as many messages as a server with a process for each answers, 16 on their way at any time, in rounds that take turns.
  *
  * Set PYTHONPATH to a checkout of python-osc to have it in the table. Server and client are two processes; read ratios within one run.
  */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { type Socket, createSocket } from "node:dgram";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { OscMessage, decode, encode, int } from "../src/codec/index.ts";
+import { Client } from "./kinds/client.ts";
 import { benchOptions } from "./suite/options.ts";
 import { hasPythonOsc } from "./suite/peers.ts";
 import { finish, type Goal } from "./suite/report.ts";
@@ -23,6 +23,8 @@ import { finish, type Goal } from "./suite/report.ts";
 const values = benchOptions();
 
 const file = (name: string): string => fileURLToPath(new URL(`kinds/${name}`, import.meta.url));
+const NATIVE = "oscine forking, native";
+const PYTHON_FORKING = "python-osc forking";
 const KINDS = ["async", "blocking", "threading", "forking"];
 
 interface Contestant {
@@ -47,74 +49,10 @@ for (const kind of KINDS) contestants.push({ name: `oscine ${kind}`, command: pr
 // A process for each packet waits for Node to start; these two do not.
 contestants.push(
   { name: "oscine forking, reused", command: process.execPath, args: [file("server.mjs"), "forking", '{"requestsPerChild":1000}'] },
-  { name: "oscine forking, native", command: process.execPath, args: [file("server.mjs"), "forking", '{"strategy":"auto"}'] },
+  { name: NATIVE, command: process.execPath, args: [file("server.mjs"), "forking", '{"strategy":"auto"}'] },
 );
 if (hasPythonOsc()) {
   for (const kind of KINDS) contestants.push({ name: `python-osc ${kind}`, command: "python3", args: [file("server.py"), kind] });
-}
-
-class Client {
-  readonly socket: Socket;
-  readonly #sent = new Map<number, number>();
-  readonly times: number[] = [];
-  #arrived: (() => void) | null = null;
-
-  private constructor(socket: Socket) {
-    this.socket = socket;
-    socket.on("message", (data) => {
-      const packet = decode(data);
-      const id = packet instanceof OscMessage ? (packet.args[0] as number) : -1;
-      const at = this.#sent.get(id);
-      if (at === undefined) return;
-      this.#sent.delete(id);
-      this.times.push(performance.now() - at);
-      this.#arrived?.();
-    });
-  }
-
-  static async to(port: number): Promise<Client> {
-    const socket = createSocket({ type: "udp4", recvBufferSize: 4 * 1024 * 1024 });
-    await new Promise<void>((resolve) => socket.connect(port, "127.0.0.1", resolve));
-    return new Client(socket);
-  }
-
-  send(address: string, id: number): void {
-    this.#sent.set(id, performance.now());
-    this.socket.send(encode(new OscMessage(address, [int(id)])));
-  }
-
-  /** One after another. What is lost costs a second. */
-  async echo(rounds: number): Promise<void> {
-    for (let id = 0; id < rounds; id += 1) {
-      await new Promise<void>((resolve) => {
-        const patience = setTimeout(resolve, 1000);
-        this.#arrived = () => {
-          clearTimeout(patience);
-          resolve();
-        };
-        this.send("/echo", id);
-      });
-    }
-  }
-
-  /** So many a second for so long, and then a second for the stragglers. */
-  async pace(address: string, rate: number, seconds: number): Promise<number> {
-    const started = performance.now();
-    let sent = 0;
-    while (sent < rate * seconds) {
-      const due = Math.min(rate * seconds, Math.floor(((performance.now() - started) * rate) / 1000) + 1);
-      for (; sent < due; sent += 1) this.send(address, sent);
-      await delay(1);
-    }
-    const deadline = performance.now() + 1000;
-    while (this.#sent.size > 0 && performance.now() < deadline) await delay(10);
-    return sent;
-  }
-
-  async close(): Promise<void> {
-    this.socket.close();
-    await once(this.socket, "close");
-  }
 }
 
 async function start({ command, args }: Contestant): Promise<{ child: ChildProcess; port: number }> {
@@ -167,18 +105,58 @@ for (const [load, address, rate] of [
     results.push(await measure(contestant, load, (client) => client.pace(address, rate, seconds)));
 }
 
+/** Packets a second of the servers that fork, which are all there at once and take turns; the median of the rounds. */
+async function trivialRates(): Promise<{ name: string; rate: number; p50: number; p99: number }[]> {
+  const running = [];
+  for (const contestant of contestants.filter(({ name }) => name === NATIVE || name === PYTHON_FORKING)) {
+    const { child, port } = await start(contestant);
+    const client = await Client.to(port);
+    await client.echo(5);
+    client.times.length = 0;
+    running.push({ name: contestant.name, child, client, rates: [] as number[] });
+  }
+  for (let round = 0; round < 5; round += 1) {
+    for (const { client, rates } of running) rates.push(await client.keep("/echo", 16, seconds / 2));
+  }
+  for (const { child, client } of running) {
+    await client.close();
+    child.kill("SIGKILL");
+    await once(child, "exit");
+  }
+  return running.map(({ name, client, rates }) => {
+    const times = client.times.toSorted((a, b) => a - b);
+    return {
+      name,
+      rate: quantile(
+        rates.toSorted((a, b) => a - b),
+        0.5,
+      ),
+      p50: quantile(times, 0.5),
+      p99: quantile(times, 0.99),
+    };
+  });
+}
+
+const trivial = await trivialRates();
 const loads = [...new Set(results.map((result) => result.load))];
 finish(
   {
     benchmark: "kinds",
-    tables: loads.map((load) => ({
-      title: load,
-      columns: ["sent", "answered %", "p50 ms", "p99 ms", "CPU s"],
-      rows: results
-        .filter((result) => result.load === load)
-        .map(({ server, sent, answered, p50, p99, cpu }) => ({ name: server, cells: [sent, (answered / sent) * 100, p50, p99, cpu] })),
-    })),
-    goals: goals(),
+    tables: [
+      ...loads.map((load) => ({
+        title: load,
+        columns: ["sent", "answered %", "p50 ms", "p99 ms", "CPU s"],
+        rows: results
+          .filter((result) => result.load === load)
+          .map(({ server, sent, answered, p50, p99, cpu }) => ({ name: server, cells: [sent, (answered / sent) * 100, p50, p99, cpu] })),
+      })),
+      {
+        title: "trivial packets, a process forked for each",
+        columns: ["packets/s", "p50 ms", "p99 ms"],
+        rows: trivial.map(({ name, rate, p50, p99 }) => ({ name, cells: [rate, p50, p99] })),
+      },
+    ],
+    goals: [...goals(), ...trivialGoal()],
   },
   values,
 );
@@ -187,9 +165,9 @@ finish(
 function goals(): Goal[] {
   const of = (server: string, load: string): Result | undefined => results.find((one) => one.server === server && one.load === load);
   return loads.slice(1).flatMap((load) =>
-    ["threading", "forking"].flatMap((kind): Goal[] => {
+    ["threading", "forking", "forking, native"].flatMap((kind): Goal[] => {
       const ours = of(`oscine ${kind}`, load);
-      const theirs = of(`python-osc ${kind}`, load);
+      const theirs = of(`python-osc ${kind.replace(", native", "")}`, load);
       if (ours === undefined || theirs === undefined) return [];
       const figures = ({ answered, sent, p50 }: Result): string =>
         `${((answered / sent) * 100).toFixed(1)} % answered, p50 ${p50.toFixed(1)} ms`;
@@ -198,4 +176,11 @@ function goals(): Goal[] {
       return [{ goal: `${kind} ahead of python-osc's: ${load}`, measured: `${figures(ours)}, beside ${figures(theirs)}`, met }];
     }),
   );
+}
+
+function trivialGoal(): Goal[] {
+  const [ours, theirs] = [NATIVE, PYTHON_FORKING].map((name) => trivial.find((one) => one.name === name)?.rate);
+  if (ours === undefined || theirs === undefined) return [];
+  const measured = `${ours.toFixed(0)}/s beside ${theirs.toFixed(0)}/s: ${(ours / theirs).toFixed(2)}x`;
+  return [{ goal: "more trivial packets per second than python-osc's ForkingOSCUDPServer", measured, met: ours > theirs }];
 }

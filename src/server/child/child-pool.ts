@@ -1,15 +1,13 @@
-import { LengthPrefixDecoder } from "../../framing/index.ts";
-import { OscServerError, type OscRejectedError } from "../../errors.ts";
-import { decodeAnswer, encodePacketFrame, type FromChild } from "./child-frames.ts";
+import { OscServerError } from "../../errors.ts";
+import { ChildAnswers, readFrames } from "./child-answers.ts";
+import { decodeAnswer, encodePacketFrame } from "./child-frames.ts";
 import type { ChildPoolDescription } from "./child-pool-options.ts";
-import { type Child, type ChildStrategy, SpawnStrategy } from "./child-strategy.ts";
+import { type Child, SpawnStrategy } from "./child-strategy.ts";
 import type { Counters } from "../road/counters.ts";
-import { unpackError } from "../crossing/error-transfer.ts";
 import { ForkHost } from "./fork-host.ts";
 import type { Limits } from "../road/options.ts";
 import type { Executor, ExecutorEvents, Packet } from "../road/packet.ts";
 import { describeProgram } from "../pool/program.ts";
-import { timingDiffers } from "../thread/thread-pool.ts";
 import type { PoolPolicy, PoolWorker, PoolWorkerEvents, StartWorker } from "../pool/pool-worker.ts";
 import { WorkerPool } from "../pool/worker-pool.ts";
 import { workerLimits } from "../pool/worker-service.ts";
@@ -67,34 +65,25 @@ function policyOf(description: ChildPoolDescription, host: ForkHost): PoolPolicy
 
 /** The pool's side of one child process. */
 class PoolChild implements PoolWorker {
-  readonly #description: ChildPoolDescription;
-  readonly #events: PoolWorkerEvents;
+  readonly #answers: ChildAnswers;
   readonly #child: Child;
-  /** The packet that it handles; there is one at most. */
-  #packetId = -1;
-  /** Why it ends, where more is known than the exit code. */
-  #reason: string | null = null;
 
-  constructor(description: ChildPoolDescription, strategy: ChildStrategy, events: PoolWorkerEvents) {
-    this.#description = description;
-    this.#events = events;
-    this.#child = strategy.start((how) => events.ended(this.#reason ?? how));
-    const frames = new LengthPrefixDecoder({
-      maxPacketSize: 0x7fffffff,
-      onPacket: (body) => this.#take(decodeAnswer(body)),
-      onError: (error) => this.#speaksNonsense(error.message),
-    });
-    this.#child.answers.on("data", (piece: Uint8Array) => {
-      try {
-        frames.push(piece);
-      } catch (error) {
-        this.#speaksNonsense(String(error));
-      }
-    });
+  constructor(description: ChildPoolDescription, strategy: SpawnStrategy, events: PoolWorkerEvents) {
+    const answers = new ChildAnswers(events, description.strictTiming);
+    this.#answers = answers;
+    this.#child = strategy.start((how) => answers.ended(how));
+    readFrames(
+      this.#child.answers,
+      (body) => answers.answer(decodeAnswer(body)),
+      (what) => {
+        answers.reason = what;
+        this.kill();
+      },
+    );
   }
 
   give(id: number, { data, peer, asOf }: Packet): void {
-    this.#packetId = id;
+    this.#answers.packetId = id;
     this.#child.packets.write(encodePacketFrame({ data, client: peer.address, asOf }));
   }
 
@@ -104,30 +93,5 @@ class PoolChild implements PoolWorker {
 
   kill(): void {
     this.#child.kill();
-  }
-
-  #take(answer: FromChild): void {
-    const events = this.#events;
-    switch (answer.type) {
-      case "ready":
-        if (answer.strictTiming !== this.#description.strictTiming) events.fault(timingDiffers(answer.strictTiming));
-        return events.ready();
-      case "reply":
-        return events.reply(this.#packetId, answer.data);
-      case "report":
-        return events.report(this.#packetId, unpackError(answer.error));
-      case "settled":
-        return events.settle(this.#packetId, answer.outcome === null ? null : (unpackError(answer.outcome) as OscRejectedError));
-      case "shutdown":
-        return events.shutdown();
-      case "unusable":
-        this.#reason = answer.reason;
-    }
-  }
-
-  /** Something else was written to the descriptor of the answers. */
-  #speaksNonsense(what: string): void {
-    this.#reason = `something wrote to its file descriptor 4, which is the server's: ${what}`;
-    this.kill();
   }
 }

@@ -6,24 +6,12 @@ import { ANSWERS_FD, CHILD_KEY, type ChildInit, PACKETS_FD } from "./child-frame
 import type { ChildPoolDescription } from "./child-pool-options.ts";
 import { Warden } from "./warden.ts";
 
-/** A child process, however it came to be: it reads packets from one pipe and writes answers to the other. */
+/** A child process: it reads packets from one pipe and writes answers to the other. */
 export interface Child {
   readonly packets: Writable;
   readonly answers: Readable;
   /** Ends it and what it has started, whatever it does. */
   kill(): void;
-}
-
-/** How child processes come to be. */
-export interface ChildStrategy {
-  /**
-   * Starts a process. May throw.
-   *
-   * @param onEnd called once, when the process has ended and all that it wrote has been read
-   */
-  start(onEnd: (how: string) => void): Child;
-  /** Called when no child is left. */
-  close(): Promise<void>;
 }
 
 const ENTRY = fileURLToPath(compiledFile("server/child/child-entry.js"));
@@ -33,7 +21,7 @@ const PRELOAD = fileURLToPath(compiledFile("server/pool/worker-preload.cjs"));
 const PIPE_MS = 1000;
 
 /** Each child is a Node of its own, started from the program's files. Works everywhere, and takes Node's boot time. */
-export class SpawnStrategy implements ChildStrategy {
+export class SpawnStrategy {
   readonly #command: readonly string[];
   readonly #init: string;
   readonly #childMemory: number | null;
@@ -50,6 +38,11 @@ export class SpawnStrategy implements ChildStrategy {
     );
   }
 
+  /**
+   * Starts a process. May throw.
+   *
+   * @param onEnd called once, when the process has ended and all that it wrote has been read
+   */
   start(onEnd: (how: string) => void): Child {
     const isPosix = process.platform !== "win32";
     const child = spawn(process.execPath, this.#command, {
@@ -65,7 +58,6 @@ export class SpawnStrategy implements ChildStrategy {
     const answers = stdio[ANSWERS_FD] as Readable;
     // A pipe whose process has ended; its end tells the rest.
     packets.on("error", () => undefined);
-    answers.on("error", () => undefined);
     const { pid } = child;
     if (pid !== undefined && isPosix) this.#warden.add(pid);
     this.#awaitEnd(child, (how) => {
@@ -75,6 +67,7 @@ export class SpawnStrategy implements ChildStrategy {
     return { packets, answers, kill: () => kill(child, isPosix) };
   }
 
+  /** Called when no child is left. */
   close(): Promise<void> {
     return this.#warden.close();
   }

@@ -51,12 +51,13 @@ const FORKS_BETWEEN_COLLECTIONS = 64;
 
 /**
  * What Node is started with so that it can be forked. With the helper threads of V8, which are not there in a child, a child would hang when it
- * first collects. Without large pages, which are not copied, each
+ * first collects. Without `--no-lazy` each child would compile anew what only children do. Without large pages, which are not copied, each
  * child would look up the pages of Node's code that it runs one by one: that was a seventh of what a child costs.
  */
 export const FORK_FLAGS: readonly string[] = [
   "--single-threaded",
   "--v8-pool-size=0",
+  "--no-lazy",
   "--no-flush-bytecode",
   "--use-largepages=silent",
   `--min-semi-space-size=${NEW_SPACE}`,
@@ -88,8 +89,6 @@ export class ForkCalls {
     this.#pid = this.#calls.getpid();
     // In a context of its own, for the program is not to see it.
     setFlagsFromString("--expose-gc");
-    // The program is loaded after this. Each child would compile anew what only children call.
-    setFlagsFromString("--no-lazy");
     this.#collect = runInNewContext("gc") as CollectGarbage;
     this.#prepareProcess();
   }
@@ -116,7 +115,12 @@ export class ForkCalls {
     if (this.#forks % FORKS_BETWEEN_COLLECTIONS === 0) this.#collect({ type: "minor" });
     this.#shareMemory();
     const pid = this.#calls.fork();
-    if (pid === 0) return this.#begin();
+    if (pid === 0) {
+      this.#isChild = true;
+      this.#calls.setpgid(0, 0);
+      if (!this.dieWith(this.#pid)) this.exit(1);
+      return null;
+    }
     if (pid < 0) throw this.#error("fork");
     const pidfd = this.#calls.syscall(SYS_PIDFD_OPEN, pid, 0);
     if (pidfd < 0) {
@@ -164,13 +168,6 @@ export class ForkCalls {
       const status = Number(process.exitCode) & 0xff;
       return this.exit(status === HANDLED ? 1 : status);
     };
-  }
-
-  #begin(): null {
-    this.#isChild = true;
-    this.#calls.setpgid(0, 0);
-    if (!this.dieWith(this.#pid)) this.exit(1);
-    return null;
   }
 
   /**

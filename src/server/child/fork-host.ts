@@ -1,11 +1,11 @@
-import { OscServerError, type OscError, type OscRejectedError } from "../../errors.ts";
-import type { ChildInit, FromChild } from "./child-frames.ts";
+import { OscServerError, type OscError } from "../../errors.ts";
+import { ChildAnswers } from "./child-answers.ts";
+import type { ChildInit } from "./child-frames.ts";
 import type { ChildPoolDescription } from "./child-pool-options.ts";
-import { unpackError } from "../crossing/error-transfer.ts";
 import type { Packet } from "../road/packet.ts";
 import type { PoolWorker, PoolWorkerEvents } from "../pool/pool-worker.ts";
 import { timingDiffers } from "../thread/thread-pool.ts";
-import { type ChildListener, ZygoteProcess } from "./zygote-process.ts";
+import { ZygoteProcess } from "./zygote-process.ts";
 
 export interface ForkHostSetup {
   readonly description: ChildPoolDescription;
@@ -134,26 +134,24 @@ class Place implements PoolWorker {
 }
 
 /** The pool's side of a child that is forked for its packet and ends after it. */
-class ForkedChild implements PoolWorker, ChildListener {
+class ForkedChild implements PoolWorker {
   readonly #usableZygote: () => Promise<ZygoteProcess | string>;
-  readonly #events: PoolWorkerEvents;
+  readonly #answers: ChildAnswers;
   readonly #onFork: () => void;
   /** What ends it; null until it has been forked. */
   #kill: (() => void) | null = null;
-  #packetId = -1;
   #isGiven = false;
   #isGone = false;
-  /** Why it ends, where more is known than the exit code. */
-  #reason: string | null = null;
 
   constructor(usableZygote: () => Promise<ZygoteProcess | string>, events: PoolWorkerEvents, onFork: () => void) {
     this.#usableZygote = usableZygote;
-    this.#events = events;
+    // Of the time it is the zygote that speaks.
+    this.#answers = new ChildAnswers(events, true);
     this.#onFork = onFork;
   }
 
   give(id: number, packet: Packet): void {
-    this.#packetId = id;
+    this.#answers.packetId = id;
     this.#isGiven = true;
     void this.#fork(packet);
   }
@@ -167,41 +165,18 @@ class ForkedChild implements PoolWorker, ChildListener {
     if (this.#kill !== null) return this.#kill();
     this.#isGone = true;
     // Not before the pool has done what it is doing.
-    queueMicrotask(() => this.ended("it was no longer needed"));
+    queueMicrotask(() => this.#answers.ended("it was no longer needed"));
   }
 
   /** The zygote may have died since the place for this child came to be; then another one is awaited. */
   async #fork({ data, peer, asOf }: Packet): Promise<void> {
     const zygote = await this.#usableZygote();
     if (this.#isGone) return;
-    if (typeof zygote === "string") return this.ended(zygote);
+    if (typeof zygote === "string") return this.#answers.ended(zygote);
     const id = zygote.nextId();
     this.#onFork();
     this.#kill = () => zygote.order({ type: "kill", id });
-    zygote.listen(id, this);
+    zygote.listen(id, this.#answers);
     zygote.order({ type: "fork", id, packet: { data, client: peer.address, asOf } });
-  }
-
-  ended(how: string): void {
-    this.#events.ended(this.#reason ?? how);
-  }
-
-  answer(answer: FromChild): void {
-    const events = this.#events;
-    switch (answer.type) {
-      case "reply":
-        return events.reply(this.#packetId, answer.data);
-      case "report":
-        return events.report(this.#packetId, unpackError(answer.error));
-      case "settled":
-        return events.settle(this.#packetId, answer.outcome === null ? null : (unpackError(answer.outcome) as OscRejectedError));
-      case "shutdown":
-        return events.shutdown();
-      case "unusable":
-        this.#reason = answer.reason;
-        return;
-      case "ready":
-      // It is said by the zygote.
-    }
   }
 }

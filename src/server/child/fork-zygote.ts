@@ -34,6 +34,8 @@ export class Zygote {
   readonly #children: Child[] = [];
   /** The number of this process: 0 is the zygote. */
   #id = 0;
+  /** While it only practises, and what it says is not written. */
+  #isMute = false;
 
   /**
    * @param parent the process of the server
@@ -50,7 +52,7 @@ export class Zygote {
 
   /** Serves until the server closes its pipe. */
   serve(service: WorkerService): never {
-    warmUp();
+    this.#warmUp();
     this.#calls.tidy();
     this.tell({ type: "ready", strictTiming: service.strictTiming });
     const orders = new LengthPrefixDecoder({
@@ -69,6 +71,23 @@ export class Zygote {
       if (size === 0) this.#end();
       orders.push(bytes.subarray(0, size));
     }
+  }
+
+  /** Handles a few packets as children do, so that not each of them has to compile what it needs for one. */
+  #warmUp(): void {
+    const service = warmService();
+    const client = { address: "127.0.0.1", port: 1, family: "IPv4" } as const;
+    const message = new OscMessage("/warm/up", [1, 0.5, "text", true, blob(new Uint8Array(1))]);
+    const packets = [encode(message), encode(new OscBundle(message))];
+    this.#isMute = true;
+    for (let round = 0; round < WARM_ROUNDS; round += 1) {
+      for (const data of packets) {
+        const order = encodeOrder({ type: "fork", id: 1, packet: { data, client, asOf: Infinity } });
+        const { packet } = decodeOrder(Buffer.from(order.subarray(4))) as { packet: PacketFrame };
+        this.#handle(service, packet);
+      }
+    }
+    this.#isMute = false;
   }
 
   #obey(order: Order, service: WorkerService): void {
@@ -143,7 +162,8 @@ export class Zygote {
 
   #write(frame: Uint8Array): void {
     try {
-      for (let written = 0; written < frame.length;) written += writeSync(ANSWERS_FD, frame, written);
+      if (this.#isMute) writeSync(ANSWERS_FD, frame, 0, 0);
+      else for (let written = 0; written < frame.length;) written += writeSync(ANSWERS_FD, frame, written);
     } catch {
       // The server is gone, and nobody is left to work for.
       this.#calls.exit(1);
@@ -151,21 +171,11 @@ export class Zygote {
   }
 }
 
-/** Handles a few packets of its own, so that not each child has to compile what it needs for one. */
-function warmUp(): void {
+/** What the warm-up is done with: handlers of its own, for those of the program are not to notice anything. */
+function warmService(): WorkerService {
   const dispatcher = new Dispatcher();
   dispatcher.map("/warm/up", (address, ...values) => [address, ...(values as number[])]);
   const handling = { dispatcher, mode: "sync", strict: false, maxNesting: 2, maxPacketSize: 1024 } as const;
-  const data = encode(new OscBundle(new OscMessage("/warm/up", [1, 0.5, "text", true, blob(new Uint8Array(1))])));
-  const client = { address: "127.0.0.1", port: 1, family: "IPv4" } as const;
-  const sink = {
-    reply: (reply: Uint8Array): void => void encodeParts(0, encodeAnswer({ type: "reply", data: reply })),
-    report: (): void => undefined,
-  };
-  for (let round = 0; round < WARM_ROUNDS; round += 1) {
-    const order = encodeOrder({ type: "fork", id: 1, packet: { data, client, asOf: Infinity } });
-    const { packet } = decodeOrder(Buffer.from(order.subarray(4))) as { packet: PacketFrame };
-    void runPacket({ ...handling, verify: () => true, shutdown: () => undefined }, packet.data, packet.client, packet.asOf, sink);
-    encodeParts(0, encodeAnswer({ type: "settled", outcome: null }));
-  }
+  const all = { ...handling, verify: () => true, shutdown: () => undefined };
+  return { strictTiming: true, run: (data, client, asOf, sink) => runPacket(all, data, client, asOf, sink) };
 }

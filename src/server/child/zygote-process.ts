@@ -1,7 +1,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { constants } from "node:os";
 import type { Readable, Writable } from "node:stream";
-import { LengthPrefixDecoder } from "../../framing/index.ts";
+import type { LengthPrefixDecoder } from "../../framing/index.ts";
+import { frameDecoder, readFrames } from "./child-answers.ts";
 import { ANSWERS_FD, CHILD_KEY, type ChildInit, type FromChild, PACKETS_FD, decodeAnswer } from "./child-frames.ts";
 import type { ChildPoolDescription } from "./child-pool-options.ts";
 import { childCommand, describeEnd } from "./child-strategy.ts";
@@ -10,7 +11,6 @@ import { HANDLED, type Order, decodeNotice, encodeOrder } from "./fork-frames.ts
 
 /** How long a child may take that shows whether forking works here. */
 const TEST_MS = 2000;
-const MAX_FRAME = 0x7fffffff;
 const ZYGOTE = 0;
 const TEST_CHILD = 1;
 /** The number of the first child that handles a packet. */
@@ -76,11 +76,10 @@ export class ZygoteProcess {
 
   /** Hears of that child from now on, until it has ended. */
   listen(id: number, listener: ChildListener): void {
-    const frames = new LengthPrefixDecoder({
-      maxPacketSize: MAX_FRAME,
-      onPacket: (body) => listener.answer(decodeAnswer(body)),
-      onError: (error) => this.#speaksNonsense(error),
-    });
+    const frames = frameDecoder(
+      (body) => listener.answer(decodeAnswer(body)),
+      (what) => this.#speaksNonsense(what),
+    );
     this.#children.set(id, { listener, frames });
   }
 
@@ -123,21 +122,12 @@ export class ZygoteProcess {
 
   #listenToProcess(): void {
     const zygote = this.#process;
-    const frames = new LengthPrefixDecoder({
-      maxPacketSize: MAX_FRAME,
-      onPacket: (body) => this.#take(body),
-      onError: (error) => this.#speaksNonsense(error),
-    });
-    const answers = zygote.stdio[ANSWERS_FD] as Readable;
-    answers.on("data", (piece: Uint8Array) => {
-      try {
-        frames.push(piece);
-      } catch (error) {
-        this.#speaksNonsense(error as Error);
-      }
-    });
-    // A pipe whose process has ended; its end tells the rest.
-    answers.on("error", () => undefined);
+    readFrames(
+      zygote.stdio[ANSWERS_FD] as Readable,
+      (body) => this.#take(body),
+      (what) => this.#speaksNonsense(what),
+    );
+    // As above: its end tells the rest.
     (zygote.stdio[PACKETS_FD] as Writable).on("error", () => undefined);
     zygote.on("error", (error) => this.#died(error.message));
     zygote.on("exit", (code, signal) => this.#died(describeEnd(code, signal, this.#description.childMemory)));
@@ -158,8 +148,8 @@ export class ZygoteProcess {
   }
 
   /** Something else was written to the descriptor of the answers. What follows cannot be told apart any more. */
-  #speaksNonsense(error: Error): void {
-    this.#reason = `something wrote to its file descriptor ${ANSWERS_FD}, which is the server's: ${error.message}`;
+  #speaksNonsense(what: string): void {
+    this.#reason = what;
     void this.kill();
   }
 
