@@ -280,7 +280,7 @@ export interface BatchFailure {
  *
  * @example
  * try {
- *   await client.sendBatch(packets);
+ *   await client.sendBatch([new OscMessage("/gain", 0.5), new OscMessage("/pan", 0)]);
  * } catch (error) {
  *   if (error instanceof OscBatchError) for (const { index, error: reason } of error.failures) console.warn(index, reason.code);
  * }
