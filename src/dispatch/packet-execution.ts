@@ -1,9 +1,9 @@
 import type { KnownAddress } from "../address/index.ts";
 import { OscBundle, type OscMessage, type OscPacket, type TimeTag } from "../codec/index.ts";
-import { OscDispatchError, OscDroppedError, type OscError } from "../errors.ts";
+import { OscDispatchError, type OscError } from "../errors.ts";
 import type { NetAddress } from "../net-address.ts";
-import { describeValue } from "./describe-value.ts";
 import { isLater } from "./due-time.ts";
+import { handlerFailed, tooMuchWork } from "./execution-errors.ts";
 import type { Handler, HandlerContext } from "./handler.ts";
 import { badReply, toReplyPacket } from "./reply.ts";
 
@@ -89,7 +89,7 @@ export class PacketExecution<Context extends ExecutionContext = ExecutionContext
       this.#rest = messages.toReversed();
       this.#advance();
     } else {
-      for (const error of packet.errors) context.error(error);
+      reportAll(packet.errors, context);
       if (isDispatched(packet)) this.#message = packet;
     }
   }
@@ -221,15 +221,20 @@ interface TimedMessage {
 
 /** Flattens a bundle into the messages that are to be handled now, and reports what the decoder found wrong on the way. */
 function collectMessages(bundle: OscBundle, context: ExecutionContext, messages: TimedMessage[]): void {
-  for (const error of bundle.errors) context.error(error);
+  reportAll(bundle.errors, context);
   for (const element of bundle.elements) {
     if (element instanceof OscBundle) {
       if (!isLater(element.timeTag, context.asOf)) collectMessages(element, context, messages);
       continue;
     }
-    for (const error of element.errors) context.error(error);
+    reportAll(element.errors, context);
     if (isDispatched(element)) messages.push({ message: element, timeTag: bundle.timeTag });
   }
+}
+
+/** Not by `for…of`, which makes two objects also where there are no errors, for their list is frozen (bench/latency). */
+function reportAll(errors: readonly OscError[], context: ExecutionContext): void {
+  for (let i = 0; i < errors.length; i++) context.error(errors[i]!);
 }
 
 /** The decoder lets an address without its slash pass, and reports it; it is no address that could be mapped. */
@@ -237,15 +242,6 @@ function isDispatched(message: OscMessage): boolean {
   return message.address.charCodeAt(0) === SLASH;
 }
 
-function tooMuchWork(left: number, maxWork: number): OscDroppedError {
-  const what = `${left} messages at the end of a bundle were dropped, for finding the handlers of those before was too much work`;
-  return new OscDroppedError("maxWork", `${what}: send fewer patterns at once, or raise the dispatcher's maxWork (${maxWork}).`);
-}
-
 function isThenable(value: unknown): boolean {
   return typeof value === "object" && value !== null && "then" in value && typeof value.then === "function";
-}
-
-function handlerFailed(address: string, cause: unknown): OscDispatchError {
-  return new OscDispatchError("OSC_HANDLER_FAILED", `A handler of ${address} failed: ${describeValue(cause)}`, address, { cause });
 }
