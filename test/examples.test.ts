@@ -23,6 +23,8 @@ const TESTS: Readonly<Record<string, string>> = {
   "kinds/crashing-handler.ts": "test/server/pool-examples.test.ts",
   "kinds/heavy-handlers.ts": "test/server/pool-examples.test.ts",
   "kinds/light-handlers.ts": "test/server/pool-examples.test.ts",
+  "nats-front-end.ts": "test/nats/examples.test.ts",
+  "nats-worker.ts": "test/nats/examples.test.ts",
   "request.ts": "test/client/examples.test.ts",
   "simple-client.ts": "test/client/examples.test.ts",
   "tcp-async-server.ts": "test/client/tcp-examples.test.ts",

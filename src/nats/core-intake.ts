@@ -1,6 +1,7 @@
 import type { TransportEvents } from "../transport/transport.ts";
 import type { Intake } from "./intake.ts";
-import type { NatsLink, NatsListener, NatsMessage } from "./nats-link.ts";
+import type { NatsLink, NatsListener } from "./nats-link.ts";
+import type { NatsMessage } from "./nats-message.ts";
 import { AS_OF_HEADER, asOfOf } from "./packet-headers.ts";
 import { partitionPrefix } from "./subject.ts";
 import type { WorkerSettings } from "./worker-options.ts";

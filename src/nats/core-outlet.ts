@@ -1,6 +1,7 @@
 import { type OscError, OscNatsError } from "../errors.ts";
 import type { ExecutorEvents, Packet } from "../server/road/packet.ts";
-import type { NatsLink, NatsMessage } from "./nats-link.ts";
+import type { NatsLink } from "./nats-link.ts";
+import type { NatsMessage } from "./nats-message.ts";
 import type { Outgoing, Outlet } from "./outlet.ts";
 
 /** What NATS answers where nobody listens. */

@@ -1,5 +1,6 @@
 import { OscNatsError } from "../errors.ts";
-import type { NatsLink, NatsMessage } from "./nats-link.ts";
+import type { NatsLink } from "./nats-link.ts";
+import type { NatsMessage } from "./nats-message.ts";
 import { CLIENT_HEADER, DELIVERIES_HEADER, REASON_HEADER, TRANSPORT_HEADER, VIA_HEADER } from "./packet-headers.ts";
 import { deadPrefix } from "./subject.ts";
 

@@ -6,7 +6,8 @@ export type { Delivery, DeliveryOrder, NatsDeliveryOptions, NatsStreamOptions } 
 export { NatsExecutor } from "./nats-executor.ts";
 export type { NatsExecutorOptions } from "./nats-executor.ts";
 export { NatsLink } from "./nats-link.ts";
-export type { NatsLinkEvents, NatsListener, NatsMessage } from "./nats-link.ts";
+export type { NatsLinkEvents, NatsListener } from "./nats-link.ts";
+export type { NatsMessage } from "./nats-message.ts";
 export type { NatsConnectionOptions, NatsTlsOptions } from "./nats-options.ts";
 export {
   AS_OF_HEADER,

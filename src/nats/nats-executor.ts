@@ -7,7 +7,8 @@ import { PacketQueue, QueueBound } from "../server/road/packet-queue.ts";
 import { CoreOutlet } from "./core-outlet.ts";
 import { type DeliverySettings, type NatsDeliveryOptions, checkName, deliverySettings } from "./delivery-options.ts";
 import { FrontClients } from "./front-clients.ts";
-import { NatsLink, type NatsMessage } from "./nats-link.ts";
+import { NatsLink } from "./nats-link.ts";
+import type { NatsMessage } from "./nats-message.ts";
 import type { Outgoing, Outlet } from "./outlet.ts";
 import {
   AS_OF_HEADER,

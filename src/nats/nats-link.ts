@@ -1,12 +1,11 @@
-import { readFile } from "node:fs/promises";
-import type * as NatsLibrary from "@nats-io/transport-node";
-import type { ConnectionOptions, Msg, NatsConnection, Subscription } from "@nats-io/transport-node";
+import type { NatsConnection, Subscription } from "@nats-io/transport-node";
 import { type OscError, OscNatsError } from "../errors.ts";
+import { type Library, connectNats } from "./nats-connection.ts";
 import { natsError } from "./nats-errors.ts";
+import { type NatsMessage, ReceivedMessage } from "./nats-message.ts";
 import { type NatsConnectionOptions, type NatsConnectionSettings, natsConnectionSettings } from "./nats-options.ts";
 import type { PacketHeaders } from "./packet-headers.ts";
-
-type Library = typeof NatsLibrary;
+import { Unconfirmed } from "./unconfirmed.ts";
 
 /** What a link tells its owner. */
 export interface NatsLinkEvents {
@@ -20,33 +19,11 @@ export interface NatsLinkEvents {
   onRoom?(): void;
 }
 
-/** A message that came. */
-export interface NatsMessage {
-  /** The subject that it was published under. */
-  readonly subject: string;
-  /** The bytes are the receiver's to keep. */
-  readonly data: Uint8Array;
-  /** Where an answer is expected; empty where none is. */
-  readonly reply: string;
-  /** What NATS itself says in place of a message, such as 503: nobody listens there. 0 for a message. */
-  readonly status: number;
-  /** The header of that name; empty where there is none. */
-  header(name: string): string;
-}
-
 /** A subscription. */
 export interface NatsListener {
   /** Takes nothing more; what has been sent to it already still comes before the promise resolves. */
   drain(): Promise<void>;
 }
-
-interface Unconfirmed {
-  readonly size: number;
-  readonly settled: ((ok: boolean) => void) | undefined;
-}
-
-/** What a message takes besides its bytes. */
-const OVERHEAD = 64;
 
 /**
  * A connection to NATS that is kept up for ever, and that never holds more than `maxUnconfirmed` messages on their way: NATS's own client would take in
@@ -58,24 +35,24 @@ const OVERHEAD = 64;
  * link.publish(addressToSubject("/mixer/gain"), encode(new OscMessage("/mixer/gain", 0.5)));
  */
 export class NatsLink implements AsyncDisposable {
-  readonly #settings: NatsConnectionSettings;
+  readonly #servers: string;
   readonly #events: NatsLinkEvents;
   readonly #library: Library;
   readonly #connection: NatsConnection;
   #connected = true;
   #closing = false;
-  /** Published, and not yet asked to be confirmed. */
-  #published: Unconfirmed[] = [];
-  #count = 0;
-  #bytes = 0;
-  #confirming = false;
-  #scheduled: NodeJS.Immediate | null = null;
+  readonly #unconfirmed: Unconfirmed;
 
   private constructor(library: Library, connection: NatsConnection, settings: NatsConnectionSettings, events: NatsLinkEvents) {
     this.#library = library;
     this.#connection = connection;
-    this.#settings = settings;
+    this.#servers = settings.servers.join(", ");
     this.#events = events;
+    this.#unconfirmed = new Unconfirmed(
+      settings,
+      () => connection.flush(),
+      () => events.onRoom?.(),
+    );
     void this.#watch();
     void connection.closed().then((error) => this.#ended(error));
   }
@@ -88,13 +65,7 @@ export class NatsLink implements AsyncDisposable {
    */
   static async open(options: NatsConnectionOptions, events: NatsLinkEvents): Promise<NatsLink> {
     const settings = natsConnectionSettings(options);
-    const library = await loadLibrary();
-    let connection: NatsConnection;
-    try {
-      connection = await library.connect(await connectOptions(library, settings));
-    } catch (error) {
-      throw natsError(error, settings.servers.join(", "));
-    }
+    const { library, connection } = await connectNats(settings);
     const link = new NatsLink(library, connection, settings, events);
     events.onConnected?.(link.server);
     return link;
@@ -117,7 +88,7 @@ export class NatsLink implements AsyncDisposable {
 
   /** How many messages are on their way. */
   get unconfirmed(): number {
-    return this.#count;
+    return this.#unconfirmed.count;
   }
 
   /** For what this library has no words: streams and consumers. */
@@ -127,9 +98,7 @@ export class NatsLink implements AsyncDisposable {
 
   /** Whether a message of so many bytes may be published now. */
   hasRoom(size: number): boolean {
-    if (!this.isConnected) return false;
-    if (this.#count === 0) return true;
-    return this.#count < this.#settings.maxUnconfirmed && this.#bytes + size + OVERHEAD <= this.#settings.maxUnconfirmedBytes;
+    return this.isConnected && this.#unconfirmed.hasRoom(size);
   }
 
   /**
@@ -146,11 +115,7 @@ export class NatsLink implements AsyncDisposable {
       this.#events.onError(natsError(error, this.server));
       return false;
     }
-    const size = data.length + OVERHEAD;
-    this.#published.push({ size, settled });
-    this.#count += 1;
-    this.#bytes += size;
-    this.#confirmSoon();
+    this.#unconfirmed.add(data.length, settled);
     return true;
   }
 
@@ -163,7 +128,7 @@ export class NatsLink implements AsyncDisposable {
     const subscription = this.#connection.subscribe(subject, {
       ...(queue === null ? {} : { queue }),
       callback: (error, message) => {
-        if (error === null) onMessage(new Received(message));
+        if (error === null) onMessage(new ReceivedMessage(message));
       },
     });
     return { drain: () => this.#drain(subscription) };
@@ -177,7 +142,7 @@ export class NatsLink implements AsyncDisposable {
   async request(subject: string, data: Uint8Array, headers: PacketHeaders, timeoutMs: number): Promise<NatsMessage> {
     try {
       const { headers: made } = this.#publishOptions(headers, "");
-      return new Received(
+      return new ReceivedMessage(
         await this.#connection.request(subject, data, { timeout: timeoutMs, ...(made === undefined ? {} : { headers: made }) }),
       );
     } catch (error) {
@@ -195,9 +160,8 @@ export class NatsLink implements AsyncDisposable {
     if (this.#closing) return;
     this.#closing = true;
     await within(graceMs, this.flush());
-    if (this.#scheduled !== null) clearImmediate(this.#scheduled);
     await this.#connection.close();
-    this.#lose();
+    this.#unconfirmed.close();
   }
 
   /** `await using link = …` closes it at the end of the block. */
@@ -218,45 +182,6 @@ export class NatsLink implements AsyncDisposable {
     const made = this.#library.headers();
     for (const name of names) made.set(name, headers[name] ?? "");
     return { ...options, headers: made };
-  }
-
-  /** Asks once for all that is published in a turn of the event loop, and not again before the answer. */
-  #confirmSoon(): void {
-    if (this.#confirming || this.#scheduled !== null) return;
-    this.#scheduled = setImmediate(() => {
-      this.#scheduled = null;
-      void this.#confirm();
-    });
-  }
-
-  async #confirm(): Promise<void> {
-    const batch = this.#published;
-    if (batch.length === 0 || this.#confirming) return;
-    this.#published = [];
-    this.#confirming = true;
-    let ok = true;
-    try {
-      await this.#connection.flush();
-    } catch {
-      ok = false;
-    }
-    this.#confirming = false;
-    // What was published after that may have gone with the same connection.
-    this.#settle(ok ? batch : [...batch, ...this.#published.splice(0)], ok);
-    if (this.#published.length > 0) this.#confirmSoon();
-  }
-
-  #settle(batch: readonly Unconfirmed[], ok: boolean): void {
-    for (const { size, settled } of batch) {
-      this.#count -= 1;
-      this.#bytes -= size;
-      settled?.(ok);
-    }
-    this.#events.onRoom?.();
-  }
-
-  #lose(): void {
-    this.#settle(this.#published.splice(0), false);
   }
 
   async #watch(): Promise<void> {
@@ -284,35 +209,7 @@ export class NatsLink implements AsyncDisposable {
 
   #ended(error: void | Error): void {
     this.#connected = false;
-    if (!this.#closing) this.#events.onError(natsError(error ?? new Error("the connection was closed"), this.#settings.servers.join(", ")));
-  }
-}
-
-class Received implements NatsMessage {
-  readonly #message: Msg;
-
-  constructor(message: Msg) {
-    this.#message = message;
-  }
-
-  get subject(): string {
-    return this.#message.subject;
-  }
-
-  get data(): Uint8Array {
-    return this.#message.data;
-  }
-
-  get reply(): string {
-    return this.#message.reply ?? "";
-  }
-
-  get status(): number {
-    return this.#message.headers?.code ?? 0;
-  }
-
-  header(name: string): string {
-    return this.#message.headers?.get(name) ?? "";
+    if (!this.#closing) this.#events.onError(natsError(error ?? new Error("the connection was closed"), this.#servers));
   }
 }
 
@@ -326,48 +223,4 @@ async function within(ms: number, promise: Promise<unknown>): Promise<void> {
     }),
   ]);
   clearTimeout(timer);
-}
-
-async function loadLibrary(): Promise<Library> {
-  try {
-    return await import("@nats-io/transport-node");
-  } catch (cause) {
-    throw new OscNatsError(
-      "OSC_NATS_PACKAGE",
-      "NATS needs packages that are not installed: npm install @nats-io/transport-node@3.3.1 @nats-io/jetstream@3.3.1.",
-      "",
-      { cause },
-    );
-  }
-}
-
-async function connectOptions(library: Library, settings: NatsConnectionSettings): Promise<ConnectionOptions> {
-  const { reconnectDelay, tls, user, password, token, nkey, credentials } = settings;
-  const options: ConnectionOptions = {
-    servers: [...settings.servers],
-    name: settings.name,
-    timeout: settings.connectTimeout,
-    waitOnFirstConnect: settings.waitForServer,
-    pingInterval: settings.pingInterval,
-    maxPingOut: 2,
-    maxReconnectAttempts: -1,
-    reconnectDelayHandler: () => Math.ceil(reconnectDelay * (0.5 + Math.random() / 2)),
-    // A server that is set up anew may refuse for a while whom it lets in later.
-    ignoreAuthErrorAbort: true,
-    noAsyncTraces: true,
-  };
-  if (tls !== null) options.tls = { ...tls };
-  if (user !== null) options.authenticator = library.usernamePasswordAuthenticator(user, password ?? "");
-  if (token !== null) options.authenticator = library.tokenAuthenticator(token);
-  if (nkey !== null) options.authenticator = library.nkeyAuthenticator(new TextEncoder().encode(nkey));
-  if (credentials !== null) options.authenticator = library.credsAuthenticator(await readCredentials(credentials, settings));
-  return options;
-}
-
-async function readCredentials(file: string, { servers }: NatsConnectionSettings): Promise<Uint8Array> {
-  try {
-    return await readFile(file);
-  } catch (cause) {
-    throw new OscNatsError("OSC_NATS_AUTH", `The file of credentials cannot be read: ${String(cause)}.`, servers.join(", "), { cause });
-  }
 }

@@ -1,5 +1,5 @@
 import type { Packet } from "../server/road/packet.ts";
-import type { NatsMessage } from "./nats-link.ts";
+import type { NatsMessage } from "./nats-message.ts";
 import type { PacketHeaders } from "./packet-headers.ts";
 
 /** A packet as it is to be published. */

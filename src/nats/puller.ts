@@ -1,4 +1,5 @@
-import type { NatsLink, NatsListener, NatsMessage } from "./nats-link.ts";
+import type { NatsLink, NatsListener } from "./nats-link.ts";
+import type { NatsMessage } from "./nats-message.ts";
 
 /** After how long a request for packets is to be answered, if only by saying that there were none. */
 const EXPIRES_MS = 10_000;

@@ -1,6 +1,7 @@
 import { OscDroppedError, OscNatsError } from "../errors.ts";
 import type { ExecutorEvents } from "../server/road/packet.ts";
-import type { NatsLink, NatsMessage } from "./nats-link.ts";
+import type { NatsLink } from "./nats-link.ts";
+import type { NatsMessage } from "./nats-message.ts";
 import { ID_HEADER } from "./packet-headers.ts";
 import type { Outgoing, Outlet } from "./outlet.ts";
 

@@ -1,7 +1,8 @@
 import { OscNatsError, OscSocketError } from "../errors.ts";
 import { type NetAddress, formatAddress } from "../net-address.ts";
 import type { Fate, Peer, TransportEvents } from "../transport/transport.ts";
-import type { NatsLink, NatsMessage } from "./nats-link.ts";
+import type { NatsLink } from "./nats-link.ts";
+import type { NatsMessage } from "./nats-message.ts";
 import { CLIENT_HEADER, REPLY_HEADER, clientOf } from "./packet-headers.ts";
 
 /** What becomes of a packet when its worker is done with it. */

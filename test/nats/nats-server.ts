@@ -25,21 +25,21 @@ export class NatsServer implements AsyncDisposable {
   #log = "";
   readonly #waiting: (() => void)[] = [];
 
-  private constructor(port: number, config: string) {
+  private constructor(port: number, config: string, domain: string | undefined) {
     this.port = port;
     this.#folder = mkdtempSync(join(tmpdir(), "oscine-nats-"));
     const file = join(this.#folder, "server.conf");
     writeFileSync(
       file,
-      `listen: "127.0.0.1:${port}"\nserver_name: "s${port}"\njetstream { store_dir: ${JSON.stringify(this.#folder)} }\n${config}`,
+      `listen: "127.0.0.1:${port}"\nserver_name: "s${port}"\njetstream { store_dir: ${JSON.stringify(this.#folder)}${domain === undefined ? "" : `, domain: ${domain}`} }\n${config}`,
     );
     this.#arguments = ["-c", file];
     this.#child = this.#spawn();
   }
 
   /** @param config more lines of its configuration */
-  static async start(config = "", port?: number): Promise<NatsServer> {
-    const server = new NatsServer(port ?? (await freePort()), config);
+  static async start(config = "", { domain }: { readonly domain?: string } = {}): Promise<NatsServer> {
+    const server = new NatsServer(await freePort(), config, domain);
     await server.logged(READY);
     return server;
   }

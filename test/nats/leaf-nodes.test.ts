@@ -1,0 +1,70 @@
+/** Several venues: the configuration that docs/nats.md shows, on this machine. */
+import { readFileSync } from "node:fs";
+import { expect, test } from "vitest";
+import { Dispatcher } from "../../src/dispatch/index.ts";
+import { type NatsWorker, type ServeNatsOptions, serveNats } from "../../src/nats/index.ts";
+import { TestFrontEnd } from "./front-end.ts";
+import { NatsServer, describeWithNats, freePort } from "./nats-server.ts";
+
+const page = readFileSync(new URL("../../docs/nats.md", import.meta.url), "utf8");
+
+/** The lines of the page for one server: those about leaf nodes, with the port that is free here. */
+function shown(name: "hub" | "berlin", port: number): string {
+  const block = new RegExp(`\`\`\`text\\n# ${name}\\.conf\\n(.*?)\`\`\``, "s").exec(page)?.[1] ?? "";
+  const leafNodes = /^leafnodes \{.*?^\}/ms.exec(block)?.[0] ?? "";
+  expect(leafNodes).toContain("7422");
+  return leafNodes.replace("0.0.0.0", "127.0.0.1").replace("hub.example.org", "127.0.0.1").replace("7422", String(port));
+}
+
+describeWithNats("a hub and a venue with a leaf node", () => {
+  async function start(): Promise<{ hub: NatsServer; venue: NatsServer }> {
+    const port = await freePort();
+    const hub = await NatsServer.start(shown("hub", port), { domain: "hub" });
+    const venue = await NatsServer.start(shown("berlin", port), { domain: "berlin" });
+    await Promise.all([hub, venue].map((server) => server.logged("Leafnode connection created")));
+    return { hub, venue };
+  }
+
+  async function worker(options: ServeNatsOptions): Promise<NatsWorker> {
+    const dispatcher = new Dispatcher();
+    dispatcher.map("/where", () => ["/here"]);
+    return serveNats(dispatcher, options);
+  }
+
+  test("at-most-once: workers of the venue come first; where there is none, those at the hub do the work", async () => {
+    const { hub, venue } = await start();
+    const far = await worker({ servers: hub.url });
+    const near = await worker({ servers: venue.url });
+    const front = await TestFrontEnd.start({ servers: venue.url });
+    const client = front.client();
+    for (let index = 0; index < 50; index++) client.say("/where");
+    await front.until(() => client.replies.length === 50);
+    expect([near.stats().handled, far.stats().handled]).toEqual([50, 0]);
+    await near.close();
+    await front.until(() => {
+      if (front.stats.inProgress === 0 && far.stats().handled === 0) client.say("/where");
+      return far.stats().handled > 0;
+    });
+    await front[Symbol.asyncDispose]();
+    await far.close();
+    for (const server of [venue, hub]) await server[Symbol.asyncDispose]();
+  });
+
+  test("at-least-once: the stream lies at the hub, and front ends and workers of the venue use it", async () => {
+    const { hub, venue } = await start();
+    const options: ServeNatsOptions = { delivery: "at-least-once", stream: { domain: "hub", maxBytes: 2 ** 20 } };
+    await using front = await TestFrontEnd.start({ ...options, servers: venue.url });
+    const client = front.client();
+    for (let index = 0; index < 20; index++) client.say("/where");
+    expect(await front.quiet()).toMatchObject({ handled: 20 });
+    await using near = await worker({ ...options, servers: venue.url });
+    await front.until(() => client.replies.length === 20);
+    expect(near.stats()).toMatchObject({ received: 20, handled: 20, redelivered: 0 });
+    await using far = await worker({ ...options, servers: hub.url });
+    await near.close();
+    client.say("/where");
+    await front.until(() => client.replies.length === 21);
+    expect(far.stats().handled).toBe(1);
+    for (const server of [venue, hub]) await server[Symbol.asyncDispose]();
+  });
+});
