@@ -48,7 +48,10 @@ export function counterOf(error: OscError): "handlerErrors" | "socketErrors" | "
  * `received = handled + (the sum of rejected) + dropped + waiting + inProgress`.
  */
 export interface ServerStats {
-  /** By what the sockets are used: `"native"` where these are the system's own calls (see the option `native`), else `"portable"`. */
+  /**
+   * By what the sockets are used: `"native"` where these are the system's own calls (see the option `native`), else `"portable"`. An async server
+   * knows that from when it first serves.
+   */
   readonly backend: Backend;
   /**
    * Datagrams that the kernel dropped before the server saw them, because its buffer was full (`receiveBufferSize`); they are not among

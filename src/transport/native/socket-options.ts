@@ -53,6 +53,8 @@ export class SocketOptions {
 
   beforeBind({ ipv6Only = false, reuseAddress = false, reusePort = false }: UdpOptions): void {
     if (this.#isIPv6) this.#set(this.#names.level, IPV6_V6ONLY, Number(ipv6Only));
+    // As Node has it.
+    else if (ipv6Only) throw Object.assign(new Error("ipv6Only is for IPv6 addresses"), { code: "EINVAL" });
     if (reuseAddress) this.#set(SOL_SOCKET, SO_REUSEADDR, 1);
     if (reusePort) this.#set(SOL_SOCKET, SO_REUSEPORT, 1);
   }
