@@ -88,14 +88,22 @@ export class ForkingStress {
     return lost;
   }
 
-  /** Every number sent with /echo comes back once, and everything else is reported as lost once. */
+  /**
+   * Every number sent with /echo comes back once, and everything else is reported as lost once. On a machine that is busy with other things
+   * the time of an echo may be up, too; then it is reported, and that this was why.
+   */
   #unaccounted(sent: Readonly<Record<string, number>>): string[] {
     const echoed = new Set(this.#answers);
-    const others = Object.entries(sent).reduce((sum, [address, count]) => sum + (address === "/echo" ? 0 : count), 0);
+    const total = Object.values(sent).reduce((sum, count) => sum + count, 0);
+    const late = (sent["/echo"] ?? 0) - echoed.size;
+    const timedOut = this.#drops.filter((message) => message.includes("did not end within childTimeout")).length;
     const faults: string[] = [];
     if (echoed.size !== this.#answers.length) faults.push("a packet was answered twice");
-    if (echoed.size !== (sent["/echo"] ?? 0)) faults.push(`${sent["/echo"]} packets were to be answered, ${echoed.size} were`);
-    if (this.#drops.length !== others) faults.push(`${others} packets were to be reported as lost, ${this.#drops.length} were`);
+    if (echoed.size + this.#drops.length !== total) {
+      faults.push(`${total} packets were sent, ${echoed.size} were answered and ${this.#drops.length} reported as lost`);
+    }
+    if (timedOut < (sent["/hang"] ?? 0) + late)
+      faults.push("packets were lost, and neither by what their handlers do nor for their time was up");
     return faults;
   }
 }
