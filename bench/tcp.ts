@@ -17,12 +17,14 @@ import { fileURLToPath } from "node:url";
 import { OscMessage, encode } from "../src/codec/index.ts";
 import { type Framing, encodeFrame, encodeFrames } from "../src/framing/index.ts";
 import { compileProgram } from "./suite/c-program.ts";
+import { cpuSeconds } from "./suite/cpu-time.ts";
 import { benchOptions } from "./suite/options.ts";
 import { hasNpmPeers, hasPythonOsc } from "./suite/peers.ts";
-import { finish, type Goal } from "./suite/report.ts";
+import { finish, type Goal, type Table } from "./suite/report.ts";
 
 const options = benchOptions();
-const MESSAGES = options.quick ? 100_000 : 400_000;
+/** Ours serve more than a million in a second: with fewer, most of the time would be that in which their code is still being compiled. */
+const MESSAGES = options.quick ? 200_000 : 1_000_000;
 const ROUNDS = options.quick ? 1 : 3;
 const FRAMINGS = ["1.1", "1.0"] as const satisfies readonly Framing[];
 const CONNECTIONS = [1, 100];
@@ -49,7 +51,13 @@ interface Result {
   readonly connections: number;
   /** Messages a second, the median of all rounds; null where the server stopped or lost some. */
   readonly rate: number | null;
+  /** Processor time of the server for a message, in microseconds, as {@link rate}: whatever else the machine does, it changes little. */
+  readonly cpu: number | null;
 }
+
+type Sample = Pick<Result, "rate" | "cpu">;
+
+const FAILED: Sample = { rate: null, cpu: null };
 
 const contestants: Contestant[] = ["async", "blocking"].map((kind) => ({
   name: `oscine ${kind}`,
@@ -60,19 +68,19 @@ const contestants: Contestant[] = ["async", "blocking"].map((kind) => ({
 }));
 addPeers();
 
-const rates = new Map<string, (number | null)[]>();
+const samples = new Map<string, Sample[]>();
 for (let round = 0; round < ROUNDS; round += 1) {
   for (const connections of CONNECTIONS) {
     for (const framing of FRAMINGS) {
       for (const contestant of contestants) {
         if (!contestant.framings.includes(framing) || connections > contestant.most) continue;
         const key = JSON.stringify([contestant.name, framing, connections]);
-        rates.set(key, [...(rates.get(key) ?? []), await measure(contestant, framing, connections)]);
+        samples.set(key, [...(samples.get(key) ?? []), await measure(contestant, framing, connections)]);
       }
     }
   }
 }
-report([...rates].map(([key, all]) => resultOf(key, all)));
+report([...samples].map(([key, all]) => resultOf(key, all)));
 
 function addPeers(): void {
   if (hasNpmPeers()) {
@@ -91,7 +99,7 @@ function addPeers(): void {
         framings: FRAMINGS,
         // Its blocking server serves one client until that has gone.
         most: kind === "blocking" ? 1 : Infinity,
-        share: 5,
+        share: 10,
         command: (framing, connections) => ["python3", file("python-osc.py"), kind, framing, String(connections)],
       });
     }
@@ -108,8 +116,7 @@ function addPeers(): void {
   }
 }
 
-/** Messages a second, or null where the server stops or counts wrong. */
-async function measure(contestant: Contestant, framing: Framing, connections: number): Promise<number | null> {
+async function measure(contestant: Contestant, framing: Framing, connections: number): Promise<Sample> {
   const [program, ...args] = contestant.command(framing, connections);
   const server = spawn(program, args, { stdio: ["ignore", "pipe", "inherit"] });
   const lines = createInterface({ input: server.stdout });
@@ -123,14 +130,16 @@ async function measure(contestant: Contestant, framing: Framing, connections: nu
     const port = Number((await next()) ?? Number.NaN);
     for (let index = 0; index < connections; index += 1) sockets.push(await connected(port));
     const each = Math.ceil(MESSAGES / contestant.share / connections / BATCH) * BATCH;
+    const cpuBefore = cpuSeconds(server.pid);
     const started = performance.now();
     const done = Promise.race([next(), delay(LIMIT_MS, null, { signal: over.signal })]);
     for (const socket of sockets) void send(socket, framing, each);
     const line = await done;
-    if (line === null) return null;
+    if (line === null) return FAILED;
     const seconds = (performance.now() - started) / 1000;
+    const cpu = cpuSeconds(server.pid) - cpuBefore;
     const count = each * connections;
-    return Number(line.split(" ")[1]) === count / 2 ? count / seconds : null;
+    return Number(line.split(" ")[1]) === count / 2 ? { rate: count / seconds, cpu: (cpu * 1e6) / count } : FAILED;
   } finally {
     over.abort();
     for (const socket of sockets) socket.destroy();
@@ -152,8 +161,13 @@ async function send(socket: Socket, framing: Framing, count: number): Promise<vo
     Array.from({ length: BATCH }, () => message),
     framing,
   );
+  let wake = (): void => undefined;
+  socket.on("drain", () => wake()).on("close", () => wake());
   for (let sent = 0; sent < count && !socket.destroyed; sent += BATCH) {
-    if (!socket.write(batch)) await new Promise<void>((resolve) => socket.once("drain", resolve).once("close", resolve));
+    if (socket.write(batch)) continue;
+    await new Promise<void>((resolve) => {
+      wake = resolve;
+    });
   }
   socket.write(encodeFrame(encode(new OscMessage("/done")), framing));
 }
@@ -164,34 +178,47 @@ async function ended(server: ChildProcess): Promise<void> {
   await end;
 }
 
-function resultOf(key: string, all: readonly (number | null)[]): Result {
+function resultOf(key: string, all: readonly Sample[]): Result {
   const [server, framing, connections] = JSON.parse(key) as [string, Framing, number];
-  const right = all.filter((rate) => rate !== null).toSorted((a, b) => a - b);
-  return { server, framing, connections, rate: right.length < all.length ? null : (right[Math.floor(right.length / 2)] ?? null) };
+  return { server, framing, connections, rate: median(all.map(({ rate }) => rate)), cpu: median(all.map(({ cpu }) => cpu)) };
+}
+
+/** Null where one is missing. */
+function median(all: readonly (number | null)[]): number | null {
+  const there = all.filter((one) => one !== null).toSorted((a, b) => a - b);
+  return there.length < all.length ? null : (there[Math.floor(there.length / 2)] ?? null);
 }
 
 function report(results: readonly Result[]): void {
   const columns = CONNECTIONS.flatMap((connections) => FRAMINGS.map((framing) => ({ connections, framing })));
-  const rateOf = (server: string, connections: number, framing: Framing): number | null | undefined =>
-    results.find((result) => result.server === server && result.connections === connections && result.framing === framing)?.rate;
+  const of = (server: string, connections: number, framing: Framing): Result | undefined =>
+    results.find((result) => result.server === server && result.connections === connections && result.framing === framing);
+  const table = (title: string, note: string, cell: (result: Result) => number | null): Table => ({
+    title,
+    note,
+    columns: columns.map(({ connections, framing }) => `${framing === "1.1" ? "SLIP" : "size prefix"}, ${connections}`),
+    rows: contestants.map(({ name }) => ({
+      name,
+      cells: columns.map(({ connections, framing }) => {
+        const result = of(name, connections, framing);
+        const value = result === undefined ? Number.NaN : cell(result);
+        return Number.isNaN(value) ? null : (value ?? "stopped");
+      }),
+    })),
+  });
+  const hundredths = (figure: number): number => Math.round(figure * 100) / 100;
   finish(
     {
       benchmark: "tcp",
       tables: [
-        {
-          title: "Messages a second over TCP",
-          note: "A word where the server stopped, or lost some.",
-          columns: columns.map(({ connections, framing }) => `${framing === "1.1" ? "SLIP" : "size prefix"}, ${connections}`),
-          rows: contestants.map(({ name }) => ({
-            name,
-            cells: columns.map(({ connections, framing }) => {
-              const rate = rateOf(name, connections, framing);
-              return rate === undefined ? null : rate === null ? "stopped" : Math.round(rate);
-            }),
-          })),
-        },
+        table("Messages a second over TCP", "A word where the server stopped, or lost some.", ({ rate }) => rate && Math.round(rate)),
+        table(
+          "Processor time of the server for a message, in microseconds",
+          "Of all its threads together.",
+          ({ cpu }) => cpu && hundredths(cpu),
+        ),
       ],
-      goals: goals((server, connections, framing) => rateOf(server, connections, framing) ?? Number.NaN),
+      goals: goals((server, connections, framing) => of(server, connections, framing)?.rate ?? Number.NaN),
     },
     options,
   );

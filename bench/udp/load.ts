@@ -7,6 +7,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { promisify } from "node:util";
 import { encode, OscMessage } from "../../src/codec/index.ts";
 import { compileProgram } from "../suite/c-program.ts";
+import { cpuSeconds } from "../suite/cpu-time.ts";
 
 const run = promisify(execFile);
 
@@ -67,11 +68,11 @@ export class ServerProcess {
 
   async send(rate: number, seconds: number): Promise<Sent> {
     const before = await this.counted();
-    const cpuBefore = this.cpuSeconds();
+    const cpuBefore = cpuSeconds(this.#child.pid);
     const { stdout } = await run(this.#program, [String(this.port), "send", String(rate), String(seconds)]);
     const [sent = 0, reached = 0] = stdout.split(" ").map(Number);
     const handled = (await this.counted()) - before;
-    return { sent, rate: reached, handled, cpu: ((this.cpuSeconds() - cpuBefore) * 1e6) / handled, memory: this.memory() };
+    return { sent, rate: reached, handled, cpu: ((cpuSeconds(this.#child.pid) - cpuBefore) * 1e6) / handled, memory: this.memory() };
   }
 
   /** How many messages the server has counted, once it has handled what lies in its buffer. */
@@ -100,13 +101,6 @@ export class ServerProcess {
     } finally {
       socket.close();
     }
-  }
-
-  /** Seconds of processor time so far. */
-  cpuSeconds(): number {
-    const stat = readFileSync(`/proc/${this.#child.pid}/stat`, "utf8");
-    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    return (Number(fields[11]) + Number(fields[12])) / 100;
   }
 
   memory(): number {
