@@ -17,8 +17,9 @@ const others = Object.keys({ ...dependencies, ...optionalDependencies, ...peerDe
  * stands below what is imported.
  */
 const SHARED = [
-  { name: "codec", test: /^(errors|net-address|stack-traces)\.ts$|^codec\// },
-  { name: "core", test: /^(address|framing|url|dispatch)\/|^client\/(?!dispatch-client|index|node-|tcp-|udp-)/ },
+  { name: "base", test: /^((errors|net-address|stack-traces)\.ts$|(address|framing|url)\/)/ },
+  { name: "codec", test: /^codec\// },
+  { name: "core", test: /^(dispatch\/|client\/(?!dispatch-client|index|node-|tcp-|udp-))/ },
   {
     name: "transport",
     test: /^(package-files\.ts$|transport\/|server\/(road|crossing|pool)\/|server\/(thread\/thread-messages|io-thread\/(own-thread|stand-in-memory))\.)/,

@@ -1,3 +1,5 @@
+import { basename } from "node:path";
+import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
 import { compiledPath } from "./compiled.ts";
@@ -8,6 +10,9 @@ const BUNDLES = [
   { name: "decode alone", module: "codec/index.js", take: "{ decode }" },
   { name: "encode and OscMessage alone", module: "codec/index.js", take: "{ encode, OscMessage }" },
   { name: "all of oscine/browser", module: "browser.js", take: "*" },
+  { name: "the dispatcher alone", module: "browser.js", take: "{ Dispatcher }" },
+  { name: "all of oscine/address", module: "address/index.js", take: "*" },
+  { name: "all of oscine/framing", module: "framing/index.js", take: "*" },
 ] as const;
 
 /** The size of each bundle: minified, in bytes by gzip. */
@@ -26,4 +31,37 @@ export async function bundles(): Promise<{ readonly name: string; readonly bytes
       return { name, bytes: gzipSync(outputFiles[0]!.contents, { level: 9 }).length };
     }),
   );
+}
+
+/** The parts of the codec, and the modules of src/ that they are. */
+const PARTS: Readonly<Record<string, readonly string[]>> = {
+  "to read packets, and what real senders do wrong": ["decode", "read-arguments", "read-text", "reading"],
+  "to write packets": ["encode", "write-arguments", "write-atoms"],
+  "to infer, check and state the types of arguments": ["arguments", "check-value", "type-tags", "typed-value"],
+  "messages, bundles and time tags": ["bundle", "message", "time-tag", "trusted"],
+  "UTF-8 and Latin-1": ["text"],
+  "the cache of texts that come again": ["string-cache"],
+  "classes of errors": ["errors", "stack-traces"],
+};
+
+/** What share of the whole codec each of its parts has, in bytes by gzip. */
+export async function codecParts(): Promise<{ readonly name: string; readonly bytes: number }[]> {
+  const entry = fileURLToPath(new URL("../../src/codec/index.ts", import.meta.url));
+  const settings = {
+    bundle: true,
+    minify: true,
+    write: false,
+    metafile: true,
+    format: "esm",
+    target: "es2022",
+    outfile: "codec.js",
+  } as const;
+  const { outputFiles, metafile } = await build({ entryPoints: [entry], ...settings });
+  const { contents } = outputFiles[0]!;
+  const packed = gzipSync(contents, { level: 9 }).length / contents.length;
+  const modules = Object.entries(Object.values(metafile.outputs)[0]!.inputs);
+  return Object.entries(PARTS).map(([name, names]) => {
+    const sizes = modules.map(([path, { bytesInOutput }]) => (names.includes(basename(path, ".ts")) ? bytesInOutput : 0));
+    return { name, bytes: Math.round(sizes.reduce((sum, size) => sum + size, 0) * packed) };
+  });
 }

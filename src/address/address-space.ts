@@ -227,7 +227,7 @@ const UNITS_PER_WORK = 4;
 /** So few addresses that it does not matter how many are remembered that were unmapped. */
 const FEW_SLOTS = 64;
 
-const NOTHING: readonly never[] = Object.freeze([]);
+const NOTHING: readonly never[] = /* @__PURE__ */ Object.freeze([]);
 
 function bound(option: string, value: number): number {
   if (Number.isSafeInteger(value) && value >= 0) return value;

@@ -81,7 +81,7 @@ export class TokenSequence {
 }
 
 /** What a literal address captures: nothing. */
-export const NO_CAPTURES: readonly string[] = Object.freeze([]);
+export const NO_CAPTURES: readonly string[] = /* @__PURE__ */ Object.freeze([]);
 
 function minLengthOf(token: Token): number {
   switch (token.kind) {

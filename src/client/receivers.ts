@@ -56,7 +56,7 @@ const ALL: ReceiverProfile = {
  * @example
  * RECEIVERS.touchosc.numbers; // "float"
  */
-export const RECEIVERS: Readonly<Record<ReceiverName, ReceiverProfile>> = {
+export const RECEIVERS: Readonly<Record<ReceiverName, ReceiverProfile>> = /* @__PURE__ */ (() => ({
   // Measured: other types keep their place without a value, arrays are not read, and nothing after a bundle within a bundle.
   chuck: {
     ...ALL,
@@ -124,7 +124,7 @@ export const RECEIVERS: Readonly<Record<ReceiverName, ReceiverProfile>> = {
   vrchat: { ...ALL, name: "VRChat", numbers: "float" },
   // Reported: messages without arguments have no type tag string, either way.
   x32: { ...ALL, name: "Behringer X32", emptyTypes: "omitted" },
-};
+}))();
 
 /** @throws OscServerError `OSC_OPTION` for a name that is not there */
 export function profileOf(receiver: ReceiverName): ReceiverProfile {

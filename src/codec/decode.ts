@@ -12,10 +12,10 @@ import type { OscValue } from "./types.ts";
 const SLASH = 0x2f;
 const HASH = 0x23;
 const COMMA = 0x2c;
-const NO_ARGUMENTS: readonly OscValue[] = Object.freeze([]);
+const NO_ARGUMENTS: readonly OscValue[] = /* @__PURE__ */ Object.freeze([]);
 
 /** The one reading that there is at a time: a packet is read at one go. */
-const current = new Reading();
+const current = /* @__PURE__ */ new Reading();
 
 /**
  * Reads a packet. OSC 1.0, "OSC Packets".

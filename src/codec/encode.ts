@@ -32,7 +32,7 @@ const LARGEST_SHARED = 8192;
 let slab: Uint8Array | undefined;
 let used = 0;
 /** The slab's `buffer`, for to ask a typed array for it is a call that takes half as long as to make a view (bench/codec, encode small). */
-let slabBuffer = new ArrayBuffer(0);
+let slabBuffer = /* @__PURE__ */ new ArrayBuffer(0);
 
 /**
  * The bytes of a packet. OSC 1.0, "OSC Packets".

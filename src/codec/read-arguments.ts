@@ -7,7 +7,7 @@ import { ARRAY_BEGIN, ARRAY_END, FLOAT, INT, LONG_RUN, runLength } from "./type-
 import type { OscValue } from "./types.ts";
 
 /** Eight bytes in which a number is put together. */
-const parts = new DataView(new ArrayBuffer(8));
+const parts = /* @__PURE__ */ new DataView(/* @__PURE__ */ new ArrayBuffer(8));
 
 /**
  * Reads the arguments from `reading.position` to `end`, and sets the position after them. OSC 1.0, "OSC Arguments".

@@ -7,9 +7,9 @@ import { latin1, textBackend, utf8 } from "./text.ts";
 const NEAR = 32;
 
 /** Addresses and text arguments. Longer ones are read as quickly as they would be found here (bench/codec, text). */
-const texts = new StringCache(12, 16, 0);
+const texts = /* @__PURE__ */ new StringCache(12, 16, 0);
 /** Type tag strings, without their comma. */
-const typeTags = new StringCache(8, 16, 1);
+const typeTags = /* @__PURE__ */ new StringCache(8, 16, 1);
 
 /** Reads the string at `start` and sets `reading.position` after its padding. OSC 1.0, "OSC-string". */
 export function readText(reading: Reading, bytes: Uint8Array, start: number, end: number): string {

@@ -1,4 +1,4 @@
-const NO_WORDS = new Int32Array(0);
+const NO_WORDS = /* @__PURE__ */ new Int32Array(0);
 
 /**
  * The texts of OSC strings that come again and again: addresses, type tags, names. Every byte of a string is compared before

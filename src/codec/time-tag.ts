@@ -20,7 +20,7 @@ export class TimeTag {
   readonly fraction: number;
 
   /** "At once": the bits 0x0000000000000001. */
-  static readonly IMMEDIATELY: TimeTag = new TimeTag(0, 1);
+  static readonly IMMEDIATELY: TimeTag = /* @__PURE__ */ new TimeTag(0, 1);
 
   /**
    * @param seconds the upper half of the 64 bits

@@ -4,4 +4,4 @@ import type { OscDecodeError } from "../errors.ts";
 export const TRUSTED: unique symbol = Symbol("trusted");
 
 /** The errors of everything that has none. */
-export const NO_ERRORS: readonly OscDecodeError[] = Object.freeze([]);
+export const NO_ERRORS: readonly OscDecodeError[] = /* @__PURE__ */ Object.freeze([]);

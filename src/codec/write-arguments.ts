@@ -5,7 +5,7 @@ import type { OscColor, OscMidi, OscValue } from "./types.ts";
 import { writeBlob, writeText, writeTypeTags, writeUint32 } from "./write-atoms.ts";
 
 /** Eight bytes in which a number is taken apart. */
-const parts = new DataView(new ArrayBuffer(8));
+const parts = /* @__PURE__ */ new DataView(/* @__PURE__ */ new ArrayBuffer(8));
 
 /** Writes the type tag string and the arguments, and returns the offset after them. OSC 1.0, "OSC Messages". */
 export function writeArguments(types: string, args: readonly OscValue[], target: Uint8Array, offset: number, maxNesting: number): number {

@@ -65,4 +65,4 @@ export function wallClockOffset(clock: Clock): number {
 }
 
 /** The clock that is used where none is given. */
-export const systemClock: Clock = new SystemClock();
+export const systemClock: Clock = /* @__PURE__ */ new SystemClock();

@@ -38,8 +38,8 @@ export interface CallOptions {
   readonly onError?: ErrorListener | undefined;
 }
 
-const NO_CAPTURES: readonly string[] = Object.freeze([]);
-const NO_MATCHES: readonly HandlerMatch[] = Object.freeze([]);
+const NO_CAPTURES: readonly string[] = /* @__PURE__ */ Object.freeze([]);
+const NO_MATCHES: readonly HandlerMatch[] = /* @__PURE__ */ Object.freeze([]);
 
 /**
  * Maps OSC addresses to functions, and calls them with the messages that arrive.

@@ -10,7 +10,7 @@ const ELEMENT_SIZE_SIZE = 4;
 /** As deep as the decoder goes by default. */
 const DEFAULT_MAX_NESTING = 32;
 
-const NO_ELEMENTS: readonly LaterElement[] = Object.freeze([]);
+const NO_ELEMENTS: readonly LaterElement[] = /* @__PURE__ */ Object.freeze([]);
 
 /** A nested bundle that has to wait for its time, as a packet of its own. */
 export interface LaterElement {
