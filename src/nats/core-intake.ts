@@ -1,31 +1,28 @@
-import type { TransportEvents } from "../transport/transport.ts";
 import type { Intake } from "./intake.ts";
-import type { NatsLink, NatsListener } from "./nats-link.ts";
+import type { NatsListener } from "./nats-link.ts";
 import type { NatsMessage } from "./nats-message.ts";
 import { AS_OF_HEADER, asOfOf } from "./packet-headers.ts";
 import { partitionPrefix } from "./subject.ts";
 import type { WorkerSettings } from "./worker-options.ts";
-import { WorkerPeer } from "./worker-peer.ts";
+import { type WorkerContext, WorkerPeer } from "./worker-peer.ts";
 
 /** At most once: what comes is handled or lost, and nobody is told. */
 export class CoreIntake implements Intake {
-  readonly #link: NatsLink;
+  readonly #context: WorkerContext;
   readonly #settings: WorkerSettings;
-  readonly #events: TransportEvents;
   readonly #listeners: NatsListener[] = [];
 
-  constructor(link: NatsLink, settings: WorkerSettings, events: TransportEvents) {
-    this.#link = link;
+  constructor(context: WorkerContext, settings: WorkerSettings) {
+    this.#context = context;
     this.#settings = settings;
-    this.#events = events;
   }
 
   async open(): Promise<void> {
     for (const subject of this.#subjects()) {
-      this.#listeners.push(this.#link.subscribe(subject, this.#settings.queue, (message) => this.#take(message)));
+      this.#listeners.push(this.#context.link.subscribe(subject, this.#settings.queue, (message) => this.#take(message)));
     }
     // Whoever awaits this may count on it that packets come.
-    await this.#link.flush();
+    await this.#context.link.flush();
   }
 
   reconnected(): void {}
@@ -46,6 +43,6 @@ export class CoreIntake implements Intake {
   }
 
   #take(message: NatsMessage): void {
-    this.#events.onPacket(message.data, new WorkerPeer(message, this.#link, this.#events, null), asOfOf(message.header(AS_OF_HEADER)));
+    this.#context.events.onPacket(message.data, new WorkerPeer(message, this.#context, null), asOfOf(message.header(AS_OF_HEADER)));
   }
 }

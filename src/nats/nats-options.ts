@@ -37,7 +37,10 @@ export interface NatsConnectionOptions {
   readonly tls?: boolean | NatsTlsOptions;
   /** How long a server may take to answer when the connection is made, in milliseconds. Default 10,000. */
   readonly connectTimeout?: number;
-  /** Whether to go on trying where no server can be reached at the start. Default false: that is an error. Later it is tried again for ever. */
+  /**
+   * Whether to go on trying where no server can be reached at the start. Default false: that is an error. Later it is tried again for
+   * ever. A worker with threads or processes waits a minute at most.
+   */
   readonly waitForServer?: boolean;
   /** The longest pause before a server is tried again, in milliseconds; the pause is at least half of it, by chance. Default 1,000. */
   readonly reconnectDelay?: number;

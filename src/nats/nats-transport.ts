@@ -26,10 +26,11 @@ export class NatsTransport implements Transport {
       onError: (error) => this.#events.onError(error),
       onConnected: () => this.#intake?.reconnected(),
     });
+    const context = { link, events: this.#events, prefix: delivery.prefix };
     const intake =
       delivery.delivery === "at-most-once"
-        ? new CoreIntake(link, this.#settings, this.#events)
-        : new StreamIntake(link, this.#settings, this.#events, randomBytes(6).toString("hex"));
+        ? new CoreIntake(context, this.#settings)
+        : new StreamIntake(context, this.#settings, randomBytes(6).toString("hex"));
     this.#link = link;
     this.#intake = intake;
     try {

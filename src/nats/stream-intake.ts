@@ -1,15 +1,14 @@
 import { OscNatsError } from "../errors.ts";
-import type { Fate, TransportEvents } from "../transport/transport.ts";
+import type { Fate } from "../transport/transport.ts";
 import { DeadLetters } from "./dead-letters.ts";
 import type { Intake } from "./intake.ts";
-import type { NatsLink } from "./nats-link.ts";
 import type { NatsMessage } from "./nats-message.ts";
 import { AS_OF_HEADER, asOfOf } from "./packet-headers.ts";
 import { Puller } from "./puller.ts";
 import { replyPrefix } from "./subject.ts";
 import { WorkStream } from "./work-stream.ts";
 import type { WorkerSettings } from "./worker-options.ts";
-import { WorkerPeer } from "./worker-peer.ts";
+import { type WorkerContext, WorkerPeer } from "./worker-peer.ts";
 
 const ACK = "+ACK";
 const NAK = "-NAK";
@@ -34,9 +33,8 @@ interface Held {
 
 /** At least once: the stream is told of each packet what became of it, and delivers again what it does not hear of. */
 export class StreamIntake implements Intake {
-  readonly #link: NatsLink;
+  readonly #context: WorkerContext;
   readonly #settings: WorkerSettings;
-  readonly #events: TransportEvents;
   readonly #id: string;
   readonly #stream: WorkStream;
   readonly #dead: DeadLetters;
@@ -49,10 +47,10 @@ export class StreamIntake implements Intake {
   #working: NodeJS.Timeout | null = null;
 
   /** @param id tells the worker from others */
-  constructor(link: NatsLink, settings: WorkerSettings, events: TransportEvents, id: string) {
-    this.#link = link;
+  constructor(context: WorkerContext, settings: WorkerSettings, id: string) {
+    const { link } = context;
+    this.#context = context;
     this.#settings = settings;
-    this.#events = events;
     this.#id = id;
     this.#stream = new WorkStream(link, settings.delivery);
     this.#dead = new DeadLetters(link, settings.delivery.prefix);
@@ -64,7 +62,7 @@ export class StreamIntake implements Intake {
     const { delivery, prefetch, ackWait } = this.#settings;
     this.#pullers = consumers.map((consumer, index) => {
       const puller: Puller = new Puller({
-        link: this.#link,
+        link: this.#context.link,
         nextSubject: this.#stream.nextSubject(consumer),
         inbox: `${replyPrefix(delivery.prefix)}.${this.#id}.c.${index}`,
         most: delivery.partitions === null ? prefetch : 1,
@@ -75,7 +73,7 @@ export class StreamIntake implements Intake {
     });
     for (const puller of this.#pullers) puller.open();
     this.#working = setInterval(() => this.#speakUp(), ackWait / 3);
-    await this.#link.flush();
+    await this.#context.link.flush();
   }
 
   reconnected(): void {
@@ -102,9 +100,9 @@ export class StreamIntake implements Intake {
     this.#held.add(held);
     if (this.#draining) return this.#end(held, NAK);
     if (deliveries > this.#settings.maxDeliver) return void this.#bury(held, MAX_DELIVER);
-    if (deliveries > 1) this.#events.onDelivery?.("redelivered");
-    const peer = new WorkerPeer(message, this.#link, this.#events, (fate, reason) => this.#settled(held, fate, reason));
-    this.#events.onPacket(message.data, peer, asOfOf(message.header(AS_OF_HEADER)));
+    if (deliveries > 1) this.#context.events.onDelivery?.("redelivered");
+    const peer = new WorkerPeer(message, this.#context, (fate, reason) => this.#settled(held, fate, reason));
+    this.#context.events.onPacket(message.data, peer, asOfOf(message.header(AS_OF_HEADER)));
   }
 
   #settled(held: Held, fate: Fate, reason: string): void {
@@ -119,10 +117,10 @@ export class StreamIntake implements Intake {
     try {
       await this.#dead.put(message, reason, deliveries);
     } catch (error) {
-      this.#events.onError(error as OscNatsError);
+      this.#context.events.onError(error as OscNatsError);
       return this.#end(held, `${NAK} ${JSON.stringify({ delay: 1000 * NANOS_PER_MS })}`);
     }
-    this.#events.onDelivery?.("deadLettered");
+    this.#context.events.onDelivery?.("deadLettered");
     // What was refused has been reported as that.
     if (reason === MAX_DELIVER) this.#reportDead(message, deliveries);
     this.#end(held, TERM);
@@ -130,8 +128,8 @@ export class StreamIntake implements Intake {
 
   #reportDead(message: NatsMessage, deliveries: number): void {
     const what = `A packet that workers were given ${deliveries - 1} times, and none has handled (maxDeliver), was put aside under ${this.#dead.subjectOf(message)}.`;
-    const { address } = new WorkerPeer(message, this.#link, this.#events, null);
-    this.#events.onError(new OscNatsError("OSC_NATS_DEAD_LETTER", what, this.#link.server), address);
+    const { address } = new WorkerPeer(message, this.#context, null);
+    this.#context.events.onError(new OscNatsError("OSC_NATS_DEAD_LETTER", what, this.#context.link.server), address);
   }
 
   #end(held: Held, answer: string): void {
@@ -144,7 +142,7 @@ export class StreamIntake implements Intake {
     const later = (): void => {
       if (this.#late.length < MAX_LATE) this.#late.push([subject, answer]);
     };
-    const sent = this.#link.publish(subject, encoder.encode(answer), {}, "", (ok) => {
+    const sent = this.#context.link.publish(subject, encoder.encode(answer), {}, "", (ok) => {
       if (!ok) later();
     });
     if (!sent) later();
@@ -154,9 +152,9 @@ export class StreamIntake implements Intake {
   #speakUp(): void {
     const oldest = performance.now() - this.#settings.handlerTimeout;
     for (const { message, since } of this.#held) {
-      if (since > oldest) this.#link.publish(message.reply, encoder.encode(WORKING));
+      if (since > oldest) this.#context.link.publish(message.reply, encoder.encode(WORKING));
     }
-    if (this.#link.isConnected) for (const [subject, answer] of this.#late.splice(0)) this.#answer(subject, answer);
+    if (this.#context.link.isConnected) for (const [subject, answer] of this.#late.splice(0)) this.#answer(subject, answer);
   }
 
   /** Makes stream and consumers again where they are gone: once for all that ask for it at the same time. */
@@ -172,7 +170,7 @@ export class StreamIntake implements Intake {
       await this.#stream.ensure();
       await this.#stream.ensureConsumers(this.#settings);
     } catch (error) {
-      if (this.#link.isConnected) this.#events.onError(error as OscNatsError);
+      if (this.#context.link.isConnected) this.#context.events.onError(error as OscNatsError);
     }
   }
 }

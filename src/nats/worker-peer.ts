@@ -4,9 +4,18 @@ import type { Fate, Peer, TransportEvents } from "../transport/transport.ts";
 import type { NatsLink } from "./nats-link.ts";
 import type { NatsMessage } from "./nats-message.ts";
 import { CLIENT_HEADER, REPLY_HEADER, clientOf } from "./packet-headers.ts";
+import { replyPrefix } from "./subject.ts";
 
 /** What becomes of a packet when its worker is done with it. */
 export type Settle = (fate: Fate, reason: string) => void;
+
+/** The worker that packets come to. */
+export interface WorkerContext {
+  readonly link: NatsLink;
+  readonly events: TransportEvents;
+  /** What the subjects of packets begin with. */
+  readonly prefix: string;
+}
 
 /** The client behind one packet that came by NATS. Replies go to the front end that received the packet. */
 export class WorkerPeer implements Peer {
@@ -18,9 +27,10 @@ export class WorkerPeer implements Peer {
   readonly #settle: Settle | null;
 
   /** @param settle where somebody waits to hear what became of the packet; it then comes at its worker's own pace */
-  constructor(message: NatsMessage, link: NatsLink, events: TransportEvents, settle: Settle | null) {
+  constructor(message: NatsMessage, context: WorkerContext, settle: Settle | null) {
+    const { link, events } = context;
     this.address = clientOf(message.header(CLIENT_HEADER));
-    this.#reply = message.header(REPLY_HEADER);
+    this.#reply = checkedReply(message.header(REPLY_HEADER), context.prefix);
     this.#link = link;
     this.#events = events;
     this.#settle = settle;
@@ -52,4 +62,9 @@ export class WorkerPeer implements Peer {
     this.#events.onLoss?.("unsent");
     this.#events.onError(new OscNatsError("OSC_NATS_NO_CLIENT", `A reply to a client may be lost: ${why}.`, server), this.address);
   }
+}
+
+/** Whoever may publish packets must not make workers publish elsewhere than where front ends wait for replies. */
+function checkedReply(subject: string, prefix: string): string {
+  return subject.startsWith(`${replyPrefix(prefix)}.`) && /^[!-)+-=?-~]{1,1024}$/.test(subject) ? subject : "";
 }

@@ -1,4 +1,4 @@
-/** `npm run endurance:nats`: see nats.ts. Needs the compiled package. */
+/** `npm run endurance:nats`: see nats.ts. */
 import { parseArgs } from "node:util";
 import { NatsServer } from "../nats/nats-server.ts";
 import { endure } from "./nats.ts";

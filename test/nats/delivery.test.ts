@@ -9,6 +9,7 @@ import {
   NatsLink,
   type NatsWorker,
   REASON_HEADER,
+  REPLY_HEADER,
   type ServeNatsOptions,
   serveNats,
 } from "../../src/nats/index.ts";
@@ -141,6 +142,22 @@ describeWithNats("front ends and workers", () => {
     await front.until(() => worker.stats().waiting === 1);
     await front.until(() => came.length === 1);
     expect(came[0]).toBeGreaterThanOrEqual(at);
+  });
+
+  test("a reply goes nowhere but to a front end, whatever the one who published the packet says", async () => {
+    const options = common("at-most-once");
+    await using worker = await work(doubling(), options);
+    await using link = await NatsLink.open({ servers: nats.url }, never);
+    const prefix = options.prefix ?? "";
+    const came: string[] = [];
+    link.subscribe(">", null, ({ subject }) => void came.push(subject));
+    const packet = encode(new OscMessage("/double", [1]));
+    const replies = ["$JS.API.INFO", `${prefix}.double`, `${prefix}_reply.>`, `${prefix}_reply.a b`, `${prefix}_reply.good`];
+    for (const reply of replies) link.publish(`${prefix}.double`, packet, { [REPLY_HEADER]: reply });
+    await expect.poll(() => came.filter((subject) => subject.endsWith(".good"))).toEqual([`${prefix}_reply.good`]);
+    expect(came.filter((subject) => subject !== `${prefix}.double`)).toEqual([`${prefix}_reply.good`]);
+    expect(came.length).toBe(replies.length + 1);
+    expect(worker.stats()).toMatchObject({ handled: 5, unsent: 4, socketErrors: 4 });
   });
 
   test("at-most-once: where no worker listens, packets are dropped and reported", async () => {
