@@ -10,7 +10,8 @@
 import { ForkingStress } from "../test/server/forking-stress.ts";
 
 const [packets = "10000", requestsPerChild = "100", strategy = "spawn"] = process.argv.slice(2);
-const ways = strategy === "native" ? { strategy, maxChildren: 8 } : { strategy, requestsPerChild: Number(requestsPerChild) };
+const ways =
+  strategy === "native" ? { strategy, maxChildren: 8, childTimeout: 3000 } : { strategy, requestsPerChild: Number(requestsPerChild) };
 const stress = await ForkingStress.start(ways);
 const began = performance.now();
 const account = await stress.run(Number(packets), Date.now() % 2 ** 31);

@@ -2,7 +2,7 @@ import { afterEach, describe, expect, test } from "vitest";
 import { OscServerError } from "../../src/errors.ts";
 import { childPoolDescription } from "../../src/server/child/child-pool-options.ts";
 import { PollTable, specialMemory } from "../../src/server/child/fork-calls.ts";
-import { decodeNotice, decodeOrder, encodeEnded, encodeOrder, encodeParts } from "../../src/server/child/fork-frames.ts";
+import { decodeNotice, decodeOrder, encodeEnded, encodeHandled, encodeOrder, encodeParts } from "../../src/server/child/fork-frames.ts";
 import { PoolProgram, descendants, isAlive } from "./pool-program.ts";
 
 const running: PoolProgram[] = [];
@@ -115,6 +115,7 @@ test("what a child answers is cut into parts that a pipe takes in one piece", ()
   const notices = parts.map((part) => decodeNotice(part.subarray(4)));
   expect(notices.every((notice) => notice.type === "part" && notice.id === 5)).toBe(true);
   expect(Buffer.concat(notices.map((notice) => (notice.type === "part" ? notice.bytes : Buffer.alloc(0))))).toEqual(Buffer.from(answer));
+  expect(decodeNotice(encodeHandled(6).subarray(4))).toEqual({ type: "handled", id: 6 });
   expect(decodeNotice(encodeEnded(6, 0x0300).subarray(4))).toEqual({ type: "ended", id: 6, status: 0x0300 });
 });
 

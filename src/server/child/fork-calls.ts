@@ -1,7 +1,6 @@
 import { readFileSync } from "node:fs";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import { HANDLED } from "./fork-frames.ts";
 import { errorName, functionsOf, loadKoffi } from "../../transport/native/libc.ts";
 
 /** The calls of the system that forking needs. */
@@ -165,8 +164,7 @@ export class ForkCalls {
       if (!this.#isChild) return exit(code);
       process.exitCode = code ?? process.exitCode ?? 0;
       process.emit("exit", Number(process.exitCode));
-      const status = Number(process.exitCode) & 0xff;
-      return this.exit(status === HANDLED ? 1 : status);
+      return this.exit(Number(process.exitCode));
     };
   }
 

@@ -15,14 +15,10 @@ export type Order =
 export type Notice =
   /** A part of what the child answers, which are frames themselves; of the zygote itself where the number is 0. */
   | { readonly type: "part"; readonly id: number; readonly bytes: Uint8Array }
+  /** The handlers of the child are done, and nothing was wrong with its packet. */
+  | { readonly type: "handled"; readonly id: number }
   /** The child has ended and been waited for, with that status as `waitpid` gives it. */
   | { readonly type: "ended"; readonly id: number; readonly status: number };
-
-/**
- * The exit code of a child whose handlers are done: it says so without a word of its own, which would cost the zygote's server more than the
- * rest of the child's end. `process.exit` of a handler never ends with it.
- */
-export const HANDLED = 229;
 
 /** So many bytes are written in one piece, whoever else writes (PIPE_BUF). */
 const PIECE = 4096;
@@ -30,7 +26,7 @@ const PIECE = 4096;
 const HEAD = 9;
 
 const ORDERS = ["fork", "test", "kill"] as const satisfies readonly Order["type"][];
-const NOTICES = ["part", "ended"] as const satisfies readonly Notice["type"][];
+const NOTICES = ["part", "ended", "handled"] as const satisfies readonly Notice["type"][];
 
 function frame(type: number, id: number, content: Uint8Array): Uint8Array {
   const body = Buffer.alloc(HEAD - 4 + content.length);
@@ -63,10 +59,16 @@ export function encodeEnded(id: number, status: number): Uint8Array {
   return frame(1, id, new Uint8Array(Int32Array.of(status).buffer));
 }
 
+export function encodeHandled(id: number): Uint8Array {
+  return frame(NOTICES.indexOf("handled"), id, new Uint8Array(0));
+}
+
 /** @param body the frame without its size */
 export function decodeNotice(body: Uint8Array): Notice {
   const bytes = Buffer.from(body.buffer, body.byteOffset, body.length);
+  const type = NOTICES[bytes[0] ?? 0] ?? "part";
   const id = bytes.readUInt32BE(1);
   const content = bytes.subarray(HEAD - 4);
-  return NOTICES[bytes[0] ?? 0] === "ended" ? { type: "ended", id, status: content.readInt32LE(0) } : { type: "part", id, bytes: content };
+  if (type === "ended") return { type, id, status: content.readInt32LE(0) };
+  return type === "part" ? { type, id, bytes: content } : { type, id };
 }

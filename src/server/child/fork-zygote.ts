@@ -5,7 +5,7 @@ import { OscBundle, OscMessage, blob, encode } from "../../codec/index.ts";
 import { packError } from "../crossing/error-transfer.ts";
 import { LengthPrefixDecoder } from "../../framing/index.ts";
 import { ForkCalls, type Forked, PollTable } from "./fork-calls.ts";
-import { HANDLED, type Order, decodeOrder, encodeEnded, encodeOrder, encodeParts } from "./fork-frames.ts";
+import { type Order, decodeOrder, encodeEnded, encodeHandled, encodeOrder, encodeParts } from "./fork-frames.ts";
 import type { Outcome } from "../road/packet.ts";
 import { runPacket } from "../road/run-packet.ts";
 import type { WorkerService } from "../pool/worker-role.ts";
@@ -118,7 +118,7 @@ export class Zygote {
     this.#id = id;
     try {
       work();
-      this.#calls.exit(HANDLED);
+      this.#calls.exit(0);
     } catch {
       this.#calls.exit(1);
     }
@@ -129,13 +129,14 @@ export class Zygote {
       reply: (reply) => this.tell({ type: "reply", data: reply }),
       report: (error) => this.tell({ type: "report", error: packError(error) }),
     }) as Outcome;
-    if (outcome !== null) this.tell({ type: "settled", outcome: packError(outcome) });
+    if (outcome === null) this.#write(encodeHandled(this.#id));
+    else this.tell({ type: "settled", outcome: packError(outcome) });
   }
 
   #test(): void {
     const kept: { index: number; text: string }[] = [];
     for (let index = 0; index < TEST_OBJECTS; index += 1) kept[index % KEPT_OBJECTS] = { index, text: `object ${index}` };
-    if (!kept.every(({ index, text }) => text === `object ${index}`)) this.#calls.exit(1);
+    if (kept.every(({ index, text }) => text === `object ${index}`)) this.#write(encodeHandled(this.#id));
   }
 
   /** Waits for the children that have ended, the last first, for the last takes the place of one that is taken out. */

@@ -7,7 +7,7 @@ import { ANSWERS_FD, CHILD_KEY, type ChildInit, type FromChild, PACKETS_FD, deco
 import type { ChildPoolDescription } from "./child-pool-options.ts";
 import { childCommand, describeEnd } from "./child-strategy.ts";
 import { FORK_FLAGS } from "./fork-calls.ts";
-import { HANDLED, type Order, decodeNotice, encodeOrder } from "./fork-frames.ts";
+import { type Order, decodeNotice, encodeOrder } from "./fork-frames.ts";
 
 /** How long a child may take that shows whether forking works here. */
 const TEST_MS = 2000;
@@ -138,10 +138,11 @@ export class ZygoteProcess {
     const heard = this.#children.get(notice.id);
     if (notice.type === "part") {
       heard?.frames.push(notice.bytes);
+    } else if (notice.type === "handled") {
+      heard?.listener.answer({ type: "settled", outcome: null });
     } else {
       this.#children.delete(notice.id);
       const code = (notice.status >> 8) & 0xff;
-      if (code === HANDLED) heard?.listener.answer({ type: "settled", outcome: null });
       const signal = SIGNALS.get(notice.status & 0x7f) ?? null;
       heard?.listener.ended(describeEnd(code, signal, this.#description.childMemory));
     }
