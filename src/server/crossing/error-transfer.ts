@@ -5,18 +5,21 @@ import {
   OscEncodeError,
   OscError,
   OscFrameError,
+  OscNatsError,
   OscRejectedError,
   OscServerError,
   OscSocketError,
   OscTimeoutError,
 } from "../../errors.ts";
 
+/** All but `OscBatchError`, whose failures are more than plain data: it arrives as an `OscError` with its code. */
 const CLASSES = [
   OscDecodeError,
   OscDispatchError,
   OscDroppedError,
   OscEncodeError,
   OscFrameError,
+  OscNatsError,
   OscRejectedError,
   OscServerError,
   OscSocketError,
