@@ -24,7 +24,7 @@ const SHARED = [
     name: "transport",
     test: /^(package-files\.ts$|transport\/|server\/(road|crossing|pool)\/|server\/(thread\/thread-messages|io-thread\/(own-thread|stand-in-memory))\.)/,
   },
-  { name: "server", test: /^(server\/[^/]+\.ts$|bridge\/|client\/)/ },
+  { name: "server", test: /^(server\/[^/]+\.ts$|bridge\/|client\/|nats\/(subject|packet-headers)\.ts$)/ },
 ];
 
 /** Found in what runs, and made into a file where it stands. */

@@ -180,9 +180,10 @@ describe("the pure parts", () => {
 describe("the entries of the package", () => {
   const entries = ["index.ts", "browser.ts", "codec/index.ts", "address/index.ts", "framing/index.ts"];
 
-  test("index.ts reaches no package of others but ws, and that only once a WebSocket is used", () => {
-    expect(outsideOf("index.ts").filter((name) => !name.startsWith("node:"))).toEqual(["ws"]);
-    expect([...filesFrom("index.ts")].filter((path) => sources.get(path)?.loadsAtOnce.includes("ws"))).toEqual([]);
+  test("index.ts reaches no packages of others but ws and that of NATS, and these only once a WebSocket or NATS is used", () => {
+    const others = ["@nats-io/transport-node", "ws"];
+    expect(outsideOf("index.ts").filter((name) => !name.startsWith("node:"))).toEqual(others);
+    expect([...filesFrom("index.ts")].filter((path) => others.some((name) => sources.get(path)?.loadsAtOnce.includes(name)))).toEqual([]);
   });
 
   test.each(entries.slice(1))("%s reaches nothing of Node", (entry) => {

@@ -8,6 +8,11 @@ export function plainAddress(address: string): string {
 /** Whether an IP address is one of this machine's own. */
 export function isOwnAddress(address: string): boolean {
   const plain = plainAddress(address);
-  if (plain.startsWith("127.") || plain === "::1" || plain === "0.0.0.0" || plain === "::") return true;
+  if (isLoopback(plain) || plain === "0.0.0.0" || plain === "::") return true;
   return Object.values(networkInterfaces()).some((interfaces) => interfaces?.some((one) => one.address === plain));
+}
+
+/** Whether an IP address stands for this machine wherever it is used. */
+export function isLoopback(address: string): boolean {
+  return plainAddress(address).startsWith("127.") || address === "::1";
 }

@@ -1,5 +1,5 @@
 import type { NetAddress } from "../net-address.ts";
-import { parseOscUrl } from "../url/osc-url.ts";
+import { parsePlace } from "../url/place.ts";
 import type { BridgeStats } from "./counts.ts";
 import { type BridgeOptions, bridgeSettings } from "./options.ts";
 import { Relay } from "./relay.ts";
@@ -38,7 +38,7 @@ export async function bridge(from: string, to: string | readonly string[], optio
   const { signal } = options;
   signal?.throwIfAborted();
   const targets = typeof to === "string" ? [to] : to;
-  const opened = await open(new Relay(parseOscUrl(from), targets.map(parseOscUrl), bridgeSettings(options)));
+  const opened = await open(new Relay(parsePlace(from), targets.map(parsePlace), bridgeSettings(options)));
   const abort = (): void => void opened.close();
   signal?.addEventListener("abort", abort, { once: true });
   void opened.closed.then(() => signal?.removeEventListener("abort", abort));

@@ -1,5 +1,7 @@
+import { hasPassed } from "../nats/packet-headers.ts";
 import type { NetAddress } from "../net-address.ts";
-import { isOwnAddress, plainAddress } from "./addresses.ts";
+import { isLoopback, isOwnAddress, plainAddress } from "./addresses.ts";
+import type { Passage } from "./passage.ts";
 
 /** A packet that comes again within this time may be the same one. */
 const WINDOW_MS = 1000;
@@ -7,7 +9,7 @@ const WINDOW_MS = 1000;
 const MAX_REMEMBERED = 4096;
 
 /** A packet that was passed on not long ago. */
-interface Passage {
+interface Earlier {
   readonly firstSender: string;
   readonly at: number;
   /** How often others have sent the same bytes again, each within the window after the last. */
@@ -15,20 +17,24 @@ interface Passage {
 }
 
 /**
- * Finds packets that have been through the bridge before. Nothing is added to packets that would tell, so it goes by where they come from:
+ * Finds packets that have been through the bridge before. What comes by NATS says so: the ids of the bridges that it passed travel with it. To other
+ * packets nothing is added that would tell, so it goes by where they come from:
  *
  * - from one of the bridge's own sockets: that is certain, and one time is enough;
  * - from this machine, or one that the bridge sends to, and not from where the packet came first: so many times in a row, each within a second
  *   of the last (`maxEchoes`). That is how a packet comes back through another bridge; a program that just sends the same again has one address.
  */
 export class LoopGuard {
+  /** Of the bridge. */
+  readonly id: string;
   readonly #maxEchoes: number;
   /** As `udp 9000`. */
   readonly #ownPorts = new Map<string, number>();
   readonly #targets = new Set<string>();
-  readonly #passages = new Map<string, Passage>();
+  readonly #passages = new Map<string, Earlier>();
 
-  constructor(maxEchoes: number) {
+  constructor(maxEchoes: number, id: string) {
+    this.id = id;
     this.#maxEchoes = maxEchoes;
   }
 
@@ -49,9 +55,12 @@ export class LoopGuard {
   }
 
   /** Whether this packet has been here before. */
-  isLoop(packet: Uint8Array, transport: string, from: NetAddress): boolean {
+  isLoop(packet: Uint8Array, from: NetAddress, { transport, via }: Passage): boolean {
+    if (hasPassed(via, this.id)) return true;
     const isOwn = isOwnAddress(from.address);
-    if (isOwn && this.#ownPorts.has(`${transport} ${from.port}`)) return true;
+    // What another bridge heard on its loopback is of its machine, which need not be this one.
+    const isKnown = isOwn && (via === "" || !isLoopback(from.address));
+    if (isKnown && this.#ownPorts.has(`${transport} ${from.port}`)) return true;
     // Clients of a Unix domain socket have no address that would tell one from another.
     if (from.family === "unix" || (!isOwn && !this.#targets.has(plainAddress(from.address)))) return false;
     return this.#countEchoes(packet, `${from.address} ${from.port}`) > this.#maxEchoes;

@@ -3,6 +3,7 @@ import { reportToConsole } from "../dispatch/index.ts";
 import { checkMaxPacketSize } from "../framing/frame-decoder.ts";
 import { positive } from "../server/road/options.ts";
 import { durationOf } from "../server/road/transports.ts";
+import type { BridgeNatsOptions } from "./nats-connection.ts";
 import type { BridgeRule } from "./rules.ts";
 import type { SessionsSettings } from "./sessions.ts";
 import type { SocketOptions } from "./sockets.ts";
@@ -19,13 +20,16 @@ export interface BridgeOptions {
   readonly onError?: ErrorListener;
   /** How many errors of one kind are reported within a second; the others are counted and their number is reported. Default 20. */
   readonly maxReports?: number;
-  /** How many clients may have sockets to the targets at once; one more takes the place of the one that was silent for longest. Default 256. */
+  /** How many clients may have sockets to the targets, or answers from NATS, at once; one more takes the place of the one that was silent for longest. Default 256. */
   readonly maxSessions?: number;
   /** After how many milliseconds of silence, both ways, the sockets of a UDP client are closed. Default 60,000. */
   readonly sessionTimeout?: number;
   /** The most bytes of a packet. Default 16 MiB. */
   readonly maxPacketSize?: number;
-  /** How many packets of one client may wait for one target that is away or slow; beyond that the oldest are dropped. Default 10,000. */
+  /**
+   * How many packets of one client may wait for one target that is away or slow; beyond that the oldest are dropped. For NATS, whose connection all share: how
+   * many of all clients. Default 10,000.
+   */
   readonly maxUnsent?: number;
   /** How many bytes they may have together. Default 16 MiB. */
   readonly maxUnsentBytes?: number;
@@ -38,6 +42,8 @@ export interface BridgeOptions {
    * that is taken for a loop and stopped; `Infinity`: always. Default 16.
    */
   readonly maxEchoes?: number;
+  /** How to connect to `nats://…`: credentials, TLS, bounds. Default: as `NatsConnectionOptions` says. */
+  readonly nats?: BridgeNatsOptions;
   /** Closes the bridge when it is aborted. */
   readonly signal?: AbortSignal;
 }
@@ -50,6 +56,7 @@ export interface BridgeSettings {
   readonly maxReports: number;
   readonly maxEchoes: number;
   readonly sockets: SocketOptions;
+  readonly nats: BridgeNatsOptions;
   readonly sessions: SessionsSettings;
 }
 
@@ -64,6 +71,7 @@ export function bridgeSettings(options: BridgeOptions): BridgeSettings {
     onError,
     maxReports: positive("maxReports", options.maxReports, 20),
     maxEchoes: maxEchoes === Infinity ? maxEchoes : positive("maxEchoes", maxEchoes, 16),
+    nats: options.nats ?? {},
     sockets: {
       maxPacketSize: checkMaxPacketSize(positive("maxPacketSize", options.maxPacketSize, 16 * MIB)),
       maxBuffered: positive("maxBuffered", options.maxBuffered, 4 * MIB),

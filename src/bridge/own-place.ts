@@ -1,13 +1,14 @@
 import { lookup } from "node:dns/promises";
 import type { NetAddress } from "../net-address.ts";
 import type { OscUrl } from "../url/osc-url.ts";
+import { type PlaceUrl, formatPlace } from "../url/place.ts";
 import { isOwnAddress, plainAddress } from "./addresses.ts";
 
-/** The IP addresses of a target, none where it has no host. A name that is not known yet may be so later. */
-export async function addressesOf({ transport, host }: OscUrl): Promise<string[]> {
-  if (transport === "unix") return [];
+/** The IP addresses of a target, none where it has no host that packets go to. A name that is not known yet may be so later. */
+export async function addressesOf(target: PlaceUrl): Promise<string[]> {
+  if (target.transport === "unix" || target.transport === "nats" || target.listens) return [];
   try {
-    return (await lookup(host ?? "127.0.0.1", { all: true })).map(({ address }) => plainAddress(address));
+    return (await lookup(target.host ?? "127.0.0.1", { all: true })).map(({ address }) => plainAddress(address));
   } catch {
     return [];
   }
@@ -20,9 +21,13 @@ export async function addressesOf({ transport, host }: OscUrl): Promise<string[]
  * @param source the URL that the bridge listens on
  * @param from where it is bound
  */
-export function isOwnPlace(target: OscUrl, addresses: readonly string[], source: OscUrl, from: NetAddress): boolean {
-  if (target.transport !== source.transport) return false;
-  if (target.transport === "unix") return target.path === from.address;
+export function isOwnPlace(target: PlaceUrl, addresses: readonly string[], source: PlaceUrl, from: NetAddress): boolean {
+  if (target.transport === "nats" || source.transport === "nats") return formatPlace(target) === formatPlace(source);
+  if (target.transport !== source.transport || target.listens) return false;
+  return target.transport === "unix" ? target.path === from.address : isSameSocket(target, addresses, source, from);
+}
+
+function isSameSocket(target: OscUrl, addresses: readonly string[], source: OscUrl, from: NetAddress): boolean {
   return target.port === from.port && (target.host === source.host || addresses.some((address) => isHere(address, from)));
 }
 

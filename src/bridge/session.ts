@@ -29,12 +29,16 @@ export interface SessionSettings {
 const RECONNECT = { minDelay: 100, maxDelay: 5000, maxAttempts: Infinity } as const;
 const CLOSE_TIMEOUT_MS = 1000;
 
+let made = 0;
+
 /** What belongs to one client of a bridge: a socket of its own to each target, so that replies find their way back. */
 export class Session {
   /** Where replies go: where the client's last packet came from. */
   peer: Peer;
   /** When something was last sent either way, by `performance.now()`. */
   lastActive: number = performance.now();
+  /** Tells it from others, for places that have no socket of its own. */
+  readonly number: number = (made += 1);
   readonly #events: SessionEvents;
   readonly #keepers: readonly ReconnectingKeeper[];
 

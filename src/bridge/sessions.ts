@@ -15,6 +15,7 @@ export class Sessions {
   readonly #settings: SessionsSettings;
   readonly #events: SessionEvents;
   readonly #sessions = new Map<string | object, Session>();
+  readonly #byNumber = new Map<number, Session>();
   readonly #closing = new Set<Promise<void>>();
   readonly #sweep: NodeJS.Timeout;
 
@@ -33,6 +34,10 @@ export class Sessions {
     return this.#sessions.values();
   }
 
+  withNumber(number: number): Session | undefined {
+    return this.#byNumber.get(number);
+  }
+
   /** The client's session, which is made where there is none. */
   of(peer: Peer): Session {
     const key = this.#settings.isShared ? "all" : peer.key;
@@ -44,6 +49,7 @@ export class Sessions {
     if (this.#sessions.size >= this.#settings.maxSessions) this.#endOldest();
     const session = new Session(peer, this.#targets, this.#settings, this.#events);
     this.#sessions.set(key, session);
+    this.#byNumber.set(session.number, session);
     if (!this.#settings.isShared) void peer.closed?.then(() => this.#end(key, session));
     return session;
   }
@@ -79,6 +85,7 @@ export class Sessions {
   #end(key: string | object, session: Session): void {
     if (this.#sessions.get(key) !== session) return;
     this.#sessions.delete(key);
+    this.#byNumber.delete(session.number);
     const closing: Promise<void> = session.close().finally(() => this.#closing.delete(closing));
     this.#closing.add(closing);
   }

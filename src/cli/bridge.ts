@@ -3,8 +3,13 @@ import { OscDispatchError, OscServerError } from "../errors.ts";
 import { formatAddress } from "../net-address.ts";
 import { UsageError } from "../text/usage-error.ts";
 import { aborted, type Command, EXIT, report, type Session } from "./command.ts";
+import { CONNECTION_OPTIONS, readConnection } from "./nats-options.ts";
 import { parseOptions, readNumberOption } from "./options.ts";
+import { withoutSecrets } from "../url/nats-url.ts";
+import { parsePlace } from "../url/place.ts";
+import { describeTargets } from "./reach.ts";
 import { plural } from "./tally.ts";
+import { boundUrl } from "./url.ts";
 
 const HELP = `Passes packets on from one place to others, over any transport, and the answers back.
 
@@ -15,7 +20,11 @@ It listens at FROM and sends to every TO, byte for byte. Each client of FROM has
   osc.udp://host:port/    also host:port, :port       osc.tcp://host:port/?framing=1.0   (or 1.1)
   ws://host:port/path     WebSocket, for browsers     osc.unix:///path/of.sock                   (a stream, likewise)
 
+  nats://host:4222/prefix?subject=osc.mixer.>&queue=name
+
 Without a host, FROM is all interfaces and TO this machine. A TO with ?listen waits for clients itself, and all of them get everything.
+NATS: FROM hears all below the prefix (osc where there is none), or the subjects, which may have the wildcards * and >; TO publishes below the
+prefix, and what is published to its subjects goes to all clients of FROM. Several servers: nats://a:4222,b:4222/prefix; tls:// for TLS.
 
   --only PATTERN      passes only messages whose address matches; * crosses slashes; may be repeated
   --drop PATTERN      leaves out messages whose address matches; may be repeated
@@ -23,6 +32,8 @@ Without a host, FROM is all interfaces and TO this machine. A TO with ?listen wa
   --rate [PATTERN=]N  at most N messages a second for each address, the newest; may be repeated
   --one-way           nothing is sent back
   --origin ORIGIN     a page that may connect to ws:// besides the bridge's own host, as https://example.org; may be repeated
+  --credentials FILE  for NATS: a file of credentials (.creds)
+  --ca FILE           for NATS with TLS: the certificates of those whose servers are trusted, as PEM
   --quiet             nothing on standard output
 
 These rules hold on the way to TO, in this order. Ctrl-C ends it and shows the totals.
@@ -30,12 +41,14 @@ These rules hold on the way to TO, in this order. Ctrl-C ends it and shows the t
 Examples:
   oscine bridge ws://127.0.0.1:8080 osc.udp://127.0.0.1:57110     a page controls scsynth
   oscine bridge :9000 ws://127.0.0.1:8080/?listen                 what comes by UDP, to all pages that are open
-  oscine bridge :9000 192.168.1.20:8000 osc.tcp://127.0.0.1:3032 --only "/eos/*" --rate 30`;
+  oscine bridge :9000 192.168.1.20:8000 osc.tcp://127.0.0.1:3032 --only "/eos/*" --rate 30
+  oscine bridge :9000 nats://10.0.0.1:4222/stage                  what comes by UDP, to all who listen in NATS
+  oscine bridge "nats://10.0.0.1:4222/stage?subject=stage.light.>" 192.168.1.20:8000`;
 
 /** `oscine bridge` */
 export const BRIDGE: Command = {
   name: "bridge",
-  summary: "passes packets on between UDP, TCP and WebSocket",
+  summary: "passes packets on between UDP, TCP, WebSocket and NATS",
   help: HELP,
   run: runBridge,
 };
@@ -49,6 +62,7 @@ async function runBridge(words: readonly string[], session: Session): Promise<nu
     "one-way": { type: "boolean" },
     origin: { type: "string", multiple: true },
     quiet: { type: "boolean" },
+    ...CONNECTION_OPTIONS,
   });
   const [from, ...to] = positionals;
   if (from === undefined || to.length === 0) {
@@ -58,6 +72,7 @@ async function runBridge(words: readonly string[], session: Session): Promise<nu
     rules: rulesOf(values),
     oneWay: values["one-way"] === true,
     origins: values.origin ?? [],
+    nats: readConnection(values),
     onError: (error, client) => report(session, error, client),
   });
   if (values.quiet !== true) greet(session, opened, from, to);
@@ -103,11 +118,15 @@ function rulesOf({ only, drop, rename = [], rate = [] }: RuleWords): BridgeRule[
 }
 
 function greet({ out }: Session, { from, to }: Bridge, source: string, targets: readonly string[]): void {
-  out.line(`Listening on ${out.styled("bold", formatAddress(from))} (${source}). Ctrl-C ends it.`);
+  const url = parsePlace(source);
+  out.line(`Listening on ${out.styled("bold", formatAddress(from))} (${withoutSecrets(source)}). Ctrl-C ends it.`);
+  const reachable = url.transport === "nats" ? null : describeTargets(boundUrl(url, from));
+  if (reachable !== null) out.line(reachable);
   for (const [index, target] of targets.entries()) {
     const listening = to[index] ?? null;
+    const shown = withoutSecrets(target);
     out.line(
-      listening === null ? `Sending to ${target}` : `Listening on ${formatAddress(listening)} (${target}), and sending to all who connect`,
+      listening === null ? `Sending to ${shown}` : `Listening on ${formatAddress(listening)} (${shown}), and sending to all who connect`,
     );
   }
 }

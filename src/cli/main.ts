@@ -11,8 +11,11 @@ import { escapeUnsafe } from "../text/safe-text.ts";
 import { SEND } from "./send.ts";
 import { SERVE } from "./serve.ts";
 import { UsageError } from "../text/usage-error.ts";
+import { WORK } from "./work.ts";
 
-const COMMANDS: ReadonlyMap<string, Command> = new Map([SERVE, DUMP, SEND, MONITOR, BRIDGE].map((command) => [command.name, command]));
+const COMMANDS: ReadonlyMap<string, Command> = new Map(
+  [SERVE, DUMP, SEND, MONITOR, BRIDGE, WORK].map((command) => [command.name, command]),
+);
 
 /** A second Ctrl-C does not wait for the clean end: 128 and the number of SIGINT. */
 const EXIT_INTERRUPTED = 130;

@@ -1,15 +1,22 @@
 import { Dispatcher } from "../dispatch/index.ts";
+import { compiledFile } from "../package-files.ts";
+import type { Handlers } from "./handlers-module.ts";
 import { Output } from "./output.ts";
 import { MessagePrinter } from "./printer.ts";
 
 /** A dispatcher that prints every message. */
-export function printingDispatcher(out: Output): Dispatcher {
+function printingDispatcher(out: Output): Dispatcher {
   const printer = new MessagePrinter(out);
   const dispatcher = new Dispatcher();
   dispatcher.map("/*", ({ message, timeTag, clientAddress }) => printer.print(message, timeTag, clientAddress, Date.now()), {
     needsContext: true,
   });
   return dispatcher;
+}
+
+/** The same with the module for threads and processes. */
+export function printingHandlers(out: Output): Handlers {
+  return { dispatcher: printingDispatcher(out), module: compiledFile("cli/printing-handlers.js") };
 }
 
 /** For threads and processes, which load this module. Each lines up its own columns. */

@@ -1,11 +1,13 @@
 import type { Monitor } from "../monitor/index.ts";
-import { compiledFile } from "../package-files.ts";
 import type { ErrorListener, ServerStats } from "../server/index.ts";
 import { aborted, type Command, EXIT, report, type Session } from "./command.ts";
-import { type Handlers, loadHandlers } from "./handlers-module.ts";
+import { loadHandlers } from "./handlers-module.ts";
 import { createMonitor, openPage } from "./monitor-page.ts";
 import { parseOptions, readChoice, readPortOption } from "./options.ts";
-import { printingDispatcher } from "./printing-handlers.ts";
+import { printingHandlers } from "./printing-handlers.ts";
+import { frontEnd } from "./front-end.ts";
+import { NATS_HELP, NATS_OPTIONS, readNats } from "./nats-options.ts";
+import { describeTotals } from "./totals.ts";
 import { KINDS, type RunnableServer } from "./server-kinds.ts";
 import { watchPackets } from "./watch-packets.ts";
 import { UsageError } from "../text/usage-error.ts";
@@ -41,13 +43,19 @@ ws://host:port/path (--kind async), host:port, :port or a port number. Without a
   --monitor     also shows what arrives on a page of this machine, whose address is printed (--kind async)
   --open        with --monitor: opens the page in the browser
 
+With --nats handlers run elsewhere, where "oscine work handlers.js --nats URLS" is at work; this is then the front end that receives, and that
+sends their replies to the clients:
+
+${NATS_HELP}
+
 Messages go to standard output, errors to standard error. Ctrl-C ends it and shows the totals.
 
 Examples:
   oscine serve
   oscine serve --monitor
   oscine serve handlers.js :9000
-  oscine serve handlers.js osc.tcp://:9000 --kind threading`;
+  oscine serve handlers.js osc.tcp://:9000 --kind threading
+  oscine serve :9000 --nats nats://127.0.0.1:4222`;
 
 /** `oscine serve` */
 export const SERVE: Command = {
@@ -65,11 +73,17 @@ async function runServe(words: readonly string[], session: Session): Promise<num
     kind: { type: "string", default: "async" },
     monitor: { type: "boolean" },
     open: { type: "boolean" },
+    ...NATS_OPTIONS,
   });
   const { module, place } = readWords(positionals);
   const url = readPlace(values, place);
-  const makeServer = readChoice("kind", values.kind, KINDS);
-  const handlers = module === undefined ? printingHandlers(session) : await loadHandlers(module);
+  const nats = readNats(values);
+  const kind = readChoice("kind", values.kind, KINDS);
+  const { makeServer, what } =
+    nats === null
+      ? { makeServer: kind, what: module ?? "each message is printed" }
+      : await frontEnd(nats, { module, kind: values.kind }, session);
+  const handlers = module === undefined ? printingHandlers(session.out) : await loadHandlers(module);
   const monitor = values.monitor === true ? await makeMonitor(values.kind, () => countersOf(server.stats())) : null;
   if (monitor === null && values.open === true) throw new UsageError("--open is for the page: add --monitor.");
   const onError: ErrorListener = (error, client) => {
@@ -78,7 +92,7 @@ async function runServe(words: readonly string[], session: Session): Promise<num
   };
   const server = asUsage(() => makeServer(url, handlers, onError));
   const opensBrowser = values.open === true;
-  await serveUntilStopped(server, { url, what: module ?? "each message is printed", monitor, opensBrowser }, session);
+  await serveUntilStopped(server, { url, what, monitor, opensBrowser }, session);
   session.out.line(session.out.styled("bold", describeTotals(server.stats())));
   return EXIT.success;
 }
@@ -154,10 +168,6 @@ function countersOf({ rejected, ...counters }: ServerStats): Record<string, numb
   return shown;
 }
 
-function printingHandlers({ out }: Session): Handlers {
-  return { dispatcher: printingDispatcher(out), module: compiledFile("cli/printing-handlers.js") };
-}
-
 /** Says where the server listens, and how to send it something. */
 function greet({ out, program }: Session, url: OscUrl, what: string): void {
   const reach = { everyone: " (all interfaces)", "this machine": " (this machine only)", "one address": "" }[reachOf(url)];
@@ -175,13 +185,4 @@ function greet({ out, program }: Session, url: OscUrl, what: string): void {
       ...(others.length === 0 ? [] : [`Other machines send to ${others.join(" or ")}.`]),
     ].join("\n"),
   );
-}
-
-function describeTotals({ received, handled, rejected, dropped, kernelDropped, handlerErrors }: ServerStats): string {
-  const reasons = Object.entries(rejected).filter(([, count]) => count > 0);
-  const total = reasons.reduce((sum, [, count]) => sum + count, 0);
-  const why = reasons.length === 0 ? "" : ` (${reasons.map(([reason, count]) => `${reason} ${count}`).join(", ")})`;
-  const failed = handlerErrors === 0 ? "" : `, handler errors ${handlerErrors}`;
-  const unseen = kernelDropped === null || kernelDropped === 0 ? "" : `, dropped by the system ${kernelDropped}`;
-  return `received ${received}, handled ${handled}, rejected ${total}${why}, dropped ${dropped}${unseen}${failed}`;
 }

@@ -5,11 +5,13 @@ import {
   AsyncOSCUDPServer,
   AsyncOSCWebSocketServer,
   type AsyncServer,
+  type AsyncServerOptions,
   BlockingOSCTCPServer,
   BlockingOSCUDPServer,
   type BlockingServer,
   type BlockingServerOptions,
   type ErrorListener,
+  type ExecutorFactory,
   ForkingOSCTCPServer,
   ForkingOSCUDPServer,
   type HandlersSource,
@@ -39,9 +41,11 @@ export interface RunnableServer {
 
 export type ServerMaker = (url: OscUrl, handlers: Handlers, onError: ErrorListener) => RunnableServer;
 
+type AsyncExtras = Pick<AsyncServerOptions, "executor">;
+
 /** Every kind of server that can be asked for. */
 export const KINDS: ReadonlyMap<string, ServerMaker> = new Map([
-  ["async", makeAsyncServer],
+  ["async", (url, handlers, onError) => makeAsyncServer(url, handlers, onError)],
   ["blocking", makeBlockingServer],
   ["threading", makePooledServer("threading", { udp: ThreadingOSCUDPServer, tcp: ThreadingOSCTCPServer })],
   ["forking", makePooledServer("forking", { udp: ForkingOSCUDPServer, tcp: ForkingOSCTCPServer })],
@@ -50,8 +54,13 @@ export const KINDS: ReadonlyMap<string, ServerMaker> = new Map([
 /** How long the blocking server blocks at most where nothing arrives: while it does, Node cannot tell of Ctrl-C. */
 const BLOCKED_AT_MOST_MS = 100;
 
-function makeAsyncServer(url: OscUrl, { dispatcher }: Handlers, onError: ErrorListener): RunnableServer {
-  const server = newAsyncServer(url, dispatcher, onError);
+/** A maker of servers that give their packets to an executor, in place of handlers. */
+export function makeFrontEnd(executor: ExecutorFactory): ServerMaker {
+  return (url, handlers, onError) => makeAsyncServer(url, handlers, onError, { executor });
+}
+
+function makeAsyncServer(url: OscUrl, { dispatcher }: Handlers, onError: ErrorListener, extras: AsyncExtras = {}): RunnableServer {
+  const server = newAsyncServer(url, dispatcher, { ...extras, onError });
   let closed: Promise<void> = Promise.resolve();
   return {
     get serverAddress() {
@@ -67,16 +76,17 @@ function makeAsyncServer(url: OscUrl, { dispatcher }: Handlers, onError: ErrorLi
   };
 }
 
-function newAsyncServer(url: OscUrl, dispatcher: Dispatcher, onError: ErrorListener): AsyncServer {
-  const { address, socket, options } = listeningPlace(url);
+function newAsyncServer(url: OscUrl, dispatcher: Dispatcher, extras: AsyncServerOptions): AsyncServer {
+  const { address, socket, ...place } = listeningPlace(url);
+  const options = { ...place.options, ...extras };
   switch (url.transport) {
     case "udp":
-      return new AsyncOSCUDPServer(address, dispatcher, { ...options, onError });
+      return new AsyncOSCUDPServer(address, dispatcher, options);
     case "tcp":
     case "unix":
-      return new AsyncOSCTCPServer(socket ?? address, dispatcher, { ...options, onError });
+      return new AsyncOSCTCPServer(socket ?? address, dispatcher, options);
     case "websocket":
-      return new AsyncOSCWebSocketServer(address, dispatcher, { ...options, onError });
+      return new AsyncOSCWebSocketServer(address, dispatcher, options);
   }
 }
 

@@ -1,6 +1,7 @@
 import { OscServerError } from "../errors.ts";
 import type { NetAddress } from "../net-address.ts";
 import { UsageError } from "../text/usage-error.ts";
+import { isNatsUrl, withoutSecrets } from "../url/nats-url.ts";
 import { type OscUrl, parseOscUrl } from "../url/osc-url.ts";
 
 /**
@@ -9,6 +10,11 @@ import { type OscUrl, parseOscUrl } from "../url/osc-url.ts";
  * @throws UsageError that says which part is wrong
  */
 export function parseUrl(text: string): OscUrl {
+  if (isNatsUrl(text)) {
+    throw new UsageError(
+      `"${withoutSecrets(text)}" is a place in NATS, which "oscine bridge" takes, and "oscine serve" and "oscine work" as --nats.`,
+    );
+  }
   const url = asUsage(() => parseOscUrl(text));
   if (url.listens) throw new UsageError(`"${text}" asks to ?listen, which only targets of "oscine bridge" do: leave it out.`);
   return url;
@@ -19,8 +25,21 @@ export function asUsage<Result>(make: () => Result): Result {
   try {
     return make();
   } catch (error) {
-    throw error instanceof OscServerError && error.code === "OSC_OPTION" ? new UsageError(error.message) : error;
+    throw usageOf(error);
   }
+}
+
+/** The same for what takes its time. */
+export async function asUsageLater<Result>(make: () => Promise<Result>): Promise<Result> {
+  try {
+    return await make();
+  } catch (error) {
+    throw usageOf(error);
+  }
+}
+
+function usageOf(error: unknown): unknown {
+  return error instanceof OscServerError && error.code === "OSC_OPTION" ? new UsageError(error.message) : error;
 }
 
 /** The URL of what listens now, with the port that it has. */

@@ -11,9 +11,9 @@ export interface UnsentLimits {
 }
 
 /** Packets that wait for a connection, or for a slow one, within bounds. Each of them is told when it is lost. */
-export class UnsentQueue {
+export class UnsentQueue<Waiting extends Pick<Unsent, "packet" | "done"> = Unsent> {
   readonly #limits: UnsentLimits;
-  #packets: Unsent[] = [];
+  #packets: Waiting[] = [];
   #bytes = 0;
   /** How many were lost because there was no room. */
   overflowed = 0;
@@ -26,7 +26,12 @@ export class UnsentQueue {
     return this.#packets.length;
   }
 
-  push(unsent: Unsent): void {
+  /** The packet that has waited longest, which goes on waiting. */
+  get first(): Waiting | undefined {
+    return this.#packets[0];
+  }
+
+  push(unsent: Waiting): void {
     let obstacle = this.#obstacle(unsent);
     while (obstacle !== null) {
       const lost = this.#limits.overflow === "drop-oldest" ? (this.shift() ?? unsent) : unsent;
@@ -40,7 +45,7 @@ export class UnsentQueue {
   }
 
   /** The packet that has waited longest. */
-  shift(): Unsent | undefined {
+  shift(): Waiting | undefined {
     const first = this.#packets.shift();
     if (first !== undefined) this.#bytes -= first.packet.length;
     return first;
@@ -54,7 +59,7 @@ export class UnsentQueue {
     for (const { done } of lost) done(error);
   }
 
-  #obstacle({ packet }: Unsent): "maxUnsent" | "maxUnsentBytes" | null {
+  #obstacle({ packet }: Waiting): "maxUnsent" | "maxUnsentBytes" | null {
     const { maxUnsent, maxUnsentBytes } = this.#limits;
     if (this.#packets.length >= maxUnsent) return "maxUnsent";
     return this.#bytes + packet.length > maxUnsentBytes ? "maxUnsentBytes" : null;

@@ -1,0 +1,65 @@
+import { urlError } from "./url-error.ts";
+
+/** A place in NATS, as read from a URL. */
+export interface NatsUrl {
+  readonly transport: "nats";
+  /** Servers of one cluster, as `nats://host:port` or `tls://…`; a user and password may stand before the host. */
+  readonly servers: readonly string[];
+  /** What the subjects of packets begin with; null where the URL does not say. */
+  readonly prefix: string | null;
+  /** The subjects that are listened to, with the wildcards of NATS; empty where the URL names none. */
+  readonly subjects: readonly string[];
+  /** The queue group that those who listen share, each packet going to one of them; null where the URL names none. */
+  readonly queue: string | null;
+}
+
+const SCHEME = /^(nats|tls):\/\//i;
+
+/** Whether a text is meant as a place in NATS. */
+export function isNatsUrl(text: string): boolean {
+  return SCHEME.test(text);
+}
+
+/**
+ * Reads `nats://host:port/prefix`, with several servers as `nats://one:4222,two:4222/prefix`, and what to listen to as `?subject=osc.mixer.>`, which may
+ * come again, and `&queue=name`. `tls://` asks for TLS.
+ *
+ * @throws OscServerError `OSC_OPTION` that says which part is wrong
+ */
+export function parseNatsUrl(text: string): NatsUrl {
+  const [, scheme = "", authority = "", path = "", query = ""] = /^([a-z]+:\/\/)([^/?]*)(?:\/([^?]*))?(?:\?(.*))?$/is.exec(text) ?? [];
+  const hosts = authority.split(",");
+  if (!SCHEME.test(scheme) || hosts.includes("")) {
+    throw urlError(`"${withoutSecrets(text)}" is to name a server of NATS, as in nats://127.0.0.1:4222/osc.`);
+  }
+  const subjects: string[] = [];
+  let queue: string | null = null;
+  for (const [key, value] of new URLSearchParams(query)) {
+    if (key === "subject" && value !== "") subjects.push(value);
+    else if (key === "queue" && value !== "") queue = value;
+    else
+      throw urlError(`"${withoutSecrets(text)}" has an option that is not known, ${key}. NATS has ?subject=osc.mixer.> and ?queue=name.`);
+  }
+  const prefix = path.replace(/\/$/, "");
+  if (prefix.includes("/")) throw urlError(`"${withoutSecrets(text)}" has a slash in its prefix: write ${prefix.replaceAll("/", ".")}.`);
+  return {
+    transport: "nats",
+    servers: hosts.map((host) => scheme.toLowerCase() + host),
+    prefix: prefix === "" ? null : prefix,
+    subjects,
+    queue,
+  };
+}
+
+/** The URL in full, for people to read; without users and passwords. */
+export function formatNatsUrl({ servers, prefix, subjects, queue }: NatsUrl): string {
+  const query = [...subjects.map((subject) => `subject=${subject}`), ...(queue === null ? [] : [`queue=${queue}`])].join("&");
+  const hosts = servers.map((server) => server.replace(SCHEME, "").replace(/^[^@]*@/, ""));
+  const [scheme = ""] = SCHEME.exec(servers[0] ?? "") ?? [];
+  return `${scheme}${hosts.join(",")}/${prefix ?? ""}${query === "" ? "" : `?${query}`}`;
+}
+
+/** Any text with URLs in it, without the users and passwords of these. */
+export function withoutSecrets(text: string): string {
+  return text.replaceAll(/(?<=\/\/|,)[^@/,]*@/g, "");
+}

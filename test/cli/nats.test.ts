@@ -1,0 +1,207 @@
+import { execFile } from "node:child_process";
+import { cp, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { NatsServer, describeWithNats, freePort } from "../nats/nats-server.ts";
+import { portOf, runTool, Tool } from "./run-tool.ts";
+
+let folder = "";
+let module = "";
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "oscine-cli-"));
+  module = join(folder, "handlers.mjs");
+  const dispatch = new URL("../../dist/index.js", import.meta.url).href;
+  await writeFile(
+    module,
+    `import { existsSync, writeFileSync } from "node:fs";
+     import { Dispatcher } from ${JSON.stringify(dispatch)};
+     const dispatcher = new Dispatcher();
+     dispatcher.map("/who", (address, value) => ["/who/is", value, process.pid]);
+     dispatcher.map("/fail", () => { throw new Error("no ink"); });
+     // The first time it never ends.
+     dispatcher.map("/once", async (address, file) => {
+       if (existsSync(file)) return "/once/done";
+       writeFileSync(file, "");
+       console.log("begun");
+       await new Promise((resolve) => setTimeout(resolve, 600_000));
+     });
+     export default dispatcher;`,
+  );
+});
+
+afterAll(async () => {
+  await rm(folder, { recursive: true });
+});
+
+/** Asks a front end once: the arguments of the answer. */
+async function ask(port: string, ...words: readonly string[]): Promise<readonly unknown[]> {
+  const { out } = await runTool("send", `:${port}`, ...words, "--wait", "8000", "--count", "1", "--json");
+  return (JSON.parse(out) as { args: readonly unknown[] }).args;
+}
+
+describeWithNats("oscine and NATS", () => {
+  let nats: NatsServer;
+
+  beforeAll(async () => {
+    nats = await NatsServer.start();
+  });
+
+  afterAll(async () => {
+    await nats[Symbol.asyncDispose]();
+  });
+
+  test.each(["async", "threading", "forking"])("serve --nats and work --kind %s answer together, and say what they did", async (kind) => {
+    const words = ["--nats", nats.url, "--prefix", `kind-${kind}`];
+    await using worker = new Tool(["work", module, ...words, "--kind", kind, "--concurrency", "2", "--queue", "q"]);
+    await worker.saysOut(
+      new RegExp(`^Working for NATS at 127\\.0\\.0\\.1:${nats.port} \\(kind-${kind}\\.>, queue q, at-most-once\\): \\S+\\. `),
+    );
+    await using front = new Tool(["serve", "127.0.0.1:0", ...words]);
+    const port = await portOf(front, "out");
+    await front.saysOut(new RegExp(`: packets go to the workers of NATS at ${nats.url} \\(kind-${kind}\\.>, at-most-once\\)`));
+    expect(await ask(port, "/who", "1")).toEqual([1, expect.any(Number)]);
+    await runTool("send", `:${port}`, "/fail");
+    await worker.saysErr(/^\S+ {2}127\.0\.0\.1:\d+ {2}OSC_HANDLER_FAILED {2}[^\n]*no ink/);
+    const [there, here] = [await worker.signal("SIGINT").ended, await front.signal("SIGINT").ended];
+    expect([there.code, here.code]).toEqual([0, 0]);
+    expect(there.out).toMatch(/\nreceived 2, handled 2, rejected 0, dropped 0, handler errors 1\n$/);
+    expect(here.out).toMatch(/\nreceived 2, handled 2, rejected 0, dropped 0\n$/);
+  });
+
+  test("two workers share what comes, and one goes on when the other is killed", async () => {
+    const words = ["--nats", nats.url, "--prefix", "two"];
+    await using first = new Tool(["work", module, ...words]);
+    await using second = new Tool(["work", module, ...words]);
+    await Promise.all([first, second].map((worker) => worker.saysOut(/^Working for NATS/)));
+    await using front = new Tool(["serve", "127.0.0.1:0", ...words]);
+    const port = await portOf(front, "out");
+    // NATS chooses by chance: all of thirty with one of two is one time in 500 million.
+    const lines = Array.from({ length: 30 }, (_, index) => `/who ${index}`).join("\n");
+    const all = await new Tool(["send", `:${port}`, "-", "--wait", "8000", "--count", "30", "--json"]).input(lines).ended;
+    const pids = new Set(
+      all.out
+        .trimEnd()
+        .split("\n")
+        .map((line) => (JSON.parse(line) as { args: number[] }).args[1]),
+    );
+    expect(pids.size).toBe(2);
+    await first.signal("SIGKILL").ended;
+    const [, pid] = await ask(port, "/who", "1");
+    expect(pids.has(pid as number)).toBe(true);
+  });
+
+  test("at least once: what a killed worker had is handled by another", async () => {
+    const words = ["--nats", nats.url, "--prefix", "keep", "--delivery", "at-least-once"];
+    await using first = new Tool(["work", module, ...words, "--ack-wait", "1000"]);
+    await first.saysOut(/^Working for NATS/);
+    await using front = new Tool(["serve", "127.0.0.1:0", ...words]);
+    const port = await portOf(front, "out");
+    const client = runTool("send", `:${port}`, "/once", join(folder, "begun"), "--wait", "10000", "--count", "1");
+    await first.saysOut(/^begun$/m);
+    await first.signal("SIGKILL").ended;
+    await using second = new Tool(["work", module, ...words, "--ack-wait", "1000"]);
+    expect(await client).toMatchObject({ code: 0, out: expect.stringMatching(/ \/once\/done/) as string });
+    // NATS does not always count a delivery to a worker that has gone.
+    expect((await second.signal("SIGINT").ended).out).toMatch(/\nreceived 1, handled 1, rejected 0, dropped 0(?:, redelivered 1)?\n$/);
+  });
+
+  test("without a module a worker prints, and without a worker the front end says so", async () => {
+    await using front = new Tool(["serve", "127.0.0.1:0", "--nats", nats.url, "--prefix", "print"]);
+    const port = await portOf(front, "out");
+    await runTool("send", `:${port}`, "/lost");
+    await front.saysErr(/OSC_NATS_NO_WORKER/);
+    await using worker = new Tool(["work", "--nats", nats.url, "--prefix", "print"]);
+    await worker.saysOut(/^Working for NATS/);
+    await runTool("send", `:${port}`, "/seen", "1");
+    await worker.saysOut(/^\S+ {2}127\.0\.0\.1:\d+ +\/seen +,i +1\n/m);
+  });
+
+  test("the front end says when NATS has gone, and when it is there again", async () => {
+    await using away = await NatsServer.start();
+    await using front = new Tool(["serve", "127.0.0.1:0", "--nats", away.url]);
+    await portOf(front, "out");
+    await away.stop();
+    await front.saysErr(/OSC_NATS_DISCONNECTED/);
+    await away.restart();
+    await front.saysErr(new RegExp(`\\nNATS is there again: 127\\.0\\.0\\.1:${away.port}\\n`));
+  });
+
+  test("oscine bridge passes packets to NATS and from it, by its rules, and says no password", async () => {
+    const place = `nats://user:secret@127.0.0.1:${nats.port}/stage`;
+    await using server = new Tool(["serve", module, "127.0.0.1:0"]);
+    const port = await portOf(server, "out");
+    await using far = new Tool(["bridge", place, `:${port}`, "--only", "/who"]);
+    await using near = new Tool(["bridge", "127.0.0.1:0", place, "--rename", "/ask=/who"]);
+    await far.saysOut(new RegExp(`^Listening on 127\\.0\\.0\\.1:${nats.port} \\(nats://127\\.0\\.0\\.1:${nats.port}/stage\\)\\.`));
+    await far.saysOut(new RegExp(`Sending to :${port}\n`));
+    const [, from = ""] = await near.saysOut(/^Listening on 127\.0\.0\.1:(\d+) /);
+    await near.saysOut(new RegExp(`Sending to nats://127\\.0\\.0\\.1:${nats.port}/stage\n`));
+    expect(await ask(from, "--bundle", "/ask", "7", "+", "/other")).toEqual([7, expect.any(Number)]);
+    const [there, here] = [await far.signal("SIGINT").ended, await near.signal("SIGINT").ended];
+    expect([there.code, here.code]).toEqual([0, 0]);
+    expect(there.out).toMatch(/there: 1 packet received, 1 sent, filtered 1\nback: {2}1 packet received, 1 sent\n$/);
+    expect(there.out + there.err + here.out + here.err).not.toMatch(/secret/);
+  });
+});
+
+describe("what cannot be is one line", () => {
+  test.each([
+    [["work"], /--nats nats:\/\/host:4222/],
+    [["work", "a.js", "b.js", "--nats", "x"], /one handlers module; got 2/],
+    [["work", "--nats", "http://x"], /A server of NATS is written/],
+    [["work", "--nats", "x", "--prefix", "a b"], /A prefix is/],
+    [["work", "--nats", "x", "--kind", "blocking"], /--kind is async or threading or forking/],
+    [["work", "--nats", "x", "--delivery", "sometimes"], /--delivery is at-most-once or at-least-once/],
+    [["work", "--nats", "x", "--partitions", "4"], /goes with --order client/],
+    [["work", "--nats", "x", "--order", "client", "--partitions", "9999"], /partitions is a whole number from 1 to 1024/],
+    [["work", "--nats", "x", "--share", "3"], /--share is such as 0\/3/],
+    [["work", "--nats", "x", "--share", "3/3", "--order", "client"], /share is \[index, of\]/],
+    [["work", "--nats", "x", "--concurrency", "0"], /--concurrency is a whole number/],
+    [["work", "no-such.js", "--nats", "x"], /no handlers module no-such\.js/],
+    [["serve", ":0", "--delivery", "at-least-once"], /--delivery goes with --nats/],
+    [
+      ["serve", "handlers.js", "--nats", "nats://u:secret@x"],
+      /leave handlers\.js out here, and run: .* work handlers\.js --nats nats:\/\/x\n/,
+    ],
+    [["serve", "--nats", "x", "--kind", "forking"], /--kind forking is for "oscine work"/],
+    [["dump", "nats://u:secret@x/osc"], /^oscine: "nats:\/\/x\/osc" is a place in NATS, which "oscine bridge" takes/],
+    [["bridge", ":0", "nats://u:secret@x/a/b"], /has a slash in its prefix/],
+  ])("oscine %j", async (words, message) => {
+    const { code, out, err } = await runTool(...words);
+    expect({ code, out }).toEqual({ code: 2, out: "" });
+    expect(err).toMatch(/^oscine: [^\n]+\n$/);
+    expect(err).toMatch(message);
+    expect(err).not.toMatch(/secret/);
+  });
+
+  test.each([
+    [(url: string) => ["serve", "127.0.0.1:0", "--nats", url]],
+    [(url: string) => ["work", "--nats", url]],
+    [(url: string) => ["bridge", `${url}/osc`, ":9"]],
+  ])("NATS that is not there: %s", async (words) => {
+    const { code, out, err } = await runTool(...words(`nats://u:secret@127.0.0.1:${await freePort()}`));
+    expect({ code, out }).toEqual({ code: 1, out: "" });
+    expect(err).toMatch(/^oscine: NATS cannot be reached at 127\.0\.0\.1:\d+[^\n]*\n$/);
+  });
+
+  test("packages that are not installed are named, with what installs them", async () => {
+    const alone = join(folder, "alone");
+    await cp(fileURLToPath(new URL("../../dist", import.meta.url)), join(alone, "dist"), { recursive: true });
+    await writeFile(join(alone, "package.json"), '{ "type": "module" }');
+    for (const words of [
+      ["work", "--nats", "x"],
+      ["serve", "127.0.0.1:0", "--nats", "x"],
+      ["bridge", "127.0.0.1:0", "nats://x/osc"],
+    ]) {
+      const run = promisify(execFile)(process.execPath, [join(alone, "dist", "cli", "main.js"), ...words], { cwd: alone });
+      await expect(run).rejects.toMatchObject({
+        code: 1,
+        stderr: expect.stringMatching(/^oscine: NATS needs packages[^\n]*npm install @nats-io\/[^\n]*\n$/) as string,
+      });
+    }
+  });
+});
