@@ -58,6 +58,15 @@ test.each([{ native: false }, {}])("where it is not wished, or not possible, the
   expect(await program.told<Closed>("closed")).toMatchObject({ backend: isNative && !("native" in options) ? "native" : "portable" });
 });
 
+test("the processes of a cluster share a port, and so use the sockets of Node", async () => {
+  const program = new Program("cluster.mjs");
+  running.push(program);
+  expect(await program.ended).toBe(0);
+  const [first, second] = JSON.parse(program.lines[0] ?? "[]") as { port: number; backend: string }[];
+  expect(first).toMatchObject({ backend: "portable" });
+  expect(second).toEqual(first);
+});
+
 describe.skipIf(!isNative)("a thread that receives", () => {
   test("takes what comes while the event loop is busy, far more than the system's buffer holds", async () => {
     const program = start({ receiveBufferSize: 128 * 1024 });
