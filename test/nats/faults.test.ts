@@ -1,7 +1,9 @@
 /** Servers of NATS that go and come back, and workers that are killed, under traffic. */
 import { fileURLToPath } from "node:url";
+import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { Dispatcher } from "../../src/dispatch/index.ts";
+import { OscNatsError } from "../../src/errors.ts";
 import { type Delivery, type NatsExecutorOptions, type ServeNatsOptions, serveNats } from "../../src/nats/index.ts";
 import { RunningProgram } from "../interop/programs.ts";
 import type { ServerStats } from "../../src/server/index.ts";
@@ -22,6 +24,18 @@ async function startWorker(options: ServeNatsOptions): Promise<RunningProgram> {
   const worker = new RunningProgram(process.execPath, [WORKER, JSON.stringify(options)]);
   await worker.line(/^ready$/);
   return worker;
+}
+
+/** Tries again until the leader of a cluster has heard of as many servers as a stream wants. */
+async function whenPlaced<Result>(attempt: () => Promise<Result>): Promise<Result> {
+  for (;;) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (!(error instanceof OscNatsError) || error.code !== "OSC_NATS_JETSTREAM") throw error;
+      await sleep(50);
+    }
+  }
 }
 
 /** A worker in this process that takes note of what it handles. */
@@ -181,7 +195,7 @@ describeWithNats("a cluster of three servers, of which one is killed under traff
           stream: { ...stream, replicas: 3 },
           ackWait: 1000,
         };
-        const workers = [await noting(options), await noting(options)];
+        const workers = [await whenPlaced(() => noting(options)), await noting(options)];
         await using front = await TestFrontEnd.start(options);
         const client = front.client();
         let value = 0;

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,7 +9,7 @@ import { type Program, describeWith, findProgram } from "../interop/programs.ts"
 /** Debian puts it where only root's PATH leads. */
 const COMMAND = findProgram("nats-server") ?? "/usr/sbin/nats-server";
 const READY = "Server is ready";
-const PROGRAM: Program = { name: "nats-server", install: "apt-get install nats-server" };
+const PROGRAM: Program = { name: "nats-server", install: "apt-get install nats-server", isPresent: () => existsSync(COMMAND) };
 
 /** A suite that needs a server of NATS; see {@link describeWith}. */
 export function describeWithNats(name: string, suite: () => void): void {
