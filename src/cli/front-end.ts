@@ -21,7 +21,7 @@ export async function frontEnd(
   { module, kind }: NotHere,
   session: Session,
 ): Promise<{ makeServer: ServerMaker; what: string }> {
-  const servers = withoutSecrets(options.servers.join(","));
+  const servers = options.servers.map(withoutSecrets).join(",");
   const { program, err } = session;
   if (module !== undefined) {
     throw new UsageError(

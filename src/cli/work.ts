@@ -1,6 +1,6 @@
 import type { NatsWorker, ServeNatsOptions } from "../nats/index.ts";
+import { formatAddress } from "../net-address.ts";
 import { UsageError } from "../text/usage-error.ts";
-import { withoutSecrets } from "../url/nats-url.ts";
 import { aborted, type Command, EXIT, report, type Session } from "./command.ts";
 import { type Handlers, loadHandlers } from "./handlers-module.ts";
 import { NATS_HELP, NATS_OPTIONS, readNats } from "./nats-options.ts";
@@ -69,7 +69,7 @@ async function runWork(words: readonly string[], session: Session): Promise<numb
   const kind = readChoice("kind", values.kind, KINDS);
   const handlers = module === undefined ? printingHandlers(session.out) : await loadHandlers(module);
   const worker = await startWorker(handlers, { ...nats, queue, kind, ...readLimits(values) }, session);
-  const place = withoutSecrets(`${worker.serverAddress.address}:${worker.serverAddress.port}`);
+  const place = formatAddress(worker.serverAddress);
   const what = `${nats.prefix ?? "osc"}.>, queue ${queue}, ${nats.delivery ?? "at-most-once"}`;
   session.out.line(
     `Working for NATS at ${session.out.styled("bold", place)} (${what}): ${module ?? "each message is printed"}. Ctrl-C ends it.`,

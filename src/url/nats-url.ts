@@ -3,7 +3,7 @@ import { urlError } from "./url-error.ts";
 /** A place in NATS, as read from a URL. */
 export interface NatsUrl {
   readonly transport: "nats";
-  /** Servers of one cluster, as `nats://host:port` or `tls://…`; a user and password may stand before the host. */
+  /** Servers of one cluster, as `nats://host:port` or `tls://…`; a user and password may stand before the first host. */
   readonly servers: readonly string[];
   /** What the subjects of packets begin with; null where the URL does not say. */
   readonly prefix: string | null;
@@ -28,7 +28,11 @@ export function isNatsUrl(text: string): boolean {
  */
 export function parseNatsUrl(text: string): NatsUrl {
   const [, scheme = "", authority = "", path = "", query = ""] = /^([a-z]+:\/\/)([^/?]*)(?:\/([^?]*))?(?:\?(.*))?$/is.exec(text) ?? [];
-  const hosts = authority.split(",");
+  const [, user = "", places = ""] = /^([^@]*@)?(.*)$/s.exec(authority) ?? [];
+  if (user.includes(",") || places.includes("@") || path.includes("@")) {
+    throw urlError(`"${withoutSecrets(text)}" has a user or password with @, a comma or a slash in it: write %40, %2C, %2F.`);
+  }
+  const hosts = places.split(",");
   if (!SCHEME.test(scheme) || hosts.includes("")) {
     throw urlError(`"${withoutSecrets(text)}" is to name a server of NATS, as in nats://127.0.0.1:4222/osc.`);
   }
@@ -44,7 +48,7 @@ export function parseNatsUrl(text: string): NatsUrl {
   if (prefix.includes("/")) throw urlError(`"${withoutSecrets(text)}" has a slash in its prefix: write ${prefix.replaceAll("/", ".")}.`);
   return {
     transport: "nats",
-    servers: hosts.map((host) => scheme.toLowerCase() + host),
+    servers: hosts.map((host, index) => scheme.toLowerCase() + (index === 0 ? user : "") + host),
     prefix: prefix === "" ? null : prefix,
     subjects,
     queue,
@@ -54,12 +58,12 @@ export function parseNatsUrl(text: string): NatsUrl {
 /** The URL in full, for people to read; without users and passwords. */
 export function formatNatsUrl({ servers, prefix, subjects, queue }: NatsUrl): string {
   const query = [...subjects.map((subject) => `subject=${subject}`), ...(queue === null ? [] : [`queue=${queue}`])].join("&");
-  const hosts = servers.map((server) => server.replace(SCHEME, "").replace(/^[^@]*@/, ""));
+  const hosts = servers.map((server) => server.replace(SCHEME, "").replace(/^.*@/, ""));
   const [scheme = ""] = SCHEME.exec(servers[0] ?? "") ?? [];
   return `${scheme}${hosts.join(",")}/${prefix ?? ""}${query === "" ? "" : `?${query}`}`;
 }
 
-/** Any text with URLs in it, without the users and passwords of these. */
+/** A text with a URL in it, without the user and password of that, also where these have characters that they must not have. */
 export function withoutSecrets(text: string): string {
-  return text.replaceAll(/(?<=\/\/|,)[^@/,]*@/g, "");
+  return text.replaceAll(/(?<=\/\/).*@/gs, "");
 }
