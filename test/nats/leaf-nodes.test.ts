@@ -17,12 +17,13 @@ function shown(name: "hub" | "berlin", port: number): string {
 }
 
 describeWithNats("a hub and a venue with a leaf node", () => {
-  async function start(): Promise<{ hub: NatsServer; venue: NatsServer }> {
-    const port = await freePort();
-    const hub = await NatsServer.start(shown("hub", port), { domain: "hub" });
+  const startHub = (port: number): Promise<NatsServer> => NatsServer.start(shown("hub", port), { domain: "hub" });
+
+  /** The server of a venue, once the hub knows it. */
+  async function startVenue(hub: NatsServer, port: number): Promise<NatsServer> {
     const venue = await NatsServer.start(shown("berlin", port), { domain: "berlin" });
     await Promise.all([hub, venue].map((server) => server.logged("Leafnode connection created")));
-    return { hub, venue };
+    return venue;
   }
 
   async function worker(options: ServeNatsOptions): Promise<NatsWorker> {
@@ -32,7 +33,9 @@ describeWithNats("a hub and a venue with a leaf node", () => {
   }
 
   test("at-most-once: workers of the venue come first; where there is none, those at the hub do the work", async () => {
-    const { hub, venue } = await start();
+    const port = await freePort();
+    await using hub = await startHub(port);
+    await using venue = await startVenue(hub, port);
     const far = await worker({ servers: hub.url });
     const near = await worker({ servers: venue.url });
     const front = await TestFrontEnd.start({ servers: venue.url });
@@ -47,11 +50,12 @@ describeWithNats("a hub and a venue with a leaf node", () => {
     });
     await front[Symbol.asyncDispose]();
     await far.close();
-    for (const server of [venue, hub]) await server[Symbol.asyncDispose]();
   });
 
   test("at-least-once: the stream lies at the hub, and front ends and workers of the venue use it", async () => {
-    const { hub, venue } = await start();
+    const port = await freePort();
+    await using hub = await startHub(port);
+    await using venue = await startVenue(hub, port);
     const options: ServeNatsOptions = { delivery: "at-least-once", stream: { domain: "hub", maxBytes: 2 ** 20 } };
     await using front = await TestFrontEnd.start({ ...options, servers: venue.url });
     const client = front.client();
@@ -65,6 +69,5 @@ describeWithNats("a hub and a venue with a leaf node", () => {
     client.say("/where");
     await front.until(() => client.replies.length === 21);
     expect(far.stats().handled).toBe(1);
-    for (const server of [venue, hub]) await server[Symbol.asyncDispose]();
   });
 });
