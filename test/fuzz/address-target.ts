@@ -60,7 +60,11 @@ function check({ pattern, mapped }: AddressInput): string {
       const captures = good.includes(address) ? expectedCaptures(pattern, address, compiled.problem !== undefined) : undefined;
       return captures === undefined ? [] : [{ value, captures }];
     });
-    deepStrictEqual(found, expected, "the address space finds something else");
+    deepStrictEqual(
+      found.map(({ value, captures }) => ({ value, captures })),
+      expected,
+      "the address space finds something else",
+    );
   }
   return `${compiled.problem?.replaceAll(/\d+/g, "")} ${isPattern(pattern)} ${found.length} ${pattern.replaceAll(/[^*?[{\]},/!-]+/g, "a").slice(0, 6)}`;
 }
