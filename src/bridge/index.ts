@@ -2,6 +2,6 @@
 export { bridge } from "./bridge.ts";
 export type { Bridge } from "./bridge.ts";
 export type { BridgeCounts, BridgeStats } from "./counts.ts";
-export type { BridgeNatsOptions } from "./nats-connection.ts";
+export type { BridgeNatsOptions } from "./nats-options.ts";
 export type { BridgeOptions } from "./options.ts";
 export type { BridgeRule } from "./rules.ts";

@@ -1,7 +1,6 @@
 import type { NetAddress } from "../net-address.ts";
 import type { NatsLink, NatsLinkEvents } from "../nats/nats-link.ts";
 import type { NatsMessage } from "../nats/nats-message.ts";
-import type { NatsConnectionOptions } from "../nats/nats-options.ts";
 import { CLIENT_HEADER, REPLY_HEADER, TRANSPORT_HEADER, VIA_HEADER, clientOf } from "../nats/packet-headers.ts";
 import { DEFAULT_PREFIX, checkPrefix, patternToSubject, replyPrefix } from "../nats/subject.ts";
 import { OscNatsError } from "../errors.ts";
@@ -9,10 +8,8 @@ import { formatAddress } from "../net-address.ts";
 import type { Peer } from "../transport/transport.ts";
 import type { NatsUrl } from "../url/nats-url.ts";
 import { urlError } from "../url/url-error.ts";
+import type { BridgeNatsOptions } from "./nats-options.ts";
 import type { Passage } from "./passage.ts";
-
-/** How a bridge connects to NATS; its servers stand in the URL. */
-export type BridgeNatsOptions = Omit<NatsConnectionOptions, "servers">;
 
 /** The prefix of a URL. Throws `OSC_OPTION` where it cannot be one. */
 export function prefixOf({ prefix }: NatsUrl): string {

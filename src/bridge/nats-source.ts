@@ -3,16 +3,8 @@ import type { NatsLink } from "../nats/nats-link.ts";
 import type { NetAddress } from "../net-address.ts";
 import type { Peer } from "../transport/transport.ts";
 import type { NatsUrl } from "../url/nats-url.ts";
-import {
-  type BridgeNatsOptions,
-  NatsPeer,
-  type NatsPeers,
-  connectNats,
-  passageOf,
-  prefixOf,
-  serverAddress,
-  subjectsOf,
-} from "./nats-connection.ts";
+import { NatsPeer, type NatsPeers, connectNats, passageOf, prefixOf, serverAddress, subjectsOf } from "./nats-connection.ts";
+import type { BridgeNatsOptions } from "./nats-options.ts";
 import type { Source, Take } from "./passage.ts";
 
 /** The side of a bridge that hears what is published in NATS. */

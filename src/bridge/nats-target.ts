@@ -15,7 +15,8 @@ import {
 import { packetSubject, replyPrefix } from "../nats/subject.ts";
 import type { NetAddress } from "../net-address.ts";
 import type { NatsUrl } from "../url/nats-url.ts";
-import { type BridgeNatsOptions, NatsPeer, connectNats, passageOf, prefixOf, subjectsOf } from "./nats-connection.ts";
+import { NatsPeer, connectNats, passageOf, prefixOf, subjectsOf } from "./nats-connection.ts";
+import type { BridgeNatsOptions } from "./nats-options.ts";
 import type { Passage, Take } from "./passage.ts";
 
 export interface NatsTargetEvents {

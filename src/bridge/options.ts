@@ -3,7 +3,7 @@ import { reportToConsole } from "../dispatch/index.ts";
 import { checkMaxPacketSize } from "../framing/frame-decoder.ts";
 import { positive } from "../server/road/options.ts";
 import { durationOf } from "../server/road/transports.ts";
-import type { BridgeNatsOptions } from "./nats-connection.ts";
+import type { BridgeNatsOptions } from "./nats-options.ts";
 import type { BridgeRule } from "./rules.ts";
 import type { SessionsSettings } from "./sessions.ts";
 import type { SocketOptions } from "./sockets.ts";
