@@ -207,7 +207,8 @@ describeWithNats("a bridge and NATS", () => {
       const near = await bridged(anywhere("udp"), place, { nats: NATS, maxUnsent: 5 });
       const client = await Client.connect("udp", near.from);
       client.say(new OscMessage("/n", -1));
-      await until(() => receiver.packets.length === 1);
+      // It counts as sent when the server has confirmed it, which may be after it has arrived.
+      await until(() => receiver.packets.length === 1 && near.stats().forward.sent === 1);
       await away.stop();
       await until(() => near.errors.some(({ code }) => code === "OSC_NATS_DISCONNECTED"));
       for (let index = 0; index < 20; index += 1) client.say(new OscMessage("/n", index));
