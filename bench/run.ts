@@ -1,7 +1,7 @@
 /**
  * Runs benchmarks, each in a process of its own:
  *
- *     npm run bench -- codec|dispatch|udp|tcp|kinds|latency|startup [--json] [--quick]
+ *     npm run bench -- codec|dispatch|udp|kinds|latency|tcp|nats|startup [--json] [--quick]
  *
  * Without a name it runs them all, one after another. Each prints tables, or JSON with `--json`, and keeps its JSON in bench/results, of which
  * `npm run bench:docs` makes docs/performance.md. `--quick` takes a few seconds and shows roughly how things are.

@@ -1,5 +1,5 @@
 /**
- * Writes docs/performance.md, its plots and the figures of README.md from what the benchmarks have left in bench/results. What is not there stays
+ * Writes docs/performance.md, its plots and the figures of README.md and docs/nats.md from what the benchmarks have left in bench/results. What is not there stays
  * as it is:
  *
  *     npm run bench && npm run bench:docs
@@ -12,7 +12,7 @@ import { drawPlot } from "../bench/suite/plot.ts";
 import { sourceOf, withFigures } from "./readme-figures.ts";
 
 const docs = fileURLToPath(new URL("../docs/", import.meta.url));
-const readme = fileURLToPath(new URL("../README.md", import.meta.url));
+const PAGES = [fileURLToPath(new URL("../README.md", import.meta.url)), `${docs}nats.md`];
 
 const TITLES: Readonly<Record<string, string>> = {
   codec: "Codec",
@@ -21,6 +21,7 @@ const TITLES: Readonly<Record<string, string>> = {
   kinds: "Kinds of server",
   latency: "Latency under load",
   tcp: "TCP servers",
+  nats: "NATS",
   startup: "Start-up and size",
 };
 
@@ -38,7 +39,7 @@ for (const { plots = [] } of reports.values()) {
   for (const plot of plots) writeFileSync(`${docs}images/${plot.file}.svg`, drawPlot(plot));
 }
 writeFileSync(`${docs}performance.md`, [introduction(), allGoals(), ...BENCHMARKS.map(section)].join("\n"));
-writeFileSync(readme, withFigures(readFileSync(readme, "utf8"), [...reports.values()]));
+for (const page of PAGES) writeFileSync(page, withFigures(readFileSync(page, "utf8"), [...reports.values()]));
 
 function introduction(): string {
   return `# Performance

@@ -1,18 +1,22 @@
-// The figures of README.md: tables between two comments, made of what the benchmarks have left in bench/results.
+// The figures of README.md and docs/nats.md: tables between two comments, made of what the benchmarks have left in bench/results.
 import { type Cell, type KeptReport, shown, type Table } from "../bench/suite/report.ts";
 
-/** What makes the lines of each place that README.md marks; nothing where the report lacks the figures. */
-const PLACES: Readonly<Record<string, (report: KeptReport) => readonly string[]>> = { kinds: kindsTable, codec: codecTable };
+/** What makes the lines of each place that a document marks; nothing where the report lacks the figures. */
+const PLACES: Readonly<Record<string, (report: KeptReport) => readonly string[]>> = {
+  kinds: kindsTable,
+  codec: codecTable,
+  nats: natsTables,
+};
 
 /**
- * README.md with new figures between `<!-- figures NAME -->` and `<!-- end -->`. A place whose benchmark has not been run is left as it is.
+ * A document with new figures between `<!-- figures NAME -->` and `<!-- end -->`. A place whose benchmark has not been run is left as it is.
  *
- * @throws Error where README.md marks a place that no benchmark has figures for
+ * @throws Error where it marks a place that no benchmark has figures for
  */
-export function withFigures(readme: string, reports: readonly KeptReport[]): string {
-  return readme.replaceAll(/(<!-- figures (\w+) -->\n).*?(<!-- end -->)/gs, (all, begin: string, name: string, end: string) => {
+export function withFigures(document: string, reports: readonly KeptReport[]): string {
+  return document.replaceAll(/(<!-- figures (\w+) -->\n).*?(<!-- end -->)/gs, (all, begin: string, name: string, end: string) => {
     const make = PLACES[name];
-    if (make === undefined) throw new Error(`README.md asks for figures of ${name}; there are ${Object.keys(PLACES).join(", ")}.`);
+    if (make === undefined) throw new Error(`A document asks for figures of ${name}; there are ${Object.keys(PLACES).join(", ")}.`);
     const report = reports.find(({ benchmark }) => benchmark === name);
     const lines = report === undefined ? [] : make(report);
     return report === undefined || lines.length === 0 ? all : [begin, ...lines, "", sourceOf(report), "", end].join("\n");
@@ -46,6 +50,18 @@ function codecTable({ tables }: KeptReport): string[] {
       ...[decode, encode].flatMap((table) => ["small", "geometric mean"].map((column) => shown(cellOf(table, name, column)))),
     ]);
   return rows.length === 0 ? [] : tableOf(["ns", "decode, small", "decode, mean of five", "encode, small", "encode, mean of five"], rows);
+}
+
+/** Of docs/nats.md: all but what docs/performance.md shows as a plot. */
+function natsTables({ tables }: KeptReport): string[] {
+  const shownHere = ["Echo", "Small messages", "Processor time", "What one core", "What 100 machines"];
+  return shownHere.flatMap((begin, index) => {
+    const table = tables.find(({ title }) => title.startsWith(begin));
+    if (table === undefined) return [];
+    const rows = table.rows.map(({ name, cells }) => [name, ...cells.map(shown)]);
+    const text = table.note === undefined ? `${table.title}.` : `${table.title}. ${table.note}`;
+    return [...(index === 0 ? [] : [""]), text, "", ...tableOf(["", ...table.columns], rows)];
+  });
 }
 
 function cellOf(table: Table | undefined, name: string, column: string): Cell {

@@ -16,6 +16,11 @@ export function describeWithNats(name: string, suite: () => void): void {
   describeWith([PROGRAM], name, suite);
 }
 
+/** True where there is one to run. */
+export function hasNatsServer(): boolean {
+  return existsSync(COMMAND);
+}
+
 /** A server of NATS on this machine, with a folder of its own. */
 export class NatsServer implements AsyncDisposable {
   readonly port: number;
@@ -47,6 +52,11 @@ export class NatsServer implements AsyncDisposable {
   /** For the option `servers`. */
   get url(): string {
     return `nats://127.0.0.1:${this.port}`;
+  }
+
+  /** Of its process, for what the system tells about that. */
+  get pid(): number | undefined {
+    return this.#child.pid;
   }
 
   /** Ends it; what it keeps in files stays. */

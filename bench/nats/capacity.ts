@@ -1,0 +1,69 @@
+/** What machines carry, by what a packet costs. Pure. */
+import type { Table } from "../suite/report.ts";
+
+/** Processor time for a packet, in microseconds. */
+export interface Costs {
+  readonly front: number;
+  readonly nats: number;
+  readonly worker: number;
+}
+
+/** What a hundred machines carry of one kind of handler. */
+interface Capacity {
+  /** Packets a second. */
+  readonly packets: number;
+  /** How many processes it takes, each with a core of its own. */
+  readonly fronts: number;
+  readonly natsCores: number;
+  readonly workers: number;
+}
+
+/** How much of a core is planned with: the rest is for bursts, and for what else the machine does. */
+const USE = 0.6;
+const MACHINES = 100;
+const CORES = 4;
+const SECOND = 1e6;
+
+/** Packets a second that a part can take on one core. */
+function perCore(microseconds: number): number {
+  return (USE * SECOND) / microseconds;
+}
+
+/** @param handler processor time of the handler, in microseconds */
+function capacityOf({ front, nats, worker }: Costs, handler: number): Capacity {
+  const packets = (USE * SECOND * MACHINES * CORES) / (front + nats + worker + handler);
+  const cores = (microseconds: number): number => Math.ceil(packets / perCore(microseconds));
+  return { packets, fronts: cores(front), natsCores: cores(nats), workers: cores(worker + handler) };
+}
+
+/** The calculation of docs/nats.md, for each delivery with replies. */
+export function capacityTable(costs: readonly { readonly name: string; readonly cost: Costs }[]): Table {
+  return {
+    title: `What ${MACHINES} machines of ${CORES} cores carry: calculated`,
+    note: `From the processor time with a reply to each, each core used for ${USE * 100} %. Not measured: docs/nats.md has the formula, and says what else sets bounds.`,
+    columns: ["packets/s", "front ends", "cores for nats-server", "workers"],
+    rows: costs.flatMap(({ name, cost }) =>
+      [0, 1000, 5000, 50_000].map((handler) => {
+        const { packets, fronts, natsCores, workers } = capacityOf(cost, handler);
+        const what = handler === 0 ? "handlers that do nothing" : `handlers of ${handler / 1000} ms`;
+        return { name: `${name}, ${what}`, cells: [Math.round(packets), fronts, natsCores, workers] };
+      }),
+    ),
+  };
+}
+
+/** What one of each part takes on one core, however many machines there are. */
+export function boundTable(costs: readonly { readonly name: string; readonly cost: Costs }[]): Table {
+  return {
+    title: "What one core of each part carries: calculated",
+    note: `Packets a second with a reply to each, at ${USE * 100} % of one core.`,
+    columns: ["front end", "nats-server", "worker, handler does nothing", "worker, handler of 5 ms", "least, besides workers"],
+    rows: costs.map(({ name, cost }) => ({
+      name,
+      cells: [
+        ...[cost.front, cost.nats, cost.worker, cost.worker + 5000].map((microseconds) => Math.round(perCore(microseconds))),
+        cost.front > cost.nats ? "front end" : "nats-server",
+      ],
+    })),
+  };
+}
