@@ -51,7 +51,7 @@ and where the load average is above the number of cores, other work had its part
 the server's. Results are checked before they are timed.
 
 To run them all: \`npm ci\`, \`npm install --prefix bench\` for the packages of npm, \`liblo-dev\` and \`liboscpack-dev\` with a C and a C++ compiler for
-the libraries in those languages, and a checkout of python-osc in \`PYTHONPATH\`. What is not there is left out, and the benchmark says so.
+the libraries in those languages, \`nats-server\`, and a checkout of python-osc in \`PYTHONPATH\`. What is not there is left out, and the benchmark says so.
 `;
 }
 

@@ -16,6 +16,8 @@ interface Capacity {
   readonly fronts: number;
   readonly natsCores: number;
   readonly workers: number;
+  /** What has to be more than one first, and from which rate on; beyond that only workers are added. */
+  readonly breaks: string;
 }
 
 /** How much of a core is planned with: the rest is for bursts, and for what else the machine does. */
@@ -33,20 +35,22 @@ function perCore(microseconds: number): number {
 function capacityOf({ front, nats, worker }: Costs, handler: number): Capacity {
   const packets = (USE * SECOND * MACHINES * CORES) / (front + nats + worker + handler);
   const cores = (microseconds: number): number => Math.ceil(packets / perCore(microseconds));
-  return { packets, fronts: cores(front), natsCores: cores(nats), workers: cores(worker + handler) };
+  const [name, most] = front > nats ? ["one front end", perCore(front)] : ["one nats-server or stream", perCore(nats)];
+  const breaks = most < packets ? `${name}, at ${Math.round(most).toLocaleString("en")}/s` : "the workers";
+  return { packets, fronts: cores(front), natsCores: cores(nats), workers: cores(worker + handler), breaks };
 }
 
 /** The calculation of docs/nats.md, for each delivery with replies. */
 export function capacityTable(costs: readonly { readonly name: string; readonly cost: Costs }[]): Table {
   return {
     title: `What ${MACHINES} machines of ${CORES} cores carry: calculated`,
-    note: `From the processor time with a reply to each, each core used for ${USE * 100} %. Not measured: docs/nats.md has the formula, and says what else sets bounds.`,
-    columns: ["packets/s", "front ends", "cores for nats-server", "workers"],
+    note: `From the processor time with a reply to each, each core used for ${USE * 100} %; at-least-once there are as many streams as cores for nats-server. Not measured: docs/nats.md has the formula, and says what else sets bounds.`,
+    columns: ["packets/s", "front ends", "cores for nats-server", "workers", "breaks first"],
     rows: costs.flatMap(({ name, cost }) =>
       [0, 1000, 5000, 50_000].map((handler) => {
-        const { packets, fronts, natsCores, workers } = capacityOf(cost, handler);
+        const { packets, fronts, natsCores, workers, breaks } = capacityOf(cost, handler);
         const what = handler === 0 ? "handlers that do nothing" : `handlers of ${handler / 1000} ms`;
-        return { name: `${name}, ${what}`, cells: [Math.round(packets), fronts, natsCores, workers] };
+        return { name: `${name}, ${what}`, cells: [Math.round(packets), fronts, natsCores, workers, breaks] };
       }),
     ),
   };
@@ -57,13 +61,10 @@ export function boundTable(costs: readonly { readonly name: string; readonly cos
   return {
     title: "What one core of each part carries: calculated",
     note: `Packets a second with a reply to each, at ${USE * 100} % of one core.`,
-    columns: ["front end", "nats-server", "worker, handler does nothing", "worker, handler of 5 ms", "least, besides workers"],
+    columns: ["front end", "nats-server", "worker, handler does nothing", "worker, handler of 5 ms"],
     rows: costs.map(({ name, cost }) => ({
       name,
-      cells: [
-        ...[cost.front, cost.nats, cost.worker, cost.worker + 5000].map((microseconds) => Math.round(perCore(microseconds))),
-        cost.front > cost.nats ? "front end" : "nats-server",
-      ],
+      cells: [cost.front, cost.nats, cost.worker, cost.worker + 5000].map((microseconds) => Math.round(perCore(microseconds))),
     })),
   };
 }

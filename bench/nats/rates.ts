@@ -54,10 +54,10 @@ export async function measureRates(rateOptions: RateOptions): Promise<DeliveryCo
   const found: DeliveryCosts[] = [];
   for (const { name, options } of DEPLOYMENTS) {
     await using deployment = await Deployment.start(options, 1);
-    await deployment.client.keep("/echo", OUTSTANDING, seconds); // warm
+    await deployment.client.keep("/echo", OUTSTANDING, seconds / 2); // warm
     const climbed = await climb(deployment, rateOptions);
     const answered: Paced[] = [];
-    for (let round = 0; round < rounds; round += 1) answered.push(await answering(deployment, seconds));
+    for (let round = 0; round < rounds; round += 1) answered.push(await answering(deployment, seconds / 2));
     const most = climbed.at(-1)?.rate ?? null;
     found.push({ name, most, low: climbed[0], high: climbed.at(-1), answered: middle(answered) });
     console.error(`rates: ${name}`);
