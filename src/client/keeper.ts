@@ -1,5 +1,5 @@
 import type { NetAddress } from "../net-address.ts";
-import type { BatchDone, PacketLinkEvents, PacketLinkFactory } from "./packet-link.ts";
+import type { PacketLinkEvents, PacketLinkFactory } from "./packet-link.ts";
 import type { SendDone } from "./send-promise.ts";
 
 /** What a client needs of whatever keeps a link for it. */
@@ -15,8 +15,6 @@ export interface Keeper {
   listen(): Promise<unknown>;
   /** Sends a packet, when the link is open. Never throws. */
   send(packet: Uint8Array, to: NetAddress | null, done: SendDone): void;
-  /** Sends packets together, when the link is open. Never throws. Missing where there is no link that could. */
-  sendBatch?(packets: readonly Uint8Array[], done: BatchDone): void;
   /** Keeps the process alive until the function that is returned is called. */
   hold(): () => void;
   /** Closes the link when all that was given to `send` is on its way. */

@@ -61,6 +61,7 @@ export class LinkKeeper implements Keeper {
     this.#whenOpen({ transmit: (link) => this.#transmit(link, packet, to, done), fail: done });
   }
 
+  /** Sends packets together, when the link is open. Never throws. */
   sendBatch(packets: readonly Uint8Array[], done: BatchDone): void {
     this.#whenOpen({
       transmit: (link) => this.#transmitBatch(link, packets, done),

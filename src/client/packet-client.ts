@@ -4,13 +4,11 @@ import { type OscArgument, OscBundle, OscMessage, type OscPacket, type TimeTag, 
 import { Reporter, decodeReceived, reportToConsole } from "../dispatch/index.ts";
 import { OscDecodeError, OscDroppedError, OscEncodeError, type OscError, OscRejectedError, OscServerError } from "../errors.ts";
 import type { NetAddress } from "../net-address.ts";
-import { BatchOutcome } from "./batch-outcome.ts";
 import { fitTo } from "./fit-packet.ts";
 import { Inbox, type ReceivedMessage } from "./inbox.ts";
 import type { Keeper, KeeperFactory } from "./keeper.ts";
-import { LinkKeeper } from "./link-keeper.ts";
 import { type PacketClientOptions, type PacketClientSettings, type ReceiveOptions, type Wait, settingsOf, waitOf } from "./options.ts";
-import type { BatchDone, PacketLinkFactory } from "./packet-link.ts";
+import type { PacketLinkFactory } from "./packet-link.ts";
 import { PendingRequests } from "./pending-requests.ts";
 import { type RequestOptions, requestReply } from "./request.ts";
 import { type SendDone, SendPromise } from "./send-promise.ts";
@@ -58,15 +56,10 @@ export abstract class PacketClient implements AsyncDisposable {
 
   /**
    * @param target where packets go, for error messages: `host:port`
-   * @param createKeeper what opens and closes links. Default: one link, opened when it is first needed
+   * @param createKeeper what opens and closes links
    * @throws OscServerError `OSC_OPTION` for a value that an option cannot have
    */
-  protected constructor(
-    target: string,
-    createLink: PacketLinkFactory,
-    options: PacketClientOptions,
-    createKeeper: KeeperFactory = (create, events) => new LinkKeeper(create, events),
-  ) {
+  protected constructor(target: string, createLink: PacketLinkFactory, options: PacketClientOptions, createKeeper: KeeperFactory) {
     const settings = settingsOf(options);
     this.#settings = settings;
     this.#target = target;
@@ -177,7 +170,7 @@ export abstract class PacketClient implements AsyncDisposable {
     const target = this.#target;
     return requestReply(address, options, {
       target,
-      bytes: () => this.#encode(new OscMessage(address, args, options.types)),
+      bytes: () => this.encode(new OscMessage(address, args, options.types)),
       send: (packet) =>
         new Promise((resolve, reject) => this.#submit(packet, null, (error) => (error === null ? resolve() : reject(error)))),
       requests: this.#requests,
@@ -187,38 +180,30 @@ export abstract class PacketClient implements AsyncDisposable {
 
   /** As {@link send}; what `make` throws rejects the promise. */
   protected sendMade(make: () => OscPacket): Promise<void> {
-    return this.#sendPromise((done) => this.#submit(this.#encode(make()), null, done));
+    return this.#sendPromise((done) => this.#submit(this.encode(make()), null, done));
   }
 
-  /** As {@link send}, for several packets, or their bytes, at once; rejects with an OscBatchError where some cannot be sent. */
-  protected sendAll(packets: readonly (OscPacket | Uint8Array)[]): Promise<void> {
-    return this.#sendPromise((done) => {
-      const all = packets.map((packet) => (packet instanceof Uint8Array ? packet : this.#encode(packet)));
-      const outcome = new BatchOutcome(all.length, this.#target, done);
-      const ended: BatchDone = (index, error) => {
-        this.#count(error);
-        outcome.ended(index, error);
-      };
-      if (this.#keeper.sendBatch !== undefined) this.#keeper.sendBatch(all, ended);
-      else for (const [index, packet] of all.entries()) this.#keeper.send(packet, null, (error) => ended(index, error));
-    });
+  /** As {@link send}, in a way of the subclass's own: `send` ends the promise by `done`, and has each packet counted by `count`. */
+  protected sendOwnWay(send: (done: SendDone, count: SendDone) => void): Promise<void> {
+    return this.#sendPromise((done) => send(done, (error) => this.#count(error)));
   }
 
   /** Sends a packet to a peer that has sent one; what fails is reported. */
   protected answer(packet: OscPacket, to: NetAddress): void {
-    this.#submit(this.#encode(packet), to, (error) => {
+    this.#submit(this.encode(packet), to, (error) => {
       if (error !== null) this.report(error);
     });
+  }
+
+  /** The packet's bytes, as the receiver that the client was made for understands them. */
+  protected encode(packet: OscPacket): Uint8Array {
+    const { encode: options, receiver } = this.#settings;
+    return encode(receiver === null ? packet : fitTo(packet, receiver), options);
   }
 
   /** Gives an error to `onError`. */
   protected report(error: OscError, address?: NetAddress): void {
     this.#reporter.report(error, address);
-  }
-
-  #encode(packet: OscPacket): Uint8Array {
-    const { encode: options, receiver } = this.#settings;
-    return encode(receiver === null ? packet : fitTo(packet, receiver), options);
   }
 
   #sendPromise(send: (done: SendDone) => void): Promise<void> {

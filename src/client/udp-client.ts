@@ -2,6 +2,8 @@ import { isIP } from "node:net";
 import { type OscArgument, OscBundle, OscMessage, type OscPacket, type TimeTag } from "../codec/index.ts";
 import { type UdpOptions, udpOptionsOf } from "../transport/udp.ts";
 import { type PacketClientOptions, checkTarget, formatTarget, optionError, show, wholeNumber } from "./options.ts";
+import { BatchOutcome } from "./batch-outcome.ts";
+import { LinkKeeper } from "./link-keeper.ts";
 import { PacketClient } from "./packet-client.ts";
 import { profileOf } from "./receivers.ts";
 import { UdpLink, type UdpLinkSpec } from "./udp-link.ts";
@@ -40,6 +42,9 @@ export interface UDPClientOptions extends PacketClientOptions, UdpOptions {
  * await client.send(new OscMessage("/mixer/gain", 0.5));
  */
 export class UDPClient extends PacketClient {
+  readonly #target: string;
+  readonly #keeper: LinkKeeper;
+
   /**
    * @param host a name or an IP address
    * @param port 1 to 65535
@@ -47,7 +52,16 @@ export class UDPClient extends PacketClient {
    */
   constructor(host: string, port: number, options: UDPClientOptions = {}) {
     const spec = udpLinkSpec(host, port, options);
-    super(formatTarget(host, port), (events) => new UdpLink(spec, events), options);
+    const target = formatTarget(host, port);
+    let keeper!: LinkKeeper;
+    super(
+      target,
+      (events) => new UdpLink(spec, events),
+      options,
+      (createLink, events) => (keeper = new LinkKeeper(createLink, events)),
+    );
+    this.#target = target;
+    this.#keeper = keeper;
   }
 
   /**
@@ -65,7 +79,14 @@ export class UDPClient extends PacketClient {
    * await client.sendBatch([new OscMessage("/synth/freq", 440), new OscMessage("/synth/gain", 0.5)]);
    */
   sendBatch(packets: readonly (OscPacket | Uint8Array)[]): Promise<void> {
-    return this.sendAll(packets);
+    return this.sendOwnWay((done, count) => {
+      const all = packets.map((packet) => (packet instanceof Uint8Array ? packet : this.encode(packet)));
+      const outcome = new BatchOutcome(all.length, this.#target, done);
+      this.#keeper.sendBatch(all, (index, error) => {
+        count(error);
+        outcome.ended(index, error);
+      });
+    });
   }
 }
 

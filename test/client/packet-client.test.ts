@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { PacketClient } from "../../src/client/index.ts";
+import { LinkKeeper } from "../../src/client/link-keeper.ts";
 import type { PacketLink, PacketLinkEvents } from "../../src/client/packet-link.ts";
 import { OscMessage, type OscPacket, decode, encode } from "../../src/codec/index.ts";
 import { type OscError, OscSocketError } from "../../src/errors.ts";
@@ -66,7 +67,7 @@ class TestClient extends PacketClient {
       links.push(link);
       return link;
     };
-    super("there:2", create, { onError: () => undefined });
+    super("there:2", create, { onError: () => undefined }, (createLink, events) => new LinkKeeper(createLink, events));
     this.links = links;
   }
 

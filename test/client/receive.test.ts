@@ -26,12 +26,12 @@ describe("messages", () => {
     const peer = await Peer.open();
     const client = udpClient(peer.port);
     const port = await portOf(client);
-    const messages = collect(client.messages({ timeout: 5 }));
+    const messages = collect(client.messages({ timeout: 100 }));
     await new Promise<void>((resolve) => {
       setImmediate(resolve);
     });
     peer.socket.send(encode(new OscMessage("/in/time")), port, "127.0.0.1");
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 30);
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200);
     expect(await messages).toEqual([new OscMessage("/in/time")]);
   });
 
