@@ -123,7 +123,12 @@ function allocationGoals({ rows }: Table): Goal[] {
   return rows.flatMap(({ name, cells: [bytes] }) => {
     const most = mostOf.get(name);
     if (most === undefined || typeof bytes !== "number") return [];
-    return [{ goal: `${name}: at most ${most} bytes on the heap`, measured: `${Math.round(bytes)} bytes`, met: bytes <= most }];
+    const goal = { goal: `${name}: at most ${most} bytes on the heap`, measured: `${Math.round(bytes)} bytes` };
+    return [
+      bytes <= most
+        ? { ...goal, met: true }
+        : { ...goal, met: false, because: "It is the message itself, its list of arguments, and the number" },
+    ];
   });
 }
 

@@ -236,11 +236,12 @@ function goals(rate: (server: string, connections: number, framing: Framing) => 
     list.unshift({ goal: "ahead of osc.js on SLIP", measured: `${shown(slip)} beside ${shown(theirs)}`, met: slip > theirs });
   for (const framing of FRAMINGS) {
     const [one, hundred] = [rate("oscine async", 1, framing), rate("oscine async", 100, framing)];
-    list.push({
+    const goal = {
       goal: `100 connections no slower in sum, ${framing === "1.1" ? "SLIP" : "size prefix"}`,
       measured: `${shown(hundred)} beside ${shown(one)} over one`,
-      met: hundred >= one,
-    });
+    };
+    const because = "Each message takes more processor time then, as the table below says";
+    list.push(hundred >= one ? { ...goal, met: true } : { ...goal, met: false, because });
   }
   return list;
 }

@@ -178,7 +178,8 @@ function goals(rows: readonly Row[]): Goal[] {
       goal,
       measured,
       loss === 0 && isReached,
-      isReached ? because : "The sender did not reach the rate, for the machine had other work",
+      // What lost packets before the sender was at its limit says why itself.
+      isReached || loss === null ? because : "The sender did not reach the rate, for the server and the system took both cores",
     );
   };
 
