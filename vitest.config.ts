@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 
 const inCi = process.env["CI"] === "true";
@@ -5,6 +6,8 @@ const inCi = process.env["CI"] === "true";
 export default defineConfig({
   test: {
     pool: "forks",
+    // Most tests wait for sockets, threads and processes; with as many files at once as there are processors, these would be idle.
+    maxWorkers: availableParallelism() + 1,
     globalSetup: ["test/global-setup.mjs"],
     testTimeout: 15_000,
     hookTimeout: 60_000,

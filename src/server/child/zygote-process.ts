@@ -103,7 +103,7 @@ export class ZygoteProcess {
     return reason;
   }
 
-  /** Waits for the first answer: null where it came, or why it did not. */
+  /** Waits for the first answer, of a child also for its end, so that it is not there beside those for packets: null where it came, or why it did not. */
   #hears(id: number, patienceMs: number, late: string): Promise<string | null> {
     return new Promise((resolve) => {
       const timer = setTimeout(() => resolve(late), patienceMs);
@@ -111,11 +111,14 @@ export class ZygoteProcess {
         clearTimeout(timer);
         resolve(reason);
       };
+      let hasAnswered = false;
       const answer = (first: FromChild): void => {
         if (first.type === "ready") this.strictTiming = first.strictTiming;
-        done(first.type === "unusable" ? first.reason : null);
+        if (first.type === "unusable") return done(first.reason);
+        hasAnswered = true;
+        if (id === ZYGOTE) done(null);
       };
-      this.listen(id, { answer, ended: done });
+      this.listen(id, { answer, ended: (reason) => done(hasAnswered ? null : reason) });
       if (id === TEST_CHILD) this.order({ type: "test", id });
     });
   }
