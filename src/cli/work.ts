@@ -33,8 +33,8 @@ ${NATS_HELP}
   --ack-wait MS     with at-least-once: how long a worker may be silent about a packet before another gets it (default 30000)
   --max-deliver N   with at-least-once: how often a packet is tried before it becomes a dead letter (default 5)
 
-Needs the packages of NATS: npm install @nats-io/transport-node @nats-io/jetstream. Messages go to standard output, errors to standard error. Ctrl-C
-ends it when the handlers that have begun have ended, and shows the totals.
+Needs the packages of NATS: npm install @nats-io/transport-node@3.3.1 @nats-io/jetstream@3.3.1. Messages go to standard output, errors to
+standard error. Ctrl-C ends it when the handlers that have begun have ended, and shows the totals.
 
 Examples:
   oscine work handlers.js --nats nats://127.0.0.1:4222
