@@ -1,5 +1,6 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type * as JetStreamLibrary from "@nats-io/jetstream";
-import type { ConsumerConfig, JetStreamManager, StreamConfig } from "@nats-io/jetstream";
+import type { ConsumerConfig, JetStreamManager, StreamConfig, StreamInfo } from "@nats-io/jetstream";
 import { OscNatsError } from "../errors.ts";
 import type { DeliverySettings } from "./delivery-options.ts";
 import { natsError } from "./nats-errors.ts";
@@ -11,6 +12,11 @@ type Library = typeof JetStreamLibrary;
 /** JetStream's codes for what is there already, and for what is not there. */
 const STREAM_EXISTS = 10058;
 const STREAM_MISSING = 10059;
+/** What JetStream says where another stream has the subjects; the same one too, while another is making it. */
+const SUBJECTS_OVERLAP = 10065;
+/** How often, and after how long, a stream is looked for that another may be making. */
+const MAKE_TRIES = 20;
+const MAKE_AGAIN_MS = 50;
 const NANOS_PER_MS = 1_000_000;
 
 /** What a worker wants to be given. */
@@ -114,16 +120,21 @@ export class WorkStream {
   }
 
   async #ensureStream(manager: JetStreamManager, config: Partial<StreamConfig> & { name: string }): Promise<void> {
-    const found = await manager.streams.info(config.name).catch((error: unknown) => {
-      if (apiCode(error) === STREAM_MISSING) return null;
-      throw error;
-    });
-    if (found === null) {
-      await manager.streams.add(config).catch((error: unknown) => {
-        // Another has just made it.
-        if (apiCode(error) !== STREAM_EXISTS) throw error;
+    const find = (): Promise<StreamInfo | null> =>
+      manager.streams.info(config.name).catch((error: unknown) => {
+        if (apiCode(error) === STREAM_MISSING) return null;
+        throw error;
       });
-      return;
+    let found = await find();
+    for (let tries = 1; found === null; tries += 1) {
+      try {
+        found = await manager.streams.add(config);
+      } catch (error) {
+        // Another may be making it just now: then it is there a moment later.
+        if (![STREAM_EXISTS, SUBJECTS_OVERLAP].includes(apiCode(error)) || tries === MAKE_TRIES) throw error;
+        await sleep(MAKE_AGAIN_MS);
+        found = await find();
+      }
     }
     const [subject] = config.subjects ?? [];
     if (found.config.retention !== config.retention || !found.config.subjects.some((one) => one === subject)) {
