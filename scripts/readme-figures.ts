@@ -32,8 +32,9 @@ function kindsTable({ tables }: KeptReport): string[] {
   const echo = tables.find(({ title }) => title === "echo");
   const others = tables.filter(({ title }) => title !== "echo");
   const answers = (table: Table, name: string): string => {
-    const answered = cellOf(table, name, "answered %");
-    return answered === null ? "–" : `${shown(answered)} % after ${shown(cellOf(table, name, "p50 ms"))} ms`;
+    const [answered, rate] = ["answered %", "packets/s"].map((column) => cellOf(table, name, column));
+    if (typeof rate === "number") return `${shown(rate)}/s`;
+    return typeof answered === "number" ? `${shown(answered)} % after ${shown(cellOf(table, name, "p50 ms"))} ms` : "–";
   };
   const rows = (echo?.rows ?? [])
     .filter(({ name }) => name.startsWith("oscine ") || name.startsWith("python-osc "))

@@ -16,10 +16,12 @@ const report: KeptReport = {
       columns: ["answered %", "p50 ms"],
       rows: [
         { name: "oscine async", cells: [100, 0.05] },
+        { name: "oscine forking", cells: [100, 2] },
         { name: "bare dgram", cells: [100, 0.02] },
       ],
     },
     { title: "wait", columns: ["answered %", "p50 ms"], rows: [{ name: "oscine async", cells: [99.5, 21] }] },
+    { title: "trivial", columns: ["packets/s", "p50 ms"], rows: [{ name: "oscine forking", cells: [742, 1.3] }] },
   ],
 };
 
@@ -29,9 +31,10 @@ test("figures are put between the marks of their benchmark, with the command tha
   expect(filled).toBe(`before
 <!-- figures kinds -->
 
-|  | one there and back | wait |
-| --- | ---: | ---: |
-| **oscine async** | **0.05 ms** | **99.5 % after 21 ms** |
+|  | one there and back | wait | trivial |
+| --- | ---: | ---: | ---: |
+| **oscine async** | **0.05 ms** | **99.5 % after 21 ms** | **–** |
+| **oscine forking** | **2 ms** | **–** | **742/s** |
 
 2026-01-02, 2 cores, Node v20.20.2: \`npm run bench -- kinds\`
 
