@@ -1,8 +1,6 @@
 import type { NatsLink, NatsListener } from "./nats-link.ts";
 import type { NatsMessage } from "./nats-message.ts";
 
-/** After how long a request for packets is to be answered, if only by saying that there were none. */
-const EXPIRES_MS = 10_000;
 /** How long that answer may be late. */
 const PATIENCE_MS = 2000;
 const NANOS_PER_MS = 1_000_000;
@@ -20,6 +18,8 @@ export interface PullerOptions {
   readonly inbox: string;
   /** How many may be out at a time. */
   readonly most: number;
+  /** After how many milliseconds a request for packets is to be answered, if only by saying that there were none. */
+  readonly expires: number;
   onMessage(message: NatsMessage): void;
   /** The consumer does not answer. Makes it again where it is gone. Never rejects. */
   recover(): Promise<void>;
@@ -85,11 +85,11 @@ export class Puller {
   }
 
   #pull(): void {
-    const { link, nextSubject, inbox, most } = this.#options;
+    const { link, nextSubject, inbox, most, expires } = this.#options;
     const room = most - this.#held - this.#wanted;
     // Asking is a message, too: for a few at a time, or where nothing else would come.
     if (this.#stopped || this.#recovering !== null || room < 1 || (this.#wanted > 0 && room * 4 < most)) return;
-    const request = JSON.stringify({ batch: room, expires: EXPIRES_MS * NANOS_PER_MS });
+    const request = JSON.stringify({ batch: room, expires: expires * NANOS_PER_MS });
     if (!link.publish(nextSubject, new TextEncoder().encode(request), {}, inbox)) return;
     this.#wanted += room;
     this.#heardAt = performance.now();
@@ -106,7 +106,7 @@ export class Puller {
   }
 
   #lookAfter(): void {
-    if (this.#wanted > 0 && performance.now() - this.#heardAt > EXPIRES_MS + PATIENCE_MS) this.#recoverSoon();
+    if (this.#wanted > 0 && performance.now() - this.#heardAt > this.#options.expires + PATIENCE_MS) this.#recoverSoon();
     else this.#pull();
   }
 }

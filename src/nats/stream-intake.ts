@@ -19,6 +19,8 @@ const AGAIN_MS = 200;
 const NANOS_PER_MS = 1_000_000;
 /** So many answers are kept while there is no connection; a packet whose answer is lost is delivered again. */
 const MAX_LATE = 20_000;
+/** A request for packets is made again after so long, in milliseconds, or sooner; see {@link expiresOf}. */
+const MAX_EXPIRES = 10_000;
 /** Why a packet is put aside that was delivered too often. */
 const MAX_DELIVER = "max-deliver";
 const encoder = new TextEncoder();
@@ -66,6 +68,7 @@ export class StreamIntake implements Intake {
         nextSubject: this.#stream.nextSubject(consumer),
         inbox: `${replyPrefix(delivery.prefix)}.${this.#id}.c.${index}`,
         most: delivery.partitions === null ? prefetch : 1,
+        expires: expiresOf(ackWait),
         onMessage: (message) => this.#take(message, puller),
         recover: () => this.#recover(),
       });
@@ -173,6 +176,15 @@ export class StreamIntake implements Intake {
       if (this.#context.link.isConnected) this.#context.events.onError(error as OscNatsError);
     }
   }
+}
+
+/**
+ * How long a request for packets may outlive the worker that made it. It must be gone when what the worker had is due again, two thirds of `ackWait` after the
+ * worker's end or later: servers of NATS before 2.10.14 that then find nobody but the dead count the packet's deliveries from the beginning, and may
+ * give a worker to come another packet twice, and this one late.
+ */
+function expiresOf(ackWait: number): number {
+  return Math.min(MAX_EXPIRES, ackWait / 2);
 }
 
 /** How often a packet has been delivered, this time included, as the subject says that NATS wants its answer under. */

@@ -26,6 +26,30 @@ async function startWorker(options: ServeNatsOptions): Promise<RunningProgram> {
   return worker;
 }
 
+interface AfterKill extends AsyncDisposable {
+  readonly victim: RunningProgram;
+  readonly other: RunningProgram;
+  readonly front: TestFrontEnd;
+}
+
+/** Two workers that sixty packets are on their way to, and one of them is killed in the middle. */
+async function killOneOfTwo(options: ServeNatsOptions): Promise<AfterKill> {
+  const [victim, other] = await Promise.all([startWorker(options), startWorker(options)]);
+  const front = await TestFrontEnd.start(options);
+  for (const value of count(60)) front.client().say("/slow", value, 20);
+  await victim.line(/^end /);
+  victim.kill("SIGKILL");
+  await victim.ended;
+  return {
+    victim,
+    other,
+    front,
+    async [Symbol.asyncDispose]() {
+      await Promise.all([front, other].map((one) => one[Symbol.asyncDispose]()));
+    },
+  };
+}
+
 /** Tries again until the leader of a cluster has heard of as many servers as a stream wants. */
 async function whenPlaced<Result>(attempt: () => Promise<Result>): Promise<Result> {
   for (;;) {
@@ -52,13 +76,8 @@ describeWithNats("a worker that is killed in the middle of a handler", () => {
   test("at-least-once: every packet that was accepted is handled, and what was delivered twice is counted", async () => {
     await using nats = await NatsServer.start();
     const options: ServeNatsOptions = { servers: nats.url, delivery: "at-least-once", stream, ackWait: 500, concurrency: 4 };
-    await using victim = await startWorker(options);
-    await using other = await startWorker(options);
-    await using front = await TestFrontEnd.start(options);
-    for (const value of count(60)) front.client().say("/slow", value, 20);
-    await victim.line(/^end /);
-    victim.kill("SIGKILL");
-    await victim.ended;
+    await using place = await killOneOfTwo(options);
+    const { victim, other, front } = place;
     const interrupted = numbers("begin", victim).filter((value) => !numbers("end", victim).includes(value));
     expect(interrupted.length).toBeGreaterThan(0);
     await other.until(() => new Set([...numbers("end", victim), ...numbers("end", other)]).size === 60);
@@ -74,13 +93,8 @@ describeWithNats("a worker that is killed in the middle of a handler", () => {
   test("at-most-once: what it had is lost, and how much that is can be told from the counters", async () => {
     await using nats = await NatsServer.start();
     const options: ServeNatsOptions = { servers: nats.url, concurrency: 4 };
-    await using victim = await startWorker(options);
-    await using other = await startWorker(options);
-    await using front = await TestFrontEnd.start(options);
-    for (const value of count(60)) front.client().say("/slow", value, 20);
-    await victim.line(/^end /);
-    victim.kill("SIGKILL");
-    await victim.ended;
+    await using place = await killOneOfTwo(options);
+    const { victim, other, front } = place;
     const stats = await front.quiet();
     expect(stats).toMatchObject({ received: 60, handled: 60 });
     other.kill("SIGTERM");
@@ -98,6 +112,25 @@ describeWithNats("a worker that is killed in the middle of a handler", () => {
     await using successor = await startWorker(options);
     front.client().say("/n", 99);
     await successor.line(/^end 99$/);
+  });
+});
+
+describeWithNats("a packet that kills its worker", () => {
+  test("at-least-once: becomes a dead letter, also where no other worker is there when it is due again", async () => {
+    await using nats = await NatsServer.start();
+    const options: ServeNatsOptions = { servers: nats.url, delivery: "at-least-once", stream, ackWait: 300, maxDeliver: 2 };
+    await using front = await TestFrontEnd.start(options);
+    front.client().say("/slow", 1, 600_000);
+    for (const _delivery of count(2)) {
+      await using victim = await startWorker(options);
+      await victim.line(/^begin 1$/);
+      victim.kill("SIGKILL");
+      await victim.ended;
+      // Nothing tells that it is due again: no message, and nothing of what the server of NATS says of the consumer.
+      await sleep(2 * 300);
+    }
+    await using last = await startWorker(options);
+    expect((await last.line(/^(?:begin|error) .*/))[0]).toBe("error OSC_NATS_DEAD_LETTER");
   });
 });
 
