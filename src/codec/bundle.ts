@@ -14,11 +14,11 @@ export type OscPacket = OscMessage | OscBundle;
  */
 export class OscBundle {
   /** When the elements take effect; {@link TimeTag.IMMEDIATELY} for at once. */
-  readonly timeTag: TimeTag;
+  declare readonly timeTag: TimeTag;
   /** Messages and bundles, in the order in which they take effect. May be empty. */
-  readonly elements: readonly OscPacket[];
+  declare readonly elements: readonly OscPacket[];
   /** The elements that could not be read, and what the tolerant decoder read all the same. Those of a message are in the message. */
-  readonly errors: readonly OscDecodeError[];
+  declare readonly errors: readonly OscDecodeError[];
 
   /**
    * @param elements one packet or several, in the order in which they take effect

@@ -1,5 +1,5 @@
 import { type OscDecodeError, OscEncodeError } from "../errors.ts";
-import { fitTypes, inferTypes, type OscArgument } from "./arguments.ts";
+import { fitTypes, inferTypes, type OscArgument, type TypedArguments } from "./arguments.ts";
 import { describe, isText } from "./check-value.ts";
 import { NO_ERRORS, TRUSTED } from "./trusted.ts";
 import type { OscValue } from "./types.ts";
@@ -18,16 +18,18 @@ export let floatTypesOf: (message: OscMessage) => string;
  * @example new OscMessage("/mixer/gain", [float(1), "left"])
  */
 export class OscMessage {
+  // Only declared, as in all that packets are made of: a field is not set twice then.
+
   /** The address pattern. It begins with `/`, except in a message that was decoded with an error that says so. */
-  readonly address: string;
+  declare readonly address: string;
   /** The type tag string without its comma. */
-  readonly types: string;
+  declare readonly types: string;
   /** One value for each type tag, arrays nested; `h` as bigint, `c` as text (or a number, where its code is no character). */
-  readonly args: readonly OscValue[];
+  declare readonly args: readonly OscValue[];
   /** False for a message without any type tag string, as old senders write it. It has no arguments. */
-  readonly hasTypeTags: boolean;
+  declare readonly hasTypeTags: boolean;
   /** What the tolerant decoder found wrong and read all the same. Empty for a message that follows the text. */
-  readonly errors: readonly OscDecodeError[];
+  declare readonly errors: readonly OscDecodeError[];
   readonly #floatTypes: string;
 
   /**
@@ -45,23 +47,21 @@ export class OscMessage {
     hasTypeTags: boolean = true,
     errors: readonly OscDecodeError[] = NO_ERRORS,
   ) {
-    this.address = address;
-    if (trusted === TRUSTED) {
-      this.types = types as string;
-      this.args = args as readonly OscValue[];
-      this.hasTypeTags = hasTypeTags;
-      this.errors = errors;
-      this.#floatTypes = types as string;
-      return;
+    let floatTypes = types;
+    if (trusted !== TRUSTED) {
+      const typed = typedArguments(address, args, types);
+      args = typed.args;
+      types = typed.types;
+      floatTypes = typed.floatTypes;
+      hasTypeTags = true;
+      errors = NO_ERRORS;
     }
-    checkAddress(address);
-    const list = Array.isArray(args) ? args : [args];
-    const typed = types === undefined ? inferTypes(list) : fitTypes(list, types);
-    this.types = typed.types;
-    this.args = typed.args;
-    this.hasTypeTags = true;
-    this.errors = NO_ERRORS;
-    this.#floatTypes = typed.floatTypes;
+    this.address = address;
+    this.types = types as string;
+    this.args = args as readonly OscValue[];
+    this.hasTypeTags = hasTypeTags;
+    this.errors = errors;
+    this.#floatTypes = floatTypes as string;
   }
 
   /**
@@ -99,6 +99,12 @@ export function trustedMessage(
   errors: readonly OscDecodeError[],
 ): OscMessage {
   return new Trusted(address, args, types, TRUSTED, hasTypeTags, errors);
+}
+
+function typedArguments(address: string, args: OscArgument, types: string | undefined): TypedArguments {
+  checkAddress(address);
+  const list = Array.isArray(args) ? args : [args];
+  return types === undefined ? inferTypes(list) : fitTypes(list, types);
 }
 
 function checkAddress(address: unknown): void {

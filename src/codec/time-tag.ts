@@ -15,9 +15,9 @@ const FRACTIONS_PER_MS = 2 ** 32 / 1000;
  */
 export class TimeTag {
   /** Seconds since 1900-01-01 00:00 UTC, modulo 2^32: a whole number from 0 to 4,294,967,295. */
-  readonly seconds: number;
+  declare readonly seconds: number;
   /** Fractions of a second, in 1/2^32 s: a whole number from 0 to 4,294,967,295. */
-  readonly fraction: number;
+  declare readonly fraction: number;
 
   /** "At once": the bits 0x0000000000000001. */
   static readonly IMMEDIATELY: TimeTag = /* @__PURE__ */ new TimeTag(0, 1);

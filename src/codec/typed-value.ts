@@ -10,9 +10,9 @@ import type { OscColor, OscValue } from "./types.ts";
  */
 export class TypedValue {
   /** The type tag: one character. */
-  readonly tag: string;
+  declare readonly tag: string;
   /** The value, as a decoder would give it: a bigint for `h`, an array of four numbers for `m`, and so on. */
-  readonly value: OscValue;
+  declare readonly value: OscValue;
 
   /**
    * Made by {@link int}, {@link float} and the like, rather than by hand.
