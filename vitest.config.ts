@@ -9,6 +9,7 @@ export default defineConfig({
     // Most tests wait for sockets, threads and processes; with as many files at once as there are processors, these would be idle.
     maxWorkers: availableParallelism() + 1,
     globalSetup: ["test/global-setup.mjs"],
+    setupFiles: ["test/setup.ts"],
     testTimeout: 15_000,
     hookTimeout: 60_000,
     retry: 0,

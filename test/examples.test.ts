@@ -51,8 +51,13 @@ test("every example is run by a test", () => {
 
 let running: ChildProcess | null = null;
 let copy: URL | null = null;
-afterEach(() => {
-  running?.kill("SIGKILL");
+afterEach(async () => {
+  if (running !== null && running.exitCode === null) {
+    const ended = once(running, "close");
+    running.kill("SIGKILL");
+    await ended;
+  }
+  running = null;
   if (copy !== null) rmSync(fileURLToPath(copy), { force: true });
 });
 

@@ -155,7 +155,8 @@ describeWithNats("a connection", () => {
   });
 
   test("never holds more than it may, and tells what became of each message", async () => {
-    await using link = await NatsLink.open({ servers: open.url, maxUnconfirmed: 3, reconnectDelay: 50 }, { onError: () => undefined });
+    await using nats = await NatsServer.start();
+    await using link = await NatsLink.open({ servers: nats.url, maxUnconfirmed: 3, reconnectDelay: 50 }, { onError: () => undefined });
     const came: NatsMessage[] = [];
     link.subscribe("a", null, (message) => void came.push(message));
     const settled: boolean[] = [];
@@ -166,7 +167,7 @@ describeWithNats("a connection", () => {
     await expect.poll(() => settled).toEqual([true, true, true]);
     expect(came.map(({ subject, status, reply }) => [subject, status, reply])).toEqual([1, 2, 3].map(() => ["a", 0, ""]));
     expect(came[0]?.header("X-Y")).toBe("z");
-    await open.restart();
+    await nats.restart();
     expect(publish()).toBe(link.isConnected);
   });
 });

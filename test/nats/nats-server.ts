@@ -82,13 +82,7 @@ export class NatsServer implements AsyncDisposable {
   #spawn(): ChildProcess {
     this.#log = "";
     const child = spawn(COMMAND, this.#arguments, { stdio: ["ignore", "ignore", "pipe"] });
-    // A test that is given up does not come to the end of the server.
-    const kill = (): void => void child.kill("SIGKILL");
-    process.once("exit", kill);
-    child.once("close", () => {
-      process.off("exit", kill);
-      this.#wake();
-    });
+    child.once("close", () => this.#wake());
     child.stderr?.setEncoding("utf8").on("data", (text: string) => {
       this.#log += text;
       this.#wake();

@@ -51,11 +51,7 @@ export class ServerProcess {
     this.child.stderr?.on("data", (text) => (this.stderr += String(text)));
     createInterface({ input: this.child.stdout as NodeJS.ReadableStream }).on("line", (line) => this.#line(line));
     // Not "exit", after which output may still come.
-    // A test that is given up does not come to the end of the server.
-    const kill = (): void => void this.child.kill("SIGKILL");
-    process.once("exit", kill);
     this.closed = once(this.child, "close").then(() => {
-      process.off("exit", kill);
       this.ended = true;
       this.#changed();
     });
