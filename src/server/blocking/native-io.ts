@@ -1,5 +1,6 @@
 import type { Dispatcher } from "../../dispatch/index.ts";
 import { type NetAddress, formatAddress } from "../../net-address.ts";
+import { Gathering } from "../../transport/native/gathering.ts";
 import type { Libc } from "../../transport/native/libc.ts";
 import { BATCH_SIZE, MessageBatch } from "../../transport/native/message-batch.ts";
 import { NativePeers } from "../../transport/native/native-peers.ts";
@@ -32,6 +33,7 @@ export class NativeIo implements BlockingIo {
   readonly #owner: IoOwner;
   readonly #socket: NativeUdpSocket;
   readonly #batch: MessageBatch;
+  readonly #gathering: Gathering;
   readonly #peers: NativePeers;
   readonly #clock = new LoopClock();
   readonly #road: Road;
@@ -40,6 +42,7 @@ export class NativeIo implements BlockingIo {
   /** So many datagrams are received at once that they fit into the queue. */
   readonly #atOnce: number;
   #lookedAt = -Infinity;
+  #replied = 0;
   #closed = false;
 
   /** @throws OscSocketError where the address cannot be used */
@@ -49,6 +52,7 @@ export class NativeIo implements BlockingIo {
     this.#socket = NativeUdpSocket.open(libc, spec.host, spec.port, spec.options);
     this.address = this.#socket.localAddress;
     this.#batch = new MessageBatch(libc);
+    this.#gathering = new Gathering(libc, this.#socket.fd);
     this.#atOnce = spec.atOnce;
     const handling = blockingHandling(dispatcher, owner);
     let executor: CallingThreadExecutor | undefined;
@@ -118,14 +122,22 @@ export class NativeIo implements BlockingIo {
     const count = this.#atSocket(() => {
       // What the stand-in took has come before whatever the system still has.
       if (!this.#executor.isEmpty) return 0;
-      if (timeoutMs === Infinity) return this.#take(this.#atOnce, "wait");
-      const there = this.#look(this.#atOnce);
+      this.#letGather();
+      if (timeoutMs === Infinity) return this.#gathering.came(this.#take(this.#atOnce, "wait"));
+      const there = this.#gathering.came(this.#look(this.#atOnce));
       if (there > 0 || timeoutMs <= 0) return there;
       this.#socket.wait(timeoutMs);
-      return this.#look(this.#atOnce);
+      return this.#gathering.came(this.#look(this.#atOnce));
     });
     this.#lookedAt = performance.now();
     return count > 0 || !this.#executor.isEmpty;
+  }
+
+  /** Clients that are answered may wait for it with what they send next. */
+  #letGather(): void {
+    const replied = this.counters.read("replied");
+    if (replied === this.#replied) this.#gathering.pause();
+    this.#replied = replied;
   }
 
   /** Does something at the socket, after what the stand-in took has been taken over from it. */

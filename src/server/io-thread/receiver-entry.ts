@@ -1,5 +1,6 @@
 /** A thread that receives datagrams in batches and puts them into a ring, from which an event loop takes them. Loaded as a worker. */
 import { workerData } from "node:worker_threads";
+import { Gathering } from "../../transport/native/gathering.ts";
 import { loadLibc } from "../../transport/native/libc.ts";
 import { BATCH_SIZE, MessageBatch } from "../../transport/native/message-batch.ts";
 import { DatagramWriter } from "../crossing/datagram-records.ts";
@@ -12,7 +13,9 @@ const ERROR_PAUSE_MS = 10;
 const ROOM_MS = 1000;
 
 const init = workerData as ReceiverInit;
-const batch = new MessageBatch(loadLibc());
+const libc = loadLibc();
+const batch = new MessageBatch(libc);
+const gathering = new Gathering(libc, init.fd);
 const ring = new RingWriter(init.ring);
 const writer = new DatagramWriter(ring);
 const doorbell = new Doorbell(init.doorbell);
@@ -31,7 +34,8 @@ while (doorbell.mail === 0) {
 
 function receive(): number {
   try {
-    return batch.receive(init.fd, BATCH_SIZE, "wait");
+    gathering.pause();
+    return gathering.came(batch.receive(init.fd, BATCH_SIZE, "wait"));
   } catch (error) {
     tell({ code: (error as NodeJS.ErrnoException).code ?? "EUNKNOWN" });
     Atomics.wait(nobody, 0, 0, ERROR_PAUSE_MS);
