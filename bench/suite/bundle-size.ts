@@ -15,22 +15,50 @@ const BUNDLES = [
   { name: "all of oscine/framing", module: "framing/index.js", take: "*" },
 ] as const;
 
-/** The size of each bundle: minified, in bytes by gzip. */
-export async function bundles(): Promise<{ readonly name: string; readonly bytes: number }[]> {
+/** What others need in a page to read and write packets. Of some their sockets come with it, for they are one file. */
+const PEERS = [
+  { name: "osc-min 2.1.2", contents: 'export * from "osc-min";' },
+  { name: "node-osc 11.7.1, without its sockets", contents: 'export { Bundle, Message, decode, encode } from "node-osc";' },
+  { name: "osc 2.4.5, without its sockets", contents: 'export * from "osc/src/osc.js";' },
+  { name: "osc-js 2.4.1", contents: 'export * from "osc-js";' },
+] as const;
+
+interface BundleSize {
+  readonly name: string;
+  /** Minified, by gzip. */
+  readonly bytes: number;
+}
+
+/** The size of each bundle. */
+export async function bundles(): Promise<BundleSize[]> {
   return Promise.all(
     BUNDLES.map(async ({ name, module, take }) => {
-      const { outputFiles } = await build({
-        stdin: { contents: `export ${take} from ${JSON.stringify(compiledPath(module))};`, resolveDir: compiledPath(".") },
-        bundle: true,
-        minify: true,
-        write: false,
-        format: "esm",
-        platform: "browser",
-        target: "es2022",
-      });
-      return { name, bytes: gzipSync(outputFiles[0]!.contents, { level: 9 }).length };
+      const contents = `export ${take} from ${JSON.stringify(compiledPath(module))};`;
+      return { name, bytes: await packedSize(contents, compiledPath(".")) };
     }),
   );
+}
+
+/** The size of what the packages of npm need for the same; they have to be installed. */
+export async function peerBundles(): Promise<BundleSize[]> {
+  const folder = fileURLToPath(new URL("..", import.meta.url));
+  return Promise.all(PEERS.map(async ({ name, contents }) => ({ name, bytes: await packedSize(contents, folder, ["node:*"]) })));
+}
+
+/** @param external modules that are left out */
+async function packedSize(contents: string, resolveDir: string, external: string[] = []): Promise<number> {
+  const { outputFiles } = await build({
+    stdin: { contents, resolveDir },
+    bundle: true,
+    minify: true,
+    write: false,
+    format: "esm",
+    platform: "browser",
+    target: "es2022",
+    external,
+    logLevel: "error",
+  });
+  return gzipSync(outputFiles[0]!.contents, { level: 9 }).length;
 }
 
 /** The parts of the codec, and the modules of src/ that they are. */
@@ -45,7 +73,7 @@ const PARTS: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** What share of the whole codec each of its parts has, in bytes by gzip. */
-export async function codecParts(): Promise<{ readonly name: string; readonly bytes: number }[]> {
+export async function codecParts(): Promise<BundleSize[]> {
   const entry = fileURLToPath(new URL("../../src/codec/index.ts", import.meta.url));
   const settings = {
     bundle: true,

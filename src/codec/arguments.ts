@@ -1,5 +1,5 @@
 import { OscEncodeError } from "../errors.ts";
-import { checkValue, describe, isColor } from "./check-value.ts";
+import { checkValue, describe, isColor, isInt32, isWhole } from "./check-value.ts";
 import { TimeTag } from "./time-tag.ts";
 import { LONG_RUN } from "./type-tags.ts";
 import { TypedValue } from "./typed-value.ts";
@@ -21,18 +21,17 @@ const DEEPEST_ARRAY = 1000;
 
 /** Finds the type tags that the arguments need, by their values. */
 export function inferTypes(list: readonly OscArgument[]): TypedArguments {
-  const tags = new InferredTags();
-  const args = inferList(list, tags, 1);
-  return { args: packed(args), types: tags.types.toString(), floatTypes: tags.floatTypes.toString() };
+  const types = new TagRuns();
+  const floatTypes = new TagRuns();
+  const args = inferList(list, types, floatTypes, 1);
+  return { args: packed(args), types: types.toString(), floatTypes: floatTypes.toString() };
 }
 
 /** Fits the arguments to the type tags that the caller gives. */
 export function fitTypes(list: readonly OscArgument[], types: string): TypedArguments {
-  if (typeof types !== "string") throw new OscEncodeError("OSC_BAD_TYPE_TAGS", `Type tags are a string; got ${describe(types)}.`, types);
+  if (typeof types !== "string") throw badTypeTags(types, "are no string");
   const args: OscValue[] = [];
-  const end = fitList(list, types, 0, args, 1);
-  if (end < types.length)
-    throw new OscEncodeError("OSC_BAD_TYPE_TAGS", `The type tags "${types}" close an array that was not opened.`, types);
+  if (fitList(list, types, 0, args, 1) < types.length) throw badTypeTags(types, "close an array that was not opened");
   return { args: packed(args), types, floatTypes: types };
 }
 
@@ -45,16 +44,6 @@ function packed(args: readonly OscValue[]): readonly OscValue[] {
     numbers.push(value);
   }
   return numbers;
-}
-
-class InferredTags {
-  readonly types = new TagRuns();
-  readonly floatTypes = new TagRuns();
-
-  add(tag: string, floatTag: string = tag): void {
-    this.types.add(tag);
-    this.floatTypes.add(floatTag);
-  }
 }
 
 /** Gathers type tags into a string, run by run, so that a thousand floats make one piece and not a thousand. */
@@ -77,37 +66,31 @@ class TagRuns {
   }
 }
 
-function inferList(list: readonly OscArgument[], tags: InferredTags, depth: number): OscValue[] {
+function inferList(list: readonly OscArgument[], types: TagRuns, floatTypes: TagRuns, depth: number): OscValue[] {
   checkDepth(list, depth);
   const args: OscValue[] = [];
   for (const argument of list) {
-    if (typeof argument === "number") {
-      const tag = inferNumberTag(argument);
-      tags.add(tag, "f");
-      args.push(checkValue(tag, argument));
-    } else if (argument instanceof TypedValue) {
-      tags.add(argument.tag);
-      args.push(argument.value);
-    } else if (Array.isArray(argument)) {
-      tags.add("[");
-      args.push(inferList(argument, tags, depth + 1));
-      tags.add("]");
+    if (Array.isArray(argument)) {
+      types.add("[");
+      floatTypes.add("[");
+      args.push(inferList(argument, types, floatTypes, depth + 1));
+      types.add("]");
+      floatTypes.add("]");
     } else {
-      const tag = inferTag(argument);
-      tags.add(tag);
-      args.push(checkValue(tag, argument));
+      const typed = argument instanceof TypedValue;
+      const tag = typed ? argument.tag : inferTag(argument);
+      types.add(tag);
+      floatTypes.add(typeof argument === "number" ? "f" : tag);
+      args.push(typed ? argument.value : checkValue(tag, argument));
     }
   }
   return args;
 }
 
-function inferNumberTag(value: number): string {
-  if ((value | 0) === value) return "i";
-  return Number.isInteger(value) && Math.abs(value) <= 2 ** 53 ? "h" : "f";
-}
-
 function inferTag(value: unknown): string {
   switch (typeof value) {
+    case "number":
+      return isInt32(value) ? "i" : isWhole(value) ? "h" : "f";
     case "string":
       return "s";
     case "boolean":
@@ -134,37 +117,33 @@ function fitList(list: readonly OscArgument[], types: string, position: number, 
   checkDepth(list, depth);
   for (const argument of list) {
     const tag = types[position];
-    if (tag === undefined || tag === "]") throw miscounted(types, "more arguments than type tags");
+    if (tag === undefined || tag === "]") throw badTypeTags(types, "are fewer than the arguments");
     if (tag === "[") {
       if (!Array.isArray(argument))
         throw new OscEncodeError("OSC_VALUE_TYPE", `Type tag [ needs an array; got ${describe(argument)}.`, argument);
       const inner: OscValue[] = [];
       args.push(inner);
       position = fitList(argument, types, position + 1, inner, depth + 1);
-      if (position === types.length) throw new OscEncodeError("OSC_BAD_TYPE_TAGS", `The type tags "${types}" leave an array open.`, types);
+      if (position === types.length) throw badTypeTags(types, "leave an array open");
     } else {
       args.push(checkValue(tag, unwrap(argument, tag)));
     }
     position += 1;
   }
-  if (position < types.length && types[position] !== "]") throw miscounted(types, "fewer arguments than type tags");
+  if (position < types.length && types[position] !== "]") throw badTypeTags(types, "are more than the arguments");
   return position;
 }
 
 function unwrap(argument: OscArgument, tag: string): unknown {
   if (!(argument instanceof TypedValue)) return argument;
   if (argument.tag === tag) return argument.value;
-  throw new OscEncodeError(
-    "OSC_BAD_TYPE_TAGS",
-    `An argument made for type tag ${argument.tag} stands where the type tags say ${tag}.`,
-    argument,
-  );
+  throw new OscEncodeError("OSC_BAD_TYPE_TAGS", `The type tags say ${tag} for an argument that was made for ${argument.tag}.`, argument);
 }
 
-function miscounted(types: string, what: string): OscEncodeError {
+function badTypeTags(types: unknown, what: string): OscEncodeError {
   return new OscEncodeError(
     "OSC_BAD_TYPE_TAGS",
-    `There are ${what} in "${types}". Each tag, also T, F, N and I, stands for one argument.`,
+    `The type tags ${describe(types)} ${what}. Each tag, also T, F, N and I, stands for one argument.`,
     types,
   );
 }

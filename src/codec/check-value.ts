@@ -2,12 +2,31 @@ import { OscEncodeError } from "../errors.ts";
 import { TimeTag } from "./time-tag.ts";
 import type { OscColor, OscValue } from "./types.ts";
 
-/** The least magnitude that a 32-bit float cannot hold: half a step above its largest number. */
-const FLOAT_LIMIT = 2 ** 128 - 2 ** 103;
 const INT64_LIMIT = 2n ** 63n;
 const LARGEST_CODE_POINT = 0x10ffff;
 /** NUL ends a string in OSC, and half of a surrogate pair has no bytes in UTF-8. */
 const NOT_TEXT = /[\0\p{Surrogate}]/u;
+const TEXT = "a string without NUL characters and unpaired surrogates";
+const BYTES = "whole numbers from 0 to 255";
+
+/** What each type tag needs. Words that hold the `typeof` of a value say that it is of the right kind, and only its range wrong. */
+const NEEDS: Readonly<Record<string, string>> = {
+  i: "a whole number from -2147483648 to 2147483647",
+  f: "a number in the range of a 32-bit float (double() keeps larger ones)",
+  d: "a number",
+  s: TEXT,
+  S: TEXT,
+  b: "a Uint8Array",
+  h: "a bigint of 64 bits or a whole number within ±2^53",
+  t: "a TimeTag",
+  c: "a string of one character, or its code as a whole number of 32 bits",
+  r: "a colour { r, g, b, a }",
+  m: "four bytes [port, status, data1, data2]",
+  T: "true",
+  F: "false",
+  N: "null",
+  I: "Infinity",
+};
 
 /**
  * The value as it is kept under its type tag: what a receiver will see, except that a number keeps its precision.
@@ -15,53 +34,55 @@ const NOT_TEXT = /[\0\p{Surrogate}]/u;
  * @throws OscEncodeError where the tag is unknown or the value does not fit it
  */
 export function checkValue(tag: string, value: unknown): OscValue {
+  const kept = fitting(tag, value);
+  if (kept !== undefined) return kept;
+  const needs = NEEDS[tag];
+  if (needs !== undefined) throw unfit(tag, value, needs);
+  throw new OscEncodeError(
+    "OSC_BAD_TYPE_TAGS",
+    `${JSON.stringify(tag)} is not a type tag. Use those of "ifsbhtdScrmTFNI[]", without a comma in front.`,
+    tag,
+  );
+}
+
+/** The value that is kept, or undefined where it does not fit. */
+function fitting(tag: string, value: unknown): OscValue | undefined {
   switch (tag) {
     case "i":
       // -0 becomes 0.
-      if (typeof value === "number" && (value | 0) === value) return value | 0;
-      throw unfit(tag, value, "a whole number from -2147483648 to 2147483647", typeof value === "number");
+      return isInt32(value) ? value | 0 : undefined;
     case "f":
-      if (typeof value === "number" && (Math.abs(value) < FLOAT_LIMIT || !Number.isFinite(value))) return value;
-      throw unfit(tag, value, "a number in the range of a 32-bit float (double() keeps larger ones)", typeof value === "number");
+      return typeof value === "number" && Number.isFinite(value) === Number.isFinite(Math.fround(value)) ? value : undefined;
     case "d":
-      if (typeof value === "number") return value;
-      throw unfit(tag, value, "a number");
+      return typeof value === "number" ? value : undefined;
     case "s":
     case "S":
-      return checkText(tag, value);
+      return isText(value) ? value : undefined;
     case "b":
-      if (value instanceof Uint8Array) return value;
-      throw unfit(tag, value, "a Uint8Array");
+      return value instanceof Uint8Array ? value : undefined;
     case "h":
-      return checkLong(value);
+      if (typeof value === "bigint") return value >= -INT64_LIMIT && value < INT64_LIMIT ? value : undefined;
+      return isWhole(value) ? BigInt(value) : undefined;
     case "t":
-      if (value instanceof TimeTag) return value;
-      throw unfit(tag, value, "a TimeTag");
+      return value instanceof TimeTag ? value : undefined;
     case "c":
-      return checkCharacter(value);
+      // A character is kept as text, and a code that is no character of Unicode as the number.
+      if (isInt32(value)) return characterOf(value);
+      return typeof value === "string" && value !== "" && String.fromCodePoint(value.codePointAt(0)!) === value ? value : undefined;
     case "r":
-      if (isColor(value))
-        return { r: checkByte(tag, value.r), g: checkByte(tag, value.g), b: checkByte(tag, value.b), a: checkByte(tag, value.a) };
-      throw unfit(tag, value, "a colour { r, g, b, a }");
+      if (!isColor(value)) return undefined;
+      return { r: checkByte(tag, value.r), g: checkByte(tag, value.g), b: checkByte(tag, value.b), a: checkByte(tag, value.a) };
     case "m":
-      if (Array.isArray(value) && value.length === 4) return value.map((part) => checkByte(tag, part));
-      throw unfit(tag, value, "four bytes [port, status, data1, data2]");
+      return Array.isArray(value) && value.length === 4 ? value.map((part) => checkByte(tag, part)) : undefined;
+    case "I":
+      return value === Infinity ? value : undefined;
     case "T":
     case "F":
-      if (value === (tag === "T")) return value;
-      throw unfit(tag, value, String(tag === "T"));
+      return value === (tag === "T") ? value : undefined;
     case "N":
-      if (value === null) return value;
-      throw unfit(tag, value, "null");
-    case "I":
-      if (value === Infinity) return value;
-      throw unfit(tag, value, "Infinity");
+      return value === null ? value : undefined;
     default:
-      throw new OscEncodeError(
-        "OSC_BAD_TYPE_TAGS",
-        `${JSON.stringify(tag)} is not a type tag. Use those of "ifsbhtdScrmTFNI[]", without a comma in front.`,
-        tag,
-      );
+      return undefined;
   }
 }
 
@@ -75,27 +96,14 @@ export function isText(value: unknown): value is string {
   return typeof value === "string" && !NOT_TEXT.test(value);
 }
 
-function checkText(tag: string, value: unknown): string {
-  if (isText(value)) return value;
-  throw unfit(tag, value, "text without NUL characters and unpaired surrogates", typeof value === "string");
+/** True for a whole number of 32 bits. */
+export function isInt32(value: unknown): value is number {
+  return typeof value === "number" && (value | 0) === value;
 }
 
-function checkLong(value: unknown): bigint {
-  if (typeof value === "bigint" && value >= -INT64_LIMIT && value < INT64_LIMIT) return value;
-  if (typeof value === "number" && Number.isInteger(value) && Math.abs(value) <= 2 ** 53) return BigInt(value);
-  throw unfit("h", value, "a bigint of 64 bits or a whole number within ±2^53", typeof value === "bigint" || typeof value === "number");
-}
-
-/** A character is kept as text, and a code that is no character of Unicode as the number. */
-function checkCharacter(value: unknown): string | number {
-  if (typeof value === "number" && (value | 0) === value) return characterOf(value);
-  if (typeof value === "string" && value.length > 0 && String.fromCodePoint(value.codePointAt(0)!) === value) return value;
-  throw unfit(
-    "c",
-    value,
-    "one character, or its code as a whole number of 32 bits",
-    typeof value === "number" || typeof value === "string",
-  );
+/** True for a whole number that a number holds exactly. */
+export function isWhole(value: unknown): value is number {
+  return Number.isInteger(value) && Math.abs(value as number) <= 2 ** 53;
 }
 
 /** The character with this code, or the code itself where Unicode has no such character. */
@@ -105,14 +113,13 @@ export function characterOf(code: number): string | number {
 
 function checkByte(tag: string, value: unknown): number {
   if (typeof value === "number" && (value & 255) === value) return value;
-  throw unfit(tag, value, "whole numbers from 0 to 255", typeof value === "number");
+  throw unfit(tag, value, BYTES);
 }
 
-/** @param rightKind whether the value has the right type and only its range is wrong */
-function unfit(tag: string, value: unknown, needed: string, rightKind: boolean = false): OscEncodeError {
+function unfit(tag: string, value: unknown, needs: string): OscEncodeError {
   return new OscEncodeError(
-    rightKind ? "OSC_VALUE_OUT_OF_RANGE" : "OSC_VALUE_TYPE",
-    `Type tag ${tag} needs ${needed}; got ${describe(value)}.`,
+    needs.includes(typeof value) ? "OSC_VALUE_OUT_OF_RANGE" : "OSC_VALUE_TYPE",
+    `Type tag ${tag} needs ${needs}; got ${describe(value)}.`,
     value,
   );
 }

@@ -1,5 +1,5 @@
 import { type OscDecodeError, OscEncodeError } from "../errors.ts";
-import { fitTypes, inferTypes, type OscArgument, type TypedArguments } from "./arguments.ts";
+import { fitTypes, inferTypes, type OscArgument } from "./arguments.ts";
 import { describe, isText } from "./check-value.ts";
 import { NO_ERRORS, TRUSTED } from "./trusted.ts";
 import type { OscValue } from "./types.ts";
@@ -47,21 +47,23 @@ export class OscMessage {
     hasTypeTags: boolean = true,
     errors: readonly OscDecodeError[] = NO_ERRORS,
   ) {
-    let floatTypes = types;
-    if (trusted !== TRUSTED) {
-      const typed = typedArguments(address, args, types);
-      args = typed.args;
-      types = typed.types;
-      floatTypes = typed.floatTypes;
-      hasTypeTags = true;
-      errors = NO_ERRORS;
-    }
     this.address = address;
-    this.types = types as string;
-    this.args = args as readonly OscValue[];
-    this.hasTypeTags = hasTypeTags;
-    this.errors = errors;
-    this.#floatTypes = floatTypes as string;
+    if (trusted === TRUSTED) {
+      this.types = types as string;
+      this.args = args as readonly OscValue[];
+      this.hasTypeTags = hasTypeTags;
+      this.errors = errors;
+      this.#floatTypes = types as string;
+      return;
+    }
+    checkAddress(address);
+    const list = Array.isArray(args) ? args : [args];
+    const typed = types === undefined ? inferTypes(list) : fitTypes(list, types);
+    this.types = typed.types;
+    this.args = typed.args;
+    this.hasTypeTags = true;
+    this.errors = NO_ERRORS;
+    this.#floatTypes = typed.floatTypes;
   }
 
   /**
@@ -99,12 +101,6 @@ export function trustedMessage(
   errors: readonly OscDecodeError[],
 ): OscMessage {
   return new Trusted(address, args, types, TRUSTED, hasTypeTags, errors);
-}
-
-function typedArguments(address: string, args: OscArgument, types: string | undefined): TypedArguments {
-  checkAddress(address);
-  const list = Array.isArray(args) ? args : [args];
-  return types === undefined ? inferTypes(list) : fitTypes(list, types);
 }
 
 function checkAddress(address: unknown): void {

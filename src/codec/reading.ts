@@ -23,17 +23,21 @@ const DEFAULT_MAX_PACKET_SIZE = 16 * 1024 * 1024;
 
 /** What is the same for every part of a packet while it is read, and where the reading stands. */
 export class Reading {
-  strict = false;
-  copyBlobs = false;
-  maxNesting: number = DEFAULT_MAX_NESTING;
-  maxPacketSize: number = DEFAULT_MAX_PACKET_SIZE;
+  declare strict: boolean;
+  declare copyBlobs: boolean;
+  declare maxNesting: number;
+  declare maxPacketSize: number;
   /** The offset after what was read last. */
   position = 0;
   /** The faults of the message or bundle that is being read. */
-  errors: OscDecodeError[] | undefined;
+  declare errors: OscDecodeError[] | undefined;
   /** True when a packet has so many bad elements that the rest of it is not read. */
-  exhausted = false;
-  #faultsLeft = MAX_FAULTS;
+  declare exhausted: boolean;
+  #faultsLeft!: number;
+
+  constructor() {
+    this.begin(undefined);
+  }
 
   /** Makes ready for a packet. */
   begin(options: DecodeOptions | undefined): void {
@@ -67,7 +71,6 @@ export class Reading {
 
   #record(error: OscDecodeError): void {
     this.#faultsLeft -= 1;
-    this.errors = this.errors ?? [];
-    this.errors.push(error);
+    (this.errors ??= []).push(error);
   }
 }

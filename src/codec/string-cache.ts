@@ -8,8 +8,6 @@ const NO_WORDS = /* @__PURE__ */ new Int32Array(0);
 export class StringCache {
   /** The offset after the string, padding included; set where `find` returns a text. */
   end = 0;
-  /** How many bytes at the beginning of a string are left out of its text. */
-  readonly #skip: number;
   /** The words of the string that was looked for last: as many as a string may have that is kept. */
   readonly #words: Int32Array;
   /** The words, the text, and the hash seen last, of each place. */
@@ -25,9 +23,8 @@ export class StringCache {
    * @param bits the cache has 2^bits places
    * @param words the longest string that is kept, in words of four bytes with its NUL and padding
    */
-  constructor(bits: number, words: number, skip: number) {
+  constructor(bits: number, words: number) {
     this.#words = new Int32Array(words);
-    this.#skip = skip;
     this.#shift = 32 - bits;
     this.#keys = Array.from({ length: 2 ** bits }, () => NO_WORDS);
     this.#texts = new Array<string>(2 ** bits).fill("");
@@ -66,10 +63,9 @@ export class StringCache {
     return this.#texts[place];
   }
 
-  /** Keeps the text of the string that `find` has just looked for in vain, and returns it. The string has to be well formed, padding included. */
-  add(whole: string): string {
-    const text = this.textOf(whole);
-    if (this.#count === 0) return text;
+  /** Keeps the text of the string that `find` has just looked for in vain. The string has to be well formed, padding included. */
+  add(text: string): void {
+    if (this.#count === 0) return;
     const first = this.#hash >>> this.#shift;
     if (this.#seen[first] === this.#hash) {
       this.#keys[first ^ 1] = this.#keys[first]!;
@@ -79,11 +75,5 @@ export class StringCache {
     } else {
       this.#seen[first] = this.#hash;
     }
-    return text;
-  }
-
-  /** A text without the characters that this cache leaves out. */
-  textOf(whole: string): string {
-    return this.#skip === 0 ? whole : whole.slice(this.#skip);
   }
 }

@@ -38,7 +38,7 @@ export function encodingBackend(): TextBackend {
 /** The methods of Node's Buffer, where they are there and do what we need. Nothing is imported for them. */
 export function bufferBackend(): TextBackend | undefined {
   const methods = (globalThis as { Buffer?: { prototype?: Partial<BufferMethods> } }).Buffer?.prototype;
-  if (!hasAll(methods) || !works(methods)) return undefined;
+  if (!works(methods)) return undefined;
   const { indexOf, latin1Slice, utf8Slice, utf8Write } = methods;
   const known = Array.from({ length: KNOWN_TEXTS }, () => ({ raw: "", text: "" }));
   return {
@@ -64,12 +64,10 @@ const KNOWN_TEXTS = 64;
 const LEAST_KNOWN = 64;
 const MOST_KNOWN = 1024;
 
-function hasAll(methods: Partial<BufferMethods> | undefined): methods is BufferMethods {
-  return [methods?.indexOf, methods?.latin1Slice, methods?.utf8Slice, methods?.utf8Write].every((method) => typeof method === "function");
-}
-
-function works({ indexOf, latin1Slice, utf8Slice, utf8Write }: BufferMethods): boolean {
+/** Whether all methods are there and do what we need: one that is missing throws. */
+function works(methods: Partial<BufferMethods> | undefined): methods is BufferMethods {
   try {
+    const { indexOf, latin1Slice, utf8Slice, utf8Write } = methods as BufferMethods;
     const target = new Uint8Array(8).subarray(1);
     const written = utf8Write.call(target, "aé☃", 1) === 6 && utf8Slice.call(target, 2, 7) === "é☃";
     return written && latin1Slice.call(target, 1, 3) === "a\u00c3" && indexOf.call(target, 0, 1) === -1 && indexOf.call(target, 0, 0) === 0;
@@ -86,25 +84,14 @@ export function utf8(bytes: Uint8Array, start: number, end: number): string | un
 
 /** Whether each U+FFFD of the text was sent as such: then its bytes EF BF BD are there as often, and no byte was replaced. */
 function allSent(text: string, bytes: Uint8Array, start: number, end: number): boolean {
-  let replaced = 0;
-  for (let at = text.indexOf("\ufffd"); at !== -1; at = text.indexOf("\ufffd", at + 1)) replaced += 1;
+  let replaced = text.split("\ufffd").length - 1;
   for (let p = start; p < end - 2; p++) if (bytes[p] === 0xef && bytes[p + 1] === 0xbf && bytes[p + 2] === 0xbd) replaced -= 1;
   return replaced === 0;
 }
 
 /** The bytes that a text takes in UTF-8. */
 export function utf8Length(text: string): number {
-  let length = text.length;
-  for (let i = 0; i < text.length; i++) {
-    const code = text.charCodeAt(i);
-    if (code < 0x80) continue;
-    if (code < 0x800) length += 1;
-    else if (code >= 0xd800 && code < 0xdc00 && i + 1 < text.length && (text.charCodeAt(i + 1) & 0xfc00) === 0xdc00) {
-      length += 2;
-      i += 1;
-    } else length += 2;
-  }
-  return length;
+  return new TextEncoder().encode(text).length;
 }
 
 /** The text of bytes that are one character each, for senders that write Latin-1. */

@@ -60,8 +60,8 @@ export class TimeTag {
     const since1900 = ms + EPOCH_OFFSET_MS;
     const whole = Math.floor(since1900 / 1000);
     const fraction = Math.round((since1900 - whole * 1000) * FRACTIONS_PER_MS);
-    // Rounding may reach the next second.
-    return fraction < 2 ** 32 ? new TimeTag(modulo32(whole), fraction) : new TimeTag(modulo32(whole + 1), 0);
+    // Rounding may reach the next second. Seconds are counted modulo 2^32, which is what >>> does.
+    return new TimeTag((whole + Math.floor(fraction / 2 ** 32)) >>> 0, fraction >>> 0);
   }
 
   /**
@@ -112,8 +112,4 @@ export class TimeTag {
 export function ntpToMillis(seconds: number, fraction: number): number {
   const inFirstEra = seconds * 1000 - EPOCH_OFFSET_MS + fraction / FRACTIONS_PER_MS;
   return inFirstEra + ERA_MS * Math.round((Date.now() - inFirstEra) / ERA_MS);
-}
-
-function modulo32(whole: number): number {
-  return ((whole % 2 ** 32) + 2 ** 32) % 2 ** 32;
 }
