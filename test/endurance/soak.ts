@@ -265,7 +265,7 @@ function workers(kind: Kind): object {
   return kind === "forking" ? { maxChildren: MAX_WORKERS, requestsPerChild: 1000 } : {};
 }
 
-/** Asks again where the thread or process that was to answer has been ended. */
+/** Asks again where the system dropped the question. */
 async function accountOf(server: ServerProcess, client: Correspondent): Promise<AskedAccount> {
   for (;;) {
     const account = await Promise.race([server.account(client), new Promise<null>((resolve) => setTimeout(() => resolve(null), 2000))]);
@@ -277,7 +277,7 @@ async function accountOf(server: ServerProcess, client: Correspondent): Promise<
 async function settled(server: ServerProcess, client: Correspondent): Promise<ServerStats> {
   for (
     let account = await accountOf(server, client);
-    account.waiting > 0 || account.inProgress > 1;
+    account.waiting > 0 || account.inProgress > 0;
     account = await accountOf(server, client)
   ) {
     await new Promise((resolve) => setTimeout(resolve, 50));

@@ -32,7 +32,7 @@ export class ServerProcess {
   readonly lines: string[] = [];
   address: NetAddress = { address: "", port: 0, family: "IPv4" };
   stats: ServerStats | null = null;
-  /** How often the account was asked for; each time a handler threw. */
+  /** How often the account was asked for; each time a packet was refused as `not-osc`. */
   accountsAsked = 0;
   stderr = "";
   ended = false;
@@ -82,7 +82,7 @@ export class ServerProcess {
     }
   }
 
-  /** Asks how the account stands while the server serves. The packet that asks is itself in it: as handled, or as in progress. */
+  /** Asks how the account stands while the server serves, with a packet that costs no handler, thread or process. It is itself in the account: as refused. */
   async account(correspondent: Correspondent): Promise<Account> {
     this.accountsAsked += 1;
     this.#account = null;
@@ -131,6 +131,6 @@ export function isEven({ received, handled, rejected, dropped, waiting, inProgre
   return received === handled + refused + dropped + waiting + inProgress;
 }
 
-const ACCOUNT = new TextEncoder().encode("/account\0\0\0\0,\0\0\0");
+const ACCOUNT = new TextEncoder().encode("account?");
 /** `/quit` without arguments. */
 const QUIT = new TextEncoder().encode("/quit\0\0\0,\0\0\0");

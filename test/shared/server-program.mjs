@@ -29,10 +29,6 @@ dispatcher.map("/throw", () => {
   throw new RangeError("thrown on purpose");
 });
 dispatcher.map("/throw", () => ["/after-throw"]);
-// The thread that made the server may be blocked; but it hears of errors, and then can say how the account stands.
-dispatcher.map("/account", () => {
-  throw new Error("how does the account stand?");
-});
 dispatcher.map("/promise", async () => ["/kept"]);
 dispatcher.map("/bad-reply", () => ({ not: "a reply" }));
 const recurse = (depth) => recurse(depth + 1) + 1;
@@ -76,8 +72,10 @@ function tell(word, value = null) {
 
 const mode = { "tcp-1.0": "1.0", "tcp-1.1": "1.1" }[transport];
 const framing = mode === undefined || options.framing !== undefined ? {} : { mode };
+/** The bytes `account?`, as the error shows them. The thread that made the server may be blocked; but it hears of errors, and then can say how the account stands. */
+const ASKS_ACCOUNT = "61 63 63 6f 75 6e 74 3f";
 const onError = (error, client) => {
-  if (error.cause?.message === "how does the account stand?")
+  if (error.reason === "not-osc" && error.message.includes(ASKS_ACCOUNT))
     return tell("account", { ...stats(), handles: process.getActiveResourcesInfo().length });
   tell("error", {
     code: error.code,
