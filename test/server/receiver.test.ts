@@ -31,7 +31,11 @@ async function block(program: Program, client: Correspondent, then = ""): Promis
 }
 
 function start(options: object = {}, ...parameters: string[]): Program {
-  const program = new Program("receiver.mjs", JSON.stringify(options), ...parameters);
+  return run("receiver.mjs", JSON.stringify(options), ...parameters);
+}
+
+function run(name: string, ...parameters: string[]): Program {
+  const program = new Program(name, ...parameters);
   running.push(program);
   return program;
 }
@@ -59,8 +63,7 @@ test.each([{ native: false }, {}])("where it is not wished, or not possible, the
 });
 
 test("the processes of a cluster share a port, and so use the sockets of Node", async () => {
-  const program = new Program("cluster.mjs");
-  running.push(program);
+  const program = run("cluster.mjs");
   expect(await program.ended).toBe(0);
   const [first, second] = JSON.parse(program.lines[0] ?? "[]") as { port: number; backend: string }[];
   expect(first).toMatchObject({ backend: "portable" });
@@ -111,7 +114,7 @@ describe.skipIf(!isNative)("a thread that receives", () => {
     expect(stats).toMatchObject({ received: 501, inProgress: 0 });
     expect(stats.dropped).toBeGreaterThan(300);
     expect(stats).toSatisfy(isEven);
-    await program.printed(/^error \{"code":"OSC_DROPPED","limit":"close"\}$/m);
+    await program.printed(/^error \{"code":"OSC_DROPPED","limit":"close",/m);
   });
 
   test("has ended when the server has closed; the port is free, and nothing keeps the process alive", async () => {
@@ -138,5 +141,41 @@ describe.skipIf(!isNative)("a thread that receives", () => {
 
   test("nor while it is just starting", async () => {
     expect(await start({}, "exit").ended).toBe(7);
+  });
+
+  test.each([
+    ["/throw", "the trap"],
+    ["/leave", "exit code 3"],
+  ])("that ends by itself is replaced, as often as that happens; what is in its memory is handled: %s", async (address, cause) => {
+    const program = run("mortal-receiver.mjs");
+    const client = await program.client();
+    const goOn = await block(program, client);
+    for (let index = 0; index < 500; index += 1) client.send(new OscMessage("/count"));
+    await taken(program);
+    client.send(new OscMessage(address));
+    await taken(program);
+    for (let index = 0; index < 500; index += 1) client.send(new OscMessage("/count"));
+    goOn();
+    expect(await program.told("error")).toMatchObject({ code: "OSC_THREAD_FAILED", cause: expect.stringContaining(cause) });
+    client.send(new OscMessage(address));
+    await program.printed(/(^error .*\n[^]*){2}/m);
+    client.send(new OscMessage("/counted"));
+    expect(await client.nextMessages(1)).toEqual([["/counted", 1000, 0]]);
+    client.send(new OscMessage("/close"));
+    expect(await program.told<Closed>("closed")).toMatchObject({
+      kernelDropped: 0,
+      handled: 1003,
+      dropped: 0,
+      faults: 2,
+      listeners: 0,
+    });
+    expect(await program.ended).toBe(0);
+  });
+
+  test("that has ended by itself does not hold up the end of the server", async () => {
+    const program = run("mortal-receiver.mjs", "{}", "close");
+    (await program.client()).send(new OscMessage("/throw"));
+    expect(await program.told<Closed>("closed")).toMatchObject({ faults: 1, listeners: 0 });
+    expect(await program.ended).toBe(0);
   });
 });

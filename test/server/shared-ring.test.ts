@@ -104,3 +104,21 @@ test("a flag that one end raises is lowered by the other, once", () => {
   expect(writer.lower(READER_SLEEPS)).toBe(true);
   expect(writer.lower(READER_SLEEPS)).toBe(false);
 });
+
+test("a writer goes on where one before it has ended, even in the middle of a record", () => {
+  const memory = ringMemory(CAPACITY);
+  const reader = new RingReader(memory);
+  const read = (): number[] => {
+    const kinds: number[] = [];
+    for (; reader.claim(); reader.release()) kinds.push(reader.kind);
+    return kinds;
+  };
+  // What is begun has to go behind the end of the memory, in some of the rounds.
+  for (let round = 0; round < 20; round += 1) {
+    const first = new RingWriter(memory);
+    write(first, 72, 1, 1);
+    first.begin(88);
+    write(new RingWriter(memory), 40, 2, 2);
+    expect(read()).toEqual([1, 2]);
+  }
+});

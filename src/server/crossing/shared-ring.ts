@@ -62,7 +62,8 @@ class RingEnd {
  * Positions count all bytes ever written and begin again at 2^32.
  */
 export class RingWriter extends RingEnd {
-  #written = 0;
+  /** Goes on where a writer before this one has ended. */
+  #written = Atomics.load(this.words, WRITTEN) >>> 0;
   #pending = 0;
 
   /** How far the ring has been written. */

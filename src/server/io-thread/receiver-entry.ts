@@ -1,5 +1,5 @@
 /** A thread that receives datagrams in batches and puts them into a ring, from which an event loop takes them. Loaded as a worker. */
-import { workerData } from "node:worker_threads";
+import { parentPort, workerData } from "node:worker_threads";
 import { Gathering } from "../../transport/native/gathering.ts";
 import { loadLibc } from "../../transport/native/libc.ts";
 import { BATCH_SIZE, MessageBatch } from "../../transport/native/message-batch.ts";
@@ -61,5 +61,5 @@ function wakeReader(): void {
 }
 
 function tell(message: FromReceiver): void {
-  init.port.postMessage(message);
+  parentPort?.postMessage(message);
 }

@@ -1,5 +1,3 @@
-import type { MessagePort } from "node:worker_threads";
-
 /** What a thread that receives is started with: its `workerData`. */
 export interface ReceiverInit {
   readonly fd: number;
@@ -9,7 +7,6 @@ export interface ReceiverInit {
   readonly doorbell: SharedArrayBuffer;
   /** The memory of the `Doorbell` that it rings when it has started, and then has a pulse. */
   readonly started: SharedArrayBuffer;
-  readonly port: MessagePort;
 }
 
 /** From a thread that receives to the event loop. */

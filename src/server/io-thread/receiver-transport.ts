@@ -1,7 +1,5 @@
-import { MessageChannel, type MessagePort, type Worker } from "node:worker_threads";
 import type { OscServerError } from "../../errors.ts";
 import type { NetAddress } from "../../net-address.ts";
-import { compiledFile } from "../../package-files.ts";
 import type { Libc } from "../../transport/native/libc.ts";
 import { NativePeers } from "../../transport/native/native-peers.ts";
 import { SocketOptions } from "../../transport/native/socket-options.ts";
@@ -13,18 +11,17 @@ import { SOCKET_BUFFER_SIZE, type UdpSpec } from "../../transport/udp.ts";
 import { DatagramReader } from "../crossing/datagram-records.ts";
 import { Doorbell } from "../crossing/doorbell.ts";
 import { READER_SLEEPS, RingReader, WRITER_WAITS, ringMemory } from "../crossing/shared-ring.ts";
+import { StartBackoff } from "../pool/start-backoff.ts";
 import { endWithProcess } from "./end-with-process.ts";
-import { startOwnThread, threadFailed } from "./own-thread.ts";
+import { threadFailed } from "./own-thread.ts";
 import type { FromReceiver, ReceiverInit } from "./receiver-messages.ts";
+import { ReceiverThread } from "./receiver-thread.ts";
 
-const ENTRY = compiledFile("server/io-thread/receiver-entry.js");
 /** The ring holds as much as the system's buffer, within these: at least several of the largest datagrams. */
 const LEAST_RING = 512 * 1024;
 const LARGEST_RING = 64 * 1024 * 1024;
 /** A thread that waits in a call of the system cannot be ended. So it comes back so often, should it miss that it is to end. */
 const CALL_SECONDS = 1;
-/** How long the end of the process waits for a thread that is just starting. */
-const START_MS = 10_000;
 
 /**
  * A UDP socket from which a thread of its own receives, in batches; the event loop is woken once for a batch, and sends replies itself. So
@@ -47,14 +44,18 @@ export class ReceiverTransport implements Transport {
     const { localAddress, fd } = socket;
     try {
       new SocketOptions(this.#libc, fd, localAddress.family === "IPv6").returnAfter(CALL_SECONDS);
-      this.#receiver = new Receiver(this.#libc, this.#spec, socket, this.#events);
-      await this.#receiver.ready;
-      return localAddress;
     } catch (error) {
-      this.#receiver = null;
       socket.close();
       throw error;
     }
+    this.#receiver = new Receiver(this.#libc, this.#spec, socket, this.#events);
+    try {
+      await this.#receiver.start();
+    } catch (error) {
+      await this.close();
+      throw error;
+    }
+    return localAddress;
   }
 
   async close(): Promise<void> {
@@ -66,8 +67,6 @@ export class ReceiverTransport implements Transport {
 
 /** The event loop's side of the thread. */
 class Receiver {
-  /** Rejects where the thread does not start. */
-  readonly ready: Promise<void>;
   readonly #spec: UdpSpec;
   readonly #events: TransportEvents;
   readonly #socket: NativeUdpSocket;
@@ -75,13 +74,12 @@ class Receiver {
   readonly #ring: RingReader;
   readonly #datagrams: DatagramReader;
   readonly #doorbell: Doorbell;
-  readonly #started: Doorbell;
-  readonly #port: MessagePort;
-  readonly #worker: Worker;
-  readonly #ended: Promise<void>;
+  /** What all threads have in common that receive here, one after another. */
+  readonly #shared: Omit<ReceiverInit, "started">;
+  readonly #backoff = new StartBackoff();
   readonly #forget: () => void;
-  #isReady: (() => void) | null = null;
-  #failed: ((error: OscServerError) => void) | null = null;
+  #thread: ReceiverThread | null = null;
+  #restart: NodeJS.Timeout | undefined;
   #next: NodeJS.Immediate | null = null;
 
   constructor(libc: Libc, spec: UdpSpec, socket: NativeUdpSocket, events: TransportEvents) {
@@ -93,32 +91,28 @@ class Receiver {
     this.#ring = new RingReader(ring);
     this.#datagrams = new DatagramReader(this.#ring);
     const doorbell = new SharedArrayBuffer(Doorbell.byteLength);
-    const started = new SharedArrayBuffer(Doorbell.byteLength);
     this.#doorbell = new Doorbell(doorbell);
-    this.#started = new Doorbell(started);
-    const { port1, port2 } = new MessageChannel();
-    this.#port = port1;
-    this.ready = new Promise((resolve, reject) => {
-      this.#isReady = resolve;
-      this.#failed = reject;
-    });
-    const init: ReceiverInit = { fd: socket.fd, ring, doorbell, started, port: port2 };
-    this.#worker = startOwnThread(ENTRY, init, [port2], "oscine receiver");
-    this.#ended = new Promise((resolve) => this.#worker.once("exit", () => resolve()));
-    this.#worker.on("error", (error) => this.#fail(threadFailed("its receiver ended", error)));
-    port1.on("message", (message: FromReceiver) => this.#take(message));
+    this.#shared = { fd: socket.fd, ring, doorbell };
     this.#forget = endWithProcess(() => this.#stopBlocked());
     this.#sleep();
+  }
+
+  /** Starts the thread, which is replaced should it end by itself. Rejects where it does not start. */
+  async start(): Promise<void> {
+    const thread = new ReceiverThread(this.#shared, (message) => this.#take(message));
+    this.#thread = thread;
+    await thread.ready;
+    void thread.ended.then((error) => this.#replace(error));
   }
 
   /** Ends the thread and frees the port. What it had received by then is handed on before. */
   async end(): Promise<void> {
     this.#stop();
-    await this.#ended;
+    clearTimeout(this.#restart);
+    await this.#thread?.ended;
     this.#forget();
     if (this.#next !== null) clearImmediate(this.#next);
     while (this.#datagrams.next()) this.#deliver();
-    this.#port.close();
     this.#socket.close();
   }
 
@@ -129,20 +123,31 @@ class Receiver {
 
   /** At the end of the process, which would be aborted if a thread loaded koffi meanwhile, and would wait for one that waits for datagrams. */
   #stopBlocked(): void {
-    const { rings } = this.#started;
-    if (this.#started.pulse === 0) this.#started.sleep(rings, START_MS);
+    this.#thread?.awaitStart();
     this.#stop();
   }
 
+  /** Has another thread take the place of one that has ended. Meanwhile the system's buffer holds what comes. */
+  #replace(error: OscServerError): void {
+    this.#thread = null;
+    // It was told to end.
+    if (this.#doorbell.mail > 0) return;
+    this.#events.onError(threadFailed("its receiver ended; another takes its place", error));
+    this.#backoff.failed(error);
+    this.#restart = setTimeout(() => {
+      this.start().catch((failure: OscServerError) => this.#replace(failure));
+    }, this.#backoff.wait);
+    // It may have ended before it told of what it had put into the ring.
+    if (this.#next === null) this.#drain();
+  }
+
   #take(message: FromReceiver): void {
-    if (message === "ready") {
-      this.#failed = null;
-      this.#isReady?.();
-    } else if (message !== "datagrams") {
+    if (message === "datagrams") {
+      this.#backoff.succeeded();
+      if (this.#next === null) this.#drain();
+    } else if (message !== "ready") {
       const { code } = message;
       this.#events.onError(socketError({ code, message: code }, "use", `${this.#spec.host}:${this.#spec.port}`));
-    } else if (this.#next === null) {
-      this.#drain();
     }
   }
 
@@ -178,15 +183,6 @@ class Receiver {
     this.#ring.lower(READER_SLEEPS);
     this.#deliver();
     this.#next ??= setImmediate(() => this.#drain());
-  }
-
-  #fail(error: OscServerError): void {
-    const failed = this.#failed;
-    this.#failed = null;
-    if (failed === null) return this.#events.onError(error);
-    this.#forget();
-    this.#port.close();
-    failed(error);
   }
 }
 

@@ -1,4 +1,6 @@
-/** An async server with a thread that receives. Parameters: its options as JSON, and "exit" where the process is to end while the server opens. */
+/**
+ * An async server with a thread that receives. Parameters: its options as JSON, and "exit" where the process is to end while the server opens, "close" where the
+ * server is to close at its first error. */
 import { existsSync } from "node:fs";
 import { AsyncOSCUDPServer, Dispatcher } from "oscine";
 import { tell } from "./tell.mjs";
@@ -35,8 +37,17 @@ const server = new AsyncOSCUDPServer(["127.0.0.1", 0], dispatcher, {
   receiver: "thread",
   closeTimeout: 20,
   ...JSON.parse(options),
-  onError: (error) => tell("error", { code: error.code, limit: error.limit }),
+  onError: (error) => {
+    tell("error", { code: error.code, limit: error.limit, cause: rootOf(error).message });
+    if (then === "close") void server.close();
+  },
 });
+
+/** What an error was caused by in the end. */
+function rootOf(error) {
+  return error.cause === undefined ? error : rootOf(error.cause);
+}
+
 const listeners = process.listenerCount("exit");
 const opening = server.createServeEndpoint();
 if (then === "exit") setImmediate(() => process.exit(7));
