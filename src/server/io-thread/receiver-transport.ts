@@ -1,4 +1,3 @@
-import type { OscServerError } from "../../errors.ts";
 import type { NetAddress } from "../../net-address.ts";
 import type { Libc } from "../../transport/native/libc.ts";
 import { NativePeers } from "../../transport/native/native-peers.ts";
@@ -128,17 +127,24 @@ class Receiver {
   }
 
   /** Has another thread take the place of one that has ended. Meanwhile the system's buffer holds what comes. */
-  #replace(error: OscServerError): void {
+  #replace(cause: unknown): void {
     this.#thread = null;
     // It was told to end.
     if (this.#doorbell.mail > 0) return;
-    this.#events.onError(threadFailed("its receiver ended; another takes its place", error));
+    const error = threadFailed("its receiver ended; another takes its place", cause);
+    this.#events.onError(error);
     this.#backoff.failed(error);
-    this.#restart = setTimeout(() => {
-      this.start().catch((failure: OscServerError) => this.#replace(failure));
-    }, this.#backoff.wait);
+    this.#restart = setTimeout(() => void this.#startAgain(), this.#backoff.wait);
     // It may have ended before it told of what it had put into the ring.
     if (this.#next === null) this.#drain();
+  }
+
+  async #startAgain(): Promise<void> {
+    try {
+      await this.start();
+    } catch (error) {
+      this.#replace(error);
+    }
   }
 
   #take(message: FromReceiver): void {
