@@ -1,5 +1,5 @@
 // Bundles src/ into the few files of dist/: one for each thing that is started or imported by its path, and those in which they share their modules, so that every
-// module is there once whatever is imported. Each file that Node loads takes it half a millisecond; a module a file were 150 of them.
+// module is there once whatever is imported.
 import { readFileSync, readdirSync } from "node:fs";
 import { join, relative, sep } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -13,18 +13,24 @@ const { exports, bin, dependencies, optionalDependencies, peerDependencies } = J
 const others = Object.keys({ ...dependencies, ...optionalDependencies, ...peerDependencies });
 
 /**
- * Modules that are shared, by the name of their file. One that matches nothing goes with others of which the same entries have need. What imports
- * stands below what is imported.
+ * The files that hold what is shared: each all that these modules load at once, and that those above it have not. What is left over goes with others of which the
+ * same entries have need. A file more takes a program as long as 30 kB of code do.
  */
 const SHARED = [
-  { name: "base", test: /^((errors|net-address|stack-traces)\.ts$|(address|framing|url)\/)/ },
-  { name: "codec", test: /^codec\// },
-  { name: "core", test: /^(dispatch\/|client\/(?!dispatch-client|index|node-|tcp-|udp-))/ },
+  // Not with the codec, some of whose classes a bundler of pages cannot leave out once it takes anything from their file.
+  { name: "base", of: ["address/index.ts", "framing/index.ts"] },
+  { name: "core", of: ["browser.ts"] },
   {
-    name: "transport",
-    test: /^(package-files\.ts$|transport\/|server\/(road|crossing|pool)\/|server\/(thread\/thread-messages|io-thread\/(own-thread|stand-in-memory))\.)/,
+    name: "node",
+    of: [
+      "index.ts",
+      // Only threads and processes of our own use these; but they are small, and a file more for each start of a thread.
+      "server/crossing/sync-output.ts",
+      "server/thread/thread-messages.ts",
+    ],
   },
-  { name: "server", test: /^(server\/[^/]+\.ts$|bridge\/|client\/|nats\/(subject|packet-headers)\.ts$)/ },
+  { name: "streams", of: ["transport/tcp.ts", "transport/websocket.ts"] },
+  { name: "bridge", of: ["bridge/open-bridge.ts"] },
 ];
 
 /** Found in what runs, and made into a file where it stands. */
@@ -66,9 +72,7 @@ export async function bundle(target) {
     format: "esm",
     entryFileNames: "[name].js",
     chunkFileNames: "[name].js",
-    codeSplitting: {
-      groups: SHARED.map(({ name, test }, index) => ({ name, test: (id) => test.test(fromSrc(id)), priority: SHARED.length - index })),
-    },
+    codeSplitting: { groups: groups() },
     minifyInternalExports: false,
     // src/ has them, and is in the package.
     comments: { legal: true, annotation: true, jsdoc: false },
@@ -79,6 +83,11 @@ export async function bundle(target) {
   const misplaced = output.find(
     ({ fileName, moduleIds = [] }) => fileName.includes("/") && moduleIds.some((id) => fromSrc(id) === "package-files.ts"),
   );
+  // What is started by its path must do so only then.
+  const entryFiles = new Set(output.filter(({ isEntry }) => isEntry).map(({ fileName }) => fileName));
+  const wrong = output.find(({ imports = [] }) => imports.some((file) => entryFiles.has(file)));
+  if (wrong !== undefined)
+    throw new Error(`${wrong.fileName} imports one of ${wrong.imports.join(", ")}, which is an entry: let SHARED name what they share.`);
   if (misplaced !== undefined) throw new Error(`package-files.ts must be at the top of dist/, and is in ${misplaced.fileName}.`);
   for (const path of commonJs) {
     buildSync({
@@ -89,6 +98,33 @@ export async function bundle(target) {
       sourcesContent: false,
     });
   }
+}
+
+/** {@link SHARED}, as the bundler wants it. */
+function groups() {
+  /** @type {Map<string, string> | undefined} */
+  let files;
+  return SHARED.map(({ name }, index) => ({
+    name: (id, graph) => {
+      files ??= sharedFiles((module) => [...(graph.getModuleInfo(module)?.importedIds ?? [])]);
+      return files.get(id) === name ? name : null;
+    },
+    debugName: name,
+    // What a module imports is taken into its file, too, unless it lies in one of more.
+    priority: SHARED.length - index,
+  }));
+}
+
+/** @param {(module: string) => string[]} importsOf */
+function sharedFiles(importsOf) {
+  const files = new Map();
+  const visit = (module, name) => {
+    if (files.has(module)) return;
+    files.set(module, name);
+    for (const imported of importsOf(module)) visit(imported, name);
+  };
+  for (const { name, of } of SHARED) for (const module of of) visit(join(src, module), name);
+  return files;
 }
 
 /** @param {string} id */

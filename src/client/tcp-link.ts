@@ -1,4 +1,5 @@
-import { type Socket, connect } from "node:net";
+import type { Socket } from "node:net";
+import { net } from "../builtin-modules.ts";
 import { OscEncodeError, OscServerError, type OscError, type OscFrameError } from "../errors.ts";
 import { type FrameDecoder, type Framing, createFrameDecoder } from "../framing/index.ts";
 import type { NetAddress } from "../net-address.ts";
@@ -53,7 +54,7 @@ export class TcpLink implements PacketLink {
 
   open(): Promise<NetAddress> {
     const { path, host, port, noDelay, keepAlive, connectTimeout, target } = this.#spec;
-    const socket = connect(path === null ? { host, port, noDelay, keepAlive, keepAliveInitialDelay: KEEP_ALIVE_MS } : { path });
+    const socket = net().connect(path === null ? { host, port, noDelay, keepAlive, keepAliveInitialDelay: KEEP_ALIVE_MS } : { path });
     this.#socket = socket;
     socket.on("error", (error) => (this.#failure ??= socketError(error, this.#isOpen ? "talk to" : "connect to", target)));
     return new Promise((resolve, reject) => {

@@ -1,6 +1,5 @@
-import { type RemoteInfo, type Socket } from "node:dgram";
-import { lookup } from "node:dns/promises";
-import { isIP } from "node:net";
+import type { RemoteInfo, Socket } from "node:dgram";
+import { dns, isIP } from "../builtin-modules.ts";
 import { OscSocketError } from "../errors.ts";
 import type { NetAddress } from "../net-address.ts";
 import { OutgoingBatch } from "../transport/native/outgoing-batch.ts";
@@ -166,7 +165,7 @@ export class UdpLink implements PacketLink {
 async function lookUp(host: string, family: 0 | 4 | 6): Promise<string> {
   if (isIP(host) !== 0) return host;
   try {
-    const addresses = await lookup(host, { all: true, family });
+    const addresses = await dns().promises.lookup(host, { all: true, family });
     const best = addresses.find((one) => one.family === 4) ?? addresses[0];
     if (best !== undefined) return best.address;
   } catch (error) {

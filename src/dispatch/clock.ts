@@ -12,8 +12,8 @@ export interface Clock {
 
 /** The system's clock and timers. */
 class SystemClock implements Clock {
-  /** What the wall clock shows when `performance.now()` is 0, as well as we know it. */
-  #offset = performance.timeOrigin;
+  /** What the wall clock shows when `performance.now()` is 0, as well as we know it; null until it is asked: Node loads `performance` when it is first used. */
+  #offset: number | null = null;
 
   /**
    * `Date.now()` with a fraction. `Date.now()` alone is cut to whole milliseconds, which would make everything up to 1 ms late. So the wall
@@ -24,8 +24,9 @@ class SystemClock implements Clock {
     const whole = Date.now();
     const monotonic = performance.now();
     const offset = whole - monotonic;
-    if (this.#offset < offset || this.#offset >= offset + 1) this.#offset = offset;
-    return monotonic + this.#offset;
+    let known = (this.#offset ??= performance.timeOrigin);
+    if (known < offset || known >= offset + 1) known = this.#offset = offset;
+    return monotonic + known;
   }
 
   monotonicNow(): number {

@@ -1,6 +1,5 @@
-import { readFileSync, readdirSync, readlinkSync } from "node:fs";
-import { isIPv4 } from "node:net";
 import { endianness } from "node:os";
+import { fs, isIPv4 } from "../builtin-modules.ts";
 import type { NetAddress } from "../net-address.ts";
 
 /**
@@ -48,7 +47,7 @@ export class KernelDrops {
 export function readKernelDrops(address: NetAddress): number | null {
   if (process.platform !== "linux" || address.family === "unix") return null;
   try {
-    const table = readFileSync(isIPv4(address.address) ? "/proc/net/udp" : "/proc/net/udp6", "latin1");
+    const table = fs().readFileSync(isIPv4(address.address) ? "/proc/net/udp" : "/proc/net/udp6", "latin1");
     return dropsIn(table, address, ownSockets);
   } catch {
     return null;
@@ -71,9 +70,9 @@ export function dropsIn(table: string, { address, port }: NetAddress, ours: () =
 
 function ownSockets(): Set<string> {
   const inodes = new Set<string>();
-  for (const descriptor of readdirSync("/proc/self/fd")) {
+  for (const descriptor of fs().readdirSync("/proc/self/fd")) {
     try {
-      const [, inode] = /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/self/fd/${descriptor}`)) ?? [];
+      const [, inode] = /^socket:\[(\d+)\]$/.exec(fs().readlinkSync(`/proc/self/fd/${descriptor}`)) ?? [];
       if (inode !== undefined) inodes.add(inode);
     } catch {
       // It has been closed meanwhile.

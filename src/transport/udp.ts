@@ -1,6 +1,5 @@
-import { lookup as dnsLookup } from "node:dns";
-import { type RemoteInfo, type Socket, type SocketOptions, createSocket } from "node:dgram";
-import { isIP, isIPv6 } from "node:net";
+import type { RemoteInfo, Socket, SocketOptions } from "node:dgram";
+import { dgram, dns, isIP, isIPv6 } from "../builtin-modules.ts";
 import { OscServerError } from "../errors.ts";
 import { type NetAddress, formatAddress } from "../net-address.ts";
 import { socketError } from "./socket-error.ts";
@@ -201,7 +200,7 @@ export async function createUdpSocket(host: string, options: UdpOptions): Promis
     }
     socketOptions.reusePort = true;
   }
-  return createSocket(socketOptions);
+  return dgram().createSocket(socketOptions);
 }
 
 function supportsReusePort(): boolean {
@@ -238,7 +237,7 @@ export function bind(socket: Socket, host: string, port: number): Promise<void> 
 
 function familyOf(host: string): Promise<number> {
   return new Promise((resolve, reject) => {
-    dnsLookup(host, (error, _address, family) => (error === null ? resolve(family) : reject(socketError(error, "look up", host))));
+    dns().lookup(host, (error, _address, family) => (error === null ? resolve(family) : reject(socketError(error, "look up", host))));
   });
 }
 
@@ -250,6 +249,6 @@ type LookupCallback = (error: NodeJS.ErrnoException | null, address: string, fam
  */
 function lookupLiteralFirst(host: string, family: number, callback: LookupCallback): void {
   const literal = isIP(host);
-  if (literal === 0) dnsLookup(host, family, callback);
+  if (literal === 0) dns().lookup(host, family, callback);
   else callback(null, host, literal);
 }

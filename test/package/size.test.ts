@@ -1,5 +1,10 @@
-import { expect, test } from "vitest";
+import { execFileSync } from "node:child_process";
+import { readFileSync, statSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { describe, expect, test } from "vitest";
 import { bundles } from "../../bench/suite/bundle-size.ts";
+import { compiledPath } from "../../bench/suite/compiled.ts";
 
 /** What each bundle may have at most, in bytes by gzip: a little more than it has. To raise one is a decision, to be taken when it is needed. */
 const BUDGETS = [8600, 7100, 5050, 27_500, 14_500, 5700, 2900];
@@ -12,3 +17,40 @@ test("what a page has to load stays within its budget", async () => {
     expect(bytes, name).toBeLessThan(BUDGETS[index] ?? 0);
   }
 });
+
+describe('what import "oscine" loads in Node', () => {
+  /** Each takes longer to load than 20 kB of our own code, and most programs need few of them. */
+  const LATE = ["child_process", "dgram", "dns", "http", "internal/fs/streams", "net", "perf_hooks", "stream", "worker_threads"];
+
+  test("are few files of ours, within their budget", () => {
+    const files = loadedAtOnce(compiledPath("index.js"));
+    expect(files.length).toBeLessThanOrEqual(4);
+    const bytes = files.reduce((sum, file) => sum + statSync(file).size, 0);
+    expect(bytes).toBeGreaterThan(100_000);
+    expect(bytes).toBeLessThan(306_000);
+  });
+
+  test("are none of the built-in modules that take long", () => {
+    const program = (first: string): string => `${first}; const loaded = process.moduleLoadList.join(" "); console.log(loaded);`;
+    const modulesOf = (first: string): string[] =>
+      execFileSync(process.execPath, ["--input-type=module", "--eval", program(first)], { encoding: "utf8" }).split(/ ?NativeModule |\n/);
+    const url = pathToFileURL(compiledPath("index.js")).href;
+    const usual = modulesOf('await import("data:text/javascript,")');
+    const ours = modulesOf(`await import(${JSON.stringify(url)})`).filter((name) => !usual.includes(name));
+    expect(usual).toContain("fs");
+    expect(ours.filter((name) => LATE.includes(name))).toEqual([]);
+    // That it could be seen.
+    const all = modulesOf(`await import(${JSON.stringify(url)}); await import("node:dgram")`);
+    expect(all).toContain("dgram");
+  });
+});
+
+/** A compiled file, and all that are loaded before it runs. */
+function loadedAtOnce(file: string, seen: string[] = []): readonly string[] {
+  if (seen.includes(file)) return seen;
+  seen.push(file);
+  for (const [, to] of readFileSync(file, "utf8").matchAll(/^(?:import|export) (?:[^;]* from )?"(\.[^"]+)";$/gm)) {
+    loadedAtOnce(join(dirname(file), to ?? ""), seen);
+  }
+  return seen;
+}

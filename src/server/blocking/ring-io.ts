@@ -1,4 +1,5 @@
-import { MessageChannel, type MessagePort, receiveMessageOnPort } from "node:worker_threads";
+import type { MessagePort } from "node:worker_threads";
+import { workerThreads } from "../../builtin-modules.ts";
 import { type Dispatcher, Reporter } from "../../dispatch/index.ts";
 import { OscServerError, type OscError } from "../../errors.ts";
 import type { NetAddress } from "../../net-address.ts";
@@ -42,7 +43,7 @@ export class RingIo implements BlockingIo {
    * @throws OscServerError `OSC_THREAD_FAILED` where the thread cannot be started
    */
   constructor(spec: TransportSpec, dispatcher: Dispatcher, owner: IoOwner) {
-    const { port1, port2 } = new MessageChannel();
+    const { port1, port2 } = new (workerThreads().MessageChannel)();
     const packets = ringMemory(RING_CAPACITY);
     const outcomes = ringMemory(RING_CAPACITY);
     const executor = { kind: "blocking", packets, outcomes, port: port2 } as const;
@@ -153,7 +154,7 @@ export class RingIo implements BlockingIo {
   }
 
   #parcel(): Uint8Array {
-    const message: unknown = receiveMessageOnPort(this.#port)?.message;
+    const message: unknown = workerThreads().receiveMessageOnPort(this.#port)?.message;
     if (message instanceof Uint8Array) return message;
     throw new OscServerError("OSC_THREAD_FAILED", "The I/O thread of the server failed: a packet did not come by the port.");
   }

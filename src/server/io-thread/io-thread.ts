@@ -1,4 +1,5 @@
-import { MessageChannel, type MessagePort, type Worker, receiveMessageOnPort } from "node:worker_threads";
+import type { MessagePort, Worker } from "node:worker_threads";
+import { workerThreads } from "../../builtin-modules.ts";
 import type { OscError } from "../../errors.ts";
 import type { NetAddress } from "../../net-address.ts";
 import { compiledFile } from "../../package-files.ts";
@@ -64,7 +65,7 @@ export class IoThread implements ServerIo {
     const doorbell = new SharedArrayBuffer(Doorbell.byteLength);
     this.counters = new Counters(counters);
     this.#doorbell = new Doorbell(doorbell);
-    const { port1, port2 } = new MessageChannel();
+    const { port1, port2 } = new (workerThreads().MessageChannel)();
     this.#port = port1;
     const { spec, limits, strictTiming, executor } = setup;
     const nodeOptions = process.env["NODE_OPTIONS"] ?? null;
@@ -113,9 +114,7 @@ export class IoThread implements ServerIo {
     const { mail } = this.#doorbell;
     if (mail !== this.#mailRead) {
       this.#mailRead = mail;
-      for (let next = receiveMessageOnPort(this.#port); next !== undefined; next = receiveMessageOnPort(this.#port)) {
-        this.#take(next.message as FromIoThread);
-      }
+      this.#takeMail();
     }
     if (this.#failure !== null) throw this.#failure;
   }
@@ -211,11 +210,16 @@ export class IoThread implements ServerIo {
     this.#onClosed?.();
   }
 
-  /** The thread has ended: as it should, if it said so before; and what it said may still lie in the port. */
-  #ended(): void {
+  #takeMail(): void {
+    const { receiveMessageOnPort } = workerThreads();
     for (let next = receiveMessageOnPort(this.#port); next !== undefined; next = receiveMessageOnPort(this.#port)) {
       this.#take(next.message as FromIoThread);
     }
+  }
+
+  /** The thread has ended: as it should, if it said so before; and what it said may still lie in the port. */
+  #ended(): void {
+    this.#takeMail();
     this.#failAsync(threadFailed("it ended"));
   }
 

@@ -1,5 +1,5 @@
 import { EventEmitter } from "node:events";
-import { isMainThread } from "node:worker_threads";
+import { workerThreads } from "../../builtin-modules.ts";
 
 /** The signals that end a process by default and that a program may listen for. */
 const ENDING_SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGBREAK"] as const;
@@ -13,7 +13,7 @@ type Listener = (...parameters: unknown[]) => void;
  * Without them the signal does what it does by default: it ends the process.
  */
 export function withoutSignalListeners<Result>(block: () => Result): Result {
-  if (!isMainThread) return block();
+  if (!workerThreads().isMainThread) return block();
   const setAside = ENDING_SIGNALS.flatMap((signal) => takeListeners(signal).map((listener) => [signal, listener] as const));
   try {
     return block();

@@ -1,6 +1,6 @@
-import { statSync } from "node:fs";
 import { createRequire } from "node:module";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { fs } from "../../builtin-modules.ts";
 import { Dispatcher } from "../../dispatch/index.ts";
 import { OscServerError } from "../../errors.ts";
 import type { NetAddress } from "../../net-address.ts";
@@ -129,7 +129,7 @@ function findEntry(entry: string): string | null {
 }
 
 function isFile(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isFile() === true;
+  return fs().statSync(path, { throwIfNoEntry: false })?.isFile() === true;
 }
 
 function notRunnable(why: string): OscServerError {

@@ -1,4 +1,5 @@
-import { type BlockList, isIP } from "node:net";
+import type { BlockList } from "node:net";
+import { isIP } from "../../builtin-modules.ts";
 import { OscRejectedError, type RejectReason } from "../../errors.ts";
 import type { NetAddress } from "../../net-address.ts";
 import { type Limits, subnetList } from "./options.ts";

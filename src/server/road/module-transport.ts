@@ -16,30 +16,9 @@ interface TransportModule {
   readonly createTransport?: (options: unknown, events: TransportEvents) => Transport;
 }
 
-/** Loads the module when it opens. */
-export class ModuleTransport implements Transport {
-  readonly #spec: ModuleSpec;
-  readonly #events: TransportEvents;
-  #inner: Transport | null = null;
-
-  constructor(spec: ModuleSpec, events: TransportEvents) {
-    this.#spec = spec;
-    this.#events = events;
-  }
-
-  async open(): Promise<NetAddress> {
-    const { url, options } = this.#spec;
-    const { createTransport } = (await import(url)) as TransportModule;
-    if (createTransport === undefined) throw new OscServerError("OSC_OPTION", `The module ${url} exports no function createTransport.`);
-    this.#inner = createTransport(options, this.#events);
-    return this.#inner.open();
-  }
-
-  async drain(): Promise<void> {
-    await this.#inner?.drain?.();
-  }
-
-  async close(): Promise<void> {
-    await this.#inner?.close();
-  }
+/** Loads the module, and makes its transport. */
+export async function loadModuleTransport({ url, options }: ModuleSpec, events: TransportEvents): Promise<Transport> {
+  const { createTransport } = (await import(url)) as TransportModule;
+  if (createTransport === undefined) throw new OscServerError("OSC_OPTION", `The module ${url} exports no function createTransport.`);
+  return createTransport(options, events);
 }

@@ -1,4 +1,5 @@
-import { BlockList, isIP } from "node:net";
+import type { BlockList } from "node:net";
+import { isIP, net } from "../../builtin-modules.ts";
 import type { ErrorListener } from "../../dispatch/index.ts";
 import { OscServerError } from "../../errors.ts";
 
@@ -104,7 +105,7 @@ function checkedSubnets(entries: readonly string[]): readonly string[] {
 
 /** @throws OscServerError `OSC_OPTION` where an entry is neither an IP address nor a subnet */
 export function subnetList(entries: readonly string[]): BlockList {
-  const list = new BlockList();
+  const list = new (net().BlockList)();
   for (const entry of entries) {
     const [address = "", prefix] = entry.split("/");
     const family = isIP(address);

@@ -1,18 +1,19 @@
-import { isIPv6 } from "node:net";
+import { isIPv6 } from "../../builtin-modules.ts";
 import { OscServerError } from "../../errors.ts";
 import { checkMaxPacketSize } from "../../framing/frame-decoder.ts";
 import type { Framing } from "../../framing/index.ts";
 import type { NetAddress } from "../../net-address.ts";
-import { type TcpOptions, type TcpSpec, TcpTransport } from "../../transport/tcp.ts";
+import type { TcpOptions, TcpSpec } from "../../transport/tcp.ts";
 import type { Transport, TransportEvents } from "../../transport/transport.ts";
 import { loadLibc } from "../../transport/native/libc.ts";
 import { BATCH_SIZE } from "../../transport/native/message-batch.ts";
 import { nativeSockets } from "../../transport/native/self-test.ts";
 import { NativeUdpTransport } from "../../transport/native/udp-transport.ts";
 import { MAX_DATAGRAM, type UdpOptions, type UdpSpec, UdpTransport, udpOptionsOf } from "../../transport/udp.ts";
-import { type ModuleSpec, ModuleTransport } from "./module-transport.ts";
-import { type WebSocketSpec, WebSocketTransport } from "../../transport/websocket.ts";
+import type { WebSocketSpec } from "../../transport/websocket.ts";
 import type { Backend } from "./counters.ts";
+import { LateTransport } from "./late-transport.ts";
+import { type ModuleSpec, loadModuleTransport } from "./module-transport.ts";
 import { type AddressLike, type ServerOptions, hostAndPort, limitsOf, positive } from "./options.ts";
 
 /** What to listen on, as plain data, so that it can go to another thread. */
@@ -75,17 +76,23 @@ export function backendOf(spec: LocalTransportSpec): Backend {
   return isNative ? "native" : "portable";
 }
 
-/** The transport that a spec describes. */
+/** The transport that a spec describes. What is not in every program is loaded when it opens. */
 export function createTransport(spec: LocalTransportSpec, events: TransportEvents, backend: Backend = "portable"): Transport {
   switch (spec.transport) {
     case "udp":
       return backend === "native" ? new NativeUdpTransport(loadLibc(), spec, events) : new UdpTransport(spec, events);
     case "tcp":
-      return new TcpTransport(spec, events);
+      return new LateTransport(async () => {
+        const { TcpTransport } = await import("../../transport/tcp.ts");
+        return new TcpTransport(spec, events);
+      });
     case "websocket":
-      return new WebSocketTransport(spec, events);
+      return new LateTransport(async () => {
+        const { WebSocketTransport } = await import("../../transport/websocket.ts");
+        return new WebSocketTransport(spec, events);
+      });
     case "module":
-      return new ModuleTransport(spec, events);
+      return new LateTransport(() => loadModuleTransport(spec, events));
     case "custom":
       return spec.create(events);
   }

@@ -1,4 +1,4 @@
-import { isIP } from "node:net";
+import { isIP } from "../../builtin-modules.ts";
 import type { NetAddress } from "../../net-address.ts";
 import type { Libc } from "./libc.ts";
 

@@ -1,4 +1,4 @@
-import { isIPv6 } from "node:net";
+import { isIPv6 } from "../../builtin-modules.ts";
 import type { NetAddress } from "../../net-address.ts";
 import { socketError } from "../socket-error.ts";
 import { MAX_DATAGRAM, tooLarge, type UdpOptions } from "../udp.ts";

@@ -1,6 +1,5 @@
-import { type RemoteInfo, type Socket, createSocket } from "node:dgram";
-import { lookup } from "node:dns/promises";
-import { isIP } from "node:net";
+import type { RemoteInfo, Socket } from "node:dgram";
+import { dgram, dns, isIP } from "../../builtin-modules.ts";
 import { type NetAddress, formatAddress } from "../../net-address.ts";
 import { socketError } from "../socket-error.ts";
 import type { Transport, TransportEvents } from "../transport.ts";
@@ -44,7 +43,7 @@ export class NativeUdpTransport implements Transport {
     const native = await openNativeSocket(this.#libc, this.#spec);
     this.#native = native;
     const address = native.localAddress;
-    const socket = createSocket(address.family === "IPv6" ? "udp6" : "udp4");
+    const socket = dgram().createSocket(address.family === "IPv6" ? "udp6" : "udp4");
     try {
       await adopt(socket, native.fd);
       // Node lets others bind the address of a socket that it is given.
@@ -110,7 +109,7 @@ export class NativeUdpTransport implements Transport {
 export async function openNativeSocket(libc: Libc, { host, port, options }: UdpSpec): Promise<NativeUdpSocket> {
   let ip = host;
   try {
-    if (isIP(host) === 0) ip = (await lookup(host)).address;
+    if (isIP(host) === 0) ip = (await dns().promises.lookup(host)).address;
   } catch (error) {
     throw socketError(error, "look up", host);
   }
