@@ -1,4 +1,4 @@
-import { OscDecodeError } from "../errors.ts";
+import { OscDecodeError, type OscDecodeErrorCode } from "../errors.ts";
 import { isEarlier, type OscBundle, type OscPacket, trustedBundle } from "./bundle.ts";
 import { describe } from "./check-value.ts";
 import { type OscMessage, trustedMessage } from "./message.ts";
@@ -12,6 +12,7 @@ import type { OscValue } from "./types.ts";
 const SLASH = 0x2f;
 const HASH = 0x23;
 const COMMA = 0x2c;
+const DEFAULT_MAX_PACKET_SIZE = 16 * 1024 * 1024;
 const NO_ARGUMENTS: readonly OscValue[] = /* @__PURE__ */ Object.freeze([]);
 
 /** The one reading that there is at a time: a packet is read at one go. */
@@ -43,12 +44,15 @@ function begin(bytes: Uint8Array, options: DecodeOptions | undefined): void {
   current.begin(options);
   if (!(bytes instanceof Uint8Array)) throw new TypeError(`A packet to decode is a Uint8Array; got ${describe(bytes)}.`);
   const size = bytes.length;
+  const most = options?.maxPacketSize ?? DEFAULT_MAX_PACKET_SIZE;
+  if (size === 0 || size > most || (size & 3) !== 0) checkSize(size, most);
+}
+
+/** Throws where a packet cannot be read because of its size, or, when strict, may not. */
+function checkSize(size: number, most: number): void {
   if (size === 0) throw new OscDecodeError("OSC_EMPTY_PACKET", "A packet needs at least one byte", 0);
-  if (size > current.maxPacketSize) {
-    throw new OscDecodeError("OSC_PACKET_TOO_LARGE", `The packet has ${size} bytes; maxPacketSize is ${current.maxPacketSize}`, 0);
-  }
-  if (current.strict && (size & 3) !== 0)
-    throw new OscDecodeError("OSC_UNALIGNED", `The packet has ${size} bytes, which is no multiple of 4`, size);
+  if (size > most) throw new OscDecodeError("OSC_PACKET_TOO_LARGE", `The packet has ${size} bytes; maxPacketSize is ${most}`, 0);
+  if (current.options.strict) throw new OscDecodeError("OSC_UNALIGNED", `The packet has ${size} bytes, which is no multiple of 4`, size);
 }
 
 function readPacket(
@@ -70,18 +74,20 @@ function readMessage(reading: Reading, bytes: Uint8Array, start: number, end: nu
 }
 
 function readAfterAddress(reading: Reading, bytes: Uint8Array, address: string, position: number, end: number): OscMessage {
-  if (position >= end || bytes[position] !== COMMA) {
-    if (position < end) {
-      reading.fault("OSC_MISSING_TYPE_TAGS", `The message has no type tag string; ${end - position} bytes were not read`, position);
-    }
-    return trustedMessage(address, NO_ARGUMENTS, "", false, reading.errors ?? NO_ERRORS);
-  }
+  if (position >= end || bytes[position] !== COMMA) return withoutTypeTags(reading, address, position, end);
   const types = readTypeTags(reading, bytes, position, end);
   const args = types === "" ? NO_ARGUMENTS : readArguments(reading, bytes, types, position + 1, end);
-  if (reading.position < end) {
-    reading.fault("OSC_TRAILING_BYTES", `${end - reading.position} bytes follow the last argument`, reading.position);
-  }
+  if (reading.position < end) faultOfRest(reading, reading.position, end, "OSC_TRAILING_BYTES", "after the last argument");
   return trustedMessage(address, args, types, true, reading.errors ?? NO_ERRORS);
+}
+
+function withoutTypeTags(reading: Reading, address: string, position: number, end: number): OscMessage {
+  if (position < end) faultOfRest(reading, position, end, "OSC_MISSING_TYPE_TAGS", "without a type tag string");
+  return trustedMessage(address, NO_ARGUMENTS, "", false, reading.errors ?? NO_ERRORS);
+}
+
+function faultOfRest(reading: Reading, position: number, end: number, code: OscDecodeErrorCode, where: string): void {
+  reading.fault(code, `The message has ${end - position} bytes ${where}, which were not read`, position);
 }
 
 function checkOddAddress(reading: Reading, bytes: Uint8Array, start: number, end: number): void {

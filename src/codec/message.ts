@@ -1,5 +1,5 @@
 import { type OscDecodeError, OscEncodeError } from "../errors.ts";
-import { fitTypes, inferTypes, type OscArgument } from "./arguments.ts";
+import { fitTypes, inferTypes, type OscArgument, type TypedArguments } from "./arguments.ts";
 import { describe, isText } from "./check-value.ts";
 import { NO_ERRORS, TRUSTED } from "./trusted.ts";
 import type { OscValue } from "./types.ts";
@@ -41,29 +41,27 @@ export class OscMessage {
   constructor(address: string, args?: OscArgument, types?: string);
   constructor(
     address: string,
-    args: OscArgument = [],
+    args?: OscArgument,
     types?: string,
     trusted?: typeof TRUSTED,
-    hasTypeTags: boolean = true,
-    errors: readonly OscDecodeError[] = NO_ERRORS,
+    hasTypeTags?: boolean,
+    errors?: readonly OscDecodeError[],
   ) {
-    this.address = address;
-    if (trusted === TRUSTED) {
-      this.types = types as string;
-      this.args = args as readonly OscValue[];
-      this.hasTypeTags = hasTypeTags;
-      this.errors = errors;
-      this.#floatTypes = types as string;
-      return;
+    let floatTypes = types;
+    if (trusted !== TRUSTED) {
+      const typed = typedArguments(address, args, types);
+      args = typed.args;
+      types = typed.types;
+      floatTypes = typed.floatTypes;
+      hasTypeTags = true;
+      errors = NO_ERRORS;
     }
-    checkAddress(address);
-    const list = Array.isArray(args) ? args : [args];
-    const typed = types === undefined ? inferTypes(list) : fitTypes(list, types);
-    this.types = typed.types;
-    this.args = typed.args;
-    this.hasTypeTags = true;
-    this.errors = NO_ERRORS;
-    this.#floatTypes = typed.floatTypes;
+    this.address = address;
+    this.types = types!;
+    this.args = args as readonly OscValue[];
+    this.hasTypeTags = hasTypeTags!;
+    this.errors = errors!;
+    this.#floatTypes = floatTypes!;
   }
 
   /**
@@ -101,6 +99,12 @@ export function trustedMessage(
   errors: readonly OscDecodeError[],
 ): OscMessage {
   return new Trusted(address, args, types, TRUSTED, hasTypeTags, errors);
+}
+
+function typedArguments(address: string, args: OscArgument = [], types?: string): TypedArguments {
+  checkAddress(address);
+  const list = Array.isArray(args) ? args : [args];
+  return types === undefined ? inferTypes(list) : fitTypes(list, types);
 }
 
 function checkAddress(address: unknown): void {

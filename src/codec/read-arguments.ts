@@ -187,7 +187,7 @@ function readBlob(reading: Reading, bytes: Uint8Array, position: number, end: nu
   }
   readPadding(reading, bytes, start + size, start + ((size + 3) & ~3), end, "blob");
   const blob = new Uint8Array(bufferOf.call(bytes), byteOffsetOf.call(bytes) + start, size);
-  return reading.copyBlobs ? blob.slice() : blob;
+  return reading.options.copyBlobs ? blob.slice() : blob;
 }
 
 /** Reads many numbers of one type; undefined where the tag is of none, or they are not all there. */

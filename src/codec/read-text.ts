@@ -6,10 +6,10 @@ import { latin1, textBackend, utf8 } from "./text.ts";
 /** Up to this many bytes a loop finds the end of a string faster than `indexOf` (bench/codec). */
 const NEAR = 32;
 
-/** Addresses and text arguments. Longer ones are read as quickly as they would be found here (bench/codec, text). */
-const texts = /* @__PURE__ */ new StringCache(12, 16);
+/** Addresses and text arguments. */
+const texts = /* @__PURE__ */ new StringCache(12);
 /** Type tag strings, without their comma. */
-const typeTags = /* @__PURE__ */ new StringCache(8, 16);
+const typeTags = /* @__PURE__ */ new StringCache(8);
 
 /** Reads the string at `start` and sets `reading.position` after its padding. OSC 1.0, "OSC-string". */
 export function readText(reading: Reading, bytes: Uint8Array, start: number, end: number): string {

@@ -19,46 +19,42 @@ export interface DecodeOptions {
 const MAX_FAULTS = 32;
 const DEEPEST_NESTING = 1000;
 const DEFAULT_MAX_NESTING = 32;
-const DEFAULT_MAX_PACKET_SIZE = 16 * 1024 * 1024;
+const NO_OPTIONS: DecodeOptions = {};
 
 /** What is the same for every part of a packet while it is read, and where the reading stands. */
 export class Reading {
-  declare strict: boolean;
-  declare copyBlobs: boolean;
-  declare maxNesting: number;
-  declare maxPacketSize: number;
   /** The offset after what was read last. */
   position = 0;
   /** The faults of the message or bundle that is being read. */
-  declare errors: OscDecodeError[] | undefined;
+  errors: OscDecodeError[] | undefined;
   /** True when a packet has so many bad elements that the rest of it is not read. */
-  declare exhausted: boolean;
-  #faultsLeft!: number;
-
-  constructor() {
-    this.begin(undefined);
-  }
+  exhausted = false;
+  /** As the caller gave them. What they say is asked for when it is needed, for most packets need none of it (bench/codec, small). */
+  options: DecodeOptions = NO_OPTIONS;
+  #faultsLeft = MAX_FAULTS;
 
   /** Makes ready for a packet. */
   begin(options: DecodeOptions | undefined): void {
-    this.strict = options?.strict ?? false;
-    this.copyBlobs = options?.copyBlobs ?? false;
-    this.maxNesting = Math.min(options?.maxNesting ?? DEFAULT_MAX_NESTING, DEEPEST_NESTING);
-    this.maxPacketSize = options?.maxPacketSize ?? DEFAULT_MAX_PACKET_SIZE;
+    this.options = options ?? NO_OPTIONS;
     this.exhausted = false;
     this.#faultsLeft = MAX_FAULTS;
     this.errors = undefined;
   }
 
+  /** How many levels may nest. */
+  get maxNesting(): number {
+    return Math.min(this.options.maxNesting ?? DEFAULT_MAX_NESTING, DEEPEST_NESTING);
+  }
+
   /** Records a fault that can be read past; or throws it, when strict. */
   fault(code: OscDecodeErrorCode, message: string, offset: number): void {
-    if (this.strict) throw new OscDecodeError(code, message, offset);
+    if (this.options.strict) throw new OscDecodeError(code, message, offset);
     if (this.#faultsLeft > 0) this.#record(new OscDecodeError(code, message, offset));
   }
 
   /** Records why an element of the bundle could not be read; or throws it, when strict. */
   dropElement(error: unknown, offset: number): void {
-    if (this.strict || !(error instanceof OscDecodeError)) throw error;
+    if (this.options.strict || !(error instanceof OscDecodeError)) throw error;
     if (this.#faultsLeft > 0) {
       this.#record(error);
     } else {

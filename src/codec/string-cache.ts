@@ -1,4 +1,5 @@
-const NO_WORDS = /* @__PURE__ */ new Int32Array(0);
+/** The longest string that is kept, in words of four bytes, with its NUL and padding. Longer ones are read as quickly as they are found (bench/codec, text). */
+const WORDS = 16;
 
 /**
  * The texts of OSC strings that come again and again: addresses, type tags, names. Every byte of a string is compared before
@@ -9,9 +10,10 @@ export class StringCache {
   /** The offset after the string, padding included; set where `find` returns a text. */
   end = 0;
   /** The words of the string that was looked for last: as many as a string may have that is kept. */
-  readonly #words: Int32Array;
-  /** The words, the text, and the hash seen last, of each place. */
-  readonly #keys: Int32Array[];
+  readonly #words: Int32Array = new Int32Array(WORDS);
+  /** The words, how many they are, the text, and the hash seen last, of each place. Memory that is not used is not taken from the system. */
+  readonly #keys: Int32Array;
+  readonly #counts: Uint8Array;
   readonly #texts: string[];
   readonly #seen: Int32Array;
   /** How far a hash is shifted to become a place. */
@@ -21,20 +23,19 @@ export class StringCache {
 
   /**
    * @param bits the cache has 2^bits places
-   * @param words the longest string that is kept, in words of four bytes with its NUL and padding
    */
-  constructor(bits: number, words: number) {
-    this.#words = new Int32Array(words);
+  constructor(bits: number) {
     this.#shift = 32 - bits;
-    this.#keys = Array.from({ length: 2 ** bits }, () => NO_WORDS);
-    this.#texts = new Array<string>(2 ** bits).fill("");
-    this.#seen = new Int32Array(2 ** bits);
+    this.#keys = new Int32Array(WORDS << bits);
+    this.#counts = new Uint8Array(1 << bits);
+    this.#texts = new Array<string>(1 << bits).fill("");
+    this.#seen = new Int32Array(1 << bits);
   }
 
   /** The text of the OSC string at `start`, if it is kept here. `add` may follow at once where it is not. */
   find(bytes: Uint8Array, start: number, end: number): string | undefined {
     const words = this.#words;
-    const last = Math.min(end, start + words.length * 4) - 4;
+    const last = Math.min(end, start + WORDS * 4) - 4;
     let hash = 0;
     let count = 0;
     for (let p = start; p <= last; p += 4) {
@@ -55,11 +56,12 @@ export class StringCache {
   }
 
   #compare(place: number, count: number): string | undefined {
+    if (this.#counts[place] !== count) return undefined;
     const words = this.#words;
-    const key = this.#keys[place]!;
-    if (key.length !== count) return undefined;
+    const keys = this.#keys;
+    const from = place * WORDS;
     // From the end, where addresses and texts that are much alike differ.
-    for (let i = count - 1; i >= 0; i--) if (key[i] !== words[i]) return undefined;
+    for (let i = count - 1; i >= 0; i--) if (keys[from + i] !== words[i]) return undefined;
     return this.#texts[place];
   }
 
@@ -68,9 +70,12 @@ export class StringCache {
     if (this.#count === 0) return;
     const first = this.#hash >>> this.#shift;
     if (this.#seen[first] === this.#hash) {
-      this.#keys[first ^ 1] = this.#keys[first]!;
-      this.#texts[first ^ 1] = this.#texts[first]!;
-      this.#keys[first] = this.#words.slice(0, this.#count);
+      const second = first ^ 1;
+      this.#keys.copyWithin(second * WORDS, first * WORDS, (first + 1) * WORDS);
+      this.#counts[second] = this.#counts[first]!;
+      this.#texts[second] = this.#texts[first]!;
+      this.#keys.set(this.#words, first * WORDS);
+      this.#counts[first] = this.#count;
       this.#texts[first] = text;
     } else {
       this.#seen[first] = this.#hash;

@@ -89,7 +89,7 @@ describe("the cache of strings", () => {
   }
 
   test("knows a string that has come twice, and where it ends", () => {
-    const cache = new StringCache(10, 64);
+    const cache = new StringCache(10);
     const packet = bytes("'/a/b' 00000000 'more'");
     twice(cache, packet, "/a/b");
     expect(cache.find(packet, 0, packet.length)).toBe("/a/b");
@@ -97,7 +97,7 @@ describe("the cache of strings", () => {
   });
 
   test("compares every byte", () => {
-    const cache = new StringCache(10, 64);
+    const cache = new StringCache(10);
     const packet = bytes("'/mixer/channel/12' 000000");
     twice(cache, packet, "/mixer/channel/12");
     for (let i = 0; i < packet.length; i++) {
@@ -111,14 +111,14 @@ describe("the cache of strings", () => {
     expect(cache.find(packet, 0, packet.length)).toBe("/mixer/channel/12");
   });
 
-  test("keeps nothing that is longer than 256 bytes with its padding", () => {
+  test("keeps nothing that is longer than 64 bytes with its padding", () => {
     for (const [length, kept] of [
-      [255, true],
-      [256, false],
+      [63, true],
+      [64, false],
     ] as const) {
-      const cache = new StringCache(10, 64);
+      const cache = new StringCache(10);
       const text = "x".repeat(length);
-      const packet = new Uint8Array(260 - (260 % 4));
+      const packet = new Uint8Array(68);
       packet.set(Buffer.from(text));
       twice(cache, packet, text);
       expect(cache.find(packet, 0, packet.length)).toBe(kept ? text : undefined);
@@ -126,7 +126,7 @@ describe("the cache of strings", () => {
   });
 
   test("gives the right text for each of 10,000 strings, whatever it has kept", () => {
-    const cache = new StringCache(8, 64);
+    const cache = new StringCache(8);
     let known = 0;
     for (let i = 0; i < 40_000; i++) {
       // Each comes four times in a row, so that it is kept, and drives others out.
