@@ -2,6 +2,8 @@ import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 
 const inCi = process.env["CI"] === "true";
+/** The tests of other files once more, with something else that the environment says. */
+const VARIANTS = ["test/server/async-portable.test.ts", "test/server/blocking-portable.test.ts", "test/server/pool-native.test.ts"];
 
 export default defineConfig({
   test: {
@@ -19,8 +21,17 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: "unit", include: ["test/**/*.test.ts"], exclude: ["test/interop/**", "test/package/**", "test/browser/**"] },
+        test: {
+          name: "unit",
+          include: ["test/**/*.test.ts"],
+          exclude: ["test/interop/**", "test/package/**", "test/browser/**", ...VARIANTS],
+          // A process for each file would take a quarter of the time of all.
+          isolate: false,
+          restoreMocks: true,
+          unstubGlobals: true,
+        },
       },
+      { extends: true, test: { name: "variants", include: VARIANTS } },
       // In a browser, and what is bundled for one.
       {
         extends: true,

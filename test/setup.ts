@@ -1,6 +1,6 @@
 /** No process that a test starts outlives that test, however it ends: seen to here, for every test file. */
 import type { ChildProcess } from "node:child_process";
-import { subscribe } from "node:diagnostics_channel";
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { once } from "node:events";
 import { afterAll, beforeEach } from "vitest";
 
@@ -8,17 +8,9 @@ import { afterAll, beforeEach } from "vitest";
 const running = new Map<ChildProcess, string | null>();
 let current: string | null = null;
 
-subscribe("child_process", (message) => {
-  const { process: child } = message as { readonly process: ChildProcess };
-  const owner = current;
-  // It is told of before it is started.
-  child.once("spawn", () => {
-    // The service of esbuild belongs to this process, and ends with it.
-    if (child.spawnargs.some((word) => word.startsWith("--service="))) return;
-    running.set(child, owner);
-    child.once("exit", () => running.delete(child));
-  });
-});
+subscribe("child_process", onProcess);
+// So vitest ends a process of tests, and so it shows that it has been ended itself.
+for (const event of ["SIGTERM", "disconnect"]) process.once(event, giveUp);
 
 beforeEach(({ task, onTestFinished }) => {
   if (task.concurrent === true) return;
@@ -30,14 +22,28 @@ beforeEach(({ task, onTestFinished }) => {
   });
 });
 
-afterAll(() => endThoseOf(null));
+// The next file of tests may have the same process, and does all this again.
+afterAll(async () => {
+  unsubscribe("child_process", onProcess);
+  for (const event of ["SIGTERM", "disconnect"]) process.off(event, giveUp);
+  await endThoseOf(null);
+});
 
-// So vitest ends a process of tests, and so it shows that it has been ended itself.
-for (const event of ["SIGTERM", "disconnect"]) {
-  process.once(event, () => {
-    for (const child of running.keys()) child.kill("SIGKILL");
-    process.exit(1);
+function onProcess(message: unknown): void {
+  const { process: child } = message as { readonly process: ChildProcess };
+  const owner = current;
+  // It is told of before it is started.
+  child.once("spawn", () => {
+    // The service of esbuild belongs to this process, and ends with it.
+    if (child.spawnargs.some((word) => word.startsWith("--service="))) return;
+    running.set(child, owner);
+    child.once("exit", () => running.delete(child));
   });
+}
+
+function giveUp(): void {
+  for (const child of running.keys()) child.kill("SIGKILL");
+  process.exit(1);
 }
 
 async function endThoseOf(test: string | null): Promise<void> {

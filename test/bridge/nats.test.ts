@@ -172,7 +172,8 @@ describeWithNats("a bridge and NATS", () => {
       const first = await bridged(`${server.url}/${one}`, `${server.url}/${two}`);
       const second = await bridged(`${server.url}/${two}`, `${server.url}/${one}`);
       link.publish(`${one}.round`, encode(new OscMessage("/round")));
-      await until(() => first.stats().forward.loops === 1);
+      // What was sent counts when NATS has confirmed it, which may be after it has come back.
+      await until(() => first.stats().forward.loops === 1 && second.stats().forward.sent === 1);
       expect(heard.map(({ subject }) => subject)).toEqual([`${one}.round`, `${two}.round`, `${one}.round`]);
       expect(heard.map((message) => message.header(VIA_HEADER).split(",").filter(Boolean).length)).toEqual([0, 1, 2]);
       expect(first.errors).toContainEqual(expect.objectContaining({ code: "OSC_DROPPED", limit: "maxEchoes" }));
