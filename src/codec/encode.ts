@@ -27,7 +27,7 @@ const LARGEST_SHARED = 8192;
 
 /**
  * Memory for packets, filled from its beginning on: to take memory for each costs several times the encoding, and its collection makes
- * pauses (bench/codec, bench/latency). Undefined while a packet is written into it.
+ * pauses (bench/codec, bench/latency). Undefined while a packet is written into it, for what is asked of a value may encode another packet.
  */
 let slab: Uint8Array | undefined;
 let used = 0;
@@ -53,13 +53,15 @@ export function encode(packet: OscPacket, options?: EncodeOptions): Uint8Array {
     memory = new Uint8Array(slabBuffer);
     used = 0;
   }
+  const buffer = slabBuffer;
   const start = used;
   slab = undefined;
   const end = write(packet, memory, start, options);
   slab = memory;
+  slabBuffer = buffer;
   const size = end - start;
   used = size <= LARGEST_SHARED ? end : start;
-  if (size <= LARGEST_SHARED) return new Uint8Array(slabBuffer, start, size);
+  if (size <= LARGEST_SHARED) return new Uint8Array(buffer, start, size);
   if (end <= memory.length) return memory.slice(start, end);
   const bytes = new Uint8Array(size);
   write(packet, bytes, 0, options);

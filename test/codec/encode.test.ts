@@ -32,6 +32,21 @@ function golden(text: string): string {
   return hex(bytes(`'/a' 0000 ${text}`));
 }
 
+test("a packet is whole although another is encoded while it is", () => {
+  class Telling extends Uint8Array {
+    others: Uint8Array[] = [];
+    override get length(): number {
+      this.others.push(encode(new OscMessage("/other", "x".repeat(30))));
+      return super.length;
+    }
+  }
+  const value = new Telling(4);
+  const packet = encode(new OscMessage("/a", blob(value)));
+  expect(hex(packet)).toBe(golden("',b' 0000 00000004 00000000"));
+  expect(value.others).not.toHaveLength(0);
+  for (const other of value.others) expect(decode(other)).toMatchObject({ address: "/other", args: ["x".repeat(30)] });
+});
+
 describe("golden bytes, several of each type", () => {
   test.each<[string, OscArgument, string]>([
     ["i", [int(1), int(-2)], "',ii' 00  00000001 fffffffe"],
