@@ -216,8 +216,7 @@ function goals(rows: readonly Row[]): Goal[] {
     if (liblo)
       times(`${name}: at most 1.5 times the processor time of liblo's server for a packet`, one.cpuFlood / liblo.cpuFlood, 1.5, shared);
   }
-  if (threading)
-    lossless("threading, native", threading, 300_000, "A packet costs a message to another thread and one back, some 40 µs on two threads");
+  if (threading) lossless("threading, native", threading, 300_000, "Receiver, handler and sender are three threads on two cores");
   if (blocking && inC) {
     times("blocking, native: echo p50 at most 1.3 times that of recvfrom and sendto in C", blocking.echo.p50 / inC.echo.p50, 1.3, shared);
   }

@@ -97,3 +97,15 @@ describe("a full queue", () => {
     expect(lost).toHaveLength(4900);
   });
 });
+
+test("what was taken out and put back comes before all others of its sender", () => {
+  const { queue, flooder, others } = queueWith({ maxQueue: 4 });
+  const packets = Array.from({ length: 4 }, (_, index) => from(flooder, 1, index));
+  for (const packet of packets) queue.push(packet);
+  const taken = [queue.shift(), queue.shift()] as Packet[];
+  queue.push(from(others[0]!));
+  for (const packet of taken.toReversed()) queue.putBack(packet);
+  expect([queue.size, queue.first]).toEqual([5, taken[0]]);
+  expect(all(queue).filter(({ peer }) => peer.address.address === flooder)).toEqual(packets);
+  expect(queue.first).toBe(undefined);
+});

@@ -66,6 +66,18 @@ test("a full ring refuses, and takes again what fits when something has been rea
   expect(write(writer, 0, 3)).toBe(-1);
 });
 
+test("where half of a ring is empty, a record of a quarter finds room, wherever the ring begins", () => {
+  for (let offset = 0; offset < CAPACITY; offset += 8) {
+    const { writer, reader } = ring();
+    for (let passed = 0; passed < offset; passed += 8) {
+      write(writer, 0, 0);
+      reader.claim();
+      reader.release();
+    }
+    while (writer.isHalfEmpty) expect(write(writer, CAPACITY / 4 - RECORD_HEADER, 1)).not.toBe(-1);
+  }
+});
+
 test("a record that has not been read can be taken back, and only that one", () => {
   const { writer, reader } = ring();
   const positions = [1, 2, 3].map((byte) => write(writer, 8, byte));

@@ -3,7 +3,7 @@ import { LengthPrefixDecoder } from "../../framing/index.ts";
 import type { OscRejectedError } from "../../errors.ts";
 import { unpackError } from "../crossing/error-transfer.ts";
 import type { PoolWorkerEvents } from "../pool/pool-worker.ts";
-import { timingDiffers } from "../thread/thread-pool.ts";
+import { timingDiffers } from "../pool/program.ts";
 import { ANSWERS_FD, type FromChild } from "./child-frames.ts";
 
 const MAX_FRAME = 0x7fffffff;

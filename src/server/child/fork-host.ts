@@ -4,7 +4,7 @@ import type { ChildInit } from "./child-frames.ts";
 import type { ChildPoolDescription } from "./child-pool-options.ts";
 import type { Packet } from "../road/packet.ts";
 import type { PoolWorker, PoolWorkerEvents } from "../pool/pool-worker.ts";
-import { timingDiffers } from "../thread/thread-pool.ts";
+import { timingDiffers } from "../pool/program.ts";
 import { ZygoteProcess } from "./zygote-process.ts";
 
 export interface ForkHostSetup {

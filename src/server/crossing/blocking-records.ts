@@ -1,4 +1,4 @@
-/** The records that go between an I/O thread and a thread that blocks: how they lie in the rings. */
+/** The records that go between an I/O thread and a thread that blocks: how they lie in the rings. Packets go to the threads of a pool the same way. */
 import type { MessagePort } from "node:worker_threads";
 import type { OscRejectedError } from "../../errors.ts";
 import type { NetAddress } from "../../net-address.ts";
@@ -32,10 +32,12 @@ const FAMILIES = ["IPv4", "IPv6", "unix"] as const satisfies readonly NetAddress
 /** Where the parts of a packet's payload lie. */
 const AS_OF = 0;
 const SIZE = 8;
-const PORT = 12;
-const FAMILY = 16;
-const ADDRESS_SIZE = 20;
-const ADDRESS = 24;
+const ID = 12;
+/** From here on it is about the client. */
+const PORT = 16;
+const FAMILY = 20;
+const ADDRESS_SIZE = 24;
+const ADDRESS = 28;
 
 /** The kind of record that holds a packet. */
 export function packetKind(data: Uint8Array): typeof PACKET | typeof PARCEL {
@@ -55,8 +57,11 @@ export class PacketWriter {
     this.#port = port;
   }
 
-  /** @returns the record's position, or -1 where the ring has no room. */
-  write(data: Uint8Array, client: NetAddress, asOf: number): number {
+  /**
+   * @param id what tells the packet from others, where what becomes of it does not come back in the same order; a whole number of 32 bits
+   * @returns the record's position, or -1 where the ring has no room
+   */
+  write(data: Uint8Array, client: NetAddress, asOf: number, id = 0): number {
     const ring = this.#ring;
     if (client.address !== this.#address) {
       this.#address = client.address;
@@ -71,6 +76,7 @@ export class PacketWriter {
     ring.ints[(at + PORT) / 4] = client.port;
     ring.ints[(at + FAMILY) / 4] = FAMILIES.indexOf(client.family);
     ring.ints[(at + ADDRESS_SIZE) / 4] = address.length;
+    ring.ints[(at + ID) / 4] = id;
     ring.bytes.set(address, at + ADDRESS);
     if (kind === PACKET) ring.bytes.set(data, at + ADDRESS + address.length);
     else this.#port.postMessage(data);
@@ -80,6 +86,7 @@ export class PacketWriter {
 
 /** Reads packets from the ring. After `next`, its fields tell of the packet. */
 export class PacketReader {
+  id = 0;
   asOf = 0;
   client: NetAddress = { address: "", port: 0, family: "IPv4" };
   data: Uint8Array = new Uint8Array(0);
@@ -106,6 +113,7 @@ export class PacketReader {
     if (!ring.claim()) return false;
     const at = ring.payload;
     const addressEnd = at + ADDRESS + (ring.ints[(at + ADDRESS_SIZE) / 4] ?? 0);
+    this.id = ring.ints[(at + ID) / 4] ?? 0;
     this.asOf = ring.doubles[(at + AS_OF) / 8] ?? Infinity;
     this.#readClient(at, addressEnd);
     const size = ring.ints[(at + SIZE) / 4] ?? 0;

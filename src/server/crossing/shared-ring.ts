@@ -76,6 +76,11 @@ export class RingWriter extends RingEnd {
     return Atomics.load(this.words, READ) >>> 0 === this.#written;
   }
 
+  /** True where a record of up to a quarter of the ring is sure to find room. */
+  get isHalfEmpty(): boolean {
+    return (this.#written - Atomics.load(this.words, READ)) >>> 0 <= this.capacity / 2;
+  }
+
   /**
    * Makes room for a record.
    *

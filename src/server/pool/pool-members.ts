@@ -1,14 +1,26 @@
 import type { Packet } from "../road/packet.ts";
-import type { PoolPolicy, PoolState, PoolWorker } from "./pool-worker.ts";
+import type { PacketsAhead, PoolPolicy, PoolState, PoolWorker } from "./pool-worker.ts";
 
 /** A handler that takes longer is taken to wait for something, so that more workers than processors may help. */
-const SLOW_MS = 2;
+export const SLOW_MS = 2;
+/** The same for the handlers of a worker whose last ones were quick: where the processors have too much to do, each is interrupted for some milliseconds. */
+const SLOW_AFTER_QUICK_MS = 20;
+/** A packet is not to wait for longer than this behind others, for in that time another worker would be awake. */
+const AHEAD_MS = 0.2;
+/** One that has been busy with a packet for longer is not handed more. It may only be interrupted, where the processors have too much to do. */
+const BUSY_MS = 1;
+/** So many packets are handed ahead to a worker at most: what one turn of the event loop brings. */
+const MAX_AHEAD = 64;
 
 /** A packet that a worker has. */
-interface Running {
+export interface Held {
   readonly packet: Packet;
-  readonly since: number;
-  readonly timer: NodeJS.Timeout;
+  /** Since when it is being handled, as far as is known; while it waits, since when it does. */
+  since: number;
+  /** Where it lies until it is begun; null where it was not handed ahead. */
+  readonly place: number | null;
+  /** True while it waits for those before it. */
+  waits: boolean;
 }
 
 type Phase = "starting" | "ready" | "retiring" | "killed";
@@ -17,12 +29,31 @@ type Phase = "starting" | "ready" | "retiring" | "killed";
 export class Member {
   phase: Phase = "starting";
   worker: PoolWorker | null = null;
-  readonly running: Map<number, Running> = new Map();
+  /** The packets that it has, by number; the first has been there for longest. */
+  readonly held: Map<number, Held> = new Map();
   /** How many packets it was given. */
   given = 0;
+  /** How long its handlers take, in milliseconds, the last ones above all. */
+  pace: number = Infinity;
   idleSince = 0;
   /** Ends it by force where it does not do in time what its phase asks for. */
   timer: NodeJS.Timeout | null = null;
+
+  /** Where packets can be handed ahead to it. */
+  get ahead(): PacketsAhead | null {
+    return this.worker?.ahead ?? null;
+  }
+
+  /** The packet that it has had for longest. */
+  get first(): Held | undefined {
+    for (const held of this.held.values()) return held;
+    return undefined;
+  }
+
+  /** It has handled a packet in so many milliseconds. */
+  took(ms: number): void {
+    this.pace = this.pace === Infinity ? ms : (this.pace + ms) / 2;
+  }
 }
 
 /** The workers of a pool: which there are, and which of them can take a packet. */
@@ -31,8 +62,10 @@ export class PoolMembers implements Iterable<Member> {
   readonly #all = new Set<Member>();
   /** Those that have nothing to do. The last is taken first, so that those not needed are idle for long. */
   readonly #idle: Member[] = [];
-  /** Those that have something to do and room for more, the next to be taken first. */
+  /** Those that have something to do and time for more, the next to be taken first. */
   readonly #withRoom = new Set<Member>();
+  /** The one that has something to do and was given a packet, or has handled one, last. */
+  #latest: Member | null = null;
 
   constructor(policy: PoolPolicy) {
     this.#policy = policy;
@@ -62,7 +95,7 @@ export class PoolMembers implements Iterable<Member> {
     return false;
   }
 
-  /** One that can take a packet; it is to be given one. */
+  /** One that has time for a packet; it is to be given one. */
   take(): Member | undefined {
     const idle = this.#idle.pop();
     if (idle !== undefined) return idle;
@@ -70,22 +103,49 @@ export class PoolMembers implements Iterable<Member> {
     return undefined;
   }
 
-  /** A worker has taken a packet. */
+  /** Listens to the one that is most likely to have handled something. */
+  listenToLatest(): void {
+    this.#latest?.ahead?.listen();
+  }
+
+  /** Listens to all that have something to do. */
+  listenToAll(): void {
+    for (const { held, ahead } of this.#all) if (held.size > 0) ahead?.listen();
+  }
+
+  /** One that is at work, and so quick that the packet will not wait for long behind those that it has. */
+  quick(packet: Packet): Member | undefined {
+    const member = this.#latest;
+    const ahead = member?.ahead;
+    const first = member?.first;
+    if (!member || !ahead || !first) return undefined;
+    const { size } = member.held;
+    if (size > MAX_AHEAD || size * member.pace > AHEAD_MS || performance.now() - first.since > BUSY_MS) return undefined;
+    return ahead.hasRoom(packet) ? member : undefined;
+  }
+
+  /** A worker has been given a packet. */
   taken(member: Member): void {
     const { packetsAtOnce, packetsInAll } = this.#policy;
     member.given += 1;
+    this.#latest = member;
     // Behind the others, so that they take turns.
     this.#withRoom.delete(member);
-    if (member.running.size < packetsAtOnce && member.given < packetsInAll) this.#withRoom.add(member);
+    if (member.held.size < packetsAtOnce && member.given < packetsInAll) this.#withRoom.add(member);
   }
 
-  /** A worker that is ready has no more packets than it can have; it may have none. */
+  /** A worker that is ready has a packet less. */
   freed(member: Member): void {
-    if (member.running.size > 0) {
-      this.#withRoom.add(member);
+    const { size } = member.held;
+    if (size > 0) {
+      this.#latest = member;
+      if (size < this.#policy.packetsAtOnce) this.#withRoom.add(member);
       return;
     }
+    if (this.#latest === member) this.#latest = null;
     this.#withRoom.delete(member);
+    // What is told of a packet's end may have led here before.
+    if (this.#idle.includes(member)) return;
     member.idleSince = performance.now();
     this.#idle.push(member);
   }
@@ -94,6 +154,7 @@ export class PoolMembers implements Iterable<Member> {
   leave(member: Member, phase: Phase): void {
     member.phase = phase;
     if (member.timer !== null) clearTimeout(member.timer);
+    if (this.#latest === member) this.#latest = null;
     this.#withRoom.delete(member);
     const index = this.#idle.indexOf(member);
     if (index !== -1) this.#idle.splice(index, 1);
@@ -110,14 +171,10 @@ export class PoolMembers implements Iterable<Member> {
     let alive = 0;
     let slow = 0;
     const now = performance.now();
-    for (const { phase, running } of this.#all) {
+    for (const { phase, first, pace } of this.#all) {
       if (phase === "starting") starting += 1;
       if (phase === "starting" || phase === "ready") alive += 1;
-      // The first is the one that has been there for longest.
-      for (const { since } of running.values()) {
-        if (now - since > SLOW_MS) slow += 1;
-        break;
-      }
+      if (first !== undefined && now - first.since > (pace < AHEAD_MS ? SLOW_AFTER_QUICK_MS : SLOW_MS)) slow += 1;
     }
     return { queued, starting, idle: this.#idle.length, slow, alive };
   }

@@ -3,12 +3,26 @@ import type { Outcome, Packet } from "../road/packet.ts";
 
 /** A thread or process that handles packets, as the pool sees it. */
 export interface PoolWorker {
-  /** Hands over a packet. */
+  /** Hands over a packet, for which it has time. */
   give(id: number, packet: Packet): void;
+  /** Lets packets wait where the worker finds them as soon as it has time; null or left out where it cannot. */
+  readonly ahead?: PacketsAhead | null;
   /** Ends it as soon as it has nothing to do; it is given nothing more. */
   retire(): void;
   /** Ends it now, whatever it does. */
   kill(): void;
+}
+
+/** Packets that are handed to a worker before it has done with the one before: to tell of its end, and to fetch the next, would take longer than a light handler does. */
+export interface PacketsAhead {
+  /** Whether the packet may be handed over now. */
+  hasRoom(packet: Packet): boolean;
+  /** Hands over a packet, to be handled after those before. @returns its place, for {@link takeBack} */
+  add(id: number, packet: Packet): number;
+  /** Takes a packet back. False where the worker has begun with it. */
+  takeBack(place: number): boolean;
+  /** Passes on what the worker has said by now. Nobody is woken for what can wait. */
+  listen(): void;
 }
 
 /** What a worker tells the pool. */
@@ -19,7 +33,8 @@ export interface PoolWorkerEvents {
   report(id: number, error: OscError): void;
   /** An error of no packet. */
   fault(error: OscError): void;
-  settle(id: number, outcome: Outcome): void;
+  /** @param took how long its handlers were at work, in milliseconds; left out where that is not known */
+  settle(id: number, outcome: Outcome, took?: number): void;
   shutdown(): void;
   /** It has ended; nothing comes after this. Called once. */
   ended(how: string): void;

@@ -63,6 +63,14 @@ export function strictTimingOf(source: HandlersSource, options: { readonly stric
   return source instanceof Dispatcher ? source.strictTiming : (options.strictTiming ?? true);
 }
 
+/** The report about a server that was not told how its handlers module wants bundles to be timed. */
+export function timingDiffers(strictTiming: boolean): OscServerError {
+  return new OscServerError(
+    "OSC_OPTION",
+    `The dispatcher of the handlers module has strictTiming ${strictTiming}, which the server does not see: give the server the option strictTiming: ${strictTiming}.`,
+  );
+}
+
 /**
  * The URL of a handlers module.
  *

@@ -1,16 +1,17 @@
 import { OscDroppedError, type OscError, OscServerError } from "../../errors.ts";
 import type { Limits } from "../road/options.ts";
 import type { Executor, ExecutorEvents, Outcome, Packet } from "../road/packet.ts";
-import { FairQueue } from "../road/fair-queue.ts";
-import { QueueBound } from "../road/packet-queue.ts";
 import { type Member, PoolMembers } from "./pool-members.ts";
+import { PoolPackets } from "./pool-packets.ts";
 import { PoolSize } from "./pool-size.ts";
+import { PoolWatch } from "./pool-watch.ts";
 import type { PoolPolicy, PoolWorkerEvents, StartWorker } from "./pool-worker.ts";
 
 /** How long a worker may take to end by itself. */
 const RETIRE_MS = 2000;
 /** How long the end of killed workers is awaited. One that sits in a call of the system may outlast it. */
 const KILL_MS = 2000;
+
 /**
  * Hands packets to workers, and sees to it that these end in time, and that each packet is settled or dropped exactly once, whatever becomes
  * of its worker.
@@ -19,10 +20,10 @@ export class WorkerPool implements Executor {
   readonly #policy: PoolPolicy;
   readonly #start: StartWorker;
   readonly #events: ExecutorEvents;
-  readonly #queue: FairQueue;
   readonly #members: PoolMembers;
   readonly #size: PoolSize;
-  #nextId = 0;
+  readonly #watch: PoolWatch;
+  readonly #packets: PoolPackets;
   #closing = false;
   #onEmpty: (() => void) | null = null;
 
@@ -30,14 +31,28 @@ export class WorkerPool implements Executor {
     this.#policy = policy;
     this.#start = start;
     this.#events = events;
-    this.#queue = new FairQueue(new QueueBound(limits), (packet, error) => events.drop(packet, error));
     this.#members = new PoolMembers(policy);
     this.#size = new PoolSize({
       policy,
       members: this.#members,
-      queued: () => this.#queue.size,
+      queued: () => this.#packets.queued,
       startOne: () => this.#startOne(),
       retire: (member) => this.#retire(member),
+    });
+    this.#watch = new PoolWatch({
+      members: this.#members,
+      packetTimeout: policy.packetTimeout,
+      onSlow: (member) => this.#relieve(member),
+      onOverdue: (member) => this.#kill(member, overdue(policy)),
+    });
+    this.#packets = new PoolPackets({
+      policy,
+      limits,
+      members: this.#members,
+      drop: (packet, error) => events.drop(packet, error),
+      onWait: () => this.#size.waitBegins(),
+      onGiven: ({ waits }) => (waits ? this.#watch.waits() : this.#watch.begins()),
+      onFreed: (member) => this.#freed(member),
     });
     this.#size.grow();
   }
@@ -46,27 +61,23 @@ export class WorkerPool implements Executor {
     if (this.#closing) return this.#events.drop(packet, closed());
     const { verdict } = this.#size;
     if (verdict !== null && !this.#members.hasReady) return this.#events.drop(packet, verdict);
-    const member = this.#queue.size === 0 ? this.#members.take() : undefined;
-    if (member !== undefined) {
-      this.#give(member, packet);
-    } else {
-      if (this.#queue.size === 0) this.#size.waitBegins();
-      this.#queue.push(packet);
-    }
+    this.#packets.add(packet);
     this.#size.growInTime();
   }
 
   async close(graceMs: number): Promise<void> {
     this.#closing = true;
+    for (const member of this.#members) this.#packets.takeBack(member);
     this.#size.close();
-    this.#dropQueue(closed());
+    this.#packets.dropQueued(closed());
     for (const member of this.#members) {
       if (member.phase === "starting") this.#kill(member, closed());
-      else if (member.running.size === 0) this.#retire(member);
+      else if (member.held.size === 0) this.#retire(member);
     }
     await this.#empty(graceMs);
     for (const member of this.#members) this.#kill(member, outOfGrace(graceMs));
     await this.#empty(KILL_MS);
+    this.#watch.close();
   }
 
   /** Waits until no worker is left, but not longer than that. */
@@ -81,46 +92,34 @@ export class WorkerPool implements Executor {
     });
   }
 
-  #give(member: Member, packet: Packet): void {
-    const { packetTimeout, packetTimeoutOption, noun, code } = this.#policy;
-    const id = this.#nextId++;
-    const timer = setTimeout(() => {
-      const what = `A packet was lost, for its handler did not end within ${packetTimeoutOption} (${packetTimeout} ms): its ${noun} was ended.`;
-      this.#kill(member, new OscServerError(code, what));
-    }, packetTimeout);
-    member.running.set(id, { packet, since: performance.now(), timer });
-    this.#members.taken(member);
-    member.worker?.give(id, packet);
+  /** The worker is busy with one packet for long: others take those that wait behind it. */
+  #relieve(member: Member): void {
+    this.#packets.takeBack(member);
+    this.#advance();
   }
 
-  /** Gives waiting packets to those that have room, and starts workers for the others. */
+  /** Gives waiting packets to those that have time, and starts workers for the others. */
   #advance(): void {
-    while (this.#queue.size > 0) {
-      const member = this.#members.take();
-      if (member === undefined) break;
-      const packet = this.#queue.shift();
-      if (packet !== undefined) this.#give(member, packet);
-    }
+    this.#packets.advance();
     this.#size.growInTime();
   }
 
-  #settle(member: Member, id: number, outcome: Outcome): void {
-    const running = member.running.get(id);
-    if (running === undefined) return;
-    clearTimeout(running.timer);
-    member.running.delete(id);
+  #settle(member: Member, id: number, outcome: Outcome, took = Infinity): void {
+    const packet = this.#packets.end(member, id);
+    if (packet === undefined) return;
+    member.took(took);
     this.#size.succeeded();
-    this.#events.settle(running.packet, outcome);
+    this.#events.settle(packet, outcome);
     if (member.phase !== "ready") return;
     const spent = member.given >= this.#policy.packetsInAll;
     if (!spent && !this.#closing) this.#freed(member);
-    else if (member.running.size === 0) this.#retire(member);
+    else if (member.held.size === 0) this.#retire(member);
     if (!this.#closing) this.#advance();
   }
 
   #freed(member: Member): void {
     this.#members.freed(member);
-    if (member.running.size === 0) this.#size.shrinkInTime();
+    if (member.held.size === 0) this.#size.shrinkInTime();
   }
 
   #retire(member: Member): void {
@@ -131,27 +130,18 @@ export class WorkerPool implements Executor {
     this.#size.grow();
   }
 
-  /** Ends a worker by force. What it was handling is lost, and reported as `error`. */
+  /** Ends a worker by force. What it was handling is lost, and reported as `error`; what it had not begun is not. */
   #kill(member: Member, error: OscError): void {
     if (member.phase === "killed") return;
     const starting = member.phase === "starting";
     this.#members.leave(member, "killed");
-    this.#dropRunning(member, error);
+    this.#packets.takeBack(member);
+    this.#packets.dropBegun(member, error);
     member.worker?.kill();
-    if (starting && !this.#closing) this.#startFailed(error);
-    if (!this.#closing) this.#size.grow();
-  }
-
-  #dropRunning(member: Member, error: OscError): void {
-    for (const [id, { packet, timer }] of member.running) {
-      clearTimeout(timer);
-      member.running.delete(id);
-      this.#events.drop(packet, error);
-    }
-  }
-
-  #dropQueue(error: OscError): void {
-    for (let packet = this.#queue.shift(); packet !== undefined; packet = this.#queue.shift()) this.#events.drop(packet, error);
+    if (this.#closing) return;
+    if (starting) this.#startFailed(error);
+    this.#advance();
+    this.#size.grow();
   }
 
   #startOne(): void {
@@ -175,7 +165,7 @@ export class WorkerPool implements Executor {
 
   #eventsOf(member: Member): PoolWorkerEvents {
     const events = this.#events;
-    const packetOf = (id: number): Packet | undefined => member.running.get(id)?.packet;
+    const packetOf = (id: number): Packet | undefined => member.held.get(id)?.packet;
     return {
       ready: () => this.#ready(member),
       reply: (id, data) => {
@@ -184,7 +174,7 @@ export class WorkerPool implements Executor {
       },
       report: (id, error) => events.report(error, packetOf(id)?.peer.address),
       fault: (error) => events.report(error),
-      settle: (id, outcome) => this.#settle(member, id, outcome),
+      settle: (id, outcome, took) => this.#settle(member, id, outcome, took),
       shutdown: () => events.shutdown(),
       ended: (how) => this.#ended(member, how),
     };
@@ -204,12 +194,13 @@ export class WorkerPool implements Executor {
     const { code, noun, goal } = this.#policy;
     const { phase } = member;
     this.#members.leave(member, "killed");
+    this.#packets.takeBack(member);
     if (phase === "starting" && !this.#closing) {
       this.#startFailed(new OscServerError(code, `A ${noun} of the server ended before it came to ${goal}: ${how}.`));
     } else if (phase === "ready" && member.given === 0 && !this.#closing) {
       this.#startFailed(new OscServerError(code, `A ${noun} of the server ended before it was given a packet: ${how}.`));
-    } else if (member.running.size > 0) {
-      this.#dropRunning(member, new OscServerError(code, `A packet was lost, for the ${noun} that handled it ended: ${how}.`));
+    } else if (member.held.size > 0) {
+      this.#packets.dropBegun(member, new OscServerError(code, `A packet was lost, for the ${noun} that handled it ended: ${how}.`));
     } else if (phase === "ready" && !this.#closing) {
       this.#events.report(new OscServerError(code, `A ${noun} of the server ended while it had nothing to do: ${how}.`));
     }
@@ -223,8 +214,13 @@ export class WorkerPool implements Executor {
   #startFailed(error: OscError): void {
     this.#size.startFailed(error);
     this.#events.report(error);
-    if (this.#size.isHopeless && !this.#members.hasReady) this.#dropQueue(error);
+    if (this.#size.isHopeless && !this.#members.hasReady) this.#packets.dropQueued(error);
   }
+}
+
+function overdue({ packetTimeout, packetTimeoutOption, noun, code }: PoolPolicy): OscError {
+  const what = `A packet was lost, for its handler did not end within ${packetTimeoutOption} (${packetTimeout} ms): its ${noun} was ended.`;
+  return new OscServerError(code, what);
 }
 
 function closed(): OscError {

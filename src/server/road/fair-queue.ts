@@ -45,6 +45,21 @@ export class FairQueue {
     this.#lanes.set(number, lane);
   }
 
+  /** The packet that {@link shift} would give. */
+  get first(): Packet | undefined {
+    for (const lane of this.#lanes.values()) if (lane.size > 0) return lane.first;
+    return undefined;
+  }
+
+  /** Takes in a packet that was taken out, before all others of its lane. It has its place, also where there is no room now. */
+  putBack(packet: Packet): void {
+    const number = this.#laneOf(packet.peer.address.address);
+    const lane = this.#lanes.get(number) ?? new PacketQueue(this.#bound, this.#drop);
+    lane.putBack(packet);
+    this.#size += 1;
+    this.#lanes.set(number, lane);
+  }
+
   /** The packet that has waited longest in the lane whose turn it is. */
   shift(): Packet | undefined {
     for (const [number, lane] of this.#lanes) {

@@ -93,6 +93,18 @@ export class PacketQueue {
     this.#packets.push(packet);
   }
 
+  /** Takes in a packet that was taken out, before all others, whatever the bound. */
+  putBack(packet: Packet): void {
+    this.#bound.taken(packet);
+    this.#bytes += packet.data.length;
+    if (this.#head === 0) {
+      this.#packets.unshift(packet);
+    } else {
+      this.#head -= 1;
+      this.#packets[this.#head] = packet;
+    }
+  }
+
   /** The packet that has waited longest. */
   shift(): Packet | undefined {
     const packet = this.#packets[this.#head];

@@ -1,4 +1,4 @@
-/** What goes between a thread pool and its threads. */
+/** What goes between a thread pool and its threads, besides the records in their rings. */
 import type { NetAddress } from "../../net-address.ts";
 import type { PackedError } from "../crossing/error-transfer.ts";
 import type { Program } from "../pool/program.ts";
@@ -8,6 +8,11 @@ import type { WorkerLimits } from "../pool/worker-service.ts";
 export interface ThreadInit {
   readonly program: Program;
   readonly limits: WorkerLimits;
+  /** How many packets it may handle side by side. */
+  readonly packetsAtOnce: number;
+  /** The memory of the ring in which packets come to it, and of the one in which it answers. */
+  readonly packets: SharedArrayBuffer;
+  readonly answers: SharedArrayBuffer;
   /** The memory of the `Doorbell` that wakes a thread that blocks. */
   readonly doorbell: SharedArrayBuffer;
   /** `NODE_OPTIONS` of the program, of which the thread was given a part only. */
@@ -17,18 +22,36 @@ export interface ThreadInit {
 /** Where a thread finds its {@link ThreadInit}, which it takes away at once: threads that handlers start are none of the pool. */
 export const THREAD_KEY = "oscine:thread";
 
-/** From the pool to a thread. The doorbell is rung after each. */
-export type ToThread =
-  | { readonly type: "packet"; readonly id: number; readonly data: Uint8Array; readonly client: NetAddress; readonly asOf: number }
-  /** End when nothing is left to do. */
-  | { readonly type: "end" };
+/** Bytes of a ring in which packets come to a thread: small enough to stay in the processor's cache. What needs more than a quarter of it goes by the port. */
+export const PACKETS_CAPACITY: number = 128 * 1024;
+/** Bytes of a ring in which a thread answers. */
+export const ANSWERS_CAPACITY: number = 64 * 1024;
 
-/** From a thread to its pool. */
+/** A packet that is too large for the ring. */
+export interface PacketMessage {
+  readonly type: "packet";
+  readonly id: number;
+  readonly data: Uint8Array;
+  readonly client: NetAddress;
+  readonly asOf: number;
+}
+
+/** From the pool to a thread, by the port. The doorbell is rung for mail after each. */
+export type ToThread =
+  | PacketMessage
+  /** End when nothing is left to do. */
+  | { readonly type: "end" }
+  /** There is something in the ring, and the flag that its reader sleeps was raised: for a thread that has an event loop. */
+  | null;
+
+/** From a thread to its pool, by the port. A record in the ring says when it is its turn. */
 export type FromThread =
   | { readonly type: "ready"; readonly strictTiming: boolean }
+  /** A reply that is too large for the ring. */
   | { readonly type: "reply"; readonly id: number; readonly data: Uint8Array }
   | { readonly type: "report"; readonly id: number; readonly error: PackedError }
-  | { readonly type: "settled"; readonly id: number; readonly outcome: PackedError | null }
+  /** The packet was refused after all. */
+  | { readonly type: "refused"; readonly id: number; readonly error: PackedError; readonly took: number }
   | { readonly type: "shutdown" }
   /** The handlers module is none. The thread ends. */
   | { readonly type: "unusable"; readonly reason: string };

@@ -1,0 +1,207 @@
+import { MessageChannel, type MessagePort, type Worker, receiveMessageOnPort } from "node:worker_threads";
+import type { OscRejectedError } from "../../errors.ts";
+import { AnswerReader, BY_PORT, HANDLED } from "../crossing/answer-records.ts";
+import { PACKET, PacketWriter } from "../crossing/blocking-records.ts";
+import { Doorbell } from "../crossing/doorbell.ts";
+import { unpackError } from "../crossing/error-transfer.ts";
+import { READER_SLEEPS, RingReader, RingWriter, WRITER_WAITS, ringMemory } from "../crossing/shared-ring.ts";
+import type { PacketsAhead, PoolWorker, PoolWorkerEvents } from "../pool/pool-worker.ts";
+import { timingDiffers } from "../pool/program.ts";
+import { workerLimits } from "../pool/worker-service.ts";
+import type { Limits } from "../road/options.ts";
+import type { Packet } from "../road/packet.ts";
+import { startThread } from "./start-thread.ts";
+import { ANSWERS_CAPACITY, type FromThread, PACKETS_CAPACITY, type ToThread, exactly } from "./thread-messages.ts";
+import type { ThreadPoolDescription } from "./thread-pool-options.ts";
+
+/** What a record needs beside the packet's bytes, at most: its head, and the address of a client. */
+const BESIDE = 128;
+
+/** The pool's side of one thread. Packets and answers lie in rings in shared memory, and who sleeps is woken only when it says so. */
+export class PoolThread implements PoolWorker, PacketsAhead {
+  readonly #description: ThreadPoolDescription;
+  readonly #events: PoolWorkerEvents;
+  readonly #port: MessagePort;
+  readonly #doorbell: Doorbell;
+  readonly #packets: RingWriter;
+  readonly #packetWriter: PacketWriter;
+  readonly #answers: RingReader;
+  readonly #answerReader: AnswerReader;
+  /** What came by the port before its record was read. */
+  readonly #parcels: FromThread[] = [];
+  readonly #worker: Worker;
+  #listening = false;
+  /** Set from the first waking in a turn of the event loop until its end. */
+  #woken: NodeJS.Immediate | null = null;
+  #moreCame = false;
+  /** Why it ends, where more is known than the exit code. */
+  #reason: string | null = null;
+
+  constructor(description: ThreadPoolDescription, limits: Limits, events: PoolWorkerEvents) {
+    this.#description = description;
+    this.#events = events;
+    const { port1, port2 } = new MessageChannel();
+    const packets = ringMemory(PACKETS_CAPACITY);
+    const answers = ringMemory(ANSWERS_CAPACITY);
+    const doorbell = new SharedArrayBuffer(Doorbell.byteLength);
+    this.#port = port1;
+    this.#doorbell = new Doorbell(doorbell);
+    this.#packets = new RingWriter(packets);
+    this.#packetWriter = new PacketWriter(this.#packets, port1);
+    this.#answers = new RingReader(answers);
+    this.#answerReader = new AnswerReader(this.#answers);
+    const { program, packetsPerThread } = description;
+    const init = { program, limits: workerLimits(limits), packetsAtOnce: packetsPerThread, packets, answers, doorbell };
+    this.#worker = startThread(description, init);
+    this.#worker.postMessage(port2, [port2]);
+    this.#doorbell.ring();
+    port1.on("message", (message: FromThread | null) => this.#mailCame(message));
+    this.#sleep();
+    this.#worker.on("error", (error) => (this.#reason ??= this.#describeError(error)));
+    this.#worker.on("exit", (code) => this.#exited(code));
+  }
+
+  /** One packet after another is handled only where none is handled side by side; there, others may wait behind it. */
+  get ahead(): PacketsAhead | null {
+    return this.#description.packetsPerThread === 1 ? this : null;
+  }
+
+  give(id: number, packet: Packet): void {
+    if (isSmall(packet) && this.#write(id, packet) !== -1) return;
+    const { data, peer, asOf } = packet;
+    this.#post({ type: "packet", id, data: exactly(data), client: peer.address, asOf });
+  }
+
+  hasRoom(packet: Packet): boolean {
+    return isSmall(packet) && this.#packets.isHalfEmpty;
+  }
+
+  add(id: number, packet: Packet): number {
+    return this.#write(id, packet);
+  }
+
+  takeBack(place: number): boolean {
+    return this.#packets.cancel(place, PACKET);
+  }
+
+  listen(): void {
+    // What is told may lead to the next packet, and back here.
+    if (this.#listening) return;
+    this.#listening = true;
+    let read = false;
+    while (this.#answerReader.next()) {
+      read = true;
+      this.#take();
+    }
+    this.#listening = false;
+    if (read && this.#answers.lower(WRITER_WAITS)) this.#doorbell.ring();
+  }
+
+  retire(): void {
+    this.#post({ type: "end" });
+  }
+
+  kill(): void {
+    void this.#worker.terminate();
+  }
+
+  #write(id: number, { data, peer, asOf }: Packet): number {
+    const place = this.#packetWriter.write(data, peer.address, asOf, id);
+    if (place !== -1) this.#wake();
+    return place;
+  }
+
+  /** Wakes the thread: at once for the first packet in a turn of the event loop, and once more at its end for all others. */
+  #wake(): void {
+    if (this.#woken !== null) {
+      this.#moreCame = true;
+      return;
+    }
+    this.#ring();
+    this.#woken = setImmediate(() => {
+      this.#woken = null;
+      if (!this.#moreCame) return;
+      this.#moreCame = false;
+      this.#ring();
+    });
+  }
+
+  #ring(): void {
+    this.#doorbell.ring();
+    if (this.#packets.lower(READER_SLEEPS)) this.#port.postMessage(null);
+  }
+
+  #post(message: ToThread): void {
+    this.#port.postMessage(message);
+    this.#doorbell.ringForMail();
+  }
+
+  #mailCame(message: FromThread | null): void {
+    if (message !== null) this.#parcels.push(message);
+    this.listen();
+    this.#sleep();
+  }
+
+  /** From now on the thread wakes the event loop; so look once more at what it did before. */
+  #sleep(): void {
+    this.#answers.raise(READER_SLEEPS);
+    this.listen();
+  }
+
+  /** Passes on what was read from the ring. */
+  #take(): void {
+    const { kind, id, data, took } = this.#answerReader;
+    if (kind === HANDLED) return this.#events.settle(id, null, took);
+    if (kind !== BY_PORT) return this.#events.reply(id, data);
+    const message = this.#parcels.shift() ?? this.#nextMail();
+    if (message !== null) this.#takeParcel(message);
+  }
+
+  #nextMail(): FromThread | null {
+    for (let next = receiveMessageOnPort(this.#port); next !== undefined; next = receiveMessageOnPort(this.#port)) {
+      if (next.message !== null) return next.message as FromThread;
+      // It was to wake this thread, which now is not told of it.
+      this.#answers.raise(READER_SLEEPS);
+    }
+    return null;
+  }
+
+  #takeParcel(message: FromThread): void {
+    const events = this.#events;
+    switch (message.type) {
+      case "ready":
+        if (message.strictTiming !== this.#description.strictTiming) events.fault(timingDiffers(message.strictTiming));
+        return events.ready();
+      case "reply":
+        return events.reply(message.id, message.data);
+      case "report":
+        return events.report(message.id, unpackError(message.error));
+      case "refused":
+        return events.settle(message.id, unpackError(message.error) as OscRejectedError, message.took);
+      case "shutdown":
+        return events.shutdown();
+      case "unusable":
+        this.#reason = message.reason;
+    }
+  }
+
+  #exited(code: number): void {
+    if (this.#woken !== null) clearImmediate(this.#woken);
+    // What it said last may still lie there.
+    this.listen();
+    this.#port.close();
+    this.#events.ended(this.#reason ?? `exit code ${code}`);
+  }
+
+  #describeError(error: unknown): string {
+    if (!(error instanceof Error)) return `uncaught ${String(error)}`;
+    if ("code" in error && error.code === "ERR_WORKER_OUT_OF_MEMORY") {
+      return `it needed more memory than threadMemory allows (${this.#description.threadMemory} MiB)`;
+    }
+    return `uncaught ${error.stack ?? error.message}`;
+  }
+}
+
+function isSmall({ data }: Packet): boolean {
+  return data.length <= PACKETS_CAPACITY / 4 - BESIDE;
+}

@@ -1,0 +1,77 @@
+import type { MessagePort } from "node:worker_threads";
+import { AnswerWriter } from "../crossing/answer-records.ts";
+import type { Doorbell } from "../crossing/doorbell.ts";
+import { packError } from "../crossing/error-transfer.ts";
+import { READER_SLEEPS, RingWriter, WRITER_WAITS } from "../crossing/shared-ring.ts";
+import type { Outcome } from "../road/packet.ts";
+import { type FromThread, exactly } from "./thread-messages.ts";
+
+/** After so many packets the pool is told of them, even though more packets lie ready. */
+const ANSWERS_AT_ONCE = 64;
+/**
+ * How long a thread that has nothing more to do waits before it tells of packets that brought no replies: to wake the pool takes longer than to handle a
+ * packet, and where more packets come, it looks by itself.
+ */
+export const TELL_MS = 0.5;
+
+/** What a thread says to its pool: in its ring, in the order in which it is said. */
+export class ThreadOutbox {
+  readonly #ring: RingWriter;
+  readonly #answers: AnswerWriter;
+  readonly #port: MessagePort;
+  readonly #doorbell: Doorbell;
+  /** Packets handled since the pool was told. */
+  #untold = 0;
+
+  constructor(answers: SharedArrayBuffer, port: MessagePort, doorbell: Doorbell) {
+    this.#ring = new RingWriter(answers);
+    this.#answers = new AnswerWriter(this.#ring);
+    this.#port = port;
+    this.#doorbell = doorbell;
+  }
+
+  /** @param took how long the packet's handlers were at work, in milliseconds */
+  settle(id: number, outcome: Outcome, took: number): void {
+    if (outcome !== null) return this.say({ type: "refused", id, error: packError(outcome), took });
+    if (!this.#answers.handled(id, took)) this.#write(() => this.#answers.handled(id, took));
+    this.#untold += 1;
+    if (this.#untold >= ANSWERS_AT_ONCE) this.tell();
+  }
+
+  reply(id: number, data: Uint8Array): void {
+    if (!this.#answers.takes(data)) return this.say({ type: "reply", id, data: exactly(data) });
+    this.#write(() => this.#answers.reply(id, data));
+    // A client waits for this one; the handler may still go on for long.
+    this.tell();
+  }
+
+  /** Says what the ring does not hold. */
+  say(message: FromThread): void {
+    this.#port.postMessage(message);
+    this.#write(() => this.#answers.byPort());
+    // The message has woken the pool, which may have looked for the record before it was there.
+    this.tell();
+  }
+
+  /** Whether packets have been handled of which the pool was not told. */
+  get hasUntold(): boolean {
+    return this.#untold > 0;
+  }
+
+  /** Wakes the pool if it sleeps. */
+  tell(): void {
+    this.#untold = 0;
+    if (this.#ring.lower(READER_SLEEPS)) this.#port.postMessage(null);
+  }
+
+  /** Writes a record, waiting for room where there is none. */
+  #write(write: () => boolean): void {
+    while (!write()) {
+      const { rings } = this.#doorbell;
+      this.#ring.raise(WRITER_WAITS);
+      if (write()) return;
+      this.tell();
+      this.#doorbell.sleep(rings, Infinity);
+    }
+  }
+}
