@@ -163,16 +163,21 @@ describe.each(KINDS.filter(({ kind }) => kind === "Forking" || !isForked))("a $k
     expect(program.told.get("run")?.filter((answer) => answer === role).length).toBeLessThanOrEqual(6);
   });
 
-  test.each([
+  const TYPED = [
     ["an ES module", "--import", "tsx", "pool-typed.ts", "dispatcher"],
     ["CommonJS", "--require", "tsx/cjs", "../commonjs/programs/pool-typed.ts", "dispatcher"],
     ["a module in CommonJS", "--import", "tsx", "../commonjs/programs/pool-typed.ts", "module"],
-  ])("runs TypeScript, %s with %s %s", async (_what, flag, loader, file, form) => {
-    const program = await start([file, kind, form], { flags: [flag, loader] });
-    expect(await program.ask("/typed", 5)).toEqual(["/typed", 5]);
-    await program.quit();
-    expect(program.errors).toEqual([]);
-  });
+  ] as const;
+  // That module's handler is awaited, which is not for processes that are forked.
+  test.each(TYPED.filter(([, , , , form]) => form === "dispatcher" || !isForked))(
+    "runs TypeScript, %s with %s %s",
+    async (_what, flag, loader, file, form) => {
+      const program = await start([file, kind, form], { flags: [flag, loader] });
+      expect(await program.ask("/typed", 5)).toEqual(["/typed", 5]);
+      await program.quit();
+      expect([program.errors, program.stderr]).toEqual([[], ""]);
+    },
+  );
 });
 
 test("servers in one program have workers of their own, and the others are inert in these", async () => {

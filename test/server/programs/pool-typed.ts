@@ -6,7 +6,9 @@ dispatcher.map("/typed", (_address: string, ...args: OscValue[]) => ["/typed", .
 dispatcher.map("/quit", (context) => context.shutdown(), { needsContext: true });
 const Server = process.argv[2] === "Threading" ? ThreadingOSCUDPServer : ForkingOSCUDPServer;
 const onError = ({ code, message }: OscError): void => console.log(`error ${JSON.stringify({ code, message })}`);
-const server = new Server(["127.0.0.1", 0], dispatcher, { onError });
+const strategy = process.env["FORKING_STRATEGY"] === "native" ? "native" : "spawn";
+// Each worker loads what takes the types away: one is enough.
+const server = new Server(["127.0.0.1", 0], dispatcher, { onError, strategy, maxThreads: 1, maxChildren: 1 });
 console.log(`ready ${server.serverAddress.port}`);
 server.serveForever();
 void server.close();
