@@ -14,6 +14,9 @@ export abstract class FrameReader implements FrameDecoder {
   protected readonly frame: FrameBuffer = new FrameBuffer();
   /** Where the piece that is being read begins, in bytes from the beginning of the stream. */
   protected pieceOffset = 0;
+  /** The memory of that piece, and where in it the piece begins. To ask the piece for it is a slow call, and would be made for each packet. */
+  #memory: ArrayBufferLike = NO_BYTES.buffer;
+  #start = 0;
   readonly #onPacket: (packet: Uint8Array) => void;
   readonly #onError: (error: OscFrameError) => void;
   readonly #waiting: Uint8Array[] = [];
@@ -63,9 +66,9 @@ export abstract class FrameReader implements FrameDecoder {
   protected abstract unfinished(): boolean;
 
   /** Gives out a packet that lies whole in the piece. */
-  protected deliverPart(piece: Uint8Array, from: number, to: number): void {
+  protected deliverPart(from: number, to: number): void {
     // `subarray` of a Buffer of Node makes another Buffer, which takes three times as long, and this is done for each packet (bench/framing).
-    this.deliver(new Uint8Array(piece.buffer, piece.byteOffset + from, to - from));
+    this.deliver(new Uint8Array(this.#memory, this.#start + from, to - from));
   }
 
   protected deliver(packet: Uint8Array): void {
@@ -92,6 +95,8 @@ export abstract class FrameReader implements FrameDecoder {
     try {
       let piece: Uint8Array | undefined = bytes;
       while (piece !== undefined && !this.#closed) {
+        this.#memory = piece.buffer;
+        this.#start = piece.byteOffset;
         this.read(piece);
         this.pieceOffset += piece.length;
         piece = this.#waiting.shift();
@@ -99,6 +104,8 @@ export abstract class FrameReader implements FrameDecoder {
       if (this.#ending) this.#finish();
     } finally {
       this.#reading = false;
+      // It would be kept until the next piece comes.
+      this.#memory = NO_BYTES.buffer;
     }
     if (this.#thrown.length > 0) this.#rethrow();
   }

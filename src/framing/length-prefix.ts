@@ -68,7 +68,7 @@ export class LengthPrefixDecoder extends FrameReader {
     const to = Math.min(piece.length, from + size - this.frame.length);
     if (to - from === size) {
       this.#size = 0;
-      this.deliverPart(piece, from, to);
+      this.deliverPart(from, to);
       return to;
     }
     this.frame.append(piece.subarray(from, to), size);

@@ -58,7 +58,7 @@ export class SlipDecoder extends FrameReader {
     if (to - from > room) {
       this.#tooLarge(from + room);
     } else if (this.frame.length === 0 && to < piece.length) {
-      this.deliverPart(piece, from, to);
+      this.deliverPart(from, to);
     } else {
       this.frame.append(piece.subarray(from, to), this.maxPacketSize);
     }

@@ -37,6 +37,12 @@ export type CounterName = (typeof NAMES)[number];
 
 const INDEX = Object.fromEntries(NAMES.map((name, index) => [name, index])) as Readonly<Record<CounterName, number>>;
 
+/** Where the counters lie that change with every packet: to look up a name takes longer than to count. */
+export const RECEIVED: number = INDEX.received;
+export const HANDLED: number = INDEX.handled;
+export const REPLIED: number = INDEX.replied;
+export const IN_PROGRESS: number = INDEX.inProgress;
+
 /** Which counter an error belongs to that does not decide the fate of a packet. */
 export function counterOf(error: OscError): "handlerErrors" | "socketErrors" | "faults" {
   if (error instanceof OscDispatchError) return "handlerErrors";
@@ -117,10 +123,14 @@ export class Counters {
 
   /** Adds `by`, which may be negative for `waiting` and `inProgress`. */
   add(name: CounterName, by = 1): void {
-    const index = INDEX[name];
+    this.addAt(INDEX[name], by);
+  }
+
+  /** The same for a counter that is given by its place. */
+  addAt(index: number, by = 1): void {
     const value = (this.#values[index] ?? 0) + by;
     this.#values[index] = value;
-    if (counted.hasSubscribers) counted.publish({ name, by, value });
+    if (counted.hasSubscribers) counted.publish({ name: NAMES[index], by, value });
   }
 
   read(name: CounterName): number {

@@ -4,7 +4,7 @@ import { OscDroppedError, type OscError, OscRejectedError, type RejectReason } f
 import type { NetAddress } from "../../net-address.ts";
 import type { Fate, Peer, TransportEvents } from "../../transport/transport.ts";
 import { Admission, type AdmissionReason } from "./admit.ts";
-import { Counters, counterOf } from "./counters.ts";
+import { Counters, HANDLED, IN_PROGRESS, RECEIVED, REPLIED, counterOf } from "./counters.ts";
 import type { Limits } from "./options.ts";
 import type { Executor, ExecutorEvents, Outcome, Packet } from "./packet.ts";
 
@@ -63,7 +63,7 @@ export class Road implements TransportEvents, ExecutorEvents {
 
   /** A packet arrived from the network. */
   onPacket(data: Uint8Array, peer: Peer, asOf?: number): void {
-    this.counters.add("received");
+    this.counters.addAt(RECEIVED);
     if (arrived.hasSubscribers) arrived.publish({ data, client: peer.address });
     // To read the clock takes longer than to find a handler, and only bundles are held against it.
     const timed = asOf === undefined && this.#strictTiming && data[0] === HASH;
@@ -98,9 +98,9 @@ export class Road implements TransportEvents, ExecutorEvents {
   }
 
   settle(packet: Packet, outcome: Outcome): void {
-    this.counters.add("inProgress", -1);
+    this.counters.addAt(IN_PROGRESS, -1);
     if (outcome === null) {
-      this.counters.add("handled");
+      this.counters.addAt(HANDLED);
       this.#end(packet, "handled");
     } else {
       this.#refuseLate(packet, outcome);
@@ -108,12 +108,12 @@ export class Road implements TransportEvents, ExecutorEvents {
   }
 
   drop(packet: Packet, error: OscError): void {
-    this.counters.add("inProgress", -1);
+    this.counters.addAt(IN_PROGRESS, -1);
     this.#lose(packet, error);
   }
 
   reply(packet: Packet, data: Uint8Array): void {
-    this.counters.add("replied");
+    this.counters.addAt(REPLIED);
     packet.peer.send(data);
   }
 
@@ -188,14 +188,14 @@ export class Road implements TransportEvents, ExecutorEvents {
   /** Executes a bundle; bundles inside that are dated later go their own way. */
   #pass(packet: Packet): void {
     for (const { at, data } of laterElements(packet.data, packet.asOf, this.#limits.maxNesting)) {
-      this.counters.add("received");
+      this.counters.addAt(RECEIVED);
       this.#hold({ ...packet, data, fresh: false }, at);
     }
     this.#execute(packet);
   }
 
   #execute(packet: Packet): void {
-    this.counters.add("inProgress");
+    this.counters.addAt(IN_PROGRESS);
     this.#executor.execute(packet);
   }
 
