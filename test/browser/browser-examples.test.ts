@@ -16,7 +16,7 @@ let browser: TestBrowser;
 
 function useBrowser(): void {
   beforeAll(async () => {
-    browser = await TestBrowser.launch();
+    browser = await TestBrowser.connect();
   });
   afterAll(() => browser[Symbol.asyncDispose]());
 }

@@ -1,14 +1,15 @@
 import { existsSync } from "node:fs";
 import { type Browser, type BrowserContext, type BrowserContextOptions, type Page, chromium } from "playwright-core";
+import { inject } from "vitest";
 import type { Program } from "../interop/programs.ts";
 
-const PATH = "/usr/bin/chromium";
+export const PATH = "/usr/bin/chromium";
 
 /** Debian's browser, for `describeWith`. */
 export const CHROMIUM: Program = { name: "chromium", install: "apt-get install chromium", isPresent: () => existsSync(PATH) };
 
 /** Nothing but what a test asks for: no network of its own, no first steps. */
-const FLAGS = [
+export const FLAGS: readonly string[] = [
   "--no-sandbox",
   "--disable-gpu",
   "--disable-quic",
@@ -18,7 +19,7 @@ const FLAGS = [
   "--disable-sync",
 ];
 
-/** A headless browser with a profile of its own, which goes away with it. */
+/** A headless browser. Each of its pages has a profile of its own, which goes away with the page. */
 export class TestBrowser implements AsyncDisposable {
   readonly #browser: Browser;
 
@@ -26,8 +27,14 @@ export class TestBrowser implements AsyncDisposable {
     this.#browser = browser;
   }
 
+  /** One of its own, for programs that are no tests. */
   static async launch(): Promise<TestBrowser> {
-    return new TestBrowser(await chromium.launch({ executablePath: PATH, headless: true, args: FLAGS }));
+    return new TestBrowser(await chromium.launch({ executablePath: PATH, headless: true, args: [...FLAGS] }));
+  }
+
+  /** The one of all tests. */
+  static async connect(): Promise<TestBrowser> {
+    return new TestBrowser(await chromium.connect(inject("chromium")));
   }
 
   open(url: string, options: BrowserContextOptions = {}): Promise<TestPage> {

@@ -10,7 +10,7 @@ const HTML = '<img src=x onerror="document.title=1"><script>document.title=1</sc
 describeWith([CHROMIUM], "attacks on the monitor's page", () => {
   let browser: TestBrowser;
   beforeAll(async () => {
-    browser = await TestBrowser.launch();
+    browser = await TestBrowser.connect();
   });
   afterAll(() => browser[Symbol.asyncDispose]());
 

@@ -1,6 +1,6 @@
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
+import { text } from "node:stream/consumers";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { OscBundle, OscMessage, TimeTag, encode, float } from "../../src/codec/index.ts";
 import { packetFromJson } from "../../src/text/json.ts";
@@ -13,7 +13,7 @@ let browser: TestBrowser;
 
 function useBrowser(): void {
   beforeAll(async () => {
-    browser = await TestBrowser.launch();
+    browser = await TestBrowser.connect();
   });
   afterAll(() => browser[Symbol.asyncDispose]());
 }
@@ -132,9 +132,7 @@ describeWith([CHROMIUM], "the monitor's page", () => {
     await expect.poll(() => monitor.row("/").count()).toBe(2);
     const [saved] = await Promise.all([page.waitForEvent("download"), page.click("#save")]);
     expect(saved.suggestedFilename()).toMatch(/^oscine-[\dT-]+\.jsonl$/);
-    const lines = readFileSync(await saved.path(), "utf8")
-      .trim()
-      .split("\n");
+    const lines = (await text(await saved.createReadStream())).trim().split("\n");
     expect(lines.map((line) => Buffer.from(encode(packetFromJson(line))).toString("hex"))).toEqual(
       [packets[0]!, new OscBundle([new OscMessage("/mixer/2/gain", 1)], TimeTag.IMMEDIATELY)].map((packet) =>
         Buffer.from(encode(packet)).toString("hex"),

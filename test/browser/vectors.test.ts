@@ -18,7 +18,7 @@ describeWith([CHROMIUM], "the browser entry in Chromium", () => {
     const { code } = await bundle('export * from "./test/browser/vector-summary.ts";', "iife");
     const packets = [...rows<{ hex: string }>("packets"), ...rows<{ hex: string }>("malformed")].map(({ hex }) => hex);
     const pairs = rows<{ pattern: string; address: string }>("patterns").map(({ pattern, address }) => [pattern, address] as const);
-    await using browser = await TestBrowser.launch();
+    await using browser = await TestBrowser.connect();
     await using opened = await browser.open("about:blank");
     await opened.page.addScriptTag({ content: code });
     const inBrowser: unknown = await opened.page.evaluate(`oscine.summarizePackets(${JSON.stringify(packets)})`);
