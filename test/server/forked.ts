@@ -1,9 +1,11 @@
+import { readFileSync } from "node:fs";
 import { afterEach, describe, expect, test } from "vitest";
 import { OscServerError } from "../../src/errors.ts";
 import { childPoolDescription } from "../../src/server/child/child-pool-options.ts";
-import { PollTable, specialMemory } from "../../src/server/child/fork-calls.ts";
+import { specialMemory } from "../../src/server/child/fork-calls.ts";
 import { decodeNotice, decodeOrder, encodeEnded, encodeHandled, encodeOrder, encodeParts } from "../../src/server/child/fork-frames.ts";
-import { PoolProgram, descendants, isAlive } from "./pool-program.ts";
+import { PollTable } from "../../src/server/child/poll-table.ts";
+import { PoolProgram, type ProcessId, descendants, isAlive } from "./pool-program.ts";
 
 const running: PoolProgram[] = [];
 afterEach(async () => {
@@ -16,18 +18,57 @@ async function start(options: object, handlers = "dispatcher"): Promise<PoolProg
   return program;
 }
 
+/** The process that forks, and those that wait for packets, when there are so many of them and no others. */
+async function zygoteAndSpares(program: PoolProgram, spares: number): Promise<ProcessId[]> {
+  const [, , busy] = await program.ask("/who");
+  const alive = (): ProcessId[] => descendants(program.child.pid as number).filter(isAlive);
+  const areSpare = (): boolean => alive().length === 1 + spares && alive().every(({ pid }) => pid !== busy);
+  await expect.poll(areSpare, { timeout: 10_000 }).toBe(true);
+  return alive();
+}
+
 describe.skipIf(process.env["FORKING_STRATEGY"] !== "native")("processes that are forked", () => {
   test("have numbers of their own, handle one packet each, and all begin alike", async () => {
     const program = await start({});
     const replies = [await program.ask("/who"), await program.ask("/who"), await program.ask("/who")];
     expect(new Set(replies.map(([, , pid]) => pid)).size).toBe(3);
     expect(replies.map(([, , , , handled]) => handled)).toEqual([1, 1, 1]);
-    // A child that has replied may take a moment to end.
-    await expect.poll(() => descendants(program.child.pid as number).filter(isAlive)).toHaveLength(1);
-    const zygotes = descendants(program.child.pid as number);
     expect(await program.quit()).toMatchObject({ forked: 4, handled: 4 });
-    expect(zygotes.filter(isAlive)).toEqual([]);
     expect(program.stderr).toBe("");
+  });
+
+  test("are forked before there are packets for them, as many as spareChildren says, and end with the server", async () => {
+    const program = await start({ spareChildren: 3 });
+    for (let index = 0; index < 20; index += 1) expect(await program.ask("/echo", index)).toEqual(["/echoed", index]);
+    const processes = await zygoteAndSpares(program, 3);
+    expect(await program.quit()).toMatchObject({ forked: 22, handled: 22, dropped: 0 });
+    expect(processes.filter(isAlive)).toEqual([]);
+  });
+
+  test("are replaced where they die before there is a packet for them", async () => {
+    const program = await start({ spareChildren: 2 });
+    const [, ...spares] = await zygoteAndSpares(program, 2);
+    for (const { pid } of spares) process.kill(pid, "SIGKILL");
+    await expect.poll(() => spares.filter(isAlive), { timeout: 10_000 }).toEqual([]);
+    expect(await program.ask("/echo", 1)).toEqual(["/echoed", 1]);
+    const [, ...others] = await zygoteAndSpares(program, 2);
+    expect(others.map(({ pid }) => pid).filter((pid) => spares.some((spare) => spare.pid === pid))).toEqual([]);
+    expect(await program.quit()).toMatchObject({ handled: 4, dropped: 0, faults: 0 });
+  });
+
+  test("lose no packet where they die before they have looked at it", async () => {
+    const program = await start({ spareChildren: 2 });
+    const [, ...spares] = await zygoteAndSpares(program, 2);
+    for (const { pid } of spares) process.kill(pid, "SIGSTOP");
+    const areStopped = (): boolean => spares.every(({ pid }) => /^State:\s+T/m.test(readFileSync(`/proc/${pid}/status`, "latin1")));
+    await expect.poll(areStopped, { timeout: 10_000 }).toBe(true);
+    for (const index of [1, 2]) program.send("/echo", index);
+    // A third is answered by another process, so the two have been given to those that cannot look.
+    expect(await program.ask("/who")).toHaveLength(5);
+    expect(program.replies.filter(([address]) => address === "/echoed")).toEqual([]);
+    for (const { pid } of spares) process.kill(pid, "SIGKILL");
+    await program.until(() => program.replies.filter(([address]) => address === "/echoed").length === 2);
+    expect(await program.quit()).toMatchObject({ handled: 5, dropped: 0, faults: 0 });
   });
 
   test("are no more than maxChildren at once, and the others wait", async () => {

@@ -8,6 +8,7 @@ import {
   ANSWERS_FD,
   CHILD_KEY,
   type ChildInit,
+  type ForkingInit,
   type FromChild,
   PACKETS_FD,
   type PacketFrame,
@@ -29,7 +30,7 @@ if (init !== undefined && isMainThread) {
   begin(JSON.parse(init) as ChildInit);
 }
 
-function begin({ program, limits, forksFor }: ChildInit): void {
+function begin({ program, limits, forking }: ChildInit): void {
   writeOutputAtOnce();
   process.execArgv = [...program.execArgv];
   const worker = {
@@ -42,21 +43,21 @@ function begin({ program, limits, forksFor }: ChildInit): void {
       tell({ type: "shutdown" });
     },
   };
-  if (forksFor !== null) {
-    const zygote = zygoteOrEnd(forksFor);
+  if (forking !== null) {
+    const zygote = zygoteOrEnd(forking);
     worker.serve = (service) => zygote.serve(service);
     worker.shutdown = () => zygote.tell({ type: "shutdown" });
   }
   becomeWorker(worker);
   if (program.kind === "entry") return;
-  serviceOfModule(program.url, limits, worker, forksFor === null ? "async" : "sync")
-    .then((service) => (forksFor === null ? serveInEventLoop(service) : worker.serve(service)))
-    .catch((error: unknown) => endUnusable(error, forksFor !== null));
+  serviceOfModule(program.url, limits, worker, forking === null ? "async" : "sync")
+    .then((service) => (forking === null ? serveInEventLoop(service) : worker.serve(service)))
+    .catch((error: unknown) => endUnusable(error, forking !== null));
 }
 
-function zygoteOrEnd(parent: number): Zygote {
+function zygoteOrEnd(init: ForkingInit): Zygote {
   try {
-    return new Zygote(parent);
+    return new Zygote(init);
   } catch (error) {
     return endUnusable(error, true);
   }

@@ -9,8 +9,17 @@ import type { WorkerLimits } from "../pool/worker-service.ts";
 export interface ChildInit {
   readonly program: Program;
   readonly limits: WorkerLimits;
-  /** For a process that is not to handle packets but to fork children that do: the process of the server. Null for others. */
-  readonly forksFor: number | null;
+  /** For a process that is not to handle packets but to fork children that do. Null for others. */
+  readonly forking: ForkingInit | null;
+}
+
+/** What a process needs to know that forks children. */
+export interface ForkingInit {
+  /** The process of the server. */
+  readonly server: number;
+  /** How many children there may be at once, and how many of them are forked before there is a packet for them. */
+  readonly maxChildren: number;
+  readonly spareChildren: number;
 }
 
 /** The environment variable that makes a process a child of a pool; taken away at once: processes that handlers start are none of the pool. */

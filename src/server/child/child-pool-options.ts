@@ -12,8 +12,8 @@ export interface ChildPoolOptions {
   /** How many child processes there may be at once, the spare ones included. Default 40. */
   readonly maxChildren?: number;
   /**
-   * How many processes are started ahead, so that a packet does not wait until Node has booted; at most `maxChildren`.
-   * Default 2 to 8, as many as there are processors. Each takes about 45 MiB.
+   * How many processes are started ahead, so that a packet does not wait until Node has booted, or with `strategy: "native"` until a process
+   * has been forked; at most `maxChildren`. Default 2 to 8, as many as there are processors. Each takes about 45 MiB, one that is forked less than 1 MiB.
    */
   readonly spareChildren?: number;
   /** How long a handler may take, in milliseconds; then its process is killed and the packet reported as dropped. Default 60,000. */
@@ -31,7 +31,7 @@ export interface ChildPoolOptions {
    *
    * Node is not made to be forked, so `"native"` has limits. Handlers must be synchronous, also those of a handlers module: promises, timers
    * and threads do not go on in a child. What the program opened before the server, such as a file or a connection to a database, is shared
-   * by all children, and `Math.random()` gives the same numbers in each (`crypto.getRandomValues()` does not). `requestsPerChild` must be 1; `spareChildren` means nothing.
+   * by all children, and `Math.random()` gives the same numbers in each (`crypto.getRandomValues()` does not). `requestsPerChild` must be 1.
    */
   readonly strategy?: ForkingStrategy;
   /** After how long without a packet a process ends that is more than `spareChildren`, in milliseconds. Default 30,000. */

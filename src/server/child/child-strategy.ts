@@ -31,7 +31,7 @@ export class SpawnStrategy {
   constructor(description: ChildPoolDescription, limits: ChildInit["limits"], onFault: (reason: string) => void) {
     const { program, childMemory } = description;
     this.#command = childCommand(description);
-    this.#init = JSON.stringify({ program, limits, forksFor: null } satisfies ChildInit);
+    this.#init = JSON.stringify({ program, limits, forking: null } satisfies ChildInit);
     this.#childMemory = childMemory;
     this.#warden = new Warden((reason) =>
       onFault(`No shell to end children with, should the server be killed while they are in an endless loop: ${reason}.`),

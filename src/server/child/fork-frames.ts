@@ -21,7 +21,7 @@ export type Notice =
   | { readonly type: "ended"; readonly id: number; readonly status: number };
 
 /** So many bytes are written in one piece, whoever else writes (PIPE_BUF). */
-const PIECE = 4096;
+export const PIECE = 4096;
 /** A frame's own size, its type and its number. */
 const HEAD = 9;
 
@@ -43,9 +43,14 @@ export function encodeOrder(order: Order): Uint8Array {
 
 /** @param body the frame without its size */
 export function decodeOrder(body: Buffer): Order {
-  const type = ORDERS[body[0] ?? 0] ?? "kill";
-  const id = body.readUInt32BE(1);
+  const { type, id } = decodeOrderHead(body);
   return type === "fork" ? { type, id, packet: decodePacketFrame(body.subarray(HEAD - 4)) } : { type, id };
+}
+
+/** What an order says before its packet. */
+export function decodeOrderHead(body: Uint8Array): Pick<Order, "type" | "id"> {
+  const bytes = Buffer.from(body.buffer, body.byteOffset, body.length);
+  return { type: ORDERS[bytes[0] ?? 0] ?? "kill", id: bytes.readUInt32BE(1) };
 }
 
 /** What a child answers, cut into parts that are each written in one piece. */

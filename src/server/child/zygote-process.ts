@@ -52,8 +52,8 @@ export class ZygoteProcess {
   /** May throw. */
   constructor(description: ChildPoolDescription, limits: ChildInit["limits"]) {
     this.#description = description;
-    const { program } = description;
-    const init = { program, limits, forksFor: process.pid } satisfies ChildInit;
+    const { program, maxChildren, spareChildren } = description;
+    const init = { program, limits, forking: { server: process.pid, maxChildren, spareChildren } } satisfies ChildInit;
     this.#process = spawn(process.execPath, [...FORK_FLAGS, ...childCommand(description)], {
       stdio: ["ignore", "inherit", "inherit", "pipe", "pipe"],
       // Ctrl-C is for the server to answer.
