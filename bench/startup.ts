@@ -63,7 +63,7 @@ finish(
       },
       {
         title: "Size in a page",
-        note: "kB by gzip, minified. Others follow ours: osc-min and node-osc know fewer types, and node-osc wants the Buffer of Node; osc has a package for 64-bit integers with it, osc-js its sockets.",
+        note: "kB by gzip, minified. Others follow ours: node-osc knows fewer types and wants the Buffer of Node; osc has a package for 64-bit integers with it, osc-js its sockets.",
         columns: ["kB"],
         rows: [...sizes, ...others].map(({ name, bytes }) => ({ name, cells: [bytes / 1000] })),
       },
