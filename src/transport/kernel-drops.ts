@@ -1,5 +1,4 @@
-import { endianness } from "node:os";
-import { fs, isIPv4 } from "../builtin-modules.ts";
+import { fs, isIPv4, os } from "../builtin-modules.ts";
 import type { NetAddress } from "../net-address.ts";
 
 /**
@@ -85,7 +84,7 @@ function ownSockets(): Set<string> {
 function kernelAddress(address: string): string {
   const bytes = isIPv4(address) ? address.split(".").map(Number) : bytesOfIPv6(address);
   const words = Array.from({ length: bytes.length / 4 }, (_, index) => bytes.slice(4 * index, 4 * index + 4));
-  return words.flatMap((word) => (endianness() === "LE" ? word.toReversed() : word).map((byte) => hex(byte, 2))).join("");
+  return words.flatMap((word) => (os().endianness() === "LE" ? word.toReversed() : word).map((byte) => hex(byte, 2))).join("");
 }
 
 function bytesOfIPv6(address: string): number[] {

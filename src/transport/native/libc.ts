@@ -1,5 +1,5 @@
 import { createRequire } from "node:module";
-import { constants } from "node:os";
+import { os } from "../../builtin-modules.ts";
 
 /** A place in memory, as C takes it. */
 type Pointer = bigint;
@@ -59,13 +59,7 @@ interface Koffi {
   errno(): number;
 }
 
-/** Where two names have one number, as EAGAIN and EWOULDBLOCK, the first counts. */
-const CODES: ReadonlyMap<number, string> = new Map(
-  Object.entries(constants.errno)
-    .map(([name, number]) => [number, name] as const)
-    .toReversed(),
-);
-
+let codes: ReadonlyMap<number, string> | undefined;
 let koffi: Koffi | undefined;
 let libc: Libc | undefined;
 
@@ -105,7 +99,13 @@ function bindFunctions(ffi: Koffi): Libc {
 
 /** The system's name for an error number. */
 export function errorName(number: number): string {
-  return CODES.get(number) ?? `E${number}`;
+  return (codes ??= errorNames()).get(number) ?? `E${number}`;
+}
+
+/** Where two names have one number, as EAGAIN and EWOULDBLOCK, the first counts. */
+function errorNames(): ReadonlyMap<number, string> {
+  const names = Object.entries(os().constants.errno);
+  return new Map(names.map(([name, number]) => [number, name] as const).toReversed());
 }
 
 /** @throws an error of the system, with its `code`, where a call gave back that it failed */
