@@ -240,7 +240,8 @@ function goals(rate: (server: string, connections: number, framing: Framing) => 
       goal: `100 connections no slower in sum, ${framing === "1.1" ? "SLIP" : "size prefix"}`,
       measured: `${shown(hundred)} beside ${shown(one)} over one`,
     };
-    const because = "Each message takes more processor time then, as the table below says";
+    const because =
+      "Each message takes a tenth more processor time then, with the collector and in the system: fed from memory, without sockets, the same code takes as long for 100 connections as for one";
     list.push(hundred >= one ? { ...goal, met: true } : { ...goal, met: false, because });
   }
   return list;
