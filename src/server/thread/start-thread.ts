@@ -7,8 +7,12 @@ import type { ThreadPoolDescription } from "./thread-pool-options.ts";
 
 const ENTRY = compiledFile("server/thread/thread-entry.js");
 const PRELOAD = fileURLToPath(compiledFile("server/pool/worker-preload.cjs"));
-/** How much of what a thread has made may lie about before it looks what is still needed. V8's own 48 MiB are much for 32 threads (`npm run attack`). */
-const YOUNG_MIB = 16;
+/**
+ * How large the part of a thread's heap may become in which V8 puts what is new. In a flood of large packets it grows to its bound and stays there, and is most of
+ * what a thread that has been busy takes: heaps grew to 28 MiB with this bound, to 43 with twice as much, to 59 with V8's own (`npm run attack`). Decoding took
+ * no longer with it, for hardly anything lives longer than a packet.
+ */
+const YOUNG_MIB = 8;
 
 /** Starts a thread that runs the program again, or loads its handlers module. */
 export function startThread(description: ThreadPoolDescription, init: Omit<ThreadInit, "nodeOptions">): Worker {
