@@ -2,8 +2,8 @@ import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 
 const inCi = process.env["CI"] === "true";
-/** The tests of other files once more, with something else that the environment says. */
-const VARIANTS = ["test/server/async-portable.test.ts", "test/server/blocking-portable.test.ts", "test/server/pool-native.test.ts"];
+/** What changes what holds for a whole process: what the environment says, for which the tests of other files run once more; the role of a worker. */
+const APART = ["async-portable", "blocking-portable", "pool-native", "role"].map((name) => `test/server/${name}.test.ts`);
 
 export default defineConfig({
   test: {
@@ -24,14 +24,14 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["test/**/*.test.ts"],
-          exclude: ["test/interop/**", "test/package/**", "test/browser/**", ...VARIANTS],
+          exclude: ["test/interop/**", "test/package/**", "test/browser/**", ...APART],
           // A process for each file would take a quarter of the time of all.
           isolate: false,
           restoreMocks: true,
           unstubGlobals: true,
         },
       },
-      { extends: true, test: { name: "variants", include: VARIANTS } },
+      { extends: true, test: { name: "apart", include: APART } },
       // In a browser, and what is bundled for one.
       {
         extends: true,
