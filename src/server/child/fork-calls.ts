@@ -191,6 +191,8 @@ export class ForkCalls {
 
   /** Done once, for all children: what each did for itself would be memory of its own. */
   #prepareProcess(): void {
+    // Node loads its clock when it is first asked for: each child of a handler that takes the time would do so.
+    performance.now();
     // It is read once, when Node starts.
     Object.defineProperty(process, "pid", { get: () => this.#calls.getpid(), enumerable: true, configurable: true });
     const exit = process.exit.bind(process);
