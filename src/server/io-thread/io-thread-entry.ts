@@ -91,9 +91,9 @@ async function run(): Promise<void> {
 
   try {
     const address = await transport.open();
+    gate()?.begin();
     tell({ type: "opened", address });
   } catch (error) {
-    // A pool may have started threads or processes.
     await road.close(0);
     throw error;
   }

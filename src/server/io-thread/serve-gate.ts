@@ -4,9 +4,15 @@ import type { Limits } from "../road/options.ts";
 import type { Executor, ExecutorEvents, Packet } from "../road/packet.ts";
 import { PacketQueue, QueueBound } from "../road/packet-queue.ts";
 
-/** Lets packets wait while nobody serves, as the kernel would, and passes them on to a pool when somebody does. */
+/**
+ * Lets packets wait while nobody serves, as the kernel would, and passes them on to a pool when somebody does.
+ *
+ * The pool starts when the server listens and not before, for its workers may run the program again: where the address is taken, nothing has
+ * been run.
+ */
 export class ServeGate implements Executor {
-  readonly #pool: Executor;
+  readonly #createPool: () => Executor;
+  #pool: Executor | null = null;
   readonly #events: ExecutorEvents;
   readonly #queue: PacketQueue;
   readonly #onOne: (change: OneChange) => void;
@@ -19,7 +25,7 @@ export class ServeGate implements Executor {
     this.#events = events;
     this.#onOne = onOne;
     this.#queue = new PacketQueue(new QueueBound(limits), (packet, error) => events.drop(packet, error));
-    this.#pool = pool({
+    const poolEvents: ExecutorEvents = {
       settle: (packet, outcome) => {
         events.settle(packet, outcome);
         this.#hasEnded(packet);
@@ -31,18 +37,24 @@ export class ServeGate implements Executor {
       reply: (packet, data) => events.reply(packet, data),
       report: (error, client) => events.report(error, client),
       shutdown: () => events.shutdown(),
-    });
+    };
+    this.#createPool = () => pool(poolEvents);
+  }
+
+  /** Starts the pool. Does nothing where that is done. */
+  begin(): Executor {
+    return (this.#pool ??= this.#createPool());
   }
 
   execute(packet: Packet): void {
-    if (this.#isOpen) return this.#pool.execute(packet);
+    if (this.#isOpen) return this.begin().execute(packet);
     this.#queue.push(packet);
     if (this.#wantsOne) this.passOne();
   }
 
   open(): void {
     this.#isOpen = true;
-    for (let packet = this.#queue.shift(); packet !== undefined; packet = this.#queue.shift()) this.#pool.execute(packet);
+    for (let packet = this.#queue.shift(); packet !== undefined; packet = this.#queue.shift()) this.begin().execute(packet);
   }
 
   /** Lets one packet through: the first that waits, or the next that comes. */
@@ -52,7 +64,7 @@ export class ServeGate implements Executor {
     if (packet === undefined) return;
     this.#one = packet;
     this.#onOne("begun");
-    this.#pool.execute(packet);
+    this.begin().execute(packet);
   }
 
   shut(): void {
@@ -67,7 +79,7 @@ export class ServeGate implements Executor {
     for (let packet = this.#queue.shift(); packet !== undefined; packet = this.#queue.shift()) {
       this.#events.drop(packet, new OscDroppedError("close", "A packet that waited to be served was dropped, for the server closed."));
     }
-    await this.#pool.close(graceMs);
+    await this.#pool?.close(graceMs);
   }
 
   #hasEnded(packet: Packet): void {
