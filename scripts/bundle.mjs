@@ -25,12 +25,14 @@ const SHARED = [
     of: [
       "index.ts",
       // Only threads and processes of our own use these; but they are small, and a file more for each start of a thread.
+      "server/crossing/answer-records.ts",
       "server/crossing/sync-output.ts",
       "server/thread/thread-messages.ts",
     ],
   },
   { name: "streams", of: ["transport/tcp.ts", "transport/websocket.ts"] },
   { name: "bridge", of: ["bridge/open-bridge.ts"] },
+  { name: "nats", of: ["nats/nats-transport.ts", "nats/nats-link.ts"] },
 ];
 
 /** Found in what runs, and made into a file where it stands. */
