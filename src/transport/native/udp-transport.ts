@@ -12,8 +12,13 @@ import { NativeUdpSocket } from "./udp-socket.ts";
 
 /** How long the event loop is held up by a reply for which the system has no room. Then the reply is reported as lost. */
 export const REPLY_PATIENCE_MS = 10;
-/** So long may one turn of the event loop take in batches; then all else has its turn. */
-const TURN_MS = 1;
+/**
+ * So long may one turn of the event loop take in batches at least, and at most; then all else has its turn. In between it is as long as all else
+ * took before: where there is more to do than can be done, half of the time goes to receiving, for what is not received in time is lost in the
+ * system, whoever sent it.
+ */
+const SHORTEST_TURN_MS = 1;
+const LONGEST_TURN_MS = 4;
 
 /**
  * A UDP socket in an event loop that receives in batches: Node tells of the first datagram, and one call of the system brings what else has
@@ -31,6 +36,8 @@ export class NativeUdpTransport implements Transport {
   #socket: Socket | null = null;
   /** Until when this turn of the event loop may take in batches, once it has taken in a whole one; null before that. */
   #turnEnds: number | null = null;
+  /** When something was received last, in such a turn. */
+  #lastReceived = 0;
 
   constructor(libc: Libc, spec: UdpSpec, events: TransportEvents) {
     this.#libc = libc;
@@ -72,7 +79,7 @@ export class NativeUdpTransport implements Transport {
   #receive(first: Uint8Array, sender: RemoteInfo, native: NativeUdpSocket, peers: NativePeers): void {
     const events = this.#events;
     events.onPacket(first, peers.of(sender));
-    if (this.#socket === null || (this.#turnEnds !== null && performance.now() > this.#turnEnds)) return;
+    if (this.#socket === null || this.#hasTurnEnded()) return;
     const batch = this.#batch;
     const count = this.#receiveMore(native.fd);
     for (let index = 0; index < count; index += 1) {
@@ -92,9 +99,17 @@ export class NativeUdpTransport implements Transport {
     }
   }
 
+  #hasTurnEnded(): boolean {
+    if (this.#turnEnds === null) return false;
+    this.#lastReceived = performance.now();
+    return this.#lastReceived > this.#turnEnds;
+  }
+
   #boundTurn(): void {
     if (this.#turnEnds !== null) return;
-    this.#turnEnds = performance.now() + TURN_MS;
+    const now = performance.now();
+    this.#turnEnds = now + Math.min(LONGEST_TURN_MS, Math.max(SHORTEST_TURN_MS, now - this.#lastReceived));
+    this.#lastReceived = now;
     setImmediate(() => {
       this.#turnEnds = null;
     });
