@@ -179,7 +179,7 @@ function goals(rows: readonly Row[]): Goal[] {
       measured,
       loss === 0 && isReached,
       // What lost packets before the sender was at its limit says why itself.
-      isReached || loss === null ? because : "The sender did not reach the rate, for the server and the system took both cores",
+      isReached || loss !== 0 ? because : "The sender did not reach the rate, for the server and the system took both cores",
     );
   };
 
