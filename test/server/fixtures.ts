@@ -3,6 +3,7 @@ import type { NetAddress } from "../../src/net-address.ts";
 import { type Limits, type ServerOptions, limitsOf } from "../../src/server/road/options.ts";
 import type { Packet } from "../../src/server/road/packet.ts";
 import type { Peer } from "../../src/transport/transport.ts";
+import type { PoolPolicy } from "../../src/server/pool/pool-worker.ts";
 
 /** A peer that remembers what it was sent. */
 export class RecordingPeer implements Peer {
@@ -40,3 +41,17 @@ export function limits(options: ServerOptions = {}): Limits {
 export function nameOf(error: OscError): string {
   return error instanceof OscRejectedError ? `${error.code} ${error.reason}` : error.code;
 }
+
+/** What pools of threads have in common in these tests: one packet at a time, and times that fake timers reach. */
+export const THREAD_POLICY: Omit<PoolPolicy, "max" | "missing" | "superfluous"> = {
+  code: "OSC_THREAD_FAILED",
+  noun: "thread",
+  goal: "its server",
+  packetsAtOnce: 1,
+  packetsInAll: Infinity,
+  packetTimeout: 1000,
+  packetTimeoutOption: "threadTimeout",
+  startTimeout: 5000,
+  idleTimeout: 10_000,
+  patience: 10,
+};

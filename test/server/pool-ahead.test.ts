@@ -4,7 +4,7 @@ import type { PacketsAhead, PoolPolicy, PoolWorker, PoolWorkerEvents } from "../
 import { WorkerPool } from "../../src/server/pool/worker-pool.ts";
 import type { ServerOptions } from "../../src/server/road/options.ts";
 import type { ExecutorEvents, Packet } from "../../src/server/road/packet.ts";
-import { RecordingPeer, limits, packetOf } from "./fixtures.ts";
+import { RecordingPeer, THREAD_POLICY, limits, packetOf } from "./fixtures.ts";
 
 beforeEach(() => {
   vi.useFakeTimers();
@@ -73,17 +73,8 @@ class FakeThread implements PoolWorker, PacketsAhead {
 }
 
 const POLICY: PoolPolicy = {
-  code: "OSC_THREAD_FAILED",
-  noun: "thread",
-  goal: "its server",
+  ...THREAD_POLICY,
   max: 2,
-  packetsAtOnce: 1,
-  packetsInAll: Infinity,
-  packetTimeout: 1000,
-  packetTimeoutOption: "threadTimeout",
-  startTimeout: 5000,
-  idleTimeout: 10_000,
-  patience: 10,
   missing: ({ alive }) => 2 - alive,
   superfluous: () => 0,
 };

@@ -4,7 +4,7 @@ import type { ServerOptions } from "../../src/server/road/options.ts";
 import type { ExecutorEvents, Outcome, Packet } from "../../src/server/road/packet.ts";
 import type { PoolPolicy, PoolWorker, PoolWorkerEvents } from "../../src/server/pool/pool-worker.ts";
 import { WorkerPool } from "../../src/server/pool/worker-pool.ts";
-import { RecordingPeer, limits, packetOf } from "./fixtures.ts";
+import { RecordingPeer, THREAD_POLICY, limits, packetOf } from "./fixtures.ts";
 
 beforeEach(() => {
   vi.useFakeTimers();
@@ -69,17 +69,8 @@ class Events implements ExecutorEvents {
 }
 
 const POLICY: PoolPolicy = {
-  code: "OSC_THREAD_FAILED",
-  noun: "thread",
-  goal: "its server",
+  ...THREAD_POLICY,
   max: 4,
-  packetsAtOnce: 1,
-  packetsInAll: Infinity,
-  packetTimeout: 1000,
-  packetTimeoutOption: "threadTimeout",
-  startTimeout: 5000,
-  idleTimeout: 10_000,
-  patience: 10,
   missing: ({ queued, starting, alive }) => Math.max(1 - alive, queued - starting),
   superfluous: ({ alive }) => alive - 1,
 };
