@@ -1,7 +1,6 @@
 import { execFile } from "node:child_process";
 import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { type Socket, createSocket } from "node:dgram";
-import { type AddressInfo, createServer } from "node:net";
 import { dirname, join, posix } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
@@ -9,6 +8,7 @@ import ts from "typescript";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { blocksOf } from "./shared/document-blocks.ts";
 import { UserFolder } from "./shared/user-folder.ts";
+import { steadyPort } from "./steady-port.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const run = promisify(execFile);
@@ -33,10 +33,10 @@ describe("the TypeScript of the documents", () => {
   });
 
   test.concurrent.each(programs.filter(({ runs }) => runs))("of $name runs", async ({ code, index, prints }) => {
-    // A server takes a free port; clients without one need someone there, for a refusal would be reported.
-    const serves = /OSC\w+Server\(|createServer\(/.test(code);
+    // One that listens needs a port for itself; clients without a server need someone there, for a refusal would be reported.
+    const serves = /OSC\w+Server\(|createServer\(|bridge\(/.test(code);
     const listener = await bound();
-    const port = String(serves ? await freePort() : listener.address().port);
+    const port = String(serves ? await steadyPort() : listener.address().port);
     const free = code.replaceAll('["127.0.0.1", 1337]', '["127.0.0.1", 0]');
     const { outputText } = ts.transpileModule((free.includes("1337") ? code : free).replaceAll("1337", port).replaceAll("60_000", "50"), {
       compilerOptions: { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ESNext },
@@ -175,15 +175,6 @@ function markdownBelow(folder: string): string[] {
 function filesBelow(folder: string): string[] {
   if (!existsSync(join(root, folder))) return [];
   return readdirSync(join(root, folder), { recursive: true, encoding: "utf8" }).map((file) => file.replaceAll("\\", "/"));
-}
-
-/** For servers that say their port more than once; the others take port 0. */
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 async function bound(): Promise<Socket> {

@@ -5,8 +5,8 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { afterEach, expect, test } from "vitest";
 import { OscMessage, encode } from "../src/codec/index.ts";
-import { closedPort } from "./client/peer.ts";
 import { openWire } from "./shared/wire.ts";
+import { steadyPort } from "./steady-port.ts";
 
 const root = new URL("../", import.meta.url);
 const copies = new URL("coverage/examples/", root);
@@ -93,7 +93,7 @@ async function sendUntilPrinted(port: number, { child, lines }: { child: ChildPr
 }
 
 test("examples/async-concurrent.ts counts its rounds, prints messages meanwhile, and ends", async () => {
-  const port = await closedPort();
+  const port = await steadyPort();
   const program = start("async-concurrent", port, { "sleep(1000)": "sleep(100)" });
   const ended = once(program.child, "close");
   await sendUntilPrinted(port, program);
@@ -102,7 +102,7 @@ test("examples/async-concurrent.ts counts its rounds, prints messages meanwhile,
 });
 
 test("examples/async-exclusive.ts prints messages and does nothing else", async () => {
-  const port = await closedPort();
+  const port = await steadyPort();
   const program = start("async-exclusive", port);
   await sendUntilPrinted(port, program);
   expect(new Set(program.lines)).toEqual(new Set(["/filter: 0.5, low"]));

@@ -4,8 +4,9 @@ import { OscBundle, OscMessage, TimeTag, decode, encode } from "../../src/codec/
 import { NatsLink } from "../../src/nats/nats-link.ts";
 import type { NatsMessage } from "../../src/nats/nats-message.ts";
 import { VIA_HEADER } from "../../src/nats/packet-headers.ts";
-import { NatsServer, describeWithNats, freePort } from "../nats/nats-server.ts";
+import { NatsServer, describeWithNats } from "../nats/nats-server.ts";
 import { Client, anywhere, bridged, receive, urlOf } from "./ends.ts";
+import { steadyPort } from "../steady-port.ts";
 
 const until = (condition: () => boolean): Promise<unknown> => vi.waitUntil(condition, { timeout: 10_000, interval: 2 });
 const messages = (packets: readonly Uint8Array[]): unknown[] =>
@@ -242,7 +243,7 @@ describeWithNats("a bridge and NATS", () => {
     });
 
     test("closing drops what waits, and ends what tries to connect", async () => {
-      const near = await bridged(anywhere("udp"), `nats://127.0.0.1:${await freePort()}/osc`);
+      const near = await bridged(anywhere("udp"), `nats://127.0.0.1:${await steadyPort()}/osc`);
       const client = await Client.connect("udp", near.from);
       client.say(new OscMessage("/never", 1));
       await until(() => near.stats().forward.received === 1);
@@ -251,7 +252,7 @@ describeWithNats("a bridge and NATS", () => {
     });
 
     test("a source that is not there is an error", async () => {
-      await expect(bridge(`nats://127.0.0.1:${await freePort()}/osc`, ":9")).rejects.toMatchObject({ code: "OSC_NATS_UNREACHABLE" });
+      await expect(bridge(`nats://127.0.0.1:${await steadyPort()}/osc`, ":9")).rejects.toMatchObject({ code: "OSC_NATS_UNREACHABLE" });
     });
   });
 });

@@ -4,10 +4,11 @@ import { text } from "node:stream/consumers";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { OscBundle, OscMessage, TimeTag, encode, float } from "../../src/codec/index.ts";
 import { packetFromJson } from "../../src/text/json.ts";
-import { Tool, portOf } from "../cli/run-tool.ts";
+import { Tool } from "../cli/run-tool.ts";
 import { LIBLO_TOOLS, describeWith, run } from "../interop/programs.ts";
 import { CHROMIUM, TestBrowser } from "./chromium.ts";
 import { MonitorPage, monitorUrl, numberIn, sendTo } from "./monitor-page.ts";
+import { steadyPort } from "../steady-port.ts";
 
 let browser: TestBrowser;
 
@@ -258,8 +259,9 @@ describeWith([CHROMIUM], "the monitor's page over time", () => {
 
   test("comes back when the monitor was started again, and loses nothing it had", async () => {
     const environment = { OSCINE_MONITOR_TOKEN: "a-token-for-tests" };
-    await using first = new Tool(["monitor", "127.0.0.1:0"], environment);
-    const port = await portOf(first, "out");
+    const [port, pagePort] = [String(await steadyPort()), String(await steadyPort())];
+    const words = ["monitor", `127.0.0.1:${port}`, "--port", pagePort];
+    await using first = new Tool(words, environment);
     const url = await monitorUrl(first);
     await using opened = await browser.open(url);
     const row = (text: string) => opened.page.locator(".row:visible", { hasText: text });
@@ -271,7 +273,7 @@ describeWith([CHROMIUM], "the monitor's page over time", () => {
     await opened.page.fill("#send-line", "/x");
     await opened.page.press("#send-line", "Enter");
     await opened.page.locator("#send-log .failed", { hasText: "no connection" }).waitFor();
-    await using second = new Tool(["monitor", `127.0.0.1:${port}`, "--port", new URL(url).port], environment);
+    await using second = new Tool(words, environment);
     await monitorUrl(second);
     await opened.page.locator("#connection.open").waitFor();
     await sendTo(port, new OscMessage("/second"));

@@ -5,8 +5,9 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { NatsServer, describeWithNats, freePort } from "../nats/nats-server.ts";
+import { NatsServer, describeWithNats } from "../nats/nats-server.ts";
 import { portOf, runTool, Tool } from "./run-tool.ts";
+import { steadyPort } from "../steady-port.ts";
 
 let folder = "";
 let module = "";
@@ -182,7 +183,7 @@ describe("what cannot be is one line", () => {
     [(url: string) => ["work", "--nats", url]],
     [(url: string) => ["bridge", `${url}/osc`, ":9"]],
   ])("NATS that is not there: %s", async (words) => {
-    const { code, out, err } = await runTool(...words(`nats://u:secret@127.0.0.1:${await freePort()}`));
+    const { code, out, err } = await runTool(...words(`nats://u:secret@127.0.0.1:${await steadyPort()}`));
     expect({ code, out }).toEqual({ code: 1, out: "" });
     expect(err).toMatch(/^oscine: NATS cannot be reached at 127\.0\.0\.1:\d+[^\n]*\n$/);
   });

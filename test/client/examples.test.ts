@@ -3,7 +3,8 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { expect, test } from "vitest";
 import { OscBundle, OscMessage } from "../../src/codec/index.ts";
-import { Peer, closedPort } from "./peer.ts";
+import { Peer } from "./peer.ts";
+import { steadyPort } from "../steady-port.ts";
 
 const run = promisify(execFile);
 
@@ -51,7 +52,7 @@ test("examples/request.ts prints the answers, though the first question gets los
 });
 
 test("examples/request.ts says what it waited for where nobody answers", async () => {
-  const port = await closedPort();
+  const port = await steadyPort();
   await expect(example("request", port)).rejects.toMatchObject({
     code: 1,
     stdout: "",

@@ -73,14 +73,3 @@ export class Peer {
     });
   }
 }
-
-/** A port at which nothing listens. */
-export async function closedPort(): Promise<number> {
-  const socket = createSocket("udp4");
-  socket.bind(0, "127.0.0.1");
-  await once(socket, "listening");
-  const { port } = socket.address();
-  socket.close();
-  await once(socket, "close");
-  return port;
-}

@@ -3,7 +3,8 @@ import { describe, expect, test, vi } from "vitest";
 import { OscBundle, OscMessage, TimeTag, decode, encode } from "../../src/codec/index.ts";
 import { OscDecodeError, OscDroppedError, OscRejectedError, OscServerError } from "../../src/errors.ts";
 import { Reports, collect, portOf, simpleClient, udpClient } from "./clients.ts";
-import { Peer, closedPort } from "./peer.ts";
+import { Peer } from "./peer.ts";
+import { steadyPort } from "../steady-port.ts";
 
 const addressesOf = (messages: readonly OscMessage[]): string[] => messages.map(({ address }) => address);
 
@@ -120,7 +121,7 @@ describe("messages", () => {
     const wrong = udpClient(peer.port, { localPort: taken.port, localAddress: "127.0.0.1" });
     await expect(wrong.messages().next()).rejects.toMatchObject({ code: "EADDRINUSE" });
 
-    const port = await closedPort();
+    const port = await steadyPort();
     const client = udpClient(peer.port, { localPort: port });
     const next = client.messages().next();
     await client.open();

@@ -7,7 +7,8 @@ import type { Libc } from "../../src/transport/native/libc.ts";
 import { OutgoingBatch } from "../../src/transport/native/outgoing-batch.ts";
 import { nativeSockets } from "../../src/transport/native/self-test.ts";
 import { Reports, udpClient } from "./clients.ts";
-import { Peer, closedPort } from "./peer.ts";
+import { Peer } from "./peer.ts";
+import { steadyPort } from "../steady-port.ts";
 
 const libc = nativeSockets();
 const backends = libc instanceof Error ? ([false] as const) : (["auto", false] as const);
@@ -88,7 +89,7 @@ describe.each(backends)("sendBatch, native %s", (native) => {
 
   test("a port where nobody listens is told of; after close nothing is sent", async () => {
     const reports = new Reports();
-    const client = udpClient(await closedPort(), { native, connected: true, onError: reports.listener });
+    const client = udpClient(await steadyPort(), { native, connected: true, onError: reports.listener });
     // One by one, what is sent again may meet the refusal of the packet after it.
     const codes: string[] = [];
     for (let round = 0; round < 20 && codes.length + reports.all.length === 0; round += 1) {

@@ -4,7 +4,8 @@ import { UDPClient } from "../../src/client/index.ts";
 import { OscBundle, OscMessage, TimeTag, encode, float, int } from "../../src/codec/index.ts";
 import { OscEncodeError, OscServerError, OscSocketError } from "../../src/errors.ts";
 import { Reports, portOf, simpleClient, udpClient } from "./clients.ts";
-import { Peer, closedPort } from "./peer.ts";
+import { Peer } from "./peer.ts";
+import { steadyPort } from "../steady-port.ts";
 
 const MAX_DATAGRAM = 65_507;
 
@@ -84,7 +85,7 @@ describe("send", () => {
 
   test("works over IPv6, with a port of ours, from an address of ours", async () => {
     const peer = await Peer.open("::1");
-    const localPort = await closedPort();
+    const localPort = await steadyPort();
     const client = udpClient(peer.port, { localAddress: "::1", localPort }, "::1");
     await client.send(new OscMessage("/six"));
     expect((await peer.next()).from).toMatchObject({ address: "::1", port: localPort });
@@ -178,7 +179,7 @@ describe("a send that fails", () => {
 
 describe("connected: true", () => {
   test("a port where nothing listens is reported, is never fatal, and no packet is lost to the report of another", async () => {
-    const port = await closedPort();
+    const port = await steadyPort();
     const reports = new Reports();
     const client = udpClient(port, { connected: true, onError: reports.listener });
     for (let index = 0; index < 10; index += 1) await client.send(new OscMessage("/x", index));
@@ -193,7 +194,7 @@ describe("connected: true", () => {
   });
 
   test("sends on once somebody listens, with nothing lost", async () => {
-    const port = await closedPort();
+    const port = await steadyPort();
     const reports = new Reports();
     const client = udpClient(port, { connected: true, onError: reports.listener });
     await client.send(new OscMessage("/lost"));

@@ -19,6 +19,7 @@ import { type Framing, createFrameDecoder, encodeFrame } from "../../src/framing
 import { AsyncOSCTCPServer } from "../../src/server/index.ts";
 import { Changes, Gate, LOCAL, eventually, serve, turns } from "../server/tcp-fixtures.ts";
 import { Reports, collect } from "./clients.ts";
+import { steadyPort } from "../steady-port.ts";
 
 const QUICK = { minDelay: 1, maxDelay: 5 };
 const FRAMINGS = ["1.0", "1.1"] as const satisfies readonly Framing[];
@@ -102,13 +103,6 @@ function tcpClient(
   });
   onTestFinished(() => client.close());
   return { client, reports, states, state: (wanted) => changes.until(() => client.state === wanted) };
-}
-
-async function closedPort(): Promise<number> {
-  const server = await TestServer.listen();
-  const { port } = server;
-  await server.stop();
-  return port;
 }
 
 describe("a TCP client", () => {
@@ -226,7 +220,7 @@ describe("a TCP client", () => {
 
 describe("connect()", () => {
   test("says what is wrong where nobody listens, and does not go on by itself", async () => {
-    const { client, states } = tcpClient(await closedPort());
+    const { client, states } = tcpClient(await steadyPort());
     await expect(client.connect()).rejects.toMatchObject({ code: "ECONNREFUSED", message: expect.stringContaining("start the receiver") });
     await turns();
     expect(states).toEqual(["connecting", "disconnected"]);
@@ -282,7 +276,7 @@ describe("connect()", () => {
 
 describe("reconnection", () => {
   test("packets wait for a server that is not there yet, and arrive in order when it is", async () => {
-    const port = await closedPort();
+    const port = await steadyPort();
     const { client, reports, states } = tcpClient(port, { reconnect: QUICK, maxReports: 1000 });
     const sends = numbers(100).map((index) => client.sendMessage("/n", index));
     await reports.atLeast(3);
@@ -342,8 +336,8 @@ describe("reconnection", () => {
       await server.createServeEndpoint();
       return server;
     };
-    let server = await start(0);
-    const { port } = server.serverAddress;
+    const port = await steadyPort();
+    let server = await start(port);
     const { client } = tcpClient(port, { reconnect: QUICK, maxReports: 1 });
     const accepted: number[] = [];
     const rejected: number[] = [];
@@ -384,7 +378,7 @@ describe("reconnection", () => {
   });
 
   test("with maxAttempts it gives up, until it is used again", async () => {
-    const port = await closedPort();
+    const port = await steadyPort();
     const { client, states } = tcpClient(port, { reconnect: { ...QUICK, maxAttempts: 2 } });
     await expect(client.sendMessage("/x")).rejects.toMatchObject({ code: "ECONNREFUSED" });
     expect(states).toEqual(["connecting", "disconnected", "connecting", "disconnected", "connecting", "disconnected"]);
@@ -394,7 +388,7 @@ describe("reconnection", () => {
   });
 
   test("reconnect: false: what waits is rejected, iterations and requests end, and the next use connects again", async () => {
-    const port = await closedPort();
+    const port = await steadyPort();
     const { client, states } = tcpClient(port, { reconnect: false });
     await expect(client.sendMessage("/x")).rejects.toMatchObject({ code: "ECONNREFUSED" });
     await expect(collect(client.messages())).rejects.toMatchObject({ code: "ECONNREFUSED" });
@@ -439,7 +433,7 @@ describe("what waits to be sent", () => {
     ["drop-newest", [0, 1, 2], [3, 4]],
     ["drop-oldest", [2, 3, 4], [0, 1]],
   ] as const)("%s: maxUnsent is kept, and those lost are told and counted", async (overflow, kept, lost) => {
-    const port = await closedPort();
+    const port = await steadyPort();
     const { client } = tcpClient(port, { reconnect: { minDelay: 20, maxDelay: 20 }, maxUnsent: 3, overflow });
     const outcomes = Promise.allSettled(numbers(5).map((index) => client.sendMessage("/n", index)));
     expect(client.stats()).toMatchObject({ unsent: 3, overflowed: 2 });
@@ -453,7 +447,7 @@ describe("what waits to be sent", () => {
   });
 
   test("maxUnsentBytes is kept, too", async () => {
-    const { client } = tcpClient(await closedPort(), { maxUnsentBytes: 100 });
+    const { client } = tcpClient(await steadyPort(), { maxUnsentBytes: 100 });
     const first = client.sendMessage("/n", new Uint8Array(60));
     await expect(client.sendMessage("/n", new Uint8Array(60))).rejects.toMatchObject({ limit: "maxUnsentBytes" });
     void first.catch(() => undefined);
@@ -497,7 +491,7 @@ describe("what waits to be sent", () => {
   });
 
   test("close() between two attempts rejects what waits at once", async () => {
-    const { client, reports } = tcpClient(await closedPort(), { reconnect: { minDelay: 60_000, maxDelay: 60_000 }, closeTimeout: 60_000 });
+    const { client, reports } = tcpClient(await steadyPort(), { reconnect: { minDelay: 60_000, maxDelay: 60_000 }, closeTimeout: 60_000 });
     const send = client.sendMessage("/x");
     const rejected = expect(send).rejects.toMatchObject({ code: "OSC_CLOSED" });
     await reports.atLeast(1);

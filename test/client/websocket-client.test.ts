@@ -9,6 +9,7 @@ import type { WebSocketLike } from "../../src/client/websocket-link.ts";
 import { OscBundle, OscMessage, float } from "../../src/codec/index.ts";
 import { Rig } from "../server/websocket-fixtures.ts";
 import { Reports, collect } from "./clients.ts";
+import { steadyPort } from "../steady-port.ts";
 
 const QUICK = { minDelay: 1, maxDelay: 10 };
 const run = promisify(execFile);
@@ -63,8 +64,8 @@ describe.each(CLASSES)("$name WebSocketClient", ({ make }) => {
   });
 
   test("connects again when the server has been restarted; handlers, listeners and packets outlive that", async () => {
-    const rig = await Rig.serve();
-    const { port } = rig;
+    const port = await steadyPort();
+    const rig = await Rig.serve({}, ["127.0.0.1", port]);
     const states: ConnectionState[] = [];
     const one = client(rig.url());
     one.on("state", (state) => states.push(state));
@@ -87,10 +88,8 @@ describe.each(CLASSES)("$name WebSocketClient", ({ make }) => {
   });
 
   test("keeps the newest packets while there is no connection, and tells of those that are lost", async () => {
-    const rig = await Rig.serve();
-    const { port } = rig;
-    await rig.server.close();
-    const one = client(rig.url().replace(/:\d+\/$/, `:${port}/`), { maxUnsent: 3 });
+    const port = await steadyPort();
+    const one = client(`ws://127.0.0.1:${port}/`, { maxUnsent: 3 });
     const sends = Array.from({ length: 5 }, (_, index) =>
       one.sendMessage("/n", index).then(
         () => "sent",
@@ -107,9 +106,7 @@ describe.each(CLASSES)("$name WebSocketClient", ({ make }) => {
   });
 
   test("a request does not outwait its time where there is no server", async () => {
-    const rig = await Rig.serve();
-    const url = rig.url();
-    await rig.server.close();
+    const url = `ws://127.0.0.1:${await steadyPort()}/`;
     await expect(client(url).request("/x", [], { timeout: 50, retries: 1 })).rejects.toMatchObject({
       code: "OSC_TIMEOUT",
       message: expect.stringContaining("no connection"),
@@ -117,10 +114,7 @@ describe.each(CLASSES)("$name WebSocketClient", ({ make }) => {
   });
 
   test("connect() fails where there is no server; with reconnect: false, so does a send", async () => {
-    const rig = await Rig.serve();
-    const url = rig.url();
-    await rig.server.close();
-    const one = client(url, { reconnect: false });
+    const one = client(`ws://127.0.0.1:${await steadyPort()}/`, { reconnect: false });
     // Browsers do not say why.
     const code = expect.stringMatching(/^(?:ECONNREFUSED|ENOTCONN)$/);
     await expect(one.connect()).rejects.toMatchObject({ code });

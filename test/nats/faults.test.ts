@@ -9,7 +9,8 @@ import { RunningProgram } from "../interop/programs.ts";
 import type { ServerStats } from "../../src/server/index.ts";
 import { isEven } from "../shared/server-process.ts";
 import { TestFrontEnd } from "./front-end.ts";
-import { NatsServer, describeWithNats, freePort } from "./nats-server.ts";
+import { NatsServer, describeWithNats } from "./nats-server.ts";
+import { steadyPort } from "../steady-port.ts";
 
 const WORKER = fileURLToPath(new URL("programs/worker.mjs", import.meta.url));
 const DELIVERIES: readonly Delivery[] = ["at-most-once", "at-least-once"];
@@ -214,7 +215,7 @@ describeWithNats("a cluster of three servers, of which one is killed under traff
   test.each(DELIVERIES)(
     "%s",
     async (delivery) => {
-      const routes = await Promise.all([freePort(), freePort(), freePort()]);
+      const routes = await Promise.all([steadyPort(), steadyPort(), steadyPort()]);
       const others = routes.map((port) => `nats-route://127.0.0.1:${port}`).join(", ");
       const cluster = await Promise.all(
         routes.map((port) => NatsServer.start(`cluster { name: "c", listen: "127.0.0.1:${port}", routes: [${others}] }`)),

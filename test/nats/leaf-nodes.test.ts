@@ -4,7 +4,8 @@ import { expect, test } from "vitest";
 import { Dispatcher } from "../../src/dispatch/index.ts";
 import { type NatsWorker, type ServeNatsOptions, serveNats } from "../../src/nats/index.ts";
 import { TestFrontEnd } from "./front-end.ts";
-import { NatsServer, describeWithNats, freePort } from "./nats-server.ts";
+import { NatsServer, describeWithNats } from "./nats-server.ts";
+import { steadyPort } from "../steady-port.ts";
 
 const page = readFileSync(new URL("../../docs/nats.md", import.meta.url), "utf8");
 
@@ -33,7 +34,7 @@ describeWithNats("a hub and a venue with a leaf node", () => {
   }
 
   test("at-most-once: workers of the venue come first; where there is none, those at the hub do the work", async () => {
-    const port = await freePort();
+    const port = await steadyPort();
     await using hub = await startHub(port);
     await using venue = await startVenue(hub, port);
     const far = await worker({ servers: hub.url });
@@ -53,7 +54,7 @@ describeWithNats("a hub and a venue with a leaf node", () => {
   });
 
   test("at-least-once: the stream lies at the hub, and front ends and workers of the venue use it", async () => {
-    const port = await freePort();
+    const port = await steadyPort();
     await using hub = await startHub(port);
     await using venue = await startVenue(hub, port);
     const options: ServeNatsOptions = { delivery: "at-least-once", stream: { domain: "hub", maxBytes: 2 ** 20 } };

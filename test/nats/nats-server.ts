@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Program, describeWith, findProgram } from "../interop/programs.ts";
+import { steadyPort } from "../steady-port.ts";
 
 /** Debian puts it where only root's PATH leads. */
 const COMMAND = findProgram("nats-server") ?? "/usr/sbin/nats-server";
@@ -44,7 +44,7 @@ export class NatsServer implements AsyncDisposable {
 
   /** @param config more lines of its configuration */
   static async start(config = "", { domain }: { readonly domain?: string } = {}): Promise<NatsServer> {
-    const server = new NatsServer(await freePort(), config, domain);
+    const server = new NatsServer(await steadyPort(), config, domain);
     await server.logged(READY);
     return server;
   }
@@ -101,14 +101,4 @@ export class NatsServer implements AsyncDisposable {
   #wake(): void {
     for (const resolve of this.#waiting.splice(0)) resolve();
   }
-}
-
-/** A TCP port at which nothing listens. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, "close");
-  return port;
 }

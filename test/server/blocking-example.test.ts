@@ -4,13 +4,13 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { OscMessage, encode } from "../../src/codec/index.ts";
-import { closedPort } from "../client/peer.ts";
 import { openWire } from "../shared/wire.ts";
+import { steadyPort } from "../steady-port.ts";
 
 const root = new URL("../../", import.meta.url);
 
 test("examples/blocking-server.ts prints what comes, and Ctrl-C ends it at once", async () => {
-  const port = await closedPort();
+  const port = await steadyPort();
   const source = readFileSync(new URL("examples/blocking-server.ts", root), "utf8");
   // A copy with another port, for the example's own may be in use.
   const copy = fileURLToPath(new URL(`coverage/examples/blocking-server-${port}.ts`, root));
@@ -22,9 +22,10 @@ test("examples/blocking-server.ts prints what comes, and Ctrl-C ends it at once"
     const output: string[] = [];
     program.stdout.on("data", (text) => output.push(String(text)));
     // It does not say when it is ready.
+    const heard = once(program.stdout, "data");
     while (output.length === 0) {
       wire.sendBytes(encode(new OscMessage("/anything", ["else"])));
-      await Promise.race([once(program.stdout, "data"), new Promise((resolve) => setTimeout(resolve, 50))]);
+      await Promise.race([heard, new Promise((resolve) => setTimeout(resolve, 50))]);
     }
     wire.sendBytes(encode(new OscMessage("/something/good", [1, 0.5, "two"])));
     while (!output.join("").includes("/something")) await once(program.stdout, "data");

@@ -8,6 +8,7 @@ import { OscDroppedError, OscFrameError, OscServerError } from "../../src/errors
 import { type Framing, encodeFrame, encodeFrames } from "../../src/framing/index.ts";
 import { AsyncOSCTCPServer, type AsyncTcpServerOptions, type StreamAddress } from "../../src/server/index.ts";
 import { Gate, LOCAL, RawClient, eventually, expectBalance, serve, turns } from "./tcp-fixtures.ts";
+import { steadyPort } from "../steady-port.ts";
 
 const FRAMINGS = ["1.0", "1.1"] as const satisfies readonly Framing[];
 const message = (address: string, ...args: (number | string | Uint8Array)[]): OscMessage => new OscMessage(address, args);
@@ -480,10 +481,10 @@ describe("close", () => {
   });
 
   test("frees the port, also from inside a handler, and the server may serve again", async () => {
-    const { dispatcher, server } = await serve();
+    const port = await steadyPort();
+    const { dispatcher, server } = await serve({ address: [LOCAL, port] });
     dispatcher.map("/quit", (context) => context.shutdown(), { needsContext: true });
     const client = await RawClient.to(server);
-    const { port } = server.serverAddress;
     client.send(message("/quit"));
     await client.ended;
     await server.close();

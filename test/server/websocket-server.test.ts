@@ -7,6 +7,7 @@ import { OscMessage, encode } from "../../src/codec/index.ts";
 import { Dispatcher } from "../../src/dispatch/index.ts";
 import { AsyncOSCWebSocketServer } from "../../src/server/index.ts";
 import { Raw, Rig, refusalOf } from "./websocket-fixtures.ts";
+import { steadyPort } from "../steady-port.ts";
 
 const until = (condition: () => boolean): Promise<unknown> => vi.waitUntil(condition, { timeout: 10_000, interval: 5 });
 const HOUR = 3_600_000;
@@ -274,11 +275,11 @@ describe("the server", () => {
   });
 
   test("close() sends what was sent, says goodbye, and frees the port; then it may serve again", async () => {
-    const rig = await Rig.serve();
+    const port = await steadyPort();
+    const rig = await Rig.serve({}, ["127.0.0.1", port]);
     const client = await Raw.open(rig.url());
     await until(() => rig.server.clients.size === 1);
     for (let index = 0; index < 100; index += 1) rig.server.broadcast(new OscMessage("/last", index));
-    const { port } = rig;
     await rig.server.close();
     expect(await client.closed).toBe(1001);
     expect(client.packets).toHaveLength(100);
