@@ -6,7 +6,7 @@ import { UDPClient } from "../../src/client/index.ts";
 import { OscMessage, decode, encode } from "../../src/codec/index.ts";
 import { JackHome } from "../interop/jack.ts";
 import { type Program, RunningProgram, describeWith } from "../interop/programs.ts";
-import { freeUdpPort } from "../interop/ports.ts";
+import { steadyPort } from "../steady-port.ts";
 import { CHROMIUM, TestBrowser } from "./chromium.ts";
 
 const SCSYNTH: Program = { name: "scsynth", install: "apt-get install supercollider-server" };
@@ -72,7 +72,7 @@ describeWith([CHROMIUM], "examples/browser-fader", () => {
   });
 
   test("the faders say how to start scsynth where nobody answers", async () => {
-    await using program = example("fader", 0, await freeUdpPort());
+    await using program = example("fader", 0, await steadyPort());
     const [, url = ""] = await program.line(/^Open (http:\S+)$/);
     await using opened = await browser.open(url);
     await opened.page.locator("#note", { hasText: "scsynth does not answer" }).waitFor();
@@ -107,7 +107,7 @@ describeWith([CHROMIUM, SCSYNTH, JACKD], "examples/browser-fader with scsynth", 
 
   test("a fader of the page changes a synth", async () => {
     using jack = new JackHome("fader-example");
-    const port = await freeUdpPort();
+    const port = await steadyPort();
     await using scsynth = new RunningProgram("scsynth", ["-u", String(port), "-D", "0", "-R", "0"], jack.environment);
     await scsynth.line(/server ready/);
     await using program = example("fader", 0, port);

@@ -7,7 +7,7 @@ import { type OscMessage, UDPClient } from "../../src/index.ts";
 import { type Hearer, expectProfile, hear, itemsOf, listen, untilItHears } from "./exchange.ts";
 import { fixed, messagesOf, tokenOf, typedValues } from "./line-text.ts";
 import { type FieldProgram, Matrix } from "./matrix.ts";
-import { freeUdpPort } from "./ports.ts";
+import { steadyPort } from "../steady-port.ts";
 import { RunningProgram, describeWith } from "./programs.ts";
 
 const CHUCK: FieldProgram = {
@@ -53,7 +53,7 @@ describeWith([{ name: "chuck", install: "apt-get install chuck" }], "ChucK", () 
   afterAll(() => rmSync(folder, { recursive: true }));
 
   test("hears the values of UDPClient", async () => {
-    const port = await freeUdpPort();
+    const port = await steadyPort();
     const listener = fileURLToPath(new URL("programs/listener.ck", import.meta.url));
     await using program = new RunningProgram("chuck", ["--silent", `${listener}:${port}`]);
     await using client = new UDPClient("127.0.0.1", port, { onError: () => undefined });

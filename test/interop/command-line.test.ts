@@ -2,7 +2,7 @@ import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { AsyncOSCUDPServer, Dispatcher, OscMessage, TimeTag, UDPClient, type OscValue } from "../../src/index.ts";
 import { LIBLO_TOOLS, RunningProgram, describeWith, run } from "./programs.ts";
-import { freeUdpPort } from "./ports.ts";
+import { steadyPort } from "../steady-port.ts";
 
 const OSCSEND = { name: "oscsend", install: LIBLO_TOOLS };
 const OSCDUMP = { name: "oscdump", install: LIBLO_TOOLS };
@@ -102,7 +102,7 @@ describeWith([OSCSEND], "oscsend", () => {
 describeWith([OSCDUMP], "oscdump", () => {
   /** Sends with `send` to an oscdump, and gives what that printed of it: `address types values`, without the time. */
   async function dumped(count: number, send: (port: number) => Promise<void> | void): Promise<string[]> {
-    const port = await freeUdpPort();
+    const port = await steadyPort();
     await using dump = new RunningProgram("oscdump", ["-L", String(port)]);
     // oscdump does not say when it listens, so that it is asked until it answers.
     await using probe = new UDPClient("127.0.0.1", port, { onError: () => undefined });

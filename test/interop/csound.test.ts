@@ -7,7 +7,7 @@ import { type Hearer, expectProfile, hear, itemsOf, listen, untilItHears } from 
 import { ITEMS } from "./items.ts";
 import { messagesOf, tokenOf, typedValues } from "./line-text.ts";
 import { type FieldProgram, Matrix } from "./matrix.ts";
-import { freeUdpPort } from "./ports.ts";
+import { steadyPort } from "../steady-port.ts";
 import { RunningProgram, describeWith } from "./programs.ts";
 
 const CSOUND: FieldProgram = {
@@ -80,7 +80,7 @@ describeWith([{ name: "csound", install: "apt-get install csound" }], "Csound", 
   }
 
   test("hears the values of UDPClient", async () => {
-    const port = await freeUdpPort();
+    const port = await steadyPort();
     const addressed = ["/probe", "/mark/1", "/mark/2"].map((address) => new OscMessage(address, 1));
     const messages = ITEMS.flatMap(({ packet }) => [...messagesOf(packet), ...fittedMessages(packet)]);
     // One for each address with its type tags: those of an item, and those that the profile makes of it.

@@ -4,7 +4,7 @@ import { JackHome } from "./jack.ts";
 import { lineOf, messagesOf } from "./line-text.ts";
 import { Listener } from "./listener.ts";
 import { Matrix } from "./matrix.ts";
-import { freeUdpPort } from "./ports.ts";
+import { steadyPort } from "../steady-port.ts";
 import { RunningProgram, describeWith } from "./programs.ts";
 
 const KLICK = { name: "klick", install: "apt-get install klick" };
@@ -16,7 +16,7 @@ describeWith([KLICK, JACKD], "klick", () => {
   test("takes what UDPClient asks, and tells AsyncOSCUDPServer", async () => {
     using jack = new JackHome("klick");
     await using listener = await Listener.open();
-    const port = await freeUdpPort();
+    const port = await steadyPort();
     await using program = new RunningProgram("klick", ["-o", String(port)], jack.environment);
     await using client = new UDPClient("127.0.0.1", port, { onError: () => undefined });
     const { port: own } = await client.open();

@@ -7,7 +7,7 @@ import { hear, itemsOf, listen, untilItHears } from "./exchange.ts";
 import { fixed, lineOf, messagesOf, tokenOf, typedValues } from "./line-text.ts";
 import type { Listener } from "./listener.ts";
 import { type FieldProgram, Matrix } from "./matrix.ts";
-import { freeUdpPort } from "./ports.ts";
+import { steadyPort } from "../steady-port.ts";
 import { LIBLO_TOOLS, RunningProgram, describeWith, run } from "./programs.ts";
 
 const OSCDUMP: FieldProgram = {
@@ -64,7 +64,7 @@ describeWith([{ name: "oscdump", install: LIBLO_TOOLS }], "oscdump", () => {
     ["TCP 1.0", "osc.tcp://:", (port) => new TCPClient("127.0.0.1", port, { mode: "1.0", onError: () => undefined })],
     ["TCP 1.1", "osc.tcp://:", (port) => new TCPClient("127.0.0.1", port, { mode: "1.1", onError: () => undefined })],
   ])("hears the values of our clients, by %s", async (transport, url, connect) => {
-    const port = await freeUdpPort();
+    const port = await steadyPort();
     await using program = new RunningProgram("oscdump", ["-L", `${url}${port}`]);
     await using client = connect(port);
     await untilItHears(program, (packet) => client.send(packet));

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { blocksOf } from "../shared/document-blocks.ts";
-import { freeUdpPort } from "./ports.ts";
+import { steadyPort } from "../steady-port.ts";
 import { RunningProgram, describeWith } from "./programs.ts";
 
 const packages = fileURLToPath(new URL("../../bench/node_modules", import.meta.url));
@@ -26,7 +26,7 @@ describeWith([PEERS], "the programs of other packages in docs/coming-from-npm.md
   });
 
   test.each(blocks)("$name hears what it sends itself", async ({ code }) => {
-    const port = await freeUdpPort();
+    const port = await steadyPort();
     const file = join(folder, `${port}.cjs`);
     writeFileSync(file, code.replaceAll("1337", String(port)));
     await using program = new RunningProgram(process.execPath, [file]);

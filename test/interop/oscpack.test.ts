@@ -8,7 +8,7 @@ import { hear, listen, scriptOf } from "./exchange.ts";
 import { ITEMS } from "./items.ts";
 import { linesOf, sameLine } from "./line-text.ts";
 import { Matrix } from "./matrix.ts";
-import { freeUdpPort } from "./ports.ts";
+import { steadyPort } from "../steady-port.ts";
 import { RunningProgram, describeWith, run } from "./programs.ts";
 
 const NEEDED = [
@@ -49,7 +49,7 @@ describeWith(NEEDED, "oscpack", () => {
   afterAll(() => rmSync(folder, { recursive: true }));
 
   test("hears every value of UDPClient", async () => {
-    const port = await freeUdpPort();
+    const port = await steadyPort();
     await using program = new RunningProgram(peer, ["listen", String(port)]);
     await program.line(/^ready$/);
     await using client = new UDPClient("127.0.0.1", port);

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import { OscMessage, UDPClient } from "../../src/index.ts";
 import { Listener } from "./listener.ts";
-import { freeUdpPort } from "./ports.ts";
+import { steadyPort } from "../steady-port.ts";
 import { RunningProgram, describeWith } from "./programs.ts";
 
 describeWith([{ name: "pd", install: "apt-get install puredata-core" }], "examples/pure-data.pd", () => {
@@ -13,7 +13,7 @@ describeWith([{ name: "pd", install: "apt-get install puredata-core" }], "exampl
 
   test("sends to a server when it is opened, and prints what a client sends", async () => {
     await using listener = await Listener.open();
-    const port = await freeUdpPort();
+    const port = await steadyPort();
     const patch = readFileSync(new URL("../../examples/pure-data.pd", import.meta.url), "utf8");
     expect(patch).toMatch(/netreceive -u -b 9000;.*connect 127\.0\.0\.1 1337;/s);
     const file = join(folder, "pure-data.pd");

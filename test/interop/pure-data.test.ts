@@ -8,7 +8,7 @@ import { ITEMS, type Item } from "./items.ts";
 import { general, messagesOf, tokenOf, typedValues } from "./line-text.ts";
 import type { Listener } from "./listener.ts";
 import { type FieldProgram, Matrix, type Outcome } from "./matrix.ts";
-import { freeUdpPort } from "./ports.ts";
+import { steadyPort } from "../steady-port.ts";
 import { RunningProgram, describeWith } from "./programs.ts";
 
 const PD = { name: "pd", install: "apt-get install puredata-core" };
@@ -104,7 +104,7 @@ describeWith([PD], "Pure Data", () => {
 
   /** Prints what comes to a port, read by an object of the patch. */
   async function hearing(transport: Transport, reader: string, { profile, ...reading }: Reading): Promise<Outcome[]> {
-    const port = await freeUdpPort();
+    const port = await steadyPort();
     const objects = [`obj 20 20 netreceive ${OPTIONS[transport]} ${port}`, `obj 20 60 ${reader}`, "obj 20 100 print heard"];
     await using program = runPatch("listener", objects, ["0 0 1 0", "1 0 2 0"]);
     const options = { onError: (): void => undefined };

@@ -6,7 +6,7 @@ import { afterAll, expect, test } from "vitest";
 import { OscMessage, UDPClient } from "../../src/index.ts";
 import { blocksOf } from "../shared/document-blocks.ts";
 import { Listener } from "./listener.ts";
-import { freeUdpPort } from "./ports.ts";
+import { steadyPort } from "../steady-port.ts";
 import { RunningProgram, describeWith } from "./programs.ts";
 
 const ENVIRONMENT = { PYTHONPATH: process.env["PYTHON_OSC_PATH"] ?? process.env["PYTHONPATH"] ?? "", PYTHONDONTWRITEBYTECODE: "1" };
@@ -36,7 +36,7 @@ describeWith([PYTHON_OSC], "the programs of python-osc in docs/coming-from-pytho
   });
 
   test.each(blocks.filter(({ code }) => code.includes("Server(")))("$name hears", async ({ code }) => {
-    const port = await freeUdpPort();
+    const port = await steadyPort();
     await using program = start(code, port);
     await using client = new UDPClient("127.0.0.1", port, { onError: () => undefined });
     const timer = setInterval(() => {

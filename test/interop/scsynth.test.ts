@@ -16,7 +16,7 @@ import {
 import { JackHome } from "./jack.ts";
 import { lineOf } from "./line-text.ts";
 import { type FieldProgram, Matrix } from "./matrix.ts";
-import { freeUdpPort } from "./ports.ts";
+import { steadyPort } from "../steady-port.ts";
 import { RunningProgram, describeWith, run } from "./programs.ts";
 import { AUDIO, CONTROL, synthDefBytes } from "./synth-def.ts";
 
@@ -94,7 +94,7 @@ describeWith([SCSYNTH, JACKD], "scsynth, in a dialogue", () => {
     ["TCP 1.0", "-t", (port) => new TCPClient("127.0.0.1", port, { mode: "1.0", reconnect: false })],
   ])("by %s", async (transport, option, connect) => {
     using jack = new JackHome(`scsynth${option}`);
-    const port = await freeUdpPort();
+    const port = await steadyPort();
     await using server = new RunningProgram("scsynth", [option, String(port), "-D", "0", "-R", "0"], jack.environment);
     await server.line(/server ready/);
     await using client = connect(port);
@@ -105,7 +105,7 @@ describeWith([SCSYNTH, JACKD], "scsynth, in a dialogue", () => {
 
   test("takes what the profile makes of truth values, 64-bit ints and bundles within bundles", async () => {
     using jack = new JackHome("scsynth-profile");
-    const port = await freeUdpPort();
+    const port = await steadyPort();
     await using server = new RunningProgram("scsynth", ["-u", String(port), "-D", "0", "-R", "0"], jack.environment);
     await server.line(/server ready/);
     await using client = new UDPClient("127.0.0.1", port, { for: "supercollider" });
