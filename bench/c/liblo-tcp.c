@@ -14,7 +14,7 @@ static int gain(const char *path, const char *types, lo_arg **argv, int argc, lo
 
 static int done(const char *path, const char *types, lo_arg **argv, int argc, lo_message message, void *data) {
   (void)path, (void)types, (void)argv, (void)argc, (void)message, (void)data;
-  if (++finished == clients) {
+  if (++finished % clients == 0) {
     printf("done %f\n", sum);
     fflush(stdout);
   }

@@ -13,7 +13,7 @@ const server = createServer((socket) => {
   port.on("error", (error) => console.error(error));
   port.on("message", ({ address, args }) => {
     if (address === "/mixer/channel/12/gain") sum += args[0];
-    else if (address === "/done" && ++done === clients) console.log(`done ${sum}`);
+    else if (address === "/done" && ++done % clients === 0) console.log(`done ${sum}`);
   });
 });
 server.listen(0, "127.0.0.1", () => console.log(server.address().port));

@@ -1,4 +1,4 @@
-/** A server of ours, by kind and number of clients; prints its port, and `done` when every client has sent all it has. */
+/** A server of ours, by kind and number of clients; prints its port, and `done` each time that every client has sent all it has. */
 import { writeSync } from "node:fs";
 import * as oscine from "../../dist/index.js";
 
@@ -11,7 +11,7 @@ dispatcher.map("/mixer/channel/12/gain", (_address, gain) => {
 });
 dispatcher.map("/done", () => {
   done += 1;
-  if (done === Number(clients)) writeSync(1, `done ${sum}\n`);
+  if (done % Number(clients) === 0) writeSync(1, `done ${sum}\n`);
 });
 const Server = kind === "async" ? oscine.AsyncOSCTCPServer : oscine.BlockingOSCTCPServer;
 const server = new Server(["127.0.0.1", 0], dispatcher);

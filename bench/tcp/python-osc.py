@@ -18,7 +18,7 @@ def gain(address, value):
 def done(address, *args):
     global finished
     finished += 1
-    if finished == clients:
+    if finished % clients == 0:
         print("done", total, flush=True)
 
 
