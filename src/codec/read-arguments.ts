@@ -6,8 +6,12 @@ import { TimeTag } from "./time-tag.ts";
 import { ARRAY_BEGIN, ARRAY_END, FLOAT, INT, LONG_RUN, runLength } from "./type-tags.ts";
 import type { OscValue } from "./types.ts";
 
-/** Eight bytes in which a number is put together. */
+/** Eight bytes in which a number of 64 bits is put together. */
 const parts = /* @__PURE__ */ new DataView(/* @__PURE__ */ new ArrayBuffer(8));
+/** The bits of a float and their number, which takes less time than to swap its bytes twice in `parts` (bench/codec, decode bundle10). */
+const floatMemory = /* @__PURE__ */ new ArrayBuffer(4);
+const floatBits = /* @__PURE__ */ new Int32Array(floatMemory);
+const floatNumber = /* @__PURE__ */ new Float32Array(floatMemory);
 
 /** What a typed array says of its memory. To ask by the property takes three times as long, a tenth of the time of decode mixed (bench/codec). */
 const bufferOf = /* @__PURE__ */ getterOf("buffer") as (this: Uint8Array) => ArrayBuffer;
@@ -226,8 +230,8 @@ export function readInt(bytes: Uint8Array, position: number): number {
 }
 
 function readFloat(bytes: Uint8Array, position: number): number {
-  parts.setInt32(0, readInt(bytes, position));
-  return parts.getFloat32(0);
+  floatBits[0] = readInt(bytes, position);
+  return floatNumber[0]!;
 }
 
 function getterOf(name: string): (this: Uint8Array) => unknown {

@@ -7,7 +7,7 @@ const WORDS = 16;
  * make it large or slow. A string is kept when it comes a second time, so that strings that never come again cost little.
  */
 export class StringCache {
-  /** The offset after the string, padding included; set where `find` returns a text. */
+  /** The offset after the string that was looked for last, padding included, or after what was read of one that is longer than is kept. */
   end = 0;
   /** The words of the string that was looked for last: as many as a string may have that is kept. */
   readonly #words: Int32Array = new Int32Array(WORDS);
@@ -35,22 +35,28 @@ export class StringCache {
   /** The text of the OSC string at `start`, if it is kept here. `add` may follow at once where it is not. */
   find(bytes: Uint8Array, start: number, end: number): string | undefined {
     const words = this.#words;
-    const last = Math.min(end, start + WORDS * 4) - 4;
+    const most = start + WORDS * 4;
+    const last = (end < most ? end : most) - 4;
     let hash = 0;
     let count = 0;
-    for (let p = start; p <= last; p += 4) {
+    let p = start;
+    for (; p <= last; p += 4) {
       const word = (bytes[p]! << 24) | (bytes[p + 1]! << 16) | (bytes[p + 2]! << 8) | bytes[p + 3]!;
       words[count++] = word;
       hash = Math.imul(((hash << 5) | (hash >>> 27)) ^ word, 0x9e3779b1);
       // The last word of a string ends with NUL, and no other word does.
       if ((word & 0xff) === 0) {
-        this.#hash = hash;
-        this.#count = count;
         this.end = p + 4;
         const place = hash >>> this.#shift;
-        return this.#compare(place, count) ?? this.#compare(place ^ 1, count);
+        const text = this.#compare(place, count) ?? this.#compare(place ^ 1, count);
+        if (text === undefined) {
+          this.#hash = hash;
+          this.#count = count;
+        }
+        return text;
       }
     }
+    this.end = p;
     this.#count = 0;
     return undefined;
   }

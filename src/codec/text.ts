@@ -1,7 +1,7 @@
 /** How bytes become text and text becomes bytes. Node has faster ways than the Encoding API of browsers. */
 export interface TextBackend {
-  /** The text of UTF-8 bytes, with U+FFFD where they are none. */
-  decode(bytes: Uint8Array, start: number, end: number): string;
+  /** The text of UTF-8 bytes, or undefined where they are not UTF-8. */
+  decode(bytes: Uint8Array, start: number, end: number): string | undefined;
   /** Where the first NUL is from `start` on; -1 where there is none. */
   indexOfNul(bytes: Uint8Array, start: number): number;
   /** Writes text as UTF-8 at `offset`, where there is room for it, and returns the offset after it. */
@@ -29,7 +29,7 @@ export function encodingBackend(): TextBackend {
   const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
   const encoder = new TextEncoder();
   return {
-    decode: (bytes, start, end) => decoder.decode(bytes.subarray(start, end)),
+    decode: (bytes, start, end) => checked(decoder.decode(bytes.subarray(start, end)), bytes, start, end),
     indexOfNul: (bytes, start) => bytes.indexOf(0, start),
     encodeInto: (text, target, offset) => offset + encoder.encodeInto(text, target.subarray(offset)).written,
   };
@@ -40,16 +40,16 @@ export function bufferBackend(): TextBackend | undefined {
   const methods = (globalThis as { Buffer?: { prototype?: Partial<BufferMethods> } }).Buffer?.prototype;
   if (!works(methods)) return undefined;
   const { indexOf, latin1Slice, utf8Slice, utf8Write } = methods;
-  const known = Array.from({ length: KNOWN_TEXTS }, () => ({ raw: "", text: "" }));
+  const known = Array.from({ length: KNOWN_TEXTS }, () => ({ raw: "", text: undefined as string | undefined }));
   return {
     // To read what is not ASCII takes ten times as long as to take the bytes for Latin-1, and compare (bench/codec, text).
     decode: (bytes, start, end) => {
       const size = end - start;
-      if (size < LEAST_KNOWN || size > MOST_KNOWN) return utf8Slice.call(bytes, start, end);
+      if (size < LEAST_KNOWN || size > MOST_KNOWN) return checked(utf8Slice.call(bytes, start, end), bytes, start, end);
       const place = known[(size + bytes[start]! + bytes[start + (size >> 1)]! + bytes[end - 1]!) % KNOWN_TEXTS]!;
       const raw = latin1Slice.call(bytes, start, end);
       if (place.raw !== raw) {
-        place.text = utf8Slice.call(bytes, start, end);
+        place.text = checked(utf8Slice.call(bytes, start, end), bytes, start, end);
         place.raw = raw;
       }
       return place.text;
@@ -76,9 +76,8 @@ function works(methods: Partial<BufferMethods> | undefined): methods is BufferMe
   }
 }
 
-/** The text of UTF-8 bytes, or undefined where they are not UTF-8. */
-export function utf8(bytes: Uint8Array, start: number, end: number): string | undefined {
-  const text = textBackend().decode(bytes, start, end);
+/** The text of the bytes, or undefined where it has U+FFFD for bytes that are not UTF-8. */
+function checked(text: string, bytes: Uint8Array, start: number, end: number): string | undefined {
   return text.includes("\ufffd") && !allSent(text, bytes, start, end) ? undefined : text;
 }
 
