@@ -20,7 +20,20 @@ test("what a page has to load stays within its budget", async () => {
 
 describe('what import "oscine" loads in Node', () => {
   /** Each takes longer to load than 20 kB of our own code, and most programs need few of them. */
-  const LATE = ["child_process", "dgram", "dns", "http", "internal/fs/streams", "net", "perf_hooks", "stream", "worker_threads"];
+  const LATE = [
+    "child_process",
+    "diagnostics_channel",
+    "dgram",
+    "dns",
+    "http",
+    "internal/fs/streams",
+    "internal/source_map/source_map",
+    "module",
+    "net",
+    "perf_hooks",
+    "stream",
+    "worker_threads",
+  ];
 
   test("are few files of ours, within their budget", () => {
     const files = loadedAtOnce(compiledPath("index.js"));
@@ -28,6 +41,14 @@ describe('what import "oscine" loads in Node', () => {
     const bytes = files.reduce((sum, file) => sum + statSync(file).size, 0);
     expect(bytes).toBeGreaterThan(100_000);
     expect(bytes).toBeLessThan(306_000);
+  });
+
+  test("are no built-in modules by import, for which Node makes a module of what it has loaded itself, too", () => {
+    const files = loadedAtOnce(compiledPath("index.js"));
+    const imports = files.flatMap((file) => [...readFileSync(file, "utf8").matchAll(/^import .*"node:.*$/gm)].map(([line]) => line));
+    expect(imports).toEqual([]);
+    // That it could be seen.
+    expect(readFileSync(compiledPath("streams.js"), "utf8")).toMatch(/^import .*"node:.*$/m);
   });
 
   test("are none of the built-in modules that take long", () => {

@@ -11,8 +11,6 @@ import { startOwnThread, threadFailed } from "./own-thread.ts";
 import type { IoOwner, ServerIo } from "./server-io.ts";
 import { type TransportSpec, backendOf } from "../road/transports.ts";
 
-const ENTRY = compiledFile("server/io-thread/io-thread-entry.js");
-
 /** How long an I/O thread may take to start and to bind; the look-up of a host name is part of it. */
 const START_MS = 60_000;
 /** How often a sleeping thread looks whether its I/O thread still lives. */
@@ -72,7 +70,7 @@ export class IoThread implements ServerIo {
     const backend = backendOf(spec);
     this.backend = backend;
     const init: IoThreadInit = { spec, backend, limits, strictTiming, executor, counters, doorbell, port: port2, nodeOptions };
-    this.#worker = startOwnThread(ENTRY, init, [port2, ...setup.transfer], "oscine I/O");
+    this.#worker = startOwnThread(compiledFile("server/io-thread/io-thread-entry.js"), init, [port2, ...setup.transfer], "oscine I/O");
     this.#worker.on("error", (error) => this.#failAsync(threadFailed("it threw", error)));
     this.#worker.on("exit", () => this.#ended());
     this.address = this.#awaitOpening();

@@ -1,6 +1,5 @@
-import { fileURLToPath } from "node:url";
 import type { TransferListItem, Worker } from "node:worker_threads";
-import { fs, workerThreads } from "../../builtin-modules.ts";
+import { fileURLToPath, fs, workerThreads } from "../../builtin-modules.ts";
 import { OscServerError } from "../../errors.ts";
 
 /**

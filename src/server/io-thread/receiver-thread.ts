@@ -4,7 +4,6 @@ import { Doorbell } from "../crossing/doorbell.ts";
 import { startOwnThread, threadFailed } from "./own-thread.ts";
 import type { FromReceiver, ReceiverInit } from "./receiver-messages.ts";
 
-const ENTRY = compiledFile("server/io-thread/receiver-entry.js");
 /** How long the end of the process waits for a thread that is just starting. */
 const START_MS = 10_000;
 
@@ -20,7 +19,12 @@ export class ReceiverThread {
   constructor(shared: Omit<ReceiverInit, "started">, onMessage: (message: FromReceiver) => void) {
     const started = new SharedArrayBuffer(Doorbell.byteLength);
     this.#started = new Doorbell(started);
-    const worker = startOwnThread(ENTRY, { ...shared, started } satisfies ReceiverInit, [], "oscine receiver");
+    const worker = startOwnThread(
+      compiledFile("server/io-thread/receiver-entry.js"),
+      { ...shared, started } satisfies ReceiverInit,
+      [],
+      "oscine receiver",
+    );
     let thrown: unknown;
     worker.on("error", (error) => {
       thrown = error;

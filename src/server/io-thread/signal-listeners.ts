@@ -1,5 +1,4 @@
-import { EventEmitter } from "node:events";
-import { workerThreads } from "../../builtin-modules.ts";
+import { events, workerThreads } from "../../builtin-modules.ts";
 
 /** The signals that end a process by default and that a program may listen for. */
 const ENDING_SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGBREAK"] as const;
@@ -24,7 +23,7 @@ export function withoutSignalListeners<Result>(block: () => Result): Result {
 
 function takeListeners(signal: NodeJS.Signals): readonly Listener[] {
   // Not process.rawListeners: a loader that relays signals (tsx) replaces it, to hide its own listener.
-  const listeners = EventEmitter.prototype.rawListeners.call(process, signal) as Listener[];
+  const listeners = events().prototype.rawListeners.call(process, signal) as Listener[];
   for (const listener of listeners) process.off(signal, listener);
   return listeners;
 }

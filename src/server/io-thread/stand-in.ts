@@ -8,8 +8,6 @@ export interface StandInInit {
   readonly memory: SharedArrayBuffer;
 }
 
-const ENTRY = compiledFile("server/io-thread/stand-in-entry.js");
-
 /**
  * A thread that receives while the thread that serves is busy with a handler, so that the system's buffer, which may hold no more than a few
  * hundred packets, does not overflow. While handlers are quick it does nothing.
@@ -26,7 +24,12 @@ export class StandIn {
     const memory = new SharedArrayBuffer(StandInMemory.byteLength);
     this.memory = new StandInMemory(memory);
     this.memory.leave();
-    const worker = startOwnThread(ENTRY, { fd, memory } satisfies StandInInit, [], "oscine stand-in");
+    const worker = startOwnThread(
+      compiledFile("server/io-thread/stand-in-entry.js"),
+      { fd, memory } satisfies StandInInit,
+      [],
+      "oscine stand-in",
+    );
     worker.on("error", onFailure);
     worker.unref();
     // The process would be aborted if it ended while a thread loads koffi.

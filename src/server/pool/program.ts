@@ -1,6 +1,4 @@
-import { createRequire } from "node:module";
-import { fileURLToPath, pathToFileURL } from "node:url";
-import { fs } from "../../builtin-modules.ts";
+import { createRequire, fileURLToPath, fs, pathToFileURL } from "../../builtin-modules.ts";
 import { Dispatcher } from "../../dispatch/index.ts";
 import { OscServerError } from "../../errors.ts";
 import type { NetAddress } from "../../net-address.ts";

@@ -1,4 +1,5 @@
-import { channel } from "node:diagnostics_channel";
+import type { Channel } from "node:diagnostics_channel";
+import { diagnosticsChannel } from "../../builtin-modules.ts";
 import { OscDispatchError, type OscError, OscNatsError, OscSocketError, type RejectReason } from "../../errors.ts";
 
 /** By what sockets are used: the system's own calls, or Node's modules. */
@@ -105,8 +106,6 @@ export interface ServerStats {
   readonly rejected: Readonly<Record<RejectReason, number>>;
 }
 
-const counted = channel("oscine:count");
-
 /**
  * Counters in memory that another thread may read. Every change is also published on the `node:diagnostics_channel`
  * `oscine:count` as `{ name, by, value }`, in the thread that owns the sockets.
@@ -116,6 +115,7 @@ export class Counters {
   static readonly byteLength: number = NAMES.length * Float64Array.BYTES_PER_ELEMENT;
 
   readonly #values: Float64Array;
+  readonly #channel: Channel = diagnosticsChannel().channel("oscine:count");
 
   constructor(memory: ArrayBufferLike = new ArrayBuffer(Counters.byteLength)) {
     this.#values = new Float64Array(memory);
@@ -130,7 +130,7 @@ export class Counters {
   addAt(index: number, by = 1): void {
     const value = (this.#values[index] ?? 0) + by;
     this.#values[index] = value;
-    if (counted.hasSubscribers) counted.publish({ name: NAMES[index], by, value });
+    if (this.#channel.hasSubscribers) this.#channel.publish({ name: NAMES[index], by, value });
   }
 
   read(name: CounterName): number {

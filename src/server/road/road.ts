@@ -1,4 +1,5 @@
-import { channel } from "node:diagnostics_channel";
+import type { Channel } from "node:diagnostics_channel";
+import { diagnosticsChannel } from "../../builtin-modules.ts";
 import { type Clock, type ErrorListener, Reporter, Scheduler, bundleTime, laterElements, systemClock } from "../../dispatch/index.ts";
 import { OscDroppedError, type OscError, OscRejectedError, type RejectReason } from "../../errors.ts";
 import type { NetAddress } from "../../net-address.ts";
@@ -9,9 +10,6 @@ import type { Limits } from "./options.ts";
 import type { Executor, ExecutorEvents, Outcome, Packet } from "./packet.ts";
 
 const HASH = 0x23;
-
-/** Tells of every packet that arrives, before anything is asked of it: `{ data, client }`, in the thread that owns the sockets. */
-const arrived = channel("oscine:packet");
 
 export interface RoadOptions {
   readonly limits: Limits;
@@ -33,6 +31,8 @@ export interface RoadOptions {
  */
 export class Road implements TransportEvents, ExecutorEvents {
   readonly counters: Counters;
+  /** Tells of every packet that arrives, before anything is asked of it: `{ data, client }`, in the thread that owns the sockets. */
+  readonly #arrived: Channel = diagnosticsChannel().channel("oscine:packet");
   readonly #admission: Admission;
   readonly #reporter: Reporter;
   readonly #scheduler: Scheduler<Packet>;
@@ -64,7 +64,7 @@ export class Road implements TransportEvents, ExecutorEvents {
   /** A packet arrived from the network. */
   onPacket(data: Uint8Array, peer: Peer, asOf?: number): void {
     this.counters.addAt(RECEIVED);
-    if (arrived.hasSubscribers) arrived.publish({ data, client: peer.address });
+    if (this.#arrived.hasSubscribers) this.#arrived.publish({ data, client: peer.address });
     // To read the clock takes longer than to find a handler, and only bundles are held against it.
     const timed = asOf === undefined && this.#strictTiming && data[0] === HASH;
     const packet: Packet = { data, peer, asOf: asOf ?? (timed ? this.#clock.wallNow() : Infinity), fresh: true };

@@ -1,5 +1,4 @@
-import { createRequire } from "node:module";
-import { os } from "../../builtin-modules.ts";
+import { createRequire, os } from "../../builtin-modules.ts";
 
 /** A place in memory, as C takes it. */
 type Pointer = bigint;
