@@ -6,6 +6,7 @@
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
+#include <netinet/udp.h>
 #include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -36,12 +37,16 @@ static int open_socket(void) {
   return fd;
 }
 
-/* Sends what is due by now, in calls of up to BATCH messages, until `seconds` are over or `stopped` is set. */
+/*
+ * Sends what is due by now, in calls of up to BATCH messages, until `seconds` are over or `stopped` is set. The system cuts what one call has
+ * given it into datagrams only where they arrive, which takes a quarter of the processor time of a datagram each, also by sendmmsg: time that
+ * the server would lack.
+ */
 static long send_paced(int fd, double rate, double seconds) {
-  struct mmsghdr messages[BATCH];
-  struct iovec part = {(void *)COUNT, sizeof COUNT};
-  memset(messages, 0, sizeof messages);
-  for (int i = 0; i < BATCH; i++) messages[i].msg_hdr.msg_iov = &part, messages[i].msg_hdr.msg_iovlen = 1;
+  static char messages[BATCH * sizeof COUNT];
+  int size = sizeof COUNT;
+  long most = setsockopt(fd, SOL_UDP, UDP_SEGMENT, &size, sizeof size) == 0 ? BATCH : 1;
+  for (int i = 0; i < BATCH; i++) memcpy(messages + i * size, COUNT, sizeof COUNT);
   double start = now(), elapsed = 0;
   long sent = 0;
   while (!stopped && elapsed < seconds) {
@@ -50,8 +55,8 @@ static long send_paced(int fd, double rate, double seconds) {
       struct timespec pause = {0, 100000};
       nanosleep(&pause, NULL);
     } else {
-      int done = sendmmsg(fd, messages, due < BATCH ? (unsigned)due : BATCH, 0);
-      if (done > 0) sent += done;
+      ssize_t done = send(fd, messages, (size_t)((due < most ? due : most) * size), 0);
+      if (done > 0) sent += done / size;
     }
     elapsed = now() - start;
   }
