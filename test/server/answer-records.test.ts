@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { AnswerReader, AnswerWriter, BY_PORT, HANDLED, REPLY } from "../../src/server/crossing/answer-records.ts";
+import { AnswerReader, AnswerWriter, BY_PORT, HANDLED, REFUSED, REPLY, REPORT } from "../../src/server/crossing/answer-records.ts";
 import { RingReader, RingWriter, ringMemory } from "../../src/server/crossing/shared-ring.ts";
 
 const CAPACITY = 512;
@@ -10,9 +10,41 @@ function ring(): { writer: AnswerWriter; reader: AnswerReader } {
   return { writer: new AnswerWriter(new RingWriter(memory)), reader: new AnswerReader(new RingReader(memory)) };
 }
 
+type Step =
+  | { readonly kind: "handled"; readonly id: number; readonly took: number }
+  | { readonly kind: "reply" | "report"; readonly id: number; readonly data: Uint8Array }
+  | { readonly kind: "refused"; readonly id: number; readonly reason: "malformed" | "unverified" }
+  | { readonly kind: "port" };
+
+/** Whether there was room for the answer, and what is to come out. */
+function write(writer: AnswerWriter, step: Step): [boolean, object] {
+  const { finished } = writer;
+  switch (step.kind) {
+    case "handled":
+      return [writer.handled(step.id, step.took), { kind: HANDLED, id: step.id, finished, took: step.took }];
+    case "refused":
+      return [writer.refused(step.id, step.reason), { kind: REFUSED, id: step.id, finished, reason: step.reason }];
+    case "reply":
+      return [writer.reply(step.id, step.data), { kind: REPLY, id: step.id, finished, data: [...step.data] }];
+    case "report":
+      return [writer.report(step.id, step.data), { kind: REPORT, id: step.id, finished, data: [...step.data] }];
+    case "port":
+      return [writer.byPort(), { kind: BY_PORT, finished }];
+  }
+}
+
 const answers = fc.oneof(
   fc.record({ kind: fc.constant("handled" as const), id: fc.integer(), took: fc.double({ noNaN: true }) }),
-  fc.record({ kind: fc.constant("reply" as const), id: fc.integer(), data: fc.uint8Array({ maxLength: CAPACITY / 4 }) }),
+  fc.record({
+    kind: fc.constantFrom("reply" as const, "report" as const),
+    id: fc.integer(),
+    data: fc.uint8Array({ maxLength: CAPACITY / 4 }),
+  }),
+  fc.record({
+    kind: fc.constant("refused" as const),
+    id: fc.integer(),
+    reason: fc.constantFrom("malformed" as const, "unverified" as const),
+  }),
   fc.constant({ kind: "port" as const }),
   fc.constant({ kind: "read" as const }),
 );
@@ -23,8 +55,10 @@ test("answers come out as they went in, in their order; where there is no room, 
       const { writer, reader } = ring();
       const expected: object[] = [];
       const seen = (): object => {
-        if (reader.kind === HANDLED) return { kind: HANDLED, id: reader.id, took: reader.took };
-        return reader.kind === REPLY ? { kind: REPLY, id: reader.id, data: [...reader.data] } : { kind: BY_PORT };
+        const { kind, id, finished, took, reason, data } = reader;
+        if (kind === HANDLED) return { kind, id, finished, took };
+        if (kind === REFUSED) return { kind, id, finished, reason };
+        return kind === BY_PORT ? { kind, finished } : { kind, id, finished, data: [...data] };
       };
       for (const step of steps) {
         if (step.kind === "read") {
@@ -33,12 +67,8 @@ test("answers come out as they went in, in their order; where there is no room, 
           if (next !== undefined) expect(seen()).toEqual(next);
           continue;
         }
-        const [isWritten, answer] =
-          step.kind === "handled"
-            ? [writer.handled(step.id, step.took), { kind: HANDLED, id: step.id, took: step.took }]
-            : step.kind === "reply"
-              ? [writer.reply(step.id, step.data), { kind: REPLY, id: step.id, data: [...step.data] }]
-              : [writer.byPort(), { kind: BY_PORT }];
+        writer.finished = (writer.finished + 0x3fff_ffff) | 0;
+        const [isWritten, answer] = write(writer, step);
         if (isWritten) expected.push(answer);
         else expect(expected.length).toBeGreaterThan(0);
       }

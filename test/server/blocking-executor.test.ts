@@ -29,6 +29,7 @@ function bothSides(options: ServerOptions = {}) {
   const dropped: [Packet, OscError][] = [];
   const executor = new BlockingExecutor({ kind: "blocking", packets, outcomes, port: port2 }, limits(options), doorbell, counters, {
     settle: (packet, outcome) => settled.push([packet, outcome]),
+    refuse: (packet, _reason, makeError) => settled.push([packet, makeError()]),
     drop: (packet, error) => dropped.push([packet, error]),
     reply: (packet, data) => packet.peer.send(data),
     report: (error) => told.push(error.code),

@@ -93,6 +93,9 @@ class Account implements ExecutorEvents {
     this.handled.push(peer.address.port);
     this.onSettled(peer.address.port);
   }
+  refuse(): void {
+    // Not asked about here.
+  }
   drop({ peer }: Packet, error: OscError): void {
     this.dropped.push(`${peer.address.port} ${"limit" in error ? String(error.limit) : error.code}`);
   }

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { OscDispatchError, OscRejectedError, type OscError } from "../../src/errors.ts";
+import { OscDispatchError, type OscError, OscRejectedError, type RejectReason } from "../../src/errors.ts";
 import type { ServerOptions } from "../../src/server/road/options.ts";
 import type { ExecutorEvents, Outcome, Packet } from "../../src/server/road/packet.ts";
 import type { PoolPolicy, PoolWorker, PoolWorkerEvents } from "../../src/server/pool/pool-worker.ts";
@@ -53,6 +53,9 @@ class Events implements ExecutorEvents {
 
   settle(_packet: Packet, outcome: Outcome): void {
     this.settled.push(outcome);
+  }
+  refuse(_packet: Packet, _reason: RejectReason, makeError: () => OscRejectedError): void {
+    this.settled.push(makeError());
   }
   drop(_packet: Packet, error: OscError): void {
     this.dropped.push(error);

@@ -5,6 +5,7 @@ import type { Executor, ExecutorEvents, Packet } from "../../src/server/road/pac
 
 const IGNORED: ExecutorEvents = {
   settle: () => undefined,
+  refuse: () => undefined,
   drop: () => undefined,
   reply: () => undefined,
   report: () => undefined,

@@ -1,6 +1,15 @@
-import { afterEach, describe, expect, test } from "vitest";
+import { connect } from "node:net";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import type * as Oscine from "../../src/index.ts";
-import type { OscError, OscMessage, OscValue, TCPClient, ThreadingOSCTCPServer, ThreadingServerOptions } from "../../src/index.ts";
+import type {
+  OscDecodeError,
+  OscError,
+  OscMessage,
+  OscValue,
+  TCPClient,
+  ThreadingOSCTCPServer,
+  ThreadingServerOptions,
+} from "../../src/index.ts";
 
 /** Threads are started from compiled files. */
 const oscine = (await import(new URL("../../dist/index.js", import.meta.url).href)) as typeof Oscine;
@@ -113,6 +122,29 @@ describe("threads that are handed packets ahead", () => {
       const parts = came.filter(({ args }) => args[0] === number).map(({ args }) => args[1]);
       expect(parts).toEqual([0, 1, 2, 3]);
     }
+  });
+
+  test.each([1, 4])("say which were refused, and what was wrong with it, %d at a time", async (packetsPerThread) => {
+    const { server, send, replies, errors } = await serve({ packetsPerThread, minThreads: 1, maxThreads: 1, maxReports: 1000 });
+    const socket = connect(server.serverAddress.port, "127.0.0.1");
+    open.push({ [Symbol.asyncDispose]: async () => void socket.destroy() });
+    // An unknown type tag, so many bytes from the beginning.
+    const bad = (index: number): Uint8Array => {
+      const packet = Buffer.from(`/bad${"/xxx".repeat(index)}\0\0\0\0,q\0\0`, "latin1");
+      return Buffer.concat([Uint8Array.of(0, 0, packet.length >>> 8, packet.length), packet]);
+    };
+    for (const index of upTo(60)) {
+      if (index % 3 === 0) socket.write(bad(index));
+      else if (index % 20 === 1) send("/size", new Uint8Array(40_000));
+      else send("/quick", index);
+    }
+    const came = await replies(40);
+    expect(numbers(came.filter(({ address }) => address === "/quick"))).toEqual(upTo(60).filter((n) => n % 3 !== 0 && n % 20 !== 1));
+    await vi.waitUntil(() => server.stats().rejected.malformed === 20);
+    await server.close();
+    expect(server.stats()).toMatchObject({ handled: 40, rejected: { malformed: 20 }, dropped: 0, inProgress: 0 });
+    const told = errors.map(({ cause }) => (cause as OscDecodeError).offset);
+    expect(told.toSorted((a, b) => a - b)).toEqual(upTo(20).map((n) => 9 + 12 * n));
   });
 
   test("handle several side by side where they are asked to", async () => {

@@ -34,7 +34,7 @@ const AS_OF = 0;
 const SIZE = 8;
 const ID = 12;
 /** From here on it is about the client. */
-const PORT = 16;
+const CLIENT = 16;
 const FAMILY = 20;
 const ADDRESS_SIZE = 24;
 const ADDRESS = 28;
@@ -48,9 +48,9 @@ export function packetKind(data: Uint8Array): typeof PACKET | typeof PARCEL {
 export class PacketWriter {
   readonly #ring: RingWriter;
   readonly #port: MessagePort;
-  readonly #encoder = new TextEncoder();
-  #address = "";
-  #addressBytes = new Uint8Array(0);
+  /** The last client, and what lies in the ring of it. */
+  #client: NetAddress | null = null;
+  #clientBytes = new Uint8Array(0);
 
   constructor(ring: RingWriter, port: MessagePort) {
     this.#ring = ring;
@@ -63,25 +63,35 @@ export class PacketWriter {
    */
   write(data: Uint8Array, client: NetAddress, asOf: number, id = 0): number {
     const ring = this.#ring;
-    if (client.address !== this.#address) {
-      this.#address = client.address;
-      this.#addressBytes = this.#encoder.encode(client.address);
+    if (client !== this.#client) {
+      if (this.#client === null || !isSame(client, this.#client)) this.#clientBytes = encodeClient(client);
+      this.#client = client;
     }
-    const address = this.#addressBytes;
+    const clientBytes = this.#clientBytes;
     const kind = packetKind(data);
-    const at = ring.begin(ADDRESS + address.length + (kind === PACKET ? data.length : 0));
+    const at = ring.begin(CLIENT + clientBytes.length + (kind === PACKET ? data.length : 0));
     if (at === -1) return -1;
     ring.doubles[(at + AS_OF) / 8] = asOf;
     ring.ints[(at + SIZE) / 4] = data.length;
-    ring.ints[(at + PORT) / 4] = client.port;
-    ring.ints[(at + FAMILY) / 4] = FAMILIES.indexOf(client.family);
-    ring.ints[(at + ADDRESS_SIZE) / 4] = address.length;
     ring.ints[(at + ID) / 4] = id;
-    ring.bytes.set(address, at + ADDRESS);
-    if (kind === PACKET) ring.bytes.set(data, at + ADDRESS + address.length);
+    ring.bytes.set(clientBytes, at + CLIENT);
+    if (kind === PACKET) ring.bytes.set(data, at + CLIENT + clientBytes.length);
     else this.#port.postMessage(data);
     return ring.publish(kind);
   }
+}
+
+function isSame(one: NetAddress, other: NetAddress): boolean {
+  return one.port === other.port && one.address === other.address && one.family === other.family;
+}
+
+/** A client as it lies in the ring. */
+function encodeClient({ address, port, family }: NetAddress): Uint8Array<ArrayBuffer> {
+  const addressBytes = new TextEncoder().encode(address);
+  const bytes = new Uint8Array(ADDRESS - CLIENT + addressBytes.length);
+  new Int32Array(bytes.buffer, 0, (ADDRESS - CLIENT) / 4).set([port, FAMILIES.indexOf(family), addressBytes.length]);
+  bytes.set(addressBytes, ADDRESS - CLIENT);
+  return bytes;
 }
 
 /** Reads packets from the ring. After `next`, its fields tell of the packet. */
@@ -124,13 +134,13 @@ export class PacketReader {
 
   #readClient(at: number, addressEnd: number): void {
     const { bytes, ints } = this.#ring;
-    const start = at + PORT;
+    const start = at + CLIENT;
     const known = this.#clientBytes;
     let same = known.length === addressEnd - start;
     for (let index = 0; same && index < known.length; index++) same = known[index] === bytes[start + index];
     if (same) return;
     this.#clientBytes = bytes.slice(start, addressEnd);
-    const address = this.#decoder.decode(this.#clientBytes.subarray(ADDRESS - PORT));
+    const address = this.#decoder.decode(this.#clientBytes.subarray(ADDRESS - CLIENT));
     const family = FAMILIES[ints[(at + FAMILY) / 4] ?? 0] ?? "IPv4";
     // Handlers of several packets are given the same object.
     this.client = Object.freeze({ address, port: ints[start / 4] ?? 0, family });

@@ -11,6 +11,7 @@ import {
   OscSocketError,
   OscTimeoutError,
 } from "../../errors.ts";
+import { exchangeStackTraceLimit } from "../../stack-traces.ts";
 
 /** All but `OscBatchError`, whose failures are more than plain data: it arrives as an `OscError` with its code. */
 const CLASSES = [
@@ -64,7 +65,10 @@ export function packError(error: OscError): PackedError {
 /** The error that was packed: of the same class, with the same code, fields, message and stack. Its cause is a likeness. */
 export function unpackError(packed: PackedError): OscError {
   const { code, message, stack, fields, cause } = packed;
+  // It is given the stack trace of its original, so none need be made.
+  const before = exchangeStackTraceLimit(0);
   const error = new OscError(code, message, cause === null ? undefined : { cause: unpackCause(cause) });
+  exchangeStackTraceLimit(before);
   Object.setPrototypeOf(error, prototypeOf(packed.className));
   Object.defineProperty(error, "stack", { value: stack, writable: true, configurable: true });
   return Object.assign(error, fields);

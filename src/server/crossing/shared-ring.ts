@@ -65,6 +65,8 @@ export class RingWriter extends RingEnd {
   /** Goes on where a writer before this one has ended. */
   #written = Atomics.load(this.words, WRITTEN) >>> 0;
   #pending = 0;
+  /** How far the reader had come when it was looked for last: to look takes longer than to write a word. */
+  #readBefore = Atomics.load(this.words, READ) >>> 0;
 
   /** How far the ring has been written. */
   get position(): number {
@@ -78,7 +80,7 @@ export class RingWriter extends RingEnd {
 
   /** True where a record of up to a quarter of the ring is sure to find room. */
   get isHalfEmpty(): boolean {
-    return (this.#written - Atomics.load(this.words, READ)) >>> 0 <= this.capacity / 2;
+    return this.#hasFree(this.capacity / 2);
   }
 
   /**
@@ -88,15 +90,14 @@ export class RingWriter extends RingEnd {
    */
   begin(payloadSize: number): number {
     const size = align(RECORD_HEADER + payloadSize);
-    const used = (this.#written - Atomics.load(this.words, READ)) >>> 0;
     let at = this.#written & (this.capacity - 1);
     const beforeEnd = this.capacity - at;
     // A record is never cut in two by the end of the memory.
     const filler = size > beforeEnd ? beforeEnd : 0;
-    if (used + filler + size > this.capacity) return -1;
+    if (!this.#hasFree(filler + size)) return -1;
     if (filler > 0) {
       this.ints[at / INT] = filler;
-      Atomics.store(this.ints, at / INT + 1, FILLER);
+      this.ints[at / INT + 1] = FILLER;
       this.#written = (this.#written + filler) >>> 0;
       at = 0;
     }
@@ -113,7 +114,8 @@ export class RingWriter extends RingEnd {
    */
   publish(kind: number): number {
     const position = this.#written;
-    Atomics.store(this.ints, (position & (this.capacity - 1)) / INT + 1, kind);
+    // The reader looks there only once it has seen what is stored last.
+    this.ints[(position & (this.capacity - 1)) / INT + 1] = kind;
     this.#written = (position + this.#pending) >>> 0;
     Atomics.store(this.words, WRITTEN, this.#written | 0);
     return position;
@@ -126,6 +128,13 @@ export class RingWriter extends RingEnd {
     if (isRead) return false;
     return Atomics.compareExchange(this.ints, (position & (this.capacity - 1)) / INT + 1, kind, CANCELLED) === kind;
   }
+
+  /** Whether so many bytes are free. */
+  #hasFree(size: number): boolean {
+    if (((this.#written - this.#readBefore) >>> 0) + size <= this.capacity) return true;
+    this.#readBefore = Atomics.load(this.words, READ) >>> 0;
+    return ((this.#written - this.#readBefore) >>> 0) + size <= this.capacity;
+  }
 }
 
 /** The reading end of a ring of records in shared memory. */
@@ -136,6 +145,8 @@ export class RingReader extends RingEnd {
   payload = 0;
   #read = 0;
   #size = 0;
+  /** How far the writer had come when it was looked for last. */
+  #writtenBefore = 0;
 
   /** How far the ring has been read. */
   get position(): number {
@@ -145,9 +156,13 @@ export class RingReader extends RingEnd {
   /** Goes to the next record; false where there is none. It has to be given back by {@link release} before the next one. */
   claim(): boolean {
     for (;;) {
-      if ((Atomics.load(this.words, WRITTEN) | 0) === (this.#read | 0)) return false;
+      if (this.#writtenBefore === (this.#read | 0)) {
+        this.#writtenBefore = Atomics.load(this.words, WRITTEN);
+        if (this.#writtenBefore === (this.#read | 0)) return false;
+      }
       const at = this.#read & (this.capacity - 1);
-      const state = Atomics.load(this.ints, at / INT + 1);
+      // Whether it is still so, the exchange tells.
+      const state = this.ints[at / INT + 1] ?? 0;
       this.#size = this.sizeAt(at);
       if (state > 0 && Atomics.compareExchange(this.ints, at / INT + 1, state, CLAIMED) === state) {
         this.kind = state;

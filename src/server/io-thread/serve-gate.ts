@@ -30,6 +30,10 @@ export class ServeGate implements Executor {
         events.settle(packet, outcome);
         this.#hasEnded(packet);
       },
+      refuse: (packet, reason, makeError) => {
+        events.refuse(packet, reason, makeError);
+        this.#hasEnded(packet);
+      },
       drop: (packet, error) => {
         events.drop(packet, error);
         this.#hasEnded(packet);

@@ -1,4 +1,5 @@
 import type { Packet } from "../road/packet.ts";
+import { HeldPackets } from "./held-packets.ts";
 import type { PacketsAhead, PoolPolicy, PoolState, PoolWorker } from "./pool-worker.ts";
 
 /** A handler that takes longer is taken to wait for something, so that more workers than processors may help. */
@@ -12,25 +13,13 @@ const BUSY_MS = 1;
 /** So many packets are handed ahead to a worker at most: what one turn of the event loop brings. */
 const MAX_AHEAD = 64;
 
-/** A packet that a worker has. */
-export interface Held {
-  readonly packet: Packet;
-  /** Since when it is being handled, as far as is known; while it waits, since when it does. */
-  since: number;
-  /** Where it lies until it is begun; null where it was not handed ahead. */
-  readonly place: number | null;
-  /** True while it waits for those before it. */
-  waits: boolean;
-}
-
 type Phase = "starting" | "ready" | "retiring" | "killed";
 
 /** A worker and what the pool knows of it. */
 export class Member {
   phase: Phase = "starting";
   worker: PoolWorker | null = null;
-  /** The packets that it has, by number; the first has been there for longest. */
-  readonly held: Map<number, Held> = new Map();
+  readonly held: HeldPackets = new HeldPackets();
   /** How many packets it was given. */
   given = 0;
   /** How long its handlers take, in milliseconds, the last ones above all. */
@@ -42,12 +31,6 @@ export class Member {
   /** Where packets can be handed ahead to it. */
   get ahead(): PacketsAhead | null {
     return this.worker?.ahead ?? null;
-  }
-
-  /** The packet that it has had for longest. */
-  get first(): Held | undefined {
-    for (const held of this.held.values()) return held;
-    return undefined;
   }
 
   /** It has handled a packet in so many milliseconds. */
@@ -117,7 +100,7 @@ export class PoolMembers implements Iterable<Member> {
   quick(packet: Packet): Member | undefined {
     const member = this.#latest;
     const ahead = member?.ahead;
-    const first = member?.first;
+    const first = member?.held.first;
     if (!member || !ahead || !first) return undefined;
     const { size } = member.held;
     if (size > MAX_AHEAD || size * member.pace > AHEAD_MS || performance.now() - first.since > BUSY_MS) return undefined;
@@ -171,7 +154,8 @@ export class PoolMembers implements Iterable<Member> {
     let alive = 0;
     let slow = 0;
     const now = performance.now();
-    for (const { phase, first, pace } of this.#all) {
+    for (const { phase, held, pace } of this.#all) {
+      const { first } = held;
       if (phase === "starting") starting += 1;
       if (phase === "starting" || phase === "ready") alive += 1;
       if (first !== undefined && now - first.since > (pace < AHEAD_MS ? SLOW_AFTER_QUICK_MS : SLOW_MS)) slow += 1;

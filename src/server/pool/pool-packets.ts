@@ -3,8 +3,12 @@ import { FairQueue } from "../road/fair-queue.ts";
 import type { Limits } from "../road/options.ts";
 import type { Packet } from "../road/packet.ts";
 import { QueueBound } from "../road/packet-queue.ts";
-import type { Held, Member, PoolMembers } from "./pool-members.ts";
+import type { Held } from "./held-packets.ts";
+import type { Member, PoolMembers } from "./pool-members.ts";
 import type { PoolPolicy } from "./pool-worker.ts";
+
+/** Where so many wait, so many more may come before workers are listened to. */
+const UNHEARD = 32;
 
 /** What the packets of a pool need of it. */
 export interface PoolPacketsSetup {
@@ -27,6 +31,8 @@ export class PoolPackets {
   readonly #queue: FairQueue;
   /** How many wait at workers. */
   #ahead = 0;
+  /** How many have come since workers were listened to. */
+  #unheard = 0;
   #nextId = 0;
 
   constructor(setup: PoolPacketsSetup) {
@@ -43,10 +49,20 @@ export class PoolPackets {
   /** A packet has come: it is given to a worker, or waits. */
   add(packet: Packet): void {
     const { members } = this.#setup;
-    members.listenToLatest();
-    if (this.#giveNew(packet)) return;
-    members.listenToAll();
-    if (!this.#giveNew(packet)) this.#enqueue(packet);
+    if (this.#queue.size === 0) {
+      if (this.#giveAhead(packet)) return;
+      members.listenToLatest();
+      if (this.#giveNew(packet)) return;
+    }
+    this.#unheard += 1;
+    // Workers are listened to only where that may help, for to hear of many packets takes hardly longer than of one.
+    const { size } = this.#queue;
+    if (size < UNHEARD || this.#unheard >= UNHEARD) {
+      this.#unheard = 0;
+      members.listenToAll();
+      if (this.#giveNew(packet)) return;
+    }
+    this.#enqueue(packet);
   }
 
   /** Gives waiting packets to those that have time. */
@@ -61,38 +77,34 @@ export class PoolPackets {
 
   /** A worker has done with a packet. Undefined where it had no such packet. */
   end({ held }: Member, id: number): Packet | undefined {
-    let next: Held | undefined = held.get(id);
-    if (next === undefined) return undefined;
-    const { packet } = next;
-    held.delete(id);
-    if (!next.waits) for (next of held.values()) break;
-    if (next?.waits) this.#waitsNoLonger(next);
-    return packet;
+    const one = held.take(id);
+    return one && this.#ended(one, held.first, performance.now());
+  }
+
+  /** A worker has done with its first packet. Undefined where it had none. */
+  endFirst({ held }: Member, now: number): Packet | undefined {
+    const one = held.shift();
+    return one && this.#ended(one, held.first, now);
   }
 
   /** Takes back what the worker has not begun, to wait for others as it has waited for this one. */
   takeBack(member: Member): void {
     const { ahead, held } = member;
     if (ahead === null) return;
-    const back: Packet[] = [];
-    for (const [id, one] of held) {
-      if (one.place === null || !ahead.takeBack(one.place)) continue;
-      if (one.waits) this.#waitsNoLonger(one);
-      held.delete(id);
-      member.given -= 1;
-      back.push(one.packet);
-    }
+    const back = held.takeWhere(({ place }) => place !== null && ahead.takeBack(place));
     if (back.length === 0) return;
+    for (const one of back) this.#waitsNoLonger(one, 0);
+    if (held.first !== undefined) this.#waitsNoLonger(held.first, performance.now());
+    member.given -= back.length;
     if (this.#queue.size === 0) this.#setup.onWait();
-    for (const packet of back.toReversed()) this.#queue.putBack(packet);
+    for (const { packet } of back.toReversed()) this.#queue.putBack(packet);
     if (held.size === 0 && member.phase === "ready") this.#setup.onFreed(member);
   }
 
   /** What a worker has begun is lost. */
   dropBegun({ held }: Member, error: OscError): void {
-    for (const [id, one] of held) {
-      if (one.waits) this.#waitsNoLonger(one);
-      held.delete(id);
+    for (let one = held.shift(); one !== undefined; one = held.shift()) {
+      this.#waitsNoLonger(one, 0);
       this.#setup.drop(one.packet, error);
     }
   }
@@ -104,10 +116,16 @@ export class PoolPackets {
   /** Gives a packet that has just come to one that will have time for it very soon, or else to one that has time now. False where it has to wait. */
   #giveNew(packet: Packet): boolean {
     if (this.#queue.size > 0) return false;
-    const { members } = this.#setup;
+    if (this.#giveAhead(packet)) return true;
+    const member = this.#setup.members.take();
+    if (member !== undefined) this.#give(member, packet);
+    return member !== undefined;
+  }
+
+  #giveAhead(packet: Packet): boolean {
     // What waits at workers counts as waiting, and may be as much as may wait.
-    const quick = this.#bound.obstacle(packet) === null ? members.quick(packet) : undefined;
-    const member = quick ?? members.take();
+    if (this.#bound.obstacle(packet) !== null) return false;
+    const member = this.#setup.members.quick(packet);
     if (member !== undefined) this.#give(member, packet);
     return member !== undefined;
   }
@@ -117,8 +135,8 @@ export class PoolPackets {
     this.#nextId = (id + 1) | 0;
     const { ahead, held } = member;
     const waits = ahead !== null && held.size >= this.#setup.policy.packetsAtOnce;
-    const one: Held = { packet, since: performance.now(), place: waits ? ahead.add(id, packet) : null, waits };
-    held.set(id, one);
+    const one: Held = { id, packet, since: waits ? 0 : performance.now(), place: waits ? ahead.add(id, packet) : null, waits };
+    held.add(one);
     if (waits) {
       this.#bound.taken(packet);
       this.#ahead += 1;
@@ -139,9 +157,18 @@ export class PoolPackets {
     if (isFull) this.advance();
   }
 
-  #waitsNoLonger(held: Held): void {
+  /** @param next the one behind that which has ended */
+  #ended(one: Held, next: Held | undefined, now: number): Packet {
+    this.#waitsNoLonger(one, now);
+    if (next !== undefined) this.#waitsNoLonger(next, now);
+    return one.packet;
+  }
+
+  /** @param now since when it is being handled, if it is */
+  #waitsNoLonger(held: Held, now: number): void {
+    if (!held.waits) return;
     held.waits = false;
-    held.since = performance.now();
+    held.since = now;
     this.#ahead -= 1;
     this.#bound.given(held.packet);
   }

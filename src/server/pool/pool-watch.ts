@@ -44,7 +44,7 @@ export class PoolWatch {
     for (const member of members) {
       member.ahead?.listen();
       if (member.held.size < 2 || member.ahead === null) continue;
-      if (performance.now() - (member.first?.since ?? Infinity) > SLOW_MS) onSlow(member);
+      if (performance.now() - (member.held.first?.since ?? Infinity) > SLOW_MS) onSlow(member);
       if (member.held.size > 1) this.waits();
     }
   }
@@ -55,7 +55,7 @@ export class PoolWatch {
     let rest = Infinity;
     for (const member of members) {
       member.ahead?.listen();
-      const { first } = member;
+      const { first } = member.held;
       if (first === undefined) continue;
       const left = first.since + packetTimeout - performance.now();
       if (left <= 0) onOverdue(member);

@@ -1,5 +1,6 @@
 import type { OscError } from "../../errors.ts";
 import type { Outcome, Packet } from "../road/packet.ts";
+import type { LateReason } from "../road/run-packet.ts";
 
 /** A thread or process that handles packets, as the pool sees it. */
 export interface PoolWorker {
@@ -35,6 +36,10 @@ export interface PoolWorkerEvents {
   fault(error: OscError): void;
   /** @param took how long its handlers were at work, in milliseconds; left out where that is not known */
   settle(id: number, outcome: Outcome, took?: number): void;
+  /** The first so many packets that it has have been handled. @param took how long each of the last ones took, in milliseconds; left out where that is not known */
+  handled(count: number, took?: number): void;
+  /** The packet has been refused where it was to be handled. */
+  refuse(id: number, reason: LateReason): void;
   shutdown(): void;
   /** It has ended; nothing comes after this. Called once. */
   ended(how: string): void;

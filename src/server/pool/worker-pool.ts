@@ -1,7 +1,9 @@
-import { OscDroppedError, type OscError, OscServerError } from "../../errors.ts";
+import { type OscError, OscServerError } from "../../errors.ts";
 import type { Limits } from "../road/options.ts";
 import type { Executor, ExecutorEvents, Outcome, Packet } from "../road/packet.ts";
+import { type LateReason, explainRefusal } from "../road/run-packet.ts";
 import { type Member, PoolMembers } from "./pool-members.ts";
+import { closed, outOfGrace, overdue } from "./pool-losses.ts";
 import { PoolPackets } from "./pool-packets.ts";
 import { PoolSize } from "./pool-size.ts";
 import { PoolWatch } from "./pool-watch.ts";
@@ -19,6 +21,7 @@ const KILL_MS = 2000;
 export class WorkerPool implements Executor {
   readonly #policy: PoolPolicy;
   readonly #start: StartWorker;
+  readonly #limits: Limits;
   readonly #events: ExecutorEvents;
   readonly #members: PoolMembers;
   readonly #size: PoolSize;
@@ -30,6 +33,7 @@ export class WorkerPool implements Executor {
   constructor(policy: PoolPolicy, limits: Limits, events: ExecutorEvents, start: StartWorker) {
     this.#policy = policy;
     this.#start = start;
+    this.#limits = limits;
     this.#events = events;
     this.#members = new PoolMembers(policy);
     this.#size = new PoolSize({
@@ -108,8 +112,32 @@ export class WorkerPool implements Executor {
     const packet = this.#packets.end(member, id);
     if (packet === undefined) return;
     member.took(took);
-    this.#size.succeeded();
     this.#events.settle(packet, outcome);
+    this.#hasTime(member);
+  }
+
+  /** The first so many packets that a worker has have been handled. */
+  #handled(member: Member, count: number, took?: number): void {
+    const now = performance.now();
+    if (took !== undefined) member.took(took);
+    for (let left = count; left > 0; left -= 1) {
+      const packet = this.#packets.endFirst(member, now);
+      if (packet === undefined) return;
+      this.#events.settle(packet, null);
+    }
+    this.#hasTime(member);
+  }
+
+  #refuse(member: Member, id: number, reason: LateReason): void {
+    const packet = this.#packets.end(member, id);
+    if (packet === undefined) return;
+    this.#events.refuse(packet, reason, () => explainRefusal(reason, packet.data, this.#limits));
+    this.#hasTime(member);
+  }
+
+  /** A worker has done with something. */
+  #hasTime(member: Member): void {
+    this.#size.succeeded();
     if (member.phase !== "ready") return;
     const spent = member.given >= this.#policy.packetsInAll;
     if (!spent && !this.#closing) this.#freed(member);
@@ -133,6 +161,8 @@ export class WorkerPool implements Executor {
   /** Ends a worker by force. What it was handling is lost, and reported as `error`; what it had not begun is not. */
   #kill(member: Member, error: OscError): void {
     if (member.phase === "killed") return;
+    // What it has said by now is not lost.
+    if (member.phase === "ready") member.ahead?.listen();
     const starting = member.phase === "starting";
     this.#members.leave(member, "killed");
     this.#packets.takeBack(member);
@@ -175,6 +205,8 @@ export class WorkerPool implements Executor {
       report: (id, error) => events.report(error, packetOf(id)?.peer.address),
       fault: (error) => events.report(error),
       settle: (id, outcome, took) => this.#settle(member, id, outcome, took),
+      handled: (count, took) => this.#handled(member, count, took),
+      refuse: (id, reason) => this.#refuse(member, id, reason),
       shutdown: () => events.shutdown(),
       ended: (how) => this.#ended(member, how),
     };
@@ -216,20 +248,4 @@ export class WorkerPool implements Executor {
     this.#events.report(error);
     if (this.#size.isHopeless && !this.#members.hasReady) this.#packets.dropQueued(error);
   }
-}
-
-function overdue({ packetTimeout, packetTimeoutOption, noun, code }: PoolPolicy): OscError {
-  const what = `A packet was lost, for its handler did not end within ${packetTimeoutOption} (${packetTimeout} ms): its ${noun} was ended.`;
-  return new OscServerError(code, what);
-}
-
-function closed(): OscError {
-  return new OscDroppedError("close", "A packet that waited for a handler was dropped, for the server closed.");
-}
-
-function outOfGrace(graceMs: number): OscError {
-  return new OscDroppedError(
-    "closeTimeout",
-    `A packet was lost, for its handler had not ended ${graceMs} ms after the server was closed: raise closeTimeout.`,
-  );
 }

@@ -1,4 +1,4 @@
-import type { OscError, OscRejectedError } from "../../errors.ts";
+import type { OscError, OscRejectedError, RejectReason } from "../../errors.ts";
 import type { NetAddress } from "../../net-address.ts";
 import type { Peer } from "../../transport/transport.ts";
 import type { Limits } from "./options.ts";
@@ -22,7 +22,7 @@ export type Outcome = OscRejectedError | null;
 export interface Executor {
   /** What has to be there before packets come, such as a connection. Rejects with what the server's own opening is to reject with. */
   prepare?(): Promise<void>;
-  /** Takes a packet, and tells the road of its end exactly once: `settle` or `drop`. Never throws. */
+  /** Takes a packet, and tells the road of its end exactly once: `settle`, `refuse` or `drop`. Never throws. */
   execute(packet: Packet): void;
   /** Ends what is under way: gently within `graceMs`, then by force. Packets that have not begun are dropped. */
   close(graceMs: number): Promise<void>;
@@ -32,6 +32,8 @@ export interface Executor {
 export interface ExecutorEvents {
   /** The packet has been handled, or refused where it was to be handled. */
   settle(packet: Packet, outcome: Outcome): void;
+  /** The packet has been refused where it was to be handled. The error is made only where it is told, which most of a flood is not. */
+  refuse(packet: Packet, reason: RejectReason, makeError: () => OscRejectedError): void;
   /** The packet is lost, because the bound of that option was reached or the worker that had it ended. */
   drop(packet: Packet, error: OscError): void;
   /** A reply to the packet, in bytes. */

@@ -98,13 +98,15 @@ export class Road implements TransportEvents, ExecutorEvents {
   }
 
   settle(packet: Packet, outcome: Outcome): void {
+    if (outcome !== null) return this.#refuseLate(packet, outcome);
     this.counters.addAt(IN_PROGRESS, -1);
-    if (outcome === null) {
-      this.counters.addAt(HANDLED);
-      this.#end(packet, "handled");
-    } else {
-      this.#refuseLate(packet, outcome);
-    }
+    this.counters.addAt(HANDLED);
+    this.#end(packet, "handled");
+  }
+
+  refuse(packet: Packet, reason: RejectReason, makeError: () => OscRejectedError): void {
+    this.counters.addAt(IN_PROGRESS, -1);
+    this.#refuse(packet, reason, makeError);
   }
 
   drop(packet: Packet, error: OscError): void {
@@ -205,7 +207,7 @@ export class Road implements TransportEvents, ExecutorEvents {
   }
 
   #refuseLate(packet: Packet, error: OscRejectedError): void {
-    this.#refuse(packet, error.reason, () => error);
+    this.refuse(packet, error.reason, () => error);
   }
 
   #refuse(packet: Packet, reason: RejectReason, makeError: () => OscRejectedError): void {

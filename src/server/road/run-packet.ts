@@ -1,5 +1,6 @@
-import { type Dispatcher, type PacketContext, handlePacket } from "../../dispatch/index.ts";
-import { OscDispatchError, type OscError, OscRejectedError } from "../../errors.ts";
+import type { DecodeOptions } from "../../codec/index.ts";
+import { type Dispatcher, type PacketContext, decodeReceived, handlePacket } from "../../dispatch/index.ts";
+import { OscDecodeError, OscDispatchError, type OscError, OscRejectedError, type RejectReason } from "../../errors.ts";
 import type { NetAddress } from "../../net-address.ts";
 import type { Outcome } from "./packet.ts";
 
@@ -36,7 +37,24 @@ export function runPacket(
   const result = handlePacket(handling.dispatcher, data, context);
   if (result === undefined) return null;
   if (result instanceof Promise) return result.then(() => null);
-  return new OscRejectedError("malformed", `The packet cannot be decoded: ${result.message}`, { cause: result });
+  return malformed(result);
+}
+
+/** For what a packet can be refused where it is handled. */
+export type LateReason = Extract<RejectReason, "malformed" | "unverified">;
+
+/** What is to be said about a packet that was refused in another thread. Its bytes tell it again, which costs less than to bring each error here. */
+export function explainRefusal(reason: LateReason, data: Uint8Array, options: DecodeOptions): OscRejectedError {
+  const result = reason === "malformed" ? decodeReceived(data, options) : undefined;
+  return result instanceof OscDecodeError ? malformed(result) : unverified();
+}
+
+function malformed(cause: OscDecodeError): OscRejectedError {
+  return new OscRejectedError("malformed", `The packet cannot be decoded: ${cause.message}`, { cause });
+}
+
+function unverified(): OscRejectedError {
+  return new OscRejectedError("unverified", "verifyRequest refused the packet.");
 }
 
 /** Asks the server's `verifyRequest`: null where the packet may pass. One that throws refuses. */
@@ -54,7 +72,7 @@ export function verifyPacket(
       new OscDispatchError("OSC_HANDLER_FAILED", `verifyRequest failed, so the packet is refused: ${String(cause)}`, "", { cause }),
     );
   }
-  return verified ? null : new OscRejectedError("unverified", "verifyRequest refused the packet.");
+  return verified ? null : unverified();
 }
 
 /** What the handlers of one packet may do. A class and not closures, for it is made for every packet (bench/dispatch). */

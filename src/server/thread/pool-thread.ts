@@ -1,9 +1,9 @@
 import { MessageChannel, type MessagePort, type Worker, receiveMessageOnPort } from "node:worker_threads";
-import type { OscRejectedError } from "../../errors.ts";
-import { AnswerReader, BY_PORT, HANDLED } from "../crossing/answer-records.ts";
+import { AnswerReader, BY_PORT, HANDLED, REFUSED, REPLY, REPORT } from "../crossing/answer-records.ts";
 import { PACKET, PacketWriter } from "../crossing/blocking-records.ts";
 import { Doorbell } from "../crossing/doorbell.ts";
-import { unpackError } from "../crossing/error-transfer.ts";
+import { type PackedError, unpackError } from "../crossing/error-transfer.ts";
+import { Progress } from "../crossing/progress.ts";
 import { READER_SLEEPS, RingReader, RingWriter, WRITER_WAITS, ringMemory } from "../crossing/shared-ring.ts";
 import type { PacketsAhead, PoolWorker, PoolWorkerEvents } from "../pool/pool-worker.ts";
 import { timingDiffers } from "../pool/program.ts";
@@ -27,12 +27,25 @@ export class PoolThread implements PoolWorker, PacketsAhead {
   readonly #packetWriter: PacketWriter;
   readonly #answers: RingReader;
   readonly #answerReader: AnswerReader;
+  readonly #progress: Progress;
+  readonly #decoder = new TextDecoder();
+  /** How many packets are known to be done with, as far as the thread counts them. */
+  #finished = 0;
+  /** How many of these there were, and how long it had been at work, when it had looked at the clock last. */
+  #finishedBefore = 0;
+  #workedBefore = 0;
+  /** How many it was given. */
+  #given = 0;
+  /** So many have to be done with before one may be handed ahead: what goes by the port does not wait in line with what is in the ring. */
+  #givenByPort = 0;
   /** What came by the port before its record was read. */
   readonly #parcels: FromThread[] = [];
   readonly #worker: Worker;
   #listening = false;
-  /** Set from the first waking in a turn of the event loop until its end. */
-  #woken: NodeJS.Immediate | null = null;
+  /** Set while packets come: at the end of each turn of the event loop the thread is listened to, and need not wake this one. */
+  #turn: NodeJS.Immediate | null = null;
+  /** Whether the thread was woken in this turn, and whether more came after that. */
+  #isWoken = false;
   #moreCame = false;
   /** Why it ends, where more is known than the exit code. */
   #reason: string | null = null;
@@ -43,6 +56,7 @@ export class PoolThread implements PoolWorker, PacketsAhead {
     const { port1, port2 } = new MessageChannel();
     const packets = ringMemory(PACKETS_CAPACITY);
     const answers = ringMemory(ANSWERS_CAPACITY);
+    const progress = new SharedArrayBuffer(Progress.byteLength);
     const doorbell = new SharedArrayBuffer(Doorbell.byteLength);
     this.#port = port1;
     this.#doorbell = new Doorbell(doorbell);
@@ -50,8 +64,9 @@ export class PoolThread implements PoolWorker, PacketsAhead {
     this.#packetWriter = new PacketWriter(this.#packets, port1);
     this.#answers = new RingReader(answers);
     this.#answerReader = new AnswerReader(this.#answers);
+    this.#progress = new Progress(progress);
     const { program, packetsPerThread } = description;
-    const init = { program, limits: workerLimits(limits), packetsAtOnce: packetsPerThread, packets, answers, doorbell };
+    const init = { program, limits: workerLimits(limits), packetsAtOnce: packetsPerThread, packets, answers, progress, doorbell };
     this.#worker = startThread(description, init);
     this.#worker.postMessage(port2, [port2]);
     this.#doorbell.ring();
@@ -67,32 +82,44 @@ export class PoolThread implements PoolWorker, PacketsAhead {
   }
 
   give(id: number, packet: Packet): void {
-    if (isSmall(packet) && this.#write(id, packet) !== -1) return;
+    if (isSmall(packet) && this.add(id, packet) !== -1) return;
+    this.#given += 1;
+    this.#givenByPort = this.#given;
     const { data, peer, asOf } = packet;
     this.#post({ type: "packet", id, data: exactly(data), client: peer.address, asOf });
   }
 
   hasRoom(packet: Packet): boolean {
-    return isSmall(packet) && this.#packets.isHalfEmpty;
+    return isSmall(packet) && this.#packets.isHalfEmpty && ((this.#finished - this.#givenByPort) | 0) >= 0;
   }
 
-  add(id: number, packet: Packet): number {
-    return this.#write(id, packet);
+  add(id: number, { data, peer, asOf }: Packet): number {
+    const place = this.#packetWriter.write(data, peer.address, asOf, id);
+    if (place === -1) return -1;
+    this.#given += 1;
+    this.#wake();
+    return place;
   }
 
   takeBack(place: number): boolean {
-    return this.#packets.cancel(place, PACKET);
+    const isBack = this.#packets.cancel(place, PACKET);
+    if (isBack) this.#given -= 1;
+    return isBack;
   }
 
   listen(): void {
     // What is told may lead to the next packet, and back here.
     if (this.#listening) return;
     this.#listening = true;
+    // What is to be said of these packets lies in the ring by now.
+    const { finished } = this.#progress;
     let read = false;
     while (this.#answerReader.next()) {
       read = true;
+      this.#hasFinished(this.#answerReader.finished);
       this.#take();
     }
+    this.#hasFinished(finished);
     this.#listening = false;
     if (read && this.#answers.lower(WRITER_WAITS)) this.#doorbell.ring();
   }
@@ -105,25 +132,27 @@ export class PoolThread implements PoolWorker, PacketsAhead {
     void this.#worker.terminate();
   }
 
-  #write(id: number, { data, peer, asOf }: Packet): number {
-    const place = this.#packetWriter.write(data, peer.address, asOf, id);
-    if (place !== -1) this.#wake();
-    return place;
-  }
-
   /** Wakes the thread: at once for the first packet in a turn of the event loop, and once more at its end for all others. */
   #wake(): void {
-    if (this.#woken !== null) {
+    if (this.#isWoken) {
       this.#moreCame = true;
       return;
     }
+    this.#isWoken = true;
     this.#ring();
-    this.#woken = setImmediate(() => {
-      this.#woken = null;
-      if (!this.#moreCame) return;
-      this.#moreCame = false;
-      this.#ring();
-    });
+    if (this.#turn !== null) return;
+    this.#answers.lower(READER_SLEEPS);
+    this.#turn = setImmediate(() => this.#turnEnds());
+  }
+
+  #turnEnds(): void {
+    this.#turn = null;
+    if (!this.#isWoken) return this.#sleep();
+    this.#isWoken = false;
+    if (this.#moreCame) this.#ring();
+    this.#moreCame = false;
+    this.#turn = setImmediate(() => this.#turnEnds());
+    this.listen();
   }
 
   #ring(): void {
@@ -139,7 +168,7 @@ export class PoolThread implements PoolWorker, PacketsAhead {
   #mailCame(message: FromThread | null): void {
     if (message !== null) this.#parcels.push(message);
     this.listen();
-    this.#sleep();
+    if (this.#turn === null) this.#sleep();
   }
 
   /** From now on the thread wakes the event loop; so look once more at what it did before. */
@@ -148,13 +177,37 @@ export class PoolThread implements PoolWorker, PacketsAhead {
     this.listen();
   }
 
+  /** The thread has done with so many packets since it was started; of those that were refused it has said so. */
+  #hasFinished(count: number): void {
+    const more = (count - this.#finished) | 0;
+    if (more <= 0) return;
+    this.#finished = count;
+    const { worked } = this.#progress;
+    if (worked === this.#workedBefore) return this.#events.handled(more);
+    const took = (worked - this.#workedBefore) / ((count - this.#finishedBefore) | 0);
+    this.#workedBefore = worked;
+    this.#finishedBefore = count;
+    this.#events.handled(more, took);
+  }
+
   /** Passes on what was read from the ring. */
   #take(): void {
-    const { kind, id, data, took } = this.#answerReader;
-    if (kind === HANDLED) return this.#events.settle(id, null, took);
-    if (kind !== BY_PORT) return this.#events.reply(id, data);
-    const message = this.#parcels.shift() ?? this.#nextMail();
-    if (message !== null) this.#takeParcel(message);
+    const { kind, id, data, took, reason } = this.#answerReader;
+    switch (kind) {
+      case HANDLED:
+        return this.#events.settle(id, null, took);
+      case REPLY:
+        return this.#events.reply(id, data);
+      case REPORT:
+        return this.#events.report(id, unpackError(JSON.parse(this.#decoder.decode(data)) as PackedError));
+      case REFUSED:
+        if (this.ahead !== null) this.#finished = (this.#finished + 1) | 0;
+        return this.#events.refuse(id, reason);
+      case BY_PORT: {
+        const message = this.#parcels.shift() ?? this.#nextMail();
+        if (message !== null) this.#takeParcel(message);
+      }
+    }
   }
 
   #nextMail(): FromThread | null {
@@ -176,8 +229,6 @@ export class PoolThread implements PoolWorker, PacketsAhead {
         return events.reply(message.id, message.data);
       case "report":
         return events.report(message.id, unpackError(message.error));
-      case "refused":
-        return events.settle(message.id, unpackError(message.error) as OscRejectedError, message.took);
       case "shutdown":
         return events.shutdown();
       case "unusable":
@@ -186,7 +237,7 @@ export class PoolThread implements PoolWorker, PacketsAhead {
   }
 
   #exited(code: number): void {
-    if (this.#woken !== null) clearImmediate(this.#woken);
+    if (this.#turn !== null) clearImmediate(this.#turn);
     // What it said last may still lie there.
     this.listen();
     this.#port.close();

@@ -18,10 +18,11 @@ if (init !== undefined && parentPort !== null) {
   begin(init, parentPort);
 }
 
-function begin({ program, limits, packetsAtOnce, packets, answers, doorbell: memory, nodeOptions }: ThreadInit, parent: MessagePort): void {
-  const doorbell = new Doorbell(memory);
+function begin(init: ThreadInit, parent: MessagePort): void {
+  const { program, limits, packetsAtOnce, packets, nodeOptions } = init;
+  const doorbell = new Doorbell(init.doorbell);
   const port = takePort(parent, doorbell);
-  const outbox = new ThreadOutbox(answers, port, doorbell);
+  const outbox = new ThreadOutbox(init, port, doorbell);
   const place = { port, doorbell, outbox, inbox: new ThreadInbox(packets), end: () => process.exit(0) };
   writeOutputAtOnce();
   process.execArgv = [...program.execArgv];

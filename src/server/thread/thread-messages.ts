@@ -13,6 +13,8 @@ export interface ThreadInit {
   /** The memory of the ring in which packets come to it, and of the one in which it answers. */
   readonly packets: SharedArrayBuffer;
   readonly answers: SharedArrayBuffer;
+  /** The memory of its `Progress`. */
+  readonly progress: SharedArrayBuffer;
   /** The memory of the `Doorbell` that wakes a thread that blocks. */
   readonly doorbell: SharedArrayBuffer;
   /** `NODE_OPTIONS` of the program, of which the thread was given a part only. */
@@ -49,9 +51,8 @@ export type FromThread =
   | { readonly type: "ready"; readonly strictTiming: boolean }
   /** A reply that is too large for the ring. */
   | { readonly type: "reply"; readonly id: number; readonly data: Uint8Array }
+  /** An error that is too large for the ring. */
   | { readonly type: "report"; readonly id: number; readonly error: PackedError }
-  /** The packet was refused after all. */
-  | { readonly type: "refused"; readonly id: number; readonly error: PackedError; readonly took: number }
   | { readonly type: "shutdown" }
   /** The handlers module is none. The thread ends. */
   | { readonly type: "unusable"; readonly reason: string };

@@ -1,10 +1,13 @@
 import type { MessagePort } from "node:worker_threads";
+import type { OscError } from "../../errors.ts";
 import { AnswerWriter } from "../crossing/answer-records.ts";
 import type { Doorbell } from "../crossing/doorbell.ts";
 import { packError } from "../crossing/error-transfer.ts";
+import { Progress } from "../crossing/progress.ts";
 import { READER_SLEEPS, RingWriter, WRITER_WAITS } from "../crossing/shared-ring.ts";
 import type { Outcome } from "../road/packet.ts";
-import { type FromThread, exactly } from "./thread-messages.ts";
+import type { LateReason } from "../road/run-packet.ts";
+import { type FromThread, type ThreadInit, exactly } from "./thread-messages.ts";
 
 /** After so many packets the pool is told of them, even though more packets lie ready. */
 const ANSWERS_AT_ONCE = 64;
@@ -18,30 +21,58 @@ export const TELL_MS = 0.5;
 export class ThreadOutbox {
   readonly #ring: RingWriter;
   readonly #answers: AnswerWriter;
+  /** Where it counts its packets; null where it handles several side by side, and has to say which one is done. */
+  readonly #progress: Progress | null;
   readonly #port: MessagePort;
   readonly #doorbell: Doorbell;
+  readonly #encoder = new TextEncoder();
+  #worked = 0;
   /** Packets handled since the pool was told. */
   #untold = 0;
 
-  constructor(answers: SharedArrayBuffer, port: MessagePort, doorbell: Doorbell) {
+  constructor({ answers, progress, packetsAtOnce }: ThreadInit, port: MessagePort, doorbell: Doorbell) {
     this.#ring = new RingWriter(answers);
     this.#answers = new AnswerWriter(this.#ring);
+    this.#progress = packetsAtOnce === 1 ? new Progress(progress) : null;
     this.#port = port;
     this.#doorbell = doorbell;
   }
 
-  /** @param took how long the packet's handlers were at work, in milliseconds */
-  settle(id: number, outcome: Outcome, took: number): void {
-    if (outcome !== null) return this.say({ type: "refused", id, error: packError(outcome), took });
-    if (!this.#answers.handled(id, took)) this.#write(() => this.#answers.handled(id, took));
+  /**
+   * A packet is done with.
+   *
+   * @param took how long its handlers were at work, in milliseconds; left out where {@link worked} says it of several
+   */
+  settle(id: number, outcome: Outcome, took = 0): void {
+    if (outcome !== null) this.#write(() => this.#answers.refused(id, outcome.reason as LateReason));
+    else if (this.#progress === null) this.#write(() => this.#answers.handled(id, took));
+    if (this.#progress !== null) {
+      this.#answers.finished = (this.#answers.finished + 1) | 0;
+      this.#progress.finished = this.#answers.finished;
+      if (took > 0) this.worked(took);
+    }
     this.#untold += 1;
     if (this.#untold >= ANSWERS_AT_ONCE) this.tell();
+  }
+
+  /** Its handlers were at work for so many milliseconds more. */
+  worked(milliseconds: number): void {
+    this.#worked += milliseconds;
+    if (this.#progress !== null) this.#progress.worked = this.#worked;
   }
 
   reply(id: number, data: Uint8Array): void {
     if (!this.#answers.takes(data)) return this.say({ type: "reply", id, data: exactly(data) });
     this.#write(() => this.#answers.reply(id, data));
     // A client waits for this one; the handler may still go on for long.
+    this.tell();
+  }
+
+  report(id: number, error: OscError): void {
+    const packed = packError(error);
+    const data = this.#encoder.encode(JSON.stringify(packed));
+    if (!this.#answers.takes(data)) return this.say({ type: "report", id, error: packed });
+    this.#write(() => this.#answers.report(id, data));
     this.tell();
   }
 

@@ -1,0 +1,37 @@
+import { describe, expect, test } from "vitest";
+import { encode } from "../../src/codec/index.ts";
+import { Dispatcher } from "../../src/dispatch/index.ts";
+import { OscMessage } from "../../src/index.ts";
+import { type Handling, explainRefusal, runPacket } from "../../src/server/road/run-packet.ts";
+import { ATTACKS } from "../shared/attacks.ts";
+import { limits } from "./fixtures.ts";
+
+const LIMITS = limits();
+const CLIENT = { address: "127.0.0.1", port: 1, family: "IPv4" } as const;
+const HANDLING: Handling = {
+  ...LIMITS,
+  dispatcher: new Dispatcher(),
+  mode: "sync",
+  verify: (data) => data.length !== 12,
+  shutdown: () => undefined,
+};
+
+function outcomeOf(data: Uint8Array): unknown {
+  return runPacket(HANDLING, data, CLIENT, Infinity, { reply: () => undefined, report: () => undefined });
+}
+
+describe("why a packet was refused in another thread is told again as it was found there", () => {
+  const malformed = ATTACKS.filter(({ rejected }) => rejected === "malformed");
+
+  test.each(malformed)("$name", ({ packet }) => {
+    const outcome = outcomeOf(packet);
+    expect(outcome).toMatchObject({ reason: "malformed", cause: { code: expect.any(String) as string } });
+    expect(explainRefusal("malformed", packet, LIMITS)).toEqual(outcome);
+  });
+
+  test("by verifyRequest", () => {
+    const packet = encode(new OscMessage("/x", [1]));
+    expect(outcomeOf(packet)).toMatchObject({ reason: "unverified" });
+    expect(explainRefusal("unverified", packet, LIMITS)).toEqual(outcomeOf(packet));
+  });
+});
