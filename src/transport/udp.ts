@@ -1,12 +1,11 @@
 import type { RemoteInfo, Socket, SocketOptions } from "node:dgram";
 import { dgram, dns, isIP, isIPv6 } from "../builtin-modules.ts";
 import { OscServerError } from "../errors.ts";
-import { type NetAddress, formatAddress } from "../net-address.ts";
+import type { NetAddress } from "../net-address.ts";
+import { PeersByPort } from "./peers-by-port.ts";
 import { socketError } from "./socket-error.ts";
-import type { Peer, Transport, TransportEvents } from "./transport.ts";
-
-/** The most bytes that a UDP datagram can carry over IPv4: 65,535 less the IP and UDP headers. */
-export const MAX_DATAGRAM = 65_507;
+import type { Transport, TransportEvents } from "./transport.ts";
+import { UdpPeer } from "./udp-peer.ts";
 
 /** A burst must fit in the kernel's buffer while handlers run; its default holds only about 256 small packets. */
 export const SOCKET_BUFFER_SIZE: number = 4 * 1024 * 1024;
@@ -120,7 +119,8 @@ export class UdpTransport implements Transport {
       throw socketError(error, "listen on", `${isIPv6(host) ? `[${host}]` : host}:${port}`);
     }
     socket.on("error", (error) => this.#events.onError(socketError(error, "use", `${host}:${port}`)));
-    socket.on("message", (data: Uint8Array, sender: RemoteInfo) => this.#events.onPacket(data, new UdpPeer(socket, sender, this.#events)));
+    const peers = new PeersByPort((address) => new UdpPeer(socket, address, this.#events));
+    socket.on("message", (data: Uint8Array, sender: RemoteInfo) => this.#events.onPacket(data, peers.of(sender)));
     return socketAddress(socket);
   }
 
@@ -130,54 +130,6 @@ export class UdpTransport implements Transport {
     if (socket === null) return;
     await new Promise<void>((resolve) => socket.close(resolve));
   }
-}
-
-class UdpPeer implements Peer {
-  readonly paced = false;
-  readonly #socket: Socket;
-  readonly #sender: RemoteInfo;
-  readonly #events: TransportEvents;
-  #address: NetAddress | null = null;
-
-  constructor(socket: Socket, sender: RemoteInfo, events: TransportEvents) {
-    this.#socket = socket;
-    this.#sender = sender;
-    this.#events = events;
-  }
-
-  get address(): NetAddress {
-    return (this.#address ??= { address: this.#sender.address, port: this.#sender.port, family: this.#sender.family });
-  }
-
-  get key(): string {
-    return `${this.#sender.address} ${this.#sender.port}`;
-  }
-
-  send(packet: Uint8Array): void {
-    sendDatagram(this.#socket, packet, this.#sender.port, this.#sender.address, (error) => {
-      this.#events.onError(socketError(error, "send to", formatAddress(this.address)), this.address);
-    });
-  }
-
-  /** The kernel drops what cannot be taken; a datagram's sender is never held up. */
-  settled(_size: number): void {}
-}
-
-/** Sends one datagram, and calls `failed` now or later if that was not possible. */
-function sendDatagram(socket: Socket, packet: Uint8Array, port: number, host: string, failed: (error: Error) => void): void {
-  if (packet.length > MAX_DATAGRAM) return failed(tooLarge(packet.length));
-  try {
-    socket.send(packet, port, host, (error) => {
-      if (error !== null) failed(error);
-    });
-  } catch (error) {
-    failed(error as Error);
-  }
-}
-
-/** The refusal of a packet that no datagram can carry. */
-export function tooLarge(size: number): NodeJS.ErrnoException {
-  return Object.assign(new Error(`packet of ${size} bytes, a datagram carries ${MAX_DATAGRAM} at most`), { code: "EMSGSIZE" });
 }
 
 /** Makes a socket of the family that the host has; a name is looked up for that. */

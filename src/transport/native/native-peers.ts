@@ -1,4 +1,5 @@
 import { type NetAddress, formatAddress } from "../../net-address.ts";
+import { PeersByPort } from "../peers-by-port.ts";
 import { socketError } from "../socket-error.ts";
 import type { Peer, TransportEvents } from "../transport.ts";
 import type { Libc } from "./libc.ts";
@@ -14,9 +15,9 @@ export class NativePeers {
   readonly #socket: NativeUdpSocket;
   readonly #events: TransportEvents;
   readonly #patienceMs: number;
-  /** By what is in their `sockaddr`, and by their port. */
+  /** By what is in their `sockaddr`. */
   readonly #known: (NativePeer | undefined)[] = Array.from({ length: REMEMBERED });
-  readonly #knownByPort: (NativePeer | undefined)[] = Array.from({ length: REMEMBERED });
+  readonly #knownByPort: PeersByPort<NativePeer>;
 
   /** @param patienceMs how long a reply waits, blocked, where the system has no room for it */
   constructor(libc: Libc, socket: NativeUdpSocket, events: TransportEvents, patienceMs: number) {
@@ -24,6 +25,7 @@ export class NativePeers {
     this.#socket = socket;
     this.#events = events;
     this.#patienceMs = patienceMs;
+    this.#knownByPort = new PeersByPort((address) => this.#peer(address, encodeSocketAddress(libc, address.address, address.port)));
   }
 
   /** The sender whose `sockaddr` lies there; it is copied where it is kept. */
@@ -37,11 +39,8 @@ export class NativePeers {
   }
 
   /** The sender as Node tells of it. */
-  of({ address, port, family }: NetAddress): Peer {
-    const slot = port & (REMEMBERED - 1);
-    const known = this.#knownByPort[slot];
-    if (known !== undefined && known.address.port === port && known.address.address === address) return known;
-    return (this.#knownByPort[slot] = this.#peer({ address, port, family }, encodeSocketAddress(this.#libc, address, port)));
+  of(sender: NetAddress): Peer {
+    return this.#knownByPort.of(sender);
   }
 
   #peer(address: NetAddress, socketAddress: Uint8Array): NativePeer {

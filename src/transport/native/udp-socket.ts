@@ -1,7 +1,8 @@
 import { isIPv6 } from "../../builtin-modules.ts";
 import type { NetAddress } from "../../net-address.ts";
 import { socketError } from "../socket-error.ts";
-import { MAX_DATAGRAM, tooLarge, type UdpOptions } from "../udp.ts";
+import { MAX_DATAGRAM, tooLarge } from "../datagram.ts";
+import type { UdpOptions } from "../udp.ts";
 import { type Libc, checkCall } from "./libc.ts";
 import { ADDRESS_ROOM } from "./message-batch.ts";
 import { AF_INET, AF_INET6, decodeSocketAddress, encodeSocketAddress, lookUp } from "./socket-address.ts";
