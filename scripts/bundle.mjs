@@ -14,11 +14,10 @@ const others = Object.keys({ ...dependencies, ...optionalDependencies, ...peerDe
 
 /**
  * The files that hold what is shared: each all that these modules load at once, and that those above it have not. What is left over goes with others of which the
- * same entries have need. A file more takes a program as long as 30 kB of code do.
+ * same entries have need. A file more takes a program as long as 30 kB of code do. What pages take from "core" brings nothing else with it, for a bundler can leave out
+ * all of it that they do not use: test/package/size.test.ts.
  */
 const SHARED = [
-  // Not with the codec, some of whose classes a bundler of pages cannot leave out once it takes anything from their file.
-  { name: "base", of: ["address/index.ts", "framing/index.ts"] },
   { name: "core", of: ["browser.ts"] },
   {
     name: "node",

@@ -4,7 +4,7 @@ import { OscEncodeError } from "../errors.ts";
 import { type ReceiverName, type ReceiverProfile, profileOf } from "./receivers.ts";
 
 /** The largest number that a float of 32 bits holds. */
-const MAX_FLOAT = (2 - 2 ** -23) * 2 ** 127;
+const MAX_FLOAT = 3.4028234663852886e38;
 
 /** How {@link fitPacket} fits. */
 export interface FitOptions {

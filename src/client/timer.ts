@@ -1,7 +1,7 @@
 import { nextTurn } from "./event-loop.ts";
 
 /** The longest delay that `setTimeout` takes: about 24 days. A longer one would fire at once. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
+const MAX_TIMER_MS = 0x7fff_ffff;
 
 /**
  * Calls `expired` once, after so many milliseconds, and after a last look at every socket: what the system holds for us by then has been

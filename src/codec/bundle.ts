@@ -59,11 +59,9 @@ type TrustedConstructor = new (
   errors: readonly OscDecodeError[],
 ) => OscBundle;
 
-const Trusted = OscBundle as unknown as TrustedConstructor;
-
 /** A bundle of parts that are known to fit, as the decoder has them: nothing is checked. */
 export function trustedBundle(elements: readonly OscPacket[], timeTag: TimeTag, errors: readonly OscDecodeError[]): OscBundle {
-  return new Trusted(elements, timeTag, TRUSTED, errors);
+  return new (OscBundle as unknown as TrustedConstructor)(elements, timeTag, TRUSTED, errors);
 }
 
 function checkElement(element: unknown, timeTag: TimeTag): void {

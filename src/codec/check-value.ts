@@ -2,7 +2,6 @@ import { OscEncodeError } from "../errors.ts";
 import { TimeTag } from "./time-tag.ts";
 import type { OscColor, OscValue } from "./types.ts";
 
-const INT64_LIMIT = 2n ** 63n;
 const LARGEST_CODE_POINT = 0x10ffff;
 /** NUL ends a string in OSC, and half of a surrogate pair has no bytes in UTF-8. */
 const NOT_TEXT = /[\0\p{Surrogate}]/u;
@@ -61,7 +60,7 @@ function fitting(tag: string, value: unknown): OscValue | undefined {
     case "b":
       return value instanceof Uint8Array ? value : undefined;
     case "h":
-      if (typeof value === "bigint") return value >= -INT64_LIMIT && value < INT64_LIMIT ? value : undefined;
+      if (typeof value === "bigint") return BigInt.asIntN(64, value) === value ? value : undefined;
       return isWhole(value) ? BigInt(value) : undefined;
     case "t":
       return value instanceof TimeTag ? value : undefined;

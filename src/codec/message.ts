@@ -6,9 +6,6 @@ import type { OscValue } from "./types.ts";
 
 const SLASH = 0x2f;
 
-/** The type tags of a message with `f` for every number whose type tag was inferred. */
-export let floatTypesOf: (message: OscMessage) => string;
-
 /**
  * A message: an address pattern and arguments. OSC 1.0, "OSC Messages".
  *
@@ -74,9 +71,15 @@ export class OscMessage {
     return trustedMessage(address, [], "", false, NO_ERRORS);
   }
 
-  static {
-    floatTypesOf = (message) => message.#floatTypes;
+  // A static block would be fewer words, but no bundler of pages could leave this class out then.
+  private static floatTypes(message: OscMessage): string {
+    return message.#floatTypes;
   }
+}
+
+/** The type tags of a message with `f` for every number whose type tag was inferred. */
+export function floatTypesOf(message: OscMessage): string {
+  return OscMessage["floatTypes"](message);
 }
 
 type TrustedConstructor = new (
@@ -88,8 +91,6 @@ type TrustedConstructor = new (
   errors: readonly OscDecodeError[],
 ) => OscMessage;
 
-const Trusted = OscMessage as unknown as TrustedConstructor;
-
 /** A message of parts that are known to fit, as the decoder has them: nothing is checked. */
 export function trustedMessage(
   address: string,
@@ -98,7 +99,7 @@ export function trustedMessage(
   hasTypeTags: boolean,
   errors: readonly OscDecodeError[],
 ): OscMessage {
-  return new Trusted(address, args, types, TRUSTED, hasTypeTags, errors);
+  return new (OscMessage as unknown as TrustedConstructor)(address, args, types, TRUSTED, hasTypeTags, errors);
 }
 
 function typedArguments(address: string, args: OscArgument = [], types?: string): TypedArguments {

@@ -1,8 +1,8 @@
 /** Milliseconds between 1900-01-01, where NTP time begins, and 1970-01-01, where JavaScript's does. */
 const EPOCH_OFFSET_MS = 2_208_988_800_000;
 /** The length of an NTP era, after which its 32 bits of seconds begin again at 0. The first ends on 2036-02-07. */
-const ERA_MS = 2 ** 32 * 1000;
-const FRACTIONS_PER_MS = 2 ** 32 / 1000;
+const ERA_MS = 0x1_0000_0000 * 1000;
+const FRACTIONS_PER_MS = 0x1_0000_0000 / 1000;
 
 /**
  * A moment as OSC writes it: the 64 bits of an NTP time stamp, kept exactly. OSC 1.0, "Temporal Semantics and OSC Time Tags".

@@ -7,7 +7,7 @@ const DEFAULT_MAX_AHEAD_MS = 10 * 60 * 1000;
 /** How far the offset between the two clocks may drift, while items wait, before it counts as a jump of the wall clock. */
 const OFFSET_TOLERANCE_MS = 1;
 /** The longest delay that `setTimeout` takes; a longer one would fire at once. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
+const MAX_TIMER_MS = 0x7fff_ffff;
 
 /** The bounds of a {@link Scheduler}. */
 export interface SchedulerLimits {

@@ -49,7 +49,7 @@ const MIB = 1024 * 1024;
 /** What every system has room for; beyond its own bound a system may use the beginning of a path as if it were the path. */
 const MAX_PATH_BYTES = 103;
 /** The longest delay that a timer takes, about 24 days. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
+const MAX_TIMER_MS = 0x7fff_ffff;
 
 /** Whether the system's own calls are used for sockets. */
 export interface NativeOption {
