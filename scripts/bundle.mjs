@@ -67,6 +67,7 @@ export async function bundle(target) {
     platform: "neutral",
     external: [/^node:/, ...others],
     tsconfig: join(root, "tsconfig.build.json"),
+    plugins: [keepPrivateNames],
   });
   const { output } = await bundler.write({
     dir: target,
@@ -75,6 +76,8 @@ export async function bundle(target) {
     chunkFileNames: "[name].js",
     codeSplitting: { groups: groups() },
     minifyInternalExports: false,
+    // Node looks at every character of what it loads, and keeps every name: variables within functions get short ones. What stack traces show stays: lines, functions, classes.
+    minify: { compress: false, mangle: { toplevel: false, keepNames: { function: true, class: true } }, codegen: false },
     // src/ has them, and is in the package.
     comments: { legal: true, annotation: true, jsdoc: false },
     sourcemap: true,
@@ -100,6 +103,21 @@ export async function bundle(target) {
     });
   }
 }
+
+/** Keeps the names of private methods, which stack traces show: while variables are given short ones, they look like those of public methods. */
+const keepPrivateNames = {
+  name: "keep-private-names",
+  renderChunk(code) {
+    if (code.includes(PUBLIC_LOOK))
+      throw new Error(`The sign ${PUBLIC_LOOK} stands for that of private names while names are shortened: write it as an escape.`);
+    return { code: code.replaceAll(/#(?=[A-Za-z])/g, PUBLIC_LOOK), map: null };
+  },
+  generateBundle(_options, files) {
+    for (const file of Object.values(files)) if (file.type === "chunk") file.code = file.code.replaceAll(PUBLIC_LOOK, "#");
+  },
+};
+/** A letter, and as long as what it stands for, so that source maps hold. */
+const PUBLIC_LOOK = "ª";
 
 /** {@link SHARED}, as the bundler wants it. */
 function groups() {

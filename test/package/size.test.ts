@@ -40,7 +40,7 @@ describe('what import "oscine" loads in Node', () => {
     expect(files.length).toBeLessThanOrEqual(3);
     const bytes = files.reduce((sum, file) => sum + statSync(file).size, 0);
     expect(bytes).toBeGreaterThan(100_000);
-    expect(bytes).toBeLessThan(302_000);
+    expect(bytes).toBeLessThan(264_000);
   });
 
   test("are no built-in modules by import, for which Node makes a module of what it has loaded itself, too", () => {
@@ -64,6 +64,16 @@ describe('what import "oscine" loads in Node', () => {
     const all = modulesOf(`await import(${JSON.stringify(url)}); await import("node:dgram")`);
     expect(all).toContain("dgram");
   });
+});
+
+test("stack traces show the names of functions, classes and private methods, though variables have short ones", () => {
+  const source = readFileSync(new URL("../../src/client/link-keeper.ts", import.meta.url), "utf8");
+  const compiled = readFileSync(compiledPath("node.js"), "utf8");
+  const methods = [...source.matchAll(/^ {2}(?:async )?(#\w+\()/gm)].map(([, name]) => name);
+  expect(methods.length).toBeGreaterThan(5);
+  expect(methods.filter((name = "") => !new RegExp(`^\t(?:async )?${name.replace("(", "\\(")}`, "m").test(compiled))).toEqual([]);
+  expect(compiled).toMatch(/^var LinkKeeper = class/m);
+  expect(compiled).toMatch(/^async function lookUp\(\w, \w\)/m);
 });
 
 /** A compiled file, and all that are loaded before it runs. */
