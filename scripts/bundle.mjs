@@ -1,6 +1,6 @@
 // Bundles src/ into the few files of dist/: one for each thing that is started or imported by its path, and those in which they share their modules, so that every
 // module is there once whatever is imported.
-import { readFileSync, readdirSync } from "node:fs";
+import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { join, relative, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import { buildSync } from "esbuild";
@@ -25,6 +25,7 @@ const SHARED = [
       "index.ts",
       // Only threads and processes of our own use these; but they are small, and a file more for each start of a thread.
       "server/crossing/answer-records.ts",
+      "server/crossing/progress.ts",
       "server/crossing/sync-output.ts",
       "server/thread/thread-messages.ts",
     ],
@@ -94,9 +95,15 @@ export async function bundle(target) {
     throw new Error(`${wrong.fileName} imports one of ${wrong.imports.join(", ")}, which is an entry: let SHARED name what they share.`);
   if (misplaced !== undefined) throw new Error(`package-files.ts must be at the top of dist/, and is in ${misplaced.fileName}.`);
   for (const path of commonJs) {
+    // A module that is to be CommonJS has a copy of all it imports; what is CommonJS already stays as it is.
+    const isModule = existsSync(join(src, `${path}.ts`));
     buildSync({
-      entryPoints: [join(src, `${path}.cts`)],
+      entryPoints: [join(src, `${path}.${isModule ? "ts" : "cts"}`)],
       outfile: join(target, `${path}.cjs`),
+      bundle: isModule,
+      ...(isModule && { external: ["node:*", ...others] }),
+      platform: "node",
+      target: "node20",
       format: "cjs",
       sourcemap: true,
       sourcesContent: false,

@@ -288,7 +288,10 @@ function scan(path: string): Source {
       if (loads && first !== undefined && ts.isStringLiteralLike(first)) imports.push({ to: first.text, atRunTime: true });
       if (node.expression.getText(file) === "process.exit") callsExit = true;
       if (node.expression.getText(file) === "compiledFile" && first !== undefined) {
-        const target = (first as ts.StringLiteralLike).text.replace(/js$/, "ts");
+        const compiled = (first as ts.StringLiteralLike).text;
+        // A module may be compiled to CommonJS.
+        const module = compiled.replace(/c?js$/, "ts");
+        const target = existsSync(join(root, "src", module)) ? module : compiled.replace(/js$/, "ts");
         imports.push({ to: `./${posix.relative(posix.dirname(path), target)}`, atRunTime: false });
       }
     } else if (ts.isNewExpression(node) && node.arguments?.[1]?.getText(file) === "import.meta.url") {

@@ -15,7 +15,7 @@ export interface Child {
 }
 
 const ENTRY = fileURLToPath(compiledFile("server/child/child-entry.js"));
-const PRELOAD = fileURLToPath(compiledFile("server/pool/worker-preload.cjs"));
+const PRELOAD = fileURLToPath(compiledFile("server/child/child-preload.cjs"));
 
 /** How long the end of a pipe is awaited once its process has ended: another process may hold it. */
 const PIPE_MS = 1000;

@@ -89,11 +89,22 @@ function pack(error: OscError, causesLeft: number): PackedError {
 
 function packCause(cause: unknown, causesLeft: number): PackedCause | null {
   if (cause === undefined || causesLeft < 0) return null;
-  if (cause instanceof OscError) return { kind: "osc", error: pack(cause, causesLeft) };
+  if (isOscError(cause)) return { kind: "osc", error: pack(cause, causesLeft) };
   if (!(cause instanceof Error)) return { kind: "value", value: packValue(cause) };
   const { name, message, stack = "" } = cause;
   const code = "code" in cause && typeof cause.code === "string" ? cause.code : null;
   return { kind: "error", name, message, stack, code, cause: packCause(cause.cause, causesLeft - 1) };
+}
+
+/** By the name of a class, for a thread has a copy of ours beside those that the program imports. */
+function isOscError(value: unknown): value is OscError {
+  let prototype: unknown = value instanceof Error ? Object.getPrototypeOf(value) : null;
+  while (prototype instanceof Error) {
+    const { constructor } = prototype as { readonly constructor?: unknown };
+    if (typeof constructor === "function" && constructor.name === OscError.name) return true;
+    prototype = Object.getPrototypeOf(prototype);
+  }
+  return false;
 }
 
 function unpackCause(packed: PackedCause): unknown {

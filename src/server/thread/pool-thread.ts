@@ -14,6 +14,8 @@ import { startThread } from "./start-thread.ts";
 import { ANSWERS_CAPACITY, type FromThread, PACKETS_CAPACITY, type ToThread, exactly } from "./thread-messages.ts";
 import type { ThreadPoolDescription } from "./thread-pool-options.ts";
 
+/** How long a thread that loads the program may take to end by itself. */
+const LOADING_MS = 1000;
 /** What a record needs beside the packet's bytes, at most: its head, and the address of a client. */
 const BESIDE = 128;
 
@@ -41,6 +43,9 @@ export class PoolThread implements PoolWorker, PacketsAhead {
   /** What came by the port before its record was read. */
   readonly #parcels: FromThread[] = [];
   readonly #worker: Worker;
+  #isReady = false;
+  /** Set while a thread that loads the program is asked to end. */
+  #ending: NodeJS.Timeout | null = null;
   #listening = false;
   /** Set while packets come: at the end of each turn of the event loop the thread is listened to, and need not wake this one. */
   #turn: NodeJS.Immediate | null = null;
@@ -129,7 +134,10 @@ export class PoolThread implements PoolWorker, PacketsAhead {
   }
 
   kill(): void {
-    void this.#worker.terminate();
+    if (this.#isReady) return void this.#worker.terminate();
+    // It loads the program. Were it ended by force while Node links modules for `require`, it would take the whole process with it.
+    this.retire();
+    this.#ending = setTimeout(() => void this.#worker.terminate(), LOADING_MS);
   }
 
   /** Wakes the thread: at once for the first packet in a turn of the event loop, and once more at its end for all others. */
@@ -223,6 +231,7 @@ export class PoolThread implements PoolWorker, PacketsAhead {
     const events = this.#events;
     switch (message.type) {
       case "ready":
+        this.#isReady = true;
         if (message.strictTiming !== this.#description.strictTiming) events.fault(timingDiffers(message.strictTiming));
         return events.ready();
       case "reply":
@@ -237,6 +246,7 @@ export class PoolThread implements PoolWorker, PacketsAhead {
   }
 
   #exited(code: number): void {
+    if (this.#ending !== null) clearTimeout(this.#ending);
     if (this.#turn !== null) clearImmediate(this.#turn);
     // What it said last may still lie there.
     this.listen();
