@@ -1,7 +1,7 @@
 /**
  * Every error that Oscine makes. Each class has a literal `code`; docs/errors.md lists the cause and the cure of every one.
  */
-import { exchangeStackTraceLimit, stackTracesLeftOut } from "./stack-traces.ts";
+import { exchangeStackTraceLimit } from "./stack-traces.ts";
 
 /**
  * The base of all errors that Oscine throws or reports.
@@ -13,7 +13,7 @@ import { exchangeStackTraceLimit, stackTracesLeftOut } from "./stack-traces.ts";
  */
 export class OscError extends Error {
   /** What went wrong, as a literal that a program can compare with. */
-  readonly code: string;
+  declare readonly code: string;
 
   /** Made by Oscine; programs read its class, `code`, `message` and fields. */
   constructor(code: string, message: string, options?: ErrorOptions) {
@@ -59,7 +59,7 @@ export type OscDecodeErrorCode =
 export class OscDecodeError extends OscError {
   declare readonly code: OscDecodeErrorCode;
   /** Where in the packet the fault is, in bytes from its beginning. */
-  readonly offset: number;
+  declare readonly offset: number;
 
   /**
    * Made by Oscine.
@@ -67,9 +67,7 @@ export class OscDecodeError extends OscError {
    * @param offset in bytes from the beginning of the packet; it is added to the message
    */
   constructor(code: OscDecodeErrorCode, message: string, offset: number) {
-    const before = stackTracesLeftOut() ? exchangeStackTraceLimit(0) : undefined;
     super(code, `${message} (at byte ${offset})`);
-    exchangeStackTraceLimit(before);
     this.offset = offset;
   }
 }
@@ -98,7 +96,7 @@ export type OscEncodeErrorCode =
 export class OscEncodeError extends OscError {
   declare readonly code: OscEncodeErrorCode;
   /** The value that was refused. */
-  readonly value: unknown;
+  declare readonly value: unknown;
 
   /**
    * Made by Oscine.
@@ -131,7 +129,7 @@ export type OscFrameErrorCode =
 export class OscFrameError extends OscError {
   declare readonly code: OscFrameErrorCode;
   /** Where in the stream the fault is, in bytes from its beginning. */
-  readonly offset: number;
+  declare readonly offset: number;
   /** True where nothing more can be read from the stream, so that the connection has to end. */
   readonly fatal: boolean;
 

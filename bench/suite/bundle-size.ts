@@ -4,9 +4,13 @@ import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
 import { compiledPath } from "./compiled.ts";
 
+/** The codec for pages that count bytes. */
+const SMALL = "codec/small/index.js";
+
 /** What a page may take of Oscine, and what has to come with it. */
 const BUNDLES = [
-  { name: "the codec: encode, decode, messages, bundles, time tags, types", module: "codec/index.js", take: "*" },
+  { name: "oscine/codec/small: the same as oscine/codec, slower, and with errors that say their code only", module: SMALL, take: "*" },
+  { name: "oscine/codec: encode, decode, messages, bundles, time tags, types", module: "codec/index.js", take: "*" },
   { name: "decode alone", module: "codec/index.js", take: "{ decode }" },
   { name: "encode and OscMessage alone", module: "codec/index.js", take: "{ encode, OscMessage }" },
   { name: "all of oscine/browser", module: "browser.js", take: "*" },
@@ -63,16 +67,16 @@ async function packedSize(contents: string, resolveDir: string, external: string
 
 /** The parts of the codec, and the modules of src/ that they are. */
 const PARTS: Readonly<Record<string, readonly string[]>> = {
-  "to read packets, and what real senders do wrong": ["decode", "read-arguments", "read-text", "reading"],
+  "to read packets, and what real senders do wrong": ["decode", "first-bytes", "limits", "read-arguments", "read-text", "reading"],
   "to write packets": ["encode", "write-arguments", "write-atoms"],
-  "to infer, check and state the types of arguments": ["arguments", "check-value", "type-tags", "typed-value"],
+  "to infer, check and state the types of arguments": ["arguments", "check-value", "type-tags", "typed-value", "value-kinds"],
   "messages, bundles and time tags": ["bundle", "message", "time-tag", "trusted"],
   "UTF-8 and Latin-1": ["text"],
   "the cache of texts that come again": ["string-cache"],
-  "classes of errors": ["errors", "stack-traces"],
+  "classes of errors": ["decode-error", "errors", "stack-traces"],
 };
 
-/** What share of the whole codec each of its parts has, in bytes by gzip. */
+/** What share of `oscine/codec` each of its parts has, in bytes by gzip. */
 export async function codecParts(): Promise<BundleSize[]> {
   const entry = fileURLToPath(new URL("../../src/codec/index.ts", import.meta.url));
   const settings = {

@@ -1,9 +1,11 @@
 import { OscEncodeError } from "../errors.ts";
-import { checkValue, describe, isColor, isInt32, isWhole } from "./check-value.ts";
+import { checkValue, describe } from "./check-value.ts";
+import { DEEPEST_NESTING } from "./limits.ts";
 import { TimeTag } from "./time-tag.ts";
 import { LONG_RUN } from "./type-tags.ts";
 import { TypedValue } from "./typed-value.ts";
 import type { OscValue } from "./types.ts";
+import { isColor, isInt32, isWhole } from "./value-kinds.ts";
 
 /** What a caller may give as an argument: a value, whose type tag is inferred, or one that says its type tag. */
 export type OscArgument = OscValue | TypedValue | readonly OscArgument[];
@@ -15,9 +17,6 @@ export interface TypedArguments {
   /** `types` with `f` for every number whose type tag was inferred. */
   readonly floatTypes: string;
 }
-
-/** Stops at arrays that hold themselves. What may be sent is limited by the encoder's `maxNesting`. */
-const DEEPEST_ARRAY = 1000;
 
 /** Finds the type tags that the arguments need, by their values. */
 export function inferTypes(list: readonly OscArgument[]): TypedArguments {
@@ -148,6 +147,7 @@ function badTypeTags(types: unknown, what: string): OscEncodeError {
   );
 }
 
+/** Stops at arrays that hold themselves. What may be sent is limited by the encoder's `maxNesting`. */
 function checkDepth(list: readonly OscArgument[], depth: number): void {
-  if (depth > DEEPEST_ARRAY) throw new OscEncodeError("OSC_NESTING_TOO_DEEP", `Arrays nest deeper than ${DEEPEST_ARRAY} levels.`, list);
+  if (depth > DEEPEST_NESTING) throw new OscEncodeError("OSC_NESTING_TOO_DEEP", `Arrays nest deeper than ${DEEPEST_NESTING} levels.`, list);
 }

@@ -1,7 +1,7 @@
 import { type OscDecodeError, OscEncodeError } from "../errors.ts";
 import { describe } from "./check-value.ts";
 import { OscMessage } from "./message.ts";
-import { TimeTag } from "./time-tag.ts";
+import { isEarlier, TimeTag } from "./time-tag.ts";
 import { NO_ERRORS, TRUSTED } from "./trusted.ts";
 
 /** What one datagram, or one frame of a stream, holds. OSC 1.0, "OSC Packets". */
@@ -76,15 +76,4 @@ function checkElement(element: unknown, timeTag: TimeTag): void {
       element.timeTag,
     );
   }
-}
-
-/**
- * Whether a bundle's time tag comes before that of the bundle around it, which OSC 1.0 forbids. "At once" comes before every date.
- * Dates are compared by their distance, so that the change of the NTP era in 2036 makes no difference.
- */
-export function isEarlier(inner: TimeTag, outer: TimeTag): boolean {
-  if (outer.isImmediate) return false;
-  if (inner.isImmediate) return true;
-  const seconds = (inner.seconds - outer.seconds) | 0;
-  return seconds < 0 || (seconds === 0 && inner.fraction < outer.fraction);
 }

@@ -1,18 +1,17 @@
-import { OscDecodeError, type OscDecodeErrorCode } from "../errors.ts";
-import { isEarlier, type OscBundle, type OscPacket, trustedBundle } from "./bundle.ts";
+import type { OscDecodeError, OscDecodeErrorCode } from "../errors.ts";
+import { type OscBundle, type OscPacket, trustedBundle } from "./bundle.ts";
 import { describe } from "./check-value.ts";
+import { decodeError } from "./decode-error.ts";
+import { COMMA, HASH, SLASH } from "./first-bytes.ts";
+import { MAX_PACKET_SIZE } from "./limits.ts";
 import { type OscMessage, trustedMessage } from "./message.ts";
 import { readArguments, readInt, readTimeTag } from "./read-arguments.ts";
 import { readText, readTypeTags } from "./read-text.ts";
 import { type DecodeOptions, Reading } from "./reading.ts";
-import type { TimeTag } from "./time-tag.ts";
+import { isEarlier, type TimeTag } from "./time-tag.ts";
 import { NO_ERRORS } from "./trusted.ts";
 import type { OscValue } from "./types.ts";
 
-const SLASH = 0x2f;
-const HASH = 0x23;
-const COMMA = 0x2c;
-const DEFAULT_MAX_PACKET_SIZE = 16 * 1024 * 1024;
 const NO_ARGUMENTS: readonly OscValue[] = /* @__PURE__ */ Object.freeze([]);
 
 /** The one reading that there is at a time: a packet is read at one go. */
@@ -44,15 +43,15 @@ function begin(bytes: Uint8Array, options: DecodeOptions | undefined): void {
   current.begin(options);
   if (!(bytes instanceof Uint8Array)) throw new TypeError(`A packet to decode is a Uint8Array; got ${describe(bytes)}.`);
   const size = bytes.length;
-  const most = options?.maxPacketSize ?? DEFAULT_MAX_PACKET_SIZE;
+  const most = options?.maxPacketSize ?? MAX_PACKET_SIZE;
   if (size === 0 || size > most || (size & 3) !== 0) checkSize(size, most);
 }
 
 /** Throws where a packet cannot be read because of its size, or, when strict, may not. */
 function checkSize(size: number, most: number): void {
-  if (size === 0) throw new OscDecodeError("OSC_EMPTY_PACKET", "A packet needs at least one byte", 0);
-  if (size > most) throw new OscDecodeError("OSC_PACKET_TOO_LARGE", `The packet has ${size} bytes; maxPacketSize is ${most}`, 0);
-  if (current.options.strict) throw new OscDecodeError("OSC_UNALIGNED", `The packet has ${size} bytes, which is no multiple of 4`, size);
+  if (size === 0) throw decodeError("OSC_EMPTY_PACKET", "A packet needs at least one byte", 0);
+  if (size > most) throw decodeError("OSC_PACKET_TOO_LARGE", `The packet has ${size} bytes; maxPacketSize is ${most}`, 0);
+  if (current.options.strict) throw decodeError("OSC_UNALIGNED", `The packet has ${size} bytes, which is no multiple of 4`, size);
 }
 
 function readPacket(
@@ -92,7 +91,7 @@ function faultOfRest(reading: Reading, position: number, end: number, code: OscD
 
 function checkOddAddress(reading: Reading, bytes: Uint8Array, start: number, end: number): void {
   if (bytes[start] === 0 || bytes.subarray(start, end).indexOf(0) === -1) {
-    throw new OscDecodeError("OSC_BAD_ADDRESS", "This is neither a message, which begins with an address, nor a bundle", start);
+    throw decodeError("OSC_BAD_ADDRESS", "This is neither a message, which begins with an address, nor a bundle", start);
   }
   reading.fault("OSC_BAD_ADDRESS", 'An address does not begin with "/"', start);
 }
@@ -106,7 +105,7 @@ function readBundle(
   depth: number,
 ): OscBundle {
   if (depth > reading.maxNesting) {
-    throw new OscDecodeError("OSC_NESTING_TOO_DEEP", `Bundles nest deeper than maxNesting, ${reading.maxNesting} levels`, start);
+    throw decodeError("OSC_NESTING_TOO_DEEP", `Bundles nest deeper than maxNesting, ${reading.maxNesting} levels`, start);
   }
   reading.errors = undefined;
   const header = readBundleHeader(reading, bytes, start, end);
@@ -145,7 +144,7 @@ function readBundleHeader(reading: Reading, bytes: Uint8Array, start: number, en
     }
     if (size >= 16 && bytes[start + 7] === 0) return 16;
   }
-  throw new OscDecodeError("OSC_BAD_BUNDLE", 'A bundle begins with "#bundle", a NUL and a time tag of 8 bytes', start);
+  throw decodeError("OSC_BAD_BUNDLE", 'A bundle begins with "#bundle", a NUL and a time tag of 8 bytes', start);
 }
 
 function beginsElement(bytes: Uint8Array, offset: number): boolean {

@@ -1,6 +1,7 @@
 import { OscEncodeError } from "../errors.ts";
 import { OscBundle, type OscPacket } from "./bundle.ts";
 import { describe } from "./check-value.ts";
+import { MAX_NESTING, MAX_PACKET_SIZE } from "./limits.ts";
 import { floatTypesOf, OscMessage } from "./message.ts";
 import { writeArguments } from "./write-arguments.ts";
 import { writeText, writeUint32 } from "./write-atoms.ts";
@@ -18,8 +19,6 @@ export interface EncodeOptions {
   readonly maxNesting?: number;
 }
 
-const DEFAULT_MAX_PACKET_SIZE = 16 * 1024 * 1024;
-const DEFAULT_MAX_NESTING = 32;
 /** Large enough for whatever fits into a datagram. */
 const SLAB_SIZE = 65_536;
 /** Packets of up to this many bytes lie in a slab together, and larger ones in memory of their own. */
@@ -101,8 +100,8 @@ export function encodeInto(packet: OscPacket, target: Uint8Array, offset: number
  * beyond the target: a typed array ignores that, and what would throw is checked in its place.
  */
 function write(packet: OscPacket, target: Uint8Array, offset: number, options: EncodeOptions | undefined): number {
-  const maxNesting = options?.maxNesting ?? DEFAULT_MAX_NESTING;
-  const maxPacketSize = options?.maxPacketSize ?? DEFAULT_MAX_PACKET_SIZE;
+  const maxNesting = options?.maxNesting ?? MAX_NESTING;
+  const maxPacketSize = options?.maxPacketSize ?? MAX_PACKET_SIZE;
   const end = writePacket(packet, target, offset, options?.numbers === "float", maxNesting, 1);
   if (end - offset > maxPacketSize) {
     throw new OscEncodeError("OSC_PACKET_TOO_LARGE", `The packet has ${end - offset} bytes; maxPacketSize is ${maxPacketSize}.`, packet);

@@ -1,10 +1,10 @@
 import { type OscDecodeError, OscEncodeError } from "../errors.ts";
 import { fitTypes, inferTypes, type OscArgument, type TypedArguments } from "./arguments.ts";
-import { describe, isText } from "./check-value.ts";
+import { describe } from "./check-value.ts";
+import { SLASH } from "./first-bytes.ts";
 import { NO_ERRORS, TRUSTED } from "./trusted.ts";
 import type { OscValue } from "./types.ts";
-
-const SLASH = 0x2f;
+import { isText } from "./value-kinds.ts";
 
 /**
  * A message: an address pattern and arguments. OSC 1.0, "OSC Messages".

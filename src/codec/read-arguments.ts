@@ -1,10 +1,10 @@
-import { OscDecodeError } from "../errors.ts";
-import { characterOf } from "./check-value.ts";
+import { decodeError } from "./decode-error.ts";
 import type { Reading } from "./reading.ts";
 import { readPadding, readText } from "./read-text.ts";
 import { TimeTag } from "./time-tag.ts";
 import { ARRAY_BEGIN, ARRAY_END, FLOAT, INT, LONG_RUN, runLength } from "./type-tags.ts";
 import type { OscValue } from "./types.ts";
+import { characterOf } from "./value-kinds.ts";
 
 /** Eight bytes in which a number of 64 bits is put together. */
 const parts = /* @__PURE__ */ new DataView(/* @__PURE__ */ new ArrayBuffer(8));
@@ -71,7 +71,7 @@ function readNested(reading: Reading, bytes: Uint8Array, tags: number, tagsEnd: 
     const tag = bytes[at]!;
     if (tag === ARRAY_BEGIN) {
       if (around.length === reading.maxNesting) {
-        throw new OscDecodeError("OSC_NESTING_TOO_DEEP", `Arrays nest deeper than maxNesting, ${reading.maxNesting} levels`, at);
+        throw decodeError("OSC_NESTING_TOO_DEEP", `Arrays nest deeper than maxNesting, ${reading.maxNesting} levels`, at);
       }
       const inner: OscValue[] = [];
       list.push(inner);
@@ -79,7 +79,7 @@ function readNested(reading: Reading, bytes: Uint8Array, tags: number, tagsEnd: 
       list = inner;
     } else if (tag === ARRAY_END) {
       const outer = around.pop();
-      if (outer === undefined) throw new OscDecodeError("OSC_UNBALANCED_ARRAY", "An array is closed that was not opened", at);
+      if (outer === undefined) throw decodeError("OSC_UNBALANCED_ARRAY", "An array is closed that was not opened", at);
       list = outer;
     } else {
       const run = runLength(bytes, at, tagsEnd);
@@ -92,7 +92,7 @@ function readNested(reading: Reading, bytes: Uint8Array, tags: number, tagsEnd: 
       }
     }
   }
-  if (around.length > 0) throw new OscDecodeError("OSC_UNBALANCED_ARRAY", "An array is opened that is not closed", tagsEnd);
+  if (around.length > 0) throw decodeError("OSC_UNBALANCED_ARRAY", "An array is opened that is not closed", tagsEnd);
   return list;
 }
 
@@ -163,7 +163,7 @@ function sizeOf(tag: number, tagOffset: number): number {
     case 0x74: // t
       return 8;
     default:
-      throw new OscDecodeError("OSC_UNKNOWN_TYPE_TAG", `Type tag ${JSON.stringify(String.fromCharCode(tag))} is unknown`, tagOffset);
+      throw decodeError("OSC_UNKNOWN_TYPE_TAG", `Type tag ${JSON.stringify(String.fromCharCode(tag))} is unknown`, tagOffset);
   }
 }
 
@@ -174,7 +174,7 @@ function sizeOf(tag: number, tagOffset: number): number {
 function completed(reading: Reading, bytes: Uint8Array, tag: number, position: number, end: number, size: number): Uint8Array {
   const present = end - position;
   const message = `An argument of type ${String.fromCharCode(tag)} has ${present} of its ${size} bytes`;
-  if (present === 0 && tag !== FLOAT) throw new OscDecodeError("OSC_TRUNCATED", message, position);
+  if (present === 0 && tag !== FLOAT) throw decodeError("OSC_TRUNCATED", message, position);
   reading.fault("OSC_TRUNCATED", message, position);
   const whole = new Uint8Array(size);
   whole.set(bytes.subarray(position, end));
@@ -184,10 +184,10 @@ function completed(reading: Reading, bytes: Uint8Array, tag: number, position: n
 /** OSC 1.0, "OSC-blob". */
 function readBlob(reading: Reading, bytes: Uint8Array, position: number, end: number): Uint8Array {
   const start = position + 4;
-  if (start > end) throw new OscDecodeError("OSC_TRUNCATED", "The packet ends within the size of a blob", position);
+  if (start > end) throw decodeError("OSC_TRUNCATED", "The packet ends within the size of a blob", position);
   const size = readInt(bytes, position);
   if (size < 0 || size > end - start) {
-    throw new OscDecodeError("OSC_BAD_BLOB_SIZE", `A blob says that it has ${size} bytes, where ${end - start} are left`, position);
+    throw decodeError("OSC_BAD_BLOB_SIZE", `A blob says that it has ${size} bytes, where ${end - start} are left`, position);
   }
   readPadding(reading, bytes, start + size, start + ((size + 3) & ~3), end, "blob");
   const blob = new Uint8Array(bufferOf.call(bytes), byteOffsetOf.call(bytes) + start, size);

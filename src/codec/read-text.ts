@@ -1,4 +1,4 @@
-import { OscDecodeError } from "../errors.ts";
+import { decodeError } from "./decode-error.ts";
 import type { Reading } from "./reading.ts";
 import { StringCache } from "./string-cache.ts";
 import { latin1, textBackend } from "./text.ts";
@@ -31,7 +31,7 @@ export function readTypeTags(reading: Reading, bytes: Uint8Array, start: number,
 function readNewString(reading: Reading, bytes: Uint8Array, start: number, end: number, cache: StringCache, skip: number): string {
   const nul = findNul(bytes, start, end, cache.end);
   const padded = start + ((nul - start) & ~3) + 4;
-  if (nul === start && padded > end) throw new OscDecodeError("OSC_TRUNCATED", "The packet ends where a string should begin", start);
+  if (nul === start && padded > end) throw decodeError("OSC_TRUNCATED", "The packet ends where a string should begin", start);
   const wellFormed = readPadding(reading, bytes, nul, padded, end, "string");
   const text = textBackend().decode(bytes, start + skip, nul);
   if (text === undefined) {

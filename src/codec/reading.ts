@@ -1,4 +1,6 @@
 import { OscDecodeError, type OscDecodeErrorCode } from "../errors.ts";
+import { decodeError } from "./decode-error.ts";
+import { DEEPEST_NESTING, MAX_NESTING, MAX_FAULTS } from "./limits.ts";
 
 /** How packets are decoded. */
 export interface DecodeOptions {
@@ -15,10 +17,6 @@ export interface DecodeOptions {
   readonly maxPacketSize?: number;
 }
 
-/** How many faults of one packet are recorded. Errors cost far more than the bytes that cause them. */
-const MAX_FAULTS = 32;
-const DEEPEST_NESTING = 1000;
-const DEFAULT_MAX_NESTING = 32;
 const NO_OPTIONS: DecodeOptions = {};
 
 /** What is the same for every part of a packet while it is read, and where the reading stands. */
@@ -43,13 +41,13 @@ export class Reading {
 
   /** How many levels may nest. */
   get maxNesting(): number {
-    return Math.min(this.options.maxNesting ?? DEFAULT_MAX_NESTING, DEEPEST_NESTING);
+    return Math.min(this.options.maxNesting ?? MAX_NESTING, DEEPEST_NESTING);
   }
 
   /** Records a fault that can be read past; or throws it, when strict. */
   fault(code: OscDecodeErrorCode, message: string, offset: number): void {
-    if (this.options.strict) throw new OscDecodeError(code, message, offset);
-    if (this.#faultsLeft > 0) this.#record(new OscDecodeError(code, message, offset));
+    if (this.options.strict) throw decodeError(code, message, offset);
+    if (this.#faultsLeft > 0) this.#record(decodeError(code, message, offset));
   }
 
   /** Records why an element of the bundle could not be read; or throws it, when strict. */
@@ -59,9 +57,7 @@ export class Reading {
       this.#record(error);
     } else {
       this.exhausted = true;
-      this.#record(
-        new OscDecodeError("OSC_BAD_BUNDLE", `The packet has more than ${MAX_FAULTS} faults; from here on it was not read`, offset),
-      );
+      this.#record(decodeError("OSC_BAD_BUNDLE", `The packet has more than ${MAX_FAULTS} faults; from here on it was not read`, offset));
     }
   }
 

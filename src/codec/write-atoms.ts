@@ -1,6 +1,6 @@
+import { COMMA } from "./first-bytes.ts";
 import { textBackend, utf8Length } from "./text.ts";
 
-const COMMA = 0x2c;
 /** Up to this many characters a loop over them is faster than a call of the text backend (bench/codec). */
 const SHORT_TEXT = 40;
 /** Up to this many bytes a loop over them is faster than `set` (bench/codec). */

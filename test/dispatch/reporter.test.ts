@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { OscDecodeError, OscDroppedError, type OscError, OscFrameError, OscRejectedError } from "../../src/errors.ts";
+import { type OscDecodeError, OscDroppedError, type OscError, OscFrameError, OscRejectedError } from "../../src/errors.ts";
+import { decodeError } from "../../src/codec/decode-error.ts";
 import { handlePacket } from "../../src/dispatch/handle-packet.ts";
 import { Reporter } from "../../src/dispatch/reporter.ts";
 import { leaveOutStackTraces } from "../../src/stack-traces.ts";
@@ -56,12 +57,12 @@ test("what is only reported carries no stack trace, and others keep theirs", () 
   const errors = [malformed(), new OscDroppedError("maxQueue", "full"), new OscFrameError("OSC_FRAME_BAD_SIZE", "bad", 0, true)];
   for (const error of errors) expect(error.stack).not.toContain("\n");
   expect(leaveOutStackTraces(true)).toBe(false);
-  const fault = new OscDecodeError("OSC_TRUNCATED", "short", 0);
+  const fault = decodeError("OSC_TRUNCATED", "short", 0);
   expect(leaveOutStackTraces(false)).toBe(true);
   expect(fault.stack).not.toContain("\n");
   const refused = handlePacket({ match: () => [] }, Uint8Array.of(1), { ...nowhere, asOf: Infinity, mode: "sync" });
   expect((refused as OscDecodeError).stack).not.toContain("\n");
-  expect(new OscDecodeError("OSC_TRUNCATED", "short", 0).stack).toContain("reporter.test.ts");
+  expect(decodeError("OSC_TRUNCATED", "short", 0).stack).toContain("reporter.test.ts");
 });
 
 test("slow errors are all reported, and leave no timer", () => {
