@@ -9,8 +9,8 @@ const SMALL = "codec/small/index.js";
 
 /** What a page may take of Oscine, and what has to come with it. */
 const BUNDLES = [
-  { name: "oscine/codec/small: the same as oscine/codec, slower, and with errors that say their code only", module: SMALL, take: "*" },
-  { name: "oscine/codec: encode, decode, messages, bundles, time tags, types", module: "codec/index.js", take: "*" },
+  { name: "the small codec, oscine/codec/small: the same, slower, and its errors say their code only", module: SMALL, take: "*" },
+  { name: "the codec, oscine/codec: encode, decode, messages, bundles, time tags, types", module: "codec/index.js", take: "*" },
   { name: "decode alone", module: "codec/index.js", take: "{ decode }" },
   { name: "encode and OscMessage alone", module: "codec/index.js", take: "{ encode, OscMessage }" },
   { name: "all of oscine/browser", module: "browser.js", take: "*" },
