@@ -109,7 +109,8 @@ export class PacketExecution<Context extends ExecutionContext = ExecutionContext
     while (this.#message !== undefined) {
       // Looked for only now, for the handlers of the message before may have mapped others.
       this.#matches ??= this.#rest === undefined ? this.#handlers.match(this.#message.address) : this.#matchOfBundle(this.#message.address);
-      const match = this.#matches[this.#matchIndex];
+      // Not beyond the end of the list: the engine would read it in a slow way ever after.
+      const match = this.#matchIndex < this.#matches.length ? this.#matches[this.#matchIndex] : undefined;
       this.#matchIndex += 1;
       if (match === undefined) {
         this.#advance();
@@ -169,7 +170,9 @@ export class PacketExecution<Context extends ExecutionContext = ExecutionContext
       const first = handler.needsContext ? this.#handlerContext(message, captures) : this.#context.clientAddress;
       return handler.args === null ? call(first, address, ...args) : call(first, address, handler.args, ...args);
     }
-    return handler.args === null ? call(address, ...args) : call(address, handler.args, ...args);
+    // By far the most messages have one argument, and a spread is a slow call.
+    if (handler.args === null) return args.length === 1 ? call(address, args[0]) : call(address, ...args);
+    return call(address, handler.args, ...args);
   }
 
   #handlerContext(message: OscMessage, captures: readonly string[]): HandlerContext {
