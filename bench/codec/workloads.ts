@@ -41,7 +41,7 @@ export const workloads: readonly Workload[] = [
         ),
     ),
   },
-  { name: "text", size: 236, packets: variants((k) => new OscMessage("/song/lyrics", fitted(`${LYRICS}${k}`, 216))) },
+  { name: "text", size: 236, packets: variants((k) => new OscMessage("/song/lyrics", fitted(`${k}. ${LYRICS}`, 216))) },
 ];
 
 function variants(make: (k: number) => OscPacket): OscPacket[] {

@@ -26,10 +26,12 @@ const LARGEST_SHARED = 8192;
 
 /**
  * Memory for packets, filled from its beginning on: to take memory for each costs several times the encoding, and its collection makes
- * pauses (bench/codec, bench/latency). Undefined while a packet is written into it, for what is asked of a value may encode another packet.
+ * pauses (bench/codec, bench/latency).
  */
-let slab: Uint8Array | undefined;
+let slab = /* @__PURE__ */ new Uint8Array(0);
 let used = 0;
+/** A packet is being written into the slab. What is asked of a value may encode another packet, which needs memory of its own. */
+let writing = false;
 /** The slab's `buffer`, for to ask a typed array for it is a call that takes half as long as to make a view (bench/codec, encode small). */
 let slabBuffer = /* @__PURE__ */ new ArrayBuffer(0);
 
@@ -46,20 +48,19 @@ let slabBuffer = /* @__PURE__ */ new ArrayBuffer(0);
  * encode(new OscMessage("/gain", 1), { numbers: "float" }); // ,f 1
  */
 export function encode(packet: OscPacket, options?: EncodeOptions): Uint8Array {
-  let memory = slab;
-  if (memory === undefined || used + LARGEST_SHARED > memory.length) {
+  if (writing || used + LARGEST_SHARED > slab.length) {
     slabBuffer = new ArrayBuffer(SLAB_SIZE);
-    memory = new Uint8Array(slabBuffer);
+    slab = new Uint8Array(slabBuffer);
     used = 0;
   }
+  const memory = slab;
   const buffer = slabBuffer;
   const start = used;
-  slab = undefined;
+  writing = true;
   const end = write(packet, memory, start, options);
-  slab = memory;
-  slabBuffer = buffer;
+  writing = false;
   const size = end - start;
-  used = size <= LARGEST_SHARED ? end : start;
+  if (slab === memory && size <= LARGEST_SHARED) used = end;
   if (size <= LARGEST_SHARED) return new Uint8Array(buffer, start, size);
   if (end <= memory.length) return memory.slice(start, end);
   const bytes = new Uint8Array(size);

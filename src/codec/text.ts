@@ -46,7 +46,9 @@ export function bufferBackend(): TextBackend | undefined {
     decode: (bytes, start, end) => {
       const size = end - start;
       if (size < LEAST_KNOWN || size > MOST_KNOWN) return checked(utf8Slice.call(bytes, start, end), bytes, start, end);
-      const place = known[(size + bytes[start]! + bytes[start + (size >> 1)]! + bytes[end - 1]!) % KNOWN_TEXTS]!;
+      // Texts that are alike mostly differ where they begin or end.
+      const ends = bytes[start]! + bytes[end - 1]! + (bytes[start + 1]! + bytes[end - 2]!) * 7;
+      const place = known[(size + bytes[start + (size >> 1)]! + ends) % KNOWN_TEXTS]!;
       const raw = latin1Slice.call(bytes, start, end);
       if (place.raw !== raw) {
         place.text = checked(utf8Slice.call(bytes, start, end), bytes, start, end);
@@ -59,10 +61,10 @@ export function bufferBackend(): TextBackend | undefined {
   };
 }
 
-/** How many long texts are kept, and of how many bytes each: 64 kB and their texts at most. */
-const KNOWN_TEXTS = 64;
+/** How many long texts are kept, and of how many bytes each: 128 kB and their texts at most. */
+const KNOWN_TEXTS = 256;
 const LEAST_KNOWN = 64;
-const MOST_KNOWN = 1024;
+const MOST_KNOWN = 512;
 
 /** Whether all methods are there and do what we need: one that is missing throws. */
 function works(methods: Partial<BufferMethods> | undefined): methods is BufferMethods {
