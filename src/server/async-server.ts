@@ -219,7 +219,7 @@ export class AsyncServer implements AsyncDisposable {
     const limits = this.#limits;
     if (executor === undefined) return new EventLoopExecutor(handling, limits, { concurrency: this.#concurrency, order }, events);
     const verify: ExecutorContext["verify"] = ({ data, peer: { address } }) =>
-      verifyPacket(handling, data, address, { report: (error) => events.report(error, address) });
+      verifyPacket(handling, data, address, { error: (error) => events.report(error, address) });
     return executor({ events, limits, transport: this.#spec.transport, verify });
   }
 

@@ -1,8 +1,10 @@
+import type { PacketContext } from "../../dispatch/index.ts";
 import { OscDroppedError, type OscError } from "../../errors.ts";
+import type { NetAddress } from "../../net-address.ts";
 import type { Limits } from "./options.ts";
 import type { Executor, ExecutorEvents, Outcome, Packet } from "./packet.ts";
 import { PacketQueue, QueueBound } from "./packet-queue.ts";
-import { type Handling, type PacketSink, runPacket } from "./run-packet.ts";
+import { type Handling, runInContext } from "./run-packet.ts";
 
 /** How the event loop takes packets whose handlers return promises. */
 export interface EventLoopOptions {
@@ -107,8 +109,7 @@ export class EventLoopExecutor implements Executor {
   /** Handles a packet; null where that is done, or the promise of its end, which never rejects. */
   #run(packet: Packet): Promise<void> | null {
     const events = this.#events;
-    const { peer } = packet;
-    const outcome = runPacket(this.#handling, packet.data, peer.address, packet.asOf, new Sink(events, packet));
+    const outcome = runInContext(this.#handling, packet.data, new LoopContext(this.#handling, events, packet));
     if (outcome instanceof Promise) return settleLate(events, packet, outcome);
     events.settle(packet, outcome);
     return null;
@@ -129,22 +130,47 @@ export class EventLoopExecutor implements Executor {
   }
 }
 
-/** Where the replies and errors of a packet go. A class and not closures, for it is made for every packet (bench/dispatch). */
-class Sink implements PacketSink {
+/**
+ * What the handlers of a packet may do. A class and not closures, for it is made for every packet (bench/dispatch), and it holds no more than
+ * is needed to find out the rest, for which few ask: what is made for every packet sets how often the collector runs.
+ */
+class LoopContext implements PacketContext {
+  readonly #handling: Handling;
   readonly #events: ExecutorEvents;
   readonly #packet: Packet;
 
-  constructor(events: ExecutorEvents, packet: Packet) {
+  constructor(handling: Handling, events: ExecutorEvents, packet: Packet) {
+    this.#handling = handling;
     this.#events = events;
     this.#packet = packet;
   }
 
-  reply(data: Uint8Array): void {
-    this.#events.reply(this.#packet, data);
+  get clientAddress(): NetAddress {
+    return this.#packet.peer.address;
   }
 
-  report(error: OscError): void {
-    this.#events.report(error, this.#packet.peer.address);
+  get asOf(): number {
+    return this.#packet.asOf;
+  }
+
+  get mode(): "sync" | "async" {
+    return this.#handling.mode;
+  }
+
+  get decodeOptions(): Handling {
+    return this.#handling;
+  }
+
+  reply(bytes: Uint8Array): void {
+    this.#events.reply(this.#packet, bytes);
+  }
+
+  error(error: OscError): void {
+    this.#events.report(error, this.clientAddress);
+  }
+
+  shutdown(): void {
+    this.#handling.shutdown();
   }
 }
 

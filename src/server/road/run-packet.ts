@@ -31,9 +31,13 @@ export function runPacket(
   asOf: number,
   sink: PacketSink,
 ): Outcome | Promise<Outcome> {
-  const refusal = verifyPacket(handling, data, client, sink);
+  return runInContext(handling, data, new ServedPacket(handling, client, asOf, sink));
+}
+
+/** As {@link runPacket}, where what the packet gives back goes by a context of the caller's. */
+export function runInContext(handling: Handling, data: Uint8Array, context: PacketContext): Outcome | Promise<Outcome> {
+  const refusal = verifyPacket(handling, data, context.clientAddress, context);
   if (refusal !== null) return refusal;
-  const context = new ServedPacket(handling, client, asOf, sink);
   const result = handlePacket(handling.dispatcher, data, context);
   if (result === undefined) return null;
   if (result instanceof Promise) return result.then(() => null);
@@ -62,13 +66,13 @@ export function verifyPacket(
   handling: Pick<Handling, "verify">,
   data: Uint8Array,
   client: NetAddress,
-  sink: Pick<PacketSink, "report">,
+  context: Pick<PacketContext, "error">,
 ): OscRejectedError | null {
   let verified = false;
   try {
     verified = handling.verify(data, client);
   } catch (cause) {
-    sink.report(
+    context.error(
       new OscDispatchError("OSC_HANDLER_FAILED", `verifyRequest failed, so the packet is refused: ${String(cause)}`, "", { cause }),
     );
   }
