@@ -38,7 +38,7 @@ const SIZES = [1, 4, 16, 64, 256, 1000, 4000];
 
 const IN_THE_WAY = {
   decode: "In mixed a fifth is the view of the blob, which the engine takes its time to make",
-  encode: "In text two thirds are the writing of UTF-8, which is Node's own",
+  encode: "In text half is what every message costs: its address, its type tags and the view of its bytes",
 };
 
 if (flags.pure) chooseTextBackendWithoutBuffer();

@@ -1,3 +1,5 @@
+import { KNOWN_TEXTS, markOf, SentTexts } from "./sent-texts.ts";
+
 /** How bytes become text and text becomes bytes. Node has faster ways than the Encoding API of browsers. */
 export interface TextBackend {
   /** The text of UTF-8 bytes, or undefined where they are not UTF-8. */
@@ -15,6 +17,11 @@ interface BufferMethods {
   readonly utf8Slice: (this: Uint8Array, start: number, end: number) => string;
   readonly utf8Write: (this: Uint8Array, text: string, offset: number) => number;
 }
+
+/** Texts of so many bytes are kept: 128 kB and their texts at most, in each direction. */
+const LEAST_KNOWN = 64;
+const LEAST_SENT = 16;
+const MOST_KNOWN = 512;
 
 let chosen: TextBackend | undefined;
 
@@ -40,31 +47,37 @@ export function bufferBackend(): TextBackend | undefined {
   const methods = (globalThis as { Buffer?: { prototype?: Partial<BufferMethods> } }).Buffer?.prototype;
   if (!works(methods)) return undefined;
   const { indexOf, latin1Slice, utf8Slice, utf8Write } = methods;
-  const known = Array.from({ length: KNOWN_TEXTS }, () => ({ raw: "", text: undefined as string | undefined }));
+  const known = new Array<{ readonly raw: string; readonly text: string | undefined }>(KNOWN_TEXTS);
+  const sent = new SentTexts();
   return {
     // To read what is not ASCII takes ten times as long as to take the bytes for Latin-1, and compare (bench/codec, text).
     decode: (bytes, start, end) => {
       const size = end - start;
       if (size < LEAST_KNOWN || size > MOST_KNOWN) return checked(utf8Slice.call(bytes, start, end), bytes, start, end);
-      // Texts that are alike mostly differ where they begin or end.
-      const ends = bytes[start]! + bytes[end - 1]! + (bytes[start + 1]! + bytes[end - 2]!) * 7;
-      const place = known[(size + bytes[start + (size >> 1)]! + ends) % KNOWN_TEXTS]!;
       const raw = latin1Slice.call(bytes, start, end);
-      if (place.raw !== raw) {
-        place.text = checked(utf8Slice.call(bytes, start, end), bytes, start, end);
-        place.raw = raw;
-      }
-      return place.text;
+      const place = markOf(raw) & (KNOWN_TEXTS - 1);
+      const last = known[place];
+      if (last?.raw === raw) return last.text;
+      const text = checked(utf8Slice.call(bytes, start, end), bytes, start, end);
+      known[place] = { raw, text };
+      return text;
     },
     indexOfNul: (bytes, start) => indexOf.call(bytes, 0, start),
-    encodeInto: (text, target, offset) => offset + utf8Write.call(target, text, offset),
+    encodeInto: (text, target, offset) => {
+      if (text.length < LEAST_SENT || text.length > MOST_KNOWN) return offset + utf8Write.call(target, text, offset);
+      const bytes = sent.find(text);
+      if (bytes !== undefined) {
+        target.set(bytes, offset);
+        return offset + bytes.length;
+      }
+      const end = offset + utf8Write.call(target, text, offset);
+      if (end - offset <= MOST_KNOWN && sent.comesAgain(target, offset, end)) {
+        sent.add(utf8Slice.call(target, offset, end), new Uint8Array(target.subarray(offset, end)));
+      }
+      return end;
+    },
   };
 }
-
-/** How many long texts are kept, and of how many bytes each: 128 kB and their texts at most. */
-const KNOWN_TEXTS = 256;
-const LEAST_KNOWN = 64;
-const MOST_KNOWN = 512;
 
 /** Whether all methods are there and do what we need: one that is missing throws. */
 function works(methods: Partial<BufferMethods> | undefined): methods is BufferMethods {

@@ -4,8 +4,12 @@ import { ARRAY_BEGIN, ARRAY_END, FLOAT, INT, LONG_RUN, runLength } from "./type-
 import type { OscColor, OscMidi, OscValue } from "./types.ts";
 import { writeBlob, writeText, writeTypeTags, writeUint32 } from "./write-atoms.ts";
 
-/** Eight bytes in which a number is taken apart. */
+/** Eight bytes in which a number of 64 bits is taken apart. */
 const parts = /* @__PURE__ */ new DataView(/* @__PURE__ */ new ArrayBuffer(8));
+/** A float and its bits, for it takes longer to swap its bytes twice in `parts`. */
+const floatMemory = /* @__PURE__ */ new ArrayBuffer(4);
+const floatNumber = /* @__PURE__ */ new Float32Array(floatMemory);
+const floatBits = /* @__PURE__ */ new Int32Array(floatMemory);
 
 /** Writes the type tag string and the arguments, and returns the offset after them. OSC 1.0, "OSC Messages". */
 export function writeArguments(types: string, args: readonly OscValue[], target: Uint8Array, offset: number, maxNesting: number): number {
@@ -82,8 +86,8 @@ function writeNumber(tag: number, value: number | bigint, target: Uint8Array, of
   if (tag === INT) {
     writeUint32(value as number, target, offset);
   } else {
-    parts.setFloat32(0, typeof value === "number" ? value : Number(value));
-    writeUint32(parts.getUint32(0), target, offset);
+    floatNumber[0] = typeof value === "number" ? value : Number(value);
+    writeUint32(floatBits[0]!, target, offset);
   }
   return offset + 4;
 }

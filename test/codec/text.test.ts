@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, test, vi } from "vitest";
+import { markOf, SentTexts } from "../../src/codec/sent-texts.ts";
 import { StringCache } from "../../src/codec/string-cache.ts";
 import { bufferBackend, encodingBackend, latin1, type TextBackend, utf8Length } from "../../src/codec/text.ts";
 import { bytes } from "./support.ts";
@@ -47,6 +48,55 @@ describe.each(backends)("the text backend %s", (_, backend) => {
   test("reads U+FFFD that was sent", () => {
     expect(backend.decode(bytes("efbfbd 61 efbfbd"), 0, 7)).toBe("\ufffda\ufffd");
   });
+});
+
+describe("the texts that were sent", () => {
+  /** Looks for the text as often as it says, and keeps it when it is to be kept. Tells in which turns it was known. */
+  function turns(sent: SentTexts, text: string, count: number): boolean[] {
+    return Array.from({ length: count }, () => {
+      const found = sent.find(text);
+      const written = new Uint8Array(Buffer.from(text));
+      if (found !== undefined) expect(Buffer.from(found).toString()).toBe(text);
+      else if (sent.comesAgain(written, 0, written.length)) sent.add(text, written);
+      return found !== undefined;
+    });
+  }
+
+  test("are known from the third time on, each with its own bytes", () => {
+    const sent = new SentTexts();
+    for (const text of ["Grüße aus der Küche, 1", "Grüße aus der Küche, 2", "日本語".repeat(50)]) {
+      expect(turns(sent, text, 6)).toEqual([false, false, false, true, true, true]);
+    }
+  });
+
+  /** Two that differ where the mark does not look. */
+  const one = "aabaaaaaaaaaaaaaaaaaaaaa";
+  const other = "aaabaaaaaaaaaaaaaaaaaaaa";
+
+  test("are told from others of the same mark", () => {
+    const sent = new SentTexts();
+    expect(markOf(one)).toBe(markOf(other));
+    expect(turns(sent, one, 4)).toEqual([false, false, false, true]);
+    expect(turns(sent, other, 4)).toEqual([false, false, true, true]);
+    expect(turns(sent, one, 3)).toEqual([false, false, true]);
+  });
+
+  test("are not kept while texts of the same mark take turns", () => {
+    const sent = new SentTexts();
+    for (let i = 0; i < 10; i++) expect([turns(sent, one, 1), turns(sent, other, 1)]).toEqual([[false], [false]]);
+  });
+});
+
+test("the backend of Node writes texts into any target, as often as they come", () => {
+  const backend = bufferBackend()!;
+  const texts = Array.from({ length: 600 }, (_, i) => `${i}. ${"ü☃𝄞 text ".repeat(i % 80)}${i % 7}`);
+  for (const text of [...texts, ...texts.flatMap((each) => [each, each, each, each])]) {
+    const size = Buffer.byteLength(text);
+    const target = Buffer.alloc(size + 8, 0xff).subarray(2);
+    expect(backend.encodeInto(text, target, 3)).toBe(3 + size);
+    expect(target.toString("utf8", 3, 3 + size)).toBe(text);
+    expect([...target.subarray(0, 3), ...target.subarray(3 + size)]).toEqual([255, 255, 255, 255, 255, 255]);
+  }
 });
 
 describe("the backend of Node", () => {

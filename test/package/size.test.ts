@@ -7,7 +7,7 @@ import { bundles } from "../../bench/suite/bundle-size.ts";
 import { compiledPath } from "../../bench/suite/compiled.ts";
 
 /** What each bundle may have at most, in bytes by gzip: a little more than it has. To raise one is a decision, to be taken when it is needed. */
-const BUDGETS = [4000, 8600, 7200, 5050, 27_500, 14_500, 5700, 2900];
+const BUDGETS = [4000, 8900, 7400, 5400, 27_500, 14_700, 5700, 2900];
 
 test("what a page has to load stays within its budget", async () => {
   const sizes = await bundles();
