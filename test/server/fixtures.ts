@@ -47,6 +47,7 @@ export const THREAD_POLICY: Omit<PoolPolicy, "max" | "missing" | "superfluous"> 
   code: "OSC_THREAD_FAILED",
   noun: "thread",
   goal: "its server",
+  processors: 8,
   packetsAtOnce: 1,
   packetsInAll: Infinity,
   packetTimeout: 1000,

@@ -165,6 +165,15 @@ describe("packets are handed ahead", () => {
     expect([quick.ports, other.ports]).toEqual([[2, 3, 4, 5], [6]]);
   });
 
+  test("more where each processor has a worker already", () => {
+    const { send, quick, other } = setUp({}, { processors: 1 });
+    send(1);
+    quick.settle(0.39);
+    // 0.2 ms for each.
+    send(2, 3, 4, 5, 6, 7, 8);
+    expect([quick.ports, other.ports]).toEqual([[2, 3, 4, 5, 6, 7], [8]]);
+  });
+
   test("only as long as there is room", () => {
     const { account, send, quick, other } = setUp();
     send(1);

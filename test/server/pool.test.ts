@@ -19,6 +19,7 @@ class FakeWorker implements PoolWorker {
   readonly given: { readonly id: number; readonly packet: Packet }[] = [];
   retired = false;
   killed = false;
+  computes = false;
 
   constructor(events: PoolWorkerEvents) {
     this.events = events;
@@ -37,10 +38,10 @@ class FakeWorker implements PoolWorker {
   }
 
   /** The end of the packet that it was given first of those that it has not settled. */
-  settle(outcome: Outcome = null): void {
+  settle(outcome: Outcome = null, took?: number): void {
     const next = this.given.shift();
     if (next === undefined) throw new Error("It has no packet.");
-    this.events.settle(next.id, outcome);
+    this.events.settle(next.id, outcome, took);
   }
 }
 
@@ -142,6 +143,45 @@ describe("workers", () => {
     send();
     vi.advanceTimersByTime(10);
     expect(seen.at(-1)).toBe(1);
+  });
+
+  test("are not counted as slow while they compute, but for long", () => {
+    const seen: number[] = [];
+    const { worker, send } = setUp({
+      missing: ({ slow, alive }) => {
+        seen.push(slow);
+        return 1 - alive;
+      },
+    });
+    worker(0).events.ready();
+    worker(0).computes = true;
+    send();
+    send();
+    vi.advanceTimersByTime(150);
+    expect(new Set(seen)).toEqual(new Set([0]));
+    vi.advanceTimersByTime(100);
+    expect(seen.at(-1)).toBe(1);
+  });
+
+  test("are taken to be as quick as others as long as they have handled nothing", () => {
+    const seen: number[] = [];
+    const { worker, send } = setUp({
+      missing: ({ slow, alive }) => {
+        seen.push(slow);
+        return 2 - alive;
+      },
+    });
+    worker(0).events.ready();
+    worker(1).events.ready();
+    send();
+    worker(1).settle(null, 0.01);
+    send();
+    send();
+    send();
+    vi.advanceTimersByTime(15);
+    expect(seen.at(-1)).toBe(0);
+    vi.advanceTimersByTime(15);
+    expect(seen.at(-1)).toBe(2);
   });
 
   test("end when they have been idle for long, those that are needed excepted", () => {

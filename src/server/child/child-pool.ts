@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { OscServerError } from "../../errors.ts";
 import { ChildAnswers, readFrames } from "./child-answers.ts";
 import { decodeAnswer, encodePacketFrame } from "./child-frames.ts";
@@ -50,6 +51,7 @@ function policyOf(description: ChildPoolDescription, host: ForkHost): PoolPolicy
     goal:
       program.kind === "module" ? `the end of ${describeProgram(program)}` : `the constructor of its server in ${describeProgram(program)}`,
     max: maxChildren,
+    processors: Math.max(1, availableParallelism() - 1),
     packetsAtOnce: 1,
     packetsInAll: requestsPerChild,
     packetTimeout: childTimeout,

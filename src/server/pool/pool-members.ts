@@ -6,12 +6,16 @@ import type { PacketsAhead, PoolPolicy, PoolState, PoolWorker } from "./pool-wor
 export const SLOW_MS = 2;
 /** The same for the handlers of a worker whose last ones were quick: where the processors have too much to do, each is interrupted for some milliseconds. */
 const SLOW_AFTER_QUICK_MS = 20;
+/** One that takes longer is slow even though it computes: others are not to wait until it ends. */
+const LONG_MS = 200;
 /** A packet is not to wait for longer than this behind others, for in that time another worker would be awake. */
 const AHEAD_MS = 0.2;
+/** The same where each processor has a worker already: another one would only take turns with these, and has to be warmed up first. */
+const AHEAD_WHERE_BUSY_MS = 1;
 /** One that has been busy with a packet for longer is not handed more. It may only be interrupted, where the processors have too much to do. */
 const BUSY_MS = 1;
-/** So many packets are handed ahead to a worker at most: what one turn of the event loop brings. */
-const MAX_AHEAD = 64;
+/** So many packets are handed ahead to a worker at most, however quick it is. */
+const MAX_AHEAD = 512;
 
 type Phase = "starting" | "ready" | "retiring" | "killed";
 
@@ -32,11 +36,6 @@ export class Member {
   get ahead(): PacketsAhead | null {
     return this.worker?.ahead ?? null;
   }
-
-  /** It has handled a packet in so many milliseconds. */
-  took(ms: number): void {
-    this.pace = this.pace === Infinity ? ms : (this.pace + ms) / 2;
-  }
 }
 
 /** The workers of a pool: which there are, and which of them can take a packet. */
@@ -49,6 +48,8 @@ export class PoolMembers implements Iterable<Member> {
   readonly #withRoom = new Set<Member>();
   /** The one that has something to do and was given a packet, or has handled one, last. */
   #latest: Member | null = null;
+  /** The pace of the one that has handled something last. */
+  #pace = Infinity;
 
   constructor(policy: PoolPolicy) {
     this.#policy = policy;
@@ -103,7 +104,8 @@ export class PoolMembers implements Iterable<Member> {
     const first = member?.held.first;
     if (!member || !ahead || !first) return undefined;
     const { size } = member.held;
-    if (size > MAX_AHEAD || size * member.pace > AHEAD_MS || performance.now() - first.since > BUSY_MS) return undefined;
+    const most = this.#all.size - this.#idle.length < this.#policy.processors ? AHEAD_MS : AHEAD_WHERE_BUSY_MS;
+    if (size > MAX_AHEAD || size * member.pace > most || performance.now() - first.since > BUSY_MS) return undefined;
     return ahead.hasRoom(packet) ? member : undefined;
   }
 
@@ -133,6 +135,12 @@ export class PoolMembers implements Iterable<Member> {
     this.#idle.push(member);
   }
 
+  /** A worker has handled a packet in so many milliseconds. */
+  took(member: Member, ms: number): void {
+    member.pace = member.pace === Infinity ? ms : (member.pace + ms) / 2;
+    this.#pace = member.pace;
+  }
+
   /** No packet is given to a worker from now on. */
   leave(member: Member, phase: Phase): void {
     member.phase = phase;
@@ -154,12 +162,21 @@ export class PoolMembers implements Iterable<Member> {
     let alive = 0;
     let slow = 0;
     const now = performance.now();
-    for (const { phase, held, pace } of this.#all) {
-      const { first } = held;
+    for (const member of this.#all) {
+      const { phase } = member;
       if (phase === "starting") starting += 1;
       if (phase === "starting" || phase === "ready") alive += 1;
-      if (first !== undefined && now - first.since > (pace < AHEAD_MS ? SLOW_AFTER_QUICK_MS : SLOW_MS)) slow += 1;
+      if (this.#isSlow(member, now)) slow += 1;
     }
     return { queued, starting, idle: this.#idle.length, slow, alive };
+  }
+
+  /** Whether the handlers of a worker are taken to wait for something. */
+  #isSlow({ held, pace, worker }: Member, now: number): boolean {
+    // Of one that is new it is taken that it will be as the others are.
+    const expected = pace === Infinity ? this.#pace : pace;
+    const passed = now - (held.first?.since ?? now);
+    if (passed <= (expected < AHEAD_MS ? SLOW_AFTER_QUICK_MS : SLOW_MS)) return false;
+    return passed > LONG_MS || worker?.computes !== true;
   }
 }

@@ -8,6 +8,8 @@ export interface PoolWorker {
   give(id: number, packet: Packet): void;
   /** Lets packets wait where the worker finds them as soon as it has time; null or left out where it cannot. */
   readonly ahead?: PacketsAhead | null;
+  /** Whether it is at work just now and waits for nothing but a processor. False or left out where that is not known. */
+  readonly computes?: boolean;
   /** Ends it as soon as it has nothing to do; it is given nothing more. */
   retire(): void;
   /** Ends it now, whatever it does. */
@@ -51,7 +53,7 @@ export interface PoolState {
   readonly queued: number;
   readonly starting: number;
   readonly idle: number;
-  /** Those whose handler has been at work for longer than 2 ms: it is taken to wait for something. */
+  /** Those whose handler has been at work for longer than 2 ms, and does not compute as far as is known: it is taken to wait for something. */
   readonly slow: number;
   /** All that have been started and are to go on, the above among them. */
   readonly alive: number;
@@ -66,6 +68,8 @@ export interface PoolPolicy {
   readonly goal: string;
   /** The most workers at any time, those that are ending included. */
   readonly max: number;
+  /** So many of them can be at work at the same time: the processors that the pool's own thread leaves. */
+  readonly processors: number;
   readonly packetsAtOnce: number;
   /** After so many packets a worker is ended. */
   readonly packetsInAll: number;

@@ -111,7 +111,7 @@ export class WorkerPool implements Executor {
   #settle(member: Member, id: number, outcome: Outcome, took = Infinity): void {
     const packet = this.#packets.end(member, id);
     if (packet === undefined) return;
-    member.took(took);
+    this.#members.took(member, took);
     this.#events.settle(packet, outcome);
     this.#hasTime(member);
   }
@@ -119,7 +119,7 @@ export class WorkerPool implements Executor {
   /** The first so many packets that a worker has have been handled. */
   #handled(member: Member, count: number, took?: number): void {
     const now = performance.now();
-    if (took !== undefined) member.took(took);
+    if (took !== undefined) this.#members.took(member, took);
     for (let left = count; left > 0; left -= 1) {
       const packet = this.#packets.endFirst(member, now);
       if (packet === undefined) return;

@@ -11,13 +11,13 @@ import { workerLimits } from "../pool/worker-service.ts";
 import type { Limits } from "../road/options.ts";
 import type { Packet } from "../road/packet.ts";
 import { startThread } from "./start-thread.ts";
-import { ANSWERS_CAPACITY, type FromThread, PACKETS_CAPACITY, type ToThread, exactly } from "./thread-messages.ts";
+import { ANSWERS_CAPACITY, type FromThread, PACKETS_CAPACITY, type ToThread, exactly, fitsRing } from "./thread-messages.ts";
+import { isRunnable } from "./thread-state.ts";
+import { ThreadTally } from "./thread-tally.ts";
 import type { ThreadPoolDescription } from "./thread-pool-options.ts";
 
 /** How long a thread that loads the program may take to end by itself. */
 const LOADING_MS = 1000;
-/** What a record needs beside the packet's bytes, at most: its head, and the address of a client. */
-const BESIDE = 128;
 
 /** The pool's side of one thread. Packets and answers lie in rings in shared memory, and who sleeps is woken only when it says so. */
 export class PoolThread implements PoolWorker, PacketsAhead {
@@ -29,23 +29,15 @@ export class PoolThread implements PoolWorker, PacketsAhead {
   readonly #packetWriter: PacketWriter;
   readonly #answers: RingReader;
   readonly #answerReader: AnswerReader;
-  readonly #progress: Progress;
+  readonly #tally: ThreadTally;
   readonly #decoder = new TextDecoder();
-  /** How many packets are known to be done with, as far as the thread counts them. */
-  #finished = 0;
-  /** How many of these there were, and how long it had been at work, when it had looked at the clock last. */
-  #finishedBefore = 0;
-  #workedBefore = 0;
-  /** How many it was given. */
-  #given = 0;
-  /** So many have to be done with before one may be handed ahead: what goes by the port does not wait in line with what is in the ring. */
-  #givenByPort = 0;
   /** What came by the port before its record was read. */
   readonly #parcels: FromThread[] = [];
   readonly #worker: Worker;
   #isReady = false;
   /** Set while a thread that loads the program is asked to end. */
   #ending: NodeJS.Timeout | null = null;
+  #systemId: number | null = null;
   #listening = false;
   /** Set while packets come: at the end of each turn of the event loop the thread is listened to, and need not wake this one. */
   #turn: NodeJS.Immediate | null = null;
@@ -69,7 +61,7 @@ export class PoolThread implements PoolWorker, PacketsAhead {
     this.#packetWriter = new PacketWriter(this.#packets, port1);
     this.#answers = new RingReader(answers);
     this.#answerReader = new AnswerReader(this.#answers);
-    this.#progress = new Progress(progress);
+    this.#tally = new ThreadTally(new Progress(progress), (count, took) => events.handled(count, took));
     const { program, packetsPerThread } = description;
     const init = { program, limits: workerLimits(limits), packetsAtOnce: packetsPerThread, packets, answers, progress, doorbell };
     this.#worker = startThread(description, init);
@@ -86,29 +78,32 @@ export class PoolThread implements PoolWorker, PacketsAhead {
     return this.#description.packetsPerThread === 1 ? this : null;
   }
 
+  get computes(): boolean {
+    return this.#systemId !== null && isRunnable(this.#systemId);
+  }
+
   give(id: number, packet: Packet): void {
-    if (isSmall(packet) && this.add(id, packet) !== -1) return;
-    this.#given += 1;
-    this.#givenByPort = this.#given;
+    if (fitsRing(packet.data) && this.add(id, packet) !== -1) return;
+    this.#tally.givenByPort();
     const { data, peer, asOf } = packet;
     this.#post({ type: "packet", id, data: exactly(data), client: peer.address, asOf });
   }
 
   hasRoom(packet: Packet): boolean {
-    return isSmall(packet) && this.#packets.isHalfEmpty && ((this.#finished - this.#givenByPort) | 0) >= 0;
+    return fitsRing(packet.data) && this.#packets.isHalfEmpty && this.#tally.isInLine;
   }
 
   add(id: number, { data, peer, asOf }: Packet): number {
     const place = this.#packetWriter.write(data, peer.address, asOf, id);
     if (place === -1) return -1;
-    this.#given += 1;
+    this.#tally.given();
     this.#wake();
     return place;
   }
 
   takeBack(place: number): boolean {
     const isBack = this.#packets.cancel(place, PACKET);
-    if (isBack) this.#given -= 1;
+    if (isBack) this.#tally.takenBack();
     return isBack;
   }
 
@@ -116,15 +111,14 @@ export class PoolThread implements PoolWorker, PacketsAhead {
     // What is told may lead to the next packet, and back here.
     if (this.#listening) return;
     this.#listening = true;
-    // What is to be said of these packets lies in the ring by now.
-    const { finished } = this.#progress;
+    const { now } = this.#tally;
     let read = false;
     while (this.#answerReader.next()) {
       read = true;
-      this.#hasFinished(this.#answerReader.finished);
+      this.#tally.finished(this.#answerReader.finished);
       this.#take();
     }
-    this.#hasFinished(finished);
+    this.#tally.finished(now);
     this.#listening = false;
     if (read && this.#answers.lower(WRITER_WAITS)) this.#doorbell.ring();
   }
@@ -185,19 +179,6 @@ export class PoolThread implements PoolWorker, PacketsAhead {
     this.listen();
   }
 
-  /** The thread has done with so many packets since it was started; of those that were refused it has said so. */
-  #hasFinished(count: number): void {
-    const more = (count - this.#finished) | 0;
-    if (more <= 0) return;
-    this.#finished = count;
-    const { worked } = this.#progress;
-    if (worked === this.#workedBefore) return this.#events.handled(more);
-    const took = (worked - this.#workedBefore) / ((count - this.#finishedBefore) | 0);
-    this.#workedBefore = worked;
-    this.#finishedBefore = count;
-    this.#events.handled(more, took);
-  }
-
   /** Passes on what was read from the ring. */
   #take(): void {
     const { kind, id, data, took, reason } = this.#answerReader;
@@ -209,7 +190,7 @@ export class PoolThread implements PoolWorker, PacketsAhead {
       case REPORT:
         return this.#events.report(id, unpackError(JSON.parse(this.#decoder.decode(data)) as PackedError));
       case REFUSED:
-        if (this.ahead !== null) this.#finished = (this.#finished + 1) | 0;
+        if (this.ahead !== null) this.#tally.refused();
         return this.#events.refuse(id, reason);
       case BY_PORT: {
         const message = this.#parcels.shift() ?? this.#nextMail();
@@ -232,6 +213,7 @@ export class PoolThread implements PoolWorker, PacketsAhead {
     switch (message.type) {
       case "ready":
         this.#isReady = true;
+        this.#systemId = message.systemId;
         if (message.strictTiming !== this.#description.strictTiming) events.fault(timingDiffers(message.strictTiming));
         return events.ready();
       case "reply":
@@ -261,8 +243,4 @@ export class PoolThread implements PoolWorker, PacketsAhead {
     }
     return `uncaught ${error.stack ?? error.message}`;
   }
-}
-
-function isSmall({ data }: Packet): boolean {
-  return data.length <= PACKETS_CAPACITY / 4 - BESIDE;
 }

@@ -6,6 +6,7 @@ import type { Outcome } from "../road/packet.ts";
 import type { ThreadInbox } from "./thread-inbox.ts";
 import type { ToThread } from "./thread-messages.ts";
 import { TELL_MS, type ThreadOutbox } from "./thread-outbox.ts";
+import { systemThreadId } from "./thread-state.ts";
 
 /** What a thread has to do with its pool. */
 export interface ThreadPlace {
@@ -25,7 +26,7 @@ const PACKETS_PER_LOOK = 16;
 
 /** Handles packets, blocked, until the thread is to end. */
 export function serveBlocked(service: WorkerService, { port, doorbell, inbox, outbox, end }: ThreadPlace): never {
-  outbox.say({ type: "ready", strictTiming: service.strictTiming });
+  outbox.say({ type: "ready", strictTiming: service.strictTiming, systemId: systemThreadId() });
   let mailRead = -1;
   for (;;) {
     const { rings, mail } = doorbell;
@@ -83,7 +84,7 @@ export class LoopServer {
       inbox.take(message);
       this.#serve();
     });
-    outbox.say({ type: "ready", strictTiming: service.strictTiming });
+    outbox.say({ type: "ready", strictTiming: service.strictTiming, systemId: systemThreadId() });
     this.#serve();
   }
 

@@ -29,6 +29,14 @@ export const PACKETS_CAPACITY: number = 128 * 1024;
 /** Bytes of a ring in which a thread answers. */
 export const ANSWERS_CAPACITY: number = 64 * 1024;
 
+/** What a record needs beside the packet's bytes, at most: its head, and the address of a client. */
+const BESIDE = 128;
+
+/** Whether a packet is small enough for the ring. */
+export function fitsRing(data: Uint8Array): boolean {
+  return data.length <= PACKETS_CAPACITY / 4 - BESIDE;
+}
+
 /** A packet that is too large for the ring. */
 export interface PacketMessage {
   readonly type: "packet";
@@ -48,7 +56,7 @@ export type ToThread =
 
 /** From a thread to its pool, by the port. A record in the ring says when it is its turn. */
 export type FromThread =
-  | { readonly type: "ready"; readonly strictTiming: boolean }
+  | { readonly type: "ready"; readonly strictTiming: boolean; readonly systemId: number | null }
   /** A reply that is too large for the ring. */
   | { readonly type: "reply"; readonly id: number; readonly data: Uint8Array }
   /** An error that is too large for the ring. */

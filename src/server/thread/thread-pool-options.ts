@@ -8,7 +8,8 @@ export interface ThreadPoolOptions {
   /**
    * How many threads there may be at once. Default 16 for each processor, at least 32 and at most 64: a handler that waits leaves the
    * processors to others, so it pays to have many more threads than processors. A thread is started only when packets have waited, and beyond
-   * the number of processors only while handlers take longer than 2 ms; it takes about 10 MiB.
+   * the number of processors only while handlers wait for something for longer than 2 ms (on Linux; elsewhere also where they compute for so long), or
+   * take longer than 200 ms; it takes about 10 MiB.
    */
   readonly maxThreads?: number;
   /** How many threads are kept ready, at most `maxThreads`. Default 4 to 8, as many as there are processors. */

@@ -26,6 +26,7 @@ function policyOf(description: ThreadPoolDescription): PoolPolicy {
     goal:
       program.kind === "module" ? `the end of ${describeProgram(program)}` : `the constructor of its server in ${describeProgram(program)}`,
     max: maxThreads,
+    processors: Math.max(1, processors - 1),
     packetsAtOnce: packetsPerThread,
     packetsInAll: Infinity,
     packetTimeout: threadTimeout,
