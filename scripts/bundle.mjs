@@ -28,6 +28,7 @@ const SHARED = [
       "server/crossing/progress.ts",
       "server/crossing/sync-output.ts",
       "server/thread/thread-messages.ts",
+      "server/thread/thread-state.ts",
     ],
   },
   { name: "streams", of: ["transport/tcp.ts", "transport/websocket.ts"] },
