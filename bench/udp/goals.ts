@@ -86,6 +86,7 @@ export function goals(rows: readonly Row[], paced: readonly number[]): Goal[] {
     ["async, native", async, "A turn of the event loop takes some 5 µs, and brings but few packets where they come one by one"],
     ["async, receiver thread", row("oscine async, receiver thread"), shared],
     ["blocking, native", blocking, shared],
+    ["threading, native", threading, "A packet goes to another thread, and word of it comes back"],
   ] as const;
   for (const [name, one, costly] of natives) {
     if (one === undefined) continue;
@@ -99,7 +100,6 @@ export function goals(rows: readonly Row[], paced: readonly number[]): Goal[] {
         costly,
       );
   }
-  if (threading) lossless("threading, native", threading, 300_000, "Receiver, handler and sender are three threads on two cores");
   if (blocking && inC) {
     times(
       "blocking, native: echo p50 at most 1.3 times that of recvfrom and sendto in C",
