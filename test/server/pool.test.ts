@@ -103,6 +103,16 @@ function setUp(policy: Partial<PoolPolicy> = {}, options: ServerOptions = {}) {
   };
 }
 
+/** A pool of so many workers, and how many of them were slow whenever it asked how many are missing. */
+function watchSlow(wanted: number) {
+  const seen: number[] = [];
+  const missing: PoolPolicy["missing"] = ({ slow, alive }) => {
+    seen.push(slow);
+    return wanted - alive;
+  };
+  return { seen, ...setUp({ missing }) };
+}
+
 describe("workers", () => {
   test("are started ahead, and given what waited when they are ready", () => {
     const { workers, worker, send, events } = setUp();
@@ -131,13 +141,7 @@ describe("workers", () => {
   });
 
   test("are counted as slow where a handler takes long", () => {
-    const seen: number[] = [];
-    const { worker, send } = setUp({
-      missing: ({ slow, alive }) => {
-        seen.push(slow);
-        return 1 - alive;
-      },
-    });
+    const { seen, worker, send } = watchSlow(1);
     worker(0).events.ready();
     send();
     send();
@@ -146,13 +150,7 @@ describe("workers", () => {
   });
 
   test("are not counted as slow while they compute, but for long", () => {
-    const seen: number[] = [];
-    const { worker, send } = setUp({
-      missing: ({ slow, alive }) => {
-        seen.push(slow);
-        return 1 - alive;
-      },
-    });
+    const { seen, worker, send } = watchSlow(1);
     worker(0).events.ready();
     worker(0).computes = true;
     send();
@@ -164,13 +162,7 @@ describe("workers", () => {
   });
 
   test("are taken to be as quick as others as long as they have handled nothing", () => {
-    const seen: number[] = [];
-    const { worker, send } = setUp({
-      missing: ({ slow, alive }) => {
-        seen.push(slow);
-        return 2 - alive;
-      },
-    });
+    const { seen, worker, send } = watchSlow(2);
     worker(0).events.ready();
     worker(1).events.ready();
     send();
