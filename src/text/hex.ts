@@ -88,7 +88,7 @@ class FieldReader {
 
   /** False where the rest of the message cannot be told apart. */
   #readArgument(tag: string, end: number, margin: string): boolean {
-    const note = `${margin}${tag} `;
+    const note = `${margin}${quote(tag).slice(1, -1)} `;
     if (tag === "s" || tag === "S") {
       if (this.#offset >= end) return false;
       this.#takeText(end, (text) => `${note}${quote(text)}`);

@@ -62,6 +62,7 @@ describe("what is wrong is said", () => {
     ["2f780000 2c690000 0000", ["/x", ",i", "i cut short"]],
     ["2f780000 2c690000 00000001 00000002", ["/x", ",i", "i 1", "not read"]],
     ["2f780000 2c7a6900 00000001", ["/x", ",zi", "z is not known"]],
+    ["2f780000 2c1b6900 00000001", ["/x", ",\\u001bi", "\\u001b is not known"]],
     ["2f780000 2c620000 00000009 01020304", ["/x", ",b", "b of 9 bytes, but 4 follow"]],
     ["2f780000 2c620000 ffffffff", ["/x", ",b", "b of -1 bytes, but 0 follow"]],
     ["2f780000 2c620000 0000", ["/x", ",b", "b cut short"]],
