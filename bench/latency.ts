@@ -14,9 +14,9 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { decode, encode, float, OscMessage } from "../src/codec/index.ts";
 import { Dispatcher, handlePacket } from "../src/dispatch/index.ts";
-import { EventLoopExecutor } from "../src/server/road/event-loop-executor.ts";
-import { limitsOf } from "../src/server/road/options.ts";
-import { Road } from "../src/server/road/road.ts";
+import { EventLoopExecutor } from "../src/server/event-loop-executor.ts";
+import { limitsOf } from "../src/server/options.ts";
+import { Pipeline } from "../src/server/pipeline.ts";
 import { benchOptions } from "./suite/options.ts";
 import { finish, type Goal, median, type Table } from "./suite/report.ts";
 import { type Echoes, loadProgram, ServerProcess } from "./udp/load.ts";
@@ -102,7 +102,7 @@ function allocations(): Table {
   const context = { clientAddress: client, asOf: Infinity, mode: "async", error: nothing, reply: nothing, shutdown: nothing } as const;
   const limits = limitsOf({});
   const handling = { ...limits, dispatcher, mode: "async", verify: () => true, shutdown: nothing } as const;
-  const road = new Road({
+  const road = new Pipeline({
     limits,
     strictTiming: true,
     onError: nothing,

@@ -9,9 +9,9 @@ import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { OscBundle, TimeTag, encode } from "../src/codec/index.ts";
 import { Dispatcher } from "../src/dispatch/index.ts";
-import { EventLoopExecutor } from "../src/server/road/event-loop-executor.ts";
-import { limitsOf } from "../src/server/road/options.ts";
-import { Road } from "../src/server/road/road.ts";
+import { EventLoopExecutor } from "../src/server/event-loop-executor.ts";
+import { limitsOf } from "../src/server/options.ts";
+import { Pipeline } from "../src/server/pipeline.ts";
 import type { Peer } from "../src/transport/transport.ts";
 
 const LARGEST = 65_507;
@@ -98,14 +98,14 @@ const peer: Peer = {
 };
 
 /** A server without its socket. */
-function road(): Road {
+function road(): Pipeline {
   const dispatcher = new Dispatcher();
   for (let index = 0; index < 900; index++) dispatcher.map(`/ch${index}a`, () => undefined);
   for (let index = 0; index < 89; index++) dispatcher.map(`/mixer/${index}/gain`, () => undefined);
   for (let index = 0; index < 10; index++) dispatcher.map(`/group${index}/*/mute`, () => undefined);
   dispatcher.map("/*/everything/*", () => undefined);
   const limits = limitsOf({});
-  return new Road({
+  return new Pipeline({
     limits,
     strictTiming: true,
     onError: () => undefined,

@@ -1,8 +1,8 @@
 import type { ErrorListener } from "../dispatch/index.ts";
 import { reportToConsole } from "../dispatch/index.ts";
 import { checkMaxPacketSize } from "../framing/frame-decoder.ts";
-import { positive } from "../server/road/options.ts";
-import { durationOf } from "../server/road/transports.ts";
+import { positive } from "../server/options.ts";
+import { durationOf } from "../server/transports.ts";
 import type { BridgeNatsOptions } from "./nats-options.ts";
 import type { BridgeRule } from "./rules.ts";
 import type { SessionsSettings } from "./sessions.ts";

@@ -4,7 +4,7 @@ import { TcpLink } from "../client/tcp-link.ts";
 import { UdpLink } from "../client/udp-link.ts";
 import { WebSocketLink } from "../client/websocket-link.ts";
 import { listeningPlace } from "../server/listening-place.ts";
-import { createTransport, tcpSpec, udpSpec } from "../server/road/transports.ts";
+import { createTransport, tcpSpec, udpSpec } from "../server/transports.ts";
 import { websocketSpec } from "../server/websocket-server.ts";
 import type { Transport, TransportEvents } from "../transport/transport.ts";
 import { type OscUrl, formatOscUrl } from "../url/osc-url.ts";

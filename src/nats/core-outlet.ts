@@ -1,5 +1,5 @@
 import { type OscError, OscNatsError } from "../errors.ts";
-import type { ExecutorEvents, Packet } from "../server/road/packet.ts";
+import type { ExecutorEvents, Packet } from "../server/executor.ts";
 import type { NatsLink } from "./nats-link.ts";
 import type { NatsMessage } from "./nats-message.ts";
 import type { Outgoing, Outlet } from "./outlet.ts";

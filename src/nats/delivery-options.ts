@@ -1,5 +1,5 @@
 import { OscServerError } from "../errors.ts";
-import { positive } from "../server/road/options.ts";
+import { positive } from "../server/options.ts";
 import { type NatsConnectionOptions, type NatsConnectionSettings, natsConnectionSettings } from "./nats-options.ts";
 import { DEFAULT_PREFIX, checkPrefix } from "./subject.ts";
 

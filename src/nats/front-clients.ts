@@ -1,4 +1,4 @@
-import type { Packet } from "../server/road/packet.ts";
+import type { Packet } from "../server/executor.ts";
 import type { Peer } from "../transport/transport.ts";
 
 /** A client that packets came from. */

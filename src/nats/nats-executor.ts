@@ -1,9 +1,9 @@
 import { randomBytes } from "node:crypto";
 import { OscDroppedError, OscNatsError, OscRejectedError } from "../errors.ts";
 import { formatAddress } from "../net-address.ts";
-import { positive } from "../server/road/options.ts";
-import type { Executor, ExecutorContext, ExecutorFactory, Packet } from "../server/road/packet.ts";
-import { PacketQueue, QueueBound } from "../server/road/packet-queue.ts";
+import { positive } from "../server/options.ts";
+import type { Executor, ExecutorContext, ExecutorFactory, Packet } from "../server/executor.ts";
+import { PacketQueue, QueueBound } from "../server/packet-queue.ts";
 import { CoreOutlet } from "./core-outlet.ts";
 import { type DeliverySettings, type NatsDeliveryOptions, checkName, deliverySettings } from "./delivery-options.ts";
 import { FrontClients } from "./front-clients.ts";

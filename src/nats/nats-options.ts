@@ -1,6 +1,6 @@
 import { OscServerError } from "../errors.ts";
-import { positive } from "../server/road/options.ts";
-import { durationOf } from "../server/road/transports.ts";
+import { positive } from "../server/options.ts";
+import { durationOf } from "../server/transports.ts";
 
 /** How a connection to NATS is secured. */
 export interface NatsTlsOptions {

@@ -1,4 +1,4 @@
-import type { Packet } from "../server/road/packet.ts";
+import type { Packet } from "../server/executor.ts";
 import type { NatsMessage } from "./nats-message.ts";
 import type { PacketHeaders } from "./packet-headers.ts";
 

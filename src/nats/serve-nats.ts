@@ -6,8 +6,8 @@ import { ForkingServer } from "../server/forking-server.ts";
 import { type HandlersModule, loadHandlers } from "../server/pool/worker-service.ts";
 import { moduleUrl } from "../server/pool/program.ts";
 import type { PooledServer } from "../server/pooled-server.ts";
-import type { ServerStats } from "../server/road/counters.ts";
-import type { ModuleSpec } from "../server/road/module-transport.ts";
+import type { ServerStats } from "../server/stats.ts";
+import type { ModuleSpec } from "../server/module-transport.ts";
 import { ThreadingServer } from "../server/threading-server.ts";
 import { NatsTransport } from "./nats-transport.ts";
 import {

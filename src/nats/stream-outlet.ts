@@ -1,5 +1,5 @@
 import { OscDroppedError, OscNatsError } from "../errors.ts";
-import type { ExecutorEvents } from "../server/road/packet.ts";
+import type { ExecutorEvents } from "../server/executor.ts";
 import type { NatsLink } from "./nats-link.ts";
 import type { NatsMessage } from "./nats-message.ts";
 import { ID_HEADER } from "./packet-headers.ts";

@@ -2,8 +2,8 @@ import type { Dispatcher } from "../dispatch/index.ts";
 import { OscServerError } from "../errors.ts";
 import type { NetAddress } from "../net-address.ts";
 import type { ChildPoolOptions } from "../server/child/child-pool-options.ts";
-import { type ServerOptions, positive } from "../server/road/options.ts";
-import { durationOf } from "../server/road/transports.ts";
+import { type ServerOptions, positive } from "../server/options.ts";
+import { durationOf } from "../server/transports.ts";
 import type { ThreadPoolOptions } from "../server/thread/thread-pool-options.ts";
 import { type DeliverySettings, type NatsDeliveryOptions, checkName, deliverySettings, inRange, oneOf } from "./delivery-options.ts";
 

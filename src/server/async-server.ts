@@ -3,15 +3,15 @@ import { OscServerError } from "../errors.ts";
 import { type NetAddress, formatAddress } from "../net-address.ts";
 import { KernelDrops } from "../transport/kernel-drops.ts";
 import type { Peer, Transport } from "../transport/transport.ts";
-import { type Backend, Counters, type ServerStats } from "./road/counters.ts";
-import { EventLoopExecutor } from "./road/event-loop-executor.ts";
+import { type Backend, Counters, type ServerStats } from "./stats.ts";
+import { EventLoopExecutor } from "./event-loop-executor.ts";
 import { createLocalTransport } from "./io-thread/local-transport.ts";
 import { InertTransport } from "./pool/inert-transport.ts";
-import { type Limits, type ServerOptions, limitsOf, positive } from "./road/options.ts";
-import type { Executor, ExecutorContext, ExecutorEvents, ExecutorFactory } from "./road/packet.ts";
-import { Road } from "./road/road.ts";
-import { type Handling, verifyPacket } from "./road/run-packet.ts";
-import { type LocalTransportSpec, backendOf, requestedAddress } from "./road/transports.ts";
+import { type Limits, type ServerOptions, limitsOf, positive } from "./options.ts";
+import type { Executor, ExecutorContext, ExecutorEvents, ExecutorFactory } from "./executor.ts";
+import { Pipeline } from "./pipeline.ts";
+import { type Handling, verifyPacket } from "./handle.ts";
+import { type LocalTransportSpec, backendOf, requestedAddress } from "./transports.ts";
 import { isLoadingWorker } from "./pool/worker-role.ts";
 
 /** Options of the async servers. */
@@ -70,7 +70,7 @@ export interface ServerProtocol {
 
 interface Endpoint {
   readonly transport: Transport;
-  readonly road: Road;
+  readonly road: Pipeline;
   readonly handle: ServerTransport;
   end(): Promise<void>;
 }
@@ -191,7 +191,7 @@ export class AsyncServer implements AsyncDisposable {
       shutdown: () => this.shutdown(),
     };
     let executor: Executor | null = null;
-    const road = new Road({
+    const road = new Pipeline({
       limits,
       strictTiming: this.dispatcher.strictTiming,
       onError: options.onError ?? reportToConsole,
@@ -223,7 +223,7 @@ export class AsyncServer implements AsyncDisposable {
     return executor({ events, limits, transport: this.#spec.transport, verify });
   }
 
-  #endpointOf(transport: Transport, road: Road, requested: NetAddress): Endpoint {
+  #endpointOf(transport: Transport, road: Pipeline, requested: NetAddress): Endpoint {
     let ending: Promise<void> | null = null;
     let resolve = (): void => undefined;
     const closed = new Promise<void>((settle) => (resolve = settle));

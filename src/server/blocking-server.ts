@@ -5,7 +5,7 @@ import { NativeIo } from "./blocking/native-io.ts";
 import { RingIo } from "./blocking/ring-io.ts";
 import type { IoOwner } from "./io-thread/server-io.ts";
 import { SyncServer, type SyncServerOptions } from "./sync-server.ts";
-import { type TransportSpec, backendOf } from "./road/transports.ts";
+import { type TransportSpec, backendOf } from "./transports.ts";
 
 /** Options of the blocking servers. */
 export type BlockingServerOptions = SyncServerOptions;

@@ -3,7 +3,7 @@ import { poolSetup } from "./pool-setup.ts";
 import { PooledServer } from "./pooled-server.ts";
 import type { HandlersSource } from "./pool/program.ts";
 import type { SyncServerOptions } from "./sync-server.ts";
-import type { TransportSpec } from "./road/transports.ts";
+import type { TransportSpec } from "./transports.ts";
 
 /** Options of the forking servers. */
 export interface ForkingServerOptions extends SyncServerOptions, ChildPoolOptions {}

@@ -1,11 +1,11 @@
 import { Dispatcher } from "../dispatch/index.ts";
 import { IoThread } from "./io-thread/io-thread.ts";
-import type { ExecutorDescription } from "./io-thread/io-thread-messages.ts";
-import { type ServerOptions, limitsOf } from "./road/options.ts";
+import type { ExecutorDescription } from "./io-thread/messages.ts";
+import { type ServerOptions, limitsOf } from "./options.ts";
 import { type HandlersSource, strictTimingOf } from "./pool/program.ts";
 import type { IoOwner } from "./io-thread/server-io.ts";
 import type { SyncServerSetup } from "./sync-server.ts";
-import type { TransportSpec } from "./road/transports.ts";
+import type { TransportSpec } from "./transports.ts";
 import { freezeForPool, serviceOfServer, workerLimits } from "./pool/worker-service.ts";
 
 /** What threading and forking servers have in common when they are made. */

@@ -1,5 +1,5 @@
 import type { IoThread } from "./io-thread/io-thread.ts";
-import type { OneChange } from "./io-thread/io-thread-messages.ts";
+import type { OneChange } from "./io-thread/messages.ts";
 import { SyncServer } from "./sync-server.ts";
 
 /**

@@ -2,12 +2,12 @@ import { type ErrorListener, reportToConsole, tellListener } from "../dispatch/i
 import { OscServerError, type OscError } from "../errors.ts";
 import type { NetAddress } from "../net-address.ts";
 import { KernelDrops } from "../transport/kernel-drops.ts";
-import { Counters, type ServerStats } from "./road/counters.ts";
-import type { OneChange } from "./io-thread/io-thread-messages.ts";
-import { type Limits, type ServerOptions, limitsOf, positive } from "./road/options.ts";
+import { Counters, type ServerStats } from "./stats.ts";
+import type { OneChange } from "./io-thread/messages.ts";
+import { type Limits, type ServerOptions, limitsOf, positive } from "./options.ts";
 import type { IoOwner, ServerIo } from "./io-thread/server-io.ts";
 import { withoutSignalListeners } from "./io-thread/signal-listeners.ts";
-import { type TransportSpec, requestedAddress } from "./road/transports.ts";
+import { type TransportSpec, requestedAddress } from "./transports.ts";
 import { type WorkerState, claimServer, countServer } from "./pool/worker-role.ts";
 
 /** Options of the servers whose thread may block: blocking, threading and forking. */

@@ -4,7 +4,7 @@ import { BlockingServer, type BlockingServerOptions } from "./blocking-server.ts
 import { ForkingServer, type ForkingServerOptions } from "./forking-server.ts";
 import type { HandlersSource } from "./pool/program.ts";
 import { ThreadingServer, type ThreadingServerOptions } from "./threading-server.ts";
-import { type StreamAddress, type TcpServerOptions, tcpSpec } from "./road/transports.ts";
+import { type StreamAddress, type TcpServerOptions, tcpSpec } from "./transports.ts";
 
 /** Options of {@link AsyncOSCTCPServer}. */
 export interface AsyncTcpServerOptions extends AsyncServerOptions, TcpServerOptions {}

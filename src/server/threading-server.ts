@@ -3,7 +3,7 @@ import { PooledServer } from "./pooled-server.ts";
 import type { HandlersSource } from "./pool/program.ts";
 import type { SyncServerOptions } from "./sync-server.ts";
 import { type ThreadPoolOptions, threadPoolDescription } from "./thread/thread-pool-options.ts";
-import type { TransportSpec } from "./road/transports.ts";
+import type { TransportSpec } from "./transports.ts";
 
 /** Options of the threading servers. */
 export interface ThreadingServerOptions extends SyncServerOptions, ThreadPoolOptions {}

@@ -3,10 +3,10 @@ import type { UdpOptions } from "../transport/udp.ts";
 import { AsyncServer, type AsyncServerOptions } from "./async-server.ts";
 import { BlockingServer, type BlockingServerOptions } from "./blocking-server.ts";
 import { ForkingServer, type ForkingServerOptions } from "./forking-server.ts";
-import type { AddressLike } from "./road/options.ts";
+import type { AddressLike } from "./options.ts";
 import type { HandlersSource } from "./pool/program.ts";
 import { ThreadingServer, type ThreadingServerOptions } from "./threading-server.ts";
-import { type NativeOption, type ReceiverOption, udpSpec } from "./road/transports.ts";
+import { type NativeOption, type ReceiverOption, udpSpec } from "./transports.ts";
 
 /** Options of {@link AsyncOSCUDPServer}. */
 export interface AsyncUdpServerOptions extends AsyncServerOptions, NativeOption, ReceiverOption, UdpOptions {}

@@ -6,8 +6,8 @@ import { checkMaxPacketSize } from "../framing/frame-decoder.ts";
 import type { NetAddress } from "../net-address.ts";
 import type { WebSocketOptions, WebSocketSpec } from "../transport/websocket.ts";
 import { AsyncServer, type AsyncServerOptions } from "./async-server.ts";
-import { type AddressLike, type ServerOptions, hostAndPort, limitsOf, positive } from "./road/options.ts";
-import { durationOf } from "./road/transports.ts";
+import { type AddressLike, type ServerOptions, hostAndPort, limitsOf, positive } from "./options.ts";
+import { durationOf } from "./transports.ts";
 
 /** Where a WebSocket server listens: a host and a port; or an HTTP or HTTPS server that listens already, and the path on it. */
 export type WebSocketAddress =

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { AnswerReader, AnswerWriter, BY_PORT, HANDLED, REFUSED, REPLY, REPORT } from "../../src/server/crossing/answer-records.ts";
-import { RingReader, RingWriter, ringMemory } from "../../src/server/crossing/shared-ring.ts";
+import { RingReader, RingWriter, ringMemory } from "../../src/server/io-thread/shared-ring.ts";
 
 const CAPACITY = 512;
 

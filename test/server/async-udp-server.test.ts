@@ -9,7 +9,7 @@ import type { NetAddress } from "../../src/net-address.ts";
 import { AsyncIOOSCUDPServer, AsyncOSCUDPServer as AnyServer, type AsyncUdpServerOptions } from "../../src/server/index.ts";
 import { nativeSockets } from "../../src/transport/native/self-test.ts";
 import { ManualClock } from "../dispatch/manual-clock.ts";
-import type { AddressLike } from "../../src/server/road/options.ts";
+import type { AddressLike } from "../../src/server/options.ts";
 import { nameOf } from "./fixtures.ts";
 
 const LOCAL = "127.0.0.1";

@@ -1,22 +1,22 @@
 import { describe, expect, test } from "vitest";
 import { OscBundle, OscMessage, TimeTag, encode } from "../../src/codec/index.ts";
 import { Dispatcher } from "../../src/dispatch/index.ts";
-import { EventLoopExecutor } from "../../src/server/road/event-loop-executor.ts";
-import { Road } from "../../src/server/road/road.ts";
+import { EventLoopExecutor } from "../../src/server/event-loop-executor.ts";
+import { Pipeline } from "../../src/server/pipeline.ts";
 import { ManualClock } from "../dispatch/manual-clock.ts";
 import { RecordingPeer, limits } from "./fixtures.ts";
 
 const HOUR = 3_600_000;
 
 /** The road that packets take in every kind of server, under a clock that is turned by hand. */
-function served(): { road: Road; clock: ManualClock; handled: string[]; send: (name: string, aheadMs: number) => void } {
+function served(): { road: Pipeline; clock: ManualClock; handled: string[]; send: (name: string, aheadMs: number) => void } {
   const clock = new ManualClock();
   const handled: string[] = [];
   const dispatcher = new Dispatcher();
   dispatcher.map("/*", (address: string) => void handled.push(address));
   const bounds = limits();
   const handling = { ...bounds, dispatcher, mode: "async" as const, verify: () => true, shutdown: () => undefined };
-  const road = new Road({
+  const road = new Pipeline({
     limits: bounds,
     strictTiming: true,
     clock,

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { FairQueue } from "../../src/server/road/fair-queue.ts";
-import type { Packet } from "../../src/server/road/packet.ts";
-import { QueueBound } from "../../src/server/road/packet-queue.ts";
+import { FairQueue } from "../../src/server/fair-queue.ts";
+import type { Packet } from "../../src/server/executor.ts";
+import { QueueBound } from "../../src/server/packet-queue.ts";
 import { RecordingPeer, limits, packetOf } from "./fixtures.ts";
 
 /** A queue, what it lost, and senders that do not share a lane. */

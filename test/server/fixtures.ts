@@ -1,7 +1,7 @@
 import { type OscError, OscRejectedError } from "../../src/errors.ts";
 import type { NetAddress } from "../../src/net-address.ts";
-import { type Limits, type ServerOptions, limitsOf } from "../../src/server/road/options.ts";
-import type { Packet } from "../../src/server/road/packet.ts";
+import { type Limits, type ServerOptions, limitsOf } from "../../src/server/options.ts";
+import type { Packet } from "../../src/server/executor.ts";
 import type { Peer } from "../../src/transport/transport.ts";
 import type { PoolPolicy } from "../../src/server/pool/pool-worker.ts";
 

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { Dispatcher } from "../../src/dispatch/index.ts";
 import type { NetAddress } from "../../src/net-address.ts";
 import { AsyncOSCTCPServer, AsyncOSCWebSocketServer } from "../../src/server/index.ts";
-import { LateTransport } from "../../src/server/road/late-transport.ts";
+import { LateTransport } from "../../src/server/late-transport.ts";
 import type { Transport } from "../../src/transport/transport.ts";
 
 const ADDRESS: NetAddress = { address: "127.0.0.1", port: 9000, family: "IPv4" };

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import type { OscDroppedError } from "../../src/errors.ts";
-import type { Packet } from "../../src/server/road/packet.ts";
-import { PacketQueue, QueueBound } from "../../src/server/road/packet-queue.ts";
+import type { Packet } from "../../src/server/executor.ts";
+import { PacketQueue, QueueBound } from "../../src/server/packet-queue.ts";
 import { limits, packetOf } from "./fixtures.ts";
 
 function queueWith(options: Parameters<typeof limits>[0]): { queue: PacketQueue; lost: [Packet, OscDroppedError][] } {

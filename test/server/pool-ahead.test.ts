@@ -2,8 +2,8 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { OscError } from "../../src/errors.ts";
 import type { PacketsAhead, PoolPolicy, PoolWorker, PoolWorkerEvents } from "../../src/server/pool/pool-worker.ts";
 import { WorkerPool } from "../../src/server/pool/worker-pool.ts";
-import type { ServerOptions } from "../../src/server/road/options.ts";
-import type { ExecutorEvents, Packet } from "../../src/server/road/packet.ts";
+import type { ServerOptions } from "../../src/server/options.ts";
+import type { ExecutorEvents, Packet } from "../../src/server/executor.ts";
 import { RecordingPeer, THREAD_POLICY, limits, packetOf } from "./fixtures.ts";
 
 beforeEach(() => {

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { OscDispatchError, type OscError, OscRejectedError, type RejectReason } from "../../src/errors.ts";
-import type { ServerOptions } from "../../src/server/road/options.ts";
-import type { ExecutorEvents, Outcome, Packet } from "../../src/server/road/packet.ts";
+import type { ServerOptions } from "../../src/server/options.ts";
+import type { ExecutorEvents, Outcome, Packet } from "../../src/server/executor.ts";
 import type { PoolPolicy, PoolWorker, PoolWorkerEvents } from "../../src/server/pool/pool-worker.ts";
 import { WorkerPool } from "../../src/server/pool/worker-pool.ts";
 import { RecordingPeer, THREAD_POLICY, limits, packetOf } from "./fixtures.ts";

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { encode } from "../../src/codec/index.ts";
 import { Dispatcher } from "../../src/dispatch/index.ts";
 import { OscMessage } from "../../src/index.ts";
-import { type Handling, explainRefusal, runPacket } from "../../src/server/road/run-packet.ts";
+import { type Handling, explainRefusal, runPacket } from "../../src/server/handle.ts";
 import { ATTACKS } from "../shared/attacks.ts";
 import { limits } from "./fixtures.ts";
 

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { ServeGate } from "../../src/server/io-thread/serve-gate.ts";
-import { limitsOf } from "../../src/server/road/options.ts";
-import type { Executor, ExecutorEvents, Packet } from "../../src/server/road/packet.ts";
+import { limitsOf } from "../../src/server/options.ts";
+import type { Executor, ExecutorEvents, Packet } from "../../src/server/executor.ts";
 
 const IGNORED: ExecutorEvents = {
   settle: () => undefined,

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { READER_SLEEPS, RECORD_HEADER, RingReader, RingWriter, WRITER_WAITS, ringMemory } from "../../src/server/crossing/shared-ring.ts";
+import { READER_SLEEPS, RECORD_HEADER, RingReader, RingWriter, WRITER_WAITS, ringMemory } from "../../src/server/io-thread/shared-ring.ts";
 
 const CAPACITY = 256;
 /** The largest payload that always finds room in a ring that has been read. */

@@ -1,5 +1,5 @@
 import type { Dispatcher } from "../../dispatch/index.ts";
-import type { Handling } from "../road/run-packet.ts";
+import type { Handling } from "../handle.ts";
 import type { IoOwner, ServerIo } from "../io-thread/server-io.ts";
 
 /** What brings packets to a thread that blocks, and handles them there. */

@@ -9,11 +9,11 @@ import { socketError } from "../../transport/socket-error.ts";
 import type { UdpSpec } from "../../transport/udp.ts";
 import { copyOf } from "../../transport/copy-bytes.ts";
 import { type BlockingIo, blockingHandling } from "./blocking-io.ts";
-import { CallingThreadExecutor } from "../road/calling-thread-executor.ts";
-import type { Counters } from "../road/counters.ts";
-import { LoopClock } from "../road/loop-clock.ts";
+import { CallingThreadExecutor } from "../calling-thread-executor.ts";
+import type { Counters } from "../stats.ts";
+import { LoopClock } from "../loop-clock.ts";
 import { threadFailed } from "../io-thread/own-thread.ts";
-import { Road } from "../road/road.ts";
+import { Pipeline } from "../pipeline.ts";
 import type { IoOwner } from "../io-thread/server-io.ts";
 import { StandIn } from "../io-thread/stand-in.ts";
 
@@ -36,7 +36,7 @@ export class NativeIo implements BlockingIo {
   readonly #gathering: Gathering;
   readonly #peers: NativePeers;
   readonly #clock = new LoopClock();
-  readonly #road: Road;
+  readonly #road: Pipeline;
   readonly #executor: CallingThreadExecutor;
   readonly #standIn: StandIn;
   /** So many datagrams are received at once that they fit into the queue. */
@@ -56,7 +56,7 @@ export class NativeIo implements BlockingIo {
     this.#atOnce = spec.atOnce;
     const handling = blockingHandling(dispatcher, owner);
     let executor: CallingThreadExecutor | undefined;
-    this.#road = new Road({
+    this.#road = new Pipeline({
       limits,
       strictTiming: dispatcher.strictTiming,
       onError: owner.onError,

@@ -4,16 +4,16 @@ import { type Dispatcher, Reporter } from "../../dispatch/index.ts";
 import { OscServerError, type OscError } from "../../errors.ts";
 import type { NetAddress } from "../../net-address.ts";
 import { type BlockingIo, blockingHandling } from "./blocking-io.ts";
-import { FAULT, HANDLED, HANDLER_ERROR, OutcomeWriter, PacketReader, RING_CAPACITY } from "../crossing/blocking-records.ts";
-import { type Counters, counterOf } from "../road/counters.ts";
+import { FAULT, HANDLED, HANDLER_ERROR, OutcomeWriter, PacketReader, RING_CAPACITY } from "../io-thread/packet-records.ts";
+import { type Counters, counterOf } from "../stats.ts";
 import { packError } from "../crossing/error-transfer.ts";
 import { IoThread } from "../io-thread/io-thread.ts";
-import type { Outcome } from "../road/packet.ts";
-import { type Handling, runPacket } from "../road/run-packet.ts";
+import type { Outcome } from "../executor.ts";
+import { type Handling, runPacket } from "../handle.ts";
 import type { IoOwner } from "../io-thread/server-io.ts";
-import { READER_SLEEPS, RingReader, RingWriter, WRITER_WAITS, ringMemory } from "../crossing/shared-ring.ts";
-import type { TransportSpec } from "../road/transports.ts";
-import { Turn } from "../road/turn.ts";
+import { READER_SLEEPS, RingReader, RingWriter, WRITER_WAITS, ringMemory } from "../io-thread/shared-ring.ts";
+import type { TransportSpec } from "../transports.ts";
+import { SyncReplyContext } from "../sync-reply-context.ts";
 
 /** After so many packets the I/O thread is told of outcomes, even though more packets lie ready. */
 const OUTCOMES_AT_ONCE = 64;
@@ -95,7 +95,7 @@ export class RingIo implements BlockingIo {
 
   #handle(): void {
     const { data, client, asOf } = this.#packets;
-    const turn = new Turn(
+    const turn = new SyncReplyContext(
       (reply) => {
         this.#write(() => this.#outcomes.reply(reply));
         // A client waits for this one; the handler may still go on for long.

@@ -19,7 +19,7 @@ import { LengthPrefixDecoder } from "../../framing/index.ts";
 import { packError } from "../crossing/error-transfer.ts";
 import { encodeParts } from "./fork-frames.ts";
 import { Zygote } from "./fork-zygote.ts";
-import type { Outcome } from "../road/packet.ts";
+import type { Outcome } from "../executor.ts";
 import { writeOutputAtOnce } from "../crossing/sync-output.ts";
 import { type WorkerService, becomeWorker } from "../pool/worker-role.ts";
 import { serviceOfModule } from "../pool/worker-service.ts";

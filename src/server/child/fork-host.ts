@@ -2,7 +2,7 @@ import { OscServerError, type OscError } from "../../errors.ts";
 import { ChildAnswers } from "./child-answers.ts";
 import type { ChildInit } from "./child-frames.ts";
 import type { ChildPoolDescription } from "./child-pool-options.ts";
-import type { Packet } from "../road/packet.ts";
+import type { Packet } from "../executor.ts";
 import type { PoolWorker, PoolWorkerEvents } from "../pool/pool-worker.ts";
 import { timingDiffers } from "../pool/program.ts";
 import { ZygoteProcess } from "./zygote-process.ts";

@@ -5,7 +5,7 @@ import { LengthPrefixDecoder } from "../../framing/index.ts";
 import { ForkCalls } from "./fork-calls.ts";
 import { decodeOrder, decodeOrderHead, encodeEnded, encodeHandled, encodeParts } from "./fork-frames.ts";
 import { practiceOrders, practiceService } from "./fork-practice.ts";
-import type { Outcome } from "../road/packet.ts";
+import type { Outcome } from "../executor.ts";
 import type { WorkerService } from "../pool/worker-role.ts";
 import { ZygoteChildren } from "./zygote-children.ts";
 

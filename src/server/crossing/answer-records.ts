@@ -1,7 +1,7 @@
 /** The records in which a thread of a pool says what becomes of packets: how they lie in the ring. */
 import { copyOf } from "../../transport/copy-bytes.ts";
-import type { LateReason } from "../road/run-packet.ts";
-import type { RingReader, RingWriter } from "./shared-ring.ts";
+import type { LateReason } from "../handle.ts";
+import type { RingReader, RingWriter } from "../io-thread/shared-ring.ts";
 
 /** The packet has been handled. Said only by a thread that handles several side by side; another one counts them. */
 export const HANDLED = 1;

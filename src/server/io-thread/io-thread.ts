@@ -3,13 +3,13 @@ import { workerThreads } from "../../builtin-modules.ts";
 import type { OscError } from "../../errors.ts";
 import type { NetAddress } from "../../net-address.ts";
 import { compiledFile } from "../../package-files.ts";
-import { type Backend, Counters } from "../road/counters.ts";
-import { Doorbell } from "../crossing/doorbell.ts";
+import { type Backend, Counters } from "../stats.ts";
+import { WakeSignal } from "./wake-signal.ts";
 import { unpackError } from "../crossing/error-transfer.ts";
-import type { ExecutorDescription, FromIoThread, IoThreadInit, ToIoThread } from "./io-thread-messages.ts";
+import type { ExecutorDescription, FromIoThread, IoThreadInit, ToIoThread } from "./messages.ts";
 import { startOwnThread, threadFailed } from "./own-thread.ts";
 import type { IoOwner, ServerIo } from "./server-io.ts";
-import { type TransportSpec, backendOf } from "../road/transports.ts";
+import { type TransportSpec, backendOf } from "../transports.ts";
 
 /** How long an I/O thread may take to start and to bind; the look-up of a host name is part of it. */
 const START_MS = 60_000;
@@ -42,7 +42,7 @@ export class IoThread implements ServerIo {
   readonly #setup: IoThreadSetup;
   readonly #worker: Worker;
   readonly #port: MessagePort;
-  readonly #doorbell: Doorbell;
+  readonly #doorbell: WakeSignal;
   #opened: NetAddress | null = null;
   #failure: OscError | null = null;
   #closed = false;
@@ -60,9 +60,9 @@ export class IoThread implements ServerIo {
   constructor(setup: IoThreadSetup) {
     this.#setup = setup;
     const counters = new SharedArrayBuffer(Counters.byteLength);
-    const doorbell = new SharedArrayBuffer(Doorbell.byteLength);
+    const doorbell = new SharedArrayBuffer(WakeSignal.byteLength);
     this.counters = new Counters(counters);
-    this.#doorbell = new Doorbell(doorbell);
+    this.#doorbell = new WakeSignal(doorbell);
     const { port1, port2 } = new (workerThreads().MessageChannel)();
     this.#port = port1;
     const { spec, limits, strictTiming, executor } = setup;
@@ -70,7 +70,7 @@ export class IoThread implements ServerIo {
     const backend = backendOf(spec);
     this.backend = backend;
     const init: IoThreadInit = { spec, backend, limits, strictTiming, executor, counters, doorbell, port: port2, nodeOptions };
-    this.#worker = startOwnThread(compiledFile("server/io-thread/io-thread-entry.js"), init, [port2, ...setup.transfer], "oscine I/O");
+    this.#worker = startOwnThread(compiledFile("server/io-thread/entry.js"), init, [port2, ...setup.transfer], "oscine I/O");
     this.#worker.on("error", (error) => this.#failAsync(threadFailed("it threw", error)));
     this.#worker.on("exit", () => this.#ended());
     this.address = this.#awaitOpening();

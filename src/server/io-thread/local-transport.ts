@@ -1,7 +1,7 @@
 import { loadLibc } from "../../transport/native/libc.ts";
 import type { Transport, TransportEvents } from "../../transport/transport.ts";
-import type { Backend } from "../road/counters.ts";
-import { type LocalTransportSpec, createTransport } from "../road/transports.ts";
+import type { Backend } from "../stats.ts";
+import { type LocalTransportSpec, createTransport } from "../transports.ts";
 import { ReceiverTransport } from "./receiver-transport.ts";
 
 /** The transport that a spec describes, for a server of the event loop. */

@@ -3,9 +3,9 @@ import { parentPort, workerData } from "node:worker_threads";
 import { Gathering } from "../../transport/native/gathering.ts";
 import { loadLibc } from "../../transport/native/libc.ts";
 import { BATCH_SIZE, MessageBatch } from "../../transport/native/message-batch.ts";
-import { DatagramWriter } from "../crossing/datagram-records.ts";
-import { Doorbell } from "../crossing/doorbell.ts";
-import { READER_SLEEPS, RingWriter, WRITER_WAITS } from "../crossing/shared-ring.ts";
+import { DatagramWriter } from "./datagram-records.ts";
+import { WakeSignal } from "./wake-signal.ts";
+import { READER_SLEEPS, RingWriter, WRITER_WAITS } from "./shared-ring.ts";
 import type { FromReceiver, ReceiverInit } from "./receiver-messages.ts";
 
 /** How long is waited after an error of the socket, which may come again at once; and how long, at most, for room in the ring. */
@@ -18,10 +18,10 @@ const batch = new MessageBatch(libc);
 const gathering = new Gathering(libc, init.fd);
 const ring = new RingWriter(init.ring);
 const writer = new DatagramWriter(ring);
-const doorbell = new Doorbell(init.doorbell);
+const doorbell = new WakeSignal(init.doorbell);
 const nobody = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
 
-const started = new Doorbell(init.started);
+const started = new WakeSignal(init.started);
 started.beat();
 started.ring();
 tell("ready");

@@ -3,9 +3,9 @@ export interface ReceiverInit {
   readonly fd: number;
   /** The memory of the ring into which it puts datagrams. */
   readonly ring: SharedArrayBuffer;
-  /** The memory of the `Doorbell` that wakes it where it waits for room in the ring. Mail means that it is to end. */
+  /** The memory of the `WakeSignal` that wakes it where it waits for room in the ring. Mail means that it is to end. */
   readonly doorbell: SharedArrayBuffer;
-  /** The memory of the `Doorbell` that it rings when it has started, and then has a pulse. */
+  /** The memory of the `WakeSignal` that it rings when it has started, and then has a pulse. */
   readonly started: SharedArrayBuffer;
 }
 

@@ -1,6 +1,6 @@
 import type { OscServerError } from "../../errors.ts";
 import { compiledFile } from "../../package-files.ts";
-import { Doorbell } from "../crossing/doorbell.ts";
+import { WakeSignal } from "./wake-signal.ts";
 import { startOwnThread, threadFailed } from "./own-thread.ts";
 import type { FromReceiver, ReceiverInit } from "./receiver-messages.ts";
 
@@ -13,12 +13,12 @@ export class ReceiverThread {
   readonly ready: Promise<void>;
   /** Resolves when it has ended, with what is to be said where it was not told to. */
   readonly ended: Promise<OscServerError>;
-  readonly #started: Doorbell;
+  readonly #started: WakeSignal;
 
   /** @throws OscServerError `OSC_THREAD_FAILED` where its file is missing */
   constructor(shared: Omit<ReceiverInit, "started">, onMessage: (message: FromReceiver) => void) {
-    const started = new SharedArrayBuffer(Doorbell.byteLength);
-    this.#started = new Doorbell(started);
+    const started = new SharedArrayBuffer(WakeSignal.byteLength);
+    this.#started = new WakeSignal(started);
     const worker = startOwnThread(
       compiledFile("server/io-thread/receiver-entry.js"),
       { ...shared, started } satisfies ReceiverInit,

@@ -7,9 +7,9 @@ import { REPLY_PATIENCE_MS, openNativeSocket } from "../../transport/native/udp-
 import { socketError } from "../../transport/socket-error.ts";
 import type { Transport, TransportEvents } from "../../transport/transport.ts";
 import { SOCKET_BUFFER_SIZE, type UdpSpec } from "../../transport/udp.ts";
-import { DatagramReader } from "../crossing/datagram-records.ts";
-import { Doorbell } from "../crossing/doorbell.ts";
-import { READER_SLEEPS, RingReader, WRITER_WAITS, ringMemory } from "../crossing/shared-ring.ts";
+import { DatagramReader } from "./datagram-records.ts";
+import { WakeSignal } from "./wake-signal.ts";
+import { READER_SLEEPS, RingReader, WRITER_WAITS, ringMemory } from "./shared-ring.ts";
 import { StartBackoff } from "../pool/start-backoff.ts";
 import { endWithProcess } from "./end-with-process.ts";
 import { threadFailed } from "./own-thread.ts";
@@ -72,7 +72,7 @@ class Receiver {
   readonly #peers: NativePeers;
   readonly #ring: RingReader;
   readonly #datagrams: DatagramReader;
-  readonly #doorbell: Doorbell;
+  readonly #doorbell: WakeSignal;
   /** What all threads have in common that receive here, one after another. */
   readonly #shared: Omit<ReceiverInit, "started">;
   readonly #backoff = new StartBackoff();
@@ -89,8 +89,8 @@ class Receiver {
     const ring = ringMemory(ringSize(spec.options.receiveBufferSize ?? SOCKET_BUFFER_SIZE));
     this.#ring = new RingReader(ring);
     this.#datagrams = new DatagramReader(this.#ring);
-    const doorbell = new SharedArrayBuffer(Doorbell.byteLength);
-    this.#doorbell = new Doorbell(doorbell);
+    const doorbell = new SharedArrayBuffer(WakeSignal.byteLength);
+    this.#doorbell = new WakeSignal(doorbell);
     this.#shared = { fd: socket.fd, ring, doorbell };
     this.#forget = endWithProcess(() => this.#stopBlocked());
     this.#sleep();

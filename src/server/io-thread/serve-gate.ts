@@ -1,8 +1,8 @@
 import { OscDroppedError } from "../../errors.ts";
-import type { OneChange } from "./io-thread-messages.ts";
-import type { Limits } from "../road/options.ts";
-import type { Executor, ExecutorEvents, Packet } from "../road/packet.ts";
-import { PacketQueue, QueueBound } from "../road/packet-queue.ts";
+import type { OneChange } from "./messages.ts";
+import type { Limits } from "../options.ts";
+import type { Executor, ExecutorEvents, Packet } from "../executor.ts";
+import { PacketQueue, QueueBound } from "../packet-queue.ts";
 
 /**
  * Lets packets wait while nobody serves, as the kernel would, and passes them on to a pool when somebody does.

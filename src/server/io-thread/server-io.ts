@@ -1,8 +1,8 @@
 import type { OscError } from "../../errors.ts";
 import type { NetAddress } from "../../net-address.ts";
-import type { Backend, Counters } from "../road/counters.ts";
-import type { OneChange } from "./io-thread-messages.ts";
-import type { Limits } from "../road/options.ts";
+import type { Backend, Counters } from "../stats.ts";
+import type { OneChange } from "./messages.ts";
+import type { Limits } from "../options.ts";
 
 /** What owns the sockets of a server whose thread may block. */
 export interface ServerIo {

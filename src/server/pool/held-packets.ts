@@ -1,4 +1,4 @@
-import type { Packet } from "../road/packet.ts";
+import type { Packet } from "../executor.ts";
 
 /** A packet that a worker has. */
 export interface Held {

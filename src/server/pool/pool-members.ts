@@ -1,4 +1,4 @@
-import type { Packet } from "../road/packet.ts";
+import type { Packet } from "../executor.ts";
 import { HeldPackets } from "./held-packets.ts";
 import type { PacketsAhead, PoolPolicy, PoolState, PoolWorker } from "./pool-worker.ts";
 

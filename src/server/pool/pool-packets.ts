@@ -1,8 +1,8 @@
 import type { OscError } from "../../errors.ts";
-import { FairQueue } from "../road/fair-queue.ts";
-import type { Limits } from "../road/options.ts";
-import type { Packet } from "../road/packet.ts";
-import { QueueBound } from "../road/packet-queue.ts";
+import { FairQueue } from "../fair-queue.ts";
+import type { Limits } from "../options.ts";
+import type { Packet } from "../executor.ts";
+import { QueueBound } from "../packet-queue.ts";
 import type { Held } from "./held-packets.ts";
 import type { Member, PoolMembers } from "./pool-members.ts";
 import type { PoolPolicy } from "./pool-worker.ts";

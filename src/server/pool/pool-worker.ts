@@ -1,6 +1,6 @@
 import type { OscError } from "../../errors.ts";
-import type { Outcome, Packet } from "../road/packet.ts";
-import type { LateReason } from "../road/run-packet.ts";
+import type { Outcome, Packet } from "../executor.ts";
+import type { LateReason } from "../handle.ts";
 
 /** A thread or process that handles packets, as the pool sees it. */
 export interface PoolWorker {

@@ -1,7 +1,7 @@
 import { type OscError, OscServerError } from "../../errors.ts";
-import type { Limits } from "../road/options.ts";
-import type { Executor, ExecutorEvents, Outcome, Packet } from "../road/packet.ts";
-import { type LateReason, explainRefusal } from "../road/run-packet.ts";
+import type { Limits } from "../options.ts";
+import type { Executor, ExecutorEvents, Outcome, Packet } from "../executor.ts";
+import { type LateReason, explainRefusal } from "../handle.ts";
 import { type Member, PoolMembers } from "./pool-members.ts";
 import { closed, outOfGrace, overdue } from "./pool-losses.ts";
 import { PoolPackets } from "./pool-packets.ts";

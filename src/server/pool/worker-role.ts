@@ -1,6 +1,6 @@
 import type { OscError } from "../../errors.ts";
 import type { NetAddress } from "../../net-address.ts";
-import type { Outcome } from "../road/packet.ts";
+import type { Outcome } from "../executor.ts";
 
 /** How the code that asks is run: as the program itself, or again in a thread or process that handles packets for it. */
 export type WorkerRole = "main" | "thread" | "process";

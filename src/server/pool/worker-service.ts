@@ -3,8 +3,8 @@ import { Dispatcher } from "../../dispatch/index.ts";
 import { OscServerError } from "../../errors.ts";
 import type { NetAddress } from "../../net-address.ts";
 import { compiledFile } from "../../package-files.ts";
-import type { Limits } from "../road/options.ts";
-import { runPacket } from "../road/run-packet.ts";
+import type { Limits } from "../options.ts";
+import { runPacket } from "../handle.ts";
 import type { WorkerService, WorkerState } from "./worker-role.ts";
 
 /** How a worker decodes packets. */
@@ -96,7 +96,7 @@ function service(dispatcher: Dispatcher, mode: "sync" | "async", limits: WorkerL
 }
 
 function loadedForRequire(): typeof runPacket {
-  const path = fileURLToPath(compiledFile("server/road/run-packet.js"));
+  const path = fileURLToPath(compiledFile("server/handle.js"));
   return (createRequire(import.meta.url)(path) as { readonly runPacket: typeof runPacket }).runPacket;
 }
 

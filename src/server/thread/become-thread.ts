@@ -1,5 +1,5 @@
 import { type MessagePort, getEnvironmentData, parentPort, receiveMessageOnPort, setEnvironmentData } from "node:worker_threads";
-import { Doorbell } from "../crossing/doorbell.ts";
+import { WakeSignal } from "../io-thread/wake-signal.ts";
 import { writeOutputAtOnce } from "../crossing/sync-output.ts";
 import { type WorkerService, type WorkerState, becomeWorker } from "../pool/worker-role.ts";
 import { ThreadInbox } from "./thread-inbox.ts";
@@ -43,7 +43,7 @@ export function becomeThread(end: () => never): PoolThreadSelf | null {
 }
 
 function placeOf(init: ThreadInit, parent: MessagePort, end: () => never): ThreadPlace {
-  const doorbell = new Doorbell(init.doorbell);
+  const doorbell = new WakeSignal(init.doorbell);
   const port = takePort(parent, doorbell);
   return {
     port,
@@ -55,7 +55,7 @@ function placeOf(init: ThreadInit, parent: MessagePort, end: () => never): Threa
 }
 
 /** The port comes as the first message: the pool's words and those of the user's code do not meet. */
-function takePort(parent: MessagePort, doorbell: Doorbell): MessagePort {
+function takePort(parent: MessagePort, doorbell: WakeSignal): MessagePort {
   for (;;) {
     const { rings } = doorbell;
     const first = receiveMessageOnPort(parent);

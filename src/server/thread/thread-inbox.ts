@@ -1,6 +1,6 @@
 import type { NetAddress } from "../../net-address.ts";
-import { PacketReader } from "../crossing/blocking-records.ts";
-import { READER_SLEEPS, RingReader } from "../crossing/shared-ring.ts";
+import { PacketReader } from "../io-thread/packet-records.ts";
+import { READER_SLEEPS, RingReader } from "../io-thread/shared-ring.ts";
 import type { PacketMessage, ToThread } from "./thread-messages.ts";
 
 /** What has come for a thread: packets in its ring, and by the port those that are too large for it. After `next`, its fields tell of a packet. */

@@ -1,8 +1,8 @@
 import { type MessagePort, receiveMessageOnPort } from "node:worker_threads";
 import type { OscError } from "../../errors.ts";
-import type { Doorbell } from "../crossing/doorbell.ts";
+import type { WakeSignal } from "../io-thread/wake-signal.ts";
 import type { WorkerService } from "../pool/worker-role.ts";
-import type { Outcome } from "../road/packet.ts";
+import type { Outcome } from "../executor.ts";
 import type { ThreadInbox } from "./thread-inbox.ts";
 import type { ToThread } from "./thread-messages.ts";
 import { TELL_MS, type ThreadOutbox } from "./thread-outbox.ts";
@@ -11,7 +11,7 @@ import { systemThreadId } from "./thread-state.ts";
 /** What a thread has to do with its pool. */
 export interface ThreadPlace {
   readonly port: MessagePort;
-  readonly doorbell: Doorbell;
+  readonly doorbell: WakeSignal;
   readonly inbox: ThreadInbox;
   readonly outbox: ThreadOutbox;
   /** Ends the thread. */

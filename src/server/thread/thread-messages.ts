@@ -15,7 +15,7 @@ export interface ThreadInit {
   readonly answers: SharedArrayBuffer;
   /** The memory of its `Progress`. */
   readonly progress: SharedArrayBuffer;
-  /** The memory of the `Doorbell` that wakes a thread that blocks. */
+  /** The memory of the `WakeSignal` that wakes a thread that blocks. */
   readonly doorbell: SharedArrayBuffer;
   /** `NODE_OPTIONS` of the program, of which the thread was given a part only. */
   readonly nodeOptions: string;

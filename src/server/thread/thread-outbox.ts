@@ -1,12 +1,12 @@
 import type { MessagePort } from "node:worker_threads";
 import type { OscError } from "../../errors.ts";
 import { AnswerWriter } from "../crossing/answer-records.ts";
-import type { Doorbell } from "../crossing/doorbell.ts";
+import type { WakeSignal } from "../io-thread/wake-signal.ts";
 import { packError } from "../crossing/error-transfer.ts";
 import { Progress } from "../crossing/progress.ts";
-import { READER_SLEEPS, RingWriter, WRITER_WAITS } from "../crossing/shared-ring.ts";
-import type { Outcome } from "../road/packet.ts";
-import type { LateReason } from "../road/run-packet.ts";
+import { READER_SLEEPS, RingWriter, WRITER_WAITS } from "../io-thread/shared-ring.ts";
+import type { Outcome } from "../executor.ts";
+import type { LateReason } from "../handle.ts";
 import { type FromThread, type ThreadInit, exactly } from "./thread-messages.ts";
 
 /** After so many packets the pool is told of them, even though more packets lie ready. */
@@ -24,13 +24,13 @@ export class ThreadOutbox {
   /** Where it counts its packets; null where it handles several side by side, and has to say which one is done. */
   readonly #progress: Progress | null;
   readonly #port: MessagePort;
-  readonly #doorbell: Doorbell;
+  readonly #doorbell: WakeSignal;
   readonly #encoder = new TextEncoder();
   #worked = 0;
   /** Packets handled since the pool was told. */
   #untold = 0;
 
-  constructor({ answers, progress, packetsAtOnce }: ThreadInit, port: MessagePort, doorbell: Doorbell) {
+  constructor({ answers, progress, packetsAtOnce }: ThreadInit, port: MessagePort, doorbell: WakeSignal) {
     this.#ring = new RingWriter(answers);
     this.#answers = new AnswerWriter(this.#ring);
     this.#progress = packetsAtOnce === 1 ? new Progress(progress) : null;

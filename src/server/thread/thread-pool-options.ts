@@ -1,6 +1,6 @@
 import { os } from "../../builtin-modules.ts";
 import { OscServerError } from "../../errors.ts";
-import { positive } from "../road/options.ts";
+import { positive } from "../options.ts";
 import { type HandlersSource, type Program, programOf, strictTimingOf } from "../pool/program.ts";
 
 /** Options of the threads of a threading server. */

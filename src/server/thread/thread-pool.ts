@@ -1,6 +1,6 @@
 import { availableParallelism } from "node:os";
-import type { Limits } from "../road/options.ts";
-import type { Executor, ExecutorEvents } from "../road/packet.ts";
+import type { Limits } from "../options.ts";
+import type { Executor, ExecutorEvents } from "../executor.ts";
 import type { PoolPolicy } from "../pool/pool-worker.ts";
 import { describeProgram } from "../pool/program.ts";
 import { WorkerPool } from "../pool/worker-pool.ts";

@@ -1,6 +1,6 @@
-import { OscServerError } from "../../errors.ts";
-import type { NetAddress } from "../../net-address.ts";
-import type { Transport, TransportEvents } from "../../transport/transport.ts";
+import { OscServerError } from "../errors.ts";
+import type { NetAddress } from "../net-address.ts";
+import type { Transport, TransportEvents } from "../transport/transport.ts";
 
 /** A transport that this folder knows nothing of, as plain data, so that it can go to another thread. */
 export interface ModuleSpec {

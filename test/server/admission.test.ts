@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { NetAddress } from "../../src/net-address.ts";
-import { Admission } from "../../src/server/road/admit.ts";
+import { Admission } from "../../src/server/admission.ts";
 import { limits } from "./fixtures.ts";
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);

@@ -1,18 +1,18 @@
-import { isIPv6 } from "../../builtin-modules.ts";
-import { OscServerError } from "../../errors.ts";
-import { checkMaxPacketSize } from "../../framing/frame-decoder.ts";
-import type { Framing } from "../../framing/index.ts";
-import type { NetAddress } from "../../net-address.ts";
-import type { TcpOptions, TcpSpec } from "../../transport/tcp.ts";
-import type { Transport, TransportEvents } from "../../transport/transport.ts";
-import { loadLibc } from "../../transport/native/libc.ts";
-import { BATCH_SIZE } from "../../transport/native/message-batch.ts";
-import { nativeSockets } from "../../transport/native/self-test.ts";
-import { NativeUdpTransport } from "../../transport/native/udp-transport.ts";
-import { MAX_DATAGRAM } from "../../transport/datagram.ts";
-import { type UdpOptions, type UdpSpec, UdpTransport, udpOptionsOf } from "../../transport/udp.ts";
-import type { WebSocketSpec } from "../../transport/websocket.ts";
-import type { Backend } from "./counters.ts";
+import { isIPv6 } from "../builtin-modules.ts";
+import { OscServerError } from "../errors.ts";
+import { checkMaxPacketSize } from "../framing/frame-decoder.ts";
+import type { Framing } from "../framing/index.ts";
+import type { NetAddress } from "../net-address.ts";
+import type { TcpOptions, TcpSpec } from "../transport/tcp.ts";
+import type { Transport, TransportEvents } from "../transport/transport.ts";
+import { loadLibc } from "../transport/native/libc.ts";
+import { BATCH_SIZE } from "../transport/native/message-batch.ts";
+import { nativeSockets } from "../transport/native/self-test.ts";
+import { NativeUdpTransport } from "../transport/native/udp-transport.ts";
+import { MAX_DATAGRAM } from "../transport/datagram.ts";
+import { type UdpOptions, type UdpSpec, UdpTransport, udpOptionsOf } from "../transport/udp.ts";
+import type { WebSocketSpec } from "../transport/websocket.ts";
+import type { Backend } from "./stats.ts";
 import { LateTransport } from "./late-transport.ts";
 import { type ModuleSpec, loadModuleTransport } from "./module-transport.ts";
 import { type AddressLike, type ServerOptions, hostAndPort, limitsOf, positive } from "./options.ts";
@@ -84,12 +84,12 @@ export function createTransport(spec: LocalTransportSpec, events: TransportEvent
       return backend === "native" ? new NativeUdpTransport(loadLibc(), spec, events) : new UdpTransport(spec, events);
     case "tcp":
       return new LateTransport(async () => {
-        const { TcpTransport } = await import("../../transport/tcp.ts");
+        const { TcpTransport } = await import("../transport/tcp.ts");
         return new TcpTransport(spec, events);
       });
     case "websocket":
       return new LateTransport(async () => {
-        const { WebSocketTransport } = await import("../../transport/websocket.ts");
+        const { WebSocketTransport } = await import("../transport/websocket.ts");
         return new WebSocketTransport(spec, events);
       });
     case "module":

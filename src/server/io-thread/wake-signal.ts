@@ -11,7 +11,7 @@ const PULSE = 3;
  *
  * The sleeper reads `rings`, looks for work, and if there is none sleeps: a ring in between is not missed.
  */
-export class Doorbell {
+export class WakeSignal {
   /** Bytes that the memory must have. */
   static readonly byteLength: number = 4 * INT;
 

@@ -2,10 +2,10 @@ import type { MessagePort } from "node:worker_threads";
 import type { NetAddress } from "../../net-address.ts";
 import type { ChildPoolDescription } from "../child/child-pool.ts";
 import type { PackedError } from "../crossing/error-transfer.ts";
-import type { Backend } from "../road/counters.ts";
-import type { Limits } from "../road/options.ts";
+import type { Backend } from "../stats.ts";
+import type { Limits } from "../options.ts";
 import type { ThreadPoolDescription } from "../thread/thread-pool.ts";
-import type { TransportSpec } from "../road/transports.ts";
+import type { TransportSpec } from "../transports.ts";
 
 /** Where packets are handled, as plain data. */
 export type ExecutorDescription = BlockingDescription | ThreadPoolDescription | ChildPoolDescription;
@@ -32,7 +32,7 @@ export interface IoThreadInit {
   readonly executor: ExecutorDescription;
   /** The memory of the `Counters`, which the I/O thread writes and the calling thread reads. */
   readonly counters: SharedArrayBuffer;
-  /** The memory of the `Doorbell` of the calling thread. */
+  /** The memory of the `WakeSignal` of the calling thread. */
   readonly doorbell: SharedArrayBuffer;
   readonly port: MessagePort;
   /** `NODE_OPTIONS` of the program. The I/O thread itself must not heed it; what it starts must. */

@@ -1,4 +1,4 @@
-import { type Clock, systemClock } from "../../dispatch/index.ts";
+import { type Clock, systemClock } from "../dispatch/index.ts";
 
 interface Timer {
   readonly callback: () => void;

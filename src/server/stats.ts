@@ -1,6 +1,6 @@
 import type { Channel } from "node:diagnostics_channel";
-import { diagnosticsChannel } from "../../builtin-modules.ts";
-import { OscDispatchError, type OscError, OscNatsError, OscSocketError, type RejectReason } from "../../errors.ts";
+import { diagnosticsChannel } from "../builtin-modules.ts";
+import { OscDispatchError, type OscError, OscNatsError, OscSocketError, type RejectReason } from "../errors.ts";
 
 /** By what sockets are used: the system's own calls, or Node's modules. */
 export type Backend = "native" | "portable";

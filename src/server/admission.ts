@@ -1,7 +1,7 @@
 import type { BlockList } from "node:net";
-import { isIP } from "../../builtin-modules.ts";
-import { OscRejectedError, type RejectReason } from "../../errors.ts";
-import type { NetAddress } from "../../net-address.ts";
+import { isIP } from "../builtin-modules.ts";
+import { OscRejectedError, type RejectReason } from "../errors.ts";
+import type { NetAddress } from "../net-address.ts";
 import { type Limits, subnetList } from "./options.ts";
 import { RateLimiter } from "./rate-limiter.ts";
 

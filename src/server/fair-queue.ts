@@ -1,5 +1,5 @@
-import type { OscDroppedError } from "../../errors.ts";
-import type { Packet } from "./packet.ts";
+import type { OscDroppedError } from "../errors.ts";
+import type { Packet } from "./executor.ts";
 import { PacketQueue, type QueueBound, queueIsFull } from "./packet-queue.ts";
 
 /** Senders share so many lanes, so that those who make up source addresses cannot make up lanes. */

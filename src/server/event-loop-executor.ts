@@ -1,10 +1,10 @@
-import type { PacketContext } from "../../dispatch/index.ts";
-import { OscDroppedError, type OscError } from "../../errors.ts";
-import type { NetAddress } from "../../net-address.ts";
+import type { PacketContext } from "../dispatch/index.ts";
+import { OscDroppedError, type OscError } from "../errors.ts";
+import type { NetAddress } from "../net-address.ts";
 import type { Limits } from "./options.ts";
-import type { Executor, ExecutorEvents, Outcome, Packet } from "./packet.ts";
+import type { Executor, ExecutorEvents, Outcome, Packet } from "./executor.ts";
 import { PacketQueue, QueueBound } from "./packet-queue.ts";
-import { type Handling, runInContext } from "./run-packet.ts";
+import { type Handling, runInContext } from "./handle.ts";
 
 /** How the event loop takes packets whose handlers return promises. */
 export interface EventLoopOptions {

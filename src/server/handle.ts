@@ -1,8 +1,8 @@
-import type { DecodeOptions } from "../../codec/index.ts";
-import { type Dispatcher, type PacketContext, decodeReceived, handlePacket } from "../../dispatch/index.ts";
-import { OscDecodeError, OscDispatchError, type OscError, OscRejectedError, type RejectReason } from "../../errors.ts";
-import type { NetAddress } from "../../net-address.ts";
-import type { Outcome } from "./packet.ts";
+import type { DecodeOptions } from "../codec/index.ts";
+import { type Dispatcher, type PacketContext, decodeReceived, handlePacket } from "../dispatch/index.ts";
+import { OscDecodeError, OscDispatchError, type OscError, OscRejectedError, type RejectReason } from "../errors.ts";
+import type { NetAddress } from "../net-address.ts";
+import type { Outcome } from "./executor.ts";
 
 /** All that a packet needs where it is handled: in the event loop, in a blocked thread, in a worker thread or in a child process. */
 export interface Handling {

@@ -1,13 +1,13 @@
 import { receiveMessageOnPort } from "node:worker_threads";
 import { OscDroppedError } from "../../errors.ts";
-import * as records from "../crossing/blocking-records.ts";
-import type { Counters } from "../road/counters.ts";
-import type { Doorbell } from "../crossing/doorbell.ts";
-import type { BlockingDescription } from "./io-thread-messages.ts";
-import type { Limits } from "../road/options.ts";
-import type { Executor, ExecutorEvents, Packet } from "../road/packet.ts";
-import { PacketQueue, QueueBound } from "../road/packet-queue.ts";
-import { READER_SLEEPS, RingReader, RingWriter, WRITER_WAITS } from "../crossing/shared-ring.ts";
+import * as records from "./packet-records.ts";
+import type { Counters } from "../stats.ts";
+import type { WakeSignal } from "./wake-signal.ts";
+import type { BlockingDescription } from "./messages.ts";
+import type { Limits } from "../options.ts";
+import type { Executor, ExecutorEvents, Packet } from "../executor.ts";
+import { PacketQueue, QueueBound } from "../packet-queue.ts";
+import { READER_SLEEPS, RingReader, RingWriter, WRITER_WAITS } from "./shared-ring.ts";
 
 /** How many packets lie in the ring at most; the others wait in a queue. A power of 2. */
 const MAX_IN_RING = 1024;
@@ -26,7 +26,7 @@ interface Flight {
  * The I/O thread's side of a blocking server: packets go into a ring, from which the blocked thread takes them one after another, and what
  * became of each comes back in the same order.
  */
-export class BlockingExecutor implements Executor {
+export class CallerExecutor implements Executor {
   readonly #description: BlockingDescription;
   readonly #packets: RingWriter;
   readonly #writer: records.PacketWriter;
@@ -34,7 +34,7 @@ export class BlockingExecutor implements Executor {
   readonly #outcomes: records.OutcomeReader;
   /** Replies that came by the port before their record was read. */
   readonly #parcels: Uint8Array[] = [];
-  readonly #doorbell: Doorbell;
+  readonly #doorbell: WakeSignal;
   readonly #counters: Counters;
   readonly #events: ExecutorEvents;
   readonly #bound: QueueBound;
@@ -49,7 +49,7 @@ export class BlockingExecutor implements Executor {
   #moreCame = false;
   #look: NodeJS.Timeout | null = null;
 
-  constructor(description: BlockingDescription, limits: Limits, doorbell: Doorbell, counters: Counters, events: ExecutorEvents) {
+  constructor(description: BlockingDescription, limits: Limits, doorbell: WakeSignal, counters: Counters, events: ExecutorEvents) {
     this.#description = description;
     this.#packets = new RingWriter(description.packets);
     this.#writer = new records.PacketWriter(this.#packets, description.port);

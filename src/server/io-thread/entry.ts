@@ -1,20 +1,20 @@
 /** The I/O thread: it owns the sockets of one server, admits and schedules packets and hands them to an executor. Loaded as a worker. */
 import { workerData } from "node:worker_threads";
 import { OscError, OscServerError } from "../../errors.ts";
-import { BlockingExecutor } from "./blocking-executor.ts";
-import { Counters } from "../road/counters.ts";
-import { Doorbell } from "../crossing/doorbell.ts";
+import { CallerExecutor } from "./caller-executor.ts";
+import { Counters } from "../stats.ts";
+import { WakeSignal } from "./wake-signal.ts";
 import { packError } from "../crossing/error-transfer.ts";
-import type { FromIoThread, IoThreadInit, OneChange, ToIoThread } from "./io-thread-messages.ts";
-import type { Executor, ExecutorEvents } from "../road/packet.ts";
-import { Road } from "../road/road.ts";
+import type { FromIoThread, IoThreadInit, OneChange, ToIoThread } from "./messages.ts";
+import type { Executor, ExecutorEvents } from "../executor.ts";
+import { Pipeline } from "../pipeline.ts";
 import { ServeGate } from "./serve-gate.ts";
-import { createTransport } from "../road/transports.ts";
+import { createTransport } from "../transports.ts";
 
 const BEAT_MS = 500;
 
 const init = workerData as IoThreadInit;
-const doorbell = new Doorbell(init.doorbell);
+const doorbell = new WakeSignal(init.doorbell);
 
 function tell(message: FromIoThread): void {
   init.port.postMessage(message);
@@ -36,7 +36,7 @@ async function executionOf({ executor: description, limits, counters }: IoThread
   switch (description.kind) {
     case "blocking":
       return {
-        executor: (events) => new BlockingExecutor(description, limits, doorbell, new Counters(counters), events),
+        executor: (events) => new CallerExecutor(description, limits, doorbell, new Counters(counters), events),
         gate: () => null,
       };
     case "threading": {
@@ -60,7 +60,7 @@ function gated(pool: (events: ExecutorEvents) => Executor): Execution {
 async function run(): Promise<void> {
   if (init.nodeOptions !== null) process.env["NODE_OPTIONS"] = init.nodeOptions;
   const { executor, gate } = await executionOf(init);
-  const road = new Road({
+  const road = new Pipeline({
     limits: init.limits,
     strictTiming: init.strictTiming,
     counters: new Counters(init.counters),

@@ -1,14 +1,14 @@
 import { MessageChannel } from "node:worker_threads";
 import { afterEach, expect, test } from "vitest";
 import { type OscDroppedError, type OscError, OscRejectedError } from "../../src/errors.ts";
-import { BlockingExecutor } from "../../src/server/io-thread/blocking-executor.ts";
-import { FAULT, HANDLED, HANDLER_ERROR, OutcomeWriter, PacketReader, RING_CAPACITY } from "../../src/server/crossing/blocking-records.ts";
-import { Counters } from "../../src/server/road/counters.ts";
-import { Doorbell } from "../../src/server/crossing/doorbell.ts";
+import { CallerExecutor } from "../../src/server/io-thread/caller-executor.ts";
+import { FAULT, HANDLED, HANDLER_ERROR, OutcomeWriter, PacketReader, RING_CAPACITY } from "../../src/server/io-thread/packet-records.ts";
+import { Counters } from "../../src/server/stats.ts";
+import { WakeSignal } from "../../src/server/io-thread/wake-signal.ts";
 import { packError } from "../../src/server/crossing/error-transfer.ts";
-import type { ServerOptions } from "../../src/server/road/options.ts";
-import type { Outcome, Packet } from "../../src/server/road/packet.ts";
-import { RingReader, RingWriter, ringMemory } from "../../src/server/crossing/shared-ring.ts";
+import type { ServerOptions } from "../../src/server/options.ts";
+import type { Outcome, Packet } from "../../src/server/executor.ts";
+import { RingReader, RingWriter, ringMemory } from "../../src/server/io-thread/shared-ring.ts";
 import { RecordingPeer, limits, packetOf } from "./fixtures.ts";
 
 const closing: (() => void)[] = [];
@@ -22,12 +22,12 @@ function bothSides(options: ServerOptions = {}) {
   closing.push(() => port1.close());
   const packets = ringMemory(RING_CAPACITY);
   const outcomes = ringMemory(RING_CAPACITY);
-  const doorbell = new Doorbell(new SharedArrayBuffer(Doorbell.byteLength));
+  const doorbell = new WakeSignal(new SharedArrayBuffer(WakeSignal.byteLength));
   const counters = new Counters();
   const told: string[] = [];
   const settled: [Packet, Outcome][] = [];
   const dropped: [Packet, OscError][] = [];
-  const executor = new BlockingExecutor({ kind: "blocking", packets, outcomes, port: port2 }, limits(options), doorbell, counters, {
+  const executor = new CallerExecutor({ kind: "blocking", packets, outcomes, port: port2 }, limits(options), doorbell, counters, {
     settle: (packet, outcome) => settled.push([packet, outcome]),
     refuse: (packet, _reason, makeError) => settled.push([packet, makeError()]),
     drop: (packet, error) => dropped.push([packet, error]),

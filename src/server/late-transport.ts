@@ -1,6 +1,6 @@
-import { OscServerError } from "../../errors.ts";
-import type { NetAddress } from "../../net-address.ts";
-import type { Transport } from "../../transport/transport.ts";
+import { OscServerError } from "../errors.ts";
+import type { NetAddress } from "../net-address.ts";
+import type { Transport } from "../transport/transport.ts";
 
 /** A transport whose code is loaded when it opens, so that nobody waits for the code of sockets that are not used. */
 export class LateTransport implements Transport {

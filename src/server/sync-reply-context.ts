@@ -1,8 +1,8 @@
-import { OscDispatchError, type OscError } from "../../errors.ts";
-import type { PacketSink } from "./run-packet.ts";
+import { OscDispatchError, type OscError } from "../errors.ts";
+import type { PacketSink } from "./handle.ts";
 
 /** What a packet gives back while a blocked thread handles it, and not later: then others are handled. */
-export class Turn implements PacketSink {
+export class SyncReplyContext implements PacketSink {
   isOver = false;
   readonly #send: (data: Uint8Array) => void;
   readonly report: (error: OscError) => void;

@@ -1,17 +1,17 @@
 import type { Channel } from "node:diagnostics_channel";
-import { diagnosticsChannel } from "../../builtin-modules.ts";
-import { type Clock, type ErrorListener, Reporter, Scheduler, bundleTime, laterElements, systemClock } from "../../dispatch/index.ts";
-import { OscDroppedError, type OscError, OscRejectedError, type RejectReason } from "../../errors.ts";
-import type { NetAddress } from "../../net-address.ts";
-import type { Fate, Peer, TransportEvents } from "../../transport/transport.ts";
-import { Admission, type AdmissionReason } from "./admit.ts";
-import { Counters, HANDLED, IN_PROGRESS, RECEIVED, REPLIED, counterOf } from "./counters.ts";
+import { diagnosticsChannel } from "../builtin-modules.ts";
+import { type Clock, type ErrorListener, Reporter, Scheduler, bundleTime, laterElements, systemClock } from "../dispatch/index.ts";
+import { OscDroppedError, type OscError, OscRejectedError, type RejectReason } from "../errors.ts";
+import type { NetAddress } from "../net-address.ts";
+import type { Fate, Peer, TransportEvents } from "../transport/transport.ts";
+import { Admission, type AdmissionReason } from "./admission.ts";
+import { Counters, HANDLED, IN_PROGRESS, RECEIVED, REPLIED, counterOf } from "./stats.ts";
 import type { Limits } from "./options.ts";
-import type { Executor, ExecutorEvents, Outcome, Packet } from "./packet.ts";
+import type { Executor, ExecutorEvents, Outcome, Packet } from "./executor.ts";
 
 const HASH = 0x23;
 
-export interface RoadOptions {
+export interface PipelineOptions {
   readonly limits: Limits;
   /** Whether bundles wait for their time; else they are handled as they come. */
   readonly strictTiming: boolean;
@@ -29,7 +29,7 @@ export interface RoadOptions {
  * The road of a packet through a server: admit, schedule, execute; and the account of what became of it.
  * It is the same for every transport and every kind of server, and runs where the sockets are.
  */
-export class Road implements TransportEvents, ExecutorEvents {
+export class Pipeline implements TransportEvents, ExecutorEvents {
   readonly counters: Counters;
   /** Tells of every packet that arrives, before anything is asked of it: `{ data, client }`, in the thread that owns the sockets. */
   readonly #arrived: Channel = diagnosticsChannel().channel("oscine:packet");
@@ -44,7 +44,7 @@ export class Road implements TransportEvents, ExecutorEvents {
   #waitingBytes = 0;
   #closed = false;
 
-  constructor({ limits, strictTiming, onError, onShutdown, executor, counters = new Counters(), clock = systemClock }: RoadOptions) {
+  constructor({ limits, strictTiming, onError, onShutdown, executor, counters = new Counters(), clock = systemClock }: PipelineOptions) {
     this.counters = counters;
     this.#limits = limits;
     this.#strictTiming = strictTiming;

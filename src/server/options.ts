@@ -1,7 +1,7 @@
 import type { BlockList } from "node:net";
-import { isIP, net } from "../../builtin-modules.ts";
-import type { ErrorListener } from "../../dispatch/index.ts";
-import { OscServerError } from "../../errors.ts";
+import { isIP, net } from "../builtin-modules.ts";
+import type { ErrorListener } from "../dispatch/index.ts";
+import { OscServerError } from "../errors.ts";
 
 /** What is lost when a queue is full. */
 export type OverflowPolicy = "drop-newest" | "drop-oldest";

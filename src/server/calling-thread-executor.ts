@@ -1,9 +1,9 @@
-import { OscDroppedError } from "../../errors.ts";
+import { OscDroppedError } from "../errors.ts";
 import type { Limits } from "./options.ts";
-import type { Executor, ExecutorEvents, Outcome, Packet } from "./packet.ts";
+import type { Executor, ExecutorEvents, Outcome, Packet } from "./executor.ts";
 import { PacketQueue, QueueBound } from "./packet-queue.ts";
-import { type Handling, runPacket } from "./run-packet.ts";
-import { Turn } from "./turn.ts";
+import { type Handling, runPacket } from "./handle.ts";
+import { SyncReplyContext } from "./sync-reply-context.ts";
 
 /** Keeps packets until the thread that received them, which blocks, takes them one after another. */
 export class CallingThreadExecutor implements Executor {
@@ -32,7 +32,7 @@ export class CallingThreadExecutor implements Executor {
     if (packet === undefined) return false;
     const events = this.#events;
     const { peer } = packet;
-    const turn = new Turn(
+    const turn = new SyncReplyContext(
       (reply) => events.reply(packet, reply),
       (error) => events.report(error, peer.address),
     );

@@ -1,6 +1,6 @@
-import { OscDroppedError } from "../../errors.ts";
+import { OscDroppedError } from "../errors.ts";
 import type { Limits } from "./options.ts";
-import type { Packet } from "./packet.ts";
+import type { Packet } from "./executor.ts";
 
 /** The bound that the queues of one server share. */
 export class QueueBound {

@@ -1,6 +1,6 @@
-import type { OscError, OscRejectedError, RejectReason } from "../../errors.ts";
-import type { NetAddress } from "../../net-address.ts";
-import type { Peer } from "../../transport/transport.ts";
+import type { OscError, OscRejectedError, RejectReason } from "../errors.ts";
+import type { NetAddress } from "../net-address.ts";
+import type { Peer } from "../transport/transport.ts";
 import type { Limits } from "./options.ts";
 
 /** A packet on its way through a server. */
