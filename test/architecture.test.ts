@@ -8,11 +8,12 @@ import { describe, expect, test } from "vitest";
 const root = fileURLToPath(new URL("..", import.meta.url));
 
 /** The road of the data, as docs/architecture.md describes it: what each part of src/ may import besides itself. */
-const BASE = ["errors.ts", "net-address.ts", "stack-traces.ts"];
+const BASE = ["errors.ts", "net-address.ts", "options.ts", "stack-traces.ts"];
 const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   "errors.ts": ["stack-traces.ts"],
   "stack-traces.ts": [],
   "net-address.ts": [],
+  "options.ts": ["errors.ts"],
   "builtin-modules.ts": [],
   "package-files.ts": [],
   codec: BASE,
@@ -52,6 +53,7 @@ const SERVER_ROOMS = ["road", "crossing", "pool", "thread", "child", "io-thread"
 const PURE = [
   "errors.ts",
   "net-address.ts",
+  "options.ts",
   "stack-traces.ts",
   "codec",
   "address",
