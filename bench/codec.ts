@@ -14,7 +14,6 @@ import { cCodecs } from "./codec/c-codecs.ts";
 import { codec as ours } from "./codec/compiled-codec.ts";
 import { measure, type Subject } from "./codec/measure.ts";
 import { type Codec, npmPeers } from "./codec/peers.ts";
-import { smallCodec } from "./codec/small-codec.ts";
 import { plain, VARIANTS, type Workload, workloads } from "./codec/workloads.ts";
 import { hasNpmPeers } from "./suite/peers.ts";
 import { finish, geometricMean, type Goal, median, type Plot, type Table } from "./suite/report.ts";
@@ -83,7 +82,7 @@ finish(
 
 function decoders(workload: Workload, packets: readonly Buffer[]): Subject[] {
   const subjects: Subject[] = [];
-  for (const codec of [...oscine, smallCodec, ...peers]) {
+  for (const codec of [...oscine, ...peers]) {
     const right = packets.every((bytes, k) =>
       isDeepStrictEqual(
         attempt(() => codec.plain(codec.decode(bytes))),
@@ -98,7 +97,7 @@ function decoders(workload: Workload, packets: readonly Buffer[]): Subject[] {
 
 function encoders(workload: Workload, packets: readonly Buffer[]): Subject[] {
   const subjects: Subject[] = [];
-  for (const codec of [...oscine, ...oscineMore, smallCodec, ...peers]) {
+  for (const codec of [...oscine, ...oscineMore, ...peers]) {
     const prepared = workload.packets.map((packet) => codec.prepare(packet));
     // The time tag is left out of the comparison, for not every package lets it be given exactly.
     const right = prepared.every((packet, k) =>

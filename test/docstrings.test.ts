@@ -5,7 +5,6 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import * as address from "../src/address/index.ts";
 import * as browser from "../src/browser.ts";
 import * as codec from "../src/codec/index.ts";
-import * as small from "../src/codec/small/index.ts";
 import * as framing from "../src/framing/index.ts";
 import * as oscine from "../src/index.ts";
 import * as nats from "../src/nats/index.ts";
@@ -38,7 +37,6 @@ const INNER = /^src\/(cli|monitor|text)\//;
 const ENTRIES = {
   oscine,
   "oscine/codec": codec,
-  "oscine/codec/small": small,
   "oscine/address": address,
   "oscine/framing": framing,
   "oscine/browser": browser,

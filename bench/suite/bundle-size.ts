@@ -4,12 +4,8 @@ import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
 import { compiledPath } from "./compiled.ts";
 
-/** The codec for pages that count bytes. */
-const SMALL = "codec/small/index.js";
-
 /** What a page may take of Oscine, and what has to come with it. */
 const BUNDLES = [
-  { name: "the small codec, oscine/codec/small: the same, slower, and its errors say their code only", module: SMALL, take: "*" },
   { name: "the codec, oscine/codec: encode, decode, messages, bundles, time tags, types", module: "codec/index.js", take: "*" },
   { name: "decode alone", module: "codec/index.js", take: "{ decode }" },
   { name: "encode and OscMessage alone", module: "codec/index.js", take: "{ encode, OscMessage }" },

@@ -29,7 +29,6 @@ function page(): Record<string, unknown> {
 describe("bundled with esbuild", () => {
   /** Bytes, gzipped. What is more has to be worth it. */
   const budgets: readonly [what: string, program: string, budget: number][] = [
-    ["the small codec", 'export * from "oscine/codec/small";', 4000],
     ["the codec", 'export * from "oscine/codec";', 8900],
     ["the WebSocket client", 'export { WebSocketClient } from "oscine/browser";', 24_000],
     ["all of the browser entry", 'export * from "oscine/browser";', 28_000],
@@ -82,27 +81,6 @@ describe("bundled with esbuild", () => {
       "/echoed",
     ]);
     expect(rig.errors).toEqual([]);
-  });
-
-  test("works where there is nothing of Node: the small codec", async () => {
-    const { code, files } = await bundle('export * from "oscine/codec/small";', "iife");
-    expect(files.filter((file) => !file.startsWith("dist/") && file !== "<stdin>")).toEqual([]);
-    const context = page();
-    runInContext(code, context);
-    const program = `(() => {
-      const { OscBundle, OscMessage, TimeTag, char, decode, encode } = oscine;
-      const message = new OscMessage("/é", ["größer", 0.5, [1, -1n], char("a"), new Uint8Array([1, 2]), null]);
-      const { elements, timeTag } = decode(encode(new OscBundle(message, TimeTag.IMMEDIATELY)));
-      const bad = decode(new Uint8Array([47, 233, 0, 0])); // not UTF-8
-      return JSON.stringify([timeTag.toString(), elements[0].types, elements[0].args.slice(0, 2), bad.address, bad.errors[0].code]);
-    })()`;
-    expect(JSON.parse(runInContext(program, context) as string)).toEqual([
-      "immediately",
-      "sf[ih]cbN",
-      ["größer", 0.5],
-      "/é",
-      "OSC_BAD_TEXT",
-    ]);
   });
 });
 

@@ -133,14 +133,6 @@ describe("by its name", () => {
     expect(program("once.mjs", code)).toBe('[[],["AsyncIOOSCUDPServer"]]\n');
   });
 
-  test("the small codec has packets of its own, and the errors and time tags of the others", () => {
-    const code = `const { OscDecodeError, OscMessage, TimeTag } = require("oscine");
-      const small = require("oscine/codec/small");
-      const { errors, args } = small.decode(small.encode(new small.OscMessage("/a", small.float(0.5))).subarray(0, 10));
-      console.log(args.length, errors[0] instanceof OscDecodeError, small.TimeTag === TimeTag, small.OscMessage === OscMessage);`;
-    expect(program("small.cjs", code)).toBe("1 true true false\n");
-  });
-
   test("what is not exported cannot be reached", () => {
     const code = `try { await import("oscine/dist/errors.js"); } catch (error) { console.log(error.code); }`;
     expect(program("inside.mjs", code)).toBe("ERR_PACKAGE_PATH_NOT_EXPORTED\n");
