@@ -1,7 +1,7 @@
 import type { OscError } from "../errors.ts";
 import { type NetAddress, formatAddress } from "../net-address.ts";
 import type { Output } from "./output.ts";
-import { escapeUnsafe } from "../text/safe-text.ts";
+import { escapeForTerminal } from "../text/escape.ts";
 import { timeOfDay } from "../text/time-text.ts";
 
 /** How a command ends. */
@@ -37,7 +37,7 @@ export interface Command {
 /** Shows an error that does not end the command, as one line on standard error. */
 export function report({ err }: Session, error: OscError, from?: NetAddress): void {
   const sender = from === undefined ? "" : `${formatAddress(from)}  `;
-  err.line(`${err.styled("dim", `${timeOfDay(Date.now())}  ${sender}`)}${err.styled("red", error.code)}  ${escapeUnsafe(error.message)}`);
+  err.line(`${err.styled("dim", `${timeOfDay(Date.now())}  ${sender}`)}${err.styled("red", error.code)}  ${escapeForTerminal(error.message)}`);
 }
 
 /** Resolves when the signal is aborted. */

@@ -7,7 +7,7 @@ import { type Command, EXIT, type Session } from "./command.ts";
 import { DUMP } from "./dump.ts";
 import { MONITOR } from "./monitor.ts";
 import { Output } from "./output.ts";
-import { escapeUnsafe } from "../text/safe-text.ts";
+import { escapeForTerminal } from "../text/escape.ts";
 import { SEND } from "./send.ts";
 import { SERVE } from "./serve.ts";
 import { UsageError } from "../text/usage-error.ts";
@@ -89,10 +89,10 @@ async function run([first, ...rest]: readonly string[], session: Session): Promi
 function explain(error: unknown, { err }: Session): number {
   const label = err.styled("red", "oscine:");
   if (error instanceof UsageError || error instanceof OscEncodeError) {
-    err.line(`${label} ${escapeUnsafe(error.message)}`);
+    err.line(`${label} ${escapeForTerminal(error.message)}`);
     return EXIT.usage;
   }
-  if (error instanceof OscError) err.line(`${label} ${escapeUnsafe(error.message)}`);
+  if (error instanceof OscError) err.line(`${label} ${escapeForTerminal(error.message)}`);
   else err.line(`${label} This is a fault of oscine itself. ${error instanceof Error ? error.stack : String(error)}`);
   return EXIT.failure;
 }

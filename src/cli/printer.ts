@@ -2,7 +2,7 @@ import type { OscMessage, TimeTag } from "../codec/index.ts";
 import { type NetAddress, formatAddress } from "../net-address.ts";
 import { formatParts } from "../text/format.ts";
 import type { Output } from "./output.ts";
-import { escapeUnsafe } from "../text/safe-text.ts";
+import { escapeForTerminal } from "../text/escape.ts";
 import { timeOfDay } from "../text/time-text.ts";
 
 /** Columns grow with what they hold, up to here; what is longer pushes the rest of its own line aside. */
@@ -24,7 +24,7 @@ export class MessagePrinter {
     const { address, types, args, timeTag: dated } = formatParts(message, timeTag);
     const output = this.#output;
     const columns = [
-      output.styled("dim", `${timeOfDay(time)}  ${this.#column("sender", escapeUnsafe(formatAddress(from)))}`),
+      output.styled("dim", `${timeOfDay(time)}  ${this.#column("sender", escapeForTerminal(formatAddress(from)))}`),
       output.styled("bold", this.#column("address", address)),
       output.styled("cyan", this.#column("types", types)),
     ];

@@ -1,5 +1,5 @@
 import type { Output } from "./output.ts";
-import { escapeUnsafe } from "../text/safe-text.ts";
+import { escapeForTerminal } from "../text/escape.ts";
 
 /** So many addresses are counted one by one; a sender that makes up new ones must not fill the memory. */
 const MAX_ADDRESSES = 10_000;
@@ -31,7 +31,7 @@ export class Tally {
     if (this.#others > 0) rows.push(["(further addresses)", this.#others]);
     const total = rows.reduce((sum, [, count]) => sum + count, 0);
     const width = String(total).length;
-    for (const [address, count] of rows) output.line(`${String(count).padStart(width)}  ${escapeUnsafe(address)}`);
+    for (const [address, count] of rows) output.line(`${String(count).padStart(width)}  ${escapeForTerminal(address)}`);
     const faults = this.#faults === 0 ? "" : `; ${plural(this.#faults, "packet")} could not be read`;
     output.line(
       output.styled(

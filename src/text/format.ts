@@ -1,6 +1,6 @@
 import { OscBundle, type OscColor, type OscMessage, type OscMidi, type OscPacket, type OscValue, type TimeTag } from "../codec/index.ts";
 import { formatTime } from "./time-text.ts";
-import { quote } from "./safe-text.ts";
+import { escapeForTerminal, quote } from "./escape.ts";
 
 /** The parts of a message as words, before they are put into columns. */
 export interface FormattedMessage {
@@ -117,5 +117,5 @@ function formatNumber(value: number, digits: string): string {
 
 /** An OSC address as one word: in quotes where it holds spaces or what cannot be seen. */
 export function formatAddress(address: string): string {
-  return /^\/[^\s\p{C}]*$/u.test(address) ? address : quote(address);
+  return /^\/\S*$/.test(address) && escapeForTerminal(address, Infinity) === address ? address : quote(address);
 }

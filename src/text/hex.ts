@@ -1,7 +1,7 @@
 import { type OscValue, TimeTag } from "../codec/index.ts";
 import { formatHex, formatValue } from "./format.ts";
 import { formatTime } from "./time-text.ts";
-import { quote } from "./safe-text.ts";
+import { quote } from "./escape.ts";
 
 const BYTES_A_LINE = 16;
 const HEX_WIDTH = BYTES_A_LINE * 3 - 1;

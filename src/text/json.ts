@@ -12,7 +12,7 @@ import { formatHex } from "./format.ts";
 import { formatTimeBits, readTime } from "./time-text.ts";
 import { UsageError } from "./usage-error.ts";
 import { constantOf, readValue } from "./value-text.ts";
-import { escapeUnsafe } from "./safe-text.ts";
+import { escapeForTerminal } from "./escape.ts";
 
 /** A packet as plain JSON values. Nothing is lost but the bits of a NaN. docs/command-line.md shows the value of every type tag. */
 export type JsonPacket = JsonMessage | JsonBundle;
@@ -43,7 +43,8 @@ export interface Arrival {
 
 /** One line of JSON. */
 export function formatJson(packet: OscPacket, { time, from, transport }: Arrival): string {
-  return escapeUnsafe(JSON.stringify({ time: new Date(time).toISOString(), from, transport, ...packetToJson(packet) }));
+  const line = JSON.stringify({ time: new Date(time).toISOString(), from, transport, ...packetToJson(packet) });
+  return escapeForTerminal(line, Infinity);
 }
 
 export function packetToJson(packet: OscPacket): JsonPacket {

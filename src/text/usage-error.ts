@@ -1,9 +1,9 @@
-import { escapeUnsafe } from "./safe-text.ts";
+import { escapeForTerminal } from "./escape.ts";
 
 /** What was typed cannot be done. The message is one line that says what to do instead; the tool ends with exit code 2. */
 export class UsageError extends Error {
   constructor(message: string) {
-    super(escapeUnsafe(message));
+    super(escapeForTerminal(message));
   }
 
   override get name(): string {

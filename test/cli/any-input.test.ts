@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { readMessage } from "../../src/text/arguments.ts";
 import { readLine } from "../../src/text/lines.ts";
-import { escapeUnsafe } from "../../src/text/safe-text.ts";
+import { escapeForTerminal } from "../../src/text/escape.ts";
 import { readSendOptions } from "../../src/cli/send-options.ts";
 import { parseUrl } from "../../src/cli/url.ts";
 import { UsageError } from "../../src/text/usage-error.ts";
@@ -48,7 +48,7 @@ function expectOwnError(run: () => unknown): void {
     // An encoder's error is made safe where it is shown.
     if (error instanceof OscEncodeError) return;
     if (!(error instanceof UsageError)) throw error;
-    expect(escapeUnsafe(error.message), "nothing that a terminal would act on").toBe(error.message);
+    expect(escapeForTerminal(error.message), "nothing that a terminal would act on").toBe(error.message);
   }
 }
 

@@ -1,7 +1,7 @@
 import { strictEqual } from "node:assert";
 import { readMessage } from "../../src/text/arguments.ts";
 import { readLine } from "../../src/text/lines.ts";
-import { escapeUnsafe } from "../../src/text/safe-text.ts";
+import { escapeForTerminal } from "../../src/text/escape.ts";
 import { readSendOptions } from "../../src/cli/send-options.ts";
 import { parseUrl } from "../../src/cli/url.ts";
 import { UsageError } from "../../src/text/usage-error.ts";
@@ -68,7 +68,7 @@ function outcome(run: () => unknown): string {
   } catch (error) {
     if (error instanceof OscEncodeError) return error.code;
     if (!(error instanceof UsageError)) throw error;
-    strictEqual(escapeUnsafe(error.message), error.message, "a terminal would act on this");
+    strictEqual(escapeForTerminal(error.message), error.message, "a terminal would act on this");
     return error.message.replaceAll(/"[^"]*"|[^a-zA-Z ]/g, "").slice(0, 16);
   }
 }

@@ -1,5 +1,5 @@
 import { formatParts } from "../../text/format.ts";
-import { escapeUnsafe } from "../../text/safe-text.ts";
+import { escapeForTerminal } from "../../text/escape.ts";
 import { element, setText } from "./element.ts";
 import type { AddressNode } from "./model/address-tree.ts";
 import { numbersOf } from "./model/plot-series.ts";
@@ -37,7 +37,7 @@ export class AddressRowView {
       this.element.style.setProperty("--depth", String(Math.min(node.depth, 12)));
       this.element.setAttribute("aria-level", String(node.depth + 1));
       setText(this.#name, nameOf(node));
-      this.element.title = escapeUnsafe(node.address);
+      this.element.title = escapeForTerminal(node.address);
     }
     const hasChildren = node.children.size > 0;
     this.toggle.classList.toggle("has", hasChildren);
@@ -55,7 +55,7 @@ export class AddressRowView {
 }
 
 function nameOf({ name, children, parent }: AddressNode): string {
-  const shown = name === "" ? "(empty)" : escapeUnsafe(name);
+  const shown = name === "" ? "(empty)" : escapeForTerminal(name);
   if (parent?.parent === null && !shown.startsWith("/")) return `/${shown}${children.size > 0 ? "/" : ""}`;
   return children.size > 0 ? `${shown}/` : shown;
 }

@@ -1,6 +1,6 @@
 import { formatMessage, formatParts } from "../../text/format.ts";
 import { formatCommentedHex } from "../../text/hex.ts";
-import { escapeUnsafe } from "../../text/safe-text.ts";
+import { escapeForTerminal } from "../../text/escape.ts";
 import { byId, element, setText } from "./element.ts";
 import { argumentList } from "./model/argument-list.ts";
 import { numbersOf } from "./model/plot-series.ts";
@@ -59,7 +59,7 @@ export class MessageDetails {
 function factsOf(row: Row): [name: string, text: string][] {
   const { entry } = row.record;
   const facts: [string, string][] = [];
-  if (row.kind === "fault") facts.push(["what is wrong", escapeUnsafe(row.reason)]);
+  if (row.kind === "fault") facts.push(["what is wrong", escapeForTerminal(row.reason)]);
   else {
     for (const [index, { tag, type, text }] of argumentList(row.message).entries()) {
       facts.push([`${index + 1}`, text === "" ? `${tag}  ${type}` : `${tag}  ${text}  ${type}`]);

@@ -1,6 +1,6 @@
 import type { TimeTag } from "../../codec/index.ts";
 import { formatParts } from "../../text/format.ts";
-import { escapeUnsafe } from "../../text/safe-text.ts";
+import { escapeForTerminal } from "../../text/escape.ts";
 import { timeOfDay } from "../../text/time-text.ts";
 import { element, setText } from "./element.ts";
 import type { Row } from "./model/read-entry.ts";
@@ -37,7 +37,7 @@ export class MessageRowView {
     if (row.kind === "fault") {
       setText(address, row.code);
       setText(types, "");
-      setText(values, escapeUnsafe(row.reason));
+      setText(values, escapeForTerminal(row.reason));
     } else {
       const parts = formatParts(row.message, null);
       setText(address, parts.address);

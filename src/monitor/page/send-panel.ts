@@ -3,7 +3,7 @@ import { decodeOrFault } from "../../codec/faults.ts";
 import { OscDecodeError, OscEncodeError } from "../../errors.ts";
 import { flatten, formatMessage } from "../../text/format.ts";
 import { readLine } from "../../text/lines.ts";
-import { escapeUnsafe } from "../../text/safe-text.ts";
+import { escapeForTerminal } from "../../text/escape.ts";
 import { timeOfDay } from "../../text/time-text.ts";
 import { UsageError } from "../../text/usage-error.ts";
 import type { FeedEvent, SendCommand } from "../feed-protocol.ts";
@@ -94,7 +94,7 @@ export class SendPanel {
       if (packet !== null) text = flatten(packet).map(formatMessage).join("  ");
     } catch (error) {
       if (!(error instanceof UsageError || error instanceof OscEncodeError)) throw error;
-      text = escapeUnsafe(error.message);
+      text = escapeForTerminal(error.message);
     }
     const isWrong = packet === null && text !== "";
     this.#preview.classList.toggle("problem", isWrong);
