@@ -37,7 +37,9 @@ export interface Command {
 /** Shows an error that does not end the command, as one line on standard error. */
 export function report({ err }: Session, error: OscError, from?: NetAddress): void {
   const sender = from === undefined ? "" : `${formatAddress(from)}  `;
-  err.line(`${err.styled("dim", `${timeOfDay(Date.now())}  ${sender}`)}${err.styled("red", error.code)}  ${escapeForTerminal(error.message)}`);
+  err.line(
+    `${err.styled("dim", `${timeOfDay(Date.now())}  ${sender}`)}${err.styled("red", error.code)}  ${escapeForTerminal(error.message)}`,
+  );
 }
 
 /** Resolves when the signal is aborted. */
