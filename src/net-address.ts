@@ -1,8 +1,11 @@
 /** Where a peer is, or where a server listens. As Node writes it; a Unix domain socket has its path as `address` and port 0. */
 export interface NetAddress {
-  /** The IP address as text, `"127.0.0.1"` or `"::1"`; the path of a Unix domain socket, empty for a client that has none. */
+  /**
+   * The IP address as text, `"127.0.0.1"` or `"::1"`. An IPv4 client of a dual-stack socket has its IPv4 address, not `"::ffff:127.0.0.1"`.
+   * The path of a Unix domain socket, empty for a client that has none.
+   */
   readonly address: string;
-  /** 0 to 65535; 0 for a Unix domain socket, and where the system has not chosen yet. */
+  /** 0 to 65535; 0 for a Unix domain socket, and if the system has not chosen yet. */
   readonly port: number;
   /** The kind of address. */
   readonly family: "IPv4" | "IPv6" | "unix";
@@ -16,8 +19,32 @@ export interface NetAddress {
  */
 export function formatAddress({ address, port, family }: NetAddress): string {
   if (family === "unix") return address === "" ? "(unnamed socket)" : address;
-  return family === "IPv6" ? `[${address}]:${port}` : `${address}:${port}`;
+  return formatHostPort(address, port);
 }
+
+/** A host and a port as one text; an IPv6 address in brackets. */
+export function formatHostPort(host: string, port: number): string {
+  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+/** The address of an IP peer, from the text that the system gives. */
+export function ipAddress(address: string, port: number): NetAddress {
+  const plain = plainAddress(address);
+  return { address: plain, port, family: plain.includes(":") ? "IPv6" : "IPv4" };
+}
+
+/** An IPv4 address in IPv4 notation, also if it is given as an IPv4-mapped IPv6 address such as `::ffff:10.0.0.5`. Other text is returned as it is. */
+export function plainAddress(address: string): string {
+  if (!address.includes(":")) return address;
+  const [, dotted, high, low] = MAPPED.exec(address) ?? [];
+  if (dotted !== undefined) return dotted;
+  if (high === undefined || low === undefined) return address;
+  const [upper, lower] = [Number.parseInt(high, 16), Number.parseInt(low, 16)];
+  return [upper >> 8, upper & 0xff, lower >> 8, lower & 0xff].join(".");
+}
+
+/** `::ffff:10.0.0.5`, as URLs write it `::ffff:a00:5`, and the same with all zeros. */
+const MAPPED = /^(?:::|(?:0{1,4}:){5})ffff:(?:(\d+\.\d+\.\d+\.\d+)|([\da-f]{1,4}):([\da-f]{1,4}))$/i;
 
 /** Whether an IP address is of a multicast group. */
 export function isMulticast(host: string): boolean {

@@ -2,7 +2,7 @@ import type { Socket } from "node:net";
 import { net } from "../builtin-modules.ts";
 import { OscEncodeError, OscServerError, type OscError, type OscFrameError } from "../errors.ts";
 import { type FrameDecoder, type Framing, createFrameDecoder } from "../framing/index.ts";
-import type { NetAddress } from "../net-address.ts";
+import { type NetAddress, ipAddress } from "../net-address.ts";
 import { FrameWriter } from "../transport/frame-writer.ts";
 import { socketError } from "../transport/socket-error.ts";
 import type { PacketLink, PacketLinkEvents } from "./packet-link.ts";
@@ -140,7 +140,7 @@ export class TcpLink implements PacketLink {
 
 function addressOf(address: string | undefined, port: number | undefined): NetAddress {
   if (address === undefined || port === undefined) return { address: "", port: 0, family: "unix" };
-  return { address, port, family: address.includes(":") ? "IPv6" : "IPv4" };
+  return ipAddress(address, port);
 }
 
 function closedError(message: string): OscServerError {

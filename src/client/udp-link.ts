@@ -1,9 +1,10 @@
 import type { RemoteInfo, Socket } from "node:dgram";
-import { dns, isIP } from "../builtin-modules.ts";
+import { isIP } from "../builtin-modules.ts";
 import { OscSocketError } from "../errors.ts";
-import type { NetAddress } from "../net-address.ts";
+import { type NetAddress, ipAddress } from "../net-address.ts";
 import { OutgoingBatch } from "../transport/native/outgoing-batch.ts";
 import { nativeSockets } from "../transport/native/self-test.ts";
+import { resolveHost } from "../transport/resolve-host.ts";
 import { socketError } from "../transport/socket-error.ts";
 import { MAX_DATAGRAM } from "../transport/datagram.ts";
 import { type UdpOptions, applyOptions, bind, createUdpSocket, socketAddress } from "../transport/udp.ts";
@@ -49,8 +50,8 @@ export class UdpLink implements PacketLink {
 
   async open(): Promise<NetAddress> {
     const { host, port, family, localAddress, localPort, connected, options } = this.#spec;
-    this.#host = await lookUp(host, family);
-    const socket = await createUdpSocket(this.#host, options);
+    this.#host = await resolveHost(host, family);
+    const socket = createUdpSocket(this.#host, options);
     const local = localAddress ?? (isIP(this.#host) === 6 ? "::" : "0.0.0.0");
     try {
       await bind(socket, local, localPort);
@@ -61,9 +62,7 @@ export class UdpLink implements PacketLink {
       throw socketError(error, "send from", formatTarget(local, localPort));
     }
     socket.on("error", (error) => this.#events.onError(socketError(error, "send to", this.#target)));
-    socket.on("message", (data: Uint8Array, { address, port, family }: RemoteInfo) =>
-      this.#events.onPacket(data, { address, port, family }),
-    );
+    socket.on("message", (data: Uint8Array, { address, port }: RemoteInfo) => this.#events.onPacket(data, ipAddress(address, port)));
     socket.unref();
     this.#socket = socket;
     return socketAddress(socket);
@@ -157,22 +156,6 @@ export class UdpLink implements PacketLink {
       done(error as NodeJS.ErrnoException);
     }
   }
-}
-
-/**
- * The IP address of a host: of IPv4 where there is one, unless IPv6 is asked for. Few OSC programs listen on IPv6, and `localhost` is
- * both on most machines.
- */
-async function lookUp(host: string, family: 0 | 4 | 6): Promise<string> {
-  if (isIP(host) !== 0) return host;
-  try {
-    const addresses = await dns().promises.lookup(host, { all: true, family });
-    const best = addresses.find((one) => one.family === 4) ?? addresses[0];
-    if (best !== undefined) return best.address;
-  } catch (error) {
-    throw socketError(error, "look up", host);
-  }
-  throw socketError({ code: "ENOTFOUND" }, "look up", host);
 }
 
 function connect(socket: Socket, port: number, host: string): Promise<void> {

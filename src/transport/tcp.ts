@@ -2,8 +2,9 @@ import { stat, unlink } from "node:fs/promises";
 import { type Server, type Socket, connect, createServer } from "node:net";
 import { OscDroppedError } from "../errors.ts";
 import type { Framing } from "../framing/index.ts";
-import { type NetAddress, formatAddress } from "../net-address.ts";
+import { type NetAddress, formatHostPort, ipAddress } from "../net-address.ts";
 import { ReadWindow } from "./read-window.ts";
+import { resolveHost } from "./resolve-host.ts";
 import { socketError } from "./socket-error.ts";
 import { type ConnectionLimits, TcpConnection } from "./tcp-connection.ts";
 import type { Transport, TransportEvents } from "./transport.ts";
@@ -70,7 +71,7 @@ export class TcpTransport implements Transport {
 
   constructor(spec: TcpSpec, events: TransportEvents) {
     this.#spec = spec;
-    this.#place = formatAddress(addressOf(spec, spec.path ?? spec.host, spec.port));
+    this.#place = spec.path ?? formatHostPort(spec.host, spec.port);
     this.#limits = { ...spec.options, maxPacketSize: spec.maxPacketSize };
     this.#events = events;
     this.#window = new ReadWindow(spec.maxPackets, spec.maxBytes);
@@ -147,23 +148,24 @@ export class TcpTransport implements Transport {
   }
 
   async #listen(server: Server): Promise<void> {
-    const { path } = this.#spec;
+    const { path, host } = this.#spec;
+    const ip = path === null ? await resolveHost(host) : "";
     try {
-      await this.#listenOnce(server);
+      await this.#listenOnce(server, ip);
     } catch (error) {
       const isTaken = (error as NodeJS.ErrnoException).code === "EADDRINUSE";
       if (path === null || !isTaken || !(await isLeftBehind(path))) throw error;
       await unlink(path);
-      await this.#listenOnce(server);
+      await this.#listenOnce(server, ip);
     }
   }
 
-  #listenOnce(server: Server): Promise<void> {
-    const { host, port, path, options } = this.#spec;
+  #listenOnce(server: Server, ip: string): Promise<void> {
+    const { port, path, options } = this.#spec;
     const { backlog, ipv6Only } = options;
     return new Promise((resolve, reject) => {
       server.once("error", reject);
-      server.listen(path === null ? { host, port, backlog, ipv6Only } : { path, backlog }, () => {
+      server.listen(path === null ? { host: ip, port, backlog, ipv6Only } : { path, backlog }, () => {
         server.off("error", reject);
         resolve();
       });
@@ -184,7 +186,7 @@ export class TcpTransport implements Transport {
 /** An address in the family of what is listened on. */
 function addressOf({ path }: TcpSpec, address: string, port: number): NetAddress {
   if (path !== null) return { address, port: 0, family: "unix" };
-  return { address, port, family: address.includes(":") ? "IPv6" : "IPv4" };
+  return ipAddress(address, port);
 }
 
 /** Whether a Unix domain socket was left behind by a program that has ended: nobody answers there. */

@@ -1,8 +1,9 @@
 import type { RemoteInfo, Socket, SocketOptions } from "node:dgram";
-import { dgram, dns, isIP, isIPv6 } from "../builtin-modules.ts";
+import { dgram, dns, isIP } from "../builtin-modules.ts";
 import { OscServerError } from "../errors.ts";
-import type { NetAddress } from "../net-address.ts";
+import { type NetAddress, formatHostPort, ipAddress } from "../net-address.ts";
 import { PeersByPort } from "./peers-by-port.ts";
+import { resolveHost } from "./resolve-host.ts";
 import { socketError } from "./socket-error.ts";
 import type { Transport, TransportEvents } from "./transport.ts";
 import { UdpPeer } from "./udp-peer.ts";
@@ -109,18 +110,19 @@ export class UdpTransport implements Transport {
 
   async open(): Promise<NetAddress> {
     const { host, port, options } = this.#spec;
-    const socket = await createUdpSocket(host, options);
+    const ip = await resolveHost(host);
+    const socket = createUdpSocket(ip, options);
     this.#socket = socket;
     try {
-      await bind(socket, host, port);
+      await bind(socket, ip, port);
       applyOptions(socket, options);
     } catch (error) {
       await this.close();
-      throw socketError(error, "listen on", `${isIPv6(host) ? `[${host}]` : host}:${port}`);
+      throw socketError(error, "listen on", formatHostPort(host, port));
     }
     socket.on("error", (error) => this.#events.onError(socketError(error, "use", `${host}:${port}`)));
     const peers = new PeersByPort((address) => new UdpPeer(socket, address, this.#events));
-    socket.on("message", (data: Uint8Array, sender: RemoteInfo) => this.#events.onPacket(data, peers.of(sender)));
+    socket.on("message", (data: Uint8Array, { address, port: from }: RemoteInfo) => this.#events.onPacket(data, peers.of(address, from)));
     return socketAddress(socket);
   }
 
@@ -132,11 +134,10 @@ export class UdpTransport implements Transport {
   }
 }
 
-/** Makes a socket of the family that the host has; a name is looked up for that. */
-export async function createUdpSocket(host: string, options: UdpOptions): Promise<Socket> {
-  const family = isIP(host) || (await familyOf(host));
+/** Makes a socket of the IP version that the address has, which it is to be bound to or to send to. */
+export function createUdpSocket(ip: string, options: UdpOptions): Socket {
   const socketOptions: SocketOptions & { reusePort?: boolean } = {
-    type: family === 6 ? "udp6" : "udp4",
+    type: isIP(ip) === 6 ? "udp6" : "udp4",
     ipv6Only: options.ipv6Only ?? false,
     reuseAddr: options.reuseAddress ?? false,
     recvBufferSize: options.receiveBufferSize ?? SOCKET_BUFFER_SIZE,
@@ -172,8 +173,8 @@ export function applyOptions(socket: Socket, options: UdpOptions): void {
 
 /** Where the socket is bound. */
 export function socketAddress(socket: Socket): NetAddress {
-  const { address, port, family } = socket.address();
-  return { address, port, family: family === "IPv6" ? "IPv6" : "IPv4" };
+  const { address, port } = socket.address();
+  return ipAddress(address, port);
 }
 
 /** Binds; rejects where that is not possible. */
@@ -187,20 +188,15 @@ export function bind(socket: Socket, host: string, port: number): Promise<void> 
   });
 }
 
-function familyOf(host: string): Promise<number> {
-  return new Promise((resolve, reject) => {
-    dns().lookup(host, (error, _address, family) => (error === null ? resolve(family) : reject(socketError(error, "look up", host))));
-  });
-}
-
 type LookupCallback = (error: NodeJS.ErrnoException | null, address: string, family: number) => void;
 
 /**
- * Answers at once for an IP literal, so that `send` acts before it returns: that saves a quarter of its time
- * (`bench/udp.ts`), for Node's own lookup waits for the next turn of the event loop.
+ * Answers at once for an IP address, so that `send` acts before it returns; Node's own lookup waits for the next turn of the event loop
+ * (`bench/udp.ts`). A dual-stack socket reaches an IPv4 address by its IPv4-mapped IPv6 address.
  */
 function lookupLiteralFirst(host: string, family: number, callback: LookupCallback): void {
   const literal = isIP(host);
   if (literal === 0) dns().lookup(host, family, callback);
+  else if (literal === 4 && family === 6) callback(null, `::ffff:${host}`, 6);
   else callback(null, host, literal);
 }

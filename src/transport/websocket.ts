@@ -3,9 +3,10 @@ import type { Duplex } from "node:stream";
 import type { Socket } from "node:net";
 import type { WebSocket, WebSocketServer } from "ws";
 import { OscDroppedError, type OscError, OscRejectedError, OscServerError } from "../errors.ts";
-import type { NetAddress } from "../net-address.ts";
+import { type NetAddress, formatHostPort, ipAddress } from "../net-address.ts";
 import { isOriginAllowed } from "./origin.ts";
 import { ReadWindow } from "./read-window.ts";
+import { resolveHost } from "./resolve-host.ts";
 import { socketError } from "./socket-error.ts";
 import type { Transport, TransportEvents } from "./transport.ts";
 import { GOING_AWAY, type SlowClientPolicy, WebSocketConnection, type WebSocketLimits } from "./websocket-connection.ts";
@@ -116,7 +117,7 @@ export class WebSocketTransport implements Transport {
     }
     http.on("upgrade", this.#upgrade);
     this.#http = http;
-    return { address: bound.address, port: bound.port, family: bound.family === "IPv6" ? "IPv6" : "IPv4" };
+    return ipAddress(bound.address, bound.port);
   }
 
   // oxlint-disable-next-line typescript/require-await -- that no more is read takes no time here
@@ -142,16 +143,18 @@ export class WebSocketTransport implements Transport {
 
   async #listen(): Promise<Server> {
     const { host, port, listen, maxConnections } = this.#spec;
+    const place = formatHostPort(host, port);
+    const ip = await resolveHost(host);
     const { createServer } = await import("node:http");
     const http = createServer((_request, response) => {
       response.writeHead(426, { "Content-Type": "text/plain", Upgrade: "websocket" }).end("This is a WebSocket server for OSC packets.\n");
     });
     http.maxConnections = maxConnections + HANDSHAKES;
     await new Promise<void>((resolve, reject) => {
-      http.once("error", (error) => reject(socketError(error, "listen on", `${host}:${port}`)));
-      http.listen({ host, port, ...listen }, resolve);
+      http.once("error", (error) => reject(socketError(error, "listen on", place)));
+      http.listen({ host: ip, port, ...listen }, resolve);
     });
-    http.on("error", (error) => this.#events.onError(socketError(error, "accept connections on", `${host}:${port}`)));
+    http.on("error", (error) => this.#events.onError(socketError(error, "accept connections on", place)));
     return http;
   }
 
@@ -224,7 +227,7 @@ function pathOf({ url = "/" }: IncomingMessage): string {
 }
 
 function clientAddress({ remoteAddress = "", remotePort = 0 }: Socket): NetAddress {
-  return { address: remoteAddress, port: remotePort, family: remoteAddress.includes(":") ? "IPv6" : "IPv4" };
+  return ipAddress(remoteAddress, remotePort);
 }
 
 function closeHttp(http: Server): Promise<void> {

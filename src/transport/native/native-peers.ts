@@ -1,4 +1,4 @@
-import { type NetAddress, formatAddress } from "../../net-address.ts";
+import { type NetAddress, formatAddress, ipAddress } from "../../net-address.ts";
 import { PeersByPort } from "../peers-by-port.ts";
 import { socketError } from "../socket-error.ts";
 import type { Peer, TransportEvents } from "../transport.ts";
@@ -17,7 +17,7 @@ export class NativePeers {
   readonly #patienceMs: number;
   /** By what is in their `sockaddr`. */
   readonly #known: (NativePeer | undefined)[] = Array.from({ length: REMEMBERED });
-  readonly #knownByPort: PeersByPort<NativePeer>;
+  readonly #knownByPort: PeersByPort;
 
   /** @param patienceMs how long a reply waits, blocked, where the system has no room for it */
   constructor(libc: Libc, socket: NativeUdpSocket, events: TransportEvents, patienceMs: number) {
@@ -25,7 +25,7 @@ export class NativePeers {
     this.#socket = socket;
     this.#events = events;
     this.#patienceMs = patienceMs;
-    this.#knownByPort = new PeersByPort((address) => this.#peer(address, encodeSocketAddress(libc, address.address, address.port)));
+    this.#knownByPort = new PeersByPort((address, ip) => this.#peer(address, encodeSocketAddress(libc, ip, address.port)));
   }
 
   /** The sender whose `sockaddr` lies there; it is copied where it is kept. */
@@ -35,12 +35,13 @@ export class NativePeers {
     const known = this.#known[slot];
     if (known !== undefined && isSame(known.socketAddress, bytes, start, size)) return known;
     const socketAddress = bytes.slice(start, start + size);
-    return (this.#known[slot] = this.#peer(decodeSocketAddress(this.#libc, socketAddress), socketAddress));
+    const { address, port } = decodeSocketAddress(this.#libc, socketAddress);
+    return (this.#known[slot] = this.#peer(ipAddress(address, port), socketAddress));
   }
 
   /** The sender as Node tells of it. */
-  of(sender: NetAddress): Peer {
-    return this.#knownByPort.of(sender);
+  of(ip: string, port: number): Peer {
+    return this.#knownByPort.of(ip, port);
   }
 
   #peer(address: NetAddress, socketAddress: Uint8Array): NativePeer {

@@ -1,5 +1,5 @@
 import { isIP } from "../../builtin-modules.ts";
-import type { NetAddress } from "../../net-address.ts";
+import { type NetAddress, plainAddress } from "../../net-address.ts";
 import type { Libc } from "./libc.ts";
 
 export const AF_INET = 2;
@@ -78,13 +78,19 @@ function textOf(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, 0, bytes.indexOf(0)).toString("latin1");
 }
 
-/** The first IP address that a host name has; an IP address as it is. */
+/** The IP address of a host by the rule of `resolveHost`, for a thread that cannot wait for a promise. */
 export function lookUp(libc: Libc, host: string): string {
-  if (isIP(host) !== 0) return host;
+  if (isIP(host) !== 0) return plainAddress(host);
   const hints = new Uint8Array(INFO_SIZE);
-  new DataView(hints.buffer).setInt32(INFO_TYPE, SOCK_DGRAM, true);
+  const view = new DataView(hints.buffer);
+  view.setInt32(INFO_TYPE, SOCK_DGRAM, true);
+  view.setInt32(INFO_FAMILY, AF_INET, true);
   const result = new Uint8Array(8);
-  const status = libc.getaddrinfo(host, null, hints, result);
+  let status = libc.getaddrinfo(host, null, hints, result);
+  if (status !== 0) {
+    view.setInt32(INFO_FAMILY, 0, true);
+    status = libc.getaddrinfo(host, null, hints, result);
+  }
   if (status !== 0) throw Object.assign(new Error(host), { code: status === EAI_AGAIN ? "EAI_AGAIN" : "ENOTFOUND" });
   const first = new DataView(result.buffer).getBigUint64(0, true);
   try {

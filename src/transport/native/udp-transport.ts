@@ -1,6 +1,7 @@
 import type { RemoteInfo, Socket } from "node:dgram";
-import { dgram, dns, isIP } from "../../builtin-modules.ts";
+import { dgram } from "../../builtin-modules.ts";
 import { type NetAddress, formatAddress } from "../../net-address.ts";
+import { resolveHost } from "../resolve-host.ts";
 import { socketError } from "../socket-error.ts";
 import type { Transport, TransportEvents } from "../transport.ts";
 import type { UdpSpec } from "../udp.ts";
@@ -78,7 +79,7 @@ export class NativeUdpTransport implements Transport {
 
   #receive(first: Uint8Array, sender: RemoteInfo, native: NativeUdpSocket, peers: NativePeers): void {
     const events = this.#events;
-    events.onPacket(first, peers.of(sender));
+    events.onPacket(first, peers.of(sender.address, sender.port));
     if (this.#socket === null || this.#hasTurnEnded()) return;
     const batch = this.#batch;
     const count = this.#receiveMore(native.fd);
@@ -122,13 +123,7 @@ export class NativeUdpTransport implements Transport {
  * @throws OscSocketError where the address cannot be used, or the system refuses an option
  */
 export async function openNativeSocket(libc: Libc, { host, port, options }: UdpSpec): Promise<NativeUdpSocket> {
-  let ip = host;
-  try {
-    if (isIP(host) === 0) ip = (await dns().promises.lookup(host)).address;
-  } catch (error) {
-    throw socketError(error, "look up", host);
-  }
-  return NativeUdpSocket.open(libc, ip, port, options);
+  return NativeUdpSocket.open(libc, await resolveHost(host), port, options);
 }
 
 /** Has a socket of Node use a descriptor that is bound already. Rejects where it does not. */
