@@ -14,7 +14,6 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   "stack-traces.ts": [],
   "net-address.ts": [],
   "options.ts": ["errors.ts"],
-  "builtin-modules.ts": [],
   "package-files.ts": [],
   codec: BASE,
   address: BASE,
@@ -22,9 +21,9 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   url: [...BASE, "framing"],
   dispatch: [...BASE, "codec", "address", "framing"],
   text: [...BASE, "codec", "address"],
-  transport: [...BASE, "builtin-modules.ts", "framing"],
-  server: [...BASE, "builtin-modules.ts", "package-files.ts", "codec", "address", "framing", "url", "dispatch", "transport"],
-  client: [...BASE, "builtin-modules.ts", "codec", "address", "framing", "url", "dispatch", "transport"],
+  transport: [...BASE, "framing"],
+  server: [...BASE, "package-files.ts", "codec", "address", "framing", "url", "dispatch", "transport"],
+  client: [...BASE, "codec", "address", "framing", "url", "dispatch", "transport"],
   bridge: [...BASE, "codec", "address", "framing", "url", "dispatch", "transport", "server", "client"],
   nats: [...BASE, "package-files.ts", "codec", "address", "framing", "url", "dispatch", "transport", "server"],
   monitor: [...BASE, "package-files.ts", "codec", "address", "text", "client"],
@@ -258,7 +257,7 @@ function filesBelow(folder: string, wanted: (path: string) => boolean): string[]
       if (entry.isDirectory()) {
         const made = /^(node_modules|\.git|dist.*|coverage)$/.test(entry.name) || /^bench\/(build|results)$/.test(path);
         if (!made) visit(path);
-      } else if (entry.isFile() && wanted(path)) found.push(path);
+      } else if (entry.isFile() && entry.name !== ".git" && wanted(path)) found.push(path);
     }
   };
   visit("");

@@ -1,5 +1,4 @@
-import type { Socket } from "node:net";
-import { net } from "../builtin-modules.ts";
+import { connect, type Socket } from "node:net";
 import { OscEncodeError, OscServerError, type OscError, type OscFrameError } from "../errors.ts";
 import { type FrameDecoder, type Framing, createFrameDecoder } from "../framing/index.ts";
 import { type NetAddress, ipAddress } from "../net-address.ts";
@@ -54,7 +53,7 @@ export class TcpLink implements PacketLink {
 
   open(): Promise<NetAddress> {
     const { path, host, port, noDelay, keepAlive, connectTimeout, target } = this.#spec;
-    const socket = net().connect(path === null ? { host, port, noDelay, keepAlive, keepAliveInitialDelay: KEEP_ALIVE_MS } : { path });
+    const socket = connect(path === null ? { host, port, noDelay, keepAlive, keepAliveInitialDelay: KEEP_ALIVE_MS } : { path });
     this.#socket = socket;
     socket.on("error", (error) => (this.#failure ??= socketError(error, this.#isOpen ? "talk to" : "connect to", target)));
     return new Promise((resolve, reject) => {

@@ -1,4 +1,4 @@
-import { isIP } from "../builtin-modules.ts";
+import { isIP } from "node:net";
 import { type OscArgument, OscBundle, OscMessage, type OscPacket, type TimeTag } from "../codec/index.ts";
 import { type UdpOptions, udpOptionsOf } from "../transport/udp.ts";
 import { type PacketClientOptions, checkTarget, formatTarget, optionError, show, wholeNumber } from "./options.ts";

@@ -1,5 +1,5 @@
 import type { RemoteInfo, Socket } from "node:dgram";
-import { isIP } from "../builtin-modules.ts";
+import { isIP } from "node:net";
 import { OscSocketError } from "../errors.ts";
 import { type NetAddress, ipAddress } from "../net-address.ts";
 import { OutgoingBatch } from "../transport/native/outgoing-batch.ts";

@@ -1,5 +1,4 @@
-import type { BlockList } from "node:net";
-import { isIP } from "../builtin-modules.ts";
+import { type BlockList, isIP } from "node:net";
 import { OscRejectedError, type RejectReason } from "../errors.ts";
 import type { NetAddress } from "../net-address.ts";
 import { type Limits, subnetList } from "./options.ts";

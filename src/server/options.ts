@@ -1,5 +1,4 @@
-import type { BlockList } from "node:net";
-import { isIP, net } from "../builtin-modules.ts";
+import { BlockList, isIP } from "node:net";
 import type { ErrorListener } from "../dispatch/index.ts";
 import { OscServerError } from "../errors.ts";
 
@@ -105,7 +104,7 @@ function checkedSubnets(entries: readonly string[]): readonly string[] {
 
 /** @throws OscServerError `OSC_OPTION` where an entry is neither an IP address nor a subnet */
 export function subnetList(entries: readonly string[]): BlockList {
-  const list = new (net().BlockList)();
+  const list = new BlockList();
   for (const entry of entries) {
     const [address = "", prefix] = entry.split("/");
     const family = isIP(address);

@@ -1,5 +1,4 @@
-import type { Channel } from "node:diagnostics_channel";
-import { diagnosticsChannel } from "../builtin-modules.ts";
+import { channel, type Channel } from "node:diagnostics_channel";
 import { type Clock, type ErrorListener, Reporter, Scheduler, bundleTime, laterElements, systemClock } from "../dispatch/index.ts";
 import { OscDroppedError, type OscError, OscRejectedError, type RejectReason } from "../errors.ts";
 import type { NetAddress } from "../net-address.ts";
@@ -32,7 +31,7 @@ export interface PipelineOptions {
 export class Pipeline implements TransportEvents, ExecutorEvents {
   readonly counters: Counters;
   /** Tells of every packet that arrives, before anything is asked of it: `{ data, client }`, in the thread that owns the sockets. */
-  readonly #arrived: Channel = diagnosticsChannel().channel("oscine:packet");
+  readonly #arrived: Channel = channel("oscine:packet");
   readonly #admission: Admission;
   readonly #reporter: Reporter;
   readonly #scheduler: Scheduler<Packet>;

@@ -1,5 +1,4 @@
-import type { Channel } from "node:diagnostics_channel";
-import { diagnosticsChannel } from "../builtin-modules.ts";
+import { channel, type Channel } from "node:diagnostics_channel";
 import { OscDispatchError, type OscError, OscNatsError, OscSocketError, type RejectReason } from "../errors.ts";
 
 /** By what sockets are used: the system's own calls, or Node's modules. */
@@ -115,7 +114,7 @@ export class Counters {
   static readonly byteLength: number = NAMES.length * Float64Array.BYTES_PER_ELEMENT;
 
   readonly #values: Float64Array;
-  readonly #channel: Channel = diagnosticsChannel().channel("oscine:count");
+  readonly #channel: Channel = channel("oscine:count");
 
   constructor(memory: ArrayBufferLike = new ArrayBuffer(Counters.byteLength)) {
     this.#values = new Float64Array(memory);

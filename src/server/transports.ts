@@ -1,4 +1,4 @@
-import { isIPv6 } from "../builtin-modules.ts";
+import { isIPv6 } from "node:net";
 import { OscServerError } from "../errors.ts";
 import { checkMaxPacketSize } from "../framing/frame-decoder.ts";
 import type { Framing } from "../framing/index.ts";

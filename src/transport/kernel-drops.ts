@@ -1,4 +1,6 @@
-import { fs, isIPv4, os } from "../builtin-modules.ts";
+import { readFileSync, readdirSync, readlinkSync } from "node:fs";
+import { isIPv4 } from "node:net";
+import { endianness } from "node:os";
 import type { NetAddress } from "../net-address.ts";
 
 /**
@@ -46,7 +48,7 @@ export class KernelDrops {
 export function readKernelDrops(address: NetAddress): number | null {
   if (process.platform !== "linux" || address.family === "unix") return null;
   try {
-    const table = fs().readFileSync(isIPv4(address.address) ? "/proc/net/udp" : "/proc/net/udp6", "latin1");
+    const table = readFileSync(isIPv4(address.address) ? "/proc/net/udp" : "/proc/net/udp6", "latin1");
     return dropsIn(table, address, ownSockets);
   } catch {
     return null;
@@ -69,9 +71,9 @@ export function dropsIn(table: string, { address, port }: NetAddress, ours: () =
 
 function ownSockets(): Set<string> {
   const inodes = new Set<string>();
-  for (const descriptor of fs().readdirSync("/proc/self/fd")) {
+  for (const descriptor of readdirSync("/proc/self/fd")) {
     try {
-      const [, inode] = /^socket:\[(\d+)\]$/.exec(fs().readlinkSync(`/proc/self/fd/${descriptor}`)) ?? [];
+      const [, inode] = /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/self/fd/${descriptor}`)) ?? [];
       if (inode !== undefined) inodes.add(inode);
     } catch {
       // It has been closed meanwhile.
@@ -84,7 +86,7 @@ function ownSockets(): Set<string> {
 function kernelAddress(address: string): string {
   const bytes = isIPv4(address) ? address.split(".").map(Number) : bytesOfIPv6(address);
   const words = Array.from({ length: bytes.length / 4 }, (_, index) => bytes.slice(4 * index, 4 * index + 4));
-  return words.flatMap((word) => (os().endianness() === "LE" ? word.toReversed() : word).map((byte) => hex(byte, 2))).join("");
+  return words.flatMap((word) => (endianness() === "LE" ? word.toReversed() : word).map((byte) => hex(byte, 2))).join("");
 }
 
 function bytesOfIPv6(address: string): number[] {

@@ -1,5 +1,6 @@
-import type { RemoteInfo, Socket, SocketOptions } from "node:dgram";
-import { dgram, dns, isIP } from "../builtin-modules.ts";
+import { createSocket, type RemoteInfo, type Socket, type SocketOptions } from "node:dgram";
+import { lookup } from "node:dns";
+import { isIP } from "node:net";
 import { OscServerError } from "../errors.ts";
 import { type NetAddress, formatHostPort, ipAddress } from "../net-address.ts";
 import { PeersByPort } from "./peers-by-port.ts";
@@ -153,7 +154,7 @@ export function createUdpSocket(ip: string, options: UdpOptions): Socket {
     }
     socketOptions.reusePort = true;
   }
-  return dgram().createSocket(socketOptions);
+  return createSocket(socketOptions);
 }
 
 function supportsReusePort(): boolean {
@@ -196,7 +197,7 @@ type LookupCallback = (error: NodeJS.ErrnoException | null, address: string, fam
  */
 function lookupLiteralFirst(host: string, family: number, callback: LookupCallback): void {
   const literal = isIP(host);
-  if (literal === 0) dns().lookup(host, family, callback);
+  if (literal === 0) lookup(host, family, callback);
   else if (literal === 4 && family === 6) callback(null, `::ffff:${host}`, 6);
   else callback(null, host, literal);
 }

@@ -1,7 +1,5 @@
-import { execFileSync } from "node:child_process";
 import { readFileSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { pathToFileURL } from "node:url";
 import { describe, expect, test } from "vitest";
 import { bundles } from "../../bench/suite/bundle-size.ts";
 import { compiledPath } from "../../bench/suite/compiled.ts";
@@ -19,50 +17,12 @@ test("what a page has to load stays within its budget", async () => {
 });
 
 describe('what import "oscine" loads in Node', () => {
-  /** Each takes longer to load than 20 kB of our own code, and most programs need few of them. */
-  const LATE = [
-    "child_process",
-    "diagnostics_channel",
-    "dgram",
-    "dns",
-    "http",
-    "internal/fs/streams",
-    "internal/source_map/source_map",
-    "module",
-    "net",
-    "perf_hooks",
-    "stream",
-    "worker_threads",
-  ];
-
   test("are few files of ours, within their budget", () => {
     const files = loadedAtOnce(compiledPath("index.js"));
     expect(files.length).toBeLessThanOrEqual(3);
     const bytes = files.reduce((sum, file) => sum + statSync(file).size, 0);
     expect(bytes).toBeGreaterThan(100_000);
     expect(bytes).toBeLessThan(267_000);
-  });
-
-  test("are no built-in modules by import, for which Node makes a module of what it has loaded itself, too", () => {
-    const files = loadedAtOnce(compiledPath("index.js"));
-    const imports = files.flatMap((file) => [...readFileSync(file, "utf8").matchAll(/^import .*"node:.*$/gm)].map(([line]) => line));
-    expect(imports).toEqual([]);
-    // That it could be seen.
-    expect(readFileSync(compiledPath("streams.js"), "utf8")).toMatch(/^import .*"node:.*$/m);
-  });
-
-  test("are none of the built-in modules that take long", () => {
-    const program = (first: string): string => `${first}; const loaded = process.moduleLoadList.join(" "); console.log(loaded);`;
-    const modulesOf = (first: string): string[] =>
-      execFileSync(process.execPath, ["--input-type=module", "--eval", program(first)], { encoding: "utf8" }).split(/ ?NativeModule |\n/);
-    const url = pathToFileURL(compiledPath("index.js")).href;
-    const usual = modulesOf('await import("data:text/javascript,")');
-    const ours = modulesOf(`await import(${JSON.stringify(url)})`).filter((name) => !usual.includes(name));
-    expect(usual).toContain("fs");
-    expect(ours.filter((name) => LATE.includes(name))).toEqual([]);
-    // That it could be seen.
-    const all = modulesOf(`await import(${JSON.stringify(url)}); await import("node:dgram")`);
-    expect(all).toContain("dgram");
   });
 });
 

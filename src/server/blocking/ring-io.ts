@@ -1,5 +1,4 @@
-import type { MessagePort } from "node:worker_threads";
-import { workerThreads } from "../../builtin-modules.ts";
+import { MessageChannel, type MessagePort, receiveMessageOnPort } from "node:worker_threads";
 import { type Dispatcher, Reporter } from "../../dispatch/index.ts";
 import { OscServerError, type OscError } from "../../errors.ts";
 import type { NetAddress } from "../../net-address.ts";
@@ -43,7 +42,7 @@ export class RingIo implements BlockingIo {
    * @throws OscServerError `OSC_THREAD_FAILED` where the thread cannot be started
    */
   constructor(spec: TransportSpec, dispatcher: Dispatcher, owner: IoOwner) {
-    const { port1, port2 } = new (workerThreads().MessageChannel)();
+    const { port1, port2 } = new MessageChannel();
     const packets = ringMemory(RING_CAPACITY);
     const outcomes = ringMemory(RING_CAPACITY);
     const executor = { kind: "blocking", packets, outcomes, port: port2 } as const;
@@ -154,7 +153,7 @@ export class RingIo implements BlockingIo {
   }
 
   #parcel(): Uint8Array {
-    const message: unknown = workerThreads().receiveMessageOnPort(this.#port)?.message;
+    const message: unknown = receiveMessageOnPort(this.#port)?.message;
     if (message instanceof Uint8Array) return message;
     throw new OscServerError("OSC_THREAD_FAILED", "The I/O thread of the server failed: a packet did not come by the port.");
   }

@@ -1,4 +1,4 @@
-import { os } from "../../builtin-modules.ts";
+import { availableParallelism } from "node:os";
 import { OscServerError } from "../../errors.ts";
 import { positive } from "../options.ts";
 import { type HandlersSource, type Program, programOf, strictTimingOf } from "../pool/program.ts";
@@ -69,7 +69,7 @@ const HEAP_FLAG = /^--max[-_]old[-_]space[-_]size/;
 /** @throws OscServerError `OSC_OPTION` where an option has no such value, `OSC_ENTRY_NOT_RUNNABLE` as `programOf` */
 export function childPoolDescription(source: HandlersSource, options: ChildPoolOptions): ChildPoolDescription {
   const maxChildren = positive("maxChildren", options.maxChildren, 40);
-  const spares = Math.min(maxChildren, 8, Math.max(2, os().availableParallelism()));
+  const spares = Math.min(maxChildren, 8, Math.max(2, availableParallelism()));
   const program = programOf(source);
   const requestsPerChild = positive("requestsPerChild", options.requestsPerChild, 1);
   const heapIsSet = program.execArgv.some((flag) => HEAP_FLAG.test(flag));

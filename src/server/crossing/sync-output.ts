@@ -1,4 +1,4 @@
-import { fs } from "../../builtin-modules.ts";
+import { writeSync } from "node:fs";
 
 const RETRY_MS = 1;
 const nobody = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
@@ -31,7 +31,7 @@ function writerTo(descriptor: number): NodeJS.WriteStream["write"] {
 function writeAll(descriptor: number, bytes: Uint8Array): Error | null {
   for (let written = 0; written < bytes.length;) {
     try {
-      written += fs().writeSync(descriptor, bytes, written);
+      written += writeSync(descriptor, bytes, written);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== "EAGAIN") return error as Error;
       // A pipe that is full, and set not to block: its reader needs a moment.

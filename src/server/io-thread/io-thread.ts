@@ -1,5 +1,4 @@
-import type { MessagePort, Worker } from "node:worker_threads";
-import { workerThreads } from "../../builtin-modules.ts";
+import { MessageChannel, type MessagePort, receiveMessageOnPort, type Worker } from "node:worker_threads";
 import type { OscError } from "../../errors.ts";
 import type { NetAddress } from "../../net-address.ts";
 import { compiledFile } from "../../package-files.ts";
@@ -63,7 +62,7 @@ export class IoThread implements ServerIo {
     const doorbell = new SharedArrayBuffer(WakeSignal.byteLength);
     this.counters = new Counters(counters);
     this.#doorbell = new WakeSignal(doorbell);
-    const { port1, port2 } = new (workerThreads().MessageChannel)();
+    const { port1, port2 } = new MessageChannel();
     this.#port = port1;
     const { spec, limits, strictTiming, executor } = setup;
     const nodeOptions = process.env["NODE_OPTIONS"] ?? null;
@@ -209,7 +208,6 @@ export class IoThread implements ServerIo {
   }
 
   #takeMail(): void {
-    const { receiveMessageOnPort } = workerThreads();
     for (let next = receiveMessageOnPort(this.#port); next !== undefined; next = receiveMessageOnPort(this.#port)) {
       this.#take(next.message as FromIoThread);
     }

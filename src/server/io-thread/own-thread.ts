@@ -1,5 +1,6 @@
-import type { TransferListItem, Worker } from "node:worker_threads";
-import { fileURLToPath, fs, workerThreads } from "../../builtin-modules.ts";
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { type TransferListItem, Worker } from "node:worker_threads";
 import { OscServerError } from "../../errors.ts";
 
 /**
@@ -9,7 +10,7 @@ import { OscServerError } from "../../errors.ts";
  */
 export function startOwnThread(entry: URL, workerData: unknown, transferList: readonly TransferListItem[], name: string): Worker {
   // A worker whose file is missing says so only in the event loop, which is about to be blocked.
-  if (!fs().existsSync(fileURLToPath(entry))) {
+  if (!existsSync(fileURLToPath(entry))) {
     throw threadFailed(
       `its file ${fileURLToPath(entry)} is missing. If this program was bundled, leave oscine out of the bundle (as an external package)`,
     );
@@ -17,7 +18,7 @@ export function startOwnThread(entry: URL, workerData: unknown, transferList: re
   const env = { ...process.env };
   // What a program has loaded into each of its threads, such as a loader for TypeScript, is not for this one.
   delete env["NODE_OPTIONS"];
-  return new (workerThreads().Worker)(entry, { workerData, transferList: [...transferList], env, execArgv: [], name });
+  return new Worker(entry, { workerData, transferList: [...transferList], env, execArgv: [], name });
 }
 
 export function threadFailed(what: string, cause?: unknown): OscServerError {

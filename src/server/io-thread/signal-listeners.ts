@@ -1,4 +1,5 @@
-import { events, workerThreads } from "../../builtin-modules.ts";
+import EventEmitter from "node:events";
+import { isMainThread } from "node:worker_threads";
 
 /** The signals that end a process by default and that a program may listen for. */
 const ENDING_SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGBREAK"] as const;
@@ -12,7 +13,7 @@ type Listener = (...parameters: unknown[]) => void;
  * Without them the signal does what it does by default: it ends the process.
  */
 export function withoutSignalListeners<Result>(block: () => Result): Result {
-  if (!workerThreads().isMainThread) return block();
+  if (!isMainThread) return block();
   const setAside = ENDING_SIGNALS.flatMap((signal) => takeListeners(signal).map((listener) => [signal, listener] as const));
   try {
     return block();
@@ -23,7 +24,7 @@ export function withoutSignalListeners<Result>(block: () => Result): Result {
 
 function takeListeners(signal: NodeJS.Signals): readonly Listener[] {
   // Not process.rawListeners: a loader that relays signals (tsx) replaces it, to hide its own listener.
-  const listeners = events().prototype.rawListeners.call(process, signal) as Listener[];
+  const listeners = EventEmitter.prototype.rawListeners.call(process, signal) as Listener[];
   for (const listener of listeners) process.off(signal, listener);
   return listeners;
 }

@@ -1,4 +1,6 @@
-import { createRequire, fileURLToPath, fs, pathToFileURL } from "../../builtin-modules.ts";
+import { statSync } from "node:fs";
+import { createRequire } from "node:module";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { Dispatcher } from "../../dispatch/index.ts";
 import { OscServerError } from "../../errors.ts";
 import type { NetAddress } from "../../net-address.ts";
@@ -135,7 +137,7 @@ function findEntry(entry: string): string | null {
 }
 
 function isFile(path: string): boolean {
-  return fs().statSync(path, { throwIfNoEntry: false })?.isFile() === true;
+  return statSync(path, { throwIfNoEntry: false })?.isFile() === true;
 }
 
 function notRunnable(why: string): OscServerError {

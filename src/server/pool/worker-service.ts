@@ -1,4 +1,5 @@
-import { createRequire, fileURLToPath } from "../../builtin-modules.ts";
+import { createRequire } from "node:module";
+import { fileURLToPath } from "node:url";
 import { Dispatcher } from "../../dispatch/index.ts";
 import { OscServerError } from "../../errors.ts";
 import type { NetAddress } from "../../net-address.ts";

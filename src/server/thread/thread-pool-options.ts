@@ -1,4 +1,4 @@
-import { os } from "../../builtin-modules.ts";
+import { availableParallelism } from "node:os";
 import { OscServerError } from "../../errors.ts";
 import { positive } from "../options.ts";
 import { type HandlersSource, type Program, programOf, strictTimingOf } from "../pool/program.ts";
@@ -59,7 +59,7 @@ const LONGEST_TIMEOUT = 2_147_483_647;
 
 /** @throws OscServerError `OSC_OPTION` where an option has no such value, `OSC_ENTRY_NOT_RUNNABLE` as `programOf` */
 export function threadPoolDescription(source: HandlersSource, options: ThreadPoolOptions): ThreadPoolDescription {
-  const processors = os().availableParallelism();
+  const processors = availableParallelism();
   const maxThreads = positive("maxThreads", options.maxThreads, Math.min(64, Math.max(32, 16 * processors)));
   const minThreads = atMost("minThreads", options.minThreads, Math.min(maxThreads, 8, Math.max(4, processors)), "maxThreads", maxThreads);
   const program = programOf(source);

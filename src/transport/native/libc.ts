@@ -1,4 +1,5 @@
-import { createRequire, os } from "../../builtin-modules.ts";
+import { createRequire } from "node:module";
+import { constants } from "node:os";
 
 /** A place in memory, as C takes it. */
 type Pointer = bigint;
@@ -103,7 +104,7 @@ export function errorName(number: number): string {
 
 /** Where two names have one number, as EAGAIN and EWOULDBLOCK, the first counts. */
 function errorNames(): ReadonlyMap<number, string> {
-  const names = Object.entries(os().constants.errno);
+  const names = Object.entries(constants.errno);
   return new Map(names.map(([name, number]) => [number, name] as const).toReversed());
 }
 

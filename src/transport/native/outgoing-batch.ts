@@ -1,4 +1,4 @@
-import { fs } from "../../builtin-modules.ts";
+import { readdirSync } from "node:fs";
 import type { NetAddress } from "../../net-address.ts";
 import { type Libc, checkCall } from "./libc.ts";
 import { ADDRESS_ROOM, BATCH_SIZE, HEADER_SIZE, NAME, NAME_SIZE, PARTS, PARTS_COUNT, PART_SIZE } from "./message-batch.ts";
@@ -44,7 +44,7 @@ export class OutgoingBatch {
    * @param to where to; null for a socket that is connected
    */
   static over(libc: Libc, local: NetAddress, to: { readonly host: string; readonly port: number } | null): OutgoingBatch | null {
-    const fds = fs().readdirSync("/proc/self/fd").map(Number);
+    const fds = readdirSync("/proc/self/fd").map(Number);
     const [fd, ...others] = fds.filter((one) => isBoundThere(libc, one, local));
     if (fd === undefined || others.length > 0) return null;
     return new OutgoingBatch(libc, fd, to === null ? new Uint8Array(0) : encodeSocketAddress(libc, to.host, to.port));

@@ -1,4 +1,4 @@
-import { workerThreads } from "../../builtin-modules.ts";
+import { isMainThread } from "node:worker_threads";
 import { type Libc, loadLibc } from "./libc.ts";
 import { MessageBatch } from "./message-batch.ts";
 import { decodeSocketAddress, encodeSocketAddress } from "./socket-address.ts";
@@ -15,7 +15,7 @@ export function nativeSockets(): Libc | Error {
   if (result !== undefined) return result;
   try {
     // A thread that is ended while it loads koffi aborts the process, and one that is in a call of the system cannot be ended at all.
-    if (!workerThreads().isMainThread) throw new Error("native sockets are for the main thread");
+    if (!isMainThread) throw new Error("native sockets are for the main thread");
     // There Node's own sockets share a port with the other processes of the cluster.
     const { isWorker } = process.getBuiltinModule("node:cluster") as unknown as { readonly isWorker: boolean };
     if (isWorker) throw new Error("native sockets are not for clusters");

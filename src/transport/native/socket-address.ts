@@ -1,4 +1,4 @@
-import { isIP } from "../../builtin-modules.ts";
+import { isIP } from "node:net";
 import { type NetAddress, plainAddress } from "../../net-address.ts";
 import type { Libc } from "./libc.ts";
 

@@ -1,4 +1,4 @@
-import { isIPv6 } from "../../builtin-modules.ts";
+import { isIPv6 } from "node:net";
 import type { NetAddress } from "../../net-address.ts";
 import { socketError } from "../socket-error.ts";
 import { MAX_DATAGRAM, tooLarge } from "../datagram.ts";

@@ -1,5 +1,4 @@
-import type { RemoteInfo, Socket } from "node:dgram";
-import { dgram } from "../../builtin-modules.ts";
+import { createSocket, type RemoteInfo, type Socket } from "node:dgram";
 import { type NetAddress, formatAddress } from "../../net-address.ts";
 import { resolveHost } from "../resolve-host.ts";
 import { socketError } from "../socket-error.ts";
@@ -51,7 +50,7 @@ export class NativeUdpTransport implements Transport {
     const native = await openNativeSocket(this.#libc, this.#spec);
     this.#native = native;
     const address = native.localAddress;
-    const socket = dgram().createSocket(address.family === "IPv6" ? "udp6" : "udp4");
+    const socket = createSocket(address.family === "IPv6" ? "udp6" : "udp4");
     try {
       await adopt(socket, native.fd);
       // Node lets others bind the address of a socket that it is given.
