@@ -8,12 +8,13 @@ import { describe, expect, test } from "vitest";
 const root = fileURLToPath(new URL("..", import.meta.url));
 
 /** The road of the data, as docs/architecture.md describes it: what each part of src/ may import besides itself. */
-const BASE = ["errors.ts", "net-address.ts", "options.ts", "stack-traces.ts"];
+const BASE = ["errors.ts", "net-address.ts", "options.ts", "packet-result.ts", "stack-traces.ts"];
 const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   "errors.ts": ["stack-traces.ts"],
   "stack-traces.ts": [],
   "net-address.ts": [],
   "options.ts": ["errors.ts"],
+  "packet-result.ts": ["errors.ts"],
   "package-files.ts": [],
   codec: BASE,
   address: BASE,
@@ -53,6 +54,7 @@ const PURE = [
   "errors.ts",
   "net-address.ts",
   "options.ts",
+  "packet-result.ts",
   "stack-traces.ts",
   "codec",
   "address",
