@@ -41,9 +41,9 @@ if (program === undefined) {
 async function echoes(load: string): Promise<Table> {
   const servers = [
     { name: "bare dgram", command: [process.execPath, file("udp/server.mjs"), "bare"] },
-    ...["async", "async, receiver thread", "async, portable", "blocking", "threading", "threading, portable", "forking"].map((name) => {
+    ...["async", "async, portable", "blocking", "threading", "threading, portable", "forking"].map((name) => {
       const [kind = "", variant = ""] = name.split(", ");
-      const settings = { portable: '{"native":false}', "receiver thread": '{"receiver":"thread"}' }[variant] ?? "{}";
+      const settings = { portable: '{"native":false}' }[variant] ?? "{}";
       return { name: `oscine ${name}`, command: [process.execPath, file("kinds/server.mjs"), kind, settings] };
     }),
   ];

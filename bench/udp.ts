@@ -63,7 +63,6 @@ function contestants(): Contestant[] {
   if (liblo !== undefined) list.push({ name: "liblo (C)", command: [liblo] });
   list.push(
     ours("oscine async", "Async"),
-    ours("oscine async, receiver thread", "Async", { receiver: "thread" }),
     ours("oscine async, portable", "Async", { native: false }),
     ours("oscine blocking", "Blocking"),
     ours("oscine blocking, portable", "Blocking", { native: false }),

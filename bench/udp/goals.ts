@@ -84,7 +84,6 @@ export function goals(rows: readonly Row[], paced: readonly number[]): Goal[] {
   }
   const natives = [
     ["async, native", async, "A turn of the event loop takes some 5 µs, and brings but few packets where they come one by one"],
-    ["async, receiver thread", row("oscine async, receiver thread"), shared],
     ["blocking, native", blocking, shared],
     ["threading, native", threading, "A packet goes to another thread, and word of it comes back"],
   ] as const;

@@ -5,13 +5,12 @@ import { KernelDrops } from "../transport/kernel-drops.ts";
 import type { Peer, Transport } from "../transport/transport.ts";
 import { type Backend, Counters, type ServerStats } from "./stats.ts";
 import { EventLoopExecutor } from "./event-loop-executor.ts";
-import { createLocalTransport } from "./io-thread/local-transport.ts";
 import { InertTransport } from "./pool/inert-transport.ts";
 import { type Limits, type ServerOptions, limitsOf, positive } from "./options.ts";
 import type { Executor, ExecutorContext, ExecutorEvents, ExecutorFactory } from "./executor.ts";
 import { Pipeline } from "./pipeline.ts";
 import { type Handling, verifyPacket } from "./handle.ts";
-import { type LocalTransportSpec, backendOf, requestedAddress } from "./transports.ts";
+import { type LocalTransportSpec, backendOf, createTransport, requestedAddress } from "./transports.ts";
 import { isLoadingWorker } from "./pool/worker-role.ts";
 
 /** Options of the async servers. */
@@ -201,7 +200,7 @@ export class AsyncServer implements AsyncDisposable {
       ...(options.clock === undefined ? {} : { clock: options.clock }),
     });
     this.#backend = backendOf(this.#spec);
-    const transport = isLoadingWorker() ? new InertTransport(this.#address) : createLocalTransport(this.#spec, road, this.#backend);
+    const transport = isLoadingWorker() ? new InertTransport(this.#address) : createTransport(this.#spec, road, this.#backend);
     const requested = this.#address;
     try {
       await (executor as Executor | null)?.prepare?.();

@@ -1,8 +1,8 @@
 import type { Dispatcher } from "../dispatch/index.ts";
 import { loadLibc } from "../transport/native/libc.ts";
-import type { BlockingIo } from "./blocking/blocking-io.ts";
-import { NativeIo } from "./blocking/native-io.ts";
-import { RingIo } from "./blocking/ring-io.ts";
+import type { BlockingIo } from "./io-thread/blocking-io.ts";
+import { DirectIo } from "./io-thread/direct-io.ts";
+import { RingIo } from "./io-thread/ring-io.ts";
 import type { IoOwner } from "./io-thread/server-io.ts";
 import { SyncServer, type SyncServerOptions } from "./sync-server.ts";
 import { type TransportSpec, backendOf } from "./transports.ts";
@@ -64,6 +64,6 @@ export class BlockingServer extends SyncServer<BlockingIo> {
 }
 
 function openIo(spec: TransportSpec, dispatcher: Dispatcher, owner: IoOwner): BlockingIo {
-  if (spec.transport === "udp" && backendOf(spec) === "native") return new NativeIo(loadLibc(), spec, dispatcher, owner);
+  if (spec.transport === "udp" && backendOf(spec) === "native") return new DirectIo(loadLibc(), spec, dispatcher, owner);
   return new RingIo(spec, dispatcher, owner);
 }

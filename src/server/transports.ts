@@ -61,16 +61,6 @@ export interface NativeOption {
   readonly native?: "auto" | false;
 }
 
-/** Where a server of the event loop receives. */
-export interface ReceiverOption {
-  /**
-   * `"loop"` (default): in the event loop. `"thread"`: in a thread of its own, which receives in batches and wakes the event loop once for each,
-   * where native sockets are used (see `native`); elsewhere as `"loop"`. Then nothing is lost while the event loop is busy, until the thread
-   * holds `receiveBufferSize` bytes and the system as many; a reply comes some 15 µs later.
-   */
-  readonly receiver?: "loop" | "thread";
-}
-
 /** By what the sockets of a server in this thread are to be used. Where native ones are wished, they are tested now. */
 export function backendOf(spec: LocalTransportSpec): Backend {
   const isNative = spec.transport === "udp" && spec.native === "auto" && !(nativeSockets() instanceof Error);
@@ -107,16 +97,12 @@ export function requestedAddress(spec: LocalTransportSpec): NetAddress {
 }
 
 /** @throws OscServerError `OSC_OPTION` where the address cannot be one, or an option has no such value */
-export function udpSpec(address: AddressLike, options: ServerOptions & UdpOptions & NativeOption & ReceiverOption): UdpSpec {
+export function udpSpec(address: AddressLike, options: ServerOptions & UdpOptions & NativeOption): UdpSpec {
   const native: unknown = options.native ?? "auto";
   if (native !== "auto" && native !== false) throw new OscServerError("OSC_OPTION", `native is "auto" or false; got ${show(native)}.`);
-  const receiver: unknown = options.receiver ?? "loop";
-  if (receiver !== "loop" && receiver !== "thread") {
-    throw new OscServerError("OSC_OPTION", `receiver is "loop" or "thread"; got ${show(receiver)}.`);
-  }
   const { maxQueue, maxQueueBytes } = limitsOf(options);
   const atOnce = Math.min(BATCH_SIZE, maxQueue, Math.max(1, Math.floor(maxQueueBytes / MAX_DATAGRAM)));
-  return { transport: "udp", ...hostAndPort(address), options: udpOptionsOf(options), native, receiver, atOnce };
+  return { transport: "udp", ...hostAndPort(address), options: udpOptionsOf(options), native, atOnce };
 }
 
 /** @throws OscServerError `OSC_OPTION` where the address cannot be one, or an option has no such value */

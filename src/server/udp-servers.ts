@@ -6,10 +6,10 @@ import { ForkingServer, type ForkingServerOptions } from "./forking-server.ts";
 import type { AddressLike } from "./options.ts";
 import type { HandlersSource } from "./pool/program.ts";
 import { ThreadingServer, type ThreadingServerOptions } from "./threading-server.ts";
-import { type NativeOption, type ReceiverOption, udpSpec } from "./transports.ts";
+import { type NativeOption, udpSpec } from "./transports.ts";
 
 /** Options of {@link AsyncOSCUDPServer}. */
-export interface AsyncUdpServerOptions extends AsyncServerOptions, NativeOption, ReceiverOption, UdpOptions {}
+export interface AsyncUdpServerOptions extends AsyncServerOptions, NativeOption, UdpOptions {}
 
 /**
  * Receives OSC by UDP and handles it in the event loop.

@@ -92,8 +92,6 @@ export interface UdpSpec {
   readonly options: UdpOptions;
   /** Whether the system's own calls are to be used where they are there. */
   readonly native: "auto" | false;
-  /** Where a server of the event loop receives by the system's own calls: in the event loop, or in a thread of its own. */
-  readonly receiver: "loop" | "thread";
   /** How many datagrams may be received at once: so many that they find room in the queue. */
   readonly atOnce: number;
 }

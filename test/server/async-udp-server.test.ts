@@ -11,6 +11,7 @@ import { nativeSockets } from "../../src/transport/native/self-test.ts";
 import { ManualClock } from "../dispatch/manual-clock.ts";
 import type { AddressLike } from "../../src/server/options.ts";
 import { nameOf } from "./fixtures.ts";
+import { Program } from "./program.ts";
 
 const LOCAL = "127.0.0.1";
 const native = process.env["OSCINE_TEST_NATIVE"] === "false" ? false : "auto";
@@ -329,7 +330,6 @@ describe("faults", () => {
     [["127.0.0.1", 0], { concurrency: -1 }],
     [["127.0.0.1", 0], { allow: ["nonsense"] }],
     [["127.0.0.1", 0], { native: "always" as "auto" }],
-    [["127.0.0.1", 0], { receiver: "process" as "loop" }],
   ] as const)("%j with %j is refused when the server is made", (address, options) => {
     expect(() => new AsyncOSCUDPServer(address, new Dispatcher(), options)).toThrow(expect.objectContaining({ code: "OSC_OPTION" }));
   });
@@ -606,5 +606,14 @@ describe("options of the socket", () => {
     await reported(1);
     expect(errors[0]?.[0]).toMatchObject({ code: "EMSGSIZE", address: `127.0.0.1:${client.address.port}` });
     expect(server.stats().socketErrors).toBe(1);
+  });
+
+  test("uses Node's sockets in the processes of a cluster, which share a port", async () => {
+    const program = new Program("cluster.mjs");
+    cleanUp.push(() => program.dispose());
+    expect(await program.ended).toBe(0);
+    const [first, second] = JSON.parse(program.lines[0] ?? "[]") as { port: number; backend: string }[];
+    expect(first).toMatchObject({ backend: "portable" });
+    expect(second).toEqual(first);
   });
 });

@@ -20,8 +20,6 @@ interface Place {
   readonly kind: Kind;
   readonly transport: TransportName;
   readonly backend: Backend;
-  /** Where an async server receives. */
-  readonly receiver: "loop" | "thread";
   /** How a forking server comes by a process for each packet. */
   readonly strategy: "spawn" | "native";
 }
@@ -38,14 +36,11 @@ const grid: readonly Place[] = [
         kind,
         transport,
         backend,
-        receiver: "loop" as const,
         strategy: strategyAt(transport, backend),
       })),
     ),
   ),
-  { kind: "async", transport: "websocket", backend: "portable", receiver: "loop", strategy: "spawn" },
-  // Where there are no native sockets, it receives in the event loop.
-  { kind: "async", transport: "udp", backend: backends("udp")[0] ?? "portable", receiver: "thread", strategy: "spawn" },
+  { kind: "async", transport: "websocket", backend: "portable", strategy: "spawn" },
 ];
 /** Bundles are held back behind the transport: the streams differ in nothing there. */
 const gridApart = grid.filter(({ transport }) => transport !== "tcp-1.1" && transport !== "unix");
@@ -55,7 +50,6 @@ const natsGrid = (["udp", "tcp-1.0"] as const).flatMap((transport) =>
     kind: "nats" as const,
     transport,
     backend: "portable" as const,
-    receiver: "loop" as const,
     strategy: "spawn" as const,
     delivery,
   })),
@@ -67,12 +61,10 @@ const awaits = (kind: Kind): boolean => kind === "async" || kind === "nats";
 const pooled = (kind: Kind): boolean => kind === "threading" || kind === "forking";
 
 let sockets = 0;
-function optionsFor({ kind, transport, backend, receiver, strategy }: Place, options: object = {}): object {
+function optionsFor({ kind, transport, backend, strategy }: Place, options: object = {}): object {
   const native = backend === "native" ? "auto" : false;
   const common = { ...(kind === "forking" ? { strategy } : {}), ...options };
-  return transport === "unix"
-    ? { path: join(tmpdir(), `oscine-test-${process.pid}-${sockets++}.sock`), ...common }
-    : { native, receiver, ...common };
+  return transport === "unix" ? { path: join(tmpdir(), `oscine-test-${process.pid}-${sockets++}.sock`), ...common } : { native, ...common };
 }
 
 /** Received = handled + rejected + dropped + waiting, when all is quiet. */
@@ -238,6 +230,19 @@ function suite(place: Place, more: () => object = () => ({})): void {
     expect(errors.every((error) => error.client?.port === client.wire.port)).toBe(true);
   });
 
+  test.each([
+    ["the server is idle", 0],
+    ["a handler runs", 150],
+  ])("handles a bundle dated ahead on time if it arrives while %s and nothing follows", async (_when, blockMs) => {
+    if (blockMs > 0) client.send(new OscMessage("/block", [int(blockMs)]));
+    const due = Date.now() + 400;
+    client.send(new OscBundle([new OscMessage("/when", ["dated"])], TimeTag.from(due)));
+    if (blockMs > 0) expect(await client.nextMessages(1)).toEqual([["/blocked", blockMs]]);
+    const [[address, at, word] = []] = await client.nextMessages(1);
+    expect([address, word]).toEqual(["/at", "dated"]);
+    expect(at as number).toBeGreaterThanOrEqual(due);
+  });
+
   test("verifyRequest is asked", async () => {
     client.send(new OscMessage("/forbidden"), new OscMessage("/echo", ["allowed"]));
     expect(await client.nextMessages(1)).toEqual([["/echoed", "allowed"]]);
@@ -288,8 +293,8 @@ function suiteApart(place: Place, more: () => object = () => ({})): void {
   });
 }
 
-describe.each(grid)("$kind server over $transport, $backend, $receiver", (place) => suite(place));
-describe.each(gridApart)("$kind server over $transport, $backend, $receiver, apart", (place) => suiteApart(place));
+describe.each(grid)("$kind server over $transport, $backend", (place) => suite(place));
+describe.each(gridApart)("$kind server over $transport, $backend, apart", (place) => suiteApart(place));
 
 describeWithNats("a front end with a worker behind it", () => {
   let nats: NatsServer;

@@ -14,7 +14,7 @@ afterEach(() => {
 async function echo(): Promise<{ client: Correspondent; errors: [OscError, NetAddress | undefined][]; close: () => Promise<void> }> {
   const errors: [OscError, NetAddress | undefined][] = [];
   const transport = new UdpTransport(
-    { transport: "udp", host: "127.0.0.1", port: 0, options: {}, native: false, receiver: "loop", atOnce: 64 },
+    { transport: "udp", host: "127.0.0.1", port: 0, options: {}, native: false, atOnce: 64 },
     {
       onPacket: (packet, peer) => peer.send(packet),
       onError: (error, address) => errors.push([error, address]),

@@ -47,12 +47,13 @@ export function packetKind(data: Uint8Array): typeof PACKET | typeof PARCEL {
 /** Writes packets into the ring. */
 export class PacketWriter {
   readonly #ring: RingWriter;
-  readonly #port: MessagePort;
+  readonly #port: MessagePort | null;
   /** The last client, and what lies in the ring of it. */
   #client: NetAddress | null = null;
   #clientBytes = new Uint8Array(0);
 
-  constructor(ring: RingWriter, port: MessagePort) {
+  /** @param port takes packets that are too large for the ring; null if there are none */
+  constructor(ring: RingWriter, port: MessagePort | null = null) {
     this.#ring = ring;
     this.#port = port;
   }
@@ -76,7 +77,7 @@ export class PacketWriter {
     ring.ints[(at + ID) / 4] = id;
     ring.bytes.set(clientBytes, at + CLIENT);
     if (kind === PACKET) ring.bytes.set(data, at + CLIENT + clientBytes.length);
-    else this.#port.postMessage(data);
+    else this.#port?.postMessage(data);
     return ring.publish(kind);
   }
 }
@@ -106,8 +107,8 @@ export class PacketReader {
   /** The last client's address and what else is known of it, as it lay in the ring. */
   #clientBytes = new Uint8Array(0);
 
-  /** @param parcel takes the bytes that came by the port */
-  constructor(ring: RingReader, parcel: () => Uint8Array) {
+  /** @param parcel takes the bytes that came over the port; may be left out if no packet is too large for the ring */
+  constructor(ring: RingReader, parcel: () => Uint8Array = noParcel) {
     this.#ring = ring;
     this.#parcel = parcel;
   }
@@ -145,6 +146,10 @@ export class PacketReader {
     // Handlers of several packets are given the same object.
     this.client = Object.freeze({ address, port: ints[start / 4] ?? 0, family });
   }
+}
+
+function noParcel(): never {
+  throw new Error("A packet is missing in the ring.");
 }
 
 /** Writes what becomes of packets into the ring: all of it is about the packet that was read last. */

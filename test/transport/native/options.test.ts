@@ -66,7 +66,7 @@ describe.skipIf(found instanceof Error)("an option does the same to a native soc
 
   /** What the options of the socket are that a transport opens. */
   async function opened(make: (spec: UdpSpec) => Transport, host: string, options: UdpOptions): Promise<Record<string, number>> {
-    const transport = make({ transport: "udp", host, port: 0, options, native: "auto", receiver: "loop", atOnce: 64 });
+    const transport = make({ transport: "udp", host, port: 0, options, native: "auto", atOnce: 64 });
     const { port } = await transport.open();
     const names = { ...SOCKET, ...(host.includes(":") ? IPV6 : IPV4) };
     const [fd = -1, ...others] = socketsAt(port);

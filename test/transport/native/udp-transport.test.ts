@@ -23,7 +23,7 @@ describe.skipIf(found instanceof Error)("a native UDP socket in an event loop", 
     const peers: Peer[] = [];
     const transport = new NativeUdpTransport(
       { ...libc, ...calls },
-      { transport: "udp", host, port: 0, options: {}, native: "auto", receiver: "loop", atOnce: 8 },
+      { transport: "udp", host, port: 0, options: {}, native: "auto", atOnce: 8 },
       {
         onPacket: (packet, peer) => {
           peers.push(peer);

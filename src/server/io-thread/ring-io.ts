@@ -3,14 +3,14 @@ import { type Dispatcher, Reporter } from "../../dispatch/index.ts";
 import { OscServerError, type OscError } from "../../errors.ts";
 import type { NetAddress } from "../../net-address.ts";
 import { type BlockingIo, blockingHandling } from "./blocking-io.ts";
-import { FAULT, HANDLED, HANDLER_ERROR, OutcomeWriter, PacketReader, RING_CAPACITY } from "../io-thread/packet-records.ts";
+import { FAULT, HANDLED, HANDLER_ERROR, OutcomeWriter, PacketReader, RING_CAPACITY } from "./packet-records.ts";
 import { type Counters, counterOf } from "../stats.ts";
 import { packError } from "../crossing/error-transfer.ts";
-import { IoThread } from "../io-thread/io-thread.ts";
+import { IoThread } from "./io-thread.ts";
 import type { Outcome } from "../executor.ts";
 import { type Handling, runPacket } from "../handle.ts";
-import type { IoOwner } from "../io-thread/server-io.ts";
-import { READER_SLEEPS, RingReader, RingWriter, WRITER_WAITS, ringMemory } from "../io-thread/shared-ring.ts";
+import type { IoOwner } from "./server-io.ts";
+import { READER_SLEEPS, RingReader, RingWriter, WRITER_WAITS, ringMemory } from "./shared-ring.ts";
 import type { TransportSpec } from "../transports.ts";
 import { SyncReplyContext } from "../sync-reply-context.ts";
 

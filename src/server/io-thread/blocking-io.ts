@@ -1,6 +1,6 @@
 import type { Dispatcher } from "../../dispatch/index.ts";
 import type { Handling } from "../handle.ts";
-import type { IoOwner, ServerIo } from "../io-thread/server-io.ts";
+import type { IoOwner, ServerIo } from "./server-io.ts";
 
 /** What brings packets to a thread that blocks, and handles them there. */
 export interface BlockingIo extends ServerIo {

@@ -1,12 +1,12 @@
-import { OscDroppedError } from "../errors.ts";
-import type { Limits } from "./options.ts";
-import type { Executor, ExecutorEvents, Outcome, Packet } from "./executor.ts";
-import { PacketQueue, QueueBound } from "./packet-queue.ts";
-import { type Handling, runPacket } from "./handle.ts";
-import { SyncReplyContext } from "./sync-reply-context.ts";
+import { OscDroppedError } from "../../errors.ts";
+import type { Limits } from "../options.ts";
+import type { Executor, ExecutorEvents, Outcome, Packet } from "../executor.ts";
+import { PacketQueue, QueueBound } from "../packet-queue.ts";
+import { type Handling, runPacket } from "../handle.ts";
+import { SyncReplyContext } from "../sync-reply-context.ts";
 
-/** Keeps packets until the thread that received them, which blocks, takes them one after another. */
-export class CallingThreadExecutor implements Executor {
+/** Queues packets until the thread that received them takes them, one after another. */
+export class DirectExecutor implements Executor {
   readonly #handling: Handling;
   readonly #events: ExecutorEvents;
   readonly #queue: PacketQueue;

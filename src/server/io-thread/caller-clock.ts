@@ -1,4 +1,4 @@
-import { type Clock, systemClock } from "../dispatch/index.ts";
+import { type Clock, systemClock } from "../../dispatch/index.ts";
 
 interface Timer {
   readonly callback: () => void;
@@ -6,8 +6,8 @@ interface Timer {
   readonly at: number;
 }
 
-/** The system's clock, with one timer that a thread which blocks runs by itself, for its event loop cannot. */
-export class LoopClock implements Clock {
+/** The system's clock with one timer. A blocked thread runs the timer itself, because its event loop can't. */
+export class CallerClock implements Clock {
   #timer: Timer | null = null;
 
   wallNow(): number {
@@ -28,9 +28,9 @@ export class LoopClock implements Clock {
   }
 
   /**
-   * Calls the timer's callback if it is time.
+   * Calls the timer's callback if it is due.
    *
-   * @returns in how many milliseconds there will be something to call; `Infinity` where no timer is set
+   * @returns the milliseconds until the timer is due; `Infinity` if none is set
    */
   catchUp(): number {
     while (this.#timer !== null) {

@@ -1,0 +1,164 @@
+import type { Dispatcher } from "../../dispatch/index.ts";
+import { type NetAddress, formatAddress } from "../../net-address.ts";
+import type { Libc } from "../../transport/native/libc.ts";
+import { BATCH_SIZE, MessageBatch } from "../../transport/native/message-batch.ts";
+import { NativePeers } from "../../transport/native/native-peers.ts";
+import { NativeUdpSocket } from "../../transport/native/udp-socket.ts";
+import { socketError } from "../../transport/socket-error.ts";
+import type { UdpSpec } from "../../transport/udp.ts";
+import { Pipeline } from "../pipeline.ts";
+import type { Counters } from "../stats.ts";
+import { type BlockingIo, blockingHandling } from "./blocking-io.ts";
+import { CallerClock } from "./caller-clock.ts";
+import { DirectExecutor } from "./direct-executor.ts";
+import { DrainThread } from "./drain-thread.ts";
+import { threadFailed } from "./own-thread.ts";
+import type { IoOwner } from "./server-io.ts";
+
+/** After a handler has run this long, what arrived meanwhile is received before the next one runs. */
+const LONG_HANDLER_MS = 5;
+/** The most batches to receive then: handlers must go on even if more arrives than they can take. */
+const MAX_BATCHES = 64;
+/** Pause after a socket error, which may recur at once. */
+const ERROR_PAUSE_MS = 10;
+const nobody = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
+
+/**
+ * The I/O of a blocking server on native sockets: the calling thread itself receives, admits, schedules, handles and replies. Waking another
+ * thread twice for each round trip would take longer than all of that (`npm run bench -- kinds`).
+ */
+export class DirectIo implements BlockingIo {
+  readonly backend = "native";
+  readonly counters: Counters;
+  readonly address: NetAddress;
+  readonly #owner: IoOwner;
+  readonly #socket: NativeUdpSocket;
+  readonly #batch: MessageBatch;
+  readonly #peers: NativePeers;
+  readonly #clock = new CallerClock();
+  readonly #pipeline: Pipeline;
+  readonly #executor: DirectExecutor;
+  readonly #drain: DrainThread;
+  /** How many datagrams to receive at once, so that they fit into the queue. */
+  readonly #atOnce: number;
+  #receivedAt = -Infinity;
+  #closed = false;
+
+  /** @throws OscSocketError if the address can't be used */
+  constructor(libc: Libc, spec: UdpSpec, dispatcher: Dispatcher, owner: IoOwner) {
+    const { limits } = owner;
+    this.#owner = owner;
+    this.#socket = NativeUdpSocket.open(libc, spec.host, spec.port, spec.options);
+    this.address = this.#socket.localAddress;
+    this.#batch = new MessageBatch(libc);
+    this.#atOnce = spec.atOnce;
+    const handling = blockingHandling(dispatcher, owner);
+    let executor: DirectExecutor | undefined;
+    this.#pipeline = new Pipeline({
+      limits,
+      strictTiming: dispatcher.strictTiming,
+      onError: owner.onError,
+      onShutdown: owner.onShutdown,
+      executor: (events) => (executor = new DirectExecutor(handling, limits, events)),
+      clock: this.#clock,
+    });
+    this.#executor = executor as unknown as DirectExecutor;
+    this.counters = this.#pipeline.counters;
+    this.#peers = new NativePeers(libc, this.#socket, this.#pipeline, Infinity);
+    try {
+      this.#drain = new DrainThread(this.#socket.fd, (error) => owner.onError(threadFailed("the draining thread ended", error), undefined));
+    } catch (error) {
+      this.#socket.close();
+      throw error;
+    }
+  }
+
+  serveOne(deadline: number): boolean {
+    for (;;) {
+      if (this.#owner.isStopping()) return false;
+      if (performance.now() - this.#receivedAt >= LONG_HANDLER_MS) this.#atSocket(() => this.#receiveAll());
+      // After receiving, because what was received may have to wait for its time.
+      const untilDue = this.#clock.catchUp();
+      const untilReport = this.#pipeline.catchUp();
+      if (this.#executor.handleNext()) return true;
+      const left = deadline - performance.now();
+      const received = this.#atSocket(() => this.#wait(Math.min(left, untilDue, untilReport)));
+      if (received === 0 && left <= 0) return false;
+    }
+  }
+
+  complete(): void {
+    // Everything is done in this thread, so nothing is pending elsewhere.
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#drain.turn.stop();
+    this.#takeDrained();
+    this.#pipeline.closeAtOnce();
+    this.#socket.close();
+  }
+
+  closed(): Promise<void> {
+    this.close();
+    return Promise.resolve();
+  }
+
+  /**
+   * Takes over what was drained, which arrived before whatever the kernel still holds, and then calls `receive` unless there was something.
+   *
+   * @returns how many packets were taken
+   */
+  #atSocket(receive: () => number): number {
+    const { turn } = this.#drain;
+    turn.come();
+    try {
+      const drained = this.#takeDrained();
+      return drained > 0 ? drained : receive();
+    } catch (error) {
+      this.#pipeline.report(socketError(error, "use", formatAddress(this.address)));
+      Atomics.wait(nobody, 0, 0, ERROR_PAUSE_MS);
+      return 0;
+    } finally {
+      turn.leave();
+      this.#receivedAt = performance.now();
+    }
+  }
+
+  #takeDrained(): number {
+    const { packets } = this.#drain;
+    let count = 0;
+    for (; packets.next(); count += 1) this.#pipeline.onPacket(packets.data, this.#peers.of(packets.client.address, packets.client.port));
+    return count;
+  }
+
+  /** Receives a batch, and waits for it up to that long. */
+  #wait(timeoutMs: number): number {
+    if (timeoutMs === Infinity) return this.#receive(this.#atOnce, "wait");
+    const count = this.#receive(this.#atOnce, "look");
+    if (count > 0 || timeoutMs <= 0) return count;
+    this.#socket.wait(timeoutMs);
+    return this.#receive(this.#atOnce, "look");
+  }
+
+  /** Receives what arrived during a long handler. It is queued or dropped as the limits say. */
+  #receiveAll(): number {
+    let total = 0;
+    for (let batches = 0; batches < MAX_BATCHES; batches += 1) {
+      const count = this.#receive(BATCH_SIZE, "look");
+      total += count;
+      if (count < BATCH_SIZE) break;
+    }
+    return total;
+  }
+
+  #receive(most: number, mode: "wait" | "look"): number {
+    const batch = this.#batch;
+    const count = batch.receive(this.#socket.fd, most, mode);
+    for (let index = 0; index < count; index += 1) {
+      this.#pipeline.onPacket(batch.copy(index), this.#peers.at(batch.bytes, batch.senderStart(index), batch.senderSize(index)));
+    }
+    return count;
+  }
+}
