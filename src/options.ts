@@ -30,7 +30,12 @@ export function readOptions<C extends Readonly<Record<string, OptionCheck<unknow
   checks: C,
 ): CheckedOptions<C> {
   checkOptionNames(owner, options, Object.keys(checks));
-  const given = (options ?? {}) as Readonly<Record<string, unknown>>;
+  return checkOptionValues(options ?? {}, checks);
+}
+
+/** The second half of {@link readOptions}: checks those options that have a check here, and fills in their defaults. */
+export function checkOptionValues<C extends Readonly<Record<string, OptionCheck<unknown>>>>(options: object, checks: C): CheckedOptions<C> {
+  const given = options as Readonly<Record<string, unknown>>;
   const checked: Record<string, unknown> = {};
   for (const [name, check] of Object.entries(checks)) checked[name] = check(given[name], name);
   return checked as CheckedOptions<C>;

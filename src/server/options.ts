@@ -1,6 +1,20 @@
 import { BlockList, isIP } from "node:net";
 import type { ErrorListener } from "../dispatch/index.ts";
 import { OscServerError } from "../errors.ts";
+import { plainAddress } from "../net-address.ts";
+import {
+  type OptionChecks,
+  boolean,
+  callback,
+  checkOptionValues,
+  describe,
+  integer,
+  listOf,
+  oneOf,
+  optionError,
+  orNull,
+  text,
+} from "../options.ts";
 
 /** What is lost when a queue is full. */
 export type OverflowPolicy = "drop-newest" | "drop-oldest";
@@ -76,44 +90,43 @@ export interface Limits {
 
 const MIB = 1024 * 1024;
 
-/** @throws OscServerError `OSC_OPTION` where a number is not a positive whole one */
+/** The checks and defaults of {@link ServerOptions}. */
+const SERVER_CHECKS = {
+  onError: callback<ErrorListener>(),
+  strict: boolean(false),
+  maxPacketSize: integer(4, 16 * MIB, 0x7fff_ffff),
+  maxNesting: integer(1, 32),
+  maxWaiting: integer(1, 4096),
+  maxWaitingBytes: integer(1, 64 * MIB),
+  maxAhead: integer(1, 600_000),
+  maxQueue: integer(1, 65_536),
+  maxQueueBytes: integer(1, 64 * MIB),
+  overflow: oneOf(["drop-newest", "drop-oldest"], "drop-newest"),
+  maxReports: integer(1, 20),
+  allow: listOf(text(undefined, "10.0.0.0/8")),
+  maxRate: orNull(integer(1, undefined)),
+  maxBurst: integer(1, undefined),
+  maxSources: integer(1, 4096),
+} satisfies OptionChecks<ServerOptions>;
+
+/** @throws OscServerError `OSC_OPTION` if an option has a bad value */
 export function limitsOf(options: ServerOptions): Limits {
-  const maxRate = options.maxRate === null || options.maxRate === undefined ? null : positive("maxRate", options.maxRate, 1);
-  return {
-    strict: options.strict ?? false,
-    maxPacketSize: positive("maxPacketSize", options.maxPacketSize, 16 * MIB),
-    maxNesting: positive("maxNesting", options.maxNesting, 32),
-    maxWaiting: positive("maxWaiting", options.maxWaiting, 4096),
-    maxWaitingBytes: positive("maxWaitingBytes", options.maxWaitingBytes, 64 * MIB),
-    maxAhead: positive("maxAhead", options.maxAhead, 600_000),
-    maxQueue: positive("maxQueue", options.maxQueue, 65_536),
-    maxQueueBytes: positive("maxQueueBytes", options.maxQueueBytes, 64 * MIB),
-    overflow: options.overflow ?? "drop-newest",
-    maxReports: positive("maxReports", options.maxReports, 20),
-    allow: checkedSubnets(options.allow ?? []),
-    maxRate,
-    maxBurst: positive("maxBurst", options.maxBurst, maxRate ?? 1),
-    maxSources: positive("maxSources", options.maxSources, 4096),
-  };
+  const { onError: _onError, allow = [], maxRate = null, maxBurst = maxRate ?? 1, ...limits } = checkOptionValues(options, SERVER_CHECKS);
+  subnetList(allow);
+  return { ...limits, allow, maxRate, maxBurst };
 }
 
-function checkedSubnets(entries: readonly string[]): readonly string[] {
-  subnetList(entries);
-  return entries;
-}
-
-/** @throws OscServerError `OSC_OPTION` where an entry is neither an IP address nor a subnet */
+/** @throws OscServerError `OSC_OPTION` if an entry is neither an IP address nor a subnet */
 export function subnetList(entries: readonly string[]): BlockList {
   const list = new BlockList();
   for (const entry of entries) {
-    const [address = "", prefix] = entry.split("/");
+    const [written = "", prefix] = entry.split("/");
+    const address = plainAddress(written);
     const family = isIP(address);
-    const bits = prefix === undefined ? undefined : Number(prefix);
+    // The 96 bits before an IPv4-mapped address are the same for all of them.
+    const bits = prefix === undefined ? undefined : Number(prefix === "" ? "none" : prefix) - (address === written ? 0 : 96);
     if (family === 0 || (bits !== undefined && !(Number.isInteger(bits) && bits >= 0 && bits <= (family === 4 ? 32 : 128)))) {
-      throw new OscServerError(
-        "OSC_OPTION",
-        `allow takes IP addresses such as "10.0.0.5" and subnets such as "10.0.0.0/8"; got ${JSON.stringify(entry)}.`,
-      );
+      throw optionError(`allow takes IP addresses such as "10.0.0.5" and subnets such as "10.0.0.0/8"; got ${describe(entry)}.`);
     }
     if (bits === undefined) list.addAddress(address, family === 4 ? "ipv4" : "ipv6");
     else list.addSubnet(address, bits, family === 4 ? "ipv4" : "ipv6");
@@ -138,15 +151,3 @@ export type AddressLike =
       /** 0 to 65535; 0 lets the system choose. */
       readonly port: number;
     };
-
-/** @throws OscServerError `OSC_OPTION` where it is not a host and a port from 0 to 65,535 */
-export function hostAndPort(address: AddressLike): { readonly host: string; readonly port: number } {
-  const [host, port] = "address" in address ? [address.address, address.port] : address;
-  if (typeof host !== "string" || host === "") {
-    throw new OscServerError("OSC_OPTION", `A host is a name or an IP address, such as "127.0.0.1"; got ${JSON.stringify(host)}.`);
-  }
-  if (!Number.isInteger(port) || port < 0 || port > 65_535) {
-    throw new OscServerError("OSC_OPTION", `A port is a whole number from 0 (the system chooses) to 65535; got ${String(port)}.`);
-  }
-  return { host, port };
-}

@@ -1,4 +1,5 @@
 import type { Dispatcher } from "../dispatch/index.ts";
+import { checkArguments } from "./check-arguments.ts";
 import { AsyncServer, type AsyncServerOptions } from "./async-server.ts";
 import { BlockingServer, type BlockingServerOptions } from "./blocking-server.ts";
 import { ForkingServer, type ForkingServerOptions } from "./forking-server.ts";
@@ -31,6 +32,7 @@ export class AsyncOSCTCPServer extends AsyncServer {
    * @throws OscServerError `OSC_OPTION` where an option has no such value
    */
   constructor(address: StreamAddress, dispatcher: Dispatcher, options: AsyncTcpServerOptions = {}) {
+    checkArguments("Async", "TCP", address, dispatcher, options);
     super(tcpSpec(address, options), dispatcher, options);
   }
 }
@@ -56,6 +58,7 @@ export class BlockingOSCTCPServer extends BlockingServer {
    * @throws OscServerError `OSC_OPTION` where an option has no such value; `OSC_THREAD_FAILED` where the I/O thread cannot be started
    */
   constructor(address: StreamAddress, dispatcher: Dispatcher, options: BlockingTcpServerOptions = {}) {
+    checkArguments("Blocking", "TCP", address, dispatcher, options);
     super(tcpSpec(address, options), dispatcher, options);
   }
 }
@@ -86,6 +89,7 @@ export class ThreadingOSCTCPServer extends ThreadingServer {
    * cannot be run again, as in a test runner; `OSC_THREAD_FAILED` where the I/O thread cannot be started
    */
   constructor(address: StreamAddress, handlers: HandlersSource, options: ThreadingTcpServerOptions = {}) {
+    checkArguments("Threading", "TCP", address, handlers, options);
     super(tcpSpec(address, options), handlers, options);
   }
 }
@@ -113,6 +117,7 @@ export class ForkingOSCTCPServer extends ForkingServer {
    * @throws as {@link ThreadingOSCTCPServer}
    */
   constructor(address: StreamAddress, handlers: HandlersSource, options: ForkingTcpServerOptions = {}) {
+    checkArguments("Forking", "TCP", address, handlers, options);
     super(tcpSpec(address, options), handlers, options);
   }
 }

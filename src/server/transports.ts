@@ -1,9 +1,8 @@
 import { isIPv6 } from "node:net";
-import { OscServerError } from "../errors.ts";
-import { checkMaxPacketSize } from "../framing/frame-decoder.ts";
 import type { Framing } from "../framing/index.ts";
 import type { NetAddress } from "../net-address.ts";
-import type { TcpOptions, TcpSpec } from "../transport/tcp.ts";
+import { bad, describe, hostAndPort, integer, oneOf, optionError, orNull } from "../options.ts";
+import { type TcpOptions, type TcpSpec, tcpOptionsOf } from "../transport/tcp.ts";
 import type { Transport, TransportEvents } from "../transport/transport.ts";
 import { loadLibc } from "../transport/native/libc.ts";
 import { BATCH_SIZE } from "../transport/native/message-batch.ts";
@@ -15,7 +14,7 @@ import type { WebSocketSpec } from "../transport/websocket.ts";
 import type { Backend } from "./stats.ts";
 import { LateTransport } from "./late-transport.ts";
 import { type ModuleSpec, loadModuleTransport } from "./module-transport.ts";
-import { type AddressLike, type ServerOptions, hostAndPort, limitsOf, positive } from "./options.ts";
+import { type AddressLike, type ServerOptions, limitsOf } from "./options.ts";
 
 /** What to listen on, as plain data, so that it can go to another thread. */
 export type TransportSpec = UdpSpec | TcpSpec | ModuleSpec;
@@ -45,11 +44,8 @@ export interface TcpServerOptions extends TcpOptions {
   readonly mode?: Framing;
 }
 
-const MIB = 1024 * 1024;
 /** What every system has room for; beyond its own bound a system may use the beginning of a path as if it were the path. */
 const MAX_PATH_BYTES = 103;
-/** The longest delay that a timer takes, about 24 days. */
-const MAX_TIMER_MS = 0x7fff_ffff;
 
 /** Whether the system's own calls are used for sockets. */
 export interface NativeOption {
@@ -98,8 +94,7 @@ export function requestedAddress(spec: LocalTransportSpec): NetAddress {
 
 /** @throws OscServerError `OSC_OPTION` where the address cannot be one, or an option has no such value */
 export function udpSpec(address: AddressLike, options: ServerOptions & UdpOptions & NativeOption): UdpSpec {
-  const native: unknown = options.native ?? "auto";
-  if (native !== "auto" && native !== false) throw new OscServerError("OSC_OPTION", `native is "auto" or false; got ${show(native)}.`);
+  const native = oneOf(["auto", false], "auto")(options.native, "native");
   const { maxQueue, maxQueueBytes } = limitsOf(options);
   const atOnce = Math.min(BATCH_SIZE, maxQueue, Math.max(1, Math.floor(maxQueueBytes / MAX_DATAGRAM)));
   return { transport: "udp", ...hostAndPort(address), options: udpOptionsOf(options), native, atOnce };
@@ -108,21 +103,17 @@ export function udpSpec(address: AddressLike, options: ServerOptions & UdpOption
 /** @throws OscServerError `OSC_OPTION` where the address cannot be one, or an option has no such value */
 export function tcpSpec(address: StreamAddress, options: ServerOptions & TcpServerOptions): TcpSpec {
   const { maxPacketSize, maxQueue, maxQueueBytes } = limitsOf(options);
+  const { framing } = options;
+  const mode = oneOf(["1.0", "1.1"], undefined)(options.mode, "mode");
+  if (framing !== undefined && mode !== undefined && framing !== mode) {
+    throw optionError(`mode is another name for framing: give one of them; got ${describe(mode)} and ${describe(framing)}.`);
+  }
+  const given = framing ?? mode;
   return {
     transport: "tcp",
     ...streamPlace(address),
-    options: {
-      framing: framingOf(options),
-      maxConnections: positive("maxConnections", options.maxConnections, 1024),
-      maxPending: positive("maxPending", options.maxPending, 64),
-      maxBuffered: positive("maxBuffered", options.maxBuffered, 16 * MIB),
-      maxIdle: durationOf("maxIdle", options.maxIdle ?? null),
-      noDelay: options.noDelay ?? true,
-      keepAlive: options.keepAlive ?? true,
-      ipv6Only: options.ipv6Only ?? false,
-      backlog: positive("backlog", options.backlog, 511),
-    },
-    maxPacketSize: checkMaxPacketSize(maxPacketSize),
+    options: tcpOptionsOf({ ...options, ...(given === undefined ? {} : { framing: given }) }),
+    maxPacketSize,
     maxPackets: maxQueue,
     maxBytes: maxQueueBytes,
   };
@@ -130,47 +121,23 @@ export function tcpSpec(address: StreamAddress, options: ServerOptions & TcpServ
 
 function streamPlace(address: StreamAddress): Pick<TcpSpec, "path" | "host" | "port"> {
   const path = pathOf(address);
-  if (path === undefined) return { path: null, ...hostAndPort(address as AddressLike) };
-  if (typeof path !== "string" || path === "") {
-    throw new OscServerError(
-      "OSC_OPTION",
-      `path is the path of a Unix domain socket, such as "/run/osc.sock"; got ${JSON.stringify(path)}.`,
-    );
-  }
+  if (path === undefined) return { path: null, ...hostAndPort(address) };
+  if (typeof path !== "string" || path === "") throw bad("path", 'the path of a Unix domain socket, such as "/run/osc.sock"', path);
   const size = Buffer.byteLength(path);
   if (size > MAX_PATH_BYTES && process.platform !== "win32") {
-    throw new OscServerError(
-      "OSC_OPTION",
-      `The path of a Unix domain socket has at most ${MAX_PATH_BYTES} bytes; ${show(path)} has ${size}.`,
-    );
+    throw optionError(`The path of a Unix domain socket must have at most ${MAX_PATH_BYTES} bytes; ${describe(path)} has ${size}.`);
   }
   return { path, host: "", port: 0 };
 }
 
 /** The `serverAddress` of a server with a Unix domain socket has its path as `address`. */
-function pathOf(address: StreamAddress): string | undefined {
+function pathOf(address: unknown): unknown {
+  if (typeof address !== "object" || address === null) return undefined;
   if ("path" in address) return address.path;
   return "family" in address && address.family === "unix" && "address" in address ? address.address : undefined;
 }
 
-function framingOf({ framing, mode }: TcpServerOptions): Framing | "auto" {
-  if (framing !== undefined && mode !== undefined && framing !== mode) {
-    throw new OscServerError("OSC_OPTION", `mode is another name of framing: give one of them, not ${show(mode)} and ${show(framing)}.`);
-  }
-  const value: unknown = framing ?? mode ?? "auto";
-  if (value === "1.0" || value === "1.1" || value === "auto") return value;
-  throw new OscServerError("OSC_OPTION", `framing is "1.0", "1.1" or "auto"; got ${show(value)}.`);
-}
-
-/** @throws OscServerError `OSC_OPTION` where it is neither null nor milliseconds that a timer takes */
+/** @throws OscServerError `OSC_OPTION` if it is neither null nor milliseconds that a timer takes */
 export function durationOf(name: string, value: number | null): number | null {
-  if (value === null || (Number.isSafeInteger(value) && value >= 1 && value <= MAX_TIMER_MS)) return value;
-  throw new OscServerError(
-    "OSC_OPTION",
-    `${name} is a whole number of milliseconds from 1 to ${MAX_TIMER_MS}, or null; got ${show(value)}.`,
-  );
-}
-
-function show(value: unknown): string {
-  return typeof value === "string" ? JSON.stringify(value) : String(value);
+  return orNull(integer(1, 1, 0x7fff_ffff))(value, name);
 }

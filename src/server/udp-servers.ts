@@ -1,5 +1,6 @@
 import type { Dispatcher } from "../dispatch/index.ts";
 import type { UdpOptions } from "../transport/udp.ts";
+import { checkArguments } from "./check-arguments.ts";
 import { AsyncServer, type AsyncServerOptions } from "./async-server.ts";
 import { BlockingServer, type BlockingServerOptions } from "./blocking-server.ts";
 import { ForkingServer, type ForkingServerOptions } from "./forking-server.ts";
@@ -27,6 +28,7 @@ export class AsyncOSCUDPServer extends AsyncServer {
    * @throws OscServerError `OSC_OPTION` where an option has no such value
    */
   constructor(address: AddressLike, dispatcher: Dispatcher, options: AsyncUdpServerOptions = {}) {
+    checkArguments("Async", "UDP", address, dispatcher, options);
     super(udpSpec(address, options), dispatcher, options);
   }
 }
@@ -55,6 +57,7 @@ export class BlockingOSCUDPServer extends BlockingServer {
    * @throws OscServerError `OSC_OPTION` where an option has no such value; `OSC_THREAD_FAILED` where the I/O thread cannot be started
    */
   constructor(address: AddressLike, dispatcher: Dispatcher, options: BlockingUdpServerOptions = {}) {
+    checkArguments("Blocking", "UDP", address, dispatcher, options);
     super(udpSpec(address, options), dispatcher, options);
   }
 }
@@ -92,6 +95,7 @@ export class ThreadingOSCUDPServer extends ThreadingServer {
    * cannot be run again, as in a test runner; `OSC_THREAD_FAILED` where the I/O thread cannot be started
    */
   constructor(address: AddressLike, handlers: HandlersSource, options: ThreadingUdpServerOptions = {}) {
+    checkArguments("Threading", "UDP", address, handlers, options);
     super(udpSpec(address, options), handlers, options);
   }
 }
@@ -121,6 +125,7 @@ export class ForkingOSCUDPServer extends ForkingServer {
    * @throws as {@link ThreadingOSCUDPServer}
    */
   constructor(address: AddressLike, handlers: HandlersSource, options: ForkingUdpServerOptions = {}) {
+    checkArguments("Forking", "UDP", address, handlers, options);
     super(udpSpec(address, options), handlers, options);
   }
 }

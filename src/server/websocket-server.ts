@@ -1,13 +1,12 @@
 import type { Server } from "node:http";
 import { type OscPacket, encode } from "../codec/index.ts";
 import type { Dispatcher } from "../dispatch/index.ts";
-import { OscServerError } from "../errors.ts";
-import { checkMaxPacketSize } from "../framing/frame-decoder.ts";
 import type { NetAddress } from "../net-address.ts";
-import type { WebSocketOptions, WebSocketSpec } from "../transport/websocket.ts";
+import { bad, hostAndPort } from "../options.ts";
+import { type WebSocketOptions, type WebSocketSpec, checkPath, websocketOptionsOf } from "../transport/websocket.ts";
+import { checkArguments } from "./check-arguments.ts";
 import { AsyncServer, type AsyncServerOptions } from "./async-server.ts";
-import { type AddressLike, type ServerOptions, hostAndPort, limitsOf, positive } from "./options.ts";
-import { durationOf } from "./transports.ts";
+import { type AddressLike, type ServerOptions, limitsOf } from "./options.ts";
 
 /** Where a WebSocket server listens: a host and a port; or an HTTP or HTTPS server that listens already, and the path on it. */
 export type WebSocketAddress =
@@ -32,8 +31,6 @@ export interface WebSocketClientHandle {
   send(packet: Uint8Array): void;
 }
 
-const MIB = 1024 * 1024;
-
 /**
  * Receives OSC over WebSocket, from browsers and other programs, and handles it in the event loop: one binary message is one packet. It is what
  * `WebSocketClient` speaks to.
@@ -57,6 +54,7 @@ export class AsyncOSCWebSocketServer extends AsyncServer {
    * @throws OscServerError `OSC_OPTION` where an option has no such value
    */
   constructor(address: WebSocketAddress, dispatcher: Dispatcher, options: AsyncWebSocketServerOptions = {}) {
+    checkArguments("Async", "WebSocket", address, dispatcher, options);
     const spec = websocketSpec(address, options);
     super(spec, dispatcher, options);
     this.#clients = spec.clients;
@@ -81,53 +79,29 @@ export class AsyncOSCWebSocketServer extends AsyncServer {
   }
 }
 
-/** @throws OscServerError `OSC_OPTION` where the address cannot be one, or an option has no such value */
+/** @throws OscServerError `OSC_OPTION` if the address or an option has a bad value */
 export function websocketSpec(address: WebSocketAddress, options: ServerOptions & WebSocketOptions): WebSocketSpec {
   const { maxPacketSize, maxQueue, maxQueueBytes } = limitsOf(options);
-  const { slowClients = "drop-oldest", origins = [], verifyClient = null } = options;
-  if (!["drop-oldest", "drop-newest", "disconnect"].includes(slowClients)) {
-    throw new OscServerError(
-      "OSC_OPTION",
-      `slowClients is "drop-oldest", "drop-newest" or "disconnect"; got ${JSON.stringify(slowClients)}.`,
-    );
-  }
+  const { origins, verifyClient, path, maxConnections, ipv6Only, backlog, ...limits } = websocketOptionsOf(options);
   return {
     transport: "websocket",
-    ...place(address, options.path),
-    origins: origins.map(checkedOrigin),
+    ...place(address, path),
+    origins,
     verifyClient,
-    maxConnections: positive("maxConnections", options.maxConnections, 1024),
-    limits: {
-      maxPacketSize: checkMaxPacketSize(maxPacketSize),
-      maxPending: positive("maxPending", options.maxPending, 64),
-      maxBuffered: positive("maxBuffered", options.maxBuffered, MIB),
-      slowClients,
-      pingInterval: durationOf("pingInterval", options.pingInterval === undefined ? 15_000 : options.pingInterval),
-      pingTimeout: durationOf("pingTimeout", options.pingTimeout ?? 10_000) ?? 10_000,
-    },
-    listen: { ipv6Only: options.ipv6Only ?? false, backlog: positive("backlog", options.backlog, 511) },
+    maxConnections,
+    limits: { ...limits, maxPacketSize },
+    listen: { ipv6Only, backlog },
     maxPackets: maxQueue,
     maxBytes: maxQueueBytes,
     clients: new Set(),
   };
 }
 
-function place(address: WebSocketAddress, path: string | undefined): Pick<WebSocketSpec, "server" | "host" | "port" | "path"> {
-  const isServer = "server" in address;
-  const wanted = (isServer ? address.path : undefined) ?? path ?? null;
-  if (wanted !== null && !wanted.startsWith("/")) {
-    throw new OscServerError("OSC_OPTION", `path begins with "/", as in "/osc"; got ${JSON.stringify(wanted)}.`);
+function place(address: WebSocketAddress, optionPath: string | null): Pick<WebSocketSpec, "server" | "host" | "port" | "path"> {
+  if (typeof address !== "object" || address === null || !("server" in address)) {
+    return { server: null, ...hostAndPort(address), path: optionPath };
   }
-  if (isServer) return { server: address.server, host: "", port: 0, path: wanted };
-  return { server: null, ...hostAndPort(address), path: wanted };
-}
-
-/** An origin as browsers write it: without a path, in small letters. */
-function checkedOrigin(origin: string): string {
-  if (origin === "*" || origin === "null") return origin;
-  if (URL.canParse(origin) && new URL(origin).origin === origin.toLowerCase()) return origin.toLowerCase();
-  throw new OscServerError(
-    "OSC_OPTION",
-    `origins holds "*", "null" and origins such as "https://example.org:8080", without a path; got ${JSON.stringify(origin)}.`,
-  );
+  const { server } = address;
+  if (typeof (server as Partial<Server> | null)?.on !== "function") throw bad("server", "an HTTP or HTTPS server of Node", server);
+  return { server, host: "", port: 0, path: checkPath(address.path, "path") ?? optionPath };
 }

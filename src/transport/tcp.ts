@@ -4,6 +4,7 @@ import { OscDroppedError } from "../errors.ts";
 import type { Framing } from "../framing/index.ts";
 import { type NetAddress, formatHostPort, ipAddress } from "../net-address.ts";
 import { ReadWindow } from "./read-window.ts";
+import { type OptionChecks, boolean, checkOptionValues, integer, oneOf, orNull } from "../options.ts";
 import { resolveHost } from "./resolve-host.ts";
 import { socketError } from "./socket-error.ts";
 import { type ConnectionLimits, TcpConnection } from "./tcp-connection.ts";
@@ -38,6 +39,31 @@ export interface TcpOptions {
   readonly ipv6Only?: boolean;
   /** How many connections the system holds until they are taken. Default 511. */
   readonly backlog?: number;
+}
+
+/** The longest delay that a timer takes, about 24 days. */
+const MAX_TIMER_MS = 0x7fff_ffff;
+
+/** The checks and defaults of {@link TcpOptions}. */
+const CHECKS = {
+  framing: oneOf(["auto", "1.0", "1.1"], "auto"),
+  maxConnections: integer(1, 1024),
+  maxPending: integer(1, 64),
+  maxBuffered: integer(1, 16 * 1024 * 1024),
+  maxIdle: (value: unknown, name: string): number | null => orNull(integer(1, undefined, MAX_TIMER_MS))(value, name) ?? null,
+  noDelay: boolean(true),
+  keepAlive: boolean(true),
+  ipv6Only: boolean(false),
+  backlog: integer(1, 511),
+} satisfies OptionChecks<TcpOptions>;
+
+/**
+ * Only the options of stream sockets, with their defaults.
+ *
+ * @throws OscServerError `OSC_OPTION` if an option has a bad value
+ */
+export function tcpOptionsOf(options: TcpOptions): Required<TcpOptions> {
+  return checkOptionValues(options, CHECKS);
 }
 
 /** Where to listen, and how. Plain data, so that it can go to another thread. */

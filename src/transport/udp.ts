@@ -2,7 +2,8 @@ import { createSocket, type RemoteInfo, type Socket, type SocketOptions } from "
 import { lookup } from "node:dns";
 import { isIP } from "node:net";
 import { OscServerError } from "../errors.ts";
-import { type NetAddress, formatHostPort, ipAddress } from "../net-address.ts";
+import { type NetAddress, formatHostPort, ipAddress, isMulticast } from "../net-address.ts";
+import { type OptionChecks, bad, boolean, checkOptionValues, integer, listOf, text } from "../options.ts";
 import { PeersByPort } from "./peers-by-port.ts";
 import { resolveHost } from "./resolve-host.ts";
 import { socketError } from "./socket-error.ts";
@@ -41,48 +42,33 @@ export interface UdpOptions {
 /**
  * Only the socket's own options, as plain data: those of a server may also hold functions.
  *
- * @throws OscServerError `OSC_OPTION` for a number out of range, or a group that is no IP address
+ * @throws OscServerError `OSC_OPTION` if an option has a bad value
  */
 export function udpOptionsOf(options: UdpOptions): UdpOptions {
-  checkOptions(options);
-  return Object.fromEntries(UDP_OPTIONS.flatMap((name) => (options[name] === undefined ? [] : [[name, options[name]]])));
+  const checked = checkOptionValues(options, CHECKS);
+  return Object.fromEntries(Object.entries(checked).filter(([, value]) => value !== undefined));
 }
 
-/** What each number may be. Node throws where nobody can catch it when the system refuses the size of a buffer. */
-const RANGES = {
-  multicastTtl: [0, 255],
-  ttl: [1, 255],
-  receiveBufferSize: [1, 2 ** 31 - 1],
-  sendBufferSize: [1, 2 ** 31 - 1],
-} as const satisfies Partial<Record<keyof UdpOptions, readonly [least: number, most: number]>>;
+/** The system refuses larger socket buffers, and Node throws that error where nobody can catch it. */
+const MAX_SOCKET_BUFFER = 0x7fff_ffff;
 
-function checkOptions(options: UdpOptions): void {
-  for (const name of Object.keys(RANGES) as (keyof typeof RANGES)[]) {
-    const value = options[name];
-    const [least, most] = RANGES[name];
-    if (value !== undefined && !(Number.isInteger(value) && value >= least && value <= most)) {
-      throw new OscServerError("OSC_OPTION", `${name} is a whole number from ${least} to ${most}; got ${String(value)}.`);
-    }
-  }
-  for (const group of options.multicastGroups ?? []) {
-    if (isIP(group) === 0)
-      throw new OscServerError("OSC_OPTION", `multicastGroups holds IP addresses, such as "239.0.0.1"; got ${JSON.stringify(group)}.`);
-  }
-}
-
-const UDP_OPTIONS = [
-  "ipv6Only",
-  "reuseAddress",
-  "reusePort",
-  "broadcast",
-  "multicastGroups",
-  "multicastInterface",
-  "multicastTtl",
-  "multicastLoopback",
-  "ttl",
-  "receiveBufferSize",
-  "sendBufferSize",
-] as const satisfies readonly (keyof UdpOptions)[];
+/** The checks of {@link UdpOptions}; what isn't given is left to the system. */
+const CHECKS = {
+  ipv6Only: boolean(undefined),
+  reuseAddress: boolean(undefined),
+  reusePort: boolean(undefined),
+  broadcast: boolean(undefined),
+  multicastGroups: listOf((value, name) => {
+    if (typeof value === "string" && isMulticast(value) && isIP(value.replace(/%.*$/, "")) !== 0) return value;
+    throw bad(name, 'the IP address of a multicast group, such as "239.0.0.1"', value);
+  }),
+  multicastInterface: text(undefined, "192.168.0.5"),
+  multicastTtl: integer(0, undefined, 255),
+  multicastLoopback: boolean(undefined),
+  ttl: integer(1, undefined, 255),
+  receiveBufferSize: integer(1, undefined, MAX_SOCKET_BUFFER),
+  sendBufferSize: integer(1, undefined, MAX_SOCKET_BUFFER),
+} satisfies OptionChecks<UdpOptions>;
 
 /** Where to bind, and how. Plain data, so that it can go to another thread. */
 export interface UdpSpec {

@@ -4,6 +4,7 @@ import type { Socket } from "node:net";
 import type { WebSocket, WebSocketServer } from "ws";
 import { OscDroppedError, type OscError, OscRejectedError, OscServerError } from "../errors.ts";
 import { type NetAddress, formatHostPort, ipAddress } from "../net-address.ts";
+import { type OptionChecks, bad, boolean, callback, checkOptionValues, integer, listOf, oneOf, orNull } from "../options.ts";
 import { isOriginAllowed } from "./origin.ts";
 import { ReadWindow } from "./read-window.ts";
 import { resolveHost } from "./resolve-host.ts";
@@ -52,6 +53,53 @@ export interface WebSocketOptions {
   readonly ipv6Only?: boolean;
   /** How many connections the system holds until they are taken. Default 511. Not for a server that is given. */
   readonly backlog?: number;
+}
+
+/** The longest delay that a timer takes, about 24 days. */
+const MAX_TIMER_MS = 0x7fff_ffff;
+
+/** The checks and defaults of {@link WebSocketOptions}. */
+const CHECKS = {
+  origins: listOf(checkOrigin),
+  verifyClient: callback<NonNullable<WebSocketOptions["verifyClient"]>>(),
+  path: checkPath,
+  maxConnections: integer(1, 1024),
+  maxPending: integer(1, 64),
+  maxBuffered: integer(1, 1024 * 1024),
+  slowClients: oneOf(["drop-oldest", "drop-newest", "disconnect"], "drop-oldest"),
+  pingInterval: orNull(integer(1, 15_000, MAX_TIMER_MS)),
+  pingTimeout: integer(1, 10_000, MAX_TIMER_MS),
+  ipv6Only: boolean(false),
+  backlog: integer(1, 511),
+} satisfies OptionChecks<WebSocketOptions>;
+
+/** Those of {@link WebSocketOptions} that may be left out altogether. */
+type Optional = Pick<WebSocketOptions, "verifyClient" | "path">;
+type CheckedOptions = Required<Omit<WebSocketOptions, keyof Optional>> & {
+  readonly [Name in keyof Optional]-?: NonNullable<Optional[Name]> | null;
+};
+
+/**
+ * Only the options of WebSocket servers, with their defaults.
+ *
+ * @throws OscServerError `OSC_OPTION` if an option has a bad value
+ */
+export function websocketOptionsOf(options: WebSocketOptions): CheckedOptions {
+  const { origins = [], verifyClient = null, path = null, ...others } = checkOptionValues(options, CHECKS);
+  return { origins, verifyClient, path, ...others };
+}
+
+/** The path at which clients connect. */
+export function checkPath(value: unknown, name: string): string | undefined {
+  if (value === undefined || (typeof value === "string" && value.startsWith("/"))) return value;
+  throw bad(name, 'a path that begins with "/", such as "/osc"', value);
+}
+
+/** An origin as browsers write it: without a path, in lower case. */
+function checkOrigin(value: unknown, name: string): string {
+  if (value === "*" || value === "null") return value;
+  if (typeof value === "string" && URL.canParse(value) && new URL(value).origin === value.toLowerCase()) return value.toLowerCase();
+  throw bad(name, 'an origin without a path, such as "https://example.org:8080", or "*" or "null"', value);
 }
 
 /** Where to listen, and how. It may hold a server, so it stays in its thread. */

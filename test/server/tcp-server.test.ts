@@ -518,8 +518,8 @@ describe("options", () => {
   });
 
   test.each<[unknown, string]>([
-    [["", 1], "host"],
-    [[LOCAL, 70_000], "port"],
+    [["", 1], "Host"],
+    [[LOCAL, 70_000], "Port"],
     [{ path: "" }, "path"],
     [{ path: 7 }, "path"],
   ])("the address %o is refused at once", (address, named) => {

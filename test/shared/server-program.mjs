@@ -9,7 +9,7 @@ import * as oscine from "oscine";
 import { NatsExecutor, serveNats } from "oscine/nats";
 
 const [kind, transport, json = "{}"] = process.argv.slice(2);
-const { address = transport === "unix" ? undefined : ["127.0.0.1", 0], strictTiming = true, ...options } = JSON.parse(json);
+const { path, address = transport === "unix" ? { path } : ["127.0.0.1", 0], strictTiming = true, ...options } = JSON.parse(json);
 
 const dispatcher = new oscine.Dispatcher({ strictTiming });
 const withContext = { needsContext: true };
@@ -88,7 +88,7 @@ const onError = (error, client) => {
 };
 const { nats, ...serverOptions } = options;
 const executor = kind === "nats" ? { executor: NatsExecutor.for(nats) } : {};
-const server = new Server(transport === "unix" ? { path: options.path } : address, dispatcher, {
+const server = new Server(address, dispatcher, {
   ...framing,
   ...serverOptions,
   ...executor,

@@ -64,7 +64,8 @@ let sockets = 0;
 function optionsFor({ kind, transport, backend, strategy }: Place, options: object = {}): object {
   const native = backend === "native" ? "auto" : false;
   const common = { ...(kind === "forking" ? { strategy } : {}), ...options };
-  return transport === "unix" ? { path: join(tmpdir(), `oscine-test-${process.pid}-${sockets++}.sock`), ...common } : { native, ...common };
+  if (transport === "unix") return { path: join(tmpdir(), `oscine-test-${process.pid}-${sockets++}.sock`), ...common };
+  return transport === "udp" ? { native, ...common } : common;
 }
 
 /** Received = handled + rejected + dropped + waiting, when all is quiet. */
