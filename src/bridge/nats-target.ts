@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { type UnsentLimits, UnsentQueue } from "../client/unsent-queue.ts";
+import { SendQueue, type SendQueueLimits } from "../client/send-queue.ts";
 import { type OscError, OscNatsError, OscServerError } from "../errors.ts";
 import type { NatsLink } from "../nats/nats-link.ts";
 import type { NatsMessage } from "../nats/nats-message.ts";
@@ -33,7 +33,7 @@ export interface NatsTargetSettings {
   /** Tells this bridge from others. */
   readonly id: string;
   readonly nats: BridgeNatsOptions;
-  readonly unsent: Omit<UnsentLimits, "overflow">;
+  readonly unsent: Omit<SendQueueLimits, "overflow">;
 }
 
 /** Where a packet comes from. */
@@ -64,7 +64,7 @@ export class NatsTarget {
   readonly #subjects: readonly string[];
   readonly #settings: NatsTargetSettings;
   readonly #events: NatsTargetEvents;
-  readonly #waiting: UnsentQueue<Waiting>;
+  readonly #waiting: SendQueue<Waiting>;
   readonly #closing = new AbortController();
   #link: NatsLink | null = null;
   #retrying: Promise<void> = Promise.resolve();
@@ -76,7 +76,7 @@ export class NatsTarget {
     this.#subjects = subjectsOf(url);
     this.#settings = settings;
     this.#events = events;
-    this.#waiting = new UnsentQueue({ ...settings.unsent, overflow: "drop-oldest" });
+    this.#waiting = new SendQueue({ ...settings.unsent, overflow: "drop-oldest" }, ({ done }, error) => done(error));
   }
 
   /**
@@ -124,7 +124,7 @@ export class NatsTarget {
     this.#closing.abort();
     this.#pump();
     await this.#link?.close();
-    this.#waiting.fail(new OscServerError("OSC_CLOSED", "The bridge was closed before the packet was on its way."));
+    this.#waiting.drop(new OscServerError("OSC_CLOSED", "The bridge was closed before the packet was on its way."));
     await this.#retrying;
   }
 

@@ -1,5 +1,5 @@
-import type { PacketLinkFactory } from "../client/packet-link.ts";
-import { type ConnectionState, ReconnectingKeeper } from "../client/reconnecting-keeper.ts";
+import { Connection, type ConnectionState, type PacketLinkFactory } from "../client/connection.ts";
+import { connectionSettings } from "../client/options.ts";
 import type { OscError } from "../errors.ts";
 import type { Peer } from "../transport/transport.ts";
 
@@ -40,17 +40,17 @@ export class Session {
   /** Tells it from others, for places that have no socket of its own. */
   readonly number: number = (made += 1);
   readonly #events: SessionEvents;
-  readonly #keepers: readonly ReconnectingKeeper[];
+  readonly #connections: readonly Connection[];
 
   constructor(peer: Peer, targets: readonly Target[], settings: SessionSettings, events: SessionEvents) {
     this.peer = peer;
     this.#events = events;
-    this.#keepers = targets.map((target) => this.#keep(target, settings));
+    this.#connections = targets.map((target) => this.#connect(target, settings));
   }
 
   /** Connects to the targets, before anything is sent. */
   listen(): void {
-    for (const keeper of this.#keepers) void keeper.listen();
+    for (const connection of this.#connections) void connection.listen();
   }
 
   /**
@@ -60,9 +60,9 @@ export class Session {
    */
   send(packet: Uint8Array, done: () => void): void {
     this.lastActive = performance.now();
-    let left = this.#keepers.length;
+    let left = this.#connections.length;
     if (left === 0) return done();
-    for (const keeper of this.#keepers) {
+    for (const connection of this.#connections) {
       let isCounted = false;
       const settle = (): void => {
         if (isCounted) return;
@@ -70,37 +70,42 @@ export class Session {
         left -= 1;
         if (left === 0) done();
       };
-      keeper.send(packet, null, (error) => {
+      connection.send(packet, null, (error) => {
         this.#events.onSent(error);
         settle();
       });
-      if (keeper.state !== "connected") settle();
+      if (connection.state !== "connected") settle();
     }
   }
 
   /** Closes the sockets when what was sent is on its way. */
   async close(): Promise<void> {
-    await Promise.all(this.#keepers.map((keeper) => keeper.close()));
+    await Promise.all(this.#connections.map((connection) => connection.close()));
   }
 
-  #keep({ createLink, transport }: Target, { maxUnsent, maxUnsentBytes }: SessionSettings): ReconnectingKeeper {
+  #connect({ createLink, transport }: Target, { maxUnsent, maxUnsentBytes }: SessionSettings): Connection {
     let forgetPort = (): void => undefined;
-    const keeper: ReconnectingKeeper = new ReconnectingKeeper(
-      createLink,
-      {
-        onPacket: (packet) => {
-          this.lastActive = performance.now();
-          this.#events.onReply(packet, this);
-        },
-        onError: (error) => this.#events.onError(error),
-        onEnd: () => undefined,
-        onState: (state: ConnectionState) => {
-          forgetPort();
-          forgetPort = state === "connected" ? this.#events.onOpened(transport, keeper.address?.port ?? 0) : () => undefined;
-        },
+    const settings = connectionSettings({
+      reconnect: RECONNECT,
+      offline: "queue",
+      maxUnsent,
+      maxUnsentBytes,
+      maxUnsentTime: Infinity,
+      overflow: "drop-oldest",
+      closeTimeout: CLOSE_TIMEOUT_MS,
+    });
+    const connection: Connection = new Connection(createLink, settings, {
+      onPacket: (packet) => {
+        this.lastActive = performance.now();
+        this.#events.onReply(packet, this);
       },
-      { reconnect: RECONNECT, maxUnsent, maxUnsentBytes, overflow: "drop-oldest", closeTimeout: CLOSE_TIMEOUT_MS },
-    );
-    return keeper;
+      onError: (error) => this.#events.onError(error),
+      onEnd: () => undefined,
+      onState: (state: ConnectionState) => {
+        forgetPort();
+        forgetPort = state === "connected" ? this.#events.onOpened(transport, connection.address?.port ?? 0) : () => undefined;
+      },
+    });
+    return connection;
   }
 }

@@ -1,26 +1,21 @@
-/** Clients: one socket that sends packets to one place and receives what is sent back. */
+/** Clients: one socket that sends packets to one target and receives what is sent back. */
+export type { ConnectionState } from "./connection.ts";
 export { ConnectionClient } from "./connection-client.ts";
 export type { ConnectionStats, ConnectOptions, StateListener } from "./connection-client.ts";
-export type { ConnectionOptions, ReconnectOptions } from "./connection-options.ts";
-export { DispatchClient } from "./dispatch-client.ts";
-export type { DispatchClientOptions } from "./dispatch-client.ts";
 export { fitPacket } from "./fit-packet.ts";
 export type { FitOptions } from "./fit-packet.ts";
 export type { ReceivedMessage } from "./inbox.ts";
-export type { PacketClientOptions, ReceiveOptions } from "./options.ts";
+export { WebSocketClient } from "./node-websocket-client.ts";
+export type { NodeWebSocketClientOptions as WebSocketClientOptions } from "./node-websocket-client.ts";
+export type { ConnectionOptions, PacketClientOptions, ReceiveOptions, ReconnectOptions } from "./options.ts";
 export { PacketClient } from "./packet-client.ts";
 export type { ClientStats } from "./packet-client.ts";
 export { RECEIVERS } from "./receivers.ts";
 export type { ReceiverName, ReceiverProfile } from "./receivers.ts";
-export type { ReplyFilter } from "./pending-requests.ts";
-export type { RequestOptions } from "./request.ts";
-export type { ConnectionState } from "./reconnecting-keeper.ts";
+export type { ReplyFilter, RequestOptions } from "./requests.ts";
+export type { ClientOverflowPolicy } from "./send-queue.ts";
 export { SimpleTCPClient, TCPClient, TCPDispatchClient } from "./tcp-client.ts";
-export type { TCPDispatchClientOptions } from "./tcp-client.ts";
-export type { TCPClientArguments, TCPClientOptions } from "./tcp-options.ts";
-export { SimpleUDPClient, UDPClient } from "./udp-client.ts";
-export type { UDPClientOptions } from "./udp-client.ts";
-export type { ClientOverflowPolicy } from "./unsent-queue.ts";
-export { WebSocketClient } from "./node-websocket-client.ts";
-export type { NodeWebSocketClientOptions as WebSocketClientOptions } from "./node-websocket-client.ts";
+export type { TCPClientArguments, TCPClientOptions, TCPDispatchClientOptions } from "./tcp-client.ts";
+export { DispatchClient, SimpleUDPClient, UDPClient } from "./udp-client.ts";
+export type { DispatchClientOptions, UDPClientOptions } from "./udp-client.ts";
 export type { WebSocketLike } from "./websocket-link.ts";

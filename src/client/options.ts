@@ -1,39 +1,93 @@
-import type { ErrorListener } from "../dispatch/index.ts";
-import { OscServerError } from "../errors.ts";
+import { Dispatcher, type ErrorListener } from "../dispatch/index.ts";
+import {
+  type OptionCheck,
+  bad,
+  boolean,
+  callback,
+  checkHostAndPort,
+  describe,
+  integer,
+  milliseconds,
+  oneOf,
+  optionError,
+  readOptions,
+  unchecked,
+} from "../options.ts";
+import type { ConnectionSettings, Reconnect } from "./connection.ts";
 import { type ReceiverName, type ReceiverProfile, profileOf } from "./receivers.ts";
+import type { ClientOverflowPolicy } from "./send-queue.ts";
 
 /** Options that every kind of client takes. */
 export interface PacketClientOptions {
+  /** The handlers that `handleMessages()` calls. Default: a dispatcher of the client's own, without handlers. */
+  readonly dispatcher?: Dispatcher;
   /**
-   * The program or device that is sent to, where it takes less than all of OSC: packets are sent as it takes them, with other types and
-   * forms, or refused with `OSC_RECEIVER_LIMIT` where that cannot be. docs/interoperability.md has the list. Default: one that takes all.
+   * The program or device that receives, if it takes less than all of OSC. The client converts types and forms that it doesn't take, or
+   * rejects the packet with `OSC_RECEIVER_LIMIT`. docs/interoperability.md has the list. Default: a receiver that takes everything.
    */
   readonly for?: ReceiverName;
   /**
-   * `"float"` sends every number whose type was not said as a float32 (`f`), for devices that take nothing else; `int(1)` stays an int.
-   * Default `"auto"`: whole numbers are ints; with `for`, as that receiver likes them.
+   * `"float"` sends every number without an explicit type as a float32 (`f`), for devices that take nothing else; `int(1)` stays an int.
+   * Default `"auto"`: integers are sent as int32; with `for`, as that receiver likes them.
    */
   readonly numbers?: "auto" | "float";
   /**
-   * Called with every error that ends nothing: a packet that cannot be decoded, a send refused later by the network, a send that failed
-   * and whose promise nobody looked at, a handler that threw. Default: one line on stderr.
+   * Called with every error that ends nothing: a packet that can't be decoded, a send that the network rejected later, a failed send whose
+   * promise nobody looked at, a handler that threw. Default: one line on stderr.
    */
   readonly onError?: ErrorListener;
   /**
-   * How many errors of one code are reported within a second; the others are counted, and their number is reported with
-   * the next one, or on `close()`. Default 20.
+   * How many errors with the same code are reported per second. The others are counted, and their number is reported with the next one or
+   * on `close()`. Default 20.
    */
   readonly maxReports?: number;
-  /** Refuse packets that break the OSC text in ways that real programs do, instead of reading and reporting them. Default false. */
+  /** Rejects packets that break the OSC text in ways that real programs do, instead of reading and reporting them. Default false. */
   readonly strict?: boolean;
-  /** How deep bundles, and arrays, in packets that arrive may be nested. Default 32. */
+  /** How deep bundles and arrays in packets that arrive may be nested. Default 32. */
   readonly maxNesting?: number;
-  /** The most bytes that a packet that arrives may have. Default 16 MiB; a UDP datagram cannot carry more than 65,507. */
+  /** The largest packet that may arrive, in bytes. Default 16 MiB; a UDP datagram can't carry more than 65,507. */
   readonly maxPacketSize?: number;
-  /** How many messages are kept until someone reads them. When one more arrives, the oldest is dropped. Default 10,000. */
+  /** How many messages are kept until someone reads them; then the oldest is dropped. Default 10,000. */
   readonly maxInbox?: number;
-  /** How many bytes the packets of the messages kept may have together; beyond that, the oldest are dropped. Default 16 MiB. */
+  /** How many bytes the packets of the kept messages may have together; then the oldest are dropped. Default 16 MiB. */
   readonly maxInboxBytes?: number;
+}
+
+/** What a client does when its connection breaks or can't be made. */
+export interface ReconnectOptions {
+  /** The pause before the second attempt, in milliseconds. It doubles after each failure, minus a random part of up to a half. Default 100. */
+  readonly minDelay?: number;
+  /** The longest pause, in milliseconds. After a connection that lasted this long, pauses start from `minDelay` again. Default 10,000. */
+  readonly maxDelay?: number;
+  /** After this many failed attempts in a row the client gives up until it is used again. Default `Infinity`. */
+  readonly maxAttempts?: number;
+}
+
+/** Options of the clients that keep a connection. */
+export interface ConnectionOptions extends PacketClientOptions {
+  /** How long one attempt to connect may take, in milliseconds. Default 10,000. */
+  readonly connectTimeout?: number;
+  /**
+   * Whether and when to reconnect. With `false` the client gives up at once: waiting packets are rejected, iterations end, and the next use
+   * connects again. Default: true, with the defaults of {@link ReconnectOptions}.
+   */
+  readonly reconnect?: boolean | ReconnectOptions;
+  /**
+   * What happens with packets sent while there is no connection. `"queue"`: they wait for it, within `maxUnsent`, `maxUnsentBytes` and
+   * `maxUnsentTime`. `"reject"`: they wait for an attempt under way, and are rejected when it fails or while the client pauses between
+   * attempts. Default `"queue"`.
+   */
+  readonly offline?: "queue" | "reject";
+  /** How many packets may wait for the connection, or for a server that reads slowly. Default 10,000. */
+  readonly maxUnsent?: number;
+  /** How many bytes they may have together. Default 16 MiB. */
+  readonly maxUnsentBytes?: number;
+  /** How long a packet may wait for a connection, in milliseconds; then its promise is rejected. Default 30,000. */
+  readonly maxUnsentTime?: number;
+  /** What is dropped when the queue is full: the new packet, or the one that has waited longest. Its promise is rejected. Default `"drop-newest"`. */
+  readonly overflow?: ClientOverflowPolicy;
+  /** How long `close()` waits for the last packets, in milliseconds. Default 5,000. */
+  readonly closeTimeout?: number;
 }
 
 /** How long to wait for messages. */
@@ -44,7 +98,7 @@ export interface ReceiveOptions {
   readonly signal?: AbortSignal;
 }
 
-/** {@link ReceiveOptions}, checked and filled in. */
+/** {@link ReceiveOptions}, checked. */
 export interface Wait {
   readonly timeout: number;
   readonly signal: AbortSignal | null;
@@ -53,81 +107,121 @@ export interface Wait {
 const MIB = 1024 * 1024;
 
 /** {@link PacketClientOptions}, checked and filled in. */
-export interface PacketClientSettings {
-  readonly encode: { readonly numbers: "auto" | "float" };
-  /** What the receiver takes; `null` for one that takes all. */
-  readonly receiver: ReceiverProfile | null;
-  readonly decode: { readonly strict: boolean; readonly maxNesting: number; readonly maxPacketSize: number };
+export interface ClientSettings {
+  readonly dispatcher: Dispatcher | undefined;
+  /** `null`: a receiver that takes everything. */
+  readonly for: ReceiverProfile | null;
+  readonly numbers: "auto" | "float" | undefined;
+  readonly onError: ErrorListener | undefined;
   readonly maxReports: number;
+  readonly strict: boolean;
+  readonly maxNesting: number;
+  readonly maxPacketSize: number;
   readonly maxInbox: number;
   readonly maxInboxBytes: number;
 }
 
-/** @throws OscServerError `OSC_OPTION` for a value that an option cannot have */
-export function settingsOf(options: PacketClientOptions): PacketClientSettings {
-  const { onError } = options;
-  const profile = options.for === undefined ? null : profileOf(options.for);
-  const numbers = options.numbers ?? profile?.numbers ?? "auto";
-  if (numbers !== "auto" && numbers !== "float") throw optionError(`numbers is "auto" or "float"; got ${show(numbers)}.`);
-  if (onError !== undefined && typeof onError !== "function") throw optionError(`onError is a function; got ${show(onError)}.`);
-  return {
-    encode: { numbers },
-    receiver: profile === null ? null : { ...profile, numbers },
-    decode: {
-      strict: options.strict ?? false,
-      maxNesting: positive("maxNesting", options.maxNesting, 32),
-      maxPacketSize: positive("maxPacketSize", options.maxPacketSize, 16 * MIB),
-    },
-    maxReports: positive("maxReports", options.maxReports, 20),
-    maxInbox: positive("maxInbox", options.maxInbox, 10_000),
-    maxInboxBytes: positive("maxInboxBytes", options.maxInboxBytes, 16 * MIB),
+/** {@link ConnectionOptions}, checked and filled in. */
+export interface ConnectionClientSettings extends ClientSettings, Omit<ConnectionSettings, "maxInFlightBytes"> {
+  readonly connectTimeout: number;
+}
+
+/** One check for each option, which gives its setting. */
+export type Checks<Settings> = { readonly [Name in keyof Settings]: OptionCheck<Settings[Name]> };
+
+export const CLIENT_CHECKS: Checks<ClientSettings> = {
+  dispatcher: dispatcher(),
+  for: receiver(),
+  numbers: oneOf(["auto", "float"], undefined),
+  onError: callback<ErrorListener>(),
+  maxReports: integer(1, 20),
+  strict: boolean(false),
+  maxNesting: integer(1, 32),
+  maxPacketSize: integer(1, 16 * MIB),
+  maxInbox: integer(1, 10_000),
+  maxInboxBytes: integer(1, 16 * MIB),
+};
+
+export const CONNECTION_CHECKS: Checks<ConnectionClientSettings> = {
+  ...CLIENT_CHECKS,
+  connectTimeout: milliseconds(10_000),
+  reconnect: reconnect(),
+  offline: oneOf(["queue", "reject"], "queue"),
+  maxUnsent: integer(1, 10_000),
+  maxUnsentBytes: integer(1, 16 * MIB),
+  maxUnsentTime: milliseconds(30_000),
+  overflow: oneOf(["drop-newest", "drop-oldest"], "drop-newest"),
+  closeTimeout: milliseconds(5000),
+};
+
+/** Bytes given to a stream before it has taken the first of them. */
+const STREAM_IN_FLIGHT = 64 * 1024;
+
+/** How a client keeps its connection. */
+export function connectionSettings(settings: Omit<ConnectionSettings, "maxInFlightBytes">): ConnectionSettings {
+  const { reconnect, offline, maxUnsent, maxUnsentBytes, maxUnsentTime, overflow, closeTimeout } = settings;
+  return { reconnect, offline, maxUnsent, maxUnsentBytes, maxUnsentTime, overflow, closeTimeout, maxInFlightBytes: STREAM_IN_FLIGHT };
+}
+
+/** @throws OscServerError `OSC_OPTION` */
+export function waitOf(owner: string, options: ReceiveOptions, fallback: number): Wait {
+  const { timeout, signal = null } = readOptions(owner, options, { timeout: milliseconds(fallback), signal: abortSignal() });
+  return { timeout, signal };
+}
+
+/** An `AbortSignal`, of this realm or another. */
+export function abortSignal(): OptionCheck<AbortSignal | undefined> {
+  return (value, name) => {
+    if (value === undefined || (typeof value === "object" && value !== null && "aborted" in value && "addEventListener" in value)) {
+      return value as AbortSignal | undefined;
+    }
+    throw bad(name, "an AbortSignal", value);
   };
 }
 
-/** @throws OscServerError `OSC_OPTION` where the timeout is no number of milliseconds */
-export function waitOf(options: ReceiveOptions, fallback: number): Wait {
-  return { timeout: milliseconds("timeout", options.timeout, fallback), signal: options.signal ?? null };
+function dispatcher(): OptionCheck<Dispatcher | undefined> {
+  return (value, name) => {
+    if (value === undefined || value instanceof Dispatcher) return value;
+    throw bad(name, "a Dispatcher", value);
+  };
 }
 
-/** A time from 0 on, `Infinity` included, or the default where it is not given. */
-export function milliseconds(name: string, value: number | undefined, fallback: number): number {
-  if (value === undefined) return fallback;
-  if (typeof value === "number" && value >= 0) return value;
-  throw optionError(`${name} is a number of milliseconds from 0 on, Infinity included; got ${show(value)}.`);
+function receiver(): OptionCheck<ReceiverProfile | null> {
+  return (value) => (value === undefined ? null : profileOf(value as ReceiverName));
 }
 
-/** A whole number from `least` on, or the default where it is not given. */
-export function wholeNumber(name: string, value: number | undefined, fallback: number, least: number): number {
-  if (value === undefined) return fallback;
-  if (Number.isSafeInteger(value) && value >= least) return value;
-  throw optionError(`${name} is a whole number from ${least} on; got ${show(value)}.`);
+function reconnect(): OptionCheck<Reconnect | null> {
+  return (value, name) => {
+    if (value === false) return null;
+    const { minDelay, maxDelay, maxAttempts } = readOptions(name, value === true ? undefined : value, {
+      minDelay: integer(1, 100, MAX_DELAY),
+      maxDelay: integer(1, undefined, MAX_DELAY),
+      maxAttempts: unchecked<number>(),
+    });
+    const longest = maxDelay ?? Math.max(10_000, minDelay);
+    if (longest < minDelay) throw optionError(`${name}.maxDelay must be at least minDelay (${minDelay}); got ${longest}.`);
+    return {
+      minDelay,
+      maxDelay: longest,
+      maxAttempts: maxAttempts === Infinity ? Infinity : integer(1, Infinity)(maxAttempts, `${name}.maxAttempts`),
+    };
+  };
 }
 
-/** @throws OscServerError `OSC_OPTION` where there is no place with that host and port */
-export function checkTarget(host: string, port: number): void {
-  if (typeof host !== "string" || host.trim() === "") {
-    throw optionError(`A host is a name or an IP address, such as "127.0.0.1"; got ${show(host)}.`);
+/** The longest pause that a timer takes. */
+const MAX_DELAY = 2 ** 31 - 1;
+
+/**
+ * Checks where to send to, and tells whoever wrote host and port in another form what the right one is.
+ *
+ * @throws OscServerError `OSC_OPTION`
+ */
+export function checkTarget(owner: string, host: unknown, port: unknown): { readonly host: string; readonly port: number } {
+  const [, name, number] = (typeof host === "string" && /^(.*[^:]):(\d+)$/.exec(host)) || [];
+  const isPair = Array.isArray(host) || (typeof host === "object" && host !== null && "port" in host);
+  if (port === undefined && (isPair || name !== undefined)) {
+    const example = name === undefined ? `"127.0.0.1", 9000` : `${JSON.stringify(name)}, ${number}`;
+    throw optionError(`${owner} takes the host and the port as two arguments, such as new ${owner}(${example}); got ${describe(host)}.`);
   }
-  if (!Number.isInteger(port) || port < 1 || port > 65_535) {
-    throw optionError(`The port to send to is a whole number from 1 to 65535; got ${show(port)}.`);
-  }
-}
-
-/** `example.org:9000`, `127.0.0.1:9000`, `[::1]:9000`. */
-export function formatTarget(host: string, port: number): string {
-  // No name holds a colon.
-  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
-}
-
-export function optionError(message: string): OscServerError {
-  return new OscServerError("OSC_OPTION", message);
-}
-
-/** A value of the wrong kind, for an error message. */
-export function show(value: unknown): string {
-  return typeof value === "string" ? JSON.stringify(value) : String(value);
-}
-
-function positive(name: string, value: number | undefined, fallback: number): number {
-  return wholeNumber(name, value, fallback, 1);
+  return checkHostAndPort(host, port, 1);
 }

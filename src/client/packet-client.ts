@@ -1,19 +1,19 @@
 // For programs whose own libraries do not have it: a client can be used with "await using".
 /// <reference lib="esnext.disposable" preserve="true" />
 import { type OscArgument, OscBundle, OscMessage, type OscPacket, type TimeTag, encode } from "../codec/index.ts";
-import { Reporter, decodeReceived, reportToConsole } from "../dispatch/index.ts";
+import { Dispatcher, Reporter, decodeReceived, reportToConsole } from "../dispatch/index.ts";
+import { PacketExecution } from "../dispatch/packet-execution.ts";
 import { OscDecodeError, OscDroppedError, OscEncodeError, type OscError, OscRejectedError, OscServerError } from "../errors.ts";
 import type { NetAddress } from "../net-address.ts";
+import { describe } from "../options.ts";
+import { Connection, type ConnectionSettings, type ConnectionState, type PacketLinkFactory, type SendDone } from "./connection.ts";
 import { fitTo } from "./fit-packet.ts";
 import { Inbox, type ReceivedMessage } from "./inbox.ts";
-import type { Keeper, KeeperFactory } from "./keeper.ts";
-import { type PacketClientOptions, type PacketClientSettings, type ReceiveOptions, type Wait, settingsOf, waitOf } from "./options.ts";
-import type { PacketLinkFactory } from "./packet-link.ts";
-import { PendingRequests } from "./pending-requests.ts";
-import { type RequestOptions, requestReply } from "./request.ts";
-import { type SendDone, SendPromise } from "./send-promise.ts";
+import { type ClientSettings, type ReceiveOptions, type Wait, waitOf } from "./options.ts";
+import { type RequestOptions, Requests } from "./requests.ts";
+import { SendPromise } from "./send-promise.ts";
 
-/** What a client has done since it was made. */
+/** Counters of a client since it was created. */
 export interface ClientStats {
   /** Packets that the system has taken. */
   readonly sent: number;
@@ -34,70 +34,74 @@ export interface ClientStats {
 }
 
 /**
- * A client apart from its socket: what all clients can do, over a link that moves packets.
+ * What all clients can do, whatever their transport.
  *
- * There is no socket before the first use, or `open()`. It keeps the process alive only while something waits for a message, or a packet is
- * on its way out: a program that sends and has nothing more to do ends, without `close()` and without losing a packet.
+ * A client has no socket before its first use or `open()`. It keeps the process alive only while something waits for a message or a packet
+ * is on its way out: a program that sends and has nothing else to do ends without `close()` and without losing a packet.
  *
  * @example
  * const client: PacketClient = new UDPClient("127.0.0.1", 9000);
- * await client.send(new OscMessage("/status"));
+ * await client.sendMessage("/status");
  * for await (const { address, args } of client.messages({ timeout: 500 })) console.log(address, args);
  * client.stats().received;
  */
 export abstract class PacketClient implements AsyncDisposable {
-  readonly #settings: PacketClientSettings;
-  readonly #keeper: Keeper;
+  /** The handlers that {@link handleMessages} calls. */
+  readonly dispatcher: Dispatcher;
+  /** The default `timeout` of {@link handleMessages}; python-osc's. */
+  protected readonly handleTimeout: number = 30_000;
+  /** The socket and what waits for it. */
+  protected readonly connection: Connection;
+  readonly #settings: ClientSettings;
   readonly #reporter: Reporter;
   readonly #inbox: Inbox;
-  readonly #requests = new PendingRequests();
+  readonly #requests = new Requests();
   readonly #target: string;
-  readonly #counts = { sent: 0, sendErrors: 0, received: 0, malformed: 0, faults: 0, dropped: 0 };
+  readonly #counts = { received: 0, malformed: 0, faults: 0, dropped: 0 };
+  readonly #onUnseen = (error: OscError): void => this.report(error);
 
-  /**
-   * @param target where packets go, for error messages: `host:port`
-   * @param createKeeper what opens and closes links
-   * @throws OscServerError `OSC_OPTION` for a value that an option cannot have
-   */
-  protected constructor(target: string, createLink: PacketLinkFactory, options: PacketClientOptions, createKeeper: KeeperFactory) {
-    const settings = settingsOf(options);
+  /** @param target where packets go, for error messages: `host:port` */
+  protected constructor(target: string, createLink: PacketLinkFactory, settings: ClientSettings, connection: ConnectionSettings) {
     this.#settings = settings;
     this.#target = target;
-    this.#reporter = new Reporter(options.onError ?? reportToConsole, settings.maxReports);
+    this.dispatcher = settings.dispatcher ?? new Dispatcher();
+    this.#reporter = new Reporter(settings.onError ?? reportToConsole, settings.maxReports);
     this.#inbox = new Inbox(settings.maxInbox, settings.maxInboxBytes);
-    this.#keeper = createKeeper(createLink, {
+    this.connection = new Connection(createLink, connection, {
       onPacket: (packet, from) => this.#receivePacket(packet, from),
       onError: (error, address) => this.report(error, address),
       onEnd: (error) => this.#endWaits(error ?? closedError(`The connection to ${target} was closed by the other side.`)),
+      onState: (state, error) => this.stateChanged(state, error),
     });
   }
 
-  /** Where the client's socket is bound: where replies come to. `null` while it has none. */
+  /** The local address, which replies come to. `null` while the client has no socket. */
   get clientAddress(): NetAddress | null {
-    return this.#keeper.address;
+    return this.connection.address;
   }
 
-  /** Counters since the client was made. */
+  /** Counters since the client was created. */
   stats(): ClientStats {
-    return { ...this.#counts, unread: this.#inbox.size, pending: this.#requests.size };
+    const { sent, sendErrors } = this.connection;
+    return { sent, sendErrors, ...this.#counts, unread: this.#inbox.size, pending: this.#requests.size };
   }
 
   /**
-   * Opens the socket, which otherwise the first use does. A client that was closed can be opened again.
+   * Opens the socket, which the first use does otherwise. Reopens a closed client.
    *
-   * @returns where it is bound
-   * @throws OscSocketError where that is not possible: `ENOTFOUND` for a name that does not resolve, `EADDRINUSE` for a port that is taken
+   * @returns the local address
+   * @throws (rejects) OscSocketError if that fails: `ENOTFOUND` for a name that doesn't resolve, `EADDRINUSE` for a port that is taken
    */
   open(): Promise<NetAddress> {
-    return this.#keeper.open();
+    return this.connection.open();
   }
 
   /**
-   * Ends every wait for messages, rejects every pending request with `OSC_CLOSED`, and closes the socket once all that was given to
-   * `send` is on its way. Resolves when that is done. May be called twice, and before the client was used.
+   * Ends every wait for messages, rejects every pending request with `OSC_CLOSED`, and closes the socket after everything given to `send`
+   * is out. Resolves when that is done. May be called twice, and before the first use.
    */
   async close(): Promise<void> {
-    const closed = this.#keeper.close();
+    const closed = this.connection.close();
     this.#inbox.clear();
     this.#endWaits(closedError("The client was closed while it waited for a reply."));
     await closed;
@@ -110,131 +114,173 @@ export abstract class PacketClient implements AsyncDisposable {
   }
 
   /**
-   * Sends a message or a bundle. Resolves when the system has taken it, which does not mean that it arrives.
+   * Sends a message or a bundle. Resolves when the system has taken it, which doesn't mean that it arrives.
    *
-   * The promise need not be awaited. Where nobody has looked at it (with `await`, `then` or `catch`) by the time it fails, the failure goes to
-   * `onError`, and the program goes on; a promise that is looked at is the caller's alone.
+   * You need not await the promise. If it fails and nobody has looked at it (with `await`, `then` or `catch`), the error goes to `onError`
+   * and the program goes on.
    *
-   * @throws (rejects) OscEncodeError for what is no packet; OscSocketError where it cannot be sent: `ENOTFOUND`, `EMSGSIZE` for a packet
-   * too large for the transport, and so on; OscServerError `OSC_CLOSED` after `close()`
+   * @throws (rejects) OscEncodeError for anything that isn't a packet; OscSocketError if it can't be sent: `ENOTFOUND`, `EMSGSIZE` for a
+   * packet too large for the transport, and so on; OscServerError `OSC_CLOSED` after `close()`
    */
   send(packet: OscPacket): Promise<void> {
-    return this.sendMade(() => packet);
-  }
-
-  /** Sends the bytes of a packet as they are, unlooked at; they must not change until the promise resolves. Otherwise as {@link send}. */
-  sendBytes(packet: Uint8Array): Promise<void> {
-    return this.#sendPromise((done) => {
-      if (!(packet instanceof Uint8Array))
-        throw new OscEncodeError("OSC_VALUE_TYPE", `The bytes of a packet are a Uint8Array; got ${typeof packet}.`, packet);
-      this.#submit(packet, null, done);
-    });
+    return SendPromise.of((done) => this.connection.send(this.encode(packet), null, done), this.#onUnseen);
   }
 
   /**
-   * The messages that arrive, those of bundles one by one, at once whatever their time tags say. Those that arrived since the socket was
+   * Sends a message; see {@link send}.
+   *
+   * @param address begins with `/`
+   * @param value one argument or an array of arguments, each plain or with its type (`int(1)`, `float(1)`). Default: none
+   * @param types the type tag string without its comma. Default: inferred
+   * @throws (rejects) OscEncodeError if they don't make a message; otherwise as {@link send}
+   */
+  sendMessage(address: string, value: OscArgument = [], types?: string, ...more: readonly never[]): Promise<void> {
+    return SendPromise.of((done) => {
+      checkNotVariadic(address, value, types, more);
+      this.connection.send(this.encode(new OscMessage(address, value, types)), null, done);
+    }, this.#onUnseen);
+  }
+
+  /**
+   * Sends a bundle; see {@link send}.
+   *
+   * @param elements messages and bundles
+   * @param timeTag when they take effect. Default: at once
+   * @throws (rejects) OscEncodeError if they don't make a bundle; otherwise as {@link send}
+   */
+  sendBundle(elements: readonly OscPacket[] | OscPacket, timeTag?: TimeTag): Promise<void> {
+    return SendPromise.of((done) => this.connection.send(this.encode(new OscBundle(elements, timeTag)), null, done), this.#onUnseen);
+  }
+
+  /** Sends the bytes of a packet unchanged and unchecked. They must not change until the promise resolves. Otherwise as {@link send}. */
+  sendBytes(packet: Uint8Array): Promise<void> {
+    return SendPromise.of((done) => {
+      if (!(packet instanceof Uint8Array)) {
+        throw new OscEncodeError("OSC_VALUE_TYPE", `The bytes of a packet must be a Uint8Array; got ${describe(packet)}.`, packet);
+      }
+      this.connection.send(packet, null, done);
+    }, this.#onUnseen);
+  }
+
+  /**
+   * The messages that arrive, those of bundles one by one, at once whatever their time tags say. Messages that arrived since the socket was
    * opened and that nobody has read come first.
    *
-   * Ends after `timeout` milliseconds without a message, when `signal` is aborted, and when the client is closed. Where several iterate
-   * at once, each message goes to one of them: to the one that has waited longest. Replies to `request()` go there alone.
+   * Ends after `timeout` milliseconds without a message, when `signal` is aborted, and when the client is closed. If several iterate at the
+   * same time, each message goes to the one that has waited longest. Replies to `request()` go there alone.
    *
    * ```ts
    * for await (const message of client.messages({ timeout: 500 })) console.log(message.address, message.args);
    * ```
    *
    * @param options `timeout`: default `Infinity`
-   * @throws OscServerError `OSC_OPTION` at once; iterating: OscSocketError where the socket cannot be opened, `OSC_CLOSED` where the
-   * client is closed already
+   * @throws OscServerError `OSC_OPTION` at once; iterating: OscSocketError if the socket can't be opened, `OSC_CLOSED` if the client is
+   * closed already
    */
   messages(options: ReceiveOptions = {}): AsyncGenerator<OscMessage, void, undefined> {
-    return messagesOf(this.receive(options));
+    return messagesOf(this.#receive(waitOf("messages()", options, Infinity)));
   }
 
-  /** As {@link messages}, together with each message's sender and time tag. */
+  /** As {@link messages}, with each message's sender and time tag. */
   receive(options: ReceiveOptions = {}): AsyncGenerator<ReceivedMessage, void, undefined> {
-    return this.#receive(waitOf(options, Infinity));
+    return this.#receive(waitOf("receive()", options, Infinity));
   }
 
   /**
-   * Sends a message and waits for the reply: the next message to arrive whose address is `replyTo` or matches it. Where several requests
-   * wait for the same address, replies go to them in the order in which they were made.
+   * Calls the handlers of {@link dispatcher} with the messages that have arrived and that arrive, one after another. Awaits promises that
+   * handlers return, and sends what they reply to the sender of the message. A handler that throws is reported to `onError`, and the others
+   * still run. Doesn't wait for time tags.
+   *
+   * Ends after `timeout` milliseconds without a message, when `signal` is aborted, when the client is closed, and when a handler calls
+   * `shutdown()`.
+   *
+   * @param options `timeout`: default 30,000; 0 handles only what has arrived
+   * @returns how many messages were handled
+   * @throws (rejects) as {@link messages}
+   */
+  async handleMessages(options: ReceiveOptions = {}): Promise<number> {
+    let handled = 0;
+    let isOver = false;
+    const shutdown = (): void => {
+      isOver = true;
+    };
+    for await (const { message, from, timeTag } of this.#receive(waitOf("handleMessages()", options, this.handleTimeout))) {
+      // In a bundle again, so that handlers see its time tag.
+      const packet = timeTag === null ? message : new OscBundle(message, timeTag);
+      const error = (fault: OscError): void => {
+        // The decoder's errors were reported when the message arrived.
+        if (!(fault instanceof OscDecodeError)) this.report(fault, from);
+      };
+      const context = { clientAddress: from, asOf: Infinity, mode: "async" as const, error, shutdown };
+      await new PacketExecution(this.dispatcher, packet, context, (reply) => this.#answer(reply, from)).run();
+      handled += 1;
+      if (isOver) break;
+    }
+    return handled;
+  }
+
+  /**
+   * Sends a message and waits for the reply: the next message whose address is `replyTo` or matches it. If several requests wait for the
+   * same address, they get the replies in order.
    *
    * ```ts
    * const gain = await client.request("/ch/01/mix/fader", [], { timeout: 500, retries: 2 });
    * ```
    *
-   * @throws (rejects) OscTimeoutError where none comes; the signal's reason; `OSC_CLOSED` where the client is closed meanwhile; and as
-   * {@link send}
+   * @throws (rejects) OscTimeoutError if none comes; the signal's reason; `OSC_CLOSED` if the client is closed meanwhile; and as {@link send}
    */
   request(address: string, args: OscArgument = [], options: RequestOptions = {}): Promise<OscMessage> {
-    const target = this.#target;
-    return requestReply(address, options, {
-      target,
-      bytes: () => this.encode(new OscMessage(address, args, options.types)),
+    return this.#requests.make(address, options, {
+      target: this.#target,
+      encode: () => this.encode(new OscMessage(address, args, options.types)),
       send: (packet) =>
-        new Promise((resolve, reject) => this.#submit(packet, null, (error) => (error === null ? resolve() : reject(error)))),
-      requests: this.#requests,
-      waiting: () => this.#keeper.hold(),
+        new Promise((resolve, reject) => this.connection.send(packet, null, (error) => (error === null ? resolve() : reject(error)))),
+      ref: () => this.connection.ref(),
     });
   }
 
-  /** As {@link send}; what `make` throws rejects the promise. */
-  protected sendMade(make: () => OscPacket): Promise<void> {
-    return this.#sendPromise((done) => this.#submit(this.encode(make()), null, done));
-  }
+  /** Called when the connection changes. */
+  protected stateChanged(_state: ConnectionState, _error: OscError | null): void {}
 
-  /** As {@link send}, in a way of the subclass's own: `send` ends the promise by `done`, and has each packet counted by `count`. */
-  protected sendOwnWay(send: (done: SendDone, count: SendDone) => void): Promise<void> {
-    return this.#sendPromise((done) => send(done, (error) => this.#count(error)));
-  }
-
-  /** Sends a packet to a peer that has sent one; what fails is reported. */
-  protected answer(packet: OscPacket, to: NetAddress): void {
-    this.#submit(this.encode(packet), to, (error) => {
-      if (error !== null) this.report(error);
-    });
+  /** As {@link send}, for subclasses that send in another way. */
+  protected sendWith(send: (done: SendDone) => void): Promise<void> {
+    return SendPromise.of(send, this.#onUnseen);
   }
 
   /** The packet's bytes, as the receiver that the client was made for understands them. */
   protected encode(packet: OscPacket): Uint8Array {
-    const { encode: options, receiver } = this.#settings;
-    return encode(receiver === null ? packet : fitTo(packet, receiver), options);
+    const { numbers, for: receiver } = this.#settings;
+    if (receiver === null) return encode(packet, numbers === undefined ? undefined : { numbers });
+    const profile = numbers === undefined ? receiver : { ...receiver, numbers };
+    return encode(fitTo(packet, profile), { numbers: profile.numbers });
   }
 
-  /** Gives an error to `onError`. */
+  /** Reports an error to `onError`. */
   protected report(error: OscError, address?: NetAddress): void {
     this.#reporter.report(error, address);
   }
 
-  #sendPromise(send: (done: SendDone) => void): Promise<void> {
-    return SendPromise.of(send, (error) => this.report(error));
-  }
-
-  #submit(packet: Uint8Array, to: NetAddress | null, done: SendDone): void {
-    this.#keeper.send(packet, to, (error) => {
-      this.#count(error);
-      done(error);
+  /** Sends a handler's reply. */
+  #answer(packet: OscPacket, to: NetAddress): void {
+    this.connection.send(this.encode(packet), to, (error) => {
+      if (error !== null) this.report(error);
     });
   }
 
-  #count(error: OscError | null): void {
-    if (error === null) this.#counts.sent += 1;
-    else this.#counts.sendErrors += 1;
-  }
-
   async *#receive(wait: Wait): AsyncGenerator<ReceivedMessage, void, undefined> {
-    if (this.#keeper.isClosed) throw closedError("The client is closed: open() it again, or make another.");
-    const { session } = this.#keeper;
+    const { connection } = this;
+    if (connection.isClosed) throw closedError("The client is closed. Call open(), or create another client.");
+    const { epoch } = connection;
     for (;;) {
       let received = this.#inbox.shift();
       if (received === null) {
-        // Once the link has ended or was closed, no other is opened for this iteration.
-        if (session !== this.#keeper.session) return;
-        if (this.#keeper.address === null) await this.#keeper.listen();
-        if (session !== this.#keeper.session) return;
-        const release = this.#keeper.hold();
+        // After the connection ended, this iteration doesn't open another.
+        if (epoch !== connection.epoch) return;
+        if (connection.address === null) await connection.listen();
+        if (epoch !== connection.epoch) return;
+        const unref = connection.ref();
         received = await this.#inbox.take(wait);
-        release();
+        unref();
         if (received === null) return;
       }
       yield received;
@@ -243,7 +289,7 @@ export abstract class PacketClient implements AsyncDisposable {
 
   #receivePacket(bytes: Uint8Array, from: NetAddress): void {
     this.#counts.received += 1;
-    const packet = decodeReceived(bytes, this.#settings.decode);
+    const packet = decodeReceived(bytes, this.#settings);
     if (packet instanceof OscDecodeError) {
       this.#counts.malformed += 1;
       this.report(new OscRejectedError("malformed", `The packet cannot be decoded: ${packet.message}`, { cause: packet }), from);
@@ -254,7 +300,7 @@ export abstract class PacketClient implements AsyncDisposable {
     for (const received of messages) this.#receiveMessage(received, bytes.length / messages.length);
   }
 
-  /** Collects the messages of a packet, and reports what the decoder found wrong on the way. */
+  /** Collects the messages of a packet, and reports the faults that the decoder found. */
   #flatten(packet: OscPacket, from: NetAddress, timeTag: TimeTag | null, into: ReceivedMessage[]): void {
     for (const error of packet.errors) {
       this.#counts.faults += 1;
@@ -273,8 +319,8 @@ export abstract class PacketClient implements AsyncDisposable {
     if (dropped === 0) return;
     this.#counts.dropped += dropped;
     const { maxInbox, maxInboxBytes } = this.#settings;
-    const limit = this.#inbox.size >= maxInbox ? "maxInbox" : "maxInboxBytes";
-    const text = `${dropped} of the oldest messages that nobody has read were dropped, for ${limit} (${limit === "maxInbox" ? maxInbox : maxInboxBytes}) was reached: read them with messages() or handleMessages().`;
+    const [limit, most] = this.#inbox.size >= maxInbox ? ["maxInbox", maxInbox] : ["maxInboxBytes", maxInboxBytes];
+    const text = `The ${dropped} oldest unread messages were dropped because ${limit} (${most}) was reached. Read them with messages() or handleMessages().`;
     this.report(new OscDroppedError(limit, text), received.from);
   }
 
@@ -286,6 +332,18 @@ export abstract class PacketClient implements AsyncDisposable {
 
 async function* messagesOf(source: AsyncIterable<ReceivedMessage>): AsyncGenerator<OscMessage, void, undefined> {
   for await (const { message } of source) yield message;
+}
+
+/** Whoever writes arguments one after another, as for node-osc, must not lose them: the third parameter is the type tag string. */
+function checkNotVariadic(address: string, value: OscArgument, types: string | undefined, more: readonly unknown[]): void {
+  const isVariadic = more.length > 0 || (types !== undefined && typeof types !== "string") || (types === "s" && typeof value === "string");
+  if (!isVariadic) return;
+  const args = [value, types, ...more].map((argument) => (typeof argument === "string" ? JSON.stringify(argument) : String(argument)));
+  throw new OscEncodeError(
+    "OSC_VALUE_TYPE",
+    `sendMessage() takes the arguments as one array: write sendMessage(${JSON.stringify(address)}, [${args.join(", ")}]). The third parameter is the type tag string; got ${describe(types)}.`,
+    types,
+  );
 }
 
 function closedError(message: string): OscServerError {

@@ -1,4 +1,4 @@
-import { OscServerError } from "../errors.ts";
+import { describe, optionError } from "../options.ts";
 
 /** What a program or device takes of OSC, where that is less than the whole. */
 export interface ReceiverProfile {
@@ -126,11 +126,8 @@ export const RECEIVERS: Readonly<Record<ReceiverName, ReceiverProfile>> = /* @__
   x32: { ...ALL, name: "Behringer X32", emptyTypes: "omitted" },
 }))();
 
-/** @throws OscServerError `OSC_OPTION` for a name that is not there */
+/** @throws OscServerError `OSC_OPTION` for an unknown name */
 export function profileOf(receiver: ReceiverName): ReceiverProfile {
-  if (Object.hasOwn(RECEIVERS, receiver)) return RECEIVERS[receiver];
-  throw new OscServerError(
-    "OSC_OPTION",
-    `The receivers whose habits are known are ${Object.keys(RECEIVERS).join(", ")}; got ${receiver as string}.`,
-  );
+  if (typeof receiver === "string" && Object.hasOwn(RECEIVERS, receiver)) return RECEIVERS[receiver];
+  throw optionError(`There is no receiver profile ${describe(receiver)}. There are ${Object.keys(RECEIVERS).join(", ")}.`);
 }

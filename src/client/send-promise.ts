@@ -1,37 +1,51 @@
 import type { OscError } from "../errors.ts";
-import { nextTurn } from "./event-loop.ts";
-
-/** Ends a send: with `null` where it went well. */
-export type SendDone = (error: OscError | null) => void;
+import type { SendDone } from "./connection.ts";
+import { nextTurn } from "./timer.ts";
 
 /**
- * The promise of a send. Where it fails and nobody looks at it (no `await`, `then` or `catch`), the error goes to a listener, and does not
- * end the process as another promise's would: a cable that is pulled must not end a show.
+ * The promise of a send. If it fails and nobody looked at it (no `await`, `then` or `catch`), the error goes to a listener instead of
+ * ending the process, because an unplugged cable must not end a show.
  */
 export class SendPromise extends Promise<void> {
   #isLookedAt = false;
 
-  // What `then` returns is the caller's own affair.
+  // What `then` returns is an ordinary promise of the caller's.
   static override get [Symbol.species](): PromiseConstructor {
     return Promise;
   }
 
   /**
-   * @param send begins to send; what it throws is the send's failure
-   * @param unseen takes the failure that nobody looks at
+   * @param send begins to send; what it throws is the failure of the send
+   * @param onUnseen called with a failure that nobody looks at
    */
-  static of(send: (done: SendDone) => void, unseen: (error: OscError) => void): SendPromise {
-    const promise = new SendPromise((resolve, reject) => send((error) => (error === null ? resolve() : reject(error))));
-    void super.prototype.then.call(promise, undefined, (error: OscError) => {
-      // An `await` looks at its promise only some microtasks later.
-      nextTurn(() => {
-        if (!promise.#isLookedAt) unseen(error);
-      });
+  static of(send: (done: SendDone) => void, onUnseen: (error: OscError) => void): SendPromise {
+    let resolve!: () => void;
+    let reject!: (error: OscError) => void;
+    const promise = new SendPromise((onSuccess, onFailure) => {
+      resolve = onSuccess;
+      reject = onFailure;
     });
+    const done: SendDone = (error) => {
+      if (error === null) resolve();
+      else {
+        // So that Node doesn't report it as unhandled.
+        void super.prototype.then.call(promise, undefined, () => undefined);
+        reject(error);
+        // An `await` looks at its promise only some microtasks later.
+        nextTurn(() => {
+          if (!promise.#isLookedAt) onUnseen(error);
+        });
+      }
+    };
+    try {
+      send(done);
+    } catch (error) {
+      done(error as OscError);
+    }
     return promise;
   }
 
-  // Not a thenable of our own: it is `Promise`'s own `then`, and only takes note.
+  // It is still Promise's own `then`; it only takes note.
   // oxlint-disable-next-line unicorn/no-thenable
   override then<Value = void, Failure = never>(
     onFulfilled?: ((value: void) => Value | PromiseLike<Value>) | null,

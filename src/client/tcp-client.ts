@@ -1,75 +1,95 @@
-import { type OscArgument, OscBundle, OscMessage, type OscPacket, type TimeTag } from "../codec/index.ts";
-import { Dispatcher } from "../dispatch/index.ts";
+import { checkMaxPacketSize } from "../framing/frame-decoder.ts";
+import type { Framing } from "../framing/index.ts";
+import { formatHostPort } from "../net-address.ts";
+import { bad, boolean, oneOf, type OptionChecks, optionError, readOptions } from "../options.ts";
 import { ConnectionClient } from "./connection-client.ts";
-import { dispatchMessages } from "./dispatch-messages.ts";
-import { type ReceiveOptions, settingsOf } from "./options.ts";
+import { CONNECTION_CHECKS, type ConnectionOptions, checkTarget } from "./options.ts";
 import { TcpLink } from "./tcp-link.ts";
-import { type TCPClientArguments, type TCPClientOptions, readArguments, tcpLinkSpec } from "./tcp-options.ts";
+
+/** Options of the TCP clients. */
+export interface TCPClientOptions extends ConnectionOptions {
+  /** How packets lie in the stream, both ways: `"1.0"` each after its size, `"1.1"` SLIP. Default `"1.1"`. */
+  readonly framing?: Framing;
+  /** Another name of `framing`, as in python-osc. */
+  readonly mode?: Framing;
+  /** Sends small packets at once (TCP_NODELAY), instead of waiting until the ones before them have arrived. Default true. */
+  readonly noDelay?: boolean;
+  /** Has the system probe a server that is silent for a minute. Default true. */
+  readonly keepAlive?: boolean;
+}
+
+/** Options of a {@link TCPDispatchClient}. */
+export type TCPDispatchClientOptions = TCPClientOptions;
+
+/** The server: a host and a port, or the path of a Unix domain socket (on Windows, of a named pipe); and then the options. */
+export type TCPClientArguments<Options> =
+  | [host: string, port: number, options?: Options]
+  | [
+      place: {
+        /** The path of a Unix domain socket, such as `"/run/osc.sock"`. */
+        readonly path: string;
+      },
+      options?: Options,
+    ];
+
+const TCP_CHECKS = {
+  framing: oneOf(["1.0", "1.1"], undefined),
+  ...CONNECTION_CHECKS,
+  mode: oneOf(["1.0", "1.1"], undefined),
+  noDelay: boolean(true),
+  keepAlive: boolean(true),
+} satisfies Readonly<Record<keyof OptionChecks<TCPClientOptions>, unknown>>;
 
 /**
  * Sends OSC packets to a server over TCP or a Unix domain socket, and receives what it sends back. OSC 1.0 "OSC Packets", OSC 1.1 section 2.1.
  *
- * It connects when it is first used, or by `connect()`, and again when the connection breaks; meanwhile packets wait, within bounds.
- * A packet is either on its way when its promise resolves, or the promise is rejected. It is rejected, too, where the connection broke
- * while it was being sent, so that nobody knows whether it arrived (`stats().inDoubt`): send it again if twice is better than not at all.
- * A packet that the system had taken may still be lost with the connection, and TCP does not tell: where that matters, use `request()`.
+ * It connects at its first use or by `connect()`, and reconnects when the connection breaks. Packets wait meanwhile, within limits. The
+ * promise of a packet is rejected if the connection broke while it was being sent, so that nobody knows whether it arrived
+ * (`stats().inDoubt`). A packet that the system has taken may still be lost with the connection, and TCP doesn't tell: use `request()` if
+ * that matters.
  *
  * @example
- * await using client = new TCPClient("127.0.0.1", 9000);
- * await client.send(new OscMessage("/mixer/gain", 0.5));
+ * await using client = new TCPClient("127.0.0.1", 9000, { framing: "1.0" });
+ * await client.sendMessage("/mixer/gain", [1, 0.5]);
  */
 export class TCPClient extends ConnectionClient {
   /**
-   * @param where a host, as a name or an IP address, and a port from 1 to 65535; or `{ path }` of a Unix domain socket; then the options
-   * @throws OscServerError `OSC_OPTION` for a host, a port, a path or an option that cannot be
+   * @param where a host (a name or an IP address) and a port from 1 to 65535, or `{ path }` of a Unix domain socket; then the options
+   * @throws OscServerError `OSC_OPTION` for an invalid host, port, path or option
    */
   constructor(...where: TCPClientArguments<TCPClientOptions>) {
-    const { place, options } = readArguments(where);
-    const spec = tcpLinkSpec(place, options, settingsOf(options));
-    super(spec.target, (events) => new TcpLink(spec, events), options);
+    const { host, port, path, options } = readArguments(where);
+    const settings = readOptions("TCPClient", options, TCP_CHECKS);
+    const { framing, mode, noDelay, keepAlive, connectTimeout } = settings;
+    if (framing !== undefined && mode !== undefined && framing !== mode) {
+      throw optionError(`mode is another name of framing: give one of them, not "${mode}" and "${framing}".`);
+    }
+    const spec = {
+      host,
+      port,
+      path,
+      target: path ?? formatHostPort(host, port),
+      framing: framing ?? mode ?? "1.1",
+      maxPacketSize: checkMaxPacketSize(settings.maxPacketSize),
+      connectTimeout,
+      noDelay,
+      keepAlive,
+    };
+    super(spec.target, (events) => new TcpLink(spec, events), settings);
   }
 }
 
 /**
- * {@link TCPClient} with the packets made for you.
+ * {@link TCPClient} under the name that python-osc uses.
  *
  * @example
  * await using client = new SimpleTCPClient("127.0.0.1", 9000, { framing: "1.0" });
  * await client.sendMessage("/mixer/gain", [1, 0.5]);
  */
-export class SimpleTCPClient extends TCPClient {
-  /**
-   * Sends a message. The promise need not be awaited; see {@link TCPClient.send}.
-   *
-   * @param address begins with `/`
-   * @param value one argument or an array of arguments, each plain or with its type (`int(1)`, `float(1)`). Default: none
-   * @param types the type tag string without its comma. Default: as inferred
-   * @throws (rejects) OscEncodeError where the message cannot be one; otherwise as {@link TCPClient.send}
-   */
-  sendMessage(address: string, value: OscArgument = [], types?: string): Promise<void> {
-    return this.sendMade(() => new OscMessage(address, value, types));
-  }
-
-  /**
-   * Sends a bundle. The promise need not be awaited; see {@link TCPClient.send}.
-   *
-   * @param elements messages and bundles
-   * @param timeTag when they take effect. Default: at once
-   * @throws (rejects) OscEncodeError where the bundle cannot be one; otherwise as {@link TCPClient.send}
-   */
-  sendBundle(elements: readonly OscPacket[] | OscPacket, timeTag?: TimeTag): Promise<void> {
-    return this.sendMade(() => new OscBundle(elements, timeTag));
-  }
-}
-
-/** Options of a {@link TCPDispatchClient}. */
-export interface TCPDispatchClientOptions extends TCPClientOptions {
-  /** The handlers. Default: a dispatcher of its own, without any. */
-  readonly dispatcher?: Dispatcher;
-}
+export class SimpleTCPClient extends TCPClient {}
 
 /**
- * {@link SimpleTCPClient} with handlers for what is sent back.
+ * {@link TCPClient} under the name that python-osc uses for one with handlers.
  *
  * @example
  * const client = new TCPDispatchClient("127.0.0.1", 9000);
@@ -77,30 +97,23 @@ export interface TCPDispatchClientOptions extends TCPClientOptions {
  * await client.sendMessage("/gain/get");
  * await client.handleMessages({ timeout: 500 });
  */
-export class TCPDispatchClient extends SimpleTCPClient {
-  /** The handlers of what is sent back. */
-  readonly dispatcher: Dispatcher;
+export class TCPDispatchClient extends SimpleTCPClient {}
 
-  /**
-   * @param where as for {@link TCPClient}
-   * @throws as {@link TCPClient}
-   */
-  constructor(...where: TCPClientArguments<TCPDispatchClientOptions>) {
-    super(...where);
-    this.dispatcher = readArguments(where).options.dispatcher ?? new Dispatcher();
-  }
+interface Arguments {
+  readonly host: string;
+  readonly port: number;
+  readonly path: string | null;
+  readonly options: unknown;
+}
 
-  /**
-   * Calls the handlers of the messages that have arrived and that arrive, one message after another. As `DispatchClient.handleMessages()`.
-   *
-   * @param options `timeout`: default 30,000; with 0 only what has arrived is handled
-   * @returns how many messages were handled
-   * @throws (rejects) as {@link messages}
-   */
-  async handleMessages(options: ReceiveOptions = {}): Promise<number> {
-    return dispatchMessages(this.receive({ timeout: 30_000, ...options }), this.dispatcher, {
-      answer: (packet, to) => this.answer(packet, to),
-      report: (error, from) => this.report(error, from),
-    });
+/** The arguments of a client, in either form. */
+function readArguments([first, second, third]: readonly unknown[]): Arguments {
+  if (typeof first === "object" && first !== null && "path" in first) {
+    const { path } = first;
+    if (typeof path !== "string" || path === "") {
+      throw bad("path", 'the path of a Unix domain socket, such as "/run/osc.sock"', path);
+    }
+    return { host: "", port: 0, path, options: second };
   }
+  return { ...checkTarget("TCPClient", first, second), path: null, options: third };
 }

@@ -4,8 +4,7 @@ import { type FrameDecoder, type Framing, createFrameDecoder } from "../framing/
 import { type NetAddress, ipAddress } from "../net-address.ts";
 import { FrameWriter } from "../transport/frame-writer.ts";
 import { socketError } from "../transport/socket-error.ts";
-import type { PacketLink, PacketLinkEvents } from "./packet-link.ts";
-import type { SendDone } from "./send-promise.ts";
+import type { PacketLink, PacketLinkEvents, SendDone } from "./connection.ts";
 
 /** Where a TCP client connects to, and how. */
 export interface TcpLinkSpec {

@@ -1,25 +1,53 @@
-import { nextTurn } from "./event-loop.ts";
+/** What Node's event loop has and a browser's hasn't. */
+interface Immediates {
+  setImmediate?(callback: () => void): unknown;
+  clearImmediate?(immediate: unknown): void;
+}
+
+const loop = globalThis as Immediates;
 
 /** The longest delay that `setTimeout` takes: about 24 days. A longer one would fire at once. */
-const MAX_TIMER_MS = 0x7fff_ffff;
+export const MAX_TIMER_MS = 0x7fff_ffff;
 
 /**
- * Calls `expired` once, after so many milliseconds, and after a last look at every socket: what the system holds for us by then has been
- * read, even where the event loop was busy all the while. With `Infinity` it is never called.
+ * Calls back in the next turn of the event loop: in Node after polling the sockets, in a browser after the tasks that wait already.
  *
- * @returns a function that stops it
+ * @returns a function that cancels it
+ */
+export function nextTurn(callback: () => void): () => void {
+  if (loop.setImmediate !== undefined) {
+    const immediate = loop.setImmediate(callback);
+    return () => loop.clearImmediate?.(immediate);
+  }
+  const timer = setTimeout(callback, 0);
+  return () => clearTimeout(timer);
+}
+
+/**
+ * Calls `expired` once after `timeout` milliseconds and one more poll of every socket, so that data the system already holds is read
+ * even if the event loop was busy. Never with `Infinity`.
+ *
+ * @returns a function that cancels it
  */
 export function startTimer(timeout: number, expired: () => void): () => void {
   if (timeout === Infinity) return () => undefined;
-  let stopTurn = (): void => undefined;
-  const lookAtSockets = (): void => {
-    stopTurn = nextTurn(expired);
+  let cancelTurn = (): void => undefined;
+  const pollSockets = (): void => {
+    cancelTurn = nextTurn(expired);
   };
-  // The sockets are looked at between a timer and an immediate, and between two immediates.
-  const timer = timeout === 0 ? null : setTimeout(lookAtSockets, Math.min(timeout, MAX_TIMER_MS));
-  if (timer === null) stopTurn = nextTurn(lookAtSockets);
+  // Sockets are polled between a timer and an immediate, and between two immediates.
+  const timer = timeout === 0 ? null : setTimeout(pollSockets, Math.min(timeout, MAX_TIMER_MS));
+  if (timer === null) cancelTurn = nextTurn(pollSockets);
   return () => {
     if (timer !== null) clearTimeout(timer);
-    stopTurn();
+    cancelTurn();
   };
+}
+
+/** Whether a timer keeps the process alive. Does nothing in a browser, where a timer is a number. */
+export function keepAliveBy(timer: unknown, how: "on" | "off"): void {
+  if (typeof timer !== "object" || timer === null) return;
+  const { ref, unref } = timer as { ref?: () => void; unref?: () => void };
+  if (how === "on") ref?.call(timer);
+  else unref?.call(timer);
 }

@@ -1,11 +1,24 @@
 import { isIP } from "node:net";
-import { type OscArgument, OscBundle, OscMessage, type OscPacket, type TimeTag } from "../codec/index.ts";
+import type { OscPacket } from "../codec/index.ts";
+import { OscBatchError, type OscError } from "../errors.ts";
+import { formatHostPort } from "../net-address.ts";
+import {
+  bad,
+  boolean,
+  type CheckedOptions,
+  integer,
+  listOf,
+  oneOf,
+  type OptionCheck,
+  type OptionChecks,
+  optionError,
+  readOptions,
+  text,
+} from "../options.ts";
 import { type UdpOptions, udpOptionsOf } from "../transport/udp.ts";
-import { type PacketClientOptions, checkTarget, formatTarget, optionError, show, wholeNumber } from "./options.ts";
-import { BatchOutcome } from "./batch-outcome.ts";
-import { LinkKeeper } from "./link-keeper.ts";
+import type { ConnectionSettings, SendDone } from "./connection.ts";
+import { CLIENT_CHECKS, type PacketClientOptions, checkTarget } from "./options.ts";
 import { PacketClient } from "./packet-client.ts";
-import { profileOf } from "./receivers.ts";
 import { UdpLink, type UdpLinkSpec } from "./udp-link.ts";
 
 /** Options of the UDP clients. */
@@ -13,24 +26,61 @@ export interface UDPClientOptions extends PacketClientOptions, UdpOptions {
   /** The IP address of this machine to send from. Default: the system's choice. */
   readonly localAddress?: string;
   /**
-   * The port to send from and to hear on. Give it where a program answers to a port of its own choice: AbletonOSC, which listens on 11000,
-   * always answers to 11001. Default 0: the system chooses.
+   * The port to send from and to hear on. Set it if a program replies to a port of its own choice: AbletonOSC, which listens on 11000,
+   * always replies to 11001. Default 0: the system chooses.
    */
   readonly localPort?: number;
-  /** The IP version that a host name is looked up for. Default 0: IPv4 where the name has it, else IPv6. */
+  /** The IP version that a host name is looked up for. Default 0: IPv4 if the name has it, else IPv6. */
   readonly family?: 0 | 4 | 6;
   /**
-   * True: a connected socket. It sends faster, and is told when nothing listens at the port (`ECONNREFUSED`, to `onError`); but it hears
-   * replies from that very host and port only. Many programs reply from another port (those that use liblo's `lo_send`, say), and what is sent to
-   * a broadcast or multicast address is never answered from there. Default false: hears everyone.
+   * True: a connected socket. It sends faster and learns when nothing listens at the port (`ECONNREFUSED`, to `onError`), but hears replies
+   * from that very host and port only. Many programs reply from another port (those that use liblo's `lo_send`, say), and nothing sent to a
+   * broadcast or multicast address is answered from there. Default false: hears everyone.
    */
   readonly connected?: boolean;
   /**
-   * How `sendBatch()` sends. `"auto"` (default): many packets by one call of the system, where that works: on Linux, with the optional package
-   * `koffi` installed, once a test at its first use has passed, which takes some 20 ms; not in threads of the program. `false`: one by one.
+   * How `sendBatch()` sends. `"auto"` (default): many packets per system call if possible, which is on Linux with the optional package
+   * `koffi` installed, and not in worker threads. `false`: one by one.
    */
   readonly native?: "auto" | false;
 }
+
+/** Options of a {@link DispatchClient}. */
+export type DispatchClientOptions = UDPClientOptions;
+
+const MAX_INT32 = 2 ** 31 - 1;
+
+const UDP_CHECKS = {
+  ...CLIENT_CHECKS,
+  localAddress: ipAddress(),
+  localPort: integer(0, 0, 65_535),
+  family: oneOf([0, 4, 6], 0),
+  connected: boolean(false),
+  native: oneOf(["auto", false], "auto"),
+  ipv6Only: boolean(undefined),
+  reuseAddress: boolean(undefined),
+  reusePort: boolean(undefined),
+  broadcast: boolean(undefined),
+  multicastGroups: listOf(text(undefined, "239.0.0.1")),
+  multicastInterface: text(undefined, "192.168.1.5"),
+  multicastTtl: integer(0, undefined, 255),
+  multicastLoopback: boolean(undefined),
+  ttl: integer(1, undefined, 255),
+  receiveBufferSize: integer(1, undefined, MAX_INT32),
+  sendBufferSize: integer(1, undefined, MAX_INT32),
+} satisfies Readonly<Record<keyof OptionChecks<UDPClientOptions>, unknown>>;
+
+/** A socket has nothing to wait for but its own opening. */
+const NO_LIMITS: ConnectionSettings = {
+  reconnect: null,
+  offline: "queue",
+  maxUnsent: Infinity,
+  maxUnsentBytes: Infinity,
+  maxUnsentTime: Infinity,
+  overflow: "drop-newest",
+  closeTimeout: Infinity,
+  maxInFlightBytes: Infinity,
+};
 
 /**
  * Sends OSC packets to one host and port over UDP, and receives what is sent back to its socket. OSC 1.0, "OSC Packets".
@@ -39,104 +89,107 @@ export interface UDPClientOptions extends PacketClientOptions, UdpOptions {
  *
  * @example
  * await using client = new UDPClient("127.0.0.1", 9000);
- * await client.send(new OscMessage("/mixer/gain", 0.5));
+ * await client.sendMessage("/mixer/gain", [1, 0.5]);
+ * await client.sendBundle([new OscMessage("/note", 60)], TimeTag.in(100));
  */
 export class UDPClient extends PacketClient {
   readonly #target: string;
-  readonly #keeper: LinkKeeper;
 
   /**
    * @param host a name or an IP address
    * @param port 1 to 65535
-   * @throws OscServerError `OSC_OPTION` for a host, a port or an option that cannot be
+   * @throws OscServerError `OSC_OPTION` for an invalid host, port or option
    */
   constructor(host: string, port: number, options: UDPClientOptions = {}) {
-    const spec = udpLinkSpec(host, port, options);
-    const target = formatTarget(host, port);
-    let keeper!: LinkKeeper;
-    super(
-      target,
-      (events) => new UdpLink(spec, events),
-      options,
-      (createLink, events) => (keeper = new LinkKeeper(createLink, events)),
-    );
-    this.#target = target;
-    this.#keeper = keeper;
+    checkTarget("UDPClient", host, port);
+    const settings = readOptions("UDPClient", options, UDP_CHECKS);
+    const spec = { ...udpLinkSpec(host, port, settings), options: udpOptionsOf(options) };
+    super(formatHostPort(host, port), (events) => new UdpLink(spec, events), settings, NO_LIMITS);
+    this.#target = formatHostPort(host, port);
   }
 
   /**
-   * Sends many messages and bundles, or the bytes of such, at once, in their order; each is a datagram of its own. With native sockets (option
-   * `native`) several go out by one call of the system, which takes a fraction of the time that as many calls of {@link send} take.
+   * Sends many messages and bundles, or the bytes of such, in order; each is a datagram of its own. With native sockets (option `native`)
+   * one system call sends several, in a fraction of the time that as many calls of {@link send} take.
    *
-   * Resolves when the system has taken all of them. One that cannot be sent does not keep the others from being sent. All are encoded before
-   * the first is sent: where one is no packet, nothing is sent. Bytes must not change until the promise resolves. It need not be awaited;
-   * see {@link send}.
+   * Resolves when the system has taken all of them. If one can't be sent, the others still are. All are encoded before the first is sent: if
+   * one isn't a packet, nothing is sent. Bytes must not change until the promise resolves. You need not await it; see {@link send}.
    *
-   * @throws (rejects) OscBatchError once all have been tried, with the place of each that could not be sent and why (`EMSGSIZE`, `ENOBUFS`
-   * and so on); OscEncodeError for what is no packet
+   * @throws (rejects) OscBatchError after all have been tried, with the index of each that could not be sent and why (`EMSGSIZE`, `ENOBUFS`
+   * and so on); OscEncodeError for anything that isn't a packet
    *
    * @example
    * await client.sendBatch([new OscMessage("/synth/freq", 440), new OscMessage("/synth/gain", 0.5)]);
    */
   sendBatch(packets: readonly (OscPacket | Uint8Array)[]): Promise<void> {
-    return this.sendOwnWay((done, count) => {
-      const all = packets.map((packet) => (packet instanceof Uint8Array ? packet : this.encode(packet)));
-      const outcome = new BatchOutcome(all.length, this.#target, done);
-      this.#keeper.sendBatch(all, (index, error) => {
-        count(error);
-        outcome.ended(index, error);
-      });
+    return this.sendWith((done) => {
+      if (!Array.isArray(packets)) throw bad("The packets", "an array", packets);
+      const encoded = packets.map((packet: OscPacket | Uint8Array) => (packet instanceof Uint8Array ? packet : this.encode(packet)));
+      const result = new BatchResult(encoded.length, this.#target, done);
+      this.connection.sendBatch(encoded, (index, error) => result.settle(index, error));
     });
   }
 }
 
 /**
- * {@link UDPClient} with the packets made for you.
+ * {@link UDPClient} under the name that python-osc uses.
  *
  * @example
  * await using client = new SimpleUDPClient("127.0.0.1", 9000);
  * await client.sendMessage("/mixer/gain", [1, 0.5]);
- * await client.sendBundle([new OscMessage("/note", 60)], TimeTag.in(100));
  */
-export class SimpleUDPClient extends UDPClient {
-  /**
-   * Sends a message. The promise need not be awaited; see {@link UDPClient.send}.
-   *
-   * @param address begins with `/`
-   * @param value one argument or an array of arguments, each plain or with its type (`int(1)`, `float(1)`). Default: none
-   * @param types the type tag string without its comma. Default: as inferred
-   * @throws (rejects) OscEncodeError where the message cannot be one; otherwise as {@link UDPClient.send}
-   */
-  sendMessage(address: string, value: OscArgument = [], types?: string): Promise<void> {
-    return this.sendMade(() => new OscMessage(address, value, types));
+export class SimpleUDPClient extends UDPClient {}
+
+/**
+ * {@link UDPClient} under the name that python-osc uses for one with handlers.
+ *
+ * @example
+ * const client = new DispatchClient("127.0.0.1", 9000);
+ * client.dispatcher.map("/gain", (address, gain) => console.log(address, gain));
+ * await client.sendMessage("/gain/get");
+ * await client.handleMessages({ timeout: 500 });
+ */
+export class DispatchClient extends SimpleUDPClient {}
+
+/** Collects how the packets of a batch ended. */
+class BatchResult {
+  readonly #size: number;
+  readonly #target: string;
+  readonly #done: SendDone;
+  readonly #failures: { readonly index: number; readonly error: OscError }[] = [];
+  #left: number;
+
+  constructor(size: number, target: string, done: SendDone) {
+    this.#size = size;
+    this.#left = size;
+    this.#target = target;
+    this.#done = done;
+    if (size === 0) done(null);
   }
 
-  /**
-   * Sends a bundle. The promise need not be awaited; see {@link UDPClient.send}.
-   *
-   * @param elements messages and bundles
-   * @param timeTag when they take effect. Default: at once
-   * @throws (rejects) OscEncodeError where the bundle cannot be one; otherwise as {@link UDPClient.send}
-   */
-  sendBundle(elements: readonly OscPacket[] | OscPacket, timeTag?: TimeTag): Promise<void> {
-    return this.sendMade(() => new OscBundle(elements, timeTag));
+  settle(index: number, error: OscError | null): void {
+    if (error !== null) this.#failures.push({ index, error });
+    this.#left -= 1;
+    if (this.#left > 0) return;
+    const failures = this.#failures.toSorted((a, b) => a.index - b.index);
+    this.#done(failures.length === 0 ? null : new OscBatchError(failures, this.#size, this.#target));
   }
 }
 
-function udpLinkSpec(host: string, port: number, options: UDPClientOptions): UdpLinkSpec {
-  checkTarget(host, port);
-  const { localAddress = null, family = 0, connected = false } = options;
-  const localPort = wholeNumber("localPort", options.localPort, 0, 0);
-  if (localPort > 65_535) throw optionError(`localPort is 0 (the system chooses) to 65535; got ${localPort}.`);
-  if (family !== 0 && family !== 4 && family !== 6) throw optionError(`family is 4, 6 or 0 for either; got ${show(family)}.`);
-  if (localAddress !== null && isIP(localAddress) === 0) {
-    throw optionError(`localAddress is an IP address of this machine; got ${show(localAddress)}.`);
-  }
+function udpLinkSpec(host: string, port: number, settings: CheckedOptions<typeof UDP_CHECKS>): Omit<UdpLinkSpec, "options"> {
+  const { localAddress, localPort, family, connected, native, for: receiver } = settings;
   const versions = new Set([isIP(host), family, isIP(localAddress ?? "")].filter((version) => version !== 0));
-  if (versions.size > 1) throw optionError(`The host (${host}), family and localAddress must be of one IP version: all IPv4, or all IPv6.`);
+  if (versions.size > 1) {
+    throw optionError(`The host (${host}), family and localAddress must be of one IP version: all IPv4, or all IPv6.`);
+  }
   const [version = 0] = versions as Set<0 | 4 | 6>;
-  const native: unknown = options.native ?? "auto";
-  if (native !== "auto" && native !== false) throw optionError(`native is "auto" or false; got ${show(native)}.`);
-  const receiver = options.for === undefined ? null : profileOf(options.for);
-  return { host, port, family: version, localAddress, localPort, connected, native, receiver, options: udpOptionsOf(options) };
+  return { host, port, family: version, localAddress, localPort, connected, native, receiver };
+}
+
+function ipAddress(): OptionCheck<string | null> {
+  return (value, name) => {
+    if (value === undefined) return null;
+    if (typeof value === "string" && isIP(value) !== 0) return value;
+    throw bad(name, "an IP address of this machine", value);
+  };
 }

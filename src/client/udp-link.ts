@@ -1,17 +1,15 @@
 import type { RemoteInfo, Socket } from "node:dgram";
 import { isIP } from "node:net";
-import { OscSocketError } from "../errors.ts";
-import { type NetAddress, ipAddress } from "../net-address.ts";
+import { OscServerError, OscSocketError } from "../errors.ts";
+import { type NetAddress, formatHostPort, ipAddress } from "../net-address.ts";
 import { OutgoingBatch } from "../transport/native/outgoing-batch.ts";
 import { nativeSockets } from "../transport/native/self-test.ts";
 import { resolveHost } from "../transport/resolve-host.ts";
 import { socketError } from "../transport/socket-error.ts";
 import { MAX_DATAGRAM } from "../transport/datagram.ts";
 import { type UdpOptions, applyOptions, bind, createUdpSocket, socketAddress } from "../transport/udp.ts";
-import { formatTarget } from "./options.ts";
-import type { BatchDone, PacketLink, PacketLinkEvents } from "./packet-link.ts";
+import type { BatchDone, PacketLink, PacketLinkEvents, SendDone } from "./connection.ts";
 import type { ReceiverProfile } from "./receivers.ts";
-import type { SendDone } from "./send-promise.ts";
 
 /** Where a UDP client sends to, and what it binds. */
 export interface UdpLinkSpec {
@@ -39,13 +37,14 @@ export class UdpLink implements PacketLink {
   #socket: Socket | null = null;
   /** The IP address of the host. Looked up once: a lookup for each packet would let them overtake one another. */
   #host = "";
-  /** What sends batches; null where they go out one by one, undefined until it is first needed. */
+  #isClosed = false;
+  /** Sends batches; null if they go out one by one, undefined until it is first needed. */
   #batch: OutgoingBatch | null | undefined = undefined;
 
   constructor(spec: UdpLinkSpec, events: PacketLinkEvents) {
     this.#spec = spec;
     this.#events = events;
-    this.#target = formatTarget(spec.host, spec.port);
+    this.#target = formatHostPort(spec.host, spec.port);
   }
 
   async open(): Promise<NetAddress> {
@@ -59,7 +58,11 @@ export class UdpLink implements PacketLink {
       if (connected) await connect(socket, port, this.#host);
     } catch (error) {
       await closeSocket(socket);
-      throw socketError(error, "send from", formatTarget(local, localPort));
+      throw socketError(error, "send from", formatHostPort(local, localPort));
+    }
+    if (this.#isClosed) {
+      await closeSocket(socket);
+      throw new OscServerError("OSC_CLOSED", "The client was closed while it opened its socket.");
     }
     socket.on("error", (error) => this.#events.onError(socketError(error, "send to", this.#target)));
     socket.on("message", (data: Uint8Array, { address, port }: RemoteInfo) => this.#events.onPacket(data, ipAddress(address, port)));
@@ -73,7 +76,7 @@ export class UdpLink implements PacketLink {
       done(tooLarge(packet.length, this.#target, this.#spec.receiver ?? null));
       return;
     }
-    const target = to === null ? this.#target : formatTarget(to.address, to.port);
+    const target = to === null ? this.#target : formatHostPort(to.address, to.port);
     this.#transmit(packet, to, (error) => {
       if (error?.code !== "ECONNREFUSED") {
         done(error === null ? null : socketError(error, "send to", target));
@@ -100,6 +103,7 @@ export class UdpLink implements PacketLink {
 
   async close(): Promise<void> {
     const socket = this.#socket;
+    this.#isClosed = true;
     this.#socket = null;
     this.#batch = null;
     if (socket !== null) await closeSocket(socket);

@@ -1,26 +1,20 @@
-import { type OscArgument, OscBundle, OscMessage, type OscPacket, type TimeTag } from "../codec/index.ts";
-import { Dispatcher } from "../dispatch/index.ts";
-import { OscServerError } from "../errors.ts";
+import { bad, integer, oneOf, type OptionCheck, optionError, readOptions } from "../options.ts";
 import { websocketUrl } from "../url/websocket-url.ts";
 import { ConnectionClient } from "./connection-client.ts";
-import { type ConnectionOptions, connectTimeoutOf } from "./connection-options.ts";
-import { dispatchMessages } from "./dispatch-messages.ts";
-import { type ReceiveOptions, wholeNumber } from "./options.ts";
+import { CONNECTION_CHECKS, type Checks, type ConnectionClientSettings, type ConnectionOptions } from "./options.ts";
 import { type OpenWebSocket, type WebSocketLike, WebSocketLink } from "./websocket-link.ts";
 
 /** Options of a {@link WebSocketClient}. */
 export interface WebSocketClientOptions extends ConnectionOptions {
-  /** The handlers. Default: a dispatcher of its own, without any. */
-  readonly dispatcher?: Dispatcher;
   /** How many packets may wait for the connection. Default 1,000: what a hand on a fader makes in some ten seconds. */
   readonly maxUnsent?: number;
   /** How many bytes they may have together. Default 1 MiB. */
   readonly maxUnsentBytes?: number;
-  /** What is lost when there are more: the packet that comes, or the one that has waited longest. Its promise is rejected. Default `"drop-oldest"`. */
+  /** What is dropped when the queue is full: the new packet, or the one that has waited longest. Its promise is rejected. Default `"drop-oldest"`. */
   readonly overflow?: "drop-newest" | "drop-oldest";
-  /** How many bytes may be given to the WebSocket before the network has taken them; beyond that, sends are rejected. Default 4 MiB. */
+  /** How many bytes the WebSocket may hold that the network hasn't taken yet; beyond that, sends are rejected. Default 4 MiB. */
   readonly maxBuffered?: number;
-  /** The class of the WebSocket, such as one with other settings. Default: `globalThis.WebSocket` in browsers, that of the package `ws` in Node. */
+  /** The WebSocket class, such as one with other settings. Default: `globalThis.WebSocket` in browsers, that of the package `ws` in Node. */
   readonly WebSocket?: {
     /** Begins to connect to a URL. */
     new (url: string): WebSocketLike;
@@ -29,11 +23,25 @@ export interface WebSocketClientOptions extends ConnectionOptions {
 
 const MIB = 1024 * 1024;
 
+interface WebSocketClientSettings extends ConnectionClientSettings {
+  readonly maxBuffered: number;
+  readonly WebSocket: WebSocketClientOptions["WebSocket"];
+}
+
+export const WEBSOCKET_CHECKS: Checks<WebSocketClientSettings> = {
+  ...CONNECTION_CHECKS,
+  maxUnsent: integer(1, 1000),
+  maxUnsentBytes: integer(1, MIB),
+  overflow: oneOf(["drop-newest", "drop-oldest"], "drop-oldest"),
+  maxBuffered: integer(1, 4 * MIB),
+  WebSocket: webSocketClass(),
+};
+
 /**
  * Sends OSC packets to a WebSocket server, such as `AsyncOSCWebSocketServer` or a bridge, and receives what it sends. In browsers and in Node.
  *
- * It connects when it is first used, or by `connect()`, and again when the connection breaks, after pauses that grow; meanwhile packets wait,
- * within bounds. `on("state", …)` tells how things stand. In Node it keeps the process alive only while something waits, as all clients do.
+ * It connects at its first use or by `connect()`, and reconnects when the connection breaks, after growing pauses. Packets wait meanwhile,
+ * within limits. `on("state", …)` reports changes; `handleMessages()` goes on until `close()` unless it is given a `timeout`. In Node it keeps the process alive only while something waits, as all clients do.
  *
  * @example
  * const client = new WebSocketClient(`ws://${location.host}/`);
@@ -43,70 +51,34 @@ const MIB = 1024 * 1024;
  * fader.oninput = () => void client.sendMessage("/fader/1", float(fader.valueAsNumber));
  */
 export class WebSocketClient extends ConnectionClient {
-  /** The handlers of what is sent back. */
-  readonly dispatcher: Dispatcher;
+  /** Until `close()`. */
+  protected override readonly handleTimeout: number = Infinity;
 
   /**
    * @param url `ws://host:port/path` or `wss://…`; `http` and `https` are taken for these
-   * @param openWebSocket how sockets are opened where that takes more than a class of them. Default: by the option `WebSocket`
-   * @throws OscServerError `OSC_OPTION` for a URL or an option that cannot be
+   * @param openWebSocket opens sockets if that takes more than a class. Default: by the option `WebSocket`
+   * @throws OscServerError `OSC_OPTION` for an invalid URL or option
    */
-  constructor(url: string | URL, options: WebSocketClientOptions = {}, openWebSocket: OpenWebSocket = openBy(options)) {
+  constructor(url: string | URL, options: WebSocketClientOptions = {}, openWebSocket?: OpenWebSocket) {
     const address = websocketUrl(url);
-    const { dispatcher = new Dispatcher(), maxUnsent = 1000, maxUnsentBytes = MIB, overflow = "drop-oldest" } = options;
-    const spec = {
-      url: address,
-      connectTimeout: connectTimeoutOf(options),
-      maxBuffered: wholeNumber("maxBuffered", options.maxBuffered, 4 * MIB, 1),
-      openWebSocket,
-    };
-    super(address, (events) => new WebSocketLink(spec, events), { ...options, maxUnsent, maxUnsentBytes, overflow });
-    this.dispatcher = dispatcher;
-  }
-
-  /**
-   * Sends a message. The promise need not be awaited; see {@link send}.
-   *
-   * @param address begins with `/`
-   * @param value one argument or an array of arguments, each plain or with its type (`int(1)`, `float(1)`). Default: none
-   * @param types the type tag string without its comma. Default: as inferred
-   * @throws (rejects) OscEncodeError where the message cannot be one; otherwise as {@link send}
-   */
-  sendMessage(address: string, value: OscArgument = [], types?: string): Promise<void> {
-    return this.sendMade(() => new OscMessage(address, value, types));
-  }
-
-  /**
-   * Sends a bundle. The promise need not be awaited; see {@link send}.
-   *
-   * @param elements messages and bundles
-   * @param timeTag when they take effect. Default: at once
-   * @throws (rejects) OscEncodeError where the bundle cannot be one; otherwise as {@link send}
-   */
-  sendBundle(elements: readonly OscPacket[] | OscPacket, timeTag?: TimeTag): Promise<void> {
-    return this.sendMade(() => new OscBundle(elements, timeTag));
-  }
-
-  /**
-   * Calls the handlers of the messages that have arrived and that arrive, one message after another, through all breaks of the connection. As
-   * `DispatchClient.handleMessages()`.
-   *
-   * @param options `timeout`: default `Infinity`, until `close()`; with 0 only what has arrived is handled
-   * @returns how many messages were handled
-   * @throws (rejects) as {@link messages}
-   */
-  async handleMessages(options: ReceiveOptions = {}): Promise<number> {
-    return dispatchMessages(this.receive(options), this.dispatcher, {
-      answer: (packet, to) => this.answer(packet, to),
-      report: (error, from) => this.report(error, from),
-    });
+    const settings = readOptions("WebSocketClient", options, WEBSOCKET_CHECKS);
+    const { connectTimeout, maxBuffered, WebSocket } = settings;
+    const spec = { url: address, connectTimeout, maxBuffered, openWebSocket: openWebSocket ?? openBy(WebSocket) };
+    super(address, (events) => new WebSocketLink(spec, events), settings);
   }
 }
 
-function openBy({ WebSocket }: WebSocketClientOptions): OpenWebSocket {
+function openBy(given: WebSocketClientOptions["WebSocket"]): OpenWebSocket {
   return (url) => {
-    const Socket = WebSocket ?? (globalThis as { WebSocket?: new (url: string) => WebSocketLike }).WebSocket;
-    if (Socket === undefined) throw new OscServerError("OSC_OPTION", "There is no WebSocket here: give a class as the option WebSocket.");
+    const Socket = given ?? (globalThis as { WebSocket?: new (url: string) => WebSocketLike }).WebSocket;
+    if (Socket === undefined) throw optionError("There is no WebSocket here: pass a class as the option WebSocket.");
     return { socket: new Socket(url) };
+  };
+}
+
+function webSocketClass(): OptionCheck<WebSocketClientOptions["WebSocket"]> {
+  return (value, name) => {
+    if (value === undefined || typeof value === "function") return value as WebSocketClientOptions["WebSocket"];
+    throw bad(name, "a WebSocket class", value);
   };
 }

@@ -1,8 +1,7 @@
 import { OscDroppedError, OscRejectedError, OscServerError, OscSocketError, type OscError } from "../errors.ts";
 import type { NetAddress } from "../net-address.ts";
 import { websocketServer } from "../url/websocket-url.ts";
-import type { PacketLink, PacketLinkEvents } from "./packet-link.ts";
-import type { SendDone } from "./send-promise.ts";
+import type { PacketLink, PacketLinkEvents, SendDone } from "./connection.ts";
 
 /** What is used of a WebSocket: that of browsers, of Node from 22 on, and of the package `ws` have it. */
 export interface WebSocketLike {

@@ -101,9 +101,9 @@ describe("fitPacket", () => {
 
   test("knows its receivers", () => {
     expect(() => fitPacket(message(1), "nothing" as ReceiverName)).toThrow(
-      /^The receivers whose habits are known are chuck, .*x32; got nothing\.$/,
+      /^There is no receiver profile "nothing" \(string\)\. There are chuck, .*x32\.$/,
     );
-    expect(() => new UDPClient("127.0.0.1", 9000, { for: "toString" as ReceiverName })).toThrow(/got toString/);
+    expect(() => new UDPClient("127.0.0.1", 9000, { for: "toString" as ReceiverName })).toThrow(/receiver profile "toString"/);
   });
 });
 

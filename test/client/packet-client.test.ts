@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { PacketClient } from "../../src/client/index.ts";
-import { LinkKeeper } from "../../src/client/link-keeper.ts";
-import type { PacketLink, PacketLinkEvents } from "../../src/client/packet-link.ts";
+import type { ConnectionSettings, PacketLink, PacketLinkEvents } from "../../src/client/connection.ts";
+import { CLIENT_CHECKS } from "../../src/client/options.ts";
+import { readOptions } from "../../src/options.ts";
 import { OscMessage, type OscPacket, decode, encode } from "../../src/codec/index.ts";
 import { type OscError, OscSocketError } from "../../src/errors.ts";
 import type { NetAddress } from "../../src/net-address.ts";
@@ -57,6 +58,17 @@ class TestLink implements PacketLink {
   }
 }
 
+const NO_LIMITS: ConnectionSettings = {
+  reconnect: null,
+  offline: "queue",
+  maxUnsent: Infinity,
+  maxUnsentBytes: Infinity,
+  maxUnsentTime: Infinity,
+  overflow: "drop-newest",
+  closeTimeout: Infinity,
+  maxInFlightBytes: Infinity,
+};
+
 class TestClient extends PacketClient {
   readonly links: TestLink[];
 
@@ -67,7 +79,7 @@ class TestClient extends PacketClient {
       links.push(link);
       return link;
     };
-    super("there:2", create, { onError: () => undefined }, (createLink, events) => new LinkKeeper(createLink, events));
+    super("there:2", create, readOptions("TestClient", { onError: () => undefined }, CLIENT_CHECKS), NO_LIMITS);
     this.links = links;
   }
 

@@ -92,7 +92,13 @@ class TestServer {
 function tcpClient(
   port: number,
   options: TCPClientOptions = {},
-): { client: SimpleTCPClient; reports: Reports; states: ConnectionState[]; state: (wanted: ConnectionState) => Promise<void> } {
+): {
+  client: SimpleTCPClient;
+  reports: Reports;
+  states: ConnectionState[];
+  changes: Changes;
+  state: (wanted: ConnectionState) => Promise<void>;
+} {
   const reports = new Reports();
   const states: ConnectionState[] = [];
   const changes = new Changes();
@@ -102,7 +108,7 @@ function tcpClient(
     changes.happen();
   });
   onTestFinished(() => client.close());
-  return { client, reports, states, state: (wanted) => changes.until(() => client.state === wanted) };
+  return { client, reports, states, changes, state: (wanted) => changes.until(() => client.state === wanted) };
 }
 
 describe("a TCP client", () => {
@@ -275,12 +281,13 @@ describe("connect()", () => {
 });
 
 describe("reconnection", () => {
-  test("packets wait for a server that is not there yet, and arrive in order when it is", async () => {
+  test("keeps packets for a server that isn't there yet, reports that once, and sends them in order when it is", async () => {
     const port = await steadyPort();
-    const { client, reports, states } = tcpClient(port, { reconnect: QUICK, maxReports: 1000 });
+    const { client, reports, states, changes } = tcpClient(port, { reconnect: QUICK, maxReports: 1000 });
     const sends = numbers(100).map((index) => client.sendMessage("/n", index));
-    await reports.atLeast(3);
-    expect(new Set(reports.codes)).toEqual(new Set(["ECONNREFUSED"]));
+    await changes.until(() => states.filter((state) => state === "disconnected").length >= 3);
+    expect(reports.codes).toEqual(["ECONNREFUSED"]);
+    expect(reports.all[0]?.error.message).toMatch(/\(ECONNREFUSED\)\. Reconnecting, 100 packets wait\.$/);
     expect(client.stats()).toMatchObject({ unsent: 100, connects: 0 });
     const server = await TestServer.listen("1.1", port);
     await Promise.all(sends);
@@ -444,6 +451,37 @@ describe("what waits to be sent", () => {
     await server.changes.until(() => server.arrived.length === 3);
     expect(server.arrived.map((packet) => (packet as OscMessage).args[0])).toEqual(kept);
     expect(client.stats()).toMatchObject({ sent: 3, sendErrors: 2, unsent: 0 });
+  });
+
+  test("rejects a packet that has waited for a connection longer than maxUnsentTime, and goes on trying", async () => {
+    const port = await steadyPort();
+    const { client } = tcpClient(port, { reconnect: QUICK, maxUnsentTime: 50 });
+    const began = performance.now();
+    const error: unknown = await client.sendMessage("/old").catch((thrown: unknown) => thrown);
+    expect(performance.now() - began).toBeGreaterThanOrEqual(50);
+    expect(error).toMatchObject({ code: "OSC_DROPPED", limit: "maxUnsentTime", message: expect.stringContaining("ECONNREFUSED") });
+    const late = client.sendMessage("/new");
+    const server = await TestServer.listen("1.1", port);
+    await late;
+    await server.changes.until(() => server.arrived.length === 1);
+    expect(server.addresses).toEqual(["/new"]);
+    expect(client.stats()).toMatchObject({ sent: 1, sendErrors: 1, unsent: 0, overflowed: 0 });
+  });
+
+  test('offline: "reject" rejects packets when an attempt fails and between attempts, and sends again after it', async () => {
+    const port = await steadyPort();
+    const { client, state } = tcpClient(port, { reconnect: { minDelay: 50, maxDelay: 50 }, offline: "reject" });
+    const messages = collect(client.messages());
+    await expect(client.sendMessage("/during")).rejects.toMatchObject({ code: "ECONNREFUSED" });
+    expect(client.state).toBe("disconnected");
+    await expect(client.sendMessage("/between")).rejects.toMatchObject({ code: "ECONNREFUSED" });
+    expect(client.stats()).toMatchObject({ unsent: 0, sendErrors: 2 });
+    const server = await TestServer.listen("1.1", port);
+    await state("connected");
+    await client.sendMessage("/after");
+    await server.changes.until(() => server.addresses.includes("/after"));
+    await client.close();
+    expect(await messages).toEqual([]);
   });
 
   test("maxUnsentBytes is kept, too", async () => {

@@ -27,12 +27,12 @@ describe('what import "oscine" loads in Node', () => {
 });
 
 test("stack traces show the names of functions, classes and private methods, though variables have short ones", () => {
-  const source = readFileSync(new URL("../../src/client/link-keeper.ts", import.meta.url), "utf8");
+  const source = readFileSync(new URL("../../src/client/connection.ts", import.meta.url), "utf8");
   const compiled = readFileSync(compiledPath("node.js"), "utf8");
   const methods = [...source.matchAll(/^ {2}(?:async )?(#\w+\()/gm)].map(([, name]) => name);
   expect(methods.length).toBeGreaterThan(5);
   expect(methods.filter((name = "") => !new RegExp(`^\t(?:async )?${name.replace("(", "\\(")}`, "m").test(compiled))).toEqual([]);
-  expect(compiled).toMatch(/^var LinkKeeper = class/m);
+  expect(compiled).toMatch(/^var Connection = class/m);
   expect(compiled).toMatch(/^async function lookUp\(\w, \w\)/m);
 });
 
