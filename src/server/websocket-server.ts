@@ -79,14 +79,22 @@ export class AsyncOSCWebSocketServer extends AsyncServer {
   }
 }
 
-/** @throws OscServerError `OSC_OPTION` if the address or an option has a bad value */
-export function websocketSpec(address: WebSocketAddress, options: ServerOptions & WebSocketOptions): WebSocketSpec {
+/**
+ * @param originsOption what holds the allowed origins, for error messages: another option, or a flag of the command line
+ * @throws OscServerError `OSC_OPTION` if the address or an option has a bad value
+ */
+export function websocketSpec(
+  address: WebSocketAddress,
+  options: ServerOptions & WebSocketOptions,
+  originsOption: string = "the option origins",
+): WebSocketSpec {
   const { maxPacketSize, maxQueue, maxQueueBytes } = limitsOf(options);
   const { origins, verifyClient, path, maxConnections, ipv6Only, backlog, ...limits } = websocketOptionsOf(options);
   return {
     transport: "websocket",
     ...place(address, path),
     origins,
+    originsOption,
     verifyClient,
     maxConnections,
     limits: { ...limits, maxPacketSize },

@@ -1,34 +1,48 @@
 import { isIP } from "node:net";
 import { hostname } from "node:os";
+import { plainAddress } from "../net-address.ts";
+
+/** Where a page comes from and how it reaches the server. */
+export interface PageRequest {
+  /** The header `Origin`; only browsers send it. */
+  readonly origin: string | undefined;
+  /** The header `Host`. */
+  readonly host: string | undefined;
+  /** The address of the server's side of the connection. */
+  readonly localAddress: string;
+}
 
 /**
- * Whether a page may speak to a server: it came from that server's own host, or its origin is listed. Programs other than browsers send no
- * origin, and pass. A page of a foreign site is refused, for its visitor's browser would let it reach what listens on this machine.
+ * Whether a page may connect to a server. Programs other than browsers send no origin, and may. Pages may if their origin is listed, if they
+ * come from the very host and port that they connect to, or if both they and the server are on loopback: development servers such as Vite
+ * serve a page on another port than the one it connects to. All others are refused, because any site could otherwise reach what listens on
+ * its visitor's machine.
  *
- * @param origin the header `Origin`
- * @param host the header `Host`
- * @param listed origins such as `https://stage.example.org`; `"*"` for all
+ * @param allowed origins such as `https://stage.example.org`, in lower case; `"*"` for all
  */
-export function isOriginAllowed(origin: string | undefined, host: string | undefined, listed: readonly string[]): boolean {
+export function isOriginAllowed({ origin, host, localAddress }: PageRequest, allowed: readonly string[]): boolean {
   if (origin === undefined) return true;
-  if (listed.includes("*") || listed.includes(origin.toLowerCase())) return true;
-  return isSameHost(origin, host) && isOwnName(new URL(origin).hostname);
-}
-
-function isSameHost(origin: string, host: string | undefined): boolean {
-  if (!URL.canParse(origin) || host === undefined) return false;
+  if (allowed.includes("*") || allowed.includes(origin.toLowerCase())) return true;
+  if (!URL.canParse(origin)) return false;
   const page = new URL(origin);
-  // The default port of the page's scheme is left out in both.
-  return page.host !== "" && page.host === hostOf(`${page.protocol}//${host}`);
+  if (isLoopback(plainAddress(localAddress)) && isLoopback(page.hostname)) return true;
+  return isSameHost(page, host) && isOwnName(page.hostname);
 }
 
-function hostOf(url: string): string | null {
-  return URL.canParse(url) ? new URL(url).host : null;
+/** A page is on loopback only if its name can't lead anywhere else. */
+function isLoopback(host: string): boolean {
+  return host === "localhost" || host.endsWith(".localhost") || host === "[::1]" || host === "::1" || /^127\.\d+\.\d+\.\d+$/.test(host);
+}
+
+function isSameHost(page: URL, host: string | undefined): boolean {
+  // Both leave out the default port of the page's scheme.
+  const server = `${page.protocol}//${host}`;
+  return host !== undefined && page.host !== "" && URL.canParse(server) && page.host === new URL(server).host;
 }
 
 /**
- * Whether a host name can only mean a machine nearby. Any other may have been given this machine's address by a stranger who owns the name
- * (DNS rebinding), so that his page seems to come from here.
+ * Whether a host name can only mean a machine nearby. The owner of any other name may have pointed it at this machine (DNS rebinding), so
+ * that their page seems to come from here.
  */
 function isOwnName(name: string): boolean {
   const isAddress = name.startsWith("[") || isIP(name) !== 0;

@@ -21,10 +21,11 @@ const REASONS = { 400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404
 /** Options of a WebSocket server's sockets. */
 export interface WebSocketOptions {
   /**
-   * Pages that may connect besides those of the server's own host, as origins such as `"https://stage.example.org"`; `"null"` for those opened
-   * from a file, `"*"` for all. The own host is recognized where its name is an IP address, has no dots, ends in `.local` or is this
-   * machine's name; others are to be listed here, for a stranger's name may have been made to lead to this machine. Programs that are no
-   * browsers send no origin, and may connect. Default: none.
+   * Further pages that may connect, as origins such as `"https://stage.example.org"`; `"null"` for pages opened from a file, `"*"` for all.
+   * Without being listed, a page may connect over loopback if it comes from loopback (`localhost`, `127.0.0.1`, `[::1]`, `*.localhost`,
+   * whatever the port), and a page may connect to the host and port that serve it. That host must be an IP address, a name without dots, a
+   * name that ends in `.local`, or this machine's name; list other names, because strangers may point theirs at this machine. Programs other
+   * than browsers send no origin and may always connect. Default: none.
    */
   readonly origins?: readonly string[];
   /**
@@ -111,6 +112,8 @@ export interface WebSocketSpec {
   readonly port: number;
   readonly path: string | null;
   readonly origins: readonly string[];
+  /** What holds the allowed origins, for error messages: the option or the flag of whoever made the server. */
+  readonly originsOption: string;
   readonly verifyClient: ((request: IncomingMessage) => boolean) | null;
   readonly maxConnections: number;
   readonly limits: WebSocketLimits;
@@ -230,10 +233,11 @@ export class WebSocketTransport implements Transport {
   #refusal(request: IncomingMessage): Refusal | null {
     const { origins, verifyClient, maxConnections, clients } = this.#spec;
     const { origin, host } = request.headers;
+    const { localAddress = "" } = request.socket;
     const sender = this.#events.refusal(clientAddress(request.socket));
     if (sender !== null) return { status: 403, error: sender };
-    if (!isOriginAllowed(origin, host, origins)) {
-      const message = `A page was refused, for its origin ${JSON.stringify(origin)} is not that of this server (${host ?? "no host"}): add it to the option origins.`;
+    if (!isOriginAllowed({ origin, host, localAddress }, origins)) {
+      const message = `A page was refused because its origin ${JSON.stringify(origin)} isn't allowed: add it to ${this.#spec.originsOption}.`;
       return { status: 403, error: new OscRejectedError("sender", message) };
     }
     if (verifyClient !== null && !verifyClient(request)) {
