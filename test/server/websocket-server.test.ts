@@ -40,7 +40,11 @@ describe("who may connect", () => {
       expect(await refusalOf(rig.url(), { headers: filled })).toBe(status);
       expect(rig.errors).toMatchObject([
         {
-          error: { code: "OSC_REJECTED", reason: "sender", message: expect.stringMatching(/^A page was refused .* add it to the option origins\.$/) },
+          error: {
+            code: "OSC_REJECTED",
+            reason: "sender",
+            message: expect.stringMatching(/^A page was refused .* add it to the option origins\.$/),
+          },
           client: { address: "127.0.0.1" },
         },
       ]);
