@@ -17,7 +17,7 @@ import { OscMessage, encode } from "../src/index.ts";
 const [total = 5000] = process.argv.slice(2).map(Number);
 const WARM_UP = 500;
 const PAUSE_MS = 0.2;
-const program = fileURLToPath(new URL("../dist/cli/main.js", import.meta.url));
+const program = fileURLToPath(new URL("../dist/cli.js", import.meta.url));
 const children: ChildProcess[] = [];
 
 interface Way {

@@ -18,7 +18,7 @@ import { benchOptions } from "./suite/options.ts";
 import { finish, type Goal, median, type Plot, type Table } from "./suite/report.ts";
 
 const options = benchOptions();
-const { encode, float, OscMessage } = await compiled<typeof Codec>("codec/index.js");
+const { encode, float, OscMessage } = await compiled<typeof Codec>("codec.js");
 const { Dispatcher } = await compiled<typeof Dispatch>("core.js");
 
 const COUNTS = options.quick ? [10, 1000, 100_000] : [10, 100, 1000, 10_000, 100_000];

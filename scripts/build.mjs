@@ -1,9 +1,5 @@
-// Makes dist/ of src/: the declarations with TypeScript 7, which says what is wrong with the types, what runs with bundle.mjs, and the monitor's page with esbuild. The new
-// dist/ is made beside the old one and put in its place in one step, so that a program that runs from dist/ meanwhile never sees half of it.
-//
-//   node scripts/build.mjs               always, and fails where the types are wrong
-import { spawn } from "node:child_process";
-import { once } from "node:events";
+// Builds dist/ from src/: a bundle per entry, the declarations of what package.json exports, and the page of the monitor. It doesn't check types; `npm run typecheck` does.
+// The new dist/ is made beside the old one and replaces it in one step, so that a program running from dist/ never sees half of it.
 import {
   chmodSync,
   copyFileSync,
@@ -16,90 +12,155 @@ import {
   statSync,
   utimesSync,
 } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { buildSync } from "esbuild";
-import { bundle } from "./bundle.mjs";
+import { rolldown } from "rolldown";
+import { dts } from "rolldown-plugin-dts";
+import { build as buildWithVite } from "vite";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
+const src = join(root, "src");
 const dist = join(root, "dist");
-/** The compiler by its own path: `node_modules/.bin/tsc` may belong to another version. */
-const compiler = join(root, "node_modules", "@typescript", "native", "bin", "tsc");
+const { dependencies, optionalDependencies, peerDependencies } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+const external = [/^node:/, ...Object.keys({ ...dependencies, ...optionalDependencies, ...peerDependencies })];
 
-/**
- * Builds dist/.
- *
- * @returns {Promise<string>} what the compiler complained about; empty where all is well
- */
+/** What package.json exports. */
+const EXPORTS = {
+  index: join(src, "index.ts"),
+  browser: join(src, "browser.ts"),
+  codec: join(src, "codec/index.ts"),
+  address: join(src, "address/index.ts"),
+  framing: join(src, "framing/index.ts"),
+  nats: join(src, "nats/index.ts"),
+};
+/** Each bundle shares these with the others, so that every class exists once. "core" is what browsers load, "node" the rest of what `import "oscine"` loads at once. */
+const SHARED = [
+  { name: "core", test: /[\\/]src[\\/](browser|(codec|address|framing)[\\/]index)(\.d)?\.ts$/, priority: 3 },
+  { name: "node", test: /[\\/]src[\\/]index(\.d)?\.ts$/, priority: 2 },
+  { name: "bridge", test: /[\\/]src[\\/]bridge[\\/]open-bridge\.ts$/, priority: 1 },
+];
+
+/** Builds dist/. */
 export async function build() {
   const started = new Date();
   const fresh = mkdtempSync(join(root, "dist-new-"));
   try {
-    const compiled = compile(fresh);
-    await bundle(fresh);
-    buildPage(join(fresh, "monitor", "page"));
-    const program = join(fresh, "cli", "main.js");
-    if (existsSync(program)) chmodSync(program, 0o755);
-    const complaints = await compiled;
+    await Promise.all([buildModules(fresh), buildDeclarations(fresh), buildPage(join(fresh, "page"))]);
+    chmodSync(join(fresh, "cli.js"), 0o755);
     chmodSync(fresh, 0o755);
-    // The time of the directory says which state of src/ it was made from.
+    // buildIfOld() compares the sources with the time of the directory.
     utimesSync(fresh, started, started);
     replaceDist(fresh);
-    return complaints;
   } finally {
     rmSync(fresh, { recursive: true, force: true });
   }
 }
 
-/**
- * Builds dist/ if something it is made from is newer.
- *
- * @returns {Promise<string>} as {@link build}
- */
+/** Builds dist/ if something it is made from is newer. */
 export async function buildIfOld() {
-  const sources = ["package.json", "tsconfig.json", "tsconfig.build.json", "scripts/build.mjs", "scripts/bundle.mjs"].map((file) =>
-    join(root, file),
+  const sources = ["package.json", "tsconfig.json", "tsconfig.build.json", "scripts/build.mjs"].map(
+    (file) => statSync(join(root, file)).mtimeMs,
   );
   const built = existsSync(dist) ? statSync(dist).mtimeMs : 0;
-  const newest = Math.max(newestIn(join(root, "src")), ...sources.map((file) => statSync(file).mtimeMs));
-  return newest < built ? "" : build();
+  if (Math.max(newestIn(src), ...sources) >= built) await build();
 }
 
-/**
- * Writes the declarations.
- *
- * @param {string} target
- * @returns {Promise<string>} what the compiler complained about
- */
-async function compile(target) {
-  const words = [compiler, "-p", join(root, "tsconfig.build.json"), "--outDir", target, "--pretty", "false"];
-  const program = spawn(process.execPath, words, { cwd: root, stdio: ["ignore", "pipe", "pipe"] });
-  let complaints = "";
-  for (const output of [program.stdout, program.stderr]) output.setEncoding("utf8").on("data", (piece) => (complaints += piece));
-  const [code] = await once(program, "close");
-  return code === 0 ? "" : complaints || `The compiler ended with code ${code}.`;
-}
-
-/**
- * Bundles the page of the monitor, so that all it needs is in the package and nothing comes from the network.
- *
- * @param {string} target
- */
-function buildPage(target) {
-  const page = join(root, "src", "monitor", "page");
-  buildSync({
-    absWorkingDir: root,
-    entryPoints: ["main.ts", "style.css"].map((file) => ({ in: join(page, file), out: "page" })),
-    outdir: target,
-    bundle: true,
-    minify: true,
+/** @param {string} target */
+async function buildModules(target) {
+  const { modules, commonJs } = filesNamedInSource();
+  const input = { ...EXPORTS, cli: join(src, "cli/main.ts"), ...modules };
+  const bundler = await rolldown({ cwd: root, input, platform: "node", external, treeshake: { moduleSideEffects: false } });
+  const { output } = await bundler.write({
+    dir: target,
     format: "esm",
-    target: ["es2022", "chrome110", "firefox115", "safari16.4"],
-    // The licence of what is bundled stays with it.
-    banner: { js: `/*!\n${readFileSync(join(root, "node_modules", "uplot", "LICENSE"), "utf8").trim()}\n*/` },
-    logLevel: "warning",
+    chunkFileNames: "[name].js",
+    codeSplitting: { groups: SHARED },
+    minifyInternalExports: false,
+    sourcemap: true,
   });
-  for (const file of ["index.html", "icon.svg"]) copyFileSync(join(page, file), join(target, file));
+  await bundler.close();
+  const entries = new Set(output.filter(({ isEntry }) => isEntry).map(({ fileName }) => fileName));
+  for (const { fileName, imports = [] } of output) {
+    const entry = imports.find((file) => entries.has(file));
+    if (entry !== undefined)
+      throw new Error(`${fileName} imports ${entry}, which must only run when it is started. Add what they share to SHARED.`);
+  }
+  for (const [name, path] of Object.entries(commonJs)) {
+    const file = join(target, `${name}.cjs`);
+    if (path.endsWith(".cjs")) {
+      copyFileSync(path, file);
+      continue;
+    }
+    const one = await rolldown({ cwd: root, input: path, platform: "node", external });
+    await one.write({ file, format: "cjs", sourcemap: true });
+    await one.close();
+  }
+}
+
+/**
+ * What a module starts or loads by `new URL("./name.js", import.meta.url)`. All of dist/ is one folder, so the URL holds whichever bundle the module ends up in.
+ * A name ending in .cjs is bundled into one file of CommonJS, or copied if its source is.
+ *
+ * @returns {{ modules: Record<string, string>; commonJs: Record<string, string> }}
+ */
+function filesNamedInSource() {
+  const files = readdirSync(src, { recursive: true, encoding: "utf8" });
+  const found = { modules: {}, commonJs: {} };
+  for (const file of files.filter((name) => name.endsWith(".ts"))) {
+    const code = readFileSync(join(src, file), "utf8");
+    for (const [, name, ending] of code.matchAll(/new URL\("\.\/([\w-]+)\.(c?js)", import\.meta\.url\)/g)) {
+      const sources = files.filter((path) => [`${name}.ts`, `${name}.cjs`].includes(basename(path)));
+      // A comment or message may show such a URL, too.
+      if (sources.length === 0) continue;
+      if (sources.length > 1)
+        throw new Error(`${file} names ${name}.${ending}, and src/ has ${sources.join(" and ")}. Rename one of them.`);
+      (ending === "js" ? found.modules : found.commonJs)[name] = join(src, sources[0]);
+    }
+  }
+  return found;
+}
+
+/** @param {string} target */
+async function buildDeclarations(target) {
+  const bundler = await rolldown({
+    cwd: root,
+    input: EXPORTS,
+    external,
+    plugins: [dts({ emitDtsOnly: true, tsconfig: join(root, "tsconfig.build.json") })],
+  });
+  await bundler.write({
+    dir: target,
+    format: "esm",
+    chunkFileNames: "[name].d.ts",
+    // For AsyncDisposable, whatever `lib` the user's project has.
+    banner: '/// <reference lib="esnext.disposable" />',
+    codeSplitting: { groups: SHARED },
+    minifyInternalExports: false,
+  });
+  await bundler.close();
+}
+
+/** @param {string} target */
+async function buildPage(target) {
+  const page = join(root, "src", "monitor", "page");
+  await buildWithVite({
+    configFile: false,
+    root: page,
+    base: "./",
+    logLevel: "warn",
+    build: {
+      outDir: target,
+      emptyOutDir: true,
+      target: ["es2022", "chrome110", "firefox115", "safari16.4"],
+      modulePreload: false,
+      assetsInlineLimit: 0,
+      // The license of what is bundled stays with it.
+      license: { fileName: "licenses.md" },
+      rolldownOptions: {
+        output: { entryFileNames: "page.js", assetFileNames: ({ names }) => (names[0]?.endsWith(".css") ? "page.css" : "[name][extname]") },
+      },
+    },
+  });
 }
 
 /** @param {string} folder */
@@ -129,8 +190,4 @@ function replaceDist(fresh) {
   }
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const complaints = await build();
-  process.stderr.write(complaints);
-  process.exitCode = complaints === "" ? 0 : 1;
-}
+if (process.argv[1] === fileURLToPath(import.meta.url)) await build();

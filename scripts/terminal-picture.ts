@@ -13,7 +13,7 @@ import { fileURLToPath } from "node:url";
 import { drawTerminals } from "./terminal-svg.ts";
 
 const IMAGES = fileURLToPath(new URL("../docs/images/", import.meta.url));
-const PROGRAM = fileURLToPath(new URL("../dist/cli/main.js", import.meta.url));
+const PROGRAM = fileURLToPath(new URL("../dist/cli.js", import.meta.url));
 const PATIENCE_MS = 20_000;
 const PROMPT = "\u001b[32m$\u001b[0m ";
 

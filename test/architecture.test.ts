@@ -15,7 +15,6 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   "net-address.ts": [],
   "options.ts": ["errors.ts"],
   "packet-result.ts": ["errors.ts"],
-  "package-files.ts": [],
   codec: BASE,
   address: BASE,
   framing: BASE,
@@ -23,26 +22,12 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   dispatch: [...BASE, "codec", "address", "framing"],
   text: [...BASE, "codec", "address"],
   transport: [...BASE, "framing"],
-  server: [...BASE, "package-files.ts", "codec", "address", "framing", "url", "dispatch", "transport"],
+  server: [...BASE, "codec", "address", "framing", "url", "dispatch", "transport"],
   client: [...BASE, "codec", "address", "framing", "url", "dispatch", "transport"],
   bridge: [...BASE, "codec", "address", "framing", "url", "dispatch", "transport", "server", "client"],
-  nats: [...BASE, "package-files.ts", "codec", "address", "framing", "url", "dispatch", "transport", "server"],
-  monitor: [...BASE, "package-files.ts", "codec", "address", "text", "client"],
-  cli: [
-    ...BASE,
-    "package-files.ts",
-    "codec",
-    "address",
-    "framing",
-    "url",
-    "dispatch",
-    "transport",
-    "server",
-    "client",
-    "bridge",
-    "text",
-    "monitor",
-  ],
+  nats: [...BASE, "codec", "address", "framing", "url", "dispatch", "transport", "server"],
+  monitor: [...BASE, "codec", "address", "text", "client"],
+  cli: [...BASE, "codec", "address", "framing", "url", "dispatch", "transport", "server", "client", "bridge", "text", "monitor"],
   // What index.ts and browser.ts have in common.
   "core.ts": [...BASE, "codec", "address", "framing", "dispatch"],
   "index.ts": [...BASE, "core.ts", "codec", "address", "framing", "dispatch", "transport", "server", "client", "bridge"],
@@ -98,8 +83,6 @@ interface Source {
   /** What is loaded together with the file, and not when a function asks for it. */
   readonly loadsAtOnce: readonly string[];
   readonly callsExit: boolean;
-  /** Whether it looks for a file beside itself: what is bundled no longer stands where its source does. */
-  readonly looksBesideItself: boolean;
   readonly awaitsAtTop: boolean;
 }
 
@@ -143,12 +126,6 @@ describe("the imports of src/", () => {
       }
     }
     expect(missing).toEqual([]);
-  });
-
-  test("find no file by the place of a module, except in package-files.ts", () => {
-    expect([...sources.values()].filter(({ looksBesideItself }) => looksBesideItself).map(({ path }) => path)).toEqual([
-      "package-files.ts",
-    ]);
   });
 
   test("make no circle", () => {
@@ -273,7 +250,6 @@ function scan(path: string): Source {
   const identifiers = new Set<string>();
   const loadsAtOnce: string[] = [];
   let callsExit = false;
-  let looksBesideItself = false;
   let awaitsAtTop = false;
 
   const visit = (node: ts.Node, inFunction: boolean): void => {
@@ -290,15 +266,6 @@ function scan(path: string): Source {
       const loads = node.expression.kind === ts.SyntaxKind.ImportKeyword || node.expression.getText(file) === "require";
       if (loads && first !== undefined && ts.isStringLiteralLike(first)) imports.push({ to: first.text, atRunTime: true });
       if (node.expression.getText(file) === "process.exit") callsExit = true;
-      if (node.expression.getText(file) === "compiledFile" && first !== undefined) {
-        const compiled = (first as ts.StringLiteralLike).text;
-        // A module may be compiled to CommonJS.
-        const module = compiled.replace(/c?js$/, "ts");
-        const target = existsSync(join(root, "src", module)) ? module : compiled.replace(/js$/, "ts");
-        imports.push({ to: `./${posix.relative(posix.dirname(path), target)}`, atRunTime: false });
-      }
-    } else if (ts.isNewExpression(node) && node.arguments?.[1]?.getText(file) === "import.meta.url") {
-      looksBesideItself = true;
     } else if (ts.isIdentifier(node) && !isMemberName(node)) {
       identifiers.add(node.text);
     } else if (!inFunction && (ts.isAwaitExpression(node) || (ts.isForOfStatement(node) && node.awaitModifier !== undefined))) {
@@ -307,7 +274,7 @@ function scan(path: string): Source {
     ts.forEachChild(node, (child) => visit(child, inFunction || ts.isFunctionLike(node)));
   };
   visit(file, false);
-  return { path, part: path.split("/")[0] ?? "", imports, identifiers, loadsAtOnce, callsExit, looksBesideItself, awaitsAtTop };
+  return { path, part: path.split("/")[0] ?? "", imports, identifiers, loadsAtOnce, callsExit, awaitsAtTop };
 }
 
 /** True for the `b` of `a.b` and of `{ b: 1 }`, which name a member and not something in scope. */

@@ -34,8 +34,6 @@ function onProcess(message: unknown): void {
   const owner = current;
   // It is told of before it is started.
   child.once("spawn", () => {
-    // The service of esbuild belongs to this process, and ends with it.
-    if (child.spawnargs.some((word) => word.startsWith("--service="))) return;
     running.set(child, owner);
     child.once("exit", () => running.delete(child));
   });

@@ -5,7 +5,7 @@
 import { createInterface } from "node:readline";
 import { setTimeout as delay } from "node:timers/promises";
 import { AsyncOSCUDPServer, Dispatcher, int } from "../../dist/index.js";
-import { NatsExecutor, serveNats } from "../../dist/nats/index.js";
+import { NatsExecutor, serveNats } from "../../dist/nats.js";
 
 const [role, json = "{}"] = process.argv.slice(2);
 const options = JSON.parse(json);

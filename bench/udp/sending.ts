@@ -19,7 +19,7 @@ interface Sender {
 /** How fast small messages go out, encoding included, to a socket that nobody reads. All take turns. */
 export async function sending(): Promise<Table> {
   const { UDPClient } = await compiled<typeof Client>("index.js");
-  const { encode, float, OscMessage } = await compiled<typeof Codec>("codec/index.js");
+  const { encode, float, OscMessage } = await compiled<typeof Codec>("codec.js");
   const { sink, port } = await openSink();
   const message = new OscMessage("/mixer/channel/12/gain", float(0.5));
   const bare = createSocket("udp4");

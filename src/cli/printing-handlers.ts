@@ -1,5 +1,4 @@
 import { Dispatcher } from "../dispatch/index.ts";
-import { compiledFile } from "../package-files.ts";
 import type { Handlers } from "./handlers-module.ts";
 import { Output } from "./output.ts";
 import { MessagePrinter } from "./printer.ts";
@@ -16,7 +15,7 @@ function printingDispatcher(out: Output): Dispatcher {
 
 /** The same with the module for threads and processes. */
 export function printingHandlers(out: Output): Handlers {
-  return { dispatcher: printingDispatcher(out), module: compiledFile("cli/printing-handlers.js") };
+  return { dispatcher: printingDispatcher(out), module: new URL("./printing-handlers.js", import.meta.url) };
 }
 
 /** For threads and processes, which load this module. Each lines up its own columns. */

@@ -1,5 +1,3 @@
-// For programs whose own libraries do not have it: a client can be used with "await using".
-/// <reference lib="esnext.disposable" preserve="true" />
 import { type OscArgument, OscBundle, OscMessage, type OscPacket, type TimeTag, encode } from "../codec/index.ts";
 import { Dispatcher, Reporter, decodeReceived, reportToConsole } from "../dispatch/index.ts";
 import { PacketExecution } from "../dispatch/packet-execution.ts";

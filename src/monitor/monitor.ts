@@ -5,7 +5,6 @@ import type { Duplex } from "node:stream";
 import { WebSocketServer } from "ws";
 import { OscDecodeError, type OscError, OscRejectedError, OscServerError, OscSocketError } from "../errors.ts";
 import { type NetAddress, formatAddress } from "../net-address.ts";
-import { compiledFile } from "../package-files.ts";
 import { Feed } from "./feed.ts";
 import { FEED_PATH, encodeHello, encodeStatus } from "./feed-protocol.ts";
 import { Guard } from "./guard.ts";
@@ -70,7 +69,7 @@ export class Monitor {
     this.#options = options;
     this.#token = checkToken(options.token ?? randomBytes(24).toString("base64url"));
     this.#guard = new Guard(this.#token, options.host ?? "127.0.0.1");
-    this.#files = new PageFiles(options.files ?? compiledFile("monitor/page/"));
+    this.#files = new PageFiles(options.files ?? new URL("./page/", import.meta.url));
     this.#http = createServer((request, response) => this.#answer(request, response));
     this.#http.on("upgrade", (request, socket, head) => this.#upgrade(request, socket, head));
   }

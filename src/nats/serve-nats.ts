@@ -1,6 +1,5 @@
 import { Dispatcher } from "../dispatch/index.ts";
 import type { NetAddress } from "../net-address.ts";
-import { compiledFile } from "../package-files.ts";
 import { AsyncServer } from "../server/async-server.ts";
 import { ForkingServer } from "../server/forking-server.ts";
 import { type HandlersModule, loadHandlers } from "../server/pool/worker-service.ts";
@@ -31,7 +30,7 @@ export interface NatsWorker extends AsyncDisposable {
   close(): Promise<void>;
 }
 
-const TRANSPORT_MODULE = compiledFile("nats/nats-transport.js");
+const TRANSPORT_MODULE = new URL("./nats-transport.js", import.meta.url);
 
 /**
  * Handles packets that front ends publish (`NatsExecutor`), beside any number of other workers on this machine and others.

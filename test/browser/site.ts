@@ -4,7 +4,7 @@ import { type Server, createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { extname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
-import { bundle } from "./bundle.ts";
+import { bundle } from "../../bench/suite/bundle-size.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { describeWith } from "../interop/programs.ts";
-import { bundle } from "./bundle.ts";
+import { bundle } from "../../bench/suite/bundle-size.ts";
 import { CHROMIUM, TestBrowser } from "./chromium.ts";
 import { summarizePackets, summarizePatterns } from "./vector-summary.ts";
 

@@ -6,7 +6,7 @@ import { steadyPort } from "../steady-port.ts";
 
 const OSCSEND = { name: "oscsend", install: LIBLO_TOOLS };
 const OSCDUMP = { name: "oscdump", install: LIBLO_TOOLS };
-const COMMAND_LINE = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
+const COMMAND_LINE = fileURLToPath(new URL("../../dist/cli.js", import.meta.url));
 
 interface Case {
   readonly types: string;

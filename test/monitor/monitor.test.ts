@@ -10,7 +10,7 @@ import { OscRejectedError, OscSocketError } from "../../src/errors.ts";
 import { type FeedEvent, encodeSend, readFeedEvent } from "../../src/monitor/feed-protocol.ts";
 import { Monitor, type MonitorOptions } from "../../src/monitor/index.ts";
 
-const FILES = new URL("../../dist/monitor/page/", import.meta.url);
+const FILES = new URL("../../dist/page/", import.meta.url);
 const SENDER = { address: "127.0.0.1", port: 9, family: "IPv4" } as const;
 const PACKET = encode(new OscMessage("/a", 1));
 

@@ -10,7 +10,7 @@ import { NatsServer, describeWithNats } from "./nats-server.ts";
 
 const HANDLERS = new URL("programs/pooled-handlers.mjs", import.meta.url);
 const PROGRAM = fileURLToPath(new URL("programs/pooled-worker.mjs", import.meta.url));
-const ENTRY = new URL("../../dist/nats/index.js", import.meta.url).href;
+const ENTRY = new URL("../../dist/nats.js", import.meta.url).href;
 const KINDS = ["threading", "forking"] as const;
 
 describeWithNats("workers with threads and processes", () => {

@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, posix } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -12,7 +12,7 @@ import { blocksOf } from "../shared/document-blocks.ts";
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), "oscine-package-"));
 const installed = join(folder, "node_modules", "oscine");
-const compiler = join(root, "node_modules", "@typescript", "native", "bin", "tsc");
+const compiler = join(root, "node_modules", "typescript", "bin", "tsc");
 
 interface PackedFile {
   readonly path: string;
@@ -30,7 +30,7 @@ const PROGRAM_BODY = `
 `;
 const PROGRAM_OUTPUT = JSON.stringify(["/a", "ifs", [1, 0.5, "x"], "object", "function", "function"]);
 /** The monitor's page is bundled, and not compiled file by file. */
-const PAGE = "dist/monitor/page/";
+const PAGE = "dist/page/";
 const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { readonly exports: object; readonly bin: object };
 const SUBPATHS = Object.keys(manifest.exports).flatMap((path) => /^\.\/(\w+)$/.exec(path)?.[1] ?? []);
 
@@ -45,38 +45,41 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 describe("the tarball", () => {
-  test("holds the compiled package, its sources for debuggers, and the texts; nothing else", () => {
+  test("holds the built package, its license, its readme and its changelog, and nothing else", () => {
     const places = new Set(files.map(({ path }) => path.replace(/\/.*/s, "/")));
-    expect([...places].toSorted()).toEqual(["CHANGELOG.md", "LICENSE", "README.md", "dist/", "package.json", "src/"]);
-    const compiled = files.filter(({ path }) => path.startsWith("dist/") && !path.startsWith(PAGE));
-    const kinds = new Set(compiled.map(({ path }) => /\.(d\.c?ts|c?js)(\.map)?$/.exec(path)?.[0].replace(/c(?=ts|js)/, "") ?? path));
-    expect([...kinds].toSorted()).toEqual([".d.ts", ".d.ts.map", ".js", ".js.map"]);
+    expect([...places].toSorted()).toEqual(["CHANGELOG.md", "LICENSE", "README.md", "dist/", "package.json"]);
+    const kinds = new Set(built().map((path) => /\.(d\.ts|c?js(\.map)?)$/.exec(path)?.[0] ?? path));
+    expect([...kinds].toSorted()).toEqual([".cjs", ".cjs.map", ".d.ts", ".js", ".js.map"]);
   });
 
-  const compiled = (): readonly string[] =>
-    files.map(({ path }) => path).filter((path) => !path.startsWith(PAGE) && !path.startsWith(PAGE.replace("dist", "src")));
-  const named = (start: string, end: string): string[] =>
-    compiled().flatMap((path) => (path.startsWith(start) && path.endsWith(end) ? path.slice(start.length, -end.length) : []));
+  /** All of dist/ but the monitor's page. */
+  const built = (): readonly string[] => files.map(({ path }) => path).filter((path) => path.startsWith("dist/") && !path.startsWith(PAGE));
 
-  test("has for every source its declarations, and no older ones", () => {
-    expect(named("dist/", ".d.ts").toSorted()).toEqual(named("src/", ".ts").toSorted());
+  test("has one file of declarations per entry, and what entries share in two more", () => {
+    const entries = allStrings(manifest.exports).filter((path) => path.endsWith(".d.ts"));
+    const expected = new Set([...entries.map((path) => posix.normalize(path)), "dist/core.d.ts", "dist/node.d.ts"]);
+    expect(
+      built()
+        .filter((path) => path.endsWith(".d.ts"))
+        .toSorted(),
+    ).toEqual([...expected].toSorted());
   });
 
-  test("has few files of code, each of which something leads to", () => {
+  test("has few files of code, each of which an entry leads to", () => {
     const { exports, bin } = manifest;
     const reached = new Set(allStrings([exports, bin]).flatMap((path) => (path.endsWith(".js") ? posix.normalize(path) : [])));
     for (const path of reached) for (const to of loadedBy(path)) reached.add(to);
-    const code = compiled().filter((path) => /^dist\/.*\.c?js$/.test(path));
+    const code = built().filter((path) => /\.c?js$/.test(path));
     expect(code.toSorted()).toEqual([...reached].toSorted());
-    expect(code.length).toBeLessThan(31);
+    expect(code.length).toBeLessThan(40);
   });
 
-  test("has the monitor's page in one piece, with the licence of what is bundled in it", () => {
+  test("has the monitor's page in one piece, with the license of what is bundled in it", () => {
     const names = files.filter(({ path }) => path.startsWith(PAGE)).map(({ path }) => path.slice(PAGE.length));
-    expect(names.toSorted()).toEqual(["icon.svg", "index.html", "page.css", "page.js"]);
+    expect(names.toSorted()).toEqual(["icon.svg", "index.html", "licenses.md", "page.css", "page.js"]);
     const code = readFileSync(join(installed, PAGE, "page.js"), "utf8");
-    expect(code).toMatch(/^\/\*!\nThe MIT License[^]*?Leon Sorokin[^]*?WITHOUT WARRANTY/);
-    expect(code.replace(/^\/\*!.*?\*\//s, "")).not.toMatch(/\bimport\b *["'{*]/);
+    expect(code).not.toMatch(/\bimport\b *["'{*]/);
+    expect(readFileSync(join(installed, PAGE, "licenses.md"), "utf8")).toMatch(/uPlot[^]*MIT License[^]*Leon Sorokin[^]*WITHOUT WARRANTY/i);
   });
 
   test("needs one package, which needs none", () => {
@@ -87,14 +90,16 @@ describe("the tarball", () => {
     expect([needs("oscine"), needs("ws")]).toEqual([["ws"], []]);
   });
 
-  test("has source maps that lead to its sources", () => {
-    const maps = compiled().filter((path) => path.endsWith("js.map"));
-    const named = maps.flatMap((path) => {
-      const { sources } = JSON.parse(readFileSync(join(installed, path), "utf8")) as { sources: readonly string[] };
-      return sources.map((source) => posix.join(path, "..", source));
-    });
-    expect(named.length).toBeGreaterThan(150);
-    expect(named.filter((source) => !statSync(join(installed, source), { throwIfNoEntry: false })?.isFile())).toEqual([]);
+  test("has source maps that hold the sources", () => {
+    const sources = built()
+      .filter((path) => path.endsWith("js.map"))
+      .flatMap((path) => {
+        const map = JSON.parse(readFileSync(join(installed, path), "utf8")) as { sources: string[]; sourcesContent: (string | null)[] };
+        expect(map.sourcesContent).toHaveLength(map.sources.length);
+        return map.sources.map((source, index) => ({ source, text: map.sourcesContent[index] }));
+      });
+    expect(sources.length).toBeGreaterThan(100);
+    expect(sources.filter(({ text }) => typeof text !== "string").map(({ source }) => source)).toEqual([]);
   });
 });
 
@@ -267,9 +272,9 @@ describe("the command line tool", () => {
   });
 
   test.skipIf(process.platform === "win32")("the program can be run as a file", () => {
-    const program = files.find(({ path }) => path === "dist/cli/main.js");
+    const program = files.find(({ path }) => path === "dist/cli.js");
     expect(((program?.mode ?? 0) & 0o111).toString(8)).toBe("111");
-    expect(readFileSync(join(installed, "dist", "cli", "main.js"), "utf8").split("\n")[0]).toBe("#!/usr/bin/env node");
+    expect(readFileSync(join(installed, "dist", "cli.js"), "utf8").split("\n")[0]).toBe("#!/usr/bin/env node");
   });
 });
 
@@ -312,8 +317,11 @@ function loadedBy(path: string): string[] {
   const code = readFileSync(join(installed, path), "utf8");
   const { importedFiles } = ts.preProcessFile(code, true, true);
   const imported = importedFiles.flatMap(({ fileName }) => (fileName.startsWith(".") ? posix.join(path, "..", fileName) : []));
-  const started = [...code.matchAll(/\bcompiledFile\("([^"]+js)"\)/g)].map(([, file = ""]) => posix.join("dist", file));
-  return [...imported, ...started];
+  const started = [...code.matchAll(/\bnew URL\("\.\/([\w-]+\.c?js)", import\.meta\.url\)/g)].map(([, file = ""]) =>
+    posix.join("dist", file),
+  );
+  // A comment may show such a URL, too.
+  return [...imported, ...started.filter((file) => existsSync(join(installed, file)))];
 }
 
 function allStrings(value: unknown): string[] {

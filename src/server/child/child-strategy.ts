@@ -1,7 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import type { Readable, Writable } from "node:stream";
 import { fileURLToPath } from "node:url";
-import { compiledFile } from "../../package-files.ts";
 import { ANSWERS_FD, CHILD_KEY, type ChildInit, PACKETS_FD } from "./child-frames.ts";
 import type { ChildPoolDescription } from "./child-pool-options.ts";
 import { Warden } from "./warden.ts";
@@ -14,8 +13,8 @@ export interface Child {
   kill(): void;
 }
 
-const ENTRY = fileURLToPath(compiledFile("server/child/child-entry.js"));
-const PRELOAD = fileURLToPath(compiledFile("server/child/child-preload.cjs"));
+const ENTRY = fileURLToPath(new URL("./child-entry.js", import.meta.url));
+const PRELOAD = fileURLToPath(new URL("./child-preload.cjs", import.meta.url));
 
 /** How long the end of a pipe is awaited once its process has ended: another process may hold it. */
 const PIPE_MS = 1000;

@@ -1,7 +1,6 @@
 import { MessageChannel, type MessagePort, receiveMessageOnPort, type Worker } from "node:worker_threads";
 import type { OscError } from "../../errors.ts";
 import type { NetAddress } from "../../net-address.ts";
-import { compiledFile } from "../../package-files.ts";
 import { type Backend, Counters } from "../stats.ts";
 import { WakeSignal } from "./wake-signal.ts";
 import { unpackError } from "../crossing/error-transfer.ts";
@@ -69,7 +68,7 @@ export class IoThread implements ServerIo {
     const backend = backendOf(spec);
     this.backend = backend;
     const init: IoThreadInit = { spec, backend, limits, strictTiming, executor, counters, doorbell, port: port2, nodeOptions };
-    this.#worker = startOwnThread(compiledFile("server/io-thread/entry.js"), init, [port2, ...setup.transfer], "oscine I/O");
+    this.#worker = startOwnThread(new URL("./io-thread-entry.js", import.meta.url), init, [port2, ...setup.transfer], "oscine I/O");
     this.#worker.on("error", (error) => this.#failAsync(threadFailed("it threw", error)));
     this.#worker.on("exit", () => this.#ended());
     this.address = this.#awaitOpening();

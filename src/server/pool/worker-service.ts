@@ -3,7 +3,6 @@ import { fileURLToPath } from "node:url";
 import { Dispatcher } from "../../dispatch/index.ts";
 import { OscServerError } from "../../errors.ts";
 import type { NetAddress } from "../../net-address.ts";
-import { compiledFile } from "../../package-files.ts";
 import type { Limits } from "../options.ts";
 import { runPacket } from "../handle.ts";
 import type { WorkerService, WorkerState } from "./worker-role.ts";
@@ -97,7 +96,7 @@ function service(dispatcher: Dispatcher, mode: "sync" | "async", limits: WorkerL
 }
 
 function loadedForRequire(): typeof runPacket {
-  const path = fileURLToPath(compiledFile("server/handle.js"));
+  const path = fileURLToPath(new URL("./handle.js", import.meta.url));
   return (createRequire(import.meta.url)(path) as { readonly runPacket: typeof runPacket }).runPacket;
 }
 

@@ -1,12 +1,11 @@
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { Worker, setEnvironmentData } from "node:worker_threads";
-import { compiledFile } from "../../package-files.ts";
 import { threadFlags } from "./thread-flags.ts";
 import { THREAD_KEY, type ThreadInit } from "./thread-messages.ts";
 import type { ThreadPoolDescription } from "./thread-pool-options.ts";
 
-const ENTRY = compiledFile("server/thread/module-thread-entry.js");
-const PRELOAD = fileURLToPath(compiledFile("server/thread/program-thread-entry.cjs"));
+const ENTRY = new URL("./module-thread-entry.js", import.meta.url);
+const PRELOAD = fileURLToPath(new URL("./program-thread-entry.cjs", import.meta.url));
 /**
  * How large the part of a thread's heap may become in which V8 puts what is new. In a flood of large packets it grows to its bound and stays there, and is most of
  * what a thread that has been busy takes: heaps grew to 28 MiB with this bound, to 43 with twice as much, to 59 with V8's own (`npm run attack`). Decoding took
