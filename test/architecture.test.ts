@@ -33,8 +33,6 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   "index.ts": [...BASE, "core.ts", "codec", "address", "framing", "dispatch", "transport", "server", "client", "bridge"],
   "browser.ts": [...BASE, "core.ts", "codec", "address", "framing", "dispatch", "client"],
 };
-/** The rooms of src/server/, each of which knows only those before it; the classes that users make come last, and lie in the folder itself. */
-const SERVER_ROOMS = ["road", "crossing", "pool", "thread", "child", "io-thread", "blocking", "."];
 const PURE = [
   "errors.ts",
   "net-address.ts",
@@ -188,20 +186,6 @@ describe("the entries of the package", () => {
     expect(resources).toEqual([]);
     expect(after).toEqual(before);
   });
-});
-
-test("the rooms of src/server/ know only those before them", () => {
-  const roomOf = (path: string): number => SERVER_ROOMS.indexOf(/^server\/([a-z-]+)\//.exec(path)?.[1] ?? ".");
-  const wrong: string[] = [];
-  for (const { path, part, imports } of sources.values()) {
-    if (part !== "server") continue;
-    expect(roomOf(path)).toBeGreaterThanOrEqual(0);
-    for (const { to } of imports.filter((one) => isOurs(one.to))) {
-      const target = resolve(path, to);
-      if (target.startsWith("server/") && roomOf(target) > roomOf(path)) wrong.push(`${path} imports ${to}`);
-    }
-  }
-  expect(wrong).toEqual([]);
 });
 
 test("only the command line's main file and the entries of workers end the process", () => {

@@ -95,7 +95,7 @@ describe("the page", () => {
     expect(headers["content-security-policy"]).toMatch(/^default-src 'none'; script-src 'self'; style-src 'self';/);
     expect(headers).toMatchObject({ "x-content-type-options": "nosniff", "referrer-policy": "no-referrer", "cache-control": "no-store" });
     const names = [...text.matchAll(/(?:src|href)="([^"#]+)"/g)].map(([, name = ""]) => name);
-    expect(names.toSorted()).toEqual(["icon.svg", "page.css", "page.js"]);
+    expect(names.toSorted()).toEqual(["./icon.svg", "./page.css", "./page.js"]);
     for (const name of names) expect((await get(`${page}${name}`)).status).toBe(200);
     expect(text).not.toMatch(/<script>|\son\w+=|style="/);
     expect((await get(page.slice(0, -1))).headers.location).toBe(new URL(page).pathname);
