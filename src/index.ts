@@ -40,7 +40,6 @@ export {
   type ForkingUdpServerOptions,
   type HandlersSource,
   type Limits,
-  type Outcome,
   type OverflowPolicy,
   type PacketSender,
   type Packet,
@@ -60,7 +59,8 @@ export {
   type WebSocketClientHandle,
   type WorkerRole,
 } from "./server/index.ts";
-export type { Fate, Peer } from "./transport/transport.ts";
+export type { PacketDropped, PacketHandled, PacketRejected, PacketResult, PacketWaiting } from "./packet-result.ts";
+export type { Peer } from "./transport/transport.ts";
 export type { TcpOptions } from "./transport/tcp.ts";
 export type { UdpOptions } from "./transport/udp.ts";
 export type { WebSocketOptions } from "./transport/websocket.ts";

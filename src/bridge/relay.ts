@@ -1,3 +1,4 @@
+import { HANDLED } from "../packet-result.ts";
 import { Reporter } from "../dispatch/index.ts";
 import { OscNatsError } from "../errors.ts";
 import type { NetAddress } from "../net-address.ts";
@@ -110,7 +111,7 @@ export class Relay {
   #newHub(url: OscUrl, { sockets }: BridgeSettings): Listener {
     return new Listener(url, sockets, this.#reporter, {
       onPacket: (packet, peer) => {
-        peer.settled(packet.length, "handled", "");
+        peer.settled(packet.length, HANDLED);
         this.#toAllClients(packet, peer);
       },
     });
@@ -136,7 +137,7 @@ export class Relay {
 
   #fromClient(packet: Uint8Array, peer: Peer, passage: Passage): void {
     this.#forward.received();
-    const settle = (): void => peer.settled(packet.length, "handled", "");
+    const settle = (): void => peer.settled(packet.length, HANDLED);
     if (this.#guard.isLoop(packet, peer.address, passage)) {
       this.#forward.stopLoop(peer);
       return settle();

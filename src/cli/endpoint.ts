@@ -1,3 +1,4 @@
+import { HANDLED } from "../packet-result.ts";
 import { listenerOf } from "../bridge/sockets.ts";
 import type { PacketClient } from "../client/packet-client.ts";
 import type { ReceiverName } from "../client/receivers.ts";
@@ -25,7 +26,7 @@ export function createListener(url: OscUrl, events: ListenerEvents): Transport {
   const transportEvents = {
     onPacket: (data: Uint8Array, peer: Peer): void => {
       events.onPacket(data, peer.address);
-      peer.settled(data.length, "handled", "");
+      peer.settled(data.length, HANDLED);
     },
     onError: (error: OscError, from?: NetAddress): void => events.onError(error, from),
     refusal: (): null => null,

@@ -1,3 +1,4 @@
+import { HANDLED, dropped } from "../packet-result.ts";
 import { type OscError, OscNatsError } from "../errors.ts";
 import type { ExecutorEvents, Packet } from "../server/executor.ts";
 import type { NatsLink } from "./nats-link.ts";
@@ -37,8 +38,8 @@ export class CoreOutlet implements Outlet {
     // NATS answers before it confirms, and only where nobody listens.
     const taken = this.#link.publish(subject, packet.data, headers, this.#answerSubject(number), (ok) => {
       if (!this.#out.delete(number)) return;
-      if (ok) this.#events.settle(packet, null);
-      else this.#events.drop(packet, lostOnTheWay(this.#link.server));
+      if (ok) this.#events.end(packet, HANDLED);
+      else this.#events.end(packet, dropped(lostOnTheWay(this.#link.server)));
     });
     if (!taken) return false;
     this.#next += 1;
@@ -50,7 +51,7 @@ export class CoreOutlet implements Outlet {
     const packet = this.#out.get(number);
     if (packet === undefined || status !== NO_RESPONDERS) return;
     this.#out.delete(number);
-    this.#events.drop(packet, nobodyListens(this.#link.server));
+    this.#events.end(packet, dropped(nobodyListens(this.#link.server)));
   }
 
   reconnected(): void {}
@@ -58,7 +59,7 @@ export class CoreOutlet implements Outlet {
   close(): void {
     const left = [...this.#out.values()];
     this.#out.clear();
-    for (const packet of left) this.#events.drop(packet, lostOnTheWay(this.#link.server));
+    for (const packet of left) this.#events.end(packet, dropped(lostOnTheWay(this.#link.server)));
   }
 }
 

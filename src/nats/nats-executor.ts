@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { dropped, rejected } from "../packet-result.ts";
 import { OscDroppedError, OscNatsError, OscRejectedError } from "../errors.ts";
 import { formatAddress } from "../net-address.ts";
 import { positive } from "../server/options.ts";
@@ -74,7 +75,7 @@ export class NatsExecutor implements Executor {
     this.#context = context;
     this.#id = options.id ?? randomBytes(6).toString("hex");
     this.#clients = new FrontClients(positive("maxClients", options.maxClients, 16_384));
-    this.#queue = new PacketQueue(new QueueBound(context.limits), (packet, error) => context.events.drop(packet, error));
+    this.#queue = new PacketQueue(new QueueBound(context.limits), (packet, error) => context.events.end(packet, dropped(error)));
   }
 
   /**
@@ -118,9 +119,14 @@ export class NatsExecutor implements Executor {
   /** Takes a packet from the server. */
   execute(packet: Packet): void {
     const { events } = this.#context;
-    if (this.#closing) return events.drop(packet, closing());
+    if (this.#closing) return events.end(packet, dropped(closing()));
     const refusal = this.#context.verify(packet) ?? this.#tooLarge(packet);
-    if (refusal !== null) return events.settle(packet, refusal);
+    if (refusal !== null) {
+      return events.end(
+        packet,
+        rejected(refusal.reason, () => refusal),
+      );
+    }
     this.#queue.push(packet);
     this.#pump();
   }
@@ -131,7 +137,8 @@ export class NatsExecutor implements Executor {
     if (this.#link?.isConnected === true) await this.#emptied(graceMs);
     this.#closing = true;
     // What does not become empty within the grace is dropped here.
-    for (let packet = this.#queue.shift(); packet !== undefined; packet = this.#queue.shift()) this.#context.events.drop(packet, closing());
+    for (let packet = this.#queue.shift(); packet !== undefined; packet = this.#queue.shift())
+      this.#context.events.end(packet, dropped(closing()));
     // Replies that NATS has already sent still come before its answer to this.
     await this.#link?.close(Math.max(100, until - performance.now()));
     this.#outlet?.close();

@@ -15,7 +15,7 @@ export interface Outlet {
   readonly size: number;
   /** Whether a packet of so many bytes would be taken now. */
   hasRoom(size: number): boolean;
-  /** Takes the packet where there is room, and tells the road of its end: `settle` or `drop`. */
+  /** Takes the packet where there is room, and calls `events.end` for it. */
   offer(outgoing: Outgoing): boolean;
   /** An answer of NATS to the packet of that number. */
   answered(number: number, message: NatsMessage): void;

@@ -1,5 +1,5 @@
-import { OscNatsError } from "../errors.ts";
-import type { Fate } from "../transport/transport.ts";
+import { OscDroppedError, OscNatsError } from "../errors.ts";
+import type { PacketResult } from "../packet-result.ts";
 import { DeadLetters } from "./dead-letters.ts";
 import type { Intake } from "./intake.ts";
 import type { NatsMessage } from "./nats-message.ts";
@@ -104,13 +104,14 @@ export class StreamIntake implements Intake {
     if (this.#draining) return this.#end(held, NAK);
     if (deliveries > this.#settings.maxDeliver) return void this.#bury(held, MAX_DELIVER);
     if (deliveries > 1) this.#context.events.onDelivery?.("redelivered");
-    const peer = new WorkerPeer(message, this.#context, (fate, reason) => this.#settled(held, fate, reason));
+    const peer = new WorkerPeer(message, this.#context, (result) => this.#settled(held, result));
     this.#context.events.onPacket(message.data, peer, asOfOf(message.header(AS_OF_HEADER)));
   }
 
-  #settled(held: Held, fate: Fate, reason: string): void {
-    if (fate === "rejected") return void this.#bury(held, reason);
-    if (fate === "dropped") this.#end(held, reason === "close" ? NAK : `${NAK} ${JSON.stringify({ delay: AGAIN_MS * NANOS_PER_MS })}`);
+  #settled(held: Held, result: PacketResult): void {
+    if (result.kind === "rejected") return void this.#bury(held, result.reason);
+    const closed = result.kind === "dropped" && result.error instanceof OscDroppedError && result.error.limit === "close";
+    if (result.kind === "dropped") this.#end(held, closed ? NAK : `${NAK} ${JSON.stringify({ delay: AGAIN_MS * NANOS_PER_MS })}`);
     else this.#end(held, ACK);
   }
 

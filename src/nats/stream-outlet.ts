@@ -1,3 +1,4 @@
+import { HANDLED, dropped } from "../packet-result.ts";
 import { OscDroppedError, OscNatsError } from "../errors.ts";
 import type { ExecutorEvents } from "../server/executor.ts";
 import type { NatsLink } from "./nats-link.ts";
@@ -84,7 +85,7 @@ export class StreamOutlet implements Outlet {
     const refusal = refusalIn(message);
     if (refusal !== null) return this.#wait(refusal, message.status === NO_RESPONDERS);
     this.#out.delete(number);
-    this.#events.settle(stored.packet, null);
+    this.#events.end(stored.packet, HANDLED);
     this.#options.onRoom();
   }
 
@@ -98,10 +99,8 @@ export class StreamOutlet implements Outlet {
     const left = [...this.#out.values()];
     this.#out.clear();
     for (const { packet } of left) {
-      this.#events.drop(
-        packet,
-        new OscDroppedError("close", "A packet that the stream had not confirmed was given up, for the server closed."),
-      );
+      const error = new OscDroppedError("close", "A packet that the stream hadn't confirmed was dropped because the server closed.");
+      this.#events.end(packet, dropped(error));
     }
   }
 

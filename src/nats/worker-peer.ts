@@ -1,13 +1,14 @@
 import { OscNatsError, OscSocketError } from "../errors.ts";
 import { type NetAddress, formatAddress } from "../net-address.ts";
-import type { Fate, Peer, TransportEvents } from "../transport/transport.ts";
+import type { PacketResult } from "../packet-result.ts";
+import type { Peer, TransportEvents } from "../transport/transport.ts";
 import type { NatsLink } from "./nats-link.ts";
 import type { NatsMessage } from "./nats-message.ts";
 import { CLIENT_HEADER, REPLY_HEADER, clientOf } from "./packet-headers.ts";
 import { replyPrefix } from "./subject.ts";
 
 /** What becomes of a packet when its worker is done with it. */
-export type Settle = (fate: Fate, reason: string) => void;
+export type Settle = (result: PacketResult) => void;
 
 /** The worker that packets come to. */
 export interface WorkerContext {
@@ -53,8 +54,8 @@ export class WorkerPeer implements Peer {
     if (!sent) this.#unsent(this.#link.isConnected ? "too much is on its way (maxUnconfirmedBytes)" : "there is no connection");
   }
 
-  settled(_size: number, fate: Fate, reason: string): void {
-    this.#settle?.(fate, reason);
+  settled(_size: number, result: PacketResult): void {
+    this.#settle?.(result);
   }
 
   #unsent(why: string): void {

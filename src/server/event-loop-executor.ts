@@ -1,8 +1,9 @@
 import type { PacketContext } from "../dispatch/index.ts";
 import { OscDroppedError, type OscError } from "../errors.ts";
 import type { NetAddress } from "../net-address.ts";
+import { type PacketResult, dropped } from "../packet-result.ts";
 import type { Limits } from "./options.ts";
-import type { Executor, ExecutorEvents, Outcome, Packet } from "./executor.ts";
+import type { Executor, ExecutorEvents, Packet } from "./executor.ts";
 import { PacketQueue, QueueBound } from "./packet-queue.ts";
 import { type Handling, runInContext } from "./handle.ts";
 
@@ -50,7 +51,7 @@ export class EventLoopExecutor implements Executor {
       if (pending !== null) this.#await(this.#lane(packet), pending);
       return;
     }
-    if (this.#closing) return this.#events.drop(packet, closing());
+    if (this.#closing) return this.#events.end(packet, dropped(closing()));
     const lane = this.#lane(packet);
     lane.queue.push(packet);
     if (!lane.running && lane.queue.size > 0) this.#ready.add(lane);
@@ -109,9 +110,9 @@ export class EventLoopExecutor implements Executor {
   /** Handles a packet; null where that is done, or the promise of its end, which never rejects. */
   #run(packet: Packet): Promise<void> | null {
     const events = this.#events;
-    const outcome = runInContext(this.#handling, packet.data, new LoopContext(this.#handling, events, packet));
-    if (outcome instanceof Promise) return settleLate(events, packet, outcome);
-    events.settle(packet, outcome);
+    const result = runInContext(this.#handling, packet.data, new LoopContext(this.#handling, events, packet));
+    if (result instanceof Promise) return endLater(events, packet, result);
+    events.end(packet, result);
     return null;
   }
 
@@ -120,13 +121,17 @@ export class EventLoopExecutor implements Executor {
     const key = this.#options.order === "client" ? packet.peer.key : null;
     const known = key === null ? undefined : this.#lanes.get(key);
     if (known !== undefined) return known;
-    const lane: Lane = { key, queue: new PacketQueue(this.#bound, (lost, error) => this.#events.drop(lost, error)), running: false };
+    const lane: Lane = {
+      key,
+      queue: new PacketQueue(this.#bound, (lost, error) => this.#events.end(lost, dropped(error))),
+      running: false,
+    };
     if (key !== null) this.#lanes.set(key, lane);
     return lane;
   }
 
   #dropAll(lane: Lane): void {
-    for (let packet = lane.queue.shift(); packet !== undefined; packet = lane.queue.shift()) this.#events.drop(packet, closing());
+    for (let packet = lane.queue.shift(); packet !== undefined; packet = lane.queue.shift()) this.#events.end(packet, dropped(closing()));
   }
 }
 
@@ -174,8 +179,8 @@ class LoopContext implements PacketContext {
   }
 }
 
-async function settleLate(events: ExecutorEvents, packet: Packet, outcome: Promise<Outcome>): Promise<void> {
-  events.settle(packet, await outcome);
+async function endLater(events: ExecutorEvents, packet: Packet, result: Promise<PacketResult>): Promise<void> {
+  events.end(packet, await result);
 }
 
 function closing(): OscError {

@@ -1,5 +1,6 @@
-import type { OscError, OscRejectedError, RejectReason } from "../errors.ts";
+import type { OscError, OscRejectedError } from "../errors.ts";
 import type { NetAddress } from "../net-address.ts";
+import type { PacketResult } from "../packet-result.ts";
 import type { Peer } from "../transport/transport.ts";
 import type { Limits } from "./options.ts";
 
@@ -15,27 +16,20 @@ export interface Packet {
   readonly fresh: boolean;
 }
 
-/** What came of a packet: null where it was handled, or why it was refused after all. */
-export type Outcome = OscRejectedError | null;
-
-/** Decides where a packet is handled. This is all in which the four kinds of server differ. */
+/** Decides where a packet is handled. This is the only place where the four kinds of server differ. */
 export interface Executor {
-  /** What has to be there before packets come, such as a connection. Rejects with what the server's own opening is to reject with. */
+  /** Opens what must be there before packets come, such as a connection. If it rejects, opening the server rejects with the same error. */
   prepare?(): Promise<void>;
-  /** Takes a packet, and tells the road of its end exactly once: `settle`, `refuse` or `drop`. Never throws. */
+  /** Takes a packet, and calls `events.end` for it exactly once, now or later. Never throws. */
   execute(packet: Packet): void;
   /** Ends what is under way: gently within `graceMs`, then by force. Packets that have not begun are dropped. */
   close(graceMs: number): Promise<void>;
 }
 
-/** What an executor tells the road. */
+/** What an executor tells the pipeline. */
 export interface ExecutorEvents {
-  /** The packet has been handled, or refused where it was to be handled. */
-  settle(packet: Packet, outcome: Outcome): void;
-  /** The packet has been refused where it was to be handled. The error is made only where it is told, which most of a flood is not. */
-  refuse(packet: Packet, reason: RejectReason, makeError: () => OscRejectedError): void;
-  /** The packet is lost, because the bound of that option was reached or the worker that had it ended. */
-  drop(packet: Packet, error: OscError): void;
+  /** The packet has ended: it was handled, rejected where it was to be handled, or lost. Called once for each packet. */
+  end(packet: Packet, result: PacketResult): void;
   /** A reply to the packet, in bytes. */
   reply(packet: Packet, data: Uint8Array): void;
   /** An error that does not decide the fate of a packet. */

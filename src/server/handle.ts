@@ -2,7 +2,7 @@ import type { DecodeOptions } from "../codec/index.ts";
 import { type Dispatcher, type PacketContext, decodeReceived, handlePacket } from "../dispatch/index.ts";
 import { OscDecodeError, OscDispatchError, type OscError, OscRejectedError, type RejectReason } from "../errors.ts";
 import type { NetAddress } from "../net-address.ts";
-import type { Outcome } from "./executor.ts";
+import { HANDLED, type PacketHandled, type PacketRejected, rejected } from "../packet-result.ts";
 
 /** All that a packet needs where it is handled: in the event loop, in a blocked thread, in a worker thread or in a child process. */
 export interface Handling {
@@ -17,6 +17,9 @@ export interface Handling {
   shutdown(): void;
 }
 
+/** What became of a packet where its handlers are. */
+export type ExecutionResult = PacketHandled | PacketRejected;
+
 /** What a packet gives back while it is handled. */
 export interface PacketSink {
   reply(data: Uint8Array): void;
@@ -30,18 +33,18 @@ export function runPacket(
   client: NetAddress,
   asOf: number,
   sink: PacketSink,
-): Outcome | Promise<Outcome> {
+): ExecutionResult | Promise<ExecutionResult> {
   return runInContext(handling, data, new ServedPacket(handling, client, asOf, sink));
 }
 
 /** As {@link runPacket}, where what the packet gives back goes by a context of the caller's. */
-export function runInContext(handling: Handling, data: Uint8Array, context: PacketContext): Outcome | Promise<Outcome> {
+export function runInContext(handling: Handling, data: Uint8Array, context: PacketContext): ExecutionResult | Promise<ExecutionResult> {
   const refusal = verifyPacket(handling, data, context.clientAddress, context);
-  if (refusal !== null) return refusal;
+  if (refusal !== null) return rejected(refusal.reason, () => refusal);
   const result = handlePacket(handling.dispatcher, data, context);
-  if (result === undefined) return null;
-  if (result instanceof Promise) return result.then(() => null);
-  return malformed(result);
+  if (result === undefined) return HANDLED;
+  if (result instanceof Promise) return result.then(() => HANDLED);
+  return rejected("malformed", () => malformed(result));
 }
 
 /** For what a packet can be refused where it is handled. */

@@ -4,7 +4,7 @@ export type { AsyncServerOptions, PacketSender, ServeOptions, ServerProtocol, Se
 export { BlockingServer } from "./blocking-server.ts";
 export type { BlockingServerOptions } from "./blocking-server.ts";
 export type { ChildPoolOptions, ForkingStrategy } from "./child/child-pool-options.ts";
-export type { Executor, ExecutorContext, ExecutorEvents, ExecutorFactory, Outcome, Packet } from "./executor.ts";
+export type { Executor, ExecutorContext, ExecutorEvents, ExecutorFactory, Packet } from "./executor.ts";
 export type { Backend, ServerStats } from "./stats.ts";
 export { ForkingServer } from "./forking-server.ts";
 export type { ForkingServerOptions } from "./forking-server.ts";

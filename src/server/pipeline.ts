@@ -1,12 +1,13 @@
 import { channel, type Channel } from "node:diagnostics_channel";
 import { type Clock, type ErrorListener, Reporter, Scheduler, bundleTime, laterElements, systemClock } from "../dispatch/index.ts";
-import { OscDroppedError, type OscError, OscRejectedError, type RejectReason } from "../errors.ts";
+import { OscDroppedError, type OscError, OscRejectedError } from "../errors.ts";
 import type { NetAddress } from "../net-address.ts";
-import type { Fate, Peer, TransportEvents } from "../transport/transport.ts";
+import { type PacketResult, WAITING, dropped, rejected } from "../packet-result.ts";
+import type { Peer, TransportEvents } from "../transport/transport.ts";
 import { Admission, type AdmissionReason } from "./admission.ts";
 import { Counters, HANDLED, IN_PROGRESS, RECEIVED, REPLIED, counterOf } from "./stats.ts";
 import type { Limits } from "./options.ts";
-import type { Executor, ExecutorEvents, Outcome, Packet } from "./executor.ts";
+import type { Executor, ExecutorEvents, Packet } from "./executor.ts";
 
 const HASH = 0x23;
 
@@ -32,6 +33,8 @@ export class Pipeline implements TransportEvents, ExecutorEvents {
   readonly counters: Counters;
   /** Tells of every packet that arrives, before anything is asked of it: `{ data, client }`, in the thread that owns the sockets. */
   readonly #arrived: Channel = channel("oscine:packet");
+  /** Publishes every handled packet in which messages matched no handler: `{ data, client, count }`. */
+  readonly #unmatched: Channel = channel("oscine:unmatched");
   readonly #admission: Admission;
   readonly #reporter: Reporter;
   readonly #scheduler: Scheduler<Packet>;
@@ -67,9 +70,9 @@ export class Pipeline implements TransportEvents, ExecutorEvents {
     // To read the clock takes longer than to find a handler, and only bundles are held against it.
     const timed = asOf === undefined && this.#strictTiming && data[0] === HASH;
     const packet: Packet = { data, peer, asOf: asOf ?? (timed ? this.#clock.wallNow() : Infinity), fresh: true };
-    if (this.#closed) return this.#lose(packet, new OscDroppedError("close", "A packet that came while the server closed was dropped."));
+    if (this.#closed) return this.#drop(packet, new OscDroppedError("close", "A packet that came while the server closed was dropped."));
     const reason = this.#admission.refusal(data, peer.address);
-    if (reason !== null) this.#refuseAdmission(packet, reason);
+    if (reason !== null) this.#rejectAdmission(packet, reason);
     else if (timed) this.#schedule(packet);
     else this.#execute(packet);
   }
@@ -96,21 +99,9 @@ export class Pipeline implements TransportEvents, ExecutorEvents {
     this.counters.add(kind);
   }
 
-  settle(packet: Packet, outcome: Outcome): void {
-    if (outcome !== null) return this.#refuseLate(packet, outcome);
+  end(packet: Packet, result: PacketResult): void {
     this.counters.addAt(IN_PROGRESS, -1);
-    this.counters.addAt(HANDLED);
-    this.#end(packet, "handled");
-  }
-
-  refuse(packet: Packet, reason: RejectReason, makeError: () => OscRejectedError): void {
-    this.counters.addAt(IN_PROGRESS, -1);
-    this.#refuse(packet, reason, makeError);
-  }
-
-  drop(packet: Packet, error: OscError): void {
-    this.counters.addAt(IN_PROGRESS, -1);
-    this.#lose(packet, error);
+    this.#finish(packet, result);
   }
 
   reply(packet: Packet, data: Uint8Array): void {
@@ -156,7 +147,7 @@ export class Pipeline implements TransportEvents, ExecutorEvents {
     this.#closed = true;
     for (const packet of this.#scheduler.clear()) {
       this.counters.add("waiting", -1);
-      this.#lose(packet, new OscDroppedError("close", "A bundle that waited for its time was dropped, for the server closed."));
+      this.#drop(packet, new OscDroppedError("close", "A bundle that waited for its time was dropped, for the server closed."));
     }
   }
 
@@ -169,14 +160,18 @@ export class Pipeline implements TransportEvents, ExecutorEvents {
 
   #hold(packet: Packet, at: number): void {
     const size = packet.data.length;
-    if (this.#waitingBytes + size > this.#limits.maxWaitingBytes) return this.#lose(packet, tooManyWait("maxWaitingBytes"));
+    if (this.#waitingBytes + size > this.#limits.maxWaitingBytes) return this.#drop(packet, tooManyWait("maxWaitingBytes"));
     // A copy, for a view would keep alive all that was read together with it.
     const verdict = this.#scheduler.schedule(at, { ...packet, data: new Uint8Array(packet.data) });
-    if (verdict === "full") return this.#lose(packet, tooManyWait("maxWaiting"));
-    if (verdict === "too-far-ahead") return this.#refuse(packet, verdict, () => tooFarAhead(at - packet.asOf, this.#limits));
+    if (verdict === "full") return this.#drop(packet, tooManyWait("maxWaiting"));
+    if (verdict === "too-far-ahead") {
+      return this.#finish(
+        packet,
+        rejected(verdict, () => tooFarAhead(at - packet.asOf, this.#limits)),
+      );
+    }
     this.#waitingBytes += size;
-    this.counters.add("waiting");
-    this.#end(packet, "waiting");
+    this.#finish(packet, WAITING);
   }
 
   /** The time of a bundle has come. */
@@ -200,29 +195,43 @@ export class Pipeline implements TransportEvents, ExecutorEvents {
     this.#executor.execute(packet);
   }
 
-  // These two are apart from where they are called, for there a closure would cost each packet its memory, refused or not.
-  #refuseAdmission(packet: Packet, reason: AdmissionReason): void {
-    this.#refuse(packet, reason, () => this.#admission.explain(reason, packet.data));
+  // Apart from where it is called, because a closure there would cost memory for every packet, rejected or not.
+  #rejectAdmission(packet: Packet, reason: AdmissionReason): void {
+    this.#finish(
+      packet,
+      rejected(reason, () => this.#admission.explain(reason, packet.data)),
+    );
   }
 
-  #refuseLate(packet: Packet, error: OscRejectedError): void {
-    this.refuse(packet, error.reason, () => error);
+  #drop(packet: Packet, error: OscError): void {
+    this.#finish(packet, dropped(error));
   }
 
-  #refuse(packet: Packet, reason: RejectReason, makeError: () => OscRejectedError): void {
-    this.counters.add(`rejected:${reason}`);
-    this.#reporter.reportRefusal(reason, makeError, packet.peer.address);
-    this.#end(packet, "rejected", reason);
+  /** Counts and reports what became of a packet, and tells its sender's connection. */
+  #finish(packet: Packet, result: PacketResult): void {
+    const { peer } = packet;
+    switch (result.kind) {
+      case "handled":
+        this.counters.addAt(HANDLED);
+        if (result.unmatched > 0) this.#countUnmatched(packet, result.unmatched);
+        break;
+      case "rejected":
+        this.counters.add(`rejected:${result.reason}`);
+        this.#reporter.reportRefusal(result.reason, result.explain, peer.address);
+        break;
+      case "dropped":
+        this.counters.add("dropped");
+        this.#reporter.report(result.error, peer.address);
+        break;
+      case "waiting":
+        this.counters.add("waiting");
+    }
+    if (packet.fresh) peer.settled(packet.data.length, result);
   }
 
-  #lose(packet: Packet, error: OscError): void {
-    this.counters.add("dropped");
-    this.#reporter.report(error, packet.peer.address);
-    this.#end(packet, "dropped", error instanceof OscDroppedError ? error.limit : error.code);
-  }
-
-  #end(packet: Packet, fate: Fate, reason = ""): void {
-    if (packet.fresh) packet.peer.settled(packet.data.length, fate, reason);
+  #countUnmatched(packet: Packet, count: number): void {
+    this.counters.add("unmatched", count);
+    if (this.#unmatched.hasSubscribers) this.#unmatched.publish({ data: packet.data, client: packet.peer.address, count });
   }
 }
 

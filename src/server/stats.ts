@@ -8,6 +8,7 @@ export type Backend = "native" | "portable";
 const NAMES = [
   "received",
   "handled",
+  "unmatched",
   "replied",
   "dropped",
   "waiting",
@@ -68,6 +69,8 @@ export interface ServerStats {
   readonly received: number;
   /** Packets whose handlers have run, whether one matched or not. */
   readonly handled: number;
+  /** Messages in them that no handler matched, and that no default handler took. A misspelled address shows here. */
+  readonly unmatched: number;
   /** Packets sent as replies. */
   readonly replied: number;
   /** Packets lost because a bound was reached; each was reported with the name of the option that holds the bound. */

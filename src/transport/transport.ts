@@ -1,8 +1,6 @@
 import type { OscError } from "../errors.ts";
 import type { NetAddress } from "../net-address.ts";
-
-/** What became of a packet: its handlers have run; it waits for its time; it was refused, and would be again; it was lost on its way. */
-export type Fate = "handled" | "waiting" | "rejected" | "dropped";
+import type { PacketResult } from "../packet-result.ts";
 
 /** The other end of a conversation: where a packet came from, and where replies go. */
 export interface Peer {
@@ -18,11 +16,8 @@ export interface Peer {
   send(packet: Uint8Array): void;
   /**
    * Called once for every packet of `size` bytes that came from here, when it no longer occupies the server: a stream may then be read on.
-   *
-   * @param fate what became of it
-   * @param reason of what was refused or lost: for what, as the counters and options call it; otherwise empty
    */
-  settled(size: number, fate: Fate, reason: string): void;
+  settled(size: number, result: PacketResult): void;
 }
 
 /** What a transport tells its owner. */

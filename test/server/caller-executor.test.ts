@@ -2,12 +2,12 @@ import { MessageChannel } from "node:worker_threads";
 import { afterEach, expect, test } from "vitest";
 import { type OscDroppedError, type OscError, OscRejectedError } from "../../src/errors.ts";
 import { CallerExecutor } from "../../src/server/io-thread/caller-executor.ts";
-import { FAULT, HANDLED, HANDLER_ERROR, OutcomeWriter, PacketReader, RING_CAPACITY } from "../../src/server/io-thread/packet-records.ts";
+import { FAULT, HANDLER_ERROR, OutcomeWriter, PacketReader, RING_CAPACITY } from "../../src/server/io-thread/packet-records.ts";
 import { Counters } from "../../src/server/stats.ts";
 import { WakeSignal } from "../../src/server/io-thread/wake-signal.ts";
 import { packError } from "../../src/server/crossing/error-transfer.ts";
 import type { ServerOptions } from "../../src/server/options.ts";
-import type { Outcome, Packet } from "../../src/server/executor.ts";
+import type { Packet } from "../../src/server/executor.ts";
 import { RingReader, RingWriter, ringMemory } from "../../src/server/io-thread/shared-ring.ts";
 import { RecordingPeer, limits, packetOf } from "./fixtures.ts";
 
@@ -25,12 +25,13 @@ function bothSides(options: ServerOptions = {}) {
   const doorbell = new WakeSignal(new SharedArrayBuffer(WakeSignal.byteLength));
   const counters = new Counters();
   const told: string[] = [];
-  const settled: [Packet, Outcome][] = [];
+  const settled: [Packet, OscError | null][] = [];
   const dropped: [Packet, OscError][] = [];
   const executor = new CallerExecutor({ kind: "blocking", packets, outcomes, port: port2 }, limits(options), doorbell, counters, {
-    settle: (packet, outcome) => settled.push([packet, outcome]),
-    refuse: (packet, _reason, makeError) => settled.push([packet, makeError()]),
-    drop: (packet, error) => dropped.push([packet, error]),
+    end: (packet, result) => {
+      if (result.kind === "dropped") dropped.push([packet, result.error]);
+      else settled.push([packet, result.kind === "rejected" ? result.explain() : null]);
+    },
     reply: (packet, data) => packet.peer.send(data),
     report: (error) => told.push(error.code),
     shutdown: () => told.push("shutdown"),
@@ -44,7 +45,7 @@ function bothSides(options: ServerOptions = {}) {
     const numbers: number[] = [];
     while (reader.next()) {
       numbers.push(reader.data[0]!);
-      writer.mark(HANDLED);
+      writer.handled(0);
     }
     return numbers;
   };
@@ -78,11 +79,11 @@ test("what became of packets comes back in their order: replies, outcomes, count
   writer.reply(Uint8Array.of(10));
   writer.reply(Uint8Array.of(11));
   writer.mark(HANDLER_ERROR);
-  writer.mark(HANDLED);
+  writer.handled(0);
   reader.next();
   writer.reply(Uint8Array.of(20));
   writer.mark(FAULT);
-  writer.refuse(packError(new OscRejectedError("malformed", "Bad bytes")));
+  writer.reject(packError(new OscRejectedError("malformed", "Bad bytes")));
   execute(3);
   expect(peers.map(({ sent }) => sent.map(([byte]) => byte))).toEqual([[10, 11], [20]]);
   expect(settled.map(numberOf)).toEqual([1, 2]);
@@ -116,7 +117,7 @@ test("where the oldest is to be dropped, that one is taken back from the ring, b
   expect(reader.next()).toBe(true);
   execute(2, 3, 4, 5);
   expect(dropped.map(numberOf)).toEqual([2, 3]);
-  writer.mark(HANDLED);
+  writer.handled(0);
   expect(handleAll()).toEqual([4, 5]);
   // Nobody takes anything now: the oldest is the first in the ring.
   execute(6, 7, 8, 9);
@@ -150,7 +151,7 @@ test("packets and replies that are larger than the ring go by the port", async (
   expect(Buffer.compare(reader.data, large)).toBe(0);
   writer.reply(large.subarray(1));
   writer.reply(Uint8Array.of(7));
-  writer.mark(HANDLED);
+  writer.handled(0);
   port1.postMessage(null);
   while (peer.sent.length < 2) await new Promise((resolve) => setImmediate(resolve));
   expect(peer.sent.map(({ length }) => length)).toEqual([large.length - 1, 1]);
@@ -165,7 +166,7 @@ test("closing drops what waits, in the ring and in the queue, and waits for what
   const closed = executor.close(10_000);
   expect(dropped.length).toBe(1999);
   expect(new Set(dropped.map(([, error]) => limitOf(error)))).toEqual(new Set(["close"]));
-  writer.mark(HANDLED);
+  writer.handled(0);
   await closed;
   expect(settled.map(numberOf)).toEqual([0]);
   expect(reader.next()).toBe(false);

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { OscError } from "../../src/errors.ts";
+import { HANDLED, type PacketResult } from "../../src/packet-result.ts";
 import type { PacketsAhead, PoolPolicy, PoolWorker, PoolWorkerEvents } from "../../src/server/pool/pool-worker.ts";
 import { WorkerPool } from "../../src/server/pool/worker-pool.ts";
 import type { ServerOptions } from "../../src/server/options.ts";
@@ -60,7 +61,7 @@ class FakeThread implements PoolWorker, PacketsAhead {
   settle(took = 0.01): void {
     const next = this.given.shift();
     if (next === undefined) throw new Error("It has no packet.");
-    this.events.settle(next.id, null, took);
+    this.events.settle(next.id, HANDLED, took);
   }
 
   retire(): void {
@@ -89,15 +90,15 @@ class Account implements ExecutorEvents {
 
   onSettled: (port: number) => void = () => undefined;
 
-  settle({ peer }: Packet): void {
-    this.handled.push(peer.address.port);
-    this.onSettled(peer.address.port);
-  }
-  refuse(): void {
-    // Not asked about here.
-  }
-  drop({ peer }: Packet, error: OscError): void {
-    this.dropped.push(`${peer.address.port} ${"limit" in error ? String(error.limit) : error.code}`);
+  end({ peer }: Packet, result: PacketResult): void {
+    const { port } = peer.address;
+    if (result.kind === "dropped") {
+      const { error } = result;
+      this.dropped.push(`${port} ${"limit" in error ? String(error.limit) : error.code}`);
+    } else {
+      this.handled.push(port);
+      this.onSettled(port);
+    }
   }
   reply(): void {
     // Not asked about here.

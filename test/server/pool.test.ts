@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { OscDispatchError, type OscError, OscRejectedError, type RejectReason } from "../../src/errors.ts";
+import { OscDispatchError, type OscError, OscRejectedError } from "../../src/errors.ts";
+import { HANDLED, type PacketResult, rejected } from "../../src/packet-result.ts";
 import type { ServerOptions } from "../../src/server/options.ts";
-import type { ExecutorEvents, Outcome, Packet } from "../../src/server/executor.ts";
+import type { ExecutorEvents, Packet } from "../../src/server/executor.ts";
 import type { PoolPolicy, PoolWorker, PoolWorkerEvents } from "../../src/server/pool/pool-worker.ts";
 import { WorkerPool } from "../../src/server/pool/worker-pool.ts";
 import { RecordingPeer, THREAD_POLICY, limits, packetOf } from "./fixtures.ts";
@@ -38,28 +39,27 @@ class FakeWorker implements PoolWorker {
   }
 
   /** The end of the packet that it was given first of those that it has not settled. */
-  settle(outcome: Outcome = null, took?: number): void {
+  settle(outcome: OscRejectedError | null = null, took?: number): void {
     const next = this.given.shift();
     if (next === undefined) throw new Error("It has no packet.");
-    this.events.settle(next.id, outcome, took);
+    this.events.settle(next.id, resultOf(outcome), took);
   }
 }
 
+function resultOf(error: OscRejectedError | null): PacketResult {
+  return error === null ? HANDLED : rejected(error.reason, () => error);
+}
+
 class Events implements ExecutorEvents {
-  readonly settled: Outcome[] = [];
+  readonly settled: (OscRejectedError | null)[] = [];
   readonly dropped: OscError[] = [];
   readonly replies: string[] = [];
   readonly reports: string[] = [];
   shutdowns = 0;
 
-  settle(_packet: Packet, outcome: Outcome): void {
-    this.settled.push(outcome);
-  }
-  refuse(_packet: Packet, _reason: RejectReason, makeError: () => OscRejectedError): void {
-    this.settled.push(makeError());
-  }
-  drop(_packet: Packet, error: OscError): void {
-    this.dropped.push(error);
+  end(_packet: Packet, result: PacketResult): void {
+    if (result.kind === "dropped") this.dropped.push(result.error);
+    else this.settled.push(result.kind === "rejected" ? result.explain() : null);
   }
   reply(packet: Packet, data: Uint8Array): void {
     this.replies.push(`${packet.peer.address.port} ${data.length}`);
@@ -230,7 +230,7 @@ describe("a packet", () => {
     const refusal = new OscRejectedError("unverified", "on purpose");
     worker(0).settle(refusal);
     worker(0).events.reply(id, new Uint8Array(8));
-    worker(0).events.settle(id, null);
+    worker(0).events.settle(id, HANDLED);
     expect(events.replies).toEqual(["7 8"]);
     expect(events.reports).toEqual(["OSC_HANDLER_FAILED 7"]);
     expect(events.settled).toEqual([refusal]);

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { encode } from "../../src/codec/index.ts";
 import { Dispatcher } from "../../src/dispatch/index.ts";
 import { OscMessage } from "../../src/index.ts";
-import { type Handling, explainRefusal, runPacket } from "../../src/server/handle.ts";
+import { type ExecutionResult, type Handling, explainRefusal, runPacket } from "../../src/server/handle.ts";
 import { ATTACKS } from "../shared/attacks.ts";
 import { limits } from "./fixtures.ts";
 
@@ -17,7 +17,8 @@ const HANDLING: Handling = {
 };
 
 function outcomeOf(data: Uint8Array): unknown {
-  return runPacket(HANDLING, data, CLIENT, Infinity, { reply: () => undefined, report: () => undefined });
+  const result = runPacket(HANDLING, data, CLIENT, Infinity, { reply: () => undefined, report: () => undefined }) as ExecutionResult;
+  return result.kind === "rejected" ? result.explain() : null;
 }
 
 describe("why a packet was refused in another thread is told again as it was found there", () => {

@@ -4,9 +4,7 @@ import { limitsOf } from "../../src/server/options.ts";
 import type { Executor, ExecutorEvents, Packet } from "../../src/server/executor.ts";
 
 const IGNORED: ExecutorEvents = {
-  settle: () => undefined,
-  refuse: () => undefined,
-  drop: () => undefined,
+  end: () => undefined,
   reply: () => undefined,
   report: () => undefined,
   shutdown: () => undefined,

@@ -1,7 +1,8 @@
 import type { Readable } from "node:stream";
 import { LengthPrefixDecoder } from "../../framing/index.ts";
 import type { OscRejectedError } from "../../errors.ts";
-import { unpackError } from "../crossing/error-transfer.ts";
+import { HANDLED, type PacketResult, rejected } from "../../packet-result.ts";
+import { type PackedError, unpackError } from "../crossing/error-transfer.ts";
 import type { PoolWorkerEvents } from "../pool/pool-worker.ts";
 import { timingDiffers } from "../pool/program.ts";
 import { ANSWERS_FD, type FromChild } from "./child-frames.ts";
@@ -56,7 +57,7 @@ export class ChildAnswers {
       case "report":
         return events.report(this.packetId, unpackError(answer.error));
       case "settled":
-        return events.settle(this.packetId, answer.outcome === null ? null : (unpackError(answer.outcome) as OscRejectedError));
+        return events.settle(this.packetId, resultOf(answer.outcome));
       case "shutdown":
         return events.shutdown();
       case "unusable":
@@ -67,4 +68,10 @@ export class ChildAnswers {
   ended(how: string): void {
     this.#events.ended(this.reason ?? how);
   }
+}
+
+function resultOf(refusal: PackedError | null): PacketResult {
+  if (refusal === null) return HANDLED;
+  const error = unpackError(refusal) as OscRejectedError;
+  return rejected(error.reason, () => error);
 }

@@ -19,7 +19,7 @@ import { LengthPrefixDecoder } from "../../framing/index.ts";
 import { packError } from "../crossing/error-transfer.ts";
 import { encodeParts } from "./fork-frames.ts";
 import { Zygote } from "./fork-zygote.ts";
-import type { Outcome } from "../executor.ts";
+import type { PacketResult } from "../../packet-result.ts";
 import { writeOutputAtOnce } from "../crossing/sync-output.ts";
 import { type WorkerService, becomeWorker } from "../pool/worker-role.ts";
 import { serviceOfModule } from "../pool/worker-service.ts";
@@ -73,7 +73,7 @@ function endUnusable(error: unknown, isZygote: boolean): never {
 function serveBlocked(service: WorkerService): never {
   tell({ type: "ready", strictTiming: service.strictTiming });
   for (let body = readFrame(); body !== null; body = readFrame()) {
-    settle(handle(service, decodePacketFrame(body)) as Outcome);
+    settle(handle(service, decodePacketFrame(body)) as PacketResult);
   }
   process.exit(0);
 }
@@ -99,15 +99,15 @@ async function serveInEventLoop(service: WorkerService): Promise<void> {
   tell({ type: "ready", strictTiming: service.strictTiming });
 }
 
-function handle(service: WorkerService, { data, client, asOf }: PacketFrame): Outcome | Promise<Outcome> {
+function handle(service: WorkerService, { data, client, asOf }: PacketFrame): PacketResult | Promise<PacketResult> {
   return service.run(data, client, asOf, {
     reply: (reply) => tell({ type: "reply", data: reply }),
     report: (error) => tell({ type: "report", error: packError(error) }),
   });
 }
 
-function settle(outcome: Outcome): void {
-  tell({ type: "settled", outcome: outcome === null ? null : packError(outcome) });
+function settle(outcome: PacketResult): void {
+  tell({ type: "settled", outcome: outcome.kind === "rejected" ? packError(outcome.explain()) : null });
 }
 
 /** Waits for a frame, blocked. Null where the server has no more for this process, or is gone. */

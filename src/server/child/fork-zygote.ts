@@ -5,7 +5,7 @@ import { LengthPrefixDecoder } from "../../framing/index.ts";
 import { ForkCalls } from "./fork-calls.ts";
 import { decodeOrder, decodeOrderHead, encodeEnded, encodeHandled, encodeParts } from "./fork-frames.ts";
 import { practiceOrders, practiceService } from "./fork-practice.ts";
-import type { Outcome } from "../executor.ts";
+import type { PacketResult } from "../../packet-result.ts";
 import type { WorkerService } from "../pool/worker-role.ts";
 import { ZygoteChildren } from "./zygote-children.ts";
 
@@ -106,9 +106,9 @@ export class Zygote {
     const outcome = this.#service.run(data, client, asOf, {
       reply: (reply) => this.tell({ type: "reply", data: reply }),
       report: (error) => this.tell({ type: "report", error: packError(error) }),
-    }) as Outcome;
-    if (outcome === null) this.#write(encodeHandled(this.#id));
-    else this.tell({ type: "settled", outcome: packError(outcome) });
+    }) as PacketResult;
+    if (outcome.kind === "rejected") this.tell({ type: "settled", outcome: packError(outcome.explain()) });
+    else this.#write(encodeHandled(this.#id));
   }
 
   #test(): void {

@@ -1,5 +1,6 @@
 import { receiveMessageOnPort } from "node:worker_threads";
 import { OscDroppedError } from "../../errors.ts";
+import { dropped, handled, rejected } from "../../packet-result.ts";
 import * as records from "./packet-records.ts";
 import type { Counters } from "../stats.ts";
 import type { WakeSignal } from "./wake-signal.ts";
@@ -61,7 +62,7 @@ export class CallerExecutor implements Executor {
     this.#bound = new QueueBound(limits);
     this.#queue = new PacketQueue(
       this.#bound,
-      (packet, error) => events.drop(packet, error),
+      (packet, error) => events.end(packet, dropped(error)),
       () => this.#takeBackOldest() ?? this.#queue.shift(),
     );
     // The other thread posts something when there is something to look at and this thread sleeps.
@@ -86,7 +87,10 @@ export class CallerExecutor implements Executor {
       packet !== undefined;
       packet = this.#takeBackOldest() ?? this.#queue.shift()
     ) {
-      this.#events.drop(packet, new OscDroppedError("close", "A packet that waited for a handler was dropped, for the server closed."));
+      this.#events.end(
+        packet,
+        dropped(new OscDroppedError("close", "A packet that waited for a handler was dropped because the server closed.")),
+      );
     }
     const deadline = performance.now() + graceMs;
     while (this.#count > 0 && performance.now() < deadline) {
@@ -170,10 +174,15 @@ export class CallerExecutor implements Executor {
         return this.#events.reply(packet, data);
       case records.HANDLED:
         this.#remove(0);
-        return this.#events.settle(packet, null);
-      case records.REFUSED:
+        return this.#events.end(packet, handled(this.#outcomes.unmatched));
+      case records.REJECTED: {
         this.#remove(0);
-        return this.#events.settle(packet, this.#outcomes.error());
+        const error = this.#outcomes.error();
+        return this.#events.end(
+          packet,
+          rejected(error.reason, () => error),
+        );
+      }
       case records.HANDLER_ERROR:
         return this.#counters.add("handlerErrors");
       case records.FAULT:

@@ -1,6 +1,7 @@
 import { OscDroppedError } from "../../errors.ts";
+import { type PacketResult, dropped } from "../../packet-result.ts";
 import type { Limits } from "../options.ts";
-import type { Executor, ExecutorEvents, Outcome, Packet } from "../executor.ts";
+import type { Executor, ExecutorEvents, Packet } from "../executor.ts";
 import { PacketQueue, QueueBound } from "../packet-queue.ts";
 import { type Handling, runPacket } from "../handle.ts";
 import { SyncReplyContext } from "../sync-reply-context.ts";
@@ -14,7 +15,7 @@ export class DirectExecutor implements Executor {
   constructor(handling: Handling, limits: Limits, events: ExecutorEvents) {
     this.#handling = handling;
     this.#events = events;
-    this.#queue = new PacketQueue(new QueueBound(limits), (packet, error) => events.drop(packet, error));
+    this.#queue = new PacketQueue(new QueueBound(limits), (packet, error) => events.end(packet, dropped(error)));
   }
 
   /** True where no packet waits. */
@@ -36,15 +37,18 @@ export class DirectExecutor implements Executor {
       (reply) => events.reply(packet, reply),
       (error) => events.report(error, peer.address),
     );
-    const outcome = runPacket(this.#handling, packet.data, peer.address, packet.asOf, turn) as Outcome;
+    const result = runPacket(this.#handling, packet.data, peer.address, packet.asOf, turn) as PacketResult;
     turn.isOver = true;
-    events.settle(packet, outcome);
+    events.end(packet, result);
     return true;
   }
 
   close(): Promise<void> {
     for (let packet = this.#queue.shift(); packet !== undefined; packet = this.#queue.shift()) {
-      this.#events.drop(packet, new OscDroppedError("close", "A packet that waited for a handler was dropped, for the server closed."));
+      this.#events.end(
+        packet,
+        dropped(new OscDroppedError("close", "A packet that waited for a handler was dropped because the server closed.")),
+      );
     }
     return Promise.resolve();
   }

@@ -15,9 +15,10 @@ export const PARCEL = 2;
 export const REPLY = 1;
 /** A reply whose bytes come by the port. */
 export const REPLY_PARCEL = 2;
+/** Holds how many messages matched no handler. */
 export const HANDLED = 3;
-/** Refused after all; holds the error as JSON. */
-export const REFUSED = 4;
+/** Rejected where it was to be handled; holds the error as JSON. */
+export const REJECTED = 4;
 /** An error was reported by the blocked thread, and is to be counted. */
 export const HANDLER_ERROR = 5;
 export const FAULT = 6;
@@ -163,8 +164,18 @@ export class OutcomeWriter {
     this.#port = port;
   }
 
-  /** A record that holds nothing but its kind. False where the ring has no room. */
-  mark(kind: typeof HANDLED | typeof HANDLER_ERROR | typeof FAULT): boolean {
+  /** False if the ring has no room. */
+  handled(unmatched: number): boolean {
+    const ring = this.#ring;
+    const at = ring.begin(4);
+    if (at === -1) return false;
+    ring.ints[at / 4] = unmatched;
+    ring.publish(HANDLED);
+    return true;
+  }
+
+  /** A record that holds nothing but its kind. False if the ring has no room. */
+  mark(kind: typeof HANDLER_ERROR | typeof FAULT): boolean {
     if (this.#ring.begin(0) === -1) return false;
     this.#ring.publish(kind);
     return true;
@@ -180,11 +191,11 @@ export class OutcomeWriter {
   }
 
   /** False where the ring has no room. */
-  refuse(error: PackedError): boolean {
-    return this.#write(REFUSED, this.#encoder.encode(JSON.stringify(error)));
+  reject(error: PackedError): boolean {
+    return this.#write(REJECTED, this.#encoder.encode(JSON.stringify(error)));
   }
 
-  #write(kind: typeof REPLY | typeof REFUSED, data: Uint8Array): boolean {
+  #write(kind: typeof REPLY | typeof REJECTED, data: Uint8Array): boolean {
     const ring = this.#ring;
     const at = ring.begin(4 + data.length);
     if (at === -1) return false;
@@ -198,6 +209,8 @@ export class OutcomeWriter {
 /** Reads what became of packets. After `next`, `kind` and `data` tell of it. */
 export class OutcomeReader {
   kind = 0;
+  /** Of a handled packet: how many messages matched no handler. */
+  unmatched = 0;
   /** The bytes of a reply; of an error, as JSON. A copy. */
   data: Uint8Array = new Uint8Array(0);
   readonly #ring: RingReader;
@@ -214,7 +227,8 @@ export class OutcomeReader {
     const ring = this.#ring;
     if (!ring.claim()) return false;
     this.kind = ring.kind;
-    if (ring.kind === REPLY || ring.kind === REFUSED) {
+    if (ring.kind === HANDLED) this.unmatched = ring.ints[ring.payload / 4] ?? 0;
+    else if (ring.kind === REPLY || ring.kind === REJECTED) {
       this.data = copyOf(ring.bytes, ring.payload + 4, ring.ints[ring.payload / 4] ?? 0);
     } else if (ring.kind === REPLY_PARCEL) {
       this.data = this.#parcel();

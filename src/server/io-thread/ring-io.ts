@@ -3,12 +3,11 @@ import { type Dispatcher, Reporter } from "../../dispatch/index.ts";
 import { OscServerError, type OscError } from "../../errors.ts";
 import type { NetAddress } from "../../net-address.ts";
 import { type BlockingIo, blockingHandling } from "./blocking-io.ts";
-import { FAULT, HANDLED, HANDLER_ERROR, OutcomeWriter, PacketReader, RING_CAPACITY } from "./packet-records.ts";
+import { FAULT, HANDLER_ERROR, OutcomeWriter, PacketReader, RING_CAPACITY } from "./packet-records.ts";
 import { type Counters, counterOf } from "../stats.ts";
 import { packError } from "../crossing/error-transfer.ts";
 import { IoThread } from "./io-thread.ts";
-import type { Outcome } from "../executor.ts";
-import { type Handling, runPacket } from "../handle.ts";
+import { type ExecutionResult, type Handling, runPacket } from "../handle.ts";
 import type { IoOwner } from "./server-io.ts";
 import { READER_SLEEPS, RingReader, RingWriter, WRITER_WAITS, ringMemory } from "./shared-ring.ts";
 import type { TransportSpec } from "../transports.ts";
@@ -102,9 +101,11 @@ export class RingIo implements BlockingIo {
       },
       (error) => this.#reportHere(error, client),
     );
-    const outcome = runPacket(this.#handling, data, client, asOf, turn) as Outcome;
+    const result = runPacket(this.#handling, data, client, asOf, turn) as ExecutionResult;
     turn.isOver = true;
-    this.#write(() => (outcome === null ? this.#outcomes.mark(HANDLED) : this.#outcomes.refuse(packError(outcome))));
+    this.#write(() =>
+      result.kind === "handled" ? this.#outcomes.handled(result.unmatched) : this.#outcomes.reject(packError(result.explain())),
+    );
     this.#untold += 1;
     if (this.#untold >= OUTCOMES_AT_ONCE) this.#tellOutcomes();
   }

@@ -1,4 +1,5 @@
 import { OscDroppedError } from "../../errors.ts";
+import { dropped } from "../../packet-result.ts";
 import type { OneChange } from "./messages.ts";
 import type { Limits } from "../options.ts";
 import type { Executor, ExecutorEvents, Packet } from "../executor.ts";
@@ -24,18 +25,10 @@ export class ServeGate implements Executor {
   constructor(pool: (events: ExecutorEvents) => Executor, limits: Limits, events: ExecutorEvents, onOne: (change: OneChange) => void) {
     this.#events = events;
     this.#onOne = onOne;
-    this.#queue = new PacketQueue(new QueueBound(limits), (packet, error) => events.drop(packet, error));
+    this.#queue = new PacketQueue(new QueueBound(limits), (packet, error) => events.end(packet, dropped(error)));
     const poolEvents: ExecutorEvents = {
-      settle: (packet, outcome) => {
-        events.settle(packet, outcome);
-        this.#hasEnded(packet);
-      },
-      refuse: (packet, reason, makeError) => {
-        events.refuse(packet, reason, makeError);
-        this.#hasEnded(packet);
-      },
-      drop: (packet, error) => {
-        events.drop(packet, error);
+      end: (packet, result) => {
+        events.end(packet, result);
         this.#hasEnded(packet);
       },
       reply: (packet, data) => events.reply(packet, data),
@@ -81,7 +74,10 @@ export class ServeGate implements Executor {
   async close(graceMs: number): Promise<void> {
     this.shut();
     for (let packet = this.#queue.shift(); packet !== undefined; packet = this.#queue.shift()) {
-      this.#events.drop(packet, new OscDroppedError("close", "A packet that waited to be served was dropped, for the server closed."));
+      this.#events.end(
+        packet,
+        dropped(new OscDroppedError("close", "A packet that waited to be served was dropped because the server closed.")),
+      );
     }
     await this.#pool?.close(graceMs);
   }

@@ -1,5 +1,6 @@
 import type { OscError } from "../../errors.ts";
-import type { Outcome, Packet } from "../executor.ts";
+import type { PacketResult } from "../../packet-result.ts";
+import type { Packet } from "../executor.ts";
 import type { LateReason } from "../handle.ts";
 
 /** A thread or process that handles packets, as the pool sees it. */
@@ -37,7 +38,7 @@ export interface PoolWorkerEvents {
   /** An error of no packet. */
   fault(error: OscError): void;
   /** @param took how long its handlers were at work, in milliseconds; left out where that is not known */
-  settle(id: number, outcome: Outcome, took?: number): void;
+  settle(id: number, result: PacketResult, took?: number): void;
   /** The first so many packets that it has have been handled. @param took how long each of the last ones took, in milliseconds; left out where that is not known */
   handled(count: number, took?: number): void;
   /** The packet has been refused where it was to be handled. */

@@ -1,6 +1,7 @@
 import { type OscError, OscServerError } from "../../errors.ts";
+import { HANDLED, type PacketResult, dropped, rejected } from "../../packet-result.ts";
 import type { Limits } from "../options.ts";
-import type { Executor, ExecutorEvents, Outcome, Packet } from "../executor.ts";
+import type { Executor, ExecutorEvents, Packet } from "../executor.ts";
 import { type LateReason, explainRefusal } from "../handle.ts";
 import { type Member, PoolMembers } from "./pool-members.ts";
 import { closed, outOfGrace, overdue } from "./pool-losses.ts";
@@ -53,7 +54,7 @@ export class WorkerPool implements Executor {
       policy,
       limits,
       members: this.#members,
-      drop: (packet, error) => events.drop(packet, error),
+      drop: (packet, error) => events.end(packet, dropped(error)),
       onWait: () => this.#size.waitBegins(),
       onGiven: ({ waits }) => (waits ? this.#watch.waits() : this.#watch.begins()),
       onFreed: (member) => this.#freed(member),
@@ -62,9 +63,9 @@ export class WorkerPool implements Executor {
   }
 
   execute(packet: Packet): void {
-    if (this.#closing) return this.#events.drop(packet, closed());
+    if (this.#closing) return this.#events.end(packet, dropped(closed()));
     const { verdict } = this.#size;
-    if (verdict !== null && !this.#members.hasReady) return this.#events.drop(packet, verdict);
+    if (verdict !== null && !this.#members.hasReady) return this.#events.end(packet, dropped(verdict));
     this.#packets.add(packet);
     this.#size.growInTime();
   }
@@ -108,11 +109,11 @@ export class WorkerPool implements Executor {
     this.#size.growInTime();
   }
 
-  #settle(member: Member, id: number, outcome: Outcome, took = Infinity): void {
+  #settle(member: Member, id: number, result: PacketResult, took = Infinity): void {
     const packet = this.#packets.end(member, id);
     if (packet === undefined) return;
     this.#members.took(member, took);
-    this.#events.settle(packet, outcome);
+    this.#events.end(packet, result);
     this.#hasTime(member);
   }
 
@@ -123,7 +124,7 @@ export class WorkerPool implements Executor {
     for (let left = count; left > 0; left -= 1) {
       const packet = this.#packets.endFirst(member, now);
       if (packet === undefined) return;
-      this.#events.settle(packet, null);
+      this.#events.end(packet, HANDLED);
     }
     this.#hasTime(member);
   }
@@ -131,7 +132,10 @@ export class WorkerPool implements Executor {
   #refuse(member: Member, id: number, reason: LateReason): void {
     const packet = this.#packets.end(member, id);
     if (packet === undefined) return;
-    this.#events.refuse(packet, reason, () => explainRefusal(reason, packet.data, this.#limits));
+    this.#events.end(
+      packet,
+      rejected(reason, () => explainRefusal(reason, packet.data, this.#limits)),
+    );
     this.#hasTime(member);
   }
 
@@ -204,7 +208,7 @@ export class WorkerPool implements Executor {
       },
       report: (id, error) => events.report(error, packetOf(id)?.peer.address),
       fault: (error) => events.report(error),
-      settle: (id, outcome, took) => this.#settle(member, id, outcome, took),
+      settle: (id, result, took) => this.#settle(member, id, result, took),
       handled: (count, took) => this.#handled(member, count, took),
       refuse: (id, reason) => this.#refuse(member, id, reason),
       shutdown: () => events.shutdown(),

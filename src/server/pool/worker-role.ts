@@ -1,6 +1,6 @@
 import type { OscError } from "../../errors.ts";
 import type { NetAddress } from "../../net-address.ts";
-import type { Outcome } from "../executor.ts";
+import type { PacketResult } from "../../packet-result.ts";
 
 /** How the code that asks is run: as the program itself, or again in a thread or process that handles packets for it. */
 export type WorkerRole = "main" | "thread" | "process";
@@ -10,7 +10,7 @@ export interface WorkerService {
   /** Whether the dispatcher wants bundles to wait for their time. */
   readonly strictTiming: boolean;
   /** Verifies and handles one packet. */
-  run(data: Uint8Array, client: NetAddress, asOf: number, sink: WorkerSink): Outcome | Promise<Outcome>;
+  run(data: Uint8Array, client: NetAddress, asOf: number, sink: WorkerSink): PacketResult | Promise<PacketResult>;
 }
 
 /** What a packet gives back while it is handled. */

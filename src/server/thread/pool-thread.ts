@@ -1,4 +1,5 @@
 import { MessageChannel, type MessagePort, type Worker, receiveMessageOnPort } from "node:worker_threads";
+import { handled } from "../../packet-result.ts";
 import { AnswerReader, BY_PORT, HANDLED, REFUSED, REPLY, REPORT } from "../crossing/answer-records.ts";
 import { PACKET, PacketWriter } from "../io-thread/packet-records.ts";
 import { WakeSignal } from "../io-thread/wake-signal.ts";
@@ -184,7 +185,7 @@ export class PoolThread implements PoolWorker, PacketsAhead {
     const { kind, id, data, took, reason } = this.#answerReader;
     switch (kind) {
       case HANDLED:
-        return this.#events.settle(id, null, took);
+        return this.#events.settle(id, handled(0), took);
       case REPLY:
         return this.#events.reply(id, data);
       case REPORT:

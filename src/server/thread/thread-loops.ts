@@ -2,7 +2,7 @@ import { type MessagePort, receiveMessageOnPort } from "node:worker_threads";
 import type { OscError } from "../../errors.ts";
 import type { WakeSignal } from "../io-thread/wake-signal.ts";
 import type { WorkerService } from "../pool/worker-role.ts";
-import type { Outcome } from "../executor.ts";
+import type { PacketResult } from "../../packet-result.ts";
 import type { ThreadInbox } from "./thread-inbox.ts";
 import type { ToThread } from "./thread-messages.ts";
 import { TELL_MS, type ThreadOutbox } from "./thread-outbox.ts";
@@ -55,7 +55,7 @@ function serveAll(service: WorkerService, inbox: ThreadInbox, outbox: ThreadOutb
   while (inbox.next()) {
     if (before === 0) look();
     const { id } = inbox;
-    const outcome = service.run(inbox.data, inbox.client, inbox.asOf, new Sink(id, outbox)) as Outcome;
+    const outcome = service.run(inbox.data, inbox.client, inbox.asOf, new Sink(id, outbox)) as PacketResult;
     unclocked += 1;
     if (unclocked === PACKETS_PER_LOOK) look();
     outbox.settle(id, outcome);
@@ -117,7 +117,7 @@ export class LoopServer {
   #handle(): void {
     const { id, data, client, asOf } = this.#inbox;
     const before = performance.now();
-    const settle = (outcome: Outcome): void => {
+    const settle = (outcome: PacketResult): void => {
       this.#outbox.settle(id, outcome, performance.now() - before);
     };
     const outcome = this.#service.run(data, client, asOf, new Sink(id, this.#outbox));

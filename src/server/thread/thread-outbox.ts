@@ -5,7 +5,7 @@ import type { WakeSignal } from "../io-thread/wake-signal.ts";
 import { packError } from "../crossing/error-transfer.ts";
 import { Progress } from "../crossing/progress.ts";
 import { READER_SLEEPS, RingWriter, WRITER_WAITS } from "../io-thread/shared-ring.ts";
-import type { Outcome } from "../executor.ts";
+import type { PacketResult } from "../../packet-result.ts";
 import type { LateReason } from "../handle.ts";
 import { type FromThread, type ThreadInit, exactly } from "./thread-messages.ts";
 
@@ -43,8 +43,8 @@ export class ThreadOutbox {
    *
    * @param took how long its handlers were at work, in milliseconds; left out where {@link worked} says it of several
    */
-  settle(id: number, outcome: Outcome, took = 0): void {
-    if (outcome !== null) this.#write(() => this.#answers.refused(id, outcome.reason as LateReason));
+  settle(id: number, result: PacketResult, took = 0): void {
+    if (result.kind === "rejected") this.#write(() => this.#answers.refused(id, result.reason as LateReason));
     else if (this.#progress === null) this.#write(() => this.#answers.handled(id, took));
     if (this.#progress !== null) {
       this.#answers.finished = (this.#answers.finished + 1) | 0;
