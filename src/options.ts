@@ -20,9 +20,8 @@ export type CheckedOptions<C> = { readonly [K in keyof C]: C[K] extends OptionCh
  * @param options `undefined` means none
  * @throws OscServerError `OSC_OPTION` if it isn't an object, has an unknown name (the message has the nearest right one) or a bad value
  *
- * @example
- * const CHECKS = { strict: boolean(false), maxQueue: integer(1, 65_536), onError: callback() } satisfies OptionChecks<MyOptions>;
- * const { strict, maxQueue, onError } = readOptions("MyServer", options, CHECKS);
+ * With `CHECKS = { strict: boolean(false), maxQueue: integer(1, 65_536), onError: callback() } satisfies OptionChecks<MyOptions>`, a
+ * constructor does `const { strict, maxQueue, onError } = readOptions("MyServer", options, CHECKS);`.
  */
 export function readOptions<C extends Readonly<Record<string, OptionCheck<unknown>>>>(
   owner: string,
@@ -121,6 +120,15 @@ export function callback<T extends (...args: never[]) => unknown>(): OptionCheck
   return (value, name) => {
     if (value === undefined || typeof value === "function") return value as T | undefined;
     throw bad(name, "a function", value);
+  };
+}
+
+/** An option that must be given. */
+export function required<V>(check: OptionCheck<V | undefined>): OptionCheck<V> {
+  return (value, name) => {
+    const checked = check(value, name);
+    if (checked === undefined) throw optionError(`${name} must be given; got undefined.`);
+    return checked;
   };
 }
 

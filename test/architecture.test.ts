@@ -19,7 +19,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   address: BASE,
   framing: BASE,
   url: [...BASE, "framing"],
-  dispatch: [...BASE, "codec", "address", "framing"],
+  dispatch: [...BASE, "codec", "address", "framing", "text"],
   text: [...BASE, "codec", "address"],
   transport: [...BASE, "framing"],
   server: [...BASE, "codec", "address", "framing", "url", "dispatch", "transport"],

@@ -1,8 +1,12 @@
-/** Address patterns: which addresses a message's address pattern stands for (OSC 1.0, "OSC Message Dispatching and Pattern Matching"). */
+/** Address patterns of messages, and the addresses, with or without wildcards, under which a program maps its handlers. */
 
-import { matchLevels, parseLevels, partsOf } from "./levels.ts";
-import type { Level } from "./levels.ts";
-import { opensWildcard } from "./token.ts";
+import { OscDispatchError } from "../errors.ts";
+import { MAX_EMPTY_CHOICES, opensWildcard, type Token, tokenize, TokenSequence } from "./tokens.ts";
+
+const STAR = 0x2a;
+const SLASH = 0x2f;
+const OPENING_BRACKET = 0x5b;
+const OPENING_BRACE = 0x7b;
 
 /** An address pattern that was read once and can be compared with many addresses. */
 export interface AddressPattern {
@@ -66,8 +70,159 @@ export function isPattern(text: string): boolean {
   return false;
 }
 
-const SLASH = 0x2f;
-
 function matchesAddress(levels: readonly Level[], address: string): boolean {
   return address.startsWith("/") && matchLevels(levels, partsOf(address));
+}
+
+/**
+ * Reads an address to be mapped; undefined for a literal one, which is just its text.
+ *
+ * In it `*` matches any run of characters, `/` included; `?`, `[…]` and `{…}` do what they do in an address pattern. `//` is two slashes
+ * and nothing more (`*` reaches further already). Spaces, `+`, `#`, `,` and stray `]` or `}` are themselves, since real programs send them.
+ * To mean one of `*`, `?`, `[` and `{` itself, write it in brackets: `[*]`, `[?]`, `[[]`, `[{]`.
+ *
+ * @throws {OscDispatchError} `OSC_BAD_MAPPED_ADDRESS` for an address under which no message can ever arrive: one that begins with neither `/`
+ * nor `*`, holds a NUL, has a `[` or `{` that is not closed before the next `/`, a set without characters, nested braces, or more than 8
+ * braces with an empty alternative.
+ */
+export function parseMappedAddress(address: string): TokenSequence | undefined {
+  if (typeof address !== "string")
+    throw refused(String(address), `it is not a string but of type ${typeof address}`, "Pass a string such as /mixer/1/gain.");
+  if (!address.startsWith("/") && !address.startsWith("*")) {
+    throw refused(address, "it begins with neither / nor *", address === "" ? "Use /* to see every message." : `Write /${address}.`);
+  }
+  if (address.includes("\0")) throw refused(address, "it holds a NUL, which ends a string in OSC", "Take the NUL out.");
+  if (isLiteral(address)) return undefined;
+  const { tokens, problem } = tokenize(address);
+  if (tokens === undefined) throw refused(address, problem, "Correct it, or write [[] or [{] where the character itself is meant.");
+  const hopeless = tokens.find(isHopeless);
+  if (hopeless !== undefined)
+    throw refused(
+      address,
+      `${hopeless.source} holds no character, so nothing can match`,
+      "Name a character, or a range from the lower to the higher one.",
+    );
+  return new TokenSequence(tokens);
+}
+
+/**
+ * Checks an address to be mapped, as `map` and `add` do.
+ *
+ * @throws {OscDispatchError} `OSC_BAD_MAPPED_ADDRESS` for an address under which no message can ever arrive; the message says why, and what to
+ * write instead
+ *
+ * @example
+ * validateMappedAddress("/mixer/*");
+ * validateMappedAddress("/mixer/["); // throws OscDispatchError, OSC_BAD_MAPPED_ADDRESS
+ */
+export function validateMappedAddress(address: string): void {
+  parseMappedAddress(address);
+}
+
+function isLiteral(address: string): boolean {
+  for (let index = 0; index < address.length; index += 1) if (opensWildcard(address.charCodeAt(index))) return false;
+  return true;
+}
+
+function isHopeless(token: Token): token is Extract<Token, { kind: "set" }> {
+  return token.kind === "set" && !token.negated && token.ranges.length === 0;
+}
+
+function refused(address: string, reason: string, cure: string): OscDispatchError {
+  return new OscDispatchError("OSC_BAD_MAPPED_ADDRESS", `Cannot map ${JSON.stringify(address)}: ${reason}. ${cure}`, address);
+}
+
+/** One level of a pattern. */
+export interface Level {
+  /** What the part of the address has to match. */
+  readonly part: TokenSequence;
+  /** True where `//` stands before it: any number of other parts may come first (OSC 1.1). */
+  readonly skip: boolean;
+}
+
+/** The levels of a pattern, or the reason why it is malformed. */
+type Levels = { readonly levels: readonly Level[]; readonly problem?: never } | { readonly levels?: never; readonly problem: string };
+
+/** Reads a pattern. Three and more slashes in a row mean what `//` means; after a slash at the end comes an empty part, as in an address. */
+export function parseLevels(pattern: string): Levels {
+  if (!pattern.startsWith("/")) return { problem: "it does not begin with /" };
+  const { tokens, problem } = tokenize(pattern);
+  if (tokens === undefined) return { problem };
+  const levels: Level[] = [];
+  let part: Token[] = [];
+  let skip = false;
+  for (const [index, token] of tokens.entries()) {
+    if (token.kind !== "literal") {
+      part.push(token);
+      continue;
+    }
+    // No part stands before the slash with which a pattern begins.
+    const texts = (index === 0 ? token.text.slice(1) : token.text).split("/");
+    for (const [position, text] of texts.entries()) {
+      if (position > 0 && part.length === 0) skip = true;
+      if (position > 0 && part.length > 0) {
+        levels.push({ part: new TokenSequence(part), skip });
+        part = [];
+        skip = false;
+      }
+      if (text !== "") part.push({ kind: "literal", text });
+    }
+  }
+  levels.push({ part: new TokenSequence(part), skip });
+  return { levels };
+}
+
+/**
+ * No address that is shorter than this (in UTF-16 units) matches the pattern. Found in one pass, far more quickly than the pattern is read:
+ * one that is longer than all that is mapped, as patterns are that were made to take time, need not be read.
+ */
+export function leastLengthOf(pattern: string): number {
+  let length = 0;
+  let choices = 0;
+  for (let index = 0; index < pattern.length; index += 1) {
+    const unit = pattern.charCodeAt(index);
+    if (unit === STAR || (unit === SLASH && pattern.charCodeAt(index - 1) === SLASH)) continue;
+    length += 1;
+    if (unit !== OPENING_BRACKET && unit !== OPENING_BRACE) continue;
+    if (unit === OPENING_BRACE) choices += 1;
+    index = pattern.indexOf(unit === OPENING_BRACE ? "}" : "]", index + 1);
+    // It is malformed.
+    if (index < 0) return Infinity;
+  }
+  return length - Math.min(choices, MAX_EMPTY_CHOICES);
+}
+
+/** The texts between the slashes of an address (`/a/b` has `a` and `b`) that begins with a slash. */
+function partsOf(address: string): string[] {
+  return address.slice(1).split("/");
+}
+
+/**
+ * Whether the levels match the parts of an address. After a `//` the next levels are put at the first place where they fit; a later place is
+ * tried only when they then fail before the next `//`, because whatever a later place of them would reach, the next `//` reaches as well.
+ */
+function matchLevels(levels: readonly Level[], parts: readonly string[]): boolean {
+  let levelIndex = 0;
+  let partIndex = 0;
+  let skipLevel = -1;
+  let skipPart = 0;
+  while (partIndex < parts.length) {
+    if (parts.length - partIndex < levels.length - levelIndex) return false;
+    const level = levels[levelIndex];
+    if (level?.skip === true && skipLevel !== levelIndex) {
+      skipLevel = levelIndex;
+      skipPart = partIndex;
+    }
+    if (level?.part.accepts(parts[partIndex] ?? "") === true) {
+      levelIndex += 1;
+      partIndex += 1;
+    } else if (skipLevel < 0) {
+      return false;
+    } else {
+      skipPart += 1;
+      partIndex = skipPart;
+      levelIndex = skipLevel;
+    }
+  }
+  return levelIndex === levels.length;
 }

@@ -1,6 +1,5 @@
 import { type OscArgument, OscBundle, OscMessage, type OscPacket, type TimeTag, encode } from "../codec/index.ts";
-import { Dispatcher, Reporter, decodeReceived, reportToConsole } from "../dispatch/index.ts";
-import { PacketExecution } from "../dispatch/packet-execution.ts";
+import { Dispatcher, Reporter, executeDecoded, tryDecode, reportToConsole } from "../dispatch/index.ts";
 import { OscDecodeError, OscDroppedError, OscEncodeError, type OscError, OscRejectedError, OscServerError } from "../errors.ts";
 import type { NetAddress } from "../net-address.ts";
 import { describe } from "../options.ts";
@@ -210,7 +209,7 @@ export abstract class PacketClient implements AsyncDisposable {
         if (!(fault instanceof OscDecodeError)) this.report(fault, from);
       };
       const context = { clientAddress: from, asOf: Infinity, mode: "async" as const, error, shutdown };
-      await new PacketExecution(this.dispatcher, packet, context, (reply) => this.#answer(reply, from)).run();
+      await executeDecoded(this.dispatcher, packet, context, (reply) => this.#answer(reply, from));
       handled += 1;
       if (isOver) break;
     }
@@ -287,7 +286,7 @@ export abstract class PacketClient implements AsyncDisposable {
 
   #receivePacket(bytes: Uint8Array, from: NetAddress): void {
     this.#counts.received += 1;
-    const packet = decodeReceived(bytes, this.#settings);
+    const packet = tryDecode(bytes, this.#settings);
     if (packet instanceof OscDecodeError) {
       this.#counts.malformed += 1;
       this.report(new OscRejectedError("malformed", `The packet cannot be decoded: ${packet.message}`, { cause: packet }), from);

@@ -1,41 +1,56 @@
 import { AddressSpace, type KnownAddress } from "../address/index.ts";
 import type { OscPacket, OscValue } from "../codec/index.ts";
-import { OscDecodeError, OscDispatchError, OscServerError } from "../errors.ts";
+import { OscDecodeError, OscDispatchError, type OscError } from "../errors.ts";
 import type { NetAddress } from "../net-address.ts";
-import { type ErrorListener, reportToConsole } from "./error-report.ts";
-import { executePacket } from "./handle-packet.ts";
+import { bad, boolean, callback, describe, nearest, type OptionChecks, optionError, readOptions } from "../options.ts";
+import { executePacket, type ExecutionResult, type HandlerMatch } from "./execute.ts";
 import {
+  type AddressFirst,
+  type ContextFirst,
   type ContextHandler,
+  type FixedArguments,
   Handler,
   type HandlerArguments,
   type HandlerCallback,
   type HandlerOptions,
   type MapOptions,
   type MessageHandler,
+  type ReplyAddressFirst,
   type ReplyAddressHandler,
+  type WithArguments,
+  type WithoutArguments,
 } from "./handler.ts";
-import type { AddressFirst, ContextFirst, FixedArguments, ReplyAddressFirst, WithArguments, WithoutArguments } from "./map-forms.ts";
-import type { HandlerMatch } from "./packet-execution.ts";
+import { type ErrorListener, reportToConsole } from "./reporter.ts";
 
 /** Options of a {@link Dispatcher}. */
 export interface DispatcherOptions {
   /**
-   * True: the servers hold a bundle that is dated in the future until its time. False: they handle it as soon as it arrives, which helps
-   * where the clocks of senders are wrong. Default true.
+   * True: servers hold a bundle that is dated in the future until its time. False: they handle it as soon as it arrives, which helps if the
+   * clocks of senders are wrong. Default true.
    */
   readonly strictTiming?: boolean | undefined;
   /**
-   * How much work one packet may be, so that no packet holds up all others. A comparison of an address with a pattern counts 1, and so does
-   * each call of a handler; what a pattern finds when it is seen for the first time counts 20 more. When a packet has been as much, the messages
-   * that are left of it are dropped and reported. A message on its own is always handled. Default 100,000: some milliseconds.
+   * How much work one packet may be, so that no packet holds up all others. Comparing an address with a pattern counts 1, and so does each
+   * call of a handler; each match of a pattern that is seen for the first time counts 20 more. When a packet has been that much, the messages
+   * that are left of it are dropped and reported. A single message is always handled. Default 100,000: some milliseconds.
    */
   readonly maxWork?: number | undefined;
 }
 
-/** How {@link Dispatcher.callHandlersForPacket} tells what went wrong. */
+/** How {@link Dispatcher.callHandlersForPacket} reports what went wrong. */
 export interface CallOptions {
-  /** Takes the errors: of the decoder, of handlers that throw, of replies that are none. Default: prints to stderr. */
+  /** Called with every error: of the decoder, of handlers that throw, of bad replies. Default: prints to stderr. */
   readonly onError?: ErrorListener | undefined;
+}
+
+const CHECKS = { strictTiming: boolean(true), maxWork: positiveNumber } satisfies OptionChecks<DispatcherOptions>;
+const CALL_CHECKS = { onError: callback<ErrorListener>() } satisfies OptionChecks<CallOptions>;
+
+/** Not an integer only: `Infinity` switches the limit off. */
+function positiveNumber(value: unknown, name: string): number {
+  if (value === undefined) return 100_000;
+  if (typeof value === "number" && value > 0) return value;
+  throw bad(name, "a number above 0", value);
 }
 
 const NO_CAPTURES: readonly string[] = /* @__PURE__ */ Object.freeze([]);
@@ -62,24 +77,24 @@ export class Dispatcher {
   #defaultMatches: readonly HandlerMatch[] = NO_MATCHES;
   #frozenBecause: string | null = null;
 
-  /** @throws OscServerError `OSC_OPTION` where `maxWork` is no number above 0 */
-  constructor(options: DispatcherOptions = {}) {
-    this.strictTiming = options.strictTiming ?? true;
-    this.maxWork = options.maxWork ?? 100_000;
-    if (!(this.maxWork > 0)) throw new OscServerError("OSC_OPTION", `maxWork is a number above 0; got ${String(this.maxWork)}.`);
+  /** @throws OscServerError `OSC_OPTION` for an option with a bad value or an unknown name */
+  constructor(options?: DispatcherOptions) {
+    const { strictTiming, maxWork } = readOptions("Dispatcher", options, CHECKS);
+    this.strictTiming = strictTiming;
+    this.maxWork = maxWork;
   }
 
   /**
-   * Maps an address to a function. The function is called with the address of the message and the message's arguments; fixed arguments,
-   * where `options` give some, come between the two, as one array. The first parameter may be the client's address or a context instead,
-   * followed by these.
+   * Maps an address to a function. The function is called with the address of the message and the message's arguments. Fixed arguments, if
+   * `options` has some, come between the two, as one array. The client's address or a context comes before all these, if `options` says so.
    *
-   * What it returns is sent to the client: see {@link OscReply}. It may return a promise where the server awaits it.
+   * What the function returns is sent to the client: see {@link OscReply}. It may return a promise if the server awaits it.
    *
    * @param address an address, or one with wildcards, beginning with `/`
    * @returns the mapping, for {@link unmap}
-   * @throws OscDispatchError `OSC_BAD_MAPPED_ADDRESS` for an address that nothing can match, `OSC_BAD_HANDLER` where `fn` is no function,
-   * `OSC_DISPATCHER_FROZEN` once a server has taken the dispatcher to other threads or processes
+   * @throws OscDispatchError `OSC_BAD_MAPPED_ADDRESS` for an address that nothing can match, `OSC_BAD_HANDLER` if `fn` isn't a function,
+   * `OSC_DISPATCHER_FROZEN` once a server has taken the dispatcher to other threads or processes; OscServerError `OSC_OPTION` for options
+   * that aren't {@link MapOptions}
    */
   map<Args extends HandlerArguments = readonly OscValue[]>(
     address: string,
@@ -111,7 +126,7 @@ export class Dispatcher {
     fn: ContextHandler<[fixedArgs: Fixed, ...oscArgs: Args]>,
     options: ContextFirst & WithArguments<Fixed>,
   ): Handler;
-  map(address: string, fn: HandlerCallback, options: MapOptions = {}): Handler {
+  map(address: string, fn: HandlerCallback, options?: MapOptions): Handler {
     this.#refuseIfFrozen(address);
     const handler = new Handler(address, fn, options);
     this.#addresses.add(address, handler);
@@ -120,29 +135,30 @@ export class Dispatcher {
 
   /**
    * Undoes a mapping: the one that {@link map} returned as `handler`; or the earliest one of this address that was made of the same
-   * function and options, where fixed arguments are compared one by one with `Object.is`.
+   * function and options. Fixed arguments are compared one by one with `Object.is`.
    *
-   * @throws OscDispatchError `OSC_NOT_MAPPED` where there is none, `OSC_DISPATCHER_FROZEN` as {@link map}
+   * @throws OscDispatchError `OSC_NOT_MAPPED` if there is none, `OSC_BAD_HANDLER` for neither a handler nor a function,
+   * `OSC_DISPATCHER_FROZEN` as {@link map}; OscServerError `OSC_OPTION` for options that aren't {@link MapOptions}
    */
   unmap(address: string, handler: Handler): void;
   unmap(address: string, fn: HandlerCallback, options?: MapOptions): void;
-  unmap(address: string, handlerOrFn: Handler | HandlerCallback, options: MapOptions = {}): void {
+  unmap(address: string, handlerOrFn: Handler | HandlerCallback, options?: MapOptions): void {
     this.#refuseIfFrozen(address);
-    const handler =
-      handlerOrFn instanceof Handler ? handlerOrFn : this.#addresses.at(address).find((mapped) => mapped.isMadeOf(handlerOrFn, options));
+    const handler = handlerOrFn instanceof Handler ? handlerOrFn : this.#handlerOf(address, handlerOrFn, options);
     if (handler === undefined || !this.#addresses.remove(address, handler)) {
       throw new OscDispatchError(
         "OSC_NOT_MAPPED",
-        `Nothing is mapped so at ${address}; unmap takes what map returned, or the function with the options it was mapped with.`,
+        `No such handler is mapped at ${describe(address)}. Pass what map returned, or the function and options that map was called with.`,
         address,
       );
     }
   }
 
   /**
-   * Sets the function that is called for every message that no mapped address matches, in place of the one before; `null` for none.
+   * Sets the function that is called for every message that no mapped address matches, instead of the one before; `null` for none.
    *
-   * @throws OscDispatchError `OSC_BAD_HANDLER` where `fn` is neither, `OSC_DISPATCHER_FROZEN` as {@link map}
+   * @throws OscDispatchError `OSC_BAD_HANDLER` if `fn` is neither, `OSC_DISPATCHER_FROZEN` as {@link map}; OscServerError `OSC_OPTION` for
+   * options that aren't {@link HandlerOptions}
    */
   setDefaultHandler<Args extends HandlerArguments = readonly OscValue[]>(fn: MessageHandler<Args> | null, options?: AddressFirst): void;
   setDefaultHandler<Args extends HandlerArguments = readonly OscValue[]>(
@@ -150,17 +166,13 @@ export class Dispatcher {
     options: ReplyAddressFirst,
   ): void;
   setDefaultHandler<Args extends HandlerArguments = readonly OscValue[]>(fn: ContextHandler<Args> | null, options: ContextFirst): void;
-  setDefaultHandler(fn: HandlerCallback | null, options: HandlerOptions = {}): void {
+  setDefaultHandler(fn: HandlerCallback | null, options?: HandlerOptions): void {
     this.#refuseIfFrozen("");
-    const { needsReplyAddress, needsContext } = options;
-    this.#defaultMatches =
-      fn === null
-        ? NO_MATCHES
-        : Object.freeze([{ value: new Handler(null, fn, { needsReplyAddress, needsContext }), captures: NO_CAPTURES }]);
+    this.#defaultMatches = fn === null ? NO_MATCHES : Object.freeze([{ value: new Handler(null, fn, options), captures: NO_CAPTURES }]);
   }
 
   /**
-   * The handlers that a message with this address invokes, in their order; the default handler, where one is set, if nothing matches.
+   * The handlers that a message with this address invokes, in order; the default handler, if one is set and nothing matches.
    *
    * @param pattern the address of a message: an OSC address pattern
    */
@@ -168,7 +180,19 @@ export class Dispatcher {
     return this.match(pattern).map((match) => match.value);
   }
 
-  /** How much work it has been, so far, to find handlers; see `maxWork` of {@link DispatcherOptions}. */
+  /**
+   * The mapped address that is most like this one, for a hint when a message has no handler: a typing error away, or in another spelling.
+   * Compares with every mapped address, so ask only when somebody reads the answer.
+   *
+   * @example
+   * dispatcher.map("/filter", () => null);
+   * dispatcher.nearestAddress("/fliter"); // "/filter"
+   */
+  nearestAddress(address: string): string | undefined {
+    return nearest(address, this.#addresses.addresses());
+  }
+
+  /** How much work finding handlers has been so far; see `maxWork` of {@link DispatcherOptions}. */
   get work(): number {
     return this.#addresses.work;
   }
@@ -179,33 +203,36 @@ export class Dispatcher {
     return found.length > 0 ? found : this.#defaultMatches;
   }
 
-  /** As {@link match}, for a message whose address is known by its bytes; undefined where {@link match} has to be asked. */
+  /** As {@link match}, for a message whose address is cached by its bytes; `undefined` if it isn't, then ask {@link match}. */
   matchBytes(message: Uint8Array): KnownAddress<Handler> | undefined {
     return this.#addresses.findBytes(message);
   }
 
-  /** Lets {@link matchBytes} know the address of a message by its bytes, where it is mapped; they have to be well formed. */
-  learn(address: string, message: Uint8Array): void {
-    this.#addresses.learn(address, message);
+  /** Caches the bytes of a well-formed message's address for {@link matchBytes}, if the address is mapped. */
+  cacheAddress(address: string, message: Uint8Array): void {
+    this.#addresses.cacheAddress(address, message);
   }
 
   /**
-   * Calls the handlers of every message of a packet, now, and returns their replies. Time tags are not waited for: holding a bundle until
-   * its time is the work of the servers, whose thread goes on meanwhile.
+   * Calls the handlers of every message of a packet, now, and returns their replies. It doesn't wait for time tags: the servers do that.
    *
    * A handler that returns a promise is reported as `OSC_ASYNC_HANDLER`; see {@link asyncCallHandlersForPacket}.
    *
    * @param client where the packet came from
-   * @throws nothing but what `onError` throws
+   * @throws OscServerError `OSC_OPTION` for bad arguments; otherwise only what `onError` throws
    */
-  callHandlersForPacket(data: Uint8Array, client: NetAddress, options: CallOptions = {}): OscPacket[] {
+  callHandlersForPacket(data: Uint8Array, client: NetAddress, options?: CallOptions): OscPacket[] {
     const replies: OscPacket[] = [];
     void this.#callHandlers(data, client, "sync", options, replies);
     return replies;
   }
 
-  /** As {@link callHandlersForPacket}, and awaits handlers that return a promise, one after another. */
-  async asyncCallHandlersForPacket(data: Uint8Array, client: NetAddress, options: CallOptions = {}): Promise<OscPacket[]> {
+  /**
+   * As {@link callHandlersForPacket}, and awaits handlers that return a promise, one after another.
+   *
+   * @throws (rejects) as {@link callHandlersForPacket}
+   */
+  async asyncCallHandlersForPacket(data: Uint8Array, client: NetAddress, options?: CallOptions): Promise<OscPacket[]> {
     const replies: OscPacket[] = [];
     await this.#callHandlers(data, client, "async", options, replies);
     return replies;
@@ -217,13 +244,19 @@ export class Dispatcher {
   }
 
   /**
-   * Makes every later `map`, `unmap` and `setDefaultHandler` throw `OSC_DISPATCHER_FROZEN`. A server does it whose handlers run in threads
-   * or processes of their own, which a change made here would not reach. Once frozen it stays so, for the first reason given.
+   * Makes every later `map`, `unmap` and `setDefaultHandler` throw `OSC_DISPATCHER_FROZEN`. A server does this if its handlers run in threads
+   * or processes of their own, which changes made here would not reach. It can't be undone, and the first reason stays.
    *
    * @param reason a sentence that says why, for the error's message
    */
   freeze(reason: string): void {
     this.#frozenBecause ??= reason;
+  }
+
+  #handlerOf(address: string, fn: HandlerCallback, options: MapOptions | undefined): Handler | undefined {
+    // Made first, so that bad arguments throw even if nothing is mapped there.
+    const { callback } = new Handler(address, fn, options);
+    return this.#addresses.at(address).find((mapped) => mapped.isMadeOf(callback, options));
   }
 
   #refuseIfFrozen(address: string): void {
@@ -235,20 +268,44 @@ export class Dispatcher {
     data: Uint8Array,
     clientAddress: NetAddress,
     mode: "sync" | "async",
-    options: CallOptions,
+    options: CallOptions | undefined,
     replies: OscPacket[],
-  ): undefined | Promise<undefined> {
-    const onError = options.onError ?? reportToConsole;
+  ): ExecutionResult | Promise<ExecutionResult> {
+    const { onError = reportToConsole } = options === undefined ? {} : readOptions("callHandlersForPacket", options, CALL_CHECKS);
+    if (!(data instanceof Uint8Array)) throw optionError(`A packet must be a Uint8Array; got ${describe(data)}.`);
+    if (typeof clientAddress?.address !== "string") {
+      throw optionError(`The client must be a NetAddress, { address, port, family }; got ${describe(clientAddress)}.`);
+    }
     const context = {
       clientAddress,
       asOf: Infinity,
       mode,
-      error: (error: Parameters<ErrorListener>[0]) => onError(error, clientAddress),
+      error: (error: OscError) => onError(error, clientAddress),
       shutdown: () => undefined,
     };
     const result = executePacket(this, data, context, (reply) => replies.push(reply));
-    if (!(result instanceof OscDecodeError)) return result;
-    onError(result, clientAddress);
-    return undefined;
+    if (!(result instanceof Promise) && result.kind === "rejected") {
+      const error = result.explain();
+      onError(error.cause instanceof OscDecodeError ? error.cause : error, clientAddress);
+    }
+    return result;
   }
+}
+
+/**
+ * Checks that a server or client was given a dispatcher.
+ *
+ * @param owner who takes it, for the message
+ * @throws OscServerError `OSC_OPTION`
+ */
+export function checkDispatcher(owner: string, value: unknown): asserts value is Dispatcher {
+  if (isDispatcher(value)) return;
+  throw optionError(`${owner} needs a Dispatcher: const dispatcher = new Dispatcher(); got ${describe(value)}.`);
+}
+
+/** By its looks, because a loader may have loaded our classes twice: once for `import` and once for `require`. */
+export function isDispatcher(value: unknown): value is Dispatcher {
+  if (typeof value !== "object" || value === null) return false;
+  const { match, strictTiming } = value as Partial<Dispatcher>;
+  return typeof match === "function" && typeof strictTiming === "boolean";
 }

@@ -1,9 +1,10 @@
 import type { OscArgument, OscBundle, OscMessage, OscValue, TimeTag } from "../codec/index.ts";
 import { OscDispatchError } from "../errors.ts";
 import type { NetAddress } from "../net-address.ts";
+import { bad, boolean, type CheckedOptions, describe, type OptionChecks, optionError, readOptions } from "../options.ts";
 
 /**
- * What a handler may answer with, for the client that sent the message:
+ * What a handler may reply with, to the client that sent the message:
  *
  * - an address, for a message without arguments: `"/done"`;
  * - an address and its arguments: `["/volume", 0.5]`. Every further element is one argument, so an array among them is an
@@ -17,7 +18,7 @@ export type HandlerResult = OscReply | null | undefined | void;
 
 /**
  * The arguments that a handler may expect. The types are the handler's own statement: a message from the network may hold others, or
- * fewer, and is handed over all the same.
+ * fewer, and is passed on all the same.
  */
 export type HandlerArguments = readonly (OscValue | undefined)[];
 
@@ -50,18 +51,18 @@ export interface HandlerContext {
   readonly clientAddress: NetAddress;
   /** The message, with its type tag string and what the decoder found wrong with it. */
   readonly message: OscMessage;
-  /** What the wildcards of the mapped address matched, in their order. Empty where it has none, and for the default handler. */
+  /** What the wildcards of the mapped address matched, in their order. Empty if it has none, and for the default handler. */
   readonly captures: readonly string[];
-  /** The time tag of the bundle that held the message, the innermost where bundles are nested; `null` outside any bundle. */
+  /** The time tag of the bundle that held the message, the innermost of nested ones; `null` outside any bundle. */
   readonly timeTag: TimeTag | null;
   /**
    * Sends a reply to the client at once, in every form that a handler may return. May be called any number of times, until the handler
    * has returned or its promise has settled; what a later call does depends on whether the server can still reach the client.
    *
-   * Never throws: what is no reply, or cannot be sent, is reported as `OSC_BAD_REPLY`, as it is for what the handler returns.
+   * Never throws: what isn't a reply, or can't be sent, is reported as `OSC_BAD_REPLY`, like what the handler returns.
    */
   readonly reply: (value: HandlerResult) => void;
-  /** Ends the serving loop of the server that runs the handler, whatever kind of server it is. Does nothing where there is none. */
+  /** Ends the serving loop of the server that runs the handler, whatever kind of server it is. Does nothing without one. */
   readonly shutdown: () => void;
 }
 
@@ -76,10 +77,58 @@ export interface HandlerOptions {
 /** How a function is mapped. */
 export interface MapOptions extends HandlerOptions {
   /**
-   * Fixed arguments: an array that is handed to the handler as one parameter, after the address and before the message's arguments; an
-   * empty array, too. Default: none, and then there is no such parameter.
+   * Fixed arguments: an array, even an empty one, that is passed to the handler as one parameter, after the address and before the message's
+   * arguments. Default: none, and then there is no such parameter.
    */
   readonly args?: readonly unknown[] | undefined;
+}
+
+/** Fixed arguments of a handler. The first form makes TypeScript see `["left", 3]` as a pair. */
+export type FixedArguments = readonly [unknown, ...unknown[]] | readonly unknown[];
+
+/** The options of a handler that is called with the address first. */
+export interface AddressFirst {
+  /** Not set, or false. */
+  readonly needsReplyAddress?: false | undefined;
+  /** Not set, or false. */
+  readonly needsContext?: false | undefined;
+}
+
+/** The options of a handler that is called with the client's address first. */
+export interface ReplyAddressFirst {
+  /** The handler's first parameter is the client's address. */
+  readonly needsReplyAddress: true;
+  /** Not set, or false. */
+  readonly needsContext?: false | undefined;
+}
+
+/** The options of a handler that is called with its context first. */
+export interface ContextFirst {
+  /** Not set, or false. */
+  readonly needsReplyAddress?: false | undefined;
+  /** The handler's first parameter is a {@link HandlerContext}. */
+  readonly needsContext: true;
+}
+
+/** The options of a handler without fixed arguments. */
+export interface WithoutArguments {
+  /** Not set. */
+  readonly args?: undefined;
+}
+
+/** The options of a handler with fixed arguments. */
+export interface WithArguments<Fixed> {
+  /** The fixed arguments, which the handler gets as one parameter after the address. */
+  readonly args: Fixed;
+}
+
+const HANDLER_CHECKS = { needsReplyAddress: boolean(false), needsContext: boolean(false) } satisfies OptionChecks<HandlerOptions>;
+const MAP_CHECKS = { ...HANDLER_CHECKS, args: fixedArguments } satisfies OptionChecks<MapOptions>;
+
+/** A copy, so that the caller's later changes don't reach the handler. */
+function fixedArguments(value: unknown, name: string): readonly unknown[] | undefined {
+  if (value === undefined || Array.isArray(value)) return value?.slice();
+  throw bad(name, "an array", value);
 }
 
 /**
@@ -94,46 +143,63 @@ export class Handler {
   readonly address: string | null;
   /** The function that was mapped. */
   readonly callback: HandlerCallback;
-  /** The fixed arguments, or `null` where none were given. */
+  /** The fixed arguments, or `null` if none were given. */
   readonly args: readonly unknown[] | null;
-  /** True where the function's first parameter is the client's address. */
+  /** True if the function's first parameter is the client's address. */
   readonly needsReplyAddress: boolean;
-  /** True where the function's first parameter is a {@link HandlerContext}. */
+  /** True if the function's first parameter is a {@link HandlerContext}. */
   readonly needsContext: boolean;
 
   /**
    * Made by {@link Dispatcher.map}, rather than by hand.
    *
-   * @throws OscDispatchError `OSC_BAD_HANDLER` where `callback` is no function or the options contradict each other
+   * @throws OscDispatchError `OSC_BAD_HANDLER` if `callback` isn't a function or the options contradict each other; OscServerError
+   * `OSC_OPTION` for options that aren't {@link MapOptions}
    */
-  constructor(address: string | null, callback: HandlerCallback, options: MapOptions = {}) {
-    const name = address ?? "the default handler";
+  constructor(address: string | null, callback: HandlerCallback, options?: MapOptions) {
     if (typeof callback !== "function") {
-      throw new OscDispatchError("OSC_BAD_HANDLER", `A handler is a function; ${name} was given ${typeof callback}.`, address ?? "");
+      const name = address === null ? "The default handler" : `The handler of ${JSON.stringify(address)}`;
+      throw new OscDispatchError("OSC_BAD_HANDLER", `${name} must be a function; got ${describe(callback)}.`, address ?? "");
     }
-    if (options.needsReplyAddress === true && options.needsContext === true) {
+    const { args, needsReplyAddress, needsContext } = readMapOptions(address, options);
+    if (needsReplyAddress && needsContext) {
       throw new OscDispatchError(
         "OSC_BAD_HANDLER",
-        `Give ${name} needsReplyAddress or needsContext, not both: the context holds the client's address.`,
+        `Set needsReplyAddress or needsContext for ${address ?? "the default handler"}, not both: the context has the client's address.`,
         address ?? "",
       );
     }
     this.address = address;
     this.callback = callback;
-    this.args = options.args === undefined ? null : [...options.args];
-    this.needsReplyAddress = options.needsReplyAddress === true;
-    this.needsContext = options.needsContext === true;
+    this.args = args ?? null;
+    this.needsReplyAddress = needsReplyAddress;
+    this.needsContext = needsContext;
   }
 
-  /** True where `callback` and `options` would make the same handler; fixed arguments are compared one by one with `Object.is`. */
-  isMadeOf(callback: HandlerCallback, options: MapOptions = {}): boolean {
+  /**
+   * Whether `callback` and `options` would make the same handler. Fixed arguments are compared one by one with `Object.is`.
+   *
+   * @throws OscDispatchError and OscServerError as {@link Dispatcher.map}
+   */
+  isMadeOf(callback: HandlerCallback, options?: MapOptions): boolean {
+    const other = new Handler(this.address, callback, options);
     return (
       this.callback === callback &&
-      this.needsReplyAddress === (options.needsReplyAddress === true) &&
-      this.needsContext === (options.needsContext === true) &&
-      hasSameElements(this.args, options.args ?? null)
+      this.needsReplyAddress === other.needsReplyAddress &&
+      this.needsContext === other.needsContext &&
+      hasSameElements(this.args, other.args)
     );
   }
+}
+
+function readMapOptions(address: string | null, options: unknown): CheckedOptions<typeof MAP_CHECKS> {
+  if (address === null) return { ...readOptions("setDefaultHandler", options, HANDLER_CHECKS), args: undefined };
+  // python-osc takes fixed arguments as further parameters, and what is passed like that must not vanish.
+  if (options !== undefined && (typeof options !== "object" || options === null || Array.isArray(options))) {
+    const shown = typeof options === "string" ? JSON.stringify(options) : "value";
+    throw optionError(`The options of map must be an object; got ${describe(options)}. Pass fixed arguments as { args: [${shown}] }.`);
+  }
+  return readOptions("map", options, MAP_CHECKS);
 }
 
 function hasSameElements(left: readonly unknown[] | null, right: readonly unknown[] | null): boolean {

@@ -1,17 +1,17 @@
-/** From packets to handlers to replies, and the scheduler for what is dated later. Pure: runs wherever JavaScript does. */
+/** From packets to handlers to replies, and the scheduler for what is dated later. Pure: runs in browsers too. */
+export { bundleTime, clockDoubt, isEmptyBundle, laterElements } from "./bundle-time.ts";
 export { systemClock } from "./clock.ts";
 export type { Clock } from "./clock.ts";
-export { decodeReceived } from "./decode-received.ts";
-export { Dispatcher } from "./dispatcher.ts";
+export { checkDispatcher, Dispatcher, isDispatcher } from "./dispatcher.ts";
 export type { CallOptions, DispatcherOptions } from "./dispatcher.ts";
-export { bundleTime, laterElements } from "./due-time.ts";
-export { reportToConsole } from "./error-report.ts";
-export type { ErrorListener } from "./error-report.ts";
-export { handlePacket } from "./handle-packet.ts";
-export type { PacketContext } from "./handle-packet.ts";
+export { executeDecoded, handlePacket, tryDecode } from "./execute.ts";
+export type { ExecutionResult, HandlerMatch, PacketContext } from "./execute.ts";
 export { Handler } from "./handler.ts";
 export type {
+  AddressFirst,
+  ContextFirst,
   ContextHandler,
+  FixedArguments,
   HandlerArguments,
   HandlerCallback,
   HandlerContext,
@@ -20,10 +20,12 @@ export type {
   MapOptions,
   MessageHandler,
   OscReply,
+  ReplyAddressFirst,
   ReplyAddressHandler,
+  WithArguments,
+  WithoutArguments,
 } from "./handler.ts";
-export type { AddressFirst, ContextFirst, FixedArguments, ReplyAddressFirst, WithArguments, WithoutArguments } from "./map-forms.ts";
-export type { HandlerMatch } from "./packet-execution.ts";
-export { Reporter, tellListener } from "./reporter.ts";
+export { Reporter, reportToConsole, tellListener } from "./reporter.ts";
+export type { ErrorListener } from "./reporter.ts";
 export { Scheduler } from "./scheduler.ts";
-export type { SchedulerLimits, SchedulerOptions, ScheduleResult } from "./scheduler.ts";
+export type { ItemOptions, SchedulerLimits, SchedulerOptions, ScheduleResult } from "./scheduler.ts";

@@ -1,23 +1,23 @@
-import { OscServerError } from "../errors.ts";
+import { callback, integer, milliseconds, type OptionChecks, readOptions, required, unchecked } from "../options.ts";
 import { type Clock, systemClock, wallClockOffset } from "./clock.ts";
-import { DeadlineHeap, type Waiting } from "./deadline-heap.ts";
 
 const DEFAULT_MAX_WAITING = 4096;
+const DEFAULT_MAX_WAITING_BYTES = 64 * 1024 * 1024;
 const DEFAULT_MAX_AHEAD_MS = 10 * 60 * 1000;
 /** How far the offset between the two clocks may drift, while items wait, before it counts as a jump of the wall clock. */
 const OFFSET_TOLERANCE_MS = 1;
 /** The longest delay that `setTimeout` takes; a longer one would fire at once. */
 const MAX_TIMER_MS = 0x7fff_ffff;
 
-/** The bounds of a {@link Scheduler}. */
+/** The limits of a {@link Scheduler}. */
 export interface SchedulerLimits {
-  /**
-   * How many items may wait at once. Default 4,096: a sequencer that sends a thousand bundles a second, four seconds ahead.
-   */
+  /** How many items may wait at once. Default 4,096: a sequencer that sends a thousand bundles per second, four seconds ahead. */
   readonly maxWaiting?: number | undefined;
+  /** How many bytes the waiting items may have together, as told by {@link ItemOptions.size}. Default 64 MiB. */
+  readonly maxWaitingBytes?: number | undefined;
   /**
    * How far ahead an item may be dated, in milliseconds. Default 600,000 (ten minutes): ample for a score that is sent ahead, and less than
-   * the half hours and hours by which a sender's clock is wrong when its time zone is.
+   * the half hours and hours by which a sender's clock is wrong if its time zone is.
    */
   readonly maxAhead?: number | undefined;
 }
@@ -26,22 +26,51 @@ export interface SchedulerLimits {
 export interface SchedulerOptions<T> extends SchedulerLimits {
   /**
    * Called with each item when its time has come, never before it, and with the time for which it was scheduled. Items that are due
-   * together are given in the order of their times, and of scheduling where those are equal, with nothing in between. It should not throw;
+   * together are given in the order of their times, and of scheduling if those are equal, with nothing in between. It should not throw;
    * if it does, the error leaves through the timer, and the items that are still waiting are not touched by it.
    */
   readonly onDue: (item: T, at: number) => void;
+  /** Called with each item that lost its place to another sender's, see {@link Scheduler.schedule}. Default: none. */
+  readonly onDrop?: ((item: T) => void) | undefined;
   /** Where the time comes from. Default: the system's clock. */
   readonly clock?: Clock | undefined;
 }
 
-/** What became of an item: it waits; or it was refused because `maxWaiting` or `maxAhead` was reached. */
-export type ScheduleResult = "scheduled" | "full" | "too-far-ahead";
-
-interface Entry<T> extends Waiting {
-  /** The time asked for, on the wall clock. The deadline is the same moment on the monotonic clock, as it was when the item came. */
-  readonly at: number;
-  readonly item: T;
+/** What a scheduler needs to know of an item for its limits. */
+export interface ItemOptions {
+  /** Who shares the room of all items with others. Default: all items are of one sender. */
+  readonly sender?: string | undefined;
+  /** How many bytes the item holds. Default 0. */
+  readonly size?: number | undefined;
 }
+
+/** What became of an item: it waits; or it was refused because `maxWaiting`, `maxWaitingBytes` or `maxAhead` was reached. */
+export type ScheduleResult = "scheduled" | "full" | "too-many-bytes" | "too-far-ahead";
+
+/** An item that waits. */
+interface Entry<T> {
+  /** The time asked for, on the wall clock. */
+  readonly at: number;
+  /** The same moment on the monotonic clock, as it was when the item came. */
+  readonly deadline: number;
+  /** Its place among those with the same deadline. */
+  readonly sequence: number;
+  readonly size: number;
+  readonly sender: Sender<T>;
+  /** What it takes of the room of all, see {@link Shares}. */
+  readonly units: number;
+  /** `undefined` once it no longer waits; the entry is then left behind in the heap and in the sender's list for a while. */
+  content: { readonly item: T } | undefined;
+}
+
+const CHECKS = {
+  maxWaiting: integer(1, DEFAULT_MAX_WAITING),
+  maxWaitingBytes: integer(1, DEFAULT_MAX_WAITING_BYTES),
+  maxAhead: milliseconds(DEFAULT_MAX_AHEAD_MS),
+  onDue: required(callback<SchedulerOptions<unknown>["onDue"]>()),
+  onDrop: callback<(item: unknown) => void>(),
+  clock: unchecked<Clock>(),
+} satisfies OptionChecks<SchedulerOptions<unknown>>;
 
 /**
  * Holds items until their time, with one timer however many wait. OSC 1.0, "Temporal Semantics and OSC Time Tags".
@@ -54,10 +83,15 @@ interface Entry<T> extends Waiting {
  */
 export class Scheduler<T> {
   readonly #onDue: (item: T, at: number) => void;
+  readonly #onDrop: ((item: T) => void) | undefined;
   readonly #clock: Clock;
   readonly #maxWaiting: number;
+  readonly #maxWaitingBytes: number;
   readonly #maxAhead: number;
-  readonly #heap = new DeadlineHeap<Entry<T>>();
+  readonly #heap = new EntryHeap<T>();
+  readonly #shares = new Shares<T>();
+  #waiting = 0;
+  #waitingBytes = 0;
   /** Wall clock time less monotonic time. */
   #offset = 0;
   #nextSequence = 0;
@@ -67,56 +101,96 @@ export class Scheduler<T> {
   /** The deadline that the timer was set for. */
   #timerDeadline = Infinity;
 
-  /** @throws OscServerError `OSC_OPTION` for a bound that is no positive number */
+  /** @throws OscServerError `OSC_OPTION` for an option with a bad value or an unknown name, or without `onDue` */
   constructor(options: SchedulerOptions<T>) {
-    this.#onDue = options.onDue;
-    this.#clock = options.clock ?? systemClock;
-    this.#maxWaiting = positive("maxWaiting", options.maxWaiting ?? DEFAULT_MAX_WAITING);
-    this.#maxAhead = positive("maxAhead", options.maxAhead ?? DEFAULT_MAX_AHEAD_MS);
+    const { onDue, onDrop, clock, maxWaiting, maxWaitingBytes, maxAhead } = readOptions("Scheduler", options, CHECKS);
+    this.#onDue = onDue;
+    this.#onDrop = onDrop;
+    this.#clock = clock ?? systemClock;
+    this.#maxWaiting = maxWaiting;
+    this.#maxWaitingBytes = maxWaitingBytes;
+    this.#maxAhead = maxAhead;
   }
 
   /** How many items wait. */
   get waiting(): number {
-    return this.#heap.size;
+    return this.#waiting;
   }
 
-  /** The time for which the earliest item is scheduled, in milliseconds since 1970-01-01 UTC; `null` where none waits. */
+  /** How many bytes the waiting items have together. */
+  get waitingBytes(): number {
+    return this.#waitingBytes;
+  }
+
+  /** The time for which the earliest item is scheduled, in milliseconds since 1970-01-01 UTC; `null` if none waits. */
   get nextAt(): number | null {
     return this.#heap.first?.at ?? null;
   }
 
   /**
-   * Keeps `item` until `at`. One whose time is past already is due at once, but never before this call has returned.
+   * Keeps `item` until `at`. If its time is past, it is due at once, but never before this call has returned.
+   *
+   * While there is room, a sender may take all of it. When there is none, the sender that holds the most gives up its latest items for those
+   * of senders that hold less, so that nobody can keep others out. `onDrop` gets what was given up.
    *
    * @param at milliseconds since 1970-01-01 UTC, with fractions
-   * @throws RangeError where `at` is NaN
+   * @throws RangeError if `at` is NaN
    */
-  schedule(at: number, item: T): ScheduleResult {
+  schedule(at: number, item: T, { sender = "", size = 0 }: ItemOptions = {}): ScheduleResult {
     if (Number.isNaN(at)) throw new RangeError("An item needs a time; got NaN.");
     this.#readOffset();
     const now = this.#clock.monotonicNow();
     const deadline = Math.max(now, at - this.#offset);
     if (deadline - now > this.#maxAhead) return "too-far-ahead";
-    if (this.#heap.size >= this.#maxWaiting) return "full";
-    this.#heap.add({ at, deadline, sequence: this.#nextSequence++, item });
+    const units = Math.max(1, Math.ceil((size * this.#maxWaiting) / this.#maxWaitingBytes));
+    const refusal = this.#makeRoom(sender, size, units);
+    if (refusal !== null) return refusal;
+    const share = this.#shares.of(sender);
+    const entry: Entry<T> = { at, deadline, sequence: this.#nextSequence++, size, sender: share, units, content: { item } };
+    this.#heap.add(entry);
+    this.#shares.add(entry);
+    this.#waiting += 1;
+    this.#waitingBytes += size;
     this.#setTimer();
     return "scheduled";
   }
 
   /** Forgets everything that waits, and the timer. Returns the items, in the order in which they would have been due. */
   clear(): T[] {
-    const items = this.#heap.removeAll().map((entry) => entry.item);
+    const items: T[] = [];
+    for (let entry = this.#heap.first; entry !== undefined; entry = this.#heap.first) items.push(this.#remove(entry));
     this.#setTimer();
     return items;
   }
 
+  /** Drops items of the sender that holds the most until one more fits. Returns the limit that is reached if it can't be made to fit. */
+  #makeRoom(sender: string, size: number, units: number): "full" | "too-many-bytes" | null {
+    for (;;) {
+      const tooMany = this.#waiting >= this.#maxWaiting;
+      if (!tooMany && this.#waitingBytes + size <= this.#maxWaitingBytes) return null;
+      const victim = this.#shares.latestOfMoreThan(this.#shares.unitsOf(sender) + units);
+      if (victim === undefined) return tooMany ? "full" : "too-many-bytes";
+      this.#onDrop?.(this.#remove(victim));
+    }
+  }
+
+  #remove(entry: Entry<T>): T {
+    const { content } = entry;
+    entry.content = undefined;
+    this.#shares.remove(entry);
+    this.#waiting -= 1;
+    this.#waitingBytes -= entry.size;
+    this.#heap.forgetRemoved(this.#waiting);
+    return (content as { readonly item: T }).item;
+  }
+
   /**
-   * While items wait, the offset is kept but for jumps, so that equal times have equal deadlines: measuring it anew for each item would
-   * tear apart by microseconds what is to stay in order.
+   * While items wait, the offset is kept unless the clock jumps, so that equal times have equal deadlines: measuring it anew for each item
+   * would tear apart by microseconds what has to stay in order.
    */
   #readOffset(): void {
     const offset = wallClockOffset(this.#clock);
-    if (this.#heap.size === 0 || Math.abs(offset - this.#offset) > OFFSET_TOLERANCE_MS) this.#offset = offset;
+    if (this.#waiting === 0 || Math.abs(offset - this.#offset) > OFFSET_TOLERANCE_MS) this.#offset = offset;
   }
 
   /** Makes the one timer agree with the earliest deadline. */
@@ -143,8 +217,7 @@ export class Scheduler<T> {
     try {
       for (let entry = this.#heap.first; entry !== undefined; entry = this.#heap.first) {
         if (entry.deadline > now || entry.sequence >= firstNew) break;
-        this.#heap.removeFirst();
-        this.#onDue(entry.item, entry.at);
+        this.#onDue(this.#remove(entry), entry.at);
       }
     } finally {
       this.#firing = false;
@@ -153,7 +226,138 @@ export class Scheduler<T> {
   };
 }
 
-function positive(name: string, value: number): number {
-  if (value > 0) return value;
-  throw new OscServerError("OSC_OPTION", `${name} must be a number above 0; got ${value}.`);
+/** Removed entries are left behind in lists until they are more than those that wait, and more than this. */
+const MAX_REMOVED = 64;
+
+/** What one sender has waiting. */
+interface Sender<T> {
+  readonly key: string;
+  units: number;
+  waiting: number;
+  /** Its entries in order of arrival, some of which may have been removed. */
+  entries: Entry<T>[];
+}
+
+/**
+ * Who holds how much of the room, in units: one for each item, and more for a large one. Finds the sender that holds the most in constant
+ * time, whatever number of senders a peer pretends to be.
+ */
+class Shares<T> {
+  readonly #senders = new Map<string, Sender<T>>();
+  /** The senders that hold so many units, by that number. */
+  readonly #byUnits: (Set<Sender<T>> | undefined)[] = [];
+  #most = 0;
+
+  of(key: string): Sender<T> {
+    return this.#senders.get(key) ?? { key, units: 0, waiting: 0, entries: [] };
+  }
+
+  unitsOf(key: string): number {
+    return this.#senders.get(key)?.units ?? 0;
+  }
+
+  add(entry: Entry<T>): void {
+    const { sender } = entry;
+    this.#senders.set(sender.key, sender);
+    sender.waiting += 1;
+    sender.entries.push(entry);
+    this.#move(sender, entry.units);
+  }
+
+  /** For an entry whose content was taken. */
+  remove({ sender, units }: Entry<T>): void {
+    sender.waiting -= 1;
+    this.#move(sender, -units);
+    if (sender.waiting === 0) this.#senders.delete(sender.key);
+    if (sender.entries.length > sender.waiting * 2 + MAX_REMOVED) sender.entries = sender.entries.filter(isWaiting);
+  }
+
+  /** The latest entry of the sender that holds the most, if that is more than `units`. */
+  latestOfMoreThan(units: number): Entry<T> | undefined {
+    if (this.#most <= units) return undefined;
+    const [sender] = this.#byUnits[this.#most] ?? [];
+    return sender === undefined ? undefined : latest(sender.entries);
+  }
+
+  #move(sender: Sender<T>, units: number): void {
+    this.#byUnits[sender.units]?.delete(sender);
+    sender.units += units;
+    if (sender.units > 0) (this.#byUnits[sender.units] ??= new Set()).add(sender);
+    this.#most = Math.max(this.#most, sender.units);
+    while (this.#most > 0 && (this.#byUnits[this.#most]?.size ?? 0) === 0) this.#most -= 1;
+  }
+}
+
+/** The last entry that waits. Drops the removed ones after it. */
+function latest<T>(entries: Entry<T>[]): Entry<T> | undefined {
+  for (let last = entries.at(-1); last !== undefined; last = entries.at(-1)) {
+    if (isWaiting(last)) return last;
+    entries.pop();
+  }
+  return undefined;
+}
+
+function isWaiting(entry: Entry<unknown>): boolean {
+  return entry.content !== undefined;
+}
+
+/** The entries with the earliest at hand: a binary heap, in which adding and taking cost the logarithm of what it holds. */
+class EntryHeap<T> {
+  /** The entry at index `i` is not later than those at `2i + 1` and `2i + 2`. Some may have been removed. */
+  #entries: Entry<T>[] = [];
+
+  /** The earliest entry that waits; of those with the same deadline, the one with the lowest sequence. */
+  get first(): Entry<T> | undefined {
+    let [first] = this.#entries;
+    while (first !== undefined && !isWaiting(first)) {
+      this.#removeFirst();
+      [first] = this.#entries;
+    }
+    return first;
+  }
+
+  add(entry: Entry<T>): void {
+    const entries = this.#entries;
+    let hole = entries.length;
+    while (hole > 0) {
+      const parentIndex = (hole - 1) >> 1;
+      const parent = entries[parentIndex] as Entry<T>;
+      if (compare(parent, entry) <= 0) break;
+      entries[hole] = parent;
+      hole = parentIndex;
+    }
+    entries[hole] = entry;
+  }
+
+  /** Makes room if most entries have been removed. A sorted array is a heap. */
+  forgetRemoved(waiting: number): void {
+    if (this.#entries.length > waiting * 2 + MAX_REMOVED) this.#entries = this.#entries.filter(isWaiting).toSorted(compare);
+  }
+
+  #removeFirst(): void {
+    const entries = this.#entries;
+    const last = entries.pop();
+    if (last === undefined || entries.length === 0) return;
+    let hole = 0;
+    for (;;) {
+      const childIndex = this.#earlierChildOf(hole);
+      if (childIndex >= entries.length) break;
+      const child = entries[childIndex] as Entry<T>;
+      if (compare(last, child) <= 0) break;
+      entries[hole] = child;
+      hole = childIndex;
+    }
+    entries[hole] = last;
+  }
+
+  /** The index of the earlier of two children; beyond the end if there is none. */
+  #earlierChildOf(index: number): number {
+    const left = this.#entries[2 * index + 1];
+    const right = this.#entries[2 * index + 2];
+    return left !== undefined && right !== undefined && compare(right, left) < 0 ? 2 * index + 2 : 2 * index + 1;
+  }
+}
+
+function compare(left: Entry<unknown>, right: Entry<unknown>): number {
+  return left.deadline - right.deadline || left.sequence - right.sequence;
 }

@@ -1,8 +1,8 @@
 import type { DecodeOptions } from "../codec/index.ts";
-import { type Dispatcher, type PacketContext, decodeReceived, handlePacket } from "../dispatch/index.ts";
+import { type Dispatcher, type ExecutionResult, type PacketContext, tryDecode, handlePacket } from "../dispatch/index.ts";
 import { OscDecodeError, OscDispatchError, type OscError, OscRejectedError, type RejectReason } from "../errors.ts";
 import type { NetAddress } from "../net-address.ts";
-import { HANDLED, type PacketHandled, type PacketRejected, rejected } from "../packet-result.ts";
+import { rejected } from "../packet-result.ts";
 
 /** All that a packet needs where it is handled: in the event loop, in a blocked thread, in a worker thread or in a child process. */
 export interface Handling {
@@ -16,9 +16,6 @@ export interface Handling {
   verify(data: Uint8Array, client: NetAddress): boolean;
   shutdown(): void;
 }
-
-/** What became of a packet where its handlers are. */
-export type ExecutionResult = PacketHandled | PacketRejected;
 
 /** What a packet gives back while it is handled. */
 export interface PacketSink {
@@ -41,10 +38,7 @@ export function runPacket(
 export function runInContext(handling: Handling, data: Uint8Array, context: PacketContext): ExecutionResult | Promise<ExecutionResult> {
   const refusal = verifyPacket(handling, data, context.clientAddress, context);
   if (refusal !== null) return rejected(refusal.reason, () => refusal);
-  const result = handlePacket(handling.dispatcher, data, context);
-  if (result === undefined) return HANDLED;
-  if (result instanceof Promise) return result.then(() => HANDLED);
-  return rejected("malformed", () => malformed(result));
+  return handlePacket(handling.dispatcher, data, context);
 }
 
 /** For what a packet can be refused where it is handled. */
@@ -52,7 +46,7 @@ export type LateReason = Extract<RejectReason, "malformed" | "unverified">;
 
 /** What is to be said about a packet that was refused in another thread. Its bytes tell it again, which costs less than to bring each error here. */
 export function explainRefusal(reason: LateReason, data: Uint8Array, options: DecodeOptions): OscRejectedError {
-  const result = reason === "malformed" ? decodeReceived(data, options) : undefined;
+  const result = reason === "malformed" ? tryDecode(data, options) : undefined;
   return result instanceof OscDecodeError ? malformed(result) : unverified();
 }
 

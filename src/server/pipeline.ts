@@ -217,7 +217,7 @@ export class Pipeline implements TransportEvents, ExecutorEvents {
         break;
       case "rejected":
         this.counters.add(`rejected:${result.reason}`);
-        this.#reporter.reportRefusal(result.reason, result.explain, peer.address);
+        this.#reporter.reportRejection(result.reason, result.explain, peer.address);
         break;
       case "dropped":
         this.counters.add("dropped");

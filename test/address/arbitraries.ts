@@ -1,7 +1,7 @@
 /** Small random patterns and addresses that are likely to match one another. */
 
 import * as fc from "fast-check";
-import { members } from "./reference.ts";
+import { ranges } from "./reference.ts";
 
 const character: fc.Arbitrary<string> = fc.constantFrom("a", "b", "c", "-", "🎵", "]", "}", " ");
 const text: fc.Arbitrary<string> = fc.array(character, { maxLength: 3 }).map((characters) => characters.join(""));
@@ -28,7 +28,7 @@ export const address: fc.Arbitrary<string> = fc.array(text, { minLength: 1, maxL
 export const mappedAddress: fc.Arbitrary<string> = fc
   .tuple(fc.constantFrom("/", "/", "*"), fc.array(fc.oneof({ weight: 3, arbitrary: element }, fc.constant("/")), { maxLength: 5 }))
   .map(([first, elements]) => first + elements.join(""))
-  .filter((mapped) => (mapped.match(/\[[^!][^\]]*\]/g) ?? []).every((set) => members(set.slice(1, -1)).size > 0));
+  .filter((mapped) => (mapped.match(/\[[^!][^\]]*\]/g) ?? []).every((set) => ranges(set.slice(1, -1)).length > 0));
 
 /** A pattern together with an address made along with it, which it matches more often than not. */
 export const patternWithAddress: fc.Arbitrary<readonly [string, string]> = fc

@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { AddressSpace } from "../../src/address/index.ts";
-import { ByteIndex } from "../../src/address/byte-index.ts";
+import { ByteIndex } from "../../src/address/caches.ts";
 import { decodeMessage } from "../../src/codec/decode.ts";
 import { decode, encode, OscMessage } from "../../src/codec/index.ts";
 import { Dispatcher } from "../../src/dispatch/index.ts";
@@ -16,7 +16,7 @@ function messageTo(text: string): Uint8Array {
 /** What a program does with a message that it does not know by its bytes. */
 function meet<T>(space: AddressSpace<T>, text: string): void {
   space.find(text);
-  space.learn(text, messageTo(text));
+  space.cacheAddress(text, messageTo(text));
 }
 
 function spaceOf(...addresses: string[]): AddressSpace<string> {

@@ -2,7 +2,7 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { AddressSpace, matchAddress } from "../../src/address/index.ts";
-import { leastLengthOf } from "../../src/address/levels.ts";
+import { leastLengthOf } from "../../src/address/pattern.ts";
 import { address, pattern, patternWithAddress } from "./arbitraries.ts";
 
 test("no address that is shorter than a pattern's least length matches it", () => {

@@ -30,7 +30,7 @@ describe("maxWork", () => {
     expect(calls()).toBe(46 * 100);
     expect(errors).toHaveLength(1);
     expect(errors[0]).toBeInstanceOf(OscDroppedError);
-    expect(errors[0]).toMatchObject({ limit: "maxWork", message: expect.stringMatching(/^155 messages .*maxWork \(100000\)\.$/) });
+    expect(errors[0]).toMatchObject({ limit: "maxWork", message: expect.stringMatching(/^The last 155 messages .*maxWork \(100000\)\.$/) });
     expect(handle(dispatcher, "/ch1"), "the next packet is a new beginning").toEqual([]);
   });
 

@@ -1,7 +1,7 @@
 import { deepStrictEqual, strictEqual } from "node:assert";
 import { AddressSpace, compilePattern, isPattern } from "../../src/address/index.ts";
 import { OscDispatchError } from "../../src/errors.ts";
-import { naiveCaptures, naiveMatch, shortest } from "../address/reference.ts";
+import { naiveCapture, naiveMatch } from "../address/reference.ts";
 import { vectors } from "../codec/support.ts";
 import type { Target } from "./fuzzer.ts";
 import type { Random } from "./random.ts";
@@ -89,10 +89,9 @@ function compareMatch(isMalformed: boolean, pattern: string, address: string): v
 /** What a mapped address captures of a message's text; undefined where it does not see it. */
 function expectedCaptures(pattern: string, mapped: string, isMalformed: boolean): string[] | undefined {
   const isLiteral = !/[*?[{]/.test(mapped);
-  const own = isLiteral ? undefined : shortest(naiveCaptures(mapped, pattern));
-  if (mapped === pattern) return isLiteral ? [] : (own ?? wildcardsOf(mapped));
-  if (!isLiteral) return own;
-  return isPattern(pattern) && !isMalformed && naiveMatch(pattern, mapped) ? [] : undefined;
+  const asText = mapped === pattern || (mapped.startsWith("/") && isPattern(pattern) && !isMalformed && naiveMatch(pattern, mapped));
+  if (isLiteral) return asText ? [] : undefined;
+  return naiveCapture(mapped, pattern) ?? (asText ? (naiveCapture(mapped, mapped) ?? wildcardsOf(mapped)) : undefined);
 }
 
 function wildcardsOf(mapped: string): string[] {

@@ -113,7 +113,8 @@ function handledInStages(data: Uint8Array, asOf: number): string[] {
     shutdown: () => undefined,
   } as const;
   const run = (bytes: Uint8Array, now: number): void => {
-    if (handlePacket(dispatcher, bytes, { ...context, asOf: now }) !== undefined) return;
+    const result = handlePacket(dispatcher, bytes, { ...context, asOf: now });
+    if ("kind" in result && result.kind === "rejected") return;
     for (const later of laterElements(bytes, now)) run(later.data, later.at);
   };
   run(data, asOf);

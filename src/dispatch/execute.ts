@@ -1,0 +1,395 @@
+import type { KnownAddress } from "../address/index.ts";
+import { decodeMessage } from "../codec/decode.ts";
+import {
+  decode,
+  type DecodeOptions,
+  encode,
+  type OscArgument,
+  OscBundle,
+  OscMessage,
+  type OscPacket,
+  type TimeTag,
+} from "../codec/index.ts";
+import { OscDecodeError, OscDispatchError, OscDroppedError, type OscError, OscRejectedError } from "../errors.ts";
+import type { NetAddress } from "../net-address.ts";
+import { describe } from "../options.ts";
+import { handled, type PacketHandled, type PacketRejected, rejected } from "../packet-result.ts";
+import { leaveOutStackTraces } from "../stack-traces.ts";
+import { isLater } from "./bundle-time.ts";
+import type { Handler, HandlerContext } from "./handler.ts";
+
+const SLASH = 0x2f;
+
+/** A handler that a message's address invokes. */
+export interface HandlerMatch {
+  /** The handler. */
+  readonly value: Handler;
+  /** What the wildcards of the handler's mapped address matched. */
+  readonly captures: readonly string[];
+}
+
+/** Finds the handlers of a message. */
+export interface HandlerLookup {
+  match(address: string): readonly HandlerMatch[];
+  /** As `match`, for a message whose address is cached by its bytes; `undefined` if it isn't. */
+  matchBytes?(message: Uint8Array): KnownAddress<Handler> | undefined;
+  /** Called with the address of a well-formed message that `matchBytes` didn't know. */
+  cacheAddress?(address: string, message: Uint8Array): void;
+  /** The work of all calls of `match` so far. Without it, nothing limits the work of a packet. */
+  readonly work?: number;
+  /** How much work one packet may be: searches, and 1 for each call of a handler. The messages that are left then are dropped. */
+  readonly maxWork?: number;
+}
+
+/** Where a packet came from, how its handlers run, and where errors go. */
+export interface ExecutionContext {
+  /** The client that sent the packet. */
+  readonly clientAddress: NetAddress;
+  /** Nested bundles dated later than this, in milliseconds since 1970-01-01 UTC, are left out. `Infinity` leaves none out. */
+  readonly asOf: number;
+  /** `"async"`: a promise that a handler returns is awaited before the next handler runs. `"sync"`: it is an error. */
+  readonly mode: "sync" | "async";
+  /** Called with what is wrong in a packet whose rest is handled. Must not throw. */
+  error(error: OscError): void;
+  /** Ends the serving loop of the server that handles the packet. */
+  shutdown(): void;
+}
+
+/** As {@link ExecutionContext}, with replies as bytes. */
+export interface PacketContext extends ExecutionContext {
+  /** Default: as tolerant as `decode`. */
+  readonly decodeOptions?: DecodeOptions | undefined;
+  /** Sends the bytes of a reply to the client. What it throws is reported as `OSC_BAD_REPLY`. */
+  reply(bytes: Uint8Array): void;
+}
+
+/** What the bytes of a packet come to where its handlers are: its handlers have run, or it can't be decoded. */
+export type ExecutionResult = PacketHandled | PacketRejected;
+
+/**
+ * Handles one packet: decodes it, finds the handlers of its messages, calls them, and encodes their replies. Event loop, blocked thread,
+ * worker thread and child process all run this.
+ *
+ * The messages of a bundle are handled together and in order. Nested bundles dated later than `context.asOf` are left out; the caller
+ * finds them with `laterElements`. Faults in a part of the packet and errors of handlers go to `context.error`; the rest is handled.
+ *
+ * @returns the result; a promise, which never rejects, if a handler returned one in mode `"async"`
+ */
+export function handlePacket(
+  handlers: HandlerLookup,
+  data: Uint8Array,
+  context: PacketContext,
+): ExecutionResult | Promise<ExecutionResult> {
+  return executePacket(handlers, data, context, encodeReply, context.decodeOptions);
+}
+
+function encodeReply(reply: OscPacket, context: PacketContext): void {
+  context.reply(encode(reply));
+}
+
+/** As {@link handlePacket}, with replies as packets: `deliver` takes them, and what it throws is reported as `OSC_BAD_REPLY`. */
+export function executePacket<Context extends ExecutionContext>(
+  handlers: HandlerLookup,
+  data: Uint8Array,
+  context: Context,
+  deliver: (reply: OscPacket, context: Context) => void,
+  options?: DecodeOptions,
+): ExecutionResult | Promise<ExecutionResult> {
+  const known = data[0] === SLASH ? handlers.matchBytes?.(data) : undefined;
+  const packet = tryDecode(data, options, known);
+  if (packet instanceof OscDecodeError) return malformed(packet);
+  // The listener that the packet's faults are reported to may map other handlers.
+  const matches = packet.errors.length === 0 ? known?.found : undefined;
+  const result = new PacketExecution(handlers, packet, context, deliver, matches).run();
+  if (known === undefined && packet instanceof OscMessage && packet.errors.length === 0) handlers.cacheAddress?.(packet.address, data);
+  return result;
+}
+
+/** As {@link executePacket}, for a packet that is decoded already. */
+export function executeDecoded<Context extends ExecutionContext>(
+  handlers: HandlerLookup,
+  packet: OscPacket,
+  context: Context,
+  deliver: (reply: OscPacket, context: Context) => void,
+): PacketHandled | Promise<PacketHandled> {
+  return new PacketExecution(handlers, packet, context, deliver).run();
+}
+
+/**
+ * Decodes what a peer has sent. The errors have no stack trace, which would show only our own insides and cost more than all the rest.
+ *
+ * @param known the address of the message, if it is known already
+ * @returns the packet, or why nothing of it can be read
+ */
+export function tryDecode(
+  data: Uint8Array,
+  options?: DecodeOptions,
+  known?: Pick<KnownAddress<unknown>, "address" | "size">,
+): OscPacket | OscDecodeError {
+  const before = leaveOutStackTraces(true);
+  try {
+    return known === undefined ? decode(data, options) : decodeMessage(data, known.address, known.size, options);
+  } catch (error) {
+    if (error instanceof OscDecodeError) return error;
+    throw error;
+  } finally {
+    leaveOutStackTraces(before);
+  }
+}
+
+function malformed(cause: OscDecodeError): PacketRejected {
+  return rejected("malformed", () => new OscRejectedError("malformed", `The packet cannot be decoded: ${cause.message}`, { cause }));
+}
+
+/**
+ * Runs one packet: its messages in order, for each message its handlers in order. It keeps its position, so that it can go on after a
+ * promise; if no handler returns one, none is made.
+ */
+class PacketExecution<Context extends ExecutionContext> {
+  readonly #handlers: HandlerLookup;
+  readonly #context: Context;
+  readonly #deliver: (packet: OscPacket, context: Context) => void;
+  /** The message at hand, and the time tag of its bundle; `undefined` at the end. */
+  #message: OscMessage | undefined = undefined;
+  #timeTag: TimeTag | null = null;
+  /** The handlers of the message at hand, once they have been looked for, and which of them is next. */
+  #matches: readonly HandlerMatch[] | undefined;
+  #matchIndex = 0;
+  #work = 0;
+  #unmatched = 0;
+  /** The messages after the one at hand, the last first. A single message, the usual packet, needs no list. */
+  readonly #rest: TimedMessage[] | undefined;
+
+  /** @param matches the handlers of a packet that is a single message, if they are known already */
+  constructor(
+    handlers: HandlerLookup,
+    packet: OscPacket,
+    context: Context,
+    deliver: (packet: OscPacket, context: Context) => void,
+    matches?: readonly HandlerMatch[],
+  ) {
+    this.#handlers = handlers;
+    this.#matches = matches;
+    this.#context = context;
+    this.#deliver = deliver;
+    if (packet instanceof OscBundle) {
+      const messages: TimedMessage[] = [];
+      collectMessages(packet, context, messages);
+      this.#rest = messages.toReversed();
+      this.#advance();
+    } else {
+      reportAll(packet.errors, context);
+      if (isDispatched(packet)) this.#message = packet;
+    }
+  }
+
+  run(): PacketHandled | Promise<PacketHandled> {
+    const pending = this.#runUntilPromise();
+    return pending === undefined ? handled(this.#unmatched) : this.#runAfter(pending);
+  }
+
+  async #runAfter(first: Promise<void>): Promise<PacketHandled> {
+    for (let pending: Promise<void> | undefined = first; pending !== undefined; pending = this.#runUntilPromise()) await pending;
+    return handled(this.#unmatched);
+  }
+
+  #runUntilPromise(): Promise<void> | undefined {
+    while (this.#message !== undefined) {
+      // Only now, because the handlers of the message before may have mapped others.
+      this.#matches ??= this.#rest === undefined ? this.#handlers.match(this.#message.address) : this.#countedMatch(this.#message.address);
+      if (this.#matches.length === 0) this.#unmatched += 1;
+      // Never reads beyond the end of the list, which V8 makes slow.
+      const match = this.#matchIndex < this.#matches.length ? this.#matches[this.#matchIndex] : undefined;
+      this.#matchIndex += 1;
+      if (match === undefined) {
+        this.#advance();
+      } else {
+        const pending = this.#call(match, this.#message);
+        if (pending !== undefined) return pending;
+      }
+    }
+    return undefined;
+  }
+
+  /** As the handlers' `match`, and counts the work. */
+  #countedMatch(address: string): readonly HandlerMatch[] {
+    const before = this.#handlers.work ?? 0;
+    const matches = this.#handlers.match(address);
+    this.#work += (this.#handlers.work ?? 0) - before + matches.length;
+    return matches;
+  }
+
+  /** Goes to the next message; to none if the packet has been too much work. */
+  #advance(): void {
+    const { maxWork = Infinity } = this.#handlers;
+    if (this.#work >= maxWork && this.#rest !== undefined && this.#rest.length > 0) {
+      this.#context.error(tooMuchWork(this.#rest.length, maxWork));
+      this.#rest.length = 0;
+    }
+    const next = this.#rest?.pop();
+    this.#message = next?.message;
+    this.#timeTag = next?.timeTag ?? null;
+    this.#matches = undefined;
+    this.#matchIndex = 0;
+  }
+
+  /** Calls one handler and delivers its reply. Returns a promise only if the reply must be awaited. */
+  #call(match: HandlerMatch, message: OscMessage): Promise<void> | undefined {
+    const { address } = message;
+    let result: unknown;
+    let isPromise: boolean;
+    try {
+      result = this.#invoke(match, message);
+      if (result === undefined) return undefined;
+      isPromise = isThenable(result);
+    } catch (cause) {
+      this.#context.error(handlerFailed(address, cause));
+      return undefined;
+    }
+    if (isPromise && this.#context.mode === "async") return this.#awaitReply(result, address);
+    if (isPromise) this.#refusePromise(result, address);
+    else this.#reply(result, address);
+    return undefined;
+  }
+
+  #invoke({ value: handler, captures }: HandlerMatch, message: OscMessage): unknown {
+    const call = handler.callback as (...parameters: unknown[]) => unknown;
+    const { address, args } = message;
+    if (handler.needsContext || handler.needsReplyAddress) {
+      const first = handler.needsContext ? this.#handlerContext(message, captures) : this.#context.clientAddress;
+      return handler.args === null ? call(first, address, ...args) : call(first, address, handler.args, ...args);
+    }
+    // Most messages have one argument, and a spread is a slow call.
+    if (handler.args === null) return args.length === 1 ? call(address, args[0]) : call(address, ...args);
+    return call(address, handler.args, ...args);
+  }
+
+  #handlerContext(message: OscMessage, captures: readonly string[]): HandlerContext {
+    return {
+      clientAddress: this.#context.clientAddress,
+      message,
+      captures,
+      timeTag: this.#timeTag,
+      reply: (value) => this.#reply(value, message.address),
+      shutdown: () => this.#context.shutdown(),
+    };
+  }
+
+  #reply(value: unknown, address: string): void {
+    try {
+      const packet = toReplyPacket(value, address);
+      if (packet !== undefined) this.#deliver(packet, this.#context);
+    } catch (cause) {
+      ignoreRejections(value);
+      this.#context.error(cause instanceof OscDispatchError ? cause : badReply(address, cause));
+    }
+  }
+
+  async #awaitReply(result: unknown, address: string): Promise<void> {
+    let value: unknown;
+    try {
+      value = await result;
+    } catch (cause) {
+      this.#context.error(handlerFailed(address, cause));
+      return;
+    }
+    this.#reply(value, address);
+  }
+
+  #refusePromise(result: unknown, address: string): void {
+    ignoreRejections(result);
+    const message =
+      `A handler of ${address} returned a promise, but handlers run one after another here and nothing can await it. ` +
+      "Async handlers are awaited by async servers, by threading and forking servers with a handlers module, and by asyncCallHandlersForPacket.";
+    this.#context.error(new OscDispatchError("OSC_ASYNC_HANDLER", message, address));
+  }
+}
+
+/** A message of a bundle, with the time tag of the bundle. */
+interface TimedMessage {
+  readonly message: OscMessage;
+  readonly timeTag: TimeTag;
+}
+
+/** Flattens a bundle into the messages to handle now, and reports the decoder's faults on the way. */
+function collectMessages(bundle: OscBundle, context: ExecutionContext, messages: TimedMessage[]): void {
+  reportAll(bundle.errors, context);
+  for (const element of bundle.elements) {
+    if (element instanceof OscBundle) {
+      if (!isLater(element.timeTag, context.asOf)) collectMessages(element, context, messages);
+      continue;
+    }
+    reportAll(element.errors, context);
+    if (isDispatched(element)) messages.push({ message: element, timeTag: bundle.timeTag });
+  }
+}
+
+/** Not a `for…of`, which allocates even for an empty frozen list (bench/latency). */
+function reportAll(errors: readonly OscError[], context: ExecutionContext): void {
+  for (let i = 0; i < errors.length; i++) context.error(errors[i]!);
+}
+
+/** The decoder lets an address without its slash pass, and reports it; no handler can be mapped to it. */
+function isDispatched(message: OscMessage): boolean {
+  return message.address.charCodeAt(0) === SLASH;
+}
+
+function isThenable(value: unknown): boolean {
+  return typeof value === "object" && value !== null && "then" in value && typeof value.then === "function";
+}
+
+/** Nobody awaits the promises in this value, so a rejection would end the process. */
+function ignoreRejections(value: unknown): void {
+  try {
+    for (const each of Array.isArray(value) ? [value, ...(value as unknown[])] : [value]) {
+      if (typeof each === "object") new Promise((resolve) => resolve(each)).catch(() => undefined);
+    }
+  } catch {
+    // A proxy that lets nobody look at it.
+  }
+}
+
+/**
+ * The packet that a handler's reply stands for; `undefined` for no reply.
+ *
+ * @param value what the handler returned or passed to `reply`
+ * @param address of the message, for the error
+ * @throws OscDispatchError `OSC_BAD_REPLY` for anything that isn't an `OscReply`
+ */
+function toReplyPacket(value: unknown, address: string): OscPacket | undefined {
+  if (value === undefined || value === null) return undefined;
+  if (value instanceof OscMessage || value instanceof OscBundle) return value;
+  try {
+    if (typeof value === "string") return new OscMessage(value);
+    if (Array.isArray(value) && typeof value[0] === "string") return new OscMessage(value[0], value.slice(1) as OscArgument[]);
+  } catch (cause) {
+    throw badReply(address, cause);
+  }
+  const advice =
+    value instanceof Promise ? "Await the promise first" : "Reply with an address, [address, ...arguments], a message or a bundle";
+  throw new OscDispatchError("OSC_BAD_REPLY", `A handler of ${address} replied with ${describe(value)}. ${advice}.`, address);
+}
+
+function badReply(address: string, cause: unknown): OscDispatchError {
+  return new OscDispatchError("OSC_BAD_REPLY", `The reply to ${address} could not be sent: ${messageOf(cause)}`, address, { cause });
+}
+
+/** The error for a handler that threw, or whose promise was rejected. */
+function handlerFailed(address: string, cause: unknown): OscDispatchError {
+  return new OscDispatchError("OSC_HANDLER_FAILED", `A handler of ${address} failed: ${messageOf(cause)}`, address, { cause });
+}
+
+/** What was thrown, as a text. Never throws itself. */
+function messageOf(thrown: unknown): string {
+  try {
+    if (thrown instanceof Error) return thrown.message;
+  } catch {
+    // A proxy that lets nobody look at it.
+  }
+  return describe(thrown);
+}
+
+function tooMuchWork(left: number, maxWork: number): OscDroppedError {
+  const what = `The last ${left} messages of a bundle were dropped, because finding the handlers of the others was too much work`;
+  return new OscDroppedError("maxWork", `${what}. Send fewer patterns at once, or raise the dispatcher's maxWork (${maxWork}).`);
+}
