@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { encode } from "../../src/codec/index.ts";
-import { Dispatcher } from "../../src/dispatch/index.ts";
+import { Dispatcher, type ExecutionResult } from "../../src/dispatch/index.ts";
 import { OscMessage } from "../../src/index.ts";
-import { type ExecutionResult, type Handling, explainRefusal, runPacket } from "../../src/server/handle.ts";
+import { type Handling, explainRefusal, runPacket } from "../../src/server/handle.ts";
 import { ATTACKS } from "../shared/attacks.ts";
 import { limits } from "./fixtures.ts";
 

@@ -1,5 +1,5 @@
 import { MessageChannel, type MessagePort, receiveMessageOnPort } from "node:worker_threads";
-import { type Dispatcher, Reporter } from "../../dispatch/index.ts";
+import { type Dispatcher, type ExecutionResult, Reporter } from "../../dispatch/index.ts";
 import { OscServerError, type OscError } from "../../errors.ts";
 import type { NetAddress } from "../../net-address.ts";
 import { type BlockingIo, blockingHandling } from "./blocking-io.ts";
@@ -7,7 +7,7 @@ import { FAULT, HANDLER_ERROR, OutcomeWriter, PacketReader, RING_CAPACITY } from
 import { type Counters, counterOf } from "../stats.ts";
 import { packError } from "../crossing/error-transfer.ts";
 import { IoThread } from "./io-thread.ts";
-import { type ExecutionResult, type Handling, runPacket } from "../handle.ts";
+import { type Handling, runPacket } from "../handle.ts";
 import type { IoOwner } from "./server-io.ts";
 import { READER_SLEEPS, RingReader, RingWriter, WRITER_WAITS, ringMemory } from "./shared-ring.ts";
 import type { TransportSpec } from "../transports.ts";
