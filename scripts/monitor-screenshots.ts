@@ -1,4 +1,4 @@
-// Makes the pictures of docs/monitor.md anew:
+// Takes the pictures in README.md and docs/monitor.md:
 //
 //   npm run screenshots
 //
@@ -10,7 +10,6 @@ import { fileURLToPath } from "node:url";
 import { OscBundle, OscMessage, type OscPacket, TimeTag, encode, float } from "../src/codec/index.ts";
 import { TestBrowser } from "../test/browser/chromium.ts";
 import { MonitorPage } from "../test/browser/monitor-page.ts";
-import { smallPng } from "./small-png.ts";
 
 const FOLDER = fileURLToPath(new URL("../docs/images/", import.meta.url));
 const SECONDS = 12;
@@ -50,7 +49,7 @@ async function playShow(monitor: MonitorPage): Promise<void> {
 async function picture(monitor: MonitorPage, name: string): Promise<void> {
   // What was drawn last is on its way.
   await sleep(300);
-  writeFileSync(`${FOLDER}${name}.png`, smallPng(await monitor.page.screenshot()));
+  writeFileSync(`${FOLDER}${name}.png`, await monitor.page.screenshot());
   console.log(`docs/images/${name}.png`);
 }
 
