@@ -61,6 +61,7 @@ export {
   type OscReply,
   type ReplyAddressFirst,
   type ReplyAddressHandler,
+  type ItemOptions,
   Scheduler,
   type SchedulerLimits,
   type SchedulerOptions,

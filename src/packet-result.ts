@@ -8,6 +8,7 @@ export type PacketResult = PacketHandled | PacketWaiting | PacketRejected | Pack
 
 /** Its handlers have run. */
 export interface PacketHandled {
+  /** Tells the results apart. */
   readonly kind: "handled";
   /** How many of its messages no handler matched. */
   readonly unmatched: number;
@@ -15,12 +16,15 @@ export interface PacketHandled {
 
 /** It is a bundle that waits for its time. Told to the sender's connection, which may then read on; the result at its time is another one. */
 export interface PacketWaiting {
+  /** Tells the results apart. */
   readonly kind: "waiting";
 }
 
 /** It was refused, and would be again. */
 export interface PacketRejected {
+  /** Tells the results apart. */
   readonly kind: "rejected";
+  /** Why. `stats().rejected` counts packets by it. */
   readonly reason: RejectReason;
   /** Makes the error. Built lazily: under flood most rejections are only counted. */
   readonly explain: () => OscRejectedError;
@@ -28,7 +32,9 @@ export interface PacketRejected {
 
 /** It was lost: a limit was reached, or the worker that had it ended. */
 export interface PacketDropped {
+  /** Tells the results apart. */
   readonly kind: "dropped";
+  /** What was reached or ended. */
   readonly error: OscError;
 }
 

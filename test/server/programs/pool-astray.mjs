@@ -9,9 +9,10 @@ if (workerRole() === "main") {
   const server = new Server(["127.0.0.1", 0], new Dispatcher(), { strategy, onError: tellError });
   await server.start();
   tell("ready", server.serverAddress.port);
-  process.stdin.once("data", async () => {
+  process.stdin.once("data", () => void end());
+  async function end() {
     process.stdin.destroy();
     await server.close();
     tell("stats", server.stats());
-  });
+  }
 }

@@ -18,9 +18,10 @@ const Server = oscine[`${process.argv[2]}OSCUDPServer`];
 const server = new Server(["127.0.0.1", 0], dispatcher, { onError: tellError });
 await server.start();
 tell("ready", server.serverAddress.port);
-process.stdin.once("data", async () => {
+process.stdin.once("data", () => void end());
+async function end() {
   process.stdin.destroy();
   await made[0].terminate();
   await server.close();
   tell("stats", server.stats());
-});
+}

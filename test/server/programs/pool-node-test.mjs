@@ -2,7 +2,7 @@
 import { test } from "node:test";
 import { Dispatcher, ThreadingOSCUDPServer } from "oscine";
 
-test("a server", () => {
+void test("a server", () => {
   try {
     const server = new ThreadingOSCUDPServer(["127.0.0.1", 0], new Dispatcher());
     void server.close();
