@@ -56,6 +56,7 @@ export {
   type HandlerMatch,
   type HandlerOptions,
   type HandlerResult,
+  type ItemOptions,
   type MapOptions,
   type MessageHandler,
   type OscReply,

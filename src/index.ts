@@ -40,6 +40,7 @@ export {
   type ForkingUdpServerOptions,
   type HandlersSource,
   type Limits,
+  type FarAheadPolicy,
   type OverflowPolicy,
   type PacketSender,
   type Packet,

@@ -38,8 +38,8 @@ export interface SchedulerOptions<T> extends SchedulerLimits {
 
 /** What a scheduler needs to know of an item for its limits. */
 export interface ItemOptions {
-  /** Who shares the room of all items with others. Default: all items are of one sender. */
-  readonly sender?: string | undefined;
+  /** Who sent it, by any value that tells senders apart. Default: all items are of one sender. */
+  readonly sender?: unknown;
   /** How many bytes the item holds. Default 0. */
   readonly size?: number | undefined;
 }
@@ -164,7 +164,7 @@ export class Scheduler<T> {
   }
 
   /** Drops items of the sender that holds the most until one more fits. Returns the limit that is reached if it can't be made to fit. */
-  #makeRoom(sender: string, size: number, units: number): "full" | "too-many-bytes" | null {
+  #makeRoom(sender: unknown, size: number, units: number): "full" | "too-many-bytes" | null {
     for (;;) {
       const tooMany = this.#waiting >= this.#maxWaiting;
       if (!tooMany && this.#waitingBytes + size <= this.#maxWaitingBytes) return null;
@@ -231,7 +231,7 @@ const MAX_REMOVED = 64;
 
 /** What one sender has waiting. */
 interface Sender<T> {
-  readonly key: string;
+  readonly key: unknown;
   units: number;
   waiting: number;
   /** Its entries in order of arrival, some of which may have been removed. */
@@ -243,16 +243,16 @@ interface Sender<T> {
  * time, whatever number of senders a peer pretends to be.
  */
 class Shares<T> {
-  readonly #senders = new Map<string, Sender<T>>();
+  readonly #senders = new Map<unknown, Sender<T>>();
   /** The senders that hold so many units, by that number. */
   readonly #byUnits: (Set<Sender<T>> | undefined)[] = [];
   #most = 0;
 
-  of(key: string): Sender<T> {
+  of(key: unknown): Sender<T> {
     return this.#senders.get(key) ?? { key, units: 0, waiting: 0, entries: [] };
   }
 
-  unitsOf(key: string): number {
+  unitsOf(key: unknown): number {
     return this.#senders.get(key)?.units ?? 0;
   }
 

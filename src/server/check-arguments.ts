@@ -23,6 +23,7 @@ const SERVER: Names<ServerOptions> = {
   maxWaiting: true,
   maxWaitingBytes: true,
   maxAhead: true,
+  farAhead: true,
   maxQueue: true,
   maxQueueBytes: true,
   overflow: true,

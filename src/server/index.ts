@@ -8,7 +8,7 @@ export type { Executor, ExecutorContext, ExecutorEvents, ExecutorFactory, Packet
 export type { Backend, ServerStats } from "./stats.ts";
 export { ForkingServer } from "./forking-server.ts";
 export type { ForkingServerOptions } from "./forking-server.ts";
-export type { AddressLike, Limits, OverflowPolicy, ServerOptions } from "./options.ts";
+export type { AddressLike, FarAheadPolicy, Limits, OverflowPolicy, ServerOptions } from "./options.ts";
 export { PooledServer } from "./pooled-server.ts";
 export type { HandlersSource } from "./pool/program.ts";
 export { SyncServer } from "./sync-server.ts";

@@ -19,6 +19,9 @@ import {
 /** What is lost when a queue is full. */
 export type OverflowPolicy = "drop-newest" | "drop-oldest";
 
+/** What happens to a bundle dated too far in the future. */
+export type FarAheadPolicy = "deliver" | "reject";
+
 /** Options that every kind of server takes. */
 export interface ServerOptions {
   /** Called with every error that does not stop the server. Default: one line on stderr, with the client's address. */
@@ -35,6 +38,12 @@ export interface ServerOptions {
   readonly maxWaitingBytes?: number;
   /** How far ahead a bundle may be dated, in milliseconds. Default 600,000 (ten minutes), which is less than the hours by which a clock set to a wrong time zone errs. */
   readonly maxAhead?: number;
+  /**
+   * What happens to a bundle dated further ahead than `maxAhead`: it is handled at once, or rejected as `too-far-ahead`. Both are reported,
+   * `"deliver"` once per sender. If the time tag comes from a clock that doesn't count from 1900 (from boot, 1970 or 2001), the bundle is
+   * always handled at once. Default `"deliver"`, because a live show wants the message.
+   */
+  readonly farAhead?: FarAheadPolicy;
   /** How many packets may wait for a handler. Default 65,536: what 100,000 packets a second bring while a handler takes half a second. */
   readonly maxQueue?: number;
   /** How many bytes the packets that wait for a handler may have together. Default 64 MiB. */
@@ -70,6 +79,8 @@ export interface Limits {
   readonly maxWaitingBytes: number;
   /** As {@link ServerOptions.maxAhead}. */
   readonly maxAhead: number;
+  /** As {@link ServerOptions.farAhead}. */
+  readonly farAhead: FarAheadPolicy;
   /** As {@link ServerOptions.maxQueue}. */
   readonly maxQueue: number;
   /** As {@link ServerOptions.maxQueueBytes}. */
@@ -99,6 +110,7 @@ const SERVER_CHECKS = {
   maxWaiting: integer(1, 4096),
   maxWaitingBytes: integer(1, 64 * MIB),
   maxAhead: integer(1, 600_000),
+  farAhead: oneOf(["deliver", "reject"], "deliver"),
   maxQueue: integer(1, 65_536),
   maxQueueBytes: integer(1, 64 * MIB),
   overflow: oneOf(["drop-newest", "drop-oldest"], "drop-newest"),

@@ -1,6 +1,16 @@
 import { channel, type Channel } from "node:diagnostics_channel";
-import { type Clock, type ErrorListener, Reporter, Scheduler, bundleTime, laterElements, systemClock } from "../dispatch/index.ts";
-import { OscDroppedError, type OscError, OscRejectedError } from "../errors.ts";
+import {
+  bundleTime,
+  type Clock,
+  clockDoubt,
+  type ErrorListener,
+  isEmptyBundle,
+  laterElements,
+  Reporter,
+  Scheduler,
+  systemClock,
+} from "../dispatch/index.ts";
+import { OscDroppedError, OscError, OscRejectedError } from "../errors.ts";
 import type { NetAddress } from "../net-address.ts";
 import { type PacketResult, WAITING, dropped, rejected } from "../packet-result.ts";
 import type { Peer, TransportEvents } from "../transport/transport.ts";
@@ -43,7 +53,6 @@ export class Pipeline implements TransportEvents, ExecutorEvents {
   readonly #strictTiming: boolean;
   readonly #limits: Limits;
   readonly #onShutdown: () => void;
-  #waitingBytes = 0;
   #closed = false;
 
   constructor({ limits, strictTiming, onError, onShutdown, executor, counters = new Counters(), clock = systemClock }: PipelineOptions) {
@@ -57,8 +66,11 @@ export class Pipeline implements TransportEvents, ExecutorEvents {
     this.#scheduler = new Scheduler<Packet>({
       clock,
       maxWaiting: limits.maxWaiting,
-      maxAhead: limits.maxAhead,
+      maxWaitingBytes: limits.maxWaitingBytes,
+      // Asked before, by clockDoubt.
+      maxAhead: Infinity,
       onDue: (packet, at) => this.#release(packet, at),
+      onDrop: (packet) => this.#giveUp(packet),
     });
     this.#executor = executor(this);
   }
@@ -147,47 +159,64 @@ export class Pipeline implements TransportEvents, ExecutorEvents {
     this.#closed = true;
     for (const packet of this.#scheduler.clear()) {
       this.counters.add("waiting", -1);
-      this.#drop(packet, new OscDroppedError("close", "A bundle that waited for its time was dropped, for the server closed."));
+      this.#drop(packet, closing());
     }
   }
 
   /** Lets a bundle wait for its time, or sends it on. */
   #schedule(packet: Packet): void {
     const at = bundleTime(packet.data);
-    if (at !== null && at > packet.asOf) this.#hold(packet, at);
-    else this.#pass(packet);
+    if (at === null || at <= packet.asOf) this.#pass(packet);
+    else if (isEmptyBundle(packet.data, this.#limits.maxNesting)) this.#execute({ ...packet, asOf: Infinity });
+    else this.#hold(packet, at);
   }
 
   #hold(packet: Packet, at: number): void {
-    const size = packet.data.length;
-    if (this.#waitingBytes + size > this.#limits.maxWaitingBytes) return this.#drop(packet, tooManyWait("maxWaitingBytes"));
-    // A copy, for a view would keep alive all that was read together with it.
-    const verdict = this.#scheduler.schedule(at, { ...packet, data: new Uint8Array(packet.data) });
-    if (verdict === "full") return this.#drop(packet, tooManyWait("maxWaiting"));
-    if (verdict === "too-far-ahead") {
-      return this.#finish(
-        packet,
-        rejected(verdict, () => tooFarAhead(at - packet.asOf, this.#limits)),
-      );
-    }
-    this.#waitingBytes += size;
-    this.#finish(packet, WAITING);
+    if (this.#closed) return this.#drop(packet, closing());
+    const doubt = clockDoubt(at, packet.asOf, this.#limits.maxAhead);
+    if (doubt !== null) return this.#doubtTime(packet, at, doubt);
+    const { key, address } = packet.peer;
+    // Copy: a view would retain all that was read together with it.
+    const copy = { ...packet, data: new Uint8Array(packet.data), fresh: false };
+    // A sender of datagrams is its host, because it can send from any port.
+    const sender = typeof key === "object" ? key : address.address;
+    const verdict = this.#scheduler.schedule(at, copy, { sender, size: packet.data.length });
+    if (verdict === "scheduled") this.#finish(packet, WAITING);
+    else this.#drop(packet, tooManyWait(verdict === "full" ? "maxWaiting" : "maxWaitingBytes"));
+  }
+
+  /** Handles a bundle at once that can't be meant for the time it is dated, or rejects it. */
+  #doubtTime(packet: Packet, at: number, doubt: "other-clock" | "far-ahead"): void {
+    const explain = (): OscRejectedError => tooFarAhead(at - packet.asOf, this.#limits);
+    if (doubt === "far-ahead" && this.#limits.farAhead === "reject") return this.#finish(packet, rejected("too-far-ahead", explain));
+    this.counters.add("faults");
+    this.#reporter.reportOnce("OSC_CLOCK_MISMATCH", () => clockMismatch(packet.data, at, doubt, this.#limits), packet.peer.address);
+    this.#execute({ ...packet, asOf: Infinity });
+  }
+
+  /** A bundle that waited lost its place to one of another sender. */
+  #giveUp(packet: Packet): void {
+    this.counters.add("waiting", -1);
+    this.#drop(packet, tooManyWait("maxWaiting"));
   }
 
   /** The time of a bundle has come. */
   #release(packet: Packet, at: number): void {
-    this.#waitingBytes -= packet.data.length;
     this.counters.add("waiting", -1);
-    this.#pass({ ...packet, asOf: Math.max(at, this.#clock.wallNow()), fresh: false });
+    this.#pass({ ...packet, asOf: Math.max(at, this.#clock.wallNow()) });
   }
 
-  /** Executes a bundle; bundles inside that are dated later go their own way. */
+  /** Executes a bundle; bundles inside that are dated later become packets of their own. */
   #pass(packet: Packet): void {
-    for (const { at, data } of laterElements(packet.data, packet.asOf, this.#limits.maxNesting)) {
+    const { maxNesting } = this.#limits;
+    const later = laterElements(packet.data, packet.asOf, maxNesting);
+    // First the outer bundle, because one of those inside may be handled at once.
+    this.#execute(packet);
+    for (const { at, data } of later) {
+      if (isEmptyBundle(data, maxNesting)) continue;
       this.counters.addAt(RECEIVED);
       this.#hold({ ...packet, data, fresh: false }, at);
     }
-    this.#execute(packet);
   }
 
   #execute(packet: Packet): void {
@@ -235,16 +264,31 @@ export class Pipeline implements TransportEvents, ExecutorEvents {
   }
 }
 
+function closing(): OscDroppedError {
+  return new OscDroppedError("close", "A bundle that waited for its time was dropped, because the server closed.");
+}
+
+/** Said once per sender. The time is `at`, the last 8 bytes of the header. */
+function clockMismatch(data: Uint8Array, at: number, doubt: "other-clock" | "far-ahead", { maxAhead }: Limits): OscError {
+  const date = new Date(at).toISOString();
+  const bits = Array.from(data.subarray(8, 16), (byte) => byte.toString(16).padStart(2, "0")).join("");
+  const what =
+    doubt === "other-clock"
+      ? `The sender's time tags come from a clock that doesn't count from 1900: ${bits} would mean ${date}. Its bundles are handled at once. Set its clock, or send bundles without a time`
+      : `A bundle is dated ${date}, further ahead than maxAhead (${maxAhead / 1000} s). It is handled at once. Check the clocks, raise maxAhead, or set farAhead to "reject"`;
+  return new OscError("OSC_CLOCK_MISMATCH", `${what}; with strictTiming: false time tags are ignored. Reported once per sender.`);
+}
+
 function tooFarAhead(ahead: number, { maxAhead }: Limits): OscRejectedError {
   return new OscRejectedError(
     "too-far-ahead",
-    `The bundle is dated ${Math.round(ahead / 1000)} s ahead, and maxAhead is ${maxAhead / 1000} s: check the clocks, raise maxAhead, or set strictTiming to false.`,
+    `The bundle is dated ${Math.round(ahead / 1000)} s ahead, and maxAhead is ${maxAhead / 1000} s. Check the clocks, raise maxAhead, set farAhead to "deliver" or strictTiming to false.`,
   );
 }
 
 function tooManyWait(limit: "maxWaiting" | "maxWaitingBytes"): OscDroppedError {
   return new OscDroppedError(
     limit,
-    `A bundle was dropped, for too many wait for their time: raise ${limit}, or set strictTiming to false.`,
+    `A bundle was dropped, because too many wait for their time. Raise ${limit}, or set strictTiming to false.`,
   );
 }

@@ -199,7 +199,7 @@ describe("time tags", () => {
 
   test("too many, too much and too far ahead are refused and reported; what waits is dropped on close", async () => {
     const clock = new ManualClock();
-    const { server, errors, reported } = await serve({ clock, maxWaiting: 2, maxWaitingBytes: 100, maxAhead: 5000 });
+    const { server, errors, reported } = await serve({ clock, maxWaiting: 2, maxWaitingBytes: 100, maxAhead: 5000, farAhead: "reject" });
     const client = await Correspondent.of(server);
     const dated = (ms: number, text = ""): OscBundle => new OscBundle([new OscMessage("/x", [text])], TimeTag.from(clock.wallNow() + ms));
     client.send(dated(5001), dated(10, "x".repeat(100)), dated(4999), dated(4999), dated(4999));
