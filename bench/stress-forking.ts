@@ -4,14 +4,14 @@
  *
  *     node --import tsx bench/stress-forking.ts [packets] [requestsPerChild] [strategy]
  *
- * Default: 10,000 packets, 100 to a process, strategy spawn; native has one to a process. Prints the account, and ends with code 1 if a packet is neither answered nor reported, is both,
+ * Default: 10,000 packets, 100 to a process, strategy spawn; fork has one to a process. Prints the account, and ends with code 1 if a packet is neither answered nor reported, is both,
  * or if a process is left.
  */
 import { ForkingStress } from "../test/server/forking-stress.ts";
 
 const [packets = "10000", requestsPerChild = "100", strategy = "spawn"] = process.argv.slice(2);
 const ways =
-  strategy === "native" ? { strategy, maxChildren: 8, childTimeout: 3000 } : { strategy, requestsPerChild: Number(requestsPerChild) };
+  strategy === "fork" ? { strategy, maxChildren: 8, childTimeout: 3000 } : { strategy, requestsPerChild: Number(requestsPerChild) };
 const stress = await ForkingStress.start(ways);
 const began = performance.now();
 const account = await stress.run(Number(packets), Date.now() % 2 ** 31);

@@ -1,10 +1,10 @@
 import type { Dispatcher } from "../dispatch/index.ts";
 import { OscServerError } from "../errors.ts";
 import type { NetAddress } from "../net-address.ts";
-import type { ChildPoolOptions } from "../server/child/child-pool-options.ts";
+import type { ChildPoolOptions } from "../server/pool/pool-options.ts";
 import { type ServerOptions, positive } from "../server/options.ts";
 import { durationOf } from "../server/transports.ts";
-import type { ThreadPoolOptions } from "../server/thread/thread-pool-options.ts";
+import type { ThreadPoolOptions } from "../server/pool/pool-options.ts";
 import { type DeliverySettings, type NatsDeliveryOptions, checkName, deliverySettings, inRange, oneOf } from "./delivery-options.ts";
 
 /** Where a worker runs its handlers: in the event loop, each packet in a thread, or each packet in a process. */

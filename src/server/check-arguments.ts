@@ -56,6 +56,7 @@ const KINDS: Readonly<Record<Kind, object>> = {
     threadMemory: true,
     workerData: true,
     packetsPerThread: true,
+    order: true,
     strictTiming: true,
   } satisfies Names<ThreadingServerOptions>,
   Forking: {
@@ -65,6 +66,7 @@ const KINDS: Readonly<Record<Kind, object>> = {
     childTimeout: true,
     startTimeout: true,
     requestsPerChild: true,
+    order: true,
     strategy: true,
     idleTimeout: true,
     childMemory: true,

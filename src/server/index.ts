@@ -3,20 +3,20 @@ export { AsyncServer } from "./async-server.ts";
 export type { AsyncServerOptions, PacketSender, ServeOptions, ServerProtocol, ServerTransport } from "./async-server.ts";
 export { BlockingServer } from "./blocking-server.ts";
 export type { BlockingServerOptions } from "./blocking-server.ts";
-export type { ChildPoolOptions, ForkingStrategy } from "./child/child-pool-options.ts";
+export type { ChildPoolOptions, ForkingStrategy } from "./pool/pool-options.ts";
 export type { Executor, ExecutorContext, ExecutorEvents, ExecutorFactory, Packet } from "./executor.ts";
 export type { Backend, ServerStats } from "./stats.ts";
 export { ForkingServer } from "./forking-server.ts";
 export type { ForkingServerOptions } from "./forking-server.ts";
 export type { AddressLike, FarAheadPolicy, Limits, OverflowPolicy, ServerOptions } from "./options.ts";
 export { PooledServer } from "./pooled-server.ts";
-export type { HandlersSource } from "./pool/program.ts";
+export type { HandlersSource } from "./pool/handlers-source.ts";
 export { SyncServer } from "./sync-server.ts";
 export type { SyncServerOptions } from "./sync-server.ts";
 export { AsyncOSCTCPServer, BlockingOSCTCPServer, ForkingOSCTCPServer, ThreadingOSCTCPServer } from "./tcp-servers.ts";
 export type { AsyncTcpServerOptions, BlockingTcpServerOptions, ForkingTcpServerOptions, ThreadingTcpServerOptions } from "./tcp-servers.ts";
 export type { StreamAddress, TcpServerOptions } from "./transports.ts";
-export type { ThreadPoolOptions } from "./thread/thread-pool-options.ts";
+export type { ThreadPoolOptions } from "./pool/pool-options.ts";
 export { ThreadingServer } from "./threading-server.ts";
 export type { ThreadingServerOptions } from "./threading-server.ts";
 export {
@@ -27,7 +27,7 @@ export {
   ThreadingOSCUDPServer,
 } from "./udp-servers.ts";
 export type { AsyncUdpServerOptions, BlockingUdpServerOptions, ForkingUdpServerOptions, ThreadingUdpServerOptions } from "./udp-servers.ts";
-export { workerRole } from "./pool/worker-role.ts";
-export type { WorkerRole } from "./pool/worker-role.ts";
+export { workerRole } from "./pool/run-as-worker.ts";
+export type { WorkerRole } from "./pool/run-as-worker.ts";
 export { AsyncOSCWebSocketServer } from "./websocket-server.ts";
 export type { AsyncWebSocketServerOptions, WebSocketAddress, WebSocketClientHandle } from "./websocket-server.ts";

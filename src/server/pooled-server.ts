@@ -1,6 +1,36 @@
-import type { IoThread } from "./io-thread/io-thread.ts";
-import type { OneChange } from "./io-thread/messages.ts";
-import { SyncServer } from "./sync-server.ts";
+import { Dispatcher } from "../dispatch/index.ts";
+import type { OscError } from "../errors.ts";
+import { IoThread } from "./io-thread/io-thread.ts";
+import type { ExecutorDescription, OneChange } from "./io-thread/messages.ts";
+import type { ServerOptions } from "./options.ts";
+import { type HandlersSource, strictTimingOf } from "./pool/handlers-source.ts";
+import type { PacketOrder } from "./pool/packet-lanes.ts";
+import { freezeForPool, serveAsWorker } from "./pool/run-as-worker.ts";
+import { SyncServer, type SyncServerSetup } from "./sync-server.ts";
+import type { TransportSpec } from "./transports.ts";
+
+/**
+ * How a server with a pool is made: in the program it binds and has a pool; in a worker it becomes the worker's loop.
+ *
+ * @param describe the pool, given the order that suits the transport
+ */
+export function poolSetup(
+  spec: TransportSpec,
+  source: HandlersSource,
+  options: ServerOptions & { readonly strictTiming?: boolean },
+  describe: (order: PacketOrder) => ExecutorDescription,
+): SyncServerSetup<IoThread> {
+  const setup: SyncServerSetup<IoThread> = {
+    spec,
+    open: (owner) => {
+      const executor = describe(spec.transport === "tcp" ? "connection" : "none");
+      if (source instanceof Dispatcher) freezeForPool(source);
+      return new IoThread({ ...owner, spec, strictTiming: strictTimingOf(source, options), executor, transfer: [] });
+    },
+  };
+  if (!(source instanceof Dispatcher)) return setup;
+  return { ...setup, becomeWorker: (worker, server) => serveAsWorker(worker, server, source) };
+}
 
 /**
  * A server that hands packets to a pool of threads or processes. The thread that made it may block, or go on.
@@ -14,6 +44,9 @@ export abstract class PooledServer extends SyncServer<IoThread> {
   #closed: Promise<void> | null = null;
   /** What became of the one packet that was asked for. */
   #one: OneChange | null = null;
+  /** Whether a worker has become ready, or why none does. */
+  #workers: "starting" | "ready" | OscError = "starting";
+  #onWorkers: () => void = () => undefined;
 
   /** @inheritDoc */
   override serveForever(): void {
@@ -26,17 +59,26 @@ export abstract class PooledServer extends SyncServer<IoThread> {
   }
 
   /**
-   * Serves without blocking, until `shutdown()` or `close()`; the process stays alive until then.
+   * Serves without blocking, until `shutdown()` or `close()`; the process stays alive until then. Resolves when the first worker is ready.
    *
-   * @throws OscServerError as {@link serveForever}
+   * @throws OscServerError as {@link serveForever}; `OSC_THREAD_FAILED` or `OSC_CHILD_FAILED` if the first worker can't be started
    */
-  // oxlint-disable-next-line typescript/require-await -- what it throws is to be a rejection
   async start(): Promise<void> {
     if (this.isInert) return;
     this.enter("start");
     this.#started = true;
     this.io.ref();
     this.io.send({ type: "serve" });
+    if (this.#workers === "starting" && this.io.failure === null) {
+      await new Promise<void>((resolve) => {
+        this.#onWorkers = resolve;
+      });
+    }
+    if (typeof this.#workers === "string") return;
+    this.io.unref();
+    this.#started = false;
+    this.leave();
+    throw this.#workers;
   }
 
   /** Ends serving. A server that was started is closed by this; `serveForever()` returns and may be called again. */
@@ -54,6 +96,7 @@ export abstract class PooledServer extends SyncServer<IoThread> {
       this.closeBlocking();
       return Promise.resolve();
     }
+    this.#onWorkers();
     return (this.#closed ??= this.closeWithoutBlocking());
   }
 
@@ -69,11 +112,17 @@ export abstract class PooledServer extends SyncServer<IoThread> {
       while (!this.stopping) {
         const { rings } = this.io;
         this.io.readMail();
+        if (typeof this.#workers !== "string") throw this.#workers;
         if (!this.stopping) this.io.sleep(rings, Infinity);
       }
     } finally {
       this.io.send({ type: "pause" });
     }
+  }
+
+  protected override onWorkers(failure: OscError | null): void {
+    this.#workers = failure ?? "ready";
+    this.#onWorkers();
   }
 
   protected override onOne(change: OneChange): void {
@@ -89,6 +138,7 @@ export abstract class PooledServer extends SyncServer<IoThread> {
     for (;;) {
       const { rings } = this.io;
       this.io.readMail();
+      if (typeof this.#workers !== "string") throw this.#workers;
       if (this.#one === "ended" || this.#one === "none") break;
       const left = deadline - performance.now();
       // Whether the packet was let through just before is then told by the answer.

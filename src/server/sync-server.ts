@@ -8,7 +8,7 @@ import { type Limits, type ServerOptions, limitsOf, positive } from "./options.t
 import type { IoOwner, ServerIo } from "./io-thread/server-io.ts";
 import { withoutSignalListeners } from "./io-thread/signal-listeners.ts";
 import { type TransportSpec, requestedAddress } from "./transports.ts";
-import { type WorkerState, claimServer, countServer } from "./pool/worker-role.ts";
+import { type WorkerContext, countServer, resolveRole } from "./pool/run-as-worker.ts";
 
 /** Options of the servers whose thread may block: blocking, threading and forking. */
 export interface SyncServerOptions extends ServerOptions {
@@ -30,7 +30,7 @@ export interface SyncServerSetup<Io extends ServerIo> {
   /** Opens the sockets. Called only where the server is to bind. */
   readonly open: (owner: IoOwner) => Io;
   /** In a worker that runs the program again to come to this server: does the worker's work in its place, and never returns. */
-  readonly becomeWorker?: (worker: WorkerState, server: SyncServer) => never;
+  readonly becomeWorker?: (worker: WorkerContext, server: SyncServer) => never;
 }
 
 /**
@@ -67,10 +67,10 @@ export abstract class SyncServer<Io extends ServerIo = ServerIo> implements Disp
     this.#keepSignalListeners = options.keepSignalListeners ?? false;
     const listener: ErrorListener = options.onError ?? reportToConsole;
     this.report = (error, client) => tellListener(listener, error, client);
-    const claim = claimServer();
-    if (claim.kind === "worker") setup.becomeWorker?.(claim.worker, this);
-    this.#io = claim.kind === "server" ? this.#open(setup, limits) : null;
-    this.#address = this.#io?.address ?? (claim.kind === "inert" ? claim.address : null) ?? requestedAddress(setup.spec);
+    const role = resolveRole();
+    if (role.kind === "worker") setup.becomeWorker?.(role.worker, this);
+    this.#io = role.kind === "server" ? this.#open(setup, limits) : null;
+    this.#address = this.#io?.address ?? (role.kind === "inert" ? role.address : null) ?? requestedAddress(setup.spec);
     if (this.#io !== null && setup.spec.transport === "udp") this.#kernelDrops.opened(this.#address);
   }
 
@@ -141,6 +141,9 @@ export abstract class SyncServer<Io extends ServerIo = ServerIo> implements Disp
   /** What becomes of the one packet that a pool was to handle. */
   protected onOne(_change: OneChange): void {}
 
+  /** The first worker of a pool is ready, or why it isn't. */
+  protected onWorkers(_failure: OscError | null): void {}
+
   /** Closes the server before it returns; from inside a handler, when that has ended. */
   protected closeBlocking(): void {
     this.#closing = true;
@@ -205,6 +208,7 @@ export abstract class SyncServer<Io extends ServerIo = ServerIo> implements Disp
       onError: this.report,
       onShutdown: () => this.shutdown(),
       onOne: (change) => this.onOne(change),
+      onWorkers: (failure) => this.onWorkers(failure),
       verify: (data, client) => this.verifyRequest(data, client),
       isStopping: () => this.#stopping,
     });

@@ -3,7 +3,7 @@ import { checkArguments } from "./check-arguments.ts";
 import { AsyncServer, type AsyncServerOptions } from "./async-server.ts";
 import { BlockingServer, type BlockingServerOptions } from "./blocking-server.ts";
 import { ForkingServer, type ForkingServerOptions } from "./forking-server.ts";
-import type { HandlersSource } from "./pool/program.ts";
+import type { HandlersSource } from "./pool/handlers-source.ts";
 import { ThreadingServer, type ThreadingServerOptions } from "./threading-server.ts";
 import { type StreamAddress, type TcpServerOptions, tcpSpec } from "./transports.ts";
 

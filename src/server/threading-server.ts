@@ -1,8 +1,7 @@
-import { poolSetup } from "./pool-setup.ts";
-import { PooledServer } from "./pooled-server.ts";
-import type { HandlersSource } from "./pool/program.ts";
+import type { HandlersSource } from "./pool/handlers-source.ts";
+import { type ThreadPoolOptions, threadPoolDescription } from "./pool/pool-options.ts";
+import { PooledServer, poolSetup } from "./pooled-server.ts";
 import type { SyncServerOptions } from "./sync-server.ts";
-import { type ThreadPoolOptions, threadPoolDescription } from "./thread/thread-pool-options.ts";
 import type { TransportSpec } from "./transports.ts";
 
 /** Options of the threading servers. */
@@ -10,6 +9,8 @@ export interface ThreadingServerOptions extends SyncServerOptions, ThreadPoolOpt
 
 /**
  * A server that handles each packet in a worker thread; the named classes choose its transport.
+ *
+ * Each thread runs your program again, up to the constructor of the server. Pass a handlers module instead of a dispatcher if it must not.
  *
  * @example
  * const server: ThreadingServer = new ThreadingOSCUDPServer(["127.0.0.1", 9000], dispatcher, { maxThreads: 8 });
@@ -22,6 +23,9 @@ export class ThreadingServer extends PooledServer {
    * @internal
    */
   constructor(spec: TransportSpec, source: HandlersSource, options: ThreadingServerOptions) {
-    super(poolSetup({ spec, source, options, describe: () => threadPoolDescription(source, options) }), options);
+    super(
+      poolSetup(spec, source, options, (order) => threadPoolDescription(source, options, order)),
+      options,
+    );
   }
 }

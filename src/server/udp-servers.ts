@@ -5,7 +5,7 @@ import { AsyncServer, type AsyncServerOptions } from "./async-server.ts";
 import { BlockingServer, type BlockingServerOptions } from "./blocking-server.ts";
 import { ForkingServer, type ForkingServerOptions } from "./forking-server.ts";
 import type { AddressLike } from "./options.ts";
-import type { HandlersSource } from "./pool/program.ts";
+import type { HandlersSource } from "./pool/handlers-source.ts";
 import { ThreadingServer, type ThreadingServerOptions } from "./threading-server.ts";
 import { type NativeOption, udpSpec } from "./transports.ts";
 

@@ -5,7 +5,7 @@ import { CallerExecutor } from "../../src/server/io-thread/caller-executor.ts";
 import { FAULT, HANDLER_ERROR, OutcomeWriter, PacketReader, RING_CAPACITY } from "../../src/server/io-thread/packet-records.ts";
 import { Counters } from "../../src/server/stats.ts";
 import { WakeSignal } from "../../src/server/io-thread/wake-signal.ts";
-import { packError } from "../../src/server/crossing/error-transfer.ts";
+import { packError } from "../../src/server/pool/error-transfer.ts";
 import type { ServerOptions } from "../../src/server/options.ts";
 import type { Packet } from "../../src/server/executor.ts";
 import { RingReader, RingWriter, ringMemory } from "../../src/server/io-thread/shared-ring.ts";

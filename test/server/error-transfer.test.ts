@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import * as errors from "../../src/errors.ts";
-import { packError, unpackError } from "../../src/server/crossing/error-transfer.ts";
+import { packError, unpackError } from "../../src/server/pool/error-transfer.ts";
 
 const ours: readonly errors.OscError[] = [
   new errors.OscError("OSC_SUPPRESSED", "7 more"),

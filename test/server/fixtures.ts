@@ -3,7 +3,7 @@ import type { NetAddress } from "../../src/net-address.ts";
 import { type Limits, type ServerOptions, limitsOf } from "../../src/server/options.ts";
 import type { Packet } from "../../src/server/executor.ts";
 import type { Peer } from "../../src/transport/transport.ts";
-import type { PoolPolicy } from "../../src/server/pool/pool-worker.ts";
+import type { WorkerKind } from "../../src/server/pool/worker.ts";
 
 /** A peer that remembers what it was sent. */
 export class RecordingPeer implements Peer {
@@ -42,17 +42,20 @@ export function nameOf(error: OscError): string {
   return error instanceof OscRejectedError ? `${error.code} ${error.reason}` : error.code;
 }
 
-/** What pools of threads have in common in these tests: one packet at a time, and times that fake timers reach. */
-export const THREAD_POLICY: Omit<PoolPolicy, "max" | "missing" | "superfluous"> = {
+/** Threads in these tests: one packet at a time, and times that fake timers reach. */
+export const THREAD_KIND: Omit<WorkerKind, "start"> = {
   code: "OSC_THREAD_FAILED",
-  noun: "thread",
-  goal: "its server",
-  processors: 8,
+  noun: "worker thread",
+  max: 4,
   packetsAtOnce: 1,
+  batches: true,
   packetsInAll: Infinity,
   packetTimeout: 1000,
   packetTimeoutOption: "threadTimeout",
   startTimeout: 5000,
   idleTimeout: 10_000,
   patience: 10,
+  missing: ({ queued, starting, alive }) => Math.max(1 - alive, queued - starting),
+  superfluous: ({ alive }) => alive - 1,
+  explainStart: (how) => `A worker thread did not start: ${how}.`,
 };

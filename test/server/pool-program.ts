@@ -5,6 +5,7 @@ import { readFileSync, readdirSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { OscMessage, type OscValue, decode, encode } from "../../src/codec/index.ts";
+import { loadKoffi } from "../../src/transport/native/libc.ts";
 import type { ServerStats } from "../../src/server/index.ts";
 
 /** An error as a program tells it. */
@@ -34,10 +35,10 @@ export class PoolProgram {
   readonly #waiting = new Set<() => void>();
 
   /** @param command a program of `programs/`, and its arguments */
-  constructor(command: readonly string[], { flags = [], cwd }: { readonly flags?: readonly string[]; readonly cwd?: string } = {}) {
+  constructor(command: readonly string[], { flags = [], cwd, env = {} }: { readonly flags?: readonly string[]; readonly cwd?: string; readonly env?: object } = {}) {
     const [name = "", ...args] = command;
     const path = fileURLToPath(new URL(`programs/${name}`, import.meta.url));
-    this.child = spawn(process.execPath, [...flags, path, ...args], { stdio: ["pipe", "pipe", "pipe"], cwd });
+    this.child = spawn(process.execPath, [...flags, path, ...args], { stdio: ["pipe", "pipe", "pipe"], cwd, env: { ...process.env, ...env } });
     this.child.stderr?.on("data", (text) => (this.stderr += String(text)));
     createInterface({ input: this.child.stdout as NodeJS.ReadableStream }).on("line", (line) => this.#line(line));
     this.closed = once(this.child, "close").then(() => {
@@ -120,7 +121,7 @@ export class PoolProgram {
     // As the examples say it.
     const [, port] = /^Listening on port (\d+)$/.exec(line) ?? [];
     if (port !== undefined) this.told.set("ready", [Number(port)]);
-    const [, word = "", json = ""] = /^(error|frozen|others|ready|run|stats|turned) (.*)$/.exec(line) ?? [];
+    const [, word = "", json = ""] = /^(error|failed|frozen|others|ready|run|stats|turned) (.*)$/.exec(line) ?? [];
     if (word === "error") this.errors.push(JSON.parse(json) as ToldError);
     else if (word !== "") this.told.set(word, [...(this.told.get(word) ?? []), JSON.parse(json)]);
     this.#changed();
@@ -168,5 +169,15 @@ function processAt(pid: number): (ProcessId & { readonly parent: number; readonl
     return { pid, state: fields[0] ?? "", parent: Number(fields[1]), startTime: fields[19] ?? "" };
   } catch {
     return null;
+  }
+}
+
+/** Whether processes can be forked here. */
+export function canFork(): boolean {
+  try {
+    loadKoffi();
+    return process.platform === "linux";
+  } catch {
+    return false;
   }
 }

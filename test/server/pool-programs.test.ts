@@ -3,8 +3,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, describe, expect, test } from "vitest";
+import { OscMessage } from "../../src/codec/index.ts";
+import { Program } from "./program.ts";
 import { ForkingStress } from "./forking-stress.ts";
-import { PoolProgram, type ProcessId, descendants, isAlive } from "./pool-program.ts";
+import { PoolProgram, type ProcessId, canFork, descendants, isAlive } from "./pool-program.ts";
 
 const running: PoolProgram[] = [];
 const folders: string[] = [];
@@ -14,7 +16,7 @@ afterEach(async () => {
   for (const folder of folders.splice(0)) rmSync(folder, { recursive: true });
 });
 
-async function start(...parameters: ConstructorParameters<typeof PoolProgram>): Promise<PoolProgram> {
+async function startProgram(...parameters: ConstructorParameters<typeof PoolProgram>): Promise<PoolProgram> {
   const program = new PoolProgram(...parameters);
   running.push(program);
   await program.until(() => program.told.has("ready"));
@@ -27,15 +29,19 @@ function folder(): string {
   return path;
 }
 
-/** The file `pool-native.test.ts` runs these tests once more, for processes that are forked. */
-const isForked = process.env["FORKING_STRATEGY"] === "native";
-
+const THREADS = { kind: "Threading", role: "thread", code: "OSC_THREAD_FAILED", timeout: "threadTimeout", memory: "threadMemory" } as const;
+const PROCESSES = { kind: "Forking", role: "process", code: "OSC_CHILD_FAILED", timeout: "childTimeout", memory: "childMemory" } as const;
 const KINDS = [
-  { kind: "Threading", role: "thread", code: "OSC_THREAD_FAILED", timeout: "threadTimeout", memory: "threadMemory" },
-  { kind: "Forking", role: "process", code: "OSC_CHILD_FAILED", timeout: "childTimeout", memory: "childMemory" },
+  { ...THREADS, how: "threads" },
+  { ...PROCESSES, how: "spawn" },
+  ...(canFork() ? [{ ...PROCESSES, how: "fork" }] : []),
 ] as const;
 
-describe.each(KINDS.filter(({ kind }) => kind === "Forking" || !isForked))("a $kind server", ({ kind, role, code, timeout, memory }) => {
+describe.each(KINDS)("a $kind server ($how)", ({ kind, role, code, timeout, memory, how }) => {
+  const isForked = how === "fork";
+  const start = (command: readonly string[], options: ConstructorParameters<typeof PoolProgram>[1] = {}): Promise<PoolProgram> =>
+    startProgram(command, { ...options, env: { FORKING_STRATEGY: isForked ? "fork" : "spawn" } });
+
   test("runs the program again in its workers, as it was started", async () => {
     const program = await start(["pool.mjs", kind, "dispatcher", "{}", "--word", "a b"], {
       flags: ["--no-deprecation", "--stack-trace-limit=20"],
@@ -116,11 +122,12 @@ describe.each(KINDS.filter(({ kind }) => kind === "Forking" || !isForked))("a $k
     expect(program.told.get("run")).toEqual(["main"]);
   });
 
-  test("says that a handlers module is none", async () => {
+  test("fails to serve if the handlers module has no dispatcher", async () => {
     const program = await start(["pool.mjs", kind, "not-handlers.mjs"]);
-    await program.until(() => program.errors.length > 0);
-    expect(program.errors[0]?.code).toBe(code);
-    expect(program.errors[0]?.message).toMatch(/not-handlers\.mjs is no Dispatcher: write "export default dispatcher"/);
+    await program.closed;
+    expect(program.child.exitCode).toBe(1);
+    expect(program.stderr).toMatch(/could not load the handlers module .*not-handlers\.mjs.*it isn't a Dispatcher: write "export default dispatcher"/);
+    expect(program.stderr).toContain(code);
   });
 
   test("shows all that a handler prints", async () => {
@@ -151,17 +158,18 @@ describe.each(KINDS.filter(({ kind }) => kind === "Forking" || !isForked))("a $k
     expect(started.filter(isAlive)).toEqual([]);
   });
 
-  test("says that the program does not come to the server, and does not try for ever", async () => {
-    const program = await start(["pool-astray.mjs", kind]);
-    program.send("/lost");
-    await program.until(() => program.errors.length >= 6);
-    for (const error of program.errors) {
-      expect(error.code).toBe(code);
-      expect(error.message).toMatch(/before it came to the constructor of its server in the program .*pool-astray\.mjs: .*exit code 0/);
-    }
-    const stats = await program.close();
-    expect(stats).toMatchObject({ received: 1, dropped: 1, inProgress: 0 });
-    expect(program.told.get("run")?.filter((answer) => answer === role).length).toBeLessThanOrEqual(6);
+  test("fails to serve if the program doesn't reach its server in a worker, and says what to do", async () => {
+    const program = new PoolProgram(["pool-astray.mjs", kind], { env: { FORKING_STRATEGY: isForked ? "fork" : "spawn" } });
+    running.push(program);
+    await program.until(() => program.told.has("failed"));
+    const [error] = program.told.get("failed") as { code: string; message: string }[];
+    expect(error?.code).toBe(code);
+    expect(error?.message).toMatch(/did not reach the server's constructor: .*exit code 0/);
+    expect(error?.message).toMatch(/entry script \(.*pool-astray\.mjs\).*below the constructor.*workerRole\(\) === "main".*handlers module/);
+    await program.closed;
+    expect(program.child.exitCode).toBe(0);
+    // At most as many as are started together.
+    expect(program.told.get("run")?.filter((answer) => answer === role).length).toBeLessThanOrEqual(8);
   });
 
   const TYPED = [
@@ -182,7 +190,7 @@ describe.each(KINDS.filter(({ kind }) => kind === "Forking" || !isForked))("a $k
 });
 
 test("servers in one program have workers of their own, and the others are inert in these", async () => {
-  const program = await start(["pool-two.mjs"]);
+  const program = await startProgram(["pool-two.mjs"]);
   await program.until(() => program.told.has("others"));
   const [[unserved, threading]] = program.told.get("others") as [[number, number]];
   expect(await program.ask("/who")).toEqual(["/processes", unserved, threading, 0]);
@@ -190,9 +198,9 @@ test("servers in one program have workers of their own, and the others are inert
   expect(program.errors).toEqual([]);
 });
 
-describe.skipIf(isForked)("threads", () => {
+describe("threads", () => {
   test("share memory that is given as workerData", async () => {
-    const program = await start(["pool.mjs", "Threading", "dispatcher", JSON.stringify({ counter: true, minThreads: 3 })]);
+    const program = await startProgram(["pool.mjs", "Threading", "dispatcher", JSON.stringify({ counter: true, minThreads: 3 })]);
     for (let count = 0; count < 40; count++) program.send("/count");
     await program.until(() => program.replies.length === 40);
     expect(new Set(program.replies.map(([, count]) => count)).size).toBe(40);
@@ -200,7 +208,7 @@ describe.skipIf(isForked)("threads", () => {
 
   test("handle several packets side by side where they are asked to", async () => {
     const options = { maxThreads: 1, minThreads: 1, packetsPerThread: 2 };
-    const program = await start(["pool.mjs", "Threading", "pool-handlers.mjs", JSON.stringify(options)]);
+    const program = await startProgram(["pool.mjs", "Threading", "pool-handlers.mjs", JSON.stringify(options)]);
     program.send("/pair");
     await program.ask("/pair");
     expect(program.replies).toEqual([["/paired"]]);
@@ -208,18 +216,20 @@ describe.skipIf(isForked)("threads", () => {
 
   // Ended by force at a bad moment, they would end the process.
   test("end by themselves where the server is closed while they start", async () => {
-    const program = await start(["pool-closed-at-once.mjs"]);
+    const program = await startProgram(["pool-closed-at-once.mjs"]);
     await program.closed;
     expect([program.child.exitCode, program.errors, program.stderr]).toEqual([0, [], ""]);
     expect(program.lines.filter((line) => !line.startsWith("ready"))).toEqual(["left null", "left null", "closed null"]);
   });
 });
 
+const STRATEGIES = canFork() ? (["spawn", "fork"] as const) : (["spawn"] as const);
+
 describe("child processes", () => {
-  test.skipIf(isForked)("handle one packet each, or as many as they are asked to", async () => {
+  test("handle one packet each, or as many as they are asked to", async () => {
     const pids = async (requestsPerChild: number, count: number): Promise<unknown[]> => {
       const options = { requestsPerChild, spareChildren: 1, maxChildren: 1 };
-      const program = await start(["pool.mjs", "Forking", "dispatcher", JSON.stringify(options)]);
+      const program = await startProgram(["pool.mjs", "Forking", "dispatcher", JSON.stringify(options)]);
       const replies: unknown[] = [];
       for (let index = 0; index < count; index++) replies.push((await program.ask("/who"))[2]);
       await program.quit();
@@ -231,8 +241,8 @@ describe("child processes", () => {
     expect(d).not.toBe(a);
   });
 
-  test("may be killed", async () => {
-    const program = await start(["pool.mjs", "Forking", "dispatcher"]);
+  test.each(STRATEGIES)("may be killed (%s)", async (strategy) => {
+    const program = await startProgram(["pool.mjs", "Forking", "dispatcher", JSON.stringify({ strategy })]);
     const error = await program.fail("/kill");
     expect(error).toMatchObject({ code: "OSC_CHILD_FAILED" });
     expect(error.message).toContain("signal SIGKILL");
@@ -240,25 +250,63 @@ describe("child processes", () => {
   });
 });
 
-describe.skipIf(process.platform !== "linux")("handlers that crash, hang and fill the memory at random", () => {
+describe.skipIf(process.platform !== "linux").each(STRATEGIES)("handlers that crash, hang and fill the memory at random (%s)", (strategy) => {
   test("leave no packet unaccounted for, and no process", { timeout: 60_000 }, async () => {
     const stress = await ForkingStress.start(
-      isForked ? { childTimeout: 5000, maxChildren: 8 } : { requestsPerChild: 10, childTimeout: 500 },
+      strategy === "fork" ? { strategy, childTimeout: 5000, maxChildren: 8 } : { strategy, requestsPerChild: 10, childTimeout: 500 },
     );
     expect(await stress.run(150, 20_260)).toMatchObject({ faults: [] });
   });
 });
 
-describe.skipIf(process.platform !== "linux")("when the server is killed", () => {
+describe.skipIf(process.platform !== "linux").each(STRATEGIES)("when the server is killed (%s)", (strategy) => {
   test("no child process is left, not even one in an endless loop", async () => {
-    const program = await start(["pool.mjs", "Forking", "dispatcher", JSON.stringify({ spareChildren: 3 })]);
+    const program = await startProgram(["pool.mjs", "Forking", "dispatcher", JSON.stringify({ strategy, spareChildren: 3 })]);
     expect(await program.ask("/hang")).toEqual(["/hanging"]);
     const started = descendants(program.child.pid as number);
-    // The one that hangs, spare ones, and the warden; or the one that hangs, and the one that forks.
-    expect(started.length).toBeGreaterThanOrEqual(isForked ? 2 : 3);
+    // The one that hangs, and the fork server; or the one that hangs, spare ones, and the orphan reaper.
+    expect(started.length).toBeGreaterThanOrEqual(strategy === "fork" ? 2 : 3);
     program.child.kill("SIGKILL");
     await goneFor(started);
     await program.closed;
+  });
+});
+
+describe.each(["Threading", "Forking"])("a %s server", (kind) => {
+  test("says that its I/O thread has ended, can be closed, and leaves neither threads nor processes", async () => {
+    const program = await startProgram(["pool-io-lost.mjs", kind]);
+    expect(await program.ask("/echo", 1)).toEqual(["/echoed", 1]);
+    expect(await program.ask("/hang")).toEqual(["/hanging"]);
+    const started = process.platform === "linux" ? descendants(program.child.pid as number) : [];
+    const stats = await program.close();
+    expect(program.errors).toMatchObject([{ code: "OSC_THREAD_FAILED" }]);
+    expect(stats.received).toBe(2);
+    expect([program.child.exitCode, program.child.signalCode]).toEqual([0, null]);
+    await goneFor(started);
+  });
+
+  test("handles exactly one packet by handleRequest, or calls handleTimeout", async () => {
+    const program = new Program("pooled-request.mjs", kind);
+    try {
+      const client = await program.client();
+      for (let number = 1; number <= 5; number++) client.send(number === 2 ? new OscMessage("/throw") : new OscMessage("/hello", [number]));
+      expect(await client.nextMessages(2)).toEqual([
+        ["/hello", 1],
+        ["/hello", 3],
+      ]);
+      expect(await program.ended).toBe(0);
+      expect(program.lines.slice(1)).toEqual([
+        "timed out",
+        "impatient false",
+        "request true 1",
+        "error OSC_HANDLER_FAILED",
+        "request true 2",
+        "request true 3",
+        "second EADDRINUSE",
+      ]);
+    } finally {
+      await program.dispose();
+    }
   });
 });
 

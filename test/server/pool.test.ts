@@ -1,11 +1,12 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { OscDispatchError, type OscError, OscRejectedError } from "../../src/errors.ts";
-import { HANDLED, type PacketResult, rejected } from "../../src/packet-result.ts";
+import { OscDispatchError, type OscError } from "../../src/errors.ts";
 import type { ServerOptions } from "../../src/server/options.ts";
+import type { PacketResult } from "../../src/packet-result.ts";
 import type { ExecutorEvents, Packet } from "../../src/server/executor.ts";
-import type { PoolPolicy, PoolWorker, PoolWorkerEvents } from "../../src/server/pool/pool-worker.ts";
+import type { PacketOrder } from "../../src/server/pool/packet-lanes.ts";
+import type { InFlightPacket, PoolWorker, PoolWorkerEvents, WorkerKind } from "../../src/server/pool/worker.ts";
 import { WorkerPool } from "../../src/server/pool/worker-pool.ts";
-import { RecordingPeer, THREAD_POLICY, limits, packetOf } from "./fixtures.ts";
+import { RecordingPeer, THREAD_KIND, limits, packetOf } from "./fixtures.ts";
 
 beforeEach(() => {
   vi.useFakeTimers();
@@ -14,20 +15,33 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-/** A worker that does what the test says. */
+/** A worker that does what the test says. It begins with the first packet that it has, and with the next when that has ended. */
 class FakeWorker implements PoolWorker {
   readonly events: PoolWorkerEvents;
-  readonly given: { readonly id: number; readonly packet: Packet }[] = [];
+  given: InFlightPacket[] = [];
   retired = false;
   killed = false;
-  computes = false;
+  /** What it says to {@link takeBack}; null for one that may have begun with all. */
+  claims = true;
+  #lastEnded = 0;
 
   constructor(events: PoolWorkerEvents) {
     this.events = events;
   }
 
-  give(id: number, packet: Packet): void {
-    this.given.push({ id, packet });
+  get ports(): number[] {
+    return this.given.map(({ packet }) => packet.peer.address.port);
+  }
+
+  give(packets: readonly InFlightPacket[]): void {
+    this.given.push(...packets);
+  }
+
+  takeBack(): number | null {
+    if (!this.claims) return null;
+    const begun = this.given[0]?.id ?? this.#lastEnded;
+    this.given = this.given.slice(0, 1);
+    return begun;
   }
 
   retire(): void {
@@ -38,331 +52,525 @@ class FakeWorker implements PoolWorker {
     this.killed = true;
   }
 
-  /** The end of the packet that it was given first of those that it has not settled. */
-  settle(outcome: OscRejectedError | null = null, took?: number): void {
+  /** The end of the packet that it has begun. */
+  async settle(): Promise<void> {
     const next = this.given.shift();
     if (next === undefined) throw new Error("It has no packet.");
-    this.events.settle(next.id, resultOf(outcome), took);
+    this.#lastEnded = next.id;
+    this.events.handled(next.id, 0);
+    await settled();
+  }
+
+  /** It has handled so many, one after another, but has not told of them. */
+  handleUntold(count: number): void {
+    this.given = this.given.slice(count);
   }
 }
 
-function resultOf(error: OscRejectedError | null): PacketResult {
-  return error === null ? HANDLED : rejected(error.reason, () => error);
-}
-
-class Events implements ExecutorEvents {
-  readonly settled: (OscRejectedError | null)[] = [];
+class Account implements ExecutorEvents {
+  readonly handled: number[] = [];
+  readonly rejected: OscError[] = [];
   readonly dropped: OscError[] = [];
+  readonly droppedPorts: number[] = [];
   readonly replies: string[] = [];
-  readonly reports: string[] = [];
+  readonly reports: OscError[] = [];
+  readonly reportedPorts: (number | undefined)[] = [];
   shutdowns = 0;
 
-  end(_packet: Packet, result: PacketResult): void {
-    if (result.kind === "dropped") this.dropped.push(result.error);
-    else this.settled.push(result.kind === "rejected" ? result.explain() : null);
+  end({ peer }: Packet, result: PacketResult): void {
+    if (result.kind === "handled") {
+      this.handled.push(peer.address.port);
+    } else if (result.kind === "rejected") {
+      this.rejected.push(result.explain());
+    } else if (result.kind === "dropped") {
+      this.dropped.push(result.error);
+      this.droppedPorts.push(peer.address.port);
+    }
   }
   reply(packet: Packet, data: Uint8Array): void {
     this.replies.push(`${packet.peer.address.port} ${data.length}`);
   }
   report(error: OscError, client?: { readonly port: number }): void {
-    this.reports.push(client === undefined ? error.code : `${error.code} ${client.port}`);
+    this.reports.push(error);
+    this.reportedPorts.push(client?.port);
   }
   shutdown(): void {
     this.shutdowns += 1;
   }
 }
 
-const POLICY: PoolPolicy = {
-  ...THREAD_POLICY,
-  max: 4,
-  missing: ({ queued, starting, alive }) => Math.max(1 - alive, queued - starting),
-  superfluous: ({ alive }) => alive - 1,
-};
+/** What comes in one turn of the event loop is handed over at its end. */
+const settled = (): Promise<void> => Promise.resolve();
 
-function setUp(policy: Partial<PoolPolicy> = {}, options: ServerOptions = {}) {
-  const events = new Events();
+interface Given {
+  readonly kind?: Partial<WorkerKind>;
+  readonly options?: ServerOptions;
+  readonly order?: PacketOrder;
+}
+
+function setUp({ kind = {}, options = {}, order = "none" }: Given = {}) {
+  const account = new Account();
   const workers: FakeWorker[] = [];
   let refusal: Error | null = null;
-  const start = (workerEvents: PoolWorkerEvents): PoolWorker => {
-    if (refusal !== null) throw refusal;
-    const worker = new FakeWorker(workerEvents);
-    workers.push(worker);
-    return worker;
+  const whole: WorkerKind = {
+    ...THREAD_KIND,
+    ...kind,
+    start: (workerEvents) => {
+      if (refusal !== null) throw refusal;
+      const worker = new FakeWorker(workerEvents);
+      workers.push(worker);
+      return worker;
+    },
   };
-  const pool = new WorkerPool({ ...POLICY, ...policy }, limits(options), events, start);
-  const send = (port = 1): void => pool.execute(packetOf(new Uint8Array(4), new RecordingPeer(port)));
+  const { max, packetsAtOnce } = whole;
+  const pool = new WorkerPool({ limits: limits(options), order, max, packetsAtOnce, events: account });
+  const started = pool.begin(whole);
+  const send = async (...ports: number[]): Promise<void> => {
+    for (const port of ports) pool.execute(packetOf(new Uint8Array(4), new RecordingPeer(port)));
+    await settled();
+  };
   return {
     pool,
-    events,
+    started,
+    account,
     workers,
     send,
     worker: (index: number) => workers[index] as FakeWorker,
+    ready: async (...indices: number[]) => {
+      for (const index of indices) workers[index]?.events.ready();
+      await settled();
+    },
     refuseToStart: (error: Error) => {
       refusal = error;
+    },
+    sendFrom: async (host: string, ...ports: number[]) => {
+      for (const port of ports) pool.execute(packetOf(new Uint8Array(4), new RecordingPeer(port, host)));
+      await settled();
     },
   };
 }
 
-/** A pool of so many workers, and how many of them were slow whenever it asked how many are missing. */
-function watchSlow(wanted: number) {
-  const seen: number[] = [];
-  const missing: PoolPolicy["missing"] = ({ slow, alive }) => {
-    seen.push(slow);
-    return wanted - alive;
-  };
-  return { seen, ...setUp({ missing }) };
-}
+const upTo = (count: number): number[] => Array.from({ length: count }, (_, index) => index + 1);
+const two = { max: 2, missing: ({ alive }) => 2 - alive } satisfies Partial<WorkerKind>;
 
 describe("workers", () => {
-  test("are started ahead, and given what waited when they are ready", () => {
-    const { workers, worker, send, events } = setUp();
+  test("start before there is a packet, and are given what waited when they are ready", async () => {
+    const { workers, worker, send, account, ready, started } = setUp();
     expect(workers).toHaveLength(1);
-    send();
+    await send(1);
     expect(worker(0).given).toHaveLength(0);
-    worker(0).events.ready();
-    expect(worker(0).given).toHaveLength(1);
-    worker(0).settle();
-    expect(events.settled).toEqual([null]);
+    await ready(0);
+    expect(await started).toBeNull();
+    expect(worker(0).ports).toEqual([1]);
+    await worker(0).settle();
+    expect(account.handled).toEqual([1]);
   });
 
-  test("are added when packets have waited, not before, and never beyond the bound", () => {
-    const { workers, worker, send } = setUp({ max: 3 });
-    worker(0).events.ready();
-    for (let count = 0; count < 6; count++) send();
-    vi.advanceTimersByTime(9);
+  test("are added when packets have waited, as many as the queue needs, and never beyond the limit", async () => {
+    const { workers, send, ready } = setUp({ kind: { max: 3 } });
+    await ready(0);
+    await send(...upTo(6));
+    await vi.advanceTimersByTimeAsync(9);
     expect(workers).toHaveLength(1);
-    vi.advanceTimersByTime(2);
+    await vi.advanceTimersByTimeAsync(2);
     expect(workers).toHaveLength(3);
-    worker(1).events.ready();
-    worker(2).events.ready();
-    vi.advanceTimersByTime(100);
+    await ready(1, 2);
+    await vi.advanceTimersByTimeAsync(100);
     expect(workers.map(({ given }) => given.length)).toEqual([1, 1, 1]);
     expect(workers).toHaveLength(3);
   });
 
-  test("are counted as slow where a handler takes long", () => {
-    const { seen, worker, send } = watchSlow(1);
-    worker(0).events.ready();
-    send();
-    send();
-    vi.advanceTimersByTime(10);
-    expect(seen.at(-1)).toBe(1);
+  test("are not added for handlers that only compute for a moment", async () => {
+    const { workers, worker, send, ready } = setUp();
+    await ready(0);
+    for (let count = 0; count < 20; count++) {
+      await send(1);
+      await worker(0).settle();
+    }
+    await send(...upTo(200));
+    await vi.advanceTimersByTimeAsync(15);
+    expect(workers).toHaveLength(1);
+    // One of them takes long after all.
+    await vi.advanceTimersByTimeAsync(30);
+    expect(workers.length).toBeGreaterThan(1);
   });
 
-  test("are not counted as slow while they compute, but for long", () => {
-    const { seen, worker, send } = watchSlow(1);
-    worker(0).events.ready();
-    worker(0).computes = true;
-    send();
-    send();
-    vi.advanceTimersByTime(150);
-    expect(new Set(seen)).toEqual(new Set([0]));
-    vi.advanceTimersByTime(100);
-    expect(seen.at(-1)).toBe(1);
-  });
-
-  test("are taken to be as quick as others as long as they have handled nothing", () => {
-    const { seen, worker, send } = watchSlow(2);
-    worker(0).events.ready();
-    worker(1).events.ready();
-    send();
-    worker(1).settle(null, 0.01);
-    send();
-    send();
-    send();
-    vi.advanceTimersByTime(15);
-    expect(seen.at(-1)).toBe(0);
-    vi.advanceTimersByTime(15);
-    expect(seen.at(-1)).toBe(2);
-  });
-
-  test("end when they have been idle for long, those that are needed excepted", () => {
-    const { workers, worker, send } = setUp({ max: 3 });
-    worker(0).events.ready();
-    for (let count = 0; count < 3; count++) send();
-    vi.advanceTimersByTime(11);
-    worker(1).events.ready();
-    worker(2).events.ready();
-    for (const one of workers) one.settle();
-    vi.advanceTimersByTime(9000);
+  test("end when they have been idle for long, except those that are needed", async () => {
+    const { workers, worker, send, ready } = setUp({ kind: { max: 3 } });
+    await ready(0);
+    await send(1, 2, 3);
+    await vi.advanceTimersByTimeAsync(11);
+    await ready(1, 2);
+    for (const one of workers) await one.settle();
+    await vi.advanceTimersByTimeAsync(9000);
     // The one that was idle last is used first.
-    send();
+    await send(1);
     expect(workers.findIndex(({ given }) => given.length === 1)).toBe(2);
-    worker(2).settle();
-    vi.advanceTimersByTime(1500);
+    await worker(2).settle();
+    await vi.advanceTimersByTimeAsync(1500);
     expect(workers.map(({ retired }) => retired)).toEqual([true, true, false]);
-    vi.advanceTimersByTime(60_000);
+    await vi.advanceTimersByTimeAsync(60_000);
     expect(worker(2).retired).toBe(false);
   });
 
-  test("end after as many packets as they may handle, and are killed if they do not end", () => {
-    const { worker, workers, send } = setUp({ packetsInAll: 2 });
-    worker(0).events.ready();
-    send();
-    worker(0).settle();
-    send();
-    worker(0).settle();
+  test("end after as many packets as they may handle, and are killed if they do not end", async () => {
+    const { worker, workers, send, ready } = setUp({ kind: { packetsInAll: 2 } });
+    await ready(0);
+    await send(1);
+    await worker(0).settle();
+    await send(1);
+    await worker(0).settle();
     expect(worker(0).retired).toBe(true);
     expect(workers).toHaveLength(2);
-    vi.advanceTimersByTime(2001);
+    await vi.advanceTimersByTimeAsync(2001);
     expect(worker(0).killed).toBe(true);
   });
 
-  test("may have several packets, spread over those that have room", () => {
-    const { workers, worker, send } = setUp({ packetsAtOnce: 2, max: 2, missing: ({ alive }) => 2 - alive });
-    worker(0).events.ready();
-    worker(1).events.ready();
-    for (let count = 0; count < 5; count++) send(count);
+  test("may have several packets side by side, spread over those that have room", async () => {
+    const { workers, worker, send, ready } = setUp({ kind: { ...two, packetsAtOnce: 2, batches: false } });
+    await ready(0, 1);
+    await send(...upTo(5));
     expect(workers.map(({ given }) => given.length)).toEqual([2, 2]);
-    worker(0).settle();
-    expect(worker(0).given.at(-1)?.packet.peer.address.port).toBe(4);
+    await worker(0).settle();
+    expect(worker(0).ports.at(-1)).toBe(5);
   });
 });
 
 describe("a packet", () => {
-  test("brings replies, reports and its outcome, and nothing after that", () => {
-    const { worker, send, events } = setUp();
-    worker(0).events.ready();
-    send(7);
+  test("brings replies, reports and its result, and nothing after that", async () => {
+    const { worker, send, account, ready } = setUp();
+    await ready(0);
+    await send(7);
     const { id } = worker(0).given[0]!;
-    worker(0).events.reply(id, new Uint8Array(8));
-    worker(0).events.report(id, new OscDispatchError("OSC_HANDLER_FAILED", "on purpose", "/"));
-    const refusal = new OscRejectedError("unverified", "on purpose");
-    worker(0).settle(refusal);
-    worker(0).events.reply(id, new Uint8Array(8));
-    worker(0).events.settle(id, HANDLED);
-    expect(events.replies).toEqual(["7 8"]);
-    expect(events.reports).toEqual(["OSC_HANDLER_FAILED 7"]);
-    expect(events.settled).toEqual([refusal]);
+    const { events } = worker(0);
+    events.reply(id, new Uint8Array(8));
+    events.report(id, new OscDispatchError("OSC_HANDLER_FAILED", "on purpose", "/"));
+    events.rejected(id, "unverified");
+    events.reply(id, new Uint8Array(8));
+    events.handled(id, 0);
+    expect(account.replies).toEqual(["7 8"]);
+    expect([account.reports.map(({ code }) => code), account.reportedPorts]).toEqual([["OSC_HANDLER_FAILED"], [7]]);
+    expect(account.rejected).toMatchObject([{ code: "OSC_REJECTED", reason: "unverified" }]);
+    expect(account.handled).toEqual([]);
   });
 
-  test("is dropped when its worker ends, and another worker takes the next", () => {
-    const { workers, worker, send, events } = setUp();
-    worker(0).events.ready();
-    send();
-    send();
+  test("is dropped when its worker ends, and another worker takes the next", async () => {
+    const { workers, worker, send, account, ready } = setUp();
+    await ready(0);
+    await send(1, 2);
     worker(0).events.ended("exit code 3");
-    expect(events.dropped).toHaveLength(1);
-    expect(events.dropped[0]?.message).toContain("exit code 3");
+    expect(account.dropped.map(({ message }) => message)).toEqual([expect.stringContaining("exit code 3")]);
     expect(workers).toHaveLength(2);
-    worker(1).events.ready();
-    worker(1).settle();
-    expect(events.settled).toHaveLength(1);
+    await ready(1);
+    await worker(1).settle();
+    expect(account.handled).toEqual([2]);
   });
 
-  test("is dropped when its time is over; the worker is killed, and takes its place until it has ended", () => {
-    const { workers, worker, send, events } = setUp({ max: 1 });
-    worker(0).events.ready();
-    send();
-    send();
-    vi.advanceTimersByTime(1001);
+  test("is dropped when its time is over; the worker is killed, and keeps its slot until it has ended", async () => {
+    const { workers, worker, send, account, ready } = setUp({ kind: { max: 1 } });
+    await ready(0);
+    await send(1, 2);
+    await vi.advanceTimersByTimeAsync(1001);
     expect(worker(0).killed).toBe(true);
-    expect(events.dropped.map(({ message }) => message)).toEqual([expect.stringContaining("threadTimeout (1000 ms)")]);
+    expect(account.dropped.map(({ message }) => message)).toEqual([expect.stringContaining("threadTimeout (1000 ms)")]);
     expect(workers).toHaveLength(1);
-    worker(0).settle();
+    worker(0).events.handled(1, 0);
     worker(0).events.ended("killed");
     expect(workers).toHaveLength(2);
-    worker(1).events.ready();
-    worker(1).settle();
-    expect([events.settled.length, events.dropped.length]).toEqual([1, 1]);
+    await ready(1);
+    await worker(1).settle();
+    expect([account.handled, account.droppedPorts]).toEqual([[2], [1]]);
   });
 
-  test("is dropped by the bound of the queue", () => {
-    const { send, events } = setUp({}, { maxQueue: 2 });
-    for (let count = 0; count < 3; count++) send();
-    expect(events.dropped).toMatchObject([{ code: "OSC_DROPPED", limit: "maxQueue" }]);
+  test("is dropped by the limit of the queue, the newest or the oldest", async () => {
+    const newest = setUp({ options: { maxQueue: 2 } });
+    await newest.send(1, 2, 3);
+    expect(newest.account.dropped).toMatchObject([{ code: "OSC_DROPPED", limit: "maxQueue" }]);
+    expect(newest.account.droppedPorts).toEqual([3]);
+    const oldest = setUp({ options: { maxQueue: 2, overflow: "drop-oldest" } });
+    await oldest.send(1, 2, 3);
+    expect(oldest.account.droppedPorts).toEqual([1]);
+  });
+
+  test("is dropped by the bytes that may wait, also if it alone is too large", async () => {
+    const { account, pool } = setUp({ options: { maxQueueBytes: 10 } });
+    for (const size of [4, 12, 4, 4]) pool.execute(packetOf(new Uint8Array(size)));
+    expect(account.dropped).toMatchObject([{ limit: "maxQueueBytes" }, { limit: "maxQueueBytes" }]);
+  });
+});
+
+describe("a worker whose handlers are quick", () => {
+  /** One worker, which has just shown how quick it is, and another that is ready. */
+  async function quickPair(given: Given = {}) {
+    const all = setUp({ ...given, kind: { ...two, ...given.kind } });
+    await all.ready(0, 1);
+    for (let count = 0; count < 30; count += 1) {
+      await all.send(0);
+      for (const worker of all.workers) if (worker.given.length > 0) await worker.settle();
+    }
+    all.account.handled.length = 0;
+    const quick = all.worker(1);
+    const other = all.worker(0);
+    return { ...all, quick, other };
+  }
+
+  test("is given what came in one turn of the event loop together, in order", async () => {
+    const { account, send, quick, other } = await quickPair();
+    await send(1, 2, 3);
+    expect([quick.ports, other.ports]).toEqual([[1, 2, 3], []]);
+    for (let count = 0; count < 3; count++) await quick.settle();
+    expect(account.handled).toEqual([1, 2, 3]);
+  });
+
+  test("is given no more while it has packets: another one is", async () => {
+    const { send, quick, other } = await quickPair();
+    await send(1, 2);
+    await send(3);
+    expect([quick.ports, other.ports]).toEqual([[1, 2], [3]]);
+  });
+
+  test("loses what is behind a packet that takes long to others, within milliseconds", async () => {
+    const { account, send, quick, other } = await quickPair();
+    await send(1, 2, 3);
+    await vi.advanceTimersByTimeAsync(6);
+    expect(quick.ports).toEqual([1]);
+    while (other.given.length > 0) await other.settle();
+    expect(account.handled).toEqual([2, 3]);
+    await quick.settle();
+    expect(account).toMatchObject({ handled: [2, 3, 1], dropped: [] });
+  });
+
+  test("costs only the packet it had begun when it ends; what it had handled before is settled", async () => {
+    const { account, send, quick, other, workers } = await quickPair();
+    await send(1, 2, 3, 4);
+    quick.handleUntold(1);
+    quick.events.ended("exit code 3");
+    await settled();
+    expect([account.handled, account.droppedPorts]).toEqual([[1], [2]]);
+    expect(workers).toHaveLength(3);
+    while (other.given.length > 0) await other.settle();
+    expect(account.handled).toEqual([1, 3, 4]);
+    expect(account.reports).toEqual([]);
+  });
+
+  test("costs only the packet it had begun when that does not end in time", async () => {
+    const { account, send, quick, other } = await quickPair({ kind: { packetTimeout: 3 } });
+    await send(1, 2);
+    await vi.advanceTimersByTimeAsync(4);
+    expect(quick.killed).toBe(true);
+    expect([account.droppedPorts, other.ports]).toEqual([[1], [2]]);
+  });
+
+  test("gives back what it has not begun when the server closes", async () => {
+    const { account, pool, send, quick, other } = await quickPair();
+    await send(1, 2, 3);
+    const closed = pool.close(500);
+    expect(account.droppedPorts).toEqual([2, 3]);
+    expect([quick.retired, other.retired]).toEqual([false, true]);
+    await quick.settle();
+    expect(quick.retired).toBe(true);
+    for (const worker of [quick, other]) worker.events.ended("exit code 0");
+    await closed;
+    expect(account).toMatchObject({ handled: [1], reports: [] });
+    expect(vi.getTimerCount()).toBe(0);
+  });
+});
+
+describe("order", () => {
+  const four = { max: 4, missing: ({ alive }) => 4 - alive } satisfies Partial<WorkerKind>;
+
+  test("connection: one packet of a connection after another, and other connections beside it", async () => {
+    const { pool, account, worker, workers, ready } = setUp({ kind: four, order: "connection" });
+    await ready(0, 1, 2, 3);
+    const [one, other] = [new RecordingPeer(1), new RecordingPeer(2)];
+    for (const peer of [one, one, one, other]) pool.execute(packetOf(new Uint8Array(4), peer));
+    await settled();
+    expect(workers.flatMap(({ ports }) => ports).toSorted((a, b) => a - b)).toEqual([1, 2]);
+    for (let count = 0; count < 4; count += 1) {
+      const busy = workers.filter(({ given }) => given.length > 0);
+      expect(busy.filter(({ ports }) => ports[0] === 1).length).toBeLessThanOrEqual(1);
+      await busy[0]?.settle();
+    }
+    expect(account.handled.toSorted((a, b) => a - b)).toEqual([1, 1, 1, 2]);
+    expect(worker(0).given).toEqual([]);
+  });
+
+  test("client: the same for each address and port", async () => {
+    const { workers, send, ready } = setUp({ kind: four, order: "client" });
+    await ready(0, 1, 2, 3);
+    await send(1, 1, 2);
+    expect(workers.flatMap(({ ports }) => ports).toSorted((a, b) => a - b)).toEqual([1, 2]);
+  });
+
+  test("none: packets of one client are handled at the same time", async () => {
+    const { workers, send, ready } = setUp({ kind: four });
+    await ready(0, 1, 2, 3);
+    await send(1, 1, 1);
+    expect(workers.flatMap(({ ports }) => ports)).toEqual([1, 1, 1]);
+  });
+
+  test("holds when a worker gives packets back", async () => {
+    const all = setUp({ kind: two, order: "connection" });
+    await all.ready(0, 1);
+    const peer = new RecordingPeer(1);
+    const send = async (...sizes: number[]): Promise<void> => {
+      for (const size of sizes) all.pool.execute(packetOf(new Uint8Array(size), peer));
+      await settled();
+    };
+    for (let count = 0; count < 30; count += 1) {
+      await send(0);
+      for (const worker of all.workers) if (worker.given.length > 0) await worker.settle();
+    }
+    await send(4, 8, 12);
+    const quick = all.workers.find(({ given }) => given.length > 0) as FakeWorker;
+    expect(quick.given.map(({ packet }) => packet.data.length)).toEqual([4, 8, 12]);
+    await vi.advanceTimersByTimeAsync(6);
+    expect(all.workers.flatMap(({ given }) => given)).toHaveLength(1);
+    await quick.settle();
+    expect(all.workers.flatMap(({ given }) => given.map(({ packet }) => packet.data.length))[0]).toBe(8);
+  });
+});
+
+describe("one greedy client", () => {
+  test("can't hold all workers", async () => {
+    const { workers, sendFrom, ready } = setUp({ kind: { max: 4, missing: ({ alive }) => 4 - alive } });
+    await ready(0, 1, 2, 3);
+    await sendFrom("10.0.0.1", ...upTo(20));
+    expect(workers.filter(({ given }) => given.length > 0)).toHaveLength(3);
+    await sendFrom("10.0.0.2", 99);
+    expect(workers.flatMap(({ ports }) => ports)).toContain(99);
+  });
+
+  test("gets in its own way: others are next in turn, and lose nothing when the queue is full", async () => {
+    const { worker, account, sendFrom, ready } = setUp({ kind: { max: 1, missing: ({ alive }) => 1 - alive }, options: { maxQueue: 10 } });
+    await ready(0);
+    await sendFrom("10.0.0.1", ...upTo(11));
+    await sendFrom("10.0.0.2", 99);
+    expect(account.droppedPorts).toEqual([11]);
+    await worker(0).settle();
+    await worker(0).settle();
+    expect([...account.handled, ...worker(0).ports]).toContain(99);
+  });
+
+  test("loses the oldest of its packets under drop-oldest", async () => {
+    const { account, sendFrom } = setUp({ options: { maxQueue: 3, overflow: "drop-oldest" } });
+    await sendFrom("10.0.0.1", 1, 2, 3);
+    await sendFrom("10.0.0.2", 99);
+    expect(account.droppedPorts).toEqual([1]);
   });
 });
 
 describe("a worker that does not start", () => {
-  test("is replaced later and later; after five failures packets are dropped, and a start is tried for packets only", () => {
-    const { workers, send, events } = setUp();
-    send();
+  test("makes the start fail if it is the first: nothing more is tried, and packets are dropped", async () => {
+    const { workers, worker, send, account, started } = setUp();
+    await send(1);
+    worker(0).events.ended("exit code 1");
+    expect(await started).toMatchObject({ code: "OSC_THREAD_FAILED", message: "A worker thread did not start: exit code 1." });
+    await send(2);
+    await vi.advanceTimersByTimeAsync(3_600_000);
+    expect(account.droppedPorts).toEqual([1, 2]);
+    expect([workers.length, account.reports]).toEqual([1, []]);
+  });
+
+  test("is replaced later and later; the first failure is reported, and after five how many there were", async () => {
+    const { workers, worker, send, account, ready } = setUp();
+    await ready(0);
+    await send(1);
+    await worker(0).settle();
+    worker(0).events.ended("exit code 1");
+    const [report] = account.reports.splice(0);
+    expect(report?.message).toContain("while it had nothing to do");
+    await send(2);
     for (const wait of [100, 200, 400, 800]) {
       workers.at(-1)?.events.ended("exit code 1");
       const before = workers.length;
-      vi.advanceTimersByTime(wait - 1);
+      await vi.advanceTimersByTimeAsync(wait - 1);
       expect(workers).toHaveLength(before);
-      vi.advanceTimersByTime(2);
+      await vi.advanceTimersByTimeAsync(2);
       expect(workers).toHaveLength(before + 1);
     }
-    expect(events.dropped).toEqual([]);
+    expect(account.dropped).toEqual([]);
     workers.at(-1)?.events.ended("exit code 1");
-    expect(events.dropped).toHaveLength(1);
-    expect(events.reports).toHaveLength(5);
-    send();
-    expect(events.dropped).toHaveLength(2);
-    vi.advanceTimersByTime(3_600_000);
-    expect(workers).toHaveLength(5);
-    send();
-    expect(workers).toHaveLength(6);
+    expect(account.droppedPorts).toEqual([2]);
+    expect(account.reports.map(({ message }) => message)).toEqual([
+      "A worker thread did not start: exit code 1.",
+      "A worker thread did not start: exit code 1. This has happened 5 times in a row.",
+    ]);
+    await send(3);
+    expect(account.droppedPorts).toEqual([2, 3]);
+    const tried = workers.length;
+    await vi.advanceTimersByTimeAsync(3_600_000);
+    expect(workers).toHaveLength(tried);
+    await send(4);
+    expect(workers).toHaveLength(tried);
+    await vi.advanceTimersByTimeAsync(20);
+    expect(workers).toHaveLength(tried + 1);
     workers.at(-1)?.events.ready();
-    workers.at(-1)?.settle();
-    expect(events.settled).toHaveLength(1);
+    await settled();
+    await workers.at(-1)?.settle();
+    expect(account.handled).toEqual([1, 4]);
   });
 
-  test("counts as such where it ends before its first packet", () => {
-    const { workers, worker, events } = setUp();
-    worker(0).events.ready();
+  test("counts as such if it ends before its first packet", async () => {
+    const { workers, worker, account, ready } = setUp();
+    await ready(0);
     worker(0).events.ended("signal SIGKILL");
-    expect(events.reports).toEqual(["OSC_THREAD_FAILED"]);
-    vi.advanceTimersByTime(99);
+    expect(account.reports.map(({ message }) => message)).toEqual([expect.stringContaining("before it was given a packet")]);
+    await vi.advanceTimersByTimeAsync(99);
     expect(workers).toHaveLength(1);
-    vi.advanceTimersByTime(2);
+    await vi.advanceTimersByTimeAsync(2);
     expect(workers).toHaveLength(2);
   });
 
-  test("is killed after startTimeout", () => {
-    const { worker, events } = setUp();
-    vi.advanceTimersByTime(5001);
+  test("is killed after startTimeout", async () => {
+    const { worker, started } = setUp();
+    await vi.advanceTimersByTimeAsync(5001);
     expect(worker(0).killed).toBe(true);
-    expect(events.reports).toEqual(["OSC_THREAD_FAILED"]);
+    expect((await started)?.message).toContain("startTimeout (5000 ms)");
   });
 
-  test("may not even be made", () => {
-    const { workers, worker, send, refuseToStart, events } = setUp({ max: 2 });
-    worker(0).events.ready();
+  test("may not even be made", async () => {
+    const { workers, worker, send, refuseToStart, account, ready } = setUp({ kind: { max: 2 } });
+    await ready(0);
     refuseToStart(new Error("no memory"));
-    send();
-    send();
-    vi.advanceTimersByTime(50);
+    await send(1, 2);
+    await vi.advanceTimersByTimeAsync(50);
     expect(workers).toHaveLength(1);
-    expect(events.reports).toEqual(["OSC_THREAD_FAILED"]);
+    expect(account.reports.map(({ code }) => code)).toEqual(["OSC_THREAD_FAILED"]);
     // The one that is there does the work.
-    worker(0).settle();
-    worker(0).settle();
-    expect(events.settled).toHaveLength(2);
+    await worker(0).settle();
+    await worker(0).settle();
+    expect(account.handled).toEqual([1, 2]);
   });
 });
 
 describe("closing", () => {
   test("drops what waits, lets what has begun end, and retires the rest", async () => {
-    const { pool, worker, send, events } = setUp({ max: 2, missing: ({ alive }) => 2 - alive });
-    worker(0).events.ready();
-    worker(1).events.ready();
-    send();
+    const { pool, worker, send, account, ready } = setUp({ kind: two });
+    await ready(0, 1);
+    await send(1);
     const busy = worker(0).given.length === 1 ? worker(0) : worker(1);
     const idle = busy === worker(0) ? worker(1) : worker(0);
     const closed = pool.close(500);
-    send();
-    expect(events.dropped).toMatchObject([{ limit: "close" }]);
+    await send(2);
+    expect(account.dropped).toMatchObject([{ limit: "close" }]);
     expect([idle.retired, busy.retired]).toEqual([true, false]);
     idle.events.ended("exit code 0");
-    busy.settle();
+    await busy.settle();
     expect(busy.retired).toBe(true);
     busy.events.ended("exit code 0");
     await closed;
-    expect([events.settled.length, events.dropped.length, events.reports]).toEqual([1, 1, []]);
+    expect([account.handled.length, account.dropped.length, account.reports]).toEqual([1, 1, []]);
   });
 
-  test("kills what has not ended in time, and does not wait for ever", async () => {
-    const { pool, worker, send, events } = setUp();
-    worker(0).events.ready();
-    send();
+  test("kills what has not ended in time, and does not wait forever", async () => {
+    const { pool, worker, send, account, ready } = setUp();
+    await ready(0);
+    await send(1);
     const closed = pool.close(500);
     await vi.advanceTimersByTimeAsync(501);
     expect(worker(0).killed).toBe(true);
-    expect(events.dropped).toMatchObject([{ limit: "closeTimeout" }]);
+    expect(account.dropped).toMatchObject([{ limit: "closeTimeout" }]);
     await vi.advanceTimersByTimeAsync(2001);
     await closed;
   });
@@ -377,7 +585,7 @@ describe("closing", () => {
 });
 
 test("a handler's wish to end the server is passed on", () => {
-  const { worker, events } = setUp();
+  const { worker, account } = setUp();
   worker(0).events.shutdown();
-  expect(events.shutdowns).toBe(1);
+  expect(account.shutdowns).toBe(1);
 });

@@ -5,11 +5,10 @@ import { promisify } from "node:util";
 import { describe, expect, test } from "vitest";
 import { Dispatcher } from "../../src/dispatch/index.ts";
 import { OscServerError } from "../../src/errors.ts";
-import { childPoolDescription } from "../../src/server/child/child-pool-options.ts";
-import { programOf } from "../../src/server/pool/program.ts";
-import { threadFlags } from "../../src/server/thread/thread-flags.ts";
-import { threadPoolDescription } from "../../src/server/thread/thread-pool-options.ts";
-import { becomeWorker, claimServer, countServer, serverAddresses, serversMade, workerRole } from "../../src/server/pool/worker-role.ts";
+import { programOf } from "../../src/server/pool/handlers-source.ts";
+import { threadFlags } from "../../src/server/pool/thread-worker.ts";
+import { childPoolDescription, threadPoolDescription } from "../../src/server/pool/pool-options.ts";
+import { becomeWorker, countServer, resolveRole, serverAddresses, serversMade, workerRole } from "../../src/server/pool/run-as-worker.ts";
 
 const handlers = new URL("programs/pool-handlers.mjs", import.meta.url);
 
@@ -135,7 +134,7 @@ describe("the role", () => {
 
   test("of a program is main, and its servers are servers", () => {
     expect(workerRole()).toBe("main");
-    expect(claimServer()).toEqual({ kind: "server" });
+    expect(resolveRole()).toEqual({ kind: "server" });
     expect(serversMade()).toBe(0);
     countServer(first);
     expect([serversMade(), serverAddresses()]).toEqual([1, [first]]);
@@ -144,21 +143,23 @@ describe("the role", () => {
   test("of a worker: the servers before its own are inert, and those that handlers make are servers", () => {
     const worker = {
       role: "process" as const,
-      target: 3,
-      addresses: [first, second],
+      program: { kind: "entry" as const, path: "/program.mjs", target: 3, addresses: [first, second], argv: [], execArgv: [] },
+      limits: { strict: false, maxNesting: 32, maxPacketSize: 1024 },
       loading: true,
+      awaits: true,
       serve: (): never => {
         throw new Error("not here");
       },
-      shutdown: () => undefined,
+      serveInEventLoop: () => undefined,
+      send: () => undefined,
     };
     becomeWorker(worker);
     expect(workerRole()).toBe("process");
-    expect(claimServer()).toEqual({ kind: "inert", address: second });
-    expect(claimServer()).toEqual({ kind: "inert", address: null });
-    expect(claimServer()).toEqual({ kind: "worker", worker });
+    expect(resolveRole()).toEqual({ kind: "inert", address: second });
+    expect(resolveRole()).toEqual({ kind: "inert", address: null });
+    expect(resolveRole()).toEqual({ kind: "worker", worker });
     expect(worker.loading).toBe(false);
-    expect(claimServer()).toEqual({ kind: "server" });
+    expect(resolveRole()).toEqual({ kind: "server" });
     expect(codeOf(() => programOf(new Dispatcher()))).toBe("OSC_ENTRY_NOT_RUNNABLE");
   });
 });

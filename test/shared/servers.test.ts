@@ -21,14 +21,14 @@ interface Place {
   readonly transport: TransportName;
   readonly backend: Backend;
   /** How a forking server comes by a process for each packet. */
-  readonly strategy: "spawn" | "native";
+  readonly strategy: "spawn" | "fork";
 }
 /** Native sockets are there for UDP, and not on every system. */
 const backends = (transport: TransportName): Backend[] =>
   transport === "udp" && !(nativeSockets() instanceof Error) ? ["native", "portable"] : ["portable"];
 /** A process of Node costs a tenth of a second: one for each packet with either backend, and elsewhere the system's copies of a process, where there are such. */
 const strategyAt = (transport: TransportName, backend: Backend): Place["strategy"] =>
-  backend === "native" || transport === "tcp-1.0" || nativeSockets() instanceof Error ? "spawn" : "native";
+  backend === "native" || transport === "tcp-1.0" || nativeSockets() instanceof Error ? "spawn" : "fork";
 const grid: readonly Place[] = [
   ...TRANSPORTS.flatMap((transport) =>
     KINDS.flatMap((kind) =>
@@ -270,7 +270,7 @@ function suite(place: Place, more: () => object = () => ({})): void {
       rejected: { malformed: 1, "not-osc": 1 + server.accountsAsked, unverified: 1 },
       handlerErrors: awaits(kind) ? 2 : 3,
     });
-    expect(stats.forked > 0).toBe(kind === "forking" && strategy === "native");
+    expect(stats.forked > 0).toBe(kind === "forking" && strategy === "fork");
     await expectFree(transport, server.address);
   });
 }

@@ -35,7 +35,7 @@ async function echoes(client: Correspondent, count: number): Promise<number[]> {
 describe.each(KINDS)("a %s server", (kind) => {
   test.each(TRANSPORTS)("over %s drops nothing, however small its queue and whatever its policy", async (transport) => {
     // A process of Node for each packet costs a tenth of a second: so by one transport, and where the system can copy processes not by the others.
-    const strategy = kind === "forking" && transport !== "tcp-1.0" && !(nativeSockets() instanceof Error) ? { strategy: "native" } : {};
+    const strategy = kind === "forking" && transport !== "tcp-1.0" && !(nativeSockets() instanceof Error) ? { strategy: "fork" } : {};
     const running = await start(kind, transport, { maxQueue: 5, maxQueueBytes: 100, overflow: "drop-oldest", ...strategy });
     const clients = await Promise.all(numbers(3).map(() => running.connect()));
     const count = kind === "forking" ? 4 : 300;

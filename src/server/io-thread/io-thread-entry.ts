@@ -4,7 +4,8 @@ import { OscError, OscServerError } from "../../errors.ts";
 import { CallerExecutor } from "./caller-executor.ts";
 import { Counters } from "../stats.ts";
 import { WakeSignal } from "./wake-signal.ts";
-import { packError } from "../crossing/error-transfer.ts";
+import { packError } from "../pool/error-transfer.ts";
+import type { Pool } from "../pool/pools.ts";
 import type { FromIoThread, IoThreadInit, OneChange, ToIoThread } from "./messages.ts";
 import type { Executor, ExecutorEvents } from "../executor.ts";
 import { Pipeline } from "../pipeline.ts";
@@ -40,19 +41,24 @@ async function executionOf({ executor: description, limits, counters }: IoThread
         gate: () => null,
       };
     case "threading": {
-      const { createThreadPool } = await import("../thread/thread-pool.ts");
+      const { createThreadPool } = await import("../pool/pools.ts");
       return gated((events) => createThreadPool(description, limits, events));
     }
     case "forking": {
-      const { createChildPool } = await import("../child/child-pool.ts");
-      return gated((events) => createChildPool(description, limits, events, new Counters(counters)));
+      const { createProcessPool } = await import("../pool/pools.ts");
+      return gated((events) => createProcessPool(description, limits, events, new Counters(counters)));
     }
   }
 }
 
 /** Packets reach a pool only while the server serves. */
-function gated(pool: (events: ExecutorEvents) => Executor): Execution {
+function gated(createPool: (events: ExecutorEvents) => Pool): Execution {
   let gate: ServeGate | null = null;
+  const pool = (events: ExecutorEvents): Pool => {
+    const created = createPool(events);
+    void created.started.then((failure) => tell({ type: "workers", failure: failure === null ? null : packError(failure) }));
+    return created;
+  };
   const onOne = (change: OneChange): void => tell({ type: "one", change });
   return { executor: (events) => (gate = new ServeGate(pool, init.limits, events, onOne)), gate: () => gate };
 }

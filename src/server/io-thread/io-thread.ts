@@ -3,7 +3,7 @@ import type { OscError } from "../../errors.ts";
 import type { NetAddress } from "../../net-address.ts";
 import { type Backend, Counters } from "../stats.ts";
 import { WakeSignal } from "./wake-signal.ts";
-import { unpackError } from "../crossing/error-transfer.ts";
+import { unpackError } from "../pool/error-transfer.ts";
 import type { ExecutorDescription, FromIoThread, IoThreadInit, ToIoThread } from "./messages.ts";
 import { startOwnThread, threadFailed } from "./own-thread.ts";
 import type { IoOwner, ServerIo } from "./server-io.ts";
@@ -18,7 +18,7 @@ const CHECKS_WITHOUT_PULSE = 8;
 /** How long an I/O thread may take to close beyond the grace that handlers get. */
 const CLOSE_MS = 5000;
 
-export interface IoThreadSetup extends Pick<IoOwner, "limits" | "onError" | "onShutdown" | "onOne"> {
+export interface IoThreadSetup extends Pick<IoOwner, "limits" | "onError" | "onShutdown" | "onOne" | "onWorkers"> {
   readonly spec: TransportSpec;
   readonly strictTiming: boolean;
   readonly executor: ExecutorDescription;
@@ -194,6 +194,8 @@ export class IoThread implements ServerIo {
         return this.#setup.onShutdown();
       case "one":
         return this.#setup.onOne(message.change);
+      case "workers":
+        return this.#setup.onWorkers(message.failure === null ? null : unpackError(message.failure));
       case "closed":
         this.#closed = true;
         this.#onClosed?.();
@@ -203,6 +205,7 @@ export class IoThread implements ServerIo {
   #fail(error: OscError): void {
     if (this.#closed) return;
     this.#failure ??= error;
+    if (this.#opened !== null) this.#setup.onWorkers(error);
     this.#onClosed?.();
   }
 

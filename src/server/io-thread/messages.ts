@@ -1,10 +1,9 @@
 import type { MessagePort } from "node:worker_threads";
 import type { NetAddress } from "../../net-address.ts";
-import type { ChildPoolDescription } from "../child/child-pool.ts";
-import type { PackedError } from "../crossing/error-transfer.ts";
+import type { PackedError } from "../pool/error-transfer.ts";
 import type { Backend } from "../stats.ts";
 import type { Limits } from "../options.ts";
-import type { ThreadPoolDescription } from "../thread/thread-pool.ts";
+import type { ChildPoolDescription, ThreadPoolDescription } from "../pool/pool-options.ts";
 import type { TransportSpec } from "../transports.ts";
 
 /** Where packets are handled, as plain data. */
@@ -64,6 +63,8 @@ export type FromIoThread =
   | { readonly type: "shutdown" }
   /** What became of `serve-one`. */
   | { readonly type: "one"; readonly change: OneChange }
+  /** The first worker of the pool is ready; or it isn't, and none will be. */
+  | { readonly type: "workers"; readonly failure: PackedError | null }
   /** The port is free and the pool has ended. The I/O thread ends. */
   | { readonly type: "closed" }
   /** The I/O thread failed and ends. */

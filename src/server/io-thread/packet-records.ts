@@ -3,7 +3,7 @@ import type { MessagePort } from "node:worker_threads";
 import type { OscRejectedError } from "../../errors.ts";
 import type { NetAddress } from "../../net-address.ts";
 import { copyOf } from "../../transport/copy-bytes.ts";
-import { type PackedError, unpackError } from "../crossing/error-transfer.ts";
+import { type PackedError, unpackError } from "../pool/error-transfer.ts";
 import type { RingReader, RingWriter } from "./shared-ring.ts";
 
 /** Kinds of records to the blocked thread. */

@@ -5,7 +5,7 @@ import type { NetAddress } from "../../net-address.ts";
 import { type BlockingIo, blockingHandling } from "./blocking-io.ts";
 import { FAULT, HANDLER_ERROR, OutcomeWriter, PacketReader, RING_CAPACITY } from "./packet-records.ts";
 import { type Counters, counterOf } from "../stats.ts";
-import { packError } from "../crossing/error-transfer.ts";
+import { packError } from "../pool/error-transfer.ts";
 import { IoThread } from "./io-thread.ts";
 import { type Handling, runPacket } from "../handle.ts";
 import type { IoOwner } from "./server-io.ts";

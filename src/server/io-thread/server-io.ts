@@ -25,6 +25,8 @@ export interface IoOwner {
   readonly onShutdown: () => void;
   /** Called with what becomes of the one packet that a pool was to handle. */
   readonly onOne: (change: OneChange) => void;
+  /** Called when the first worker of a pool is ready, or with why it isn't. */
+  readonly onWorkers: (failure: OscError | null) => void;
   /** The server's `verifyRequest`. */
   verify(data: Uint8Array, client: NetAddress): boolean;
   /** True when what serves is to end. */

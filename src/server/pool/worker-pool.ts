@@ -1,93 +1,153 @@
-import { type OscError, OscServerError } from "../../errors.ts";
-import { HANDLED, type PacketResult, dropped, rejected } from "../../packet-result.ts";
-import type { Limits } from "../options.ts";
+import { OscDroppedError, type OscError, OscServerError } from "../../errors.ts";
 import type { Executor, ExecutorEvents, Packet } from "../executor.ts";
-import { type LateReason, explainRefusal } from "../handle.ts";
-import { type Member, PoolMembers } from "./pool-members.ts";
-import { closed, outOfGrace, overdue } from "./pool-losses.ts";
-import { PoolPackets } from "./pool-packets.ts";
-import { PoolSize } from "./pool-size.ts";
-import { PoolWatch } from "./pool-watch.ts";
-import type { PoolPolicy, PoolWorkerEvents, StartWorker } from "./pool-worker.ts";
+import { explainRefusal } from "../handle.ts";
+import { HANDLED, dropped, handled, rejected } from "../../packet-result.ts";
+import type { Limits } from "../options.ts";
+import { Backoff } from "./backoff.ts";
+import { type PacketOrder, PacketLanes, type TakenPacket } from "./packet-lanes.ts";
+import type { InFlightPacket, PoolState, PoolWorker, PoolWorkerEvents, WorkerKind } from "./worker.ts";
 
-/** How long a worker may take to end by itself. */
+/** A worker is given as many packets at once as it handles in this time, and at most so many. */
+const BATCH_MS = 1;
+const BATCH_SIZE = 64;
+/** A batch that takes longer than this has a slow packet in it: others handle what is behind that one. */
+const SLOW_BATCH_MS = 5;
+/** Handlers that take longer than this are taken to wait for something, so that more workers than processors help. */
+const SLOW_HANDLER_MS = 2;
+/** How many workers may be starting at once: more would only make each of them later. */
+const MAX_STARTING = 8;
+/** How long a worker may take to end by itself, and how long the end of killed ones is awaited. */
 const RETIRE_MS = 2000;
-/** How long the end of killed workers is awaited. One that sits in a call of the system may outlast it. */
 const KILL_MS = 2000;
 
+/** A packet that a worker has, and since when. */
+interface InFlight extends InFlightPacket, TakenPacket {
+  readonly since: number;
+}
+
+type Phase = "starting" | "ready" | "retiring" | "killed";
+
+/** A place for a worker, and what the pool knows of the one that has it. */
+class PoolSlot {
+  phase: Phase = "starting";
+  worker: PoolWorker | null = null;
+  readonly inFlight = new Map<number, InFlight>();
+  /** How many packets it was given; the number of the last one. */
+  given = 0;
+  /** When it was given a packet, or was done with one, last. */
+  since = 0;
+  /** Kills it if it doesn't do in time what its phase asks for. */
+  timer: NodeJS.Timeout | undefined;
+
+  enter(phase: Phase): void {
+    this.phase = phase;
+    clearTimeout(this.timer);
+  }
+}
+
+export interface WorkerPoolSetup {
+  readonly limits: Limits;
+  readonly order: PacketOrder;
+  /** The most workers at any time. */
+  readonly max: number;
+  readonly packetsAtOnce: number;
+  readonly events: ExecutorEvents;
+}
+
 /**
- * Hands packets to workers, and sees to it that these end in time, and that each packet is settled or dropped exactly once, whatever becomes
- * of its worker.
+ * Hands packets to worker threads or child processes. It is ours and not a library's because streams need their order, a handler that hangs
+ * must be killed, and every packet must be settled or dropped exactly once, whatever becomes of its worker.
  */
 export class WorkerPool implements Executor {
-  readonly #policy: PoolPolicy;
-  readonly #start: StartWorker;
   readonly #limits: Limits;
   readonly #events: ExecutorEvents;
-  readonly #members: PoolMembers;
-  readonly #size: PoolSize;
-  readonly #watch: PoolWatch;
-  readonly #packets: PoolPackets;
+  readonly #lanes: PacketLanes;
+  #kind: WorkerKind | null = null;
+  readonly #slots = new Set<PoolSlot>();
+  /** Slots that can take a packet. The last is taken first, so that those not needed are idle for long. */
+  readonly #free: PoolSlot[] = [];
+  readonly #backoff = new Backoff();
+  /** Why a worker could not be started last. */
+  #failure: OscError | null = null;
+  /** Whether a worker has become ready, or none has and the pool has given up. */
+  #started: "unknown" | "yes" | "failed" = "unknown";
+  #onStarted: (error: OscError | null) => void = () => undefined;
+  /** How long a handler takes, in milliseconds: the average of the last ones. */
+  #pace = Infinity;
+  /** Since when there has always been a packet waiting. */
+  #waitingSince = 0;
+  #willDispatch = false;
+  #growTimer: NodeJS.Timeout | undefined;
+  #shrinkTimer: NodeJS.Timeout | undefined;
+  #slowTimer: NodeJS.Timeout | undefined;
+  #deadlineTimer: NodeJS.Timeout | undefined;
   #closing = false;
-  #onEmpty: (() => void) | null = null;
+  #onEmpty: () => void = () => undefined;
 
-  constructor(policy: PoolPolicy, limits: Limits, events: ExecutorEvents, start: StartWorker) {
-    this.#policy = policy;
-    this.#start = start;
+  constructor({ limits, order, max, packetsAtOnce, events }: WorkerPoolSetup) {
     this.#limits = limits;
     this.#events = events;
-    this.#members = new PoolMembers(policy);
-    this.#size = new PoolSize({
-      policy,
-      members: this.#members,
-      queued: () => this.#packets.queued,
-      startOne: () => this.#startOne(),
-      retire: (member) => this.#retire(member),
+    const onDrop = (packet: Packet, error: OscError): void => events.end(packet, dropped(error));
+    // A quarter of the workers stays for others than the sender that sends most.
+    const share = Math.max(1, max - Math.floor(max / 4)) * packetsAtOnce;
+    this.#lanes = new PacketLanes({ limits, order, share, onDrop });
+  }
+
+  /**
+   * Starts workers of that kind. Packets may have come before.
+   *
+   * @returns once the first worker is ready: null, or why it didn't become so; the pool then has no workers and drops all packets
+   */
+  begin(kind: WorkerKind): Promise<OscError | null> {
+    this.#kind = kind;
+    const started = new Promise<OscError | null>((resolve) => {
+      this.#onStarted = resolve;
     });
-    this.#watch = new PoolWatch({
-      members: this.#members,
-      packetTimeout: policy.packetTimeout,
-      onSlow: (member) => this.#relieve(member),
-      onOverdue: (member) => this.#kill(member, overdue(policy)),
-    });
-    this.#packets = new PoolPackets({
-      policy,
-      limits,
-      members: this.#members,
-      drop: (packet, error) => events.end(packet, dropped(error)),
-      onWait: () => this.#size.waitBegins(),
-      onGiven: ({ waits }) => (waits ? this.#watch.waits() : this.#watch.begins()),
-      onFreed: (member) => this.#freed(member),
-    });
-    this.#size.grow();
+    this.#grow();
+    return started;
+  }
+
+  /** There is no kind of worker that works here: all packets are dropped. */
+  fail(error: OscError): OscError {
+    this.#started = "failed";
+    this.#failure = error;
+    this.#dropWaiting(error);
+    return error;
   }
 
   execute(packet: Packet): void {
     if (this.#closing) return this.#events.end(packet, dropped(closed()));
-    const { verdict } = this.#size;
-    if (verdict !== null && !this.#members.hasReady) return this.#events.end(packet, dropped(verdict));
-    this.#packets.add(packet);
-    this.#size.growInTime();
+    const failure = this.#givenUp;
+    if (failure !== null) return this.#events.end(packet, dropped(failure));
+    if (this.#lanes.size === 0) this.#waitingSince = performance.now();
+    this.#lanes.push(packet);
+    if (this.#willDispatch) return;
+    // What comes in one turn of the event loop is handed over together.
+    this.#willDispatch = true;
+    queueMicrotask(() => {
+      this.#willDispatch = false;
+      this.#dispatch();
+    });
   }
 
   async close(graceMs: number): Promise<void> {
     this.#closing = true;
-    for (const member of this.#members) this.#packets.takeBack(member);
-    this.#size.close();
-    this.#packets.dropQueued(closed());
-    for (const member of this.#members) {
-      if (member.phase === "starting") this.#kill(member, closed());
-      else if (member.held.size === 0) this.#retire(member);
+    for (const timer of [this.#growTimer, this.#shrinkTimer, this.#slowTimer]) clearTimeout(timer);
+    for (const slot of this.#slots) this.#takeBack(slot);
+    this.#dropWaiting(closed());
+    for (const slot of this.#slots) {
+      if (slot.phase === "starting") this.#kill(slot, closed());
+      else if (slot.inFlight.size === 0) this.#retire(slot);
     }
     await this.#empty(graceMs);
-    for (const member of this.#members) this.#kill(member, outOfGrace(graceMs));
+    for (const slot of this.#slots) this.#kill(slot, outOfGrace(graceMs));
     await this.#empty(KILL_MS);
-    this.#watch.close();
+    clearTimeout(this.#deadlineTimer);
   }
 
   /** Waits until no worker is left, but not longer than that. */
   async #empty(ms: number): Promise<void> {
-    if (this.#members.size === 0) return;
+    if (this.#slots.size === 0) return;
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, ms);
       this.#onEmpty = () => {
@@ -97,159 +157,327 @@ export class WorkerPool implements Executor {
     });
   }
 
-  /** The worker is busy with one packet for long: others take those that wait behind it. */
-  #relieve(member: Member): void {
-    this.#packets.takeBack(member);
-    this.#advance();
+  /** What packets are dropped with while no worker is there and none is expected; null otherwise. */
+  get #givenUp(): OscError | null {
+    if (this.#started === "failed") return this.#failure;
+    return this.#backoff.isHopeless && this.#backoff.wait > 0 && !this.#hasReady ? this.#failure : null;
   }
 
-  /** Gives waiting packets to those that have time, and starts workers for the others. */
-  #advance(): void {
-    this.#packets.advance();
-    this.#size.growInTime();
+  get #hasReady(): boolean {
+    for (const { phase } of this.#slots) if (phase === "ready") return true;
+    return false;
   }
 
-  #settle(member: Member, id: number, result: PacketResult, took = Infinity): void {
-    const packet = this.#packets.end(member, id);
-    if (packet === undefined) return;
-    this.#members.took(member, took);
-    this.#events.end(packet, result);
-    this.#hasTime(member);
+  /** Gives waiting packets to workers that can take some, and sees to more workers for the rest. */
+  #dispatch(): void {
+    while (this.#kind !== null && !this.#closing) {
+      const slot = this.#free.pop();
+      if (slot === undefined) break;
+      const taken = this.#lanes.take(this.#batchSize(this.#kind, slot));
+      if (taken.length === 0) {
+        this.#free.push(slot);
+        break;
+      }
+      this.#give(slot, taken, this.#kind);
+    }
+    if (this.#lanes.hasReady) this.#growLater(this.#kind?.patience ?? 0);
+    if (this.#kind?.packetsInAll === 1) this.#grow();
   }
 
-  /** The first so many packets that a worker has have been handled. */
-  #handled(member: Member, count: number, took?: number): void {
+  #batchSize({ batches, packetsInAll }: WorkerKind, slot: PoolSlot): number {
+    if (!batches) return 1;
+    return Math.max(1, Math.min(BATCH_SIZE, Math.floor(BATCH_MS / this.#pace), packetsInAll - slot.given));
+  }
+
+  #give(slot: PoolSlot, taken: readonly TakenPacket[], { packetsAtOnce, packetsInAll, packetTimeout }: WorkerKind): void {
+    const since = performance.now();
+    const given = taken.map((one) => ({ ...one, id: (slot.given += 1), since }));
+    for (const one of given) slot.inFlight.set(one.id, one);
+    slot.since = since;
+    // Behind the others, so that those that can take more take turns.
+    if (slot.inFlight.size < packetsAtOnce && slot.given < packetsInAll) this.#free.unshift(slot);
+    if (given.length > 1) this.#slowTimer ??= setTimeout(() => this.#relieve(), SLOW_BATCH_MS);
+    this.#deadlineTimer ??= setTimeout(() => this.#killOverdue(), packetTimeout);
+    slot.worker?.give(given);
+  }
+
+  /** Lets others handle what waits behind a packet that takes long. */
+  #relieve(): void {
+    this.#slowTimer = undefined;
     const now = performance.now();
-    if (took !== undefined) this.#members.took(member, took);
-    for (let left = count; left > 0; left -= 1) {
-      const packet = this.#packets.endFirst(member, now);
-      if (packet === undefined) return;
-      this.#events.end(packet, HANDLED);
+    for (const slot of this.#slots) {
+      if (this.#kind?.batches !== true || slot.inFlight.size < 2) continue;
+      if (now - slot.since >= SLOW_BATCH_MS - 1) this.#takeBack(slot);
+      else this.#slowTimer ??= setTimeout(() => this.#relieve(), SLOW_BATCH_MS);
     }
-    this.#hasTime(member);
+    this.#dispatch();
   }
 
-  #refuse(member: Member, id: number, reason: LateReason): void {
-    const packet = this.#packets.end(member, id);
-    if (packet === undefined) return;
-    this.#events.end(
-      packet,
-      rejected(reason, () => explainRefusal(reason, packet.data, this.#limits)),
-    );
-    this.#hasTime(member);
+  #killOverdue(): void {
+    const { packetTimeout } = this.#kind as WorkerKind;
+    this.#deadlineTimer = undefined;
+    let rest = Infinity;
+    for (const slot of this.#slots) {
+      const [first] = slot.inFlight.values();
+      if (first === undefined) continue;
+      const left = Math.max(first.since, this.#isSequential ? slot.since : 0) + packetTimeout - performance.now();
+      if (left <= 0) this.#kill(slot, overdue(this.#kind as WorkerKind));
+      else rest = Math.min(rest, left);
+    }
+    // A timer may come a little early.
+    if (rest < Infinity) this.#deadlineTimer ??= setTimeout(() => this.#killOverdue(), Math.ceil(rest));
   }
 
-  /** A worker has done with something. */
-  #hasTime(member: Member): void {
-    this.#size.succeeded();
-    if (member.phase !== "ready") return;
-    const spent = member.given >= this.#policy.packetsInAll;
-    if (!spent && !this.#closing) this.#freed(member);
-    else if (member.held.size === 0) this.#retire(member);
-    if (!this.#closing) this.#advance();
+  get #isSequential(): boolean {
+    return this.#kind?.packetsAtOnce === 1;
   }
 
-  #freed(member: Member): void {
-    this.#members.freed(member);
-    if (member.held.size === 0) this.#size.shrinkInTime();
+  /** Takes back what the worker hasn't begun. */
+  #takeBack(slot: PoolSlot): void {
+    if (slot.inFlight.size === 0) return;
+    const begun = slot.worker?.takeBack() ?? null;
+    if (begun === null) return;
+    const back = [...slot.inFlight.values()].filter(({ id }) => id > begun);
+    if (back.length > 0 && this.#lanes.size === 0) this.#waitingSince = performance.now();
+    for (const one of back.toReversed()) {
+      slot.inFlight.delete(one.id);
+      this.#lanes.putBack(one);
+    }
+    if (slot.inFlight.size === 0 && slot.phase === "ready") this.#free.push(slot);
   }
 
-  #retire(member: Member): void {
-    if (member.phase !== "ready") return;
-    this.#members.leave(member, "retiring");
-    member.timer = setTimeout(() => this.#kill(member, closed()), RETIRE_MS);
-    member.worker?.retire();
-    this.#size.grow();
+  /** What a worker has begun is lost with it; what it hasn't begun waits for another, what it had ended is settled. */
+  #lose(slot: PoolSlot, error: OscError): void {
+    const begun = this.#isSequential ? (slot.worker?.takeBack() ?? null) : null;
+    for (const one of [...slot.inFlight.values()].toReversed()) {
+      slot.inFlight.delete(one.id);
+      if (begun !== null && one.id > begun) {
+        this.#lanes.putBack(one);
+        continue;
+      }
+      this.#lanes.release(one);
+      this.#events.end(one.packet, begun !== null && one.id < begun ? HANDLED : dropped(error));
+    }
   }
 
-  /** Ends a worker by force. What it was handling is lost, and reported as `error`; what it had not begun is not. */
-  #kill(member: Member, error: OscError): void {
-    if (member.phase === "killed") return;
-    // What it has said by now is not lost.
-    if (member.phase === "ready") member.ahead?.listen();
-    const starting = member.phase === "starting";
-    this.#members.leave(member, "killed");
-    this.#packets.takeBack(member);
-    this.#packets.dropBegun(member, error);
-    member.worker?.kill();
+  #dropWaiting(error: OscError): void {
+    for (const packet of this.#lanes.clear()) this.#events.end(packet, dropped(error));
+  }
+
+  /** A worker is done with a packet. Undefined if it had no such packet. */
+  #end(slot: PoolSlot, id: number): Packet | undefined {
+    const one = slot.inFlight.get(id);
+    if (one === undefined) return undefined;
+    slot.inFlight.delete(id);
+    const now = performance.now();
+    const took = now - (this.#isSequential ? slot.since : one.since);
+    this.#pace = this.#pace === Infinity ? took : this.#pace + (took - this.#pace) / 8;
+    slot.since = now;
+    this.#lanes.release(one);
+    this.#backoff.succeeded();
+    return one.packet;
+  }
+
+  /** After a packet has ended: the worker can take another, or has done its work. */
+  #next(slot: PoolSlot): void {
+    if (slot.phase !== "ready" || this.#kind === null) return;
+    const { packetsAtOnce, packetsInAll, batches } = this.#kind;
+    if (this.#closing || slot.given >= packetsInAll) {
+      if (slot.inFlight.size === 0) this.#retire(slot);
+    } else if (batches ? slot.inFlight.size === 0 : slot.inFlight.size < packetsAtOnce) {
+      if (!this.#free.includes(slot)) this.#free.push(slot);
+      if (slot.inFlight.size === 0) this.#shrinkTimer ??= setTimeout(() => this.#shrink(), this.#kind.idleTimeout).unref();
+    }
+    this.#dispatch();
+  }
+
+  /** Starts as many workers as are missing and may be started now. */
+  #grow(): void {
+    const kind = this.#kind;
+    if (this.#closing || kind === null || this.#started === "failed") return;
+    const state = this.#state(kind);
+    const missing = this.#backoff.isHopeless ? Math.min(1, this.#lanes.size) : kind.missing(state);
+    const most = Math.min((this.#backoff.failures > 0 ? 1 : MAX_STARTING) - state.starting, kind.max - this.#slots.size);
+    const { wait } = this.#backoff;
+    if (missing > 0 && wait > 0) this.#growLater(wait);
+    else for (let left = Math.min(missing, most); left > 0; left -= 1) this.#startOne(kind);
+  }
+
+  #growLater(ms: number): void {
     if (this.#closing) return;
-    if (starting) this.#startFailed(error);
-    this.#advance();
-    this.#size.grow();
+    this.#growTimer ??= setTimeout(() => {
+      this.#growTimer = undefined;
+      this.#grow();
+      if (this.#lanes.hasReady) this.#growLater(Math.max(1, this.#kind?.patience ?? 0));
+    }, ms);
   }
 
-  #startOne(): void {
-    const { startTimeout, code, noun, goal } = this.#policy;
-    const member = this.#members.add();
-    try {
-      member.worker = this.#start(this.#eventsOf(member));
-    } catch (error) {
-      return this.#ended(member, `it could not be started: ${String(error)}`);
+  #state({ patience, max }: WorkerKind): PoolState {
+    let starting = 0;
+    let alive = 0;
+    let isSlow = patience === 0 || this.#pace > SLOW_HANDLER_MS;
+    const now = performance.now();
+    for (const { phase, inFlight, since } of this.#slots) {
+      if (phase === "starting") starting += 1;
+      if (phase === "starting" || phase === "ready") alive += 1;
+      if (inFlight.size > 0 && now - since > 10 * SLOW_HANDLER_MS) isSlow = true;
     }
-    member.timer = setTimeout(() => {
-      this.#kill(
-        member,
-        new OscServerError(
-          code,
-          `A ${noun} of the server was ended, for it did not come to ${goal} within startTimeout (${startTimeout} ms).`,
-        ),
-      );
-    }, startTimeout);
+    // Handlers that compute for a moment gain nothing from more workers: those would only take turns.
+    const waits = isSlow && this.#lanes.hasReady && now - this.#waitingSince >= patience;
+    return { queued: waits ? Math.min(this.#lanes.size, max) : 0, starting, idle: this.#free.length, alive };
   }
 
-  #eventsOf(member: Member): PoolWorkerEvents {
+  /** Ends workers that have not been needed for long. */
+  #shrink(): void {
+    const kind = this.#kind as WorkerKind;
+    this.#shrinkTimer = undefined;
+    const now = performance.now();
+    for (let left = kind.superfluous(this.#state(kind)); left > 0; left -= 1) {
+      const slot = this.#free.find(({ inFlight }) => inFlight.size === 0);
+      if (slot === undefined) return;
+      const rest = slot.since + kind.idleTimeout - now;
+      if (rest > 0) {
+        this.#shrinkTimer = setTimeout(() => this.#shrink(), rest + 1).unref();
+        return;
+      }
+      this.#retire(slot);
+    }
+  }
+
+  #startOne(kind: WorkerKind): void {
+    const slot = new PoolSlot();
+    this.#slots.add(slot);
+    try {
+      slot.worker = kind.start(this.#eventsOf(slot));
+    } catch (error) {
+      return this.#ended(slot, `it could not be started: ${String(error)}`);
+    }
+    slot.timer = setTimeout(() => {
+      const how = `it did not get there within startTimeout (${kind.startTimeout} ms)`;
+      this.#kill(slot, new OscServerError(kind.code, kind.explainStart(how)));
+    }, kind.startTimeout);
+  }
+
+  #eventsOf(slot: PoolSlot): PoolWorkerEvents {
     const events = this.#events;
-    const packetOf = (id: number): Packet | undefined => member.held.get(id)?.packet;
+    const packetOf = (id: number): Packet | undefined => slot.inFlight.get(id)?.packet;
     return {
-      ready: () => this.#ready(member),
+      ready: () => this.#ready(slot),
       reply: (id, data) => {
         const packet = packetOf(id);
         if (packet !== undefined) events.reply(packet, data);
       },
       report: (id, error) => events.report(error, packetOf(id)?.peer.address),
-      fault: (error) => events.report(error),
-      settle: (id, result, took) => this.#settle(member, id, result, took),
-      handled: (count, took) => this.#handled(member, count, took),
-      refuse: (id, reason) => this.#refuse(member, id, reason),
+      handled: (id, unmatched) => {
+        const packet = this.#end(slot, id);
+        if (packet === undefined) return;
+        events.end(packet, handled(unmatched));
+        this.#next(slot);
+      },
+      rejected: (id, reason) => {
+        const packet = this.#end(slot, id);
+        if (packet === undefined) return;
+        events.end(packet, rejected(reason, () => explainRefusal(reason, packet.data, this.#limits)));
+        this.#next(slot);
+      },
       shutdown: () => events.shutdown(),
-      ended: (how) => this.#ended(member, how),
+      ended: (how) => this.#ended(slot, how),
     };
   }
 
-  #ready(member: Member): void {
-    if (member.phase !== "starting") return;
-    if (member.timer !== null) clearTimeout(member.timer);
-    member.phase = "ready";
-    this.#freed(member);
-    this.#advance();
-    this.#size.grow();
+  #ready(slot: PoolSlot): void {
+    if (slot.phase !== "starting") return;
+    if (this.#started === "failed") return this.#kill(slot, closed());
+    slot.enter("ready");
+    slot.since = performance.now();
+    this.#free.push(slot);
+    if (this.#started === "unknown") {
+      this.#started = "yes";
+      this.#onStarted(null);
+    }
+    this.#dispatch();
+    this.#grow();
   }
 
-  #ended(member: Member, how: string): void {
-    if (!this.#members.delete(member)) return;
-    const { code, noun, goal } = this.#policy;
-    const { phase } = member;
-    this.#members.leave(member, "killed");
-    this.#packets.takeBack(member);
-    if (phase === "starting" && !this.#closing) {
-      this.#startFailed(new OscServerError(code, `A ${noun} of the server ended before it came to ${goal}: ${how}.`));
-    } else if (phase === "ready" && member.given === 0 && !this.#closing) {
+  #retire(slot: PoolSlot): void {
+    if (slot.phase !== "ready") return;
+    this.#leave(slot, "retiring");
+    slot.timer = setTimeout(() => this.#kill(slot, closed()), RETIRE_MS);
+    slot.worker?.retire();
+    this.#grow();
+  }
+
+  /** Ends a worker by force. What it was handling is lost with that error. */
+  #kill(slot: PoolSlot, error: OscError): void {
+    const { phase } = slot;
+    if (phase === "killed") return;
+    this.#leave(slot, "killed");
+    this.#lose(slot, error);
+    slot.worker?.kill();
+    if (this.#closing) return this.#dropWaiting(closed());
+    if (phase === "starting") this.#startFailed(error);
+    this.#dispatch();
+    this.#grow();
+  }
+
+  #ended(slot: PoolSlot, how: string): void {
+    if (!this.#slots.delete(slot)) return;
+    const { code, noun, explainStart } = this.#kind as WorkerKind;
+    const { phase } = slot;
+    this.#leave(slot, "killed");
+    const lost = slot.inFlight.size > 0;
+    this.#lose(slot, new OscServerError(code, `A packet was lost because the ${noun} that handled it ended: ${how}.`));
+    if (this.#closing) this.#dropWaiting(closed());
+    else if (phase === "starting") this.#startFailed(new OscServerError(code, explainStart(how)));
+    else if (phase === "ready" && slot.given === 0) {
       this.#startFailed(new OscServerError(code, `A ${noun} of the server ended before it was given a packet: ${how}.`));
-    } else if (member.held.size > 0) {
-      this.#packets.dropBegun(member, new OscServerError(code, `A packet was lost, for the ${noun} that handled it ended: ${how}.`));
-    } else if (phase === "ready" && !this.#closing) {
+    } else if (phase === "ready" && !lost) {
       this.#events.report(new OscServerError(code, `A ${noun} of the server ended while it had nothing to do: ${how}.`));
     }
-    if (this.#members.size === 0) this.#onEmpty?.();
+    if (this.#slots.size === 0) this.#onEmpty();
     if (this.#closing) return;
-    this.#advance();
-    this.#size.grow();
+    this.#dispatch();
+    this.#grow();
   }
 
-  /** After several failures packets no longer wait for a start that succeeds. */
-  #startFailed(error: OscError): void {
-    this.#size.startFailed(error);
-    this.#events.report(error);
-    if (this.#size.isHopeless && !this.#members.hasReady) this.#packets.dropQueued(error);
+  /** No packet is given to the worker from now on. */
+  #leave(slot: PoolSlot, phase: Phase): void {
+    slot.enter(phase);
+    const index = this.#free.indexOf(slot);
+    if (index !== -1) this.#free.splice(index, 1);
   }
+
+  /** The next start waits longer each time. The first failure is reported, and after several how many there were. */
+  #startFailed(error: OscError): void {
+    if (this.#started === "failed") return;
+    this.#backoff.failed();
+    this.#failure = error;
+    if (this.#started === "unknown") {
+      this.#onStarted(this.fail(error));
+      return;
+    }
+    const { failures, isHopeless } = this.#backoff;
+    if (failures === 1) this.#events.report(error);
+    if (!isHopeless) return;
+    const { code } = this.#kind as WorkerKind;
+    this.#failure = new OscServerError(code, `${error.message} This has happened ${failures} times in a row.`);
+    if (failures % 5 === 0) this.#events.report(this.#failure);
+    if (!this.#hasReady) this.#dropWaiting(this.#failure);
+  }
+}
+
+function overdue({ packetTimeout, packetTimeoutOption, noun, code }: WorkerKind): OscError {
+  const what = `A packet was lost because its handler did not end within ${packetTimeoutOption} (${packetTimeout} ms)`;
+  return new OscServerError(code, `${what}: its ${noun} was killed.`);
+}
+
+function closed(): OscError {
+  return new OscDroppedError("close", "A packet that waited for a handler was dropped because the server closed.");
+}
+
+function outOfGrace(graceMs: number): OscError {
+  return new OscDroppedError(
+    "closeTimeout",
+    `A packet was lost because its handler had not ended ${graceMs} ms after the server was closed: raise closeTimeout.`,
+  );
 }

@@ -5,14 +5,13 @@ import { tell, tellError } from "./tell.mjs";
 
 tell("run", workerRole());
 if (workerRole() === "main") {
-  const Server = process.argv[2] === "Threading" ? ThreadingOSCUDPServer : ForkingOSCUDPServer;
-  const server = new Server(["127.0.0.1", 0], new Dispatcher(), { strategy, onError: tellError });
-  await server.start();
-  tell("ready", server.serverAddress.port);
-  process.stdin.once("data", () => void end());
-  async function end() {
-    process.stdin.destroy();
-    await server.close();
-    tell("stats", server.stats());
+  const isThreading = process.argv[2] === "Threading";
+  const Server = isThreading ? ThreadingOSCUDPServer : ForkingOSCUDPServer;
+  const server = new Server(["127.0.0.1", 0], new Dispatcher(), { ...(isThreading ? {} : { strategy }), onError: tellError });
+  try {
+    await server.start();
+  } catch ({ code, message }) {
+    tell("failed", { code, message });
   }
+  await server.close();
 }

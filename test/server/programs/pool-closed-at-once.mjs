@@ -6,7 +6,8 @@ import { tell, tellError } from "./tell.mjs";
 if (workerRole() === "thread") process.on("exit", () => tell("left"));
 
 const server = new ThreadingOSCUDPServer(["127.0.0.1", 0], new Dispatcher(), { minThreads: 2, onError: tellError });
-await server.start();
+const started = server.start();
 tell("ready", server.serverAddress.port);
 await server.close();
+await started;
 tell("closed");

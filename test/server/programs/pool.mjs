@@ -15,9 +15,9 @@ class Server extends Base {
 }
 
 const handlers = form === "dispatcher" ? dispatcher : new URL(form, import.meta.url);
-const workerData = counter ? { counter: new SharedArrayBuffer(4) } : undefined;
+const own = kind === "Forking" ? { strategy } : counter ? { workerData: { counter: new SharedArrayBuffer(4) } } : {};
 tell("run", oscine.workerRole());
-const server = new Server(["127.0.0.1", 0], handlers, { workerData, strategy, ...options, onError: tellError });
+const server = new Server(["127.0.0.1", 0], handlers, { ...own, ...options, onError: tellError });
 tell("ready", server.serverAddress.port);
 try {
   dispatcher.map("/too-late", () => undefined);

@@ -6,11 +6,13 @@ const { Dispatcher, ForkingOSCUDPServer, OscMessage, ThreadingOSCUDPServer } = r
 const dispatcher: Oscine.Dispatcher = new Dispatcher();
 dispatcher.map("/typed", (_address: string, ...args: Oscine.OscValue[]) => new OscMessage("/typed", args));
 dispatcher.map("/quit", (context) => context.shutdown(), { needsContext: true });
-const Server = process.argv[2] === "Threading" ? ThreadingOSCUDPServer : ForkingOSCUDPServer;
 const onError = ({ code, message }: Oscine.OscError): void => console.log(`error ${JSON.stringify({ code, message })}`);
 const handlers = process.argv[3] === "module" ? `${__dirname}/pool-typed-handlers.ts` : dispatcher;
-const strategy = process.env["FORKING_STRATEGY"] === "native" ? "native" : "spawn";
+const strategy = process.env["FORKING_STRATEGY"] === "fork" ? "fork" : "spawn";
 // Each worker loads what takes the types away: one is enough.
-const server = new Server(["127.0.0.1", 0], handlers, { onError, strategy, maxThreads: 1, maxChildren: 1 });
+const server =
+  process.argv[2] === "Threading"
+    ? new ThreadingOSCUDPServer(["127.0.0.1", 0], handlers, { onError, maxThreads: 1 })
+    : new ForkingOSCUDPServer(["127.0.0.1", 0], handlers, { onError, strategy, maxChildren: 1 });
 console.log(`ready ${server.serverAddress.port}`);
 void server.start();

@@ -1,0 +1,259 @@
+import { readFileSync } from "node:fs";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+import { errorName, functionsOf, loadKoffi } from "../../transport/native/libc.ts";
+
+/** The calls of the system that forking needs. */
+interface Calls {
+  fork: () => number;
+  _exit: (code: number) => never;
+  getpid: () => number;
+  getppid: () => number;
+  setpgid: (pid: number, group: number) => number;
+  kill: (pid: number, signal: number) => number;
+  waitpid: (pid: number, status: Uint8Array, options: number) => number;
+  madvise: (start: bigint, size: bigint, advice: number) => number;
+  prctl: (option: number, value: number) => number;
+  syscall: (number: number, pid: number, flags: number) => number;
+  poll: (descriptors: Uint8Array, count: number, timeout: number) => number;
+  close: (fd: number) => number;
+  pipe2: (ends: Uint8Array, flags: number) => number;
+}
+
+const SIGNATURES = [
+  "int fork()",
+  "void _exit(int code)",
+  "int getpid()",
+  "int getppid()",
+  "int setpgid(int pid, int group)",
+  "int kill(int pid, int signal)",
+  "int waitpid(int pid, void *status, int options)",
+  "int madvise(uintptr start, size_t size, int advice)",
+  "int prctl(int option, ulong value)",
+  "long syscall(long number, int pid, uint flags)",
+  "int poll(void *descriptors, ulong count, int timeout)",
+  "int close(int fd)",
+  "int pipe2(void *ends, int flags)",
+];
+
+const MADV_DOFORK = 11;
+const PR_SET_PDEATHSIG = 1;
+const SIGKILL = 9;
+/** The same on x64 and arm64. */
+const SYS_PIDFD_OPEN = 434;
+const O_CLOEXEC = 0o2000000;
+const POLLIN = 1;
+
+/** Without options it collects everything. */
+type CollectGarbage = (options?: { type: "minor" }) => void;
+
+/**
+ * In MiB, how much new objects may take before V8 collects by itself: it lets that space fill up, and each page that is in use is copied for
+ * each child. A quarter of what it was made children a sixth cheaper.
+ */
+const NEW_SPACE = 1;
+/** After so many forks garbage is collected: what it fills would be copied for each child. */
+const FORKS_BETWEEN_COLLECTIONS = 64;
+
+/**
+ * What Node is started with so that it can be forked. With the helper threads of V8, which are not there in a child, a child would hang when it
+ * first collects. Without `--no-lazy` each child would compile anew what only children do. Without large pages, which are not copied, each
+ * child would look up the pages of Node's code that it runs one by one: that was a seventh of what a child costs.
+ */
+export const FORK_FLAGS: readonly string[] = [
+  "--single-threaded",
+  "--v8-pool-size=0",
+  "--no-lazy",
+  "--no-flush-bytecode",
+  "--use-largepages=silent",
+  `--min-semi-space-size=${NEW_SPACE}`,
+  `--max-semi-space-size=${NEW_SPACE}`,
+];
+
+/** A child that has been forked. */
+export interface Forked {
+  readonly pid: number;
+  /** A descriptor that can be read once the process has ended. */
+  readonly pidfd: number;
+}
+
+/** A pipe between this process and a child, which has both ends as well. */
+export interface Pipe {
+  readonly read: number;
+  readonly write: number;
+}
+
+/** `fork` and what belongs to it. For a process with one thread of JavaScript, started with {@link FORK_FLAGS}. */
+export class ForkCalls {
+  readonly #calls: Calls;
+  readonly #pid: number;
+  readonly #koffi = loadKoffi();
+  readonly #collect: CollectGarbage;
+  readonly #memoryEnd = BigInt(`0x${specialMemory(readFileSync("/proc/self/maps", "latin1"))}`);
+  readonly #status = new Int32Array(1);
+  readonly #statusBytes = new Uint8Array(this.#status.buffer);
+  readonly #ends = new Int32Array(2);
+  readonly #oneFd = new PollTable();
+  #forks = 0;
+
+  /** @throws Error where the calls are not to be had */
+  constructor() {
+    this.#calls = functionsOf(this.#koffi, SIGNATURES) as Calls;
+    this.#pid = this.#calls.getpid();
+    // In a context of its own, for the program is not to see it.
+    setFlagsFromString("--expose-gc");
+    this.#collect = runInNewContext("gc") as CollectGarbage;
+    this.#prepareProcess();
+  }
+
+  /** Lets this process be killed when its parent's thread ends, whatever that ended by. False where it has ended already. */
+  dieWith(parent: number): boolean {
+    this.#calls.prctl(PR_SET_PDEATHSIG, SIGKILL);
+    return this.#calls.getppid() === parent;
+  }
+
+  /** Leaves less memory behind to be copied for each child. */
+  tidy(): void {
+    this.#collect();
+  }
+
+  /** Collects what is new. */
+  collect(): void {
+    this.#collect({ type: "minor" });
+  }
+
+  /**
+   * Forks.
+   *
+   * @returns the child; null in the child itself, which has a process group of its own and dies with this process
+   * @throws Error where the system has no room for it
+   */
+  fork(): Forked | null {
+    this.#forks += 1;
+    if (this.#forks % FORKS_BETWEEN_COLLECTIONS === 0) this.collect();
+    this.#shareMemory();
+    const pid = this.#calls.fork();
+    if (pid === 0) {
+      this.#calls.setpgid(0, 0);
+      if (!this.dieWith(this.#pid)) this.exit(1);
+      return null;
+    }
+    if (pid < 0) throw this.#error("fork");
+    const pidfd = this.#calls.syscall(SYS_PIDFD_OPEN, pid, 0);
+    if (pidfd < 0) {
+      const error = this.#error("pidfd_open");
+      this.kill(pid);
+      this.#calls.waitpid(pid, this.#statusBytes, 0);
+      throw error;
+    }
+    return { pid, pidfd };
+  }
+
+  /** Kills a child and what is left of its process group; it has none yet where it has not begun, and then has started nothing. */
+  kill(pid: number): void {
+    this.#calls.kill(-pid, SIGKILL);
+    this.#calls.kill(pid, SIGKILL);
+  }
+
+  /** Waits for a child, forgets it, and gives back its status. */
+  reap({ pid, pidfd }: Forked): number {
+    while (this.#calls.waitpid(pid, this.#statusBytes, 0) < 0 && errorName(this.#koffi.errno()) === "EINTR");
+    this.#calls.close(pidfd);
+    return this.#status[0] ?? 0;
+  }
+
+  /** Waits until a descriptor of the table can be read, at most so many milliseconds; -1: for ever. */
+  awaitReadable(table: PollTable, timeout: number): void {
+    // What an interrupted call leaves in the table is of the one before.
+    while (this.#calls.poll(table.bytes, table.size, timeout) < 0);
+  }
+
+  /** Whether something lies in a pipe. */
+  isFilled(pipe: Pipe): boolean {
+    this.#oneFd.add(pipe.read);
+    this.awaitReadable(this.#oneFd, 0);
+    const isFilled = this.#oneFd.isReadable(0);
+    this.#oneFd.remove(0);
+    return isFilled;
+  }
+
+  /** @throws Error where the system has no room for it */
+  pipe(): Pipe {
+    if (this.#calls.pipe2(new Uint8Array(this.#ends.buffer), O_CLOEXEC) < 0) throw this.#error("pipe2");
+    const [read = -1, write = -1] = this.#ends;
+    return { read, write };
+  }
+
+  /** Ends this process at once. `process.exit` would wait for threads that are not there in a child. */
+  exit(code: number): never {
+    return this.#calls._exit(code);
+  }
+
+  /** Done once, for all children: what each did for itself would be memory of its own. */
+  #prepareProcess(): void {
+    // Node loads its clock when it is first asked for: each child of a handler that takes the time would do so.
+    performance.now();
+    // It is read once, when Node starts.
+    Object.defineProperty(process, "pid", { get: () => this.#calls.getpid(), enumerable: true, configurable: true });
+    const exit = process.exit.bind(process);
+    process.exit = (code?: number | string | null): never => {
+      if (this.#calls.getpid() === this.#pid) return exit(code);
+      process.exitCode = code ?? process.exitCode ?? 0;
+      process.emit("exit", Number(process.exitCode));
+      return this.exit(Number(process.exitCode));
+    };
+  }
+
+  /**
+   * V8 keeps its memory out of children (`MADV_DONTFORK`), which could not live without it. One call does it for all memory, and says ENOMEM for
+   * the gaps. It stops at memory of a device; then it is done piece by piece.
+   */
+  #shareMemory(): void {
+    if (this.#calls.madvise(0n, this.#memoryEnd, MADV_DOFORK) === 0 || errorName(this.#koffi.errno()) === "ENOMEM") return;
+    for (const [, start = "", end = ""] of readFileSync("/proc/self/maps", "latin1").matchAll(/^([0-9a-f]+)-([0-9a-f]+) /gm)) {
+      const first = BigInt(`0x${start}`);
+      this.#calls.madvise(first, BigInt(`0x${end}`) - first, MADV_DOFORK);
+    }
+  }
+
+  #error(call: string): Error {
+    return new Error(`${call} failed: ${errorName(this.#koffi.errno())}`);
+  }
+}
+
+/** Where the memory begins, as hexadecimal digits, that the system itself puts at the end of each process and that counts as a device's. */
+export function specialMemory(maps: string): string {
+  return /^([0-9a-f]+)-.* \[v[a-z_]+\]$/m.exec(maps)?.[1] ?? "7ffffffff000";
+}
+
+/** What `poll` waits for: descriptors by their index. The last one takes the index of one that is taken out. */
+export class PollTable {
+  #entries = new Int32Array(128);
+  bytes: Uint8Array = new Uint8Array(this.#entries.buffer);
+  size = 0;
+
+  add(fd: number): void {
+    if (this.size * 2 === this.#entries.length) this.#grow();
+    this.#entries[this.size * 2] = fd;
+    this.#entries[this.size * 2 + 1] = POLLIN;
+    this.size += 1;
+  }
+
+  /** Whether the descriptor at that index could be read when `poll` returned last. */
+  isReadable(index: number): boolean {
+    return (this.#entries[index * 2 + 1] ?? 0) >>> 16 !== 0;
+  }
+
+  /** Takes one out; the last takes its index. */
+  remove(index: number): void {
+    this.size -= 1;
+    this.#entries.copyWithin(index * 2, this.size * 2, this.size * 2 + 2);
+  }
+
+  #grow(): void {
+    const entries = new Int32Array(this.#entries.length * 2);
+    entries.set(this.#entries);
+    this.#entries = entries;
+    this.bytes = new Uint8Array(entries.buffer);
+  }
+}

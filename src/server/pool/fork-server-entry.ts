@@ -1,0 +1,31 @@
+/** Makes this process a fork server before any code of the program runs. */
+import { ForkServer } from "./fork-server.ts";
+import { FAILED, encodeRecord } from "./records.ts";
+import { becomeWorker } from "./run-as-worker.ts";
+import { RESULTS_FD, writeFully } from "./worker-channel.ts";
+import { type ForkServerInit, workerInit } from "./worker-init.ts";
+
+const init = workerInit();
+if (init?.forkServer) {
+  const { program, limits } = init;
+  const forkServer = startOrEnd(init.forkServer);
+  becomeWorker({
+    role: "process",
+    program,
+    limits,
+    loading: true,
+    awaits: false,
+    serve: (service) => forkServer.serve(service),
+    serveInEventLoop: (service) => forkServer.serve(service),
+    send: (record) => forkServer.send(record),
+  });
+}
+
+function startOrEnd(forkServerInit: ForkServerInit): ForkServer {
+  try {
+    return new ForkServer(forkServerInit);
+  } catch (error) {
+    writeFully(RESULTS_FD, encodeRecord(FAILED, 0, Buffer.from(error instanceof Error ? error.message : String(error))));
+    process.exit(1);
+  }
+}

@@ -1,0 +1,247 @@
+import { fileURLToPath } from "node:url";
+import { LengthPrefixDecoder } from "../../framing/index.ts";
+import { FORK_FLAGS } from "./fork-calls.ts";
+import type { ChildPoolDescription } from "./pool-options.ts";
+import { WorkerProcess, describeStatus } from "./process-worker.ts";
+import {
+  ENDED,
+  FAILED,
+  KILL,
+  PART,
+  PING,
+  READY,
+  type Ready,
+  type RecordBody,
+  SHUTDOWN,
+  TEST,
+  contentOf,
+  encodePackets,
+  encodeRecord,
+  idOf,
+  jsonOf,
+  kindOf,
+  textOf,
+} from "./records.ts";
+import { MAX_RECORD } from "./worker-channel.ts";
+import type { WorkerInit, WorkerLimits } from "./worker-init.ts";
+import { WorkerReports } from "./worker-reports.ts";
+import type { InFlightPacket, PoolWorker, PoolWorkerEvents } from "./worker.ts";
+
+const ENTRY = fileURLToPath(new URL("./fork-server-entry.js", import.meta.url));
+/** How long a child may take that shows whether forking works here. */
+const TEST_MS = 2000;
+/** A fork server that leaves this many signs of life out, one a second, is replaced. */
+const BEAT_MS = 1000;
+const MISSED_BEATS = 5;
+
+/** The fork server as the pool sees it: the process that forks children, and the way to them. */
+export class ForkServerProcess {
+  /** Resolves when it is known whether it forks: null, or why it doesn't, and it then has been ended. */
+  readonly usable: Promise<string | null>;
+  /** The `strictTiming` of its dispatcher, once it is usable. */
+  strictTiming = true;
+  readonly #description: ChildPoolDescription;
+  readonly #process: WorkerProcess;
+  readonly #closed: Promise<void>;
+  readonly #children = new Map<number, { readonly reports: WorkerReports; readonly parts: LengthPrefixDecoder }>();
+  readonly #onShutdown: () => void;
+  /** Decides {@link usable}. */
+  #decide: (reason: string | null) => void = () => undefined;
+  #timer: NodeJS.Timeout;
+  #heartbeat: NodeJS.Timeout | undefined;
+  #missedBeats = 0;
+  #nextId = 1;
+
+  /** May throw. */
+  constructor(description: ChildPoolDescription, limits: WorkerLimits, onShutdown: () => void) {
+    this.#description = description;
+    this.#onShutdown = onShutdown;
+    const { program, maxChildren, spareChildren, startTimeout, strategy } = description;
+    const forkServer = { entry: ENTRY, server: process.pid, maxChildren, spareChildren, refuseAsync: strategy === "auto" && program.kind === "module" };
+    const init = { program, limits, nodeOptions: null, thread: null, forkServer } satisfies WorkerInit;
+    let onClosed = (): void => undefined;
+    this.#closed = new Promise((resolve) => {
+      onClosed = resolve;
+    });
+    this.usable = new Promise((resolve) => {
+      this.#decide = resolve;
+    });
+    this.#process = new WorkerProcess(description, init, {
+      flags: FORK_FLAGS,
+      // The system kills it with the server.
+      reaper: null,
+      onRecord: (record) => this.#take(record),
+      onEnd: (how) => {
+        this.#ended(how);
+        onClosed();
+      },
+    });
+    this.#timer = setTimeout(() => this.#refuse(`it did not get there within startTimeout (${startTimeout} ms)`), startTimeout);
+  }
+
+  get hasEnded(): boolean {
+    return this.#process.hasEnded;
+  }
+
+  /** Forks a child for the packet, which reports from now on. @returns the number of the child */
+  fork(packet: InFlightPacket["packet"], reports: WorkerReports): number {
+    const id = this.#listen(reports);
+    this.#process.write(encodePackets([{ id, packet }]));
+    return id;
+  }
+
+  kill(id: number): void {
+    this.#process.write(encodeRecord(KILL, id));
+  }
+
+  /** Ends it, and with it all its children; resolves when it has ended. */
+  async end(): Promise<void> {
+    this.#process.kill();
+    if (!this.hasEnded) await this.#closed;
+  }
+
+  #listen(reports: WorkerReports): number {
+    const id = this.#nextId++;
+    const parts = new LengthPrefixDecoder({
+      maxPacketSize: MAX_RECORD,
+      onPacket: (record) => reports.take(record),
+      onError: ({ message }) => this.#process.kill(message),
+    });
+    this.#children.set(id, { reports, parts });
+    return id;
+  }
+
+  #take(record: RecordBody): void {
+    const id = idOf(record);
+    const kind = kindOf(record);
+    if (id === 0) return this.#takeOwn(kind, record);
+    const child = this.#children.get(id);
+    if (kind === PART) {
+      child?.parts.push(contentOf(record));
+    } else if (kind === ENDED) {
+      this.#children.delete(id);
+      child?.reports.ended(describeStatus(Buffer.from(contentOf(record)).readInt32LE(0), this.#description.childMemory));
+    } else {
+      child?.reports.take(record);
+    }
+  }
+
+  #takeOwn(kind: number, record: RecordBody): void {
+    switch (kind) {
+      case READY:
+        this.strictTiming = jsonOf<Ready>(record).strictTiming;
+        return this.#test();
+      case PING:
+        this.#missedBeats = 0;
+        return;
+      case SHUTDOWN:
+        return this.#onShutdown();
+      case FAILED:
+        return this.#refuse(textOf(record));
+    }
+  }
+
+  /** Forks a child to see whether that works, and waits for its end, so that it isn't there beside those for packets. */
+  #test(): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#refuse(`a child that was forked as a test did not answer within ${TEST_MS} ms`), TEST_MS);
+    let hasAnswered = false;
+    const nothing = (): void => undefined;
+    const events: PoolWorkerEvents = {
+      ready: nothing,
+      reply: nothing,
+      report: nothing,
+      rejected: nothing,
+      shutdown: nothing,
+      handled: () => {
+        hasAnswered = true;
+      },
+      ended: (how) => {
+        if (!hasAnswered) return this.#refuse(how);
+        clearTimeout(this.#timer);
+        this.#heartbeat = setInterval(() => this.#beat(), BEAT_MS);
+        this.#decide(null);
+      },
+    };
+    const id = this.#listen(new WorkerReports(events, true));
+    this.#process.write(encodeRecord(TEST, id));
+  }
+
+  /** One that was stopped, or hangs, is killed: all its children with it. */
+  #beat(): void {
+    this.#missedBeats += 1;
+    if (this.#missedBeats > MISSED_BEATS) this.#process.kill(`it no longer answers (for ${MISSED_BEATS * (BEAT_MS / 1000)} s)`);
+    else this.#process.write(encodeRecord(PING, 0));
+  }
+
+  #refuse(reason: string): void {
+    clearTimeout(this.#timer);
+    this.#decide(reason);
+    this.#process.kill(reason);
+  }
+
+  /** The children die with it: the system kills them. */
+  #ended(how: string): void {
+    clearTimeout(this.#timer);
+    clearInterval(this.#heartbeat);
+    this.#decide(how);
+    const children = [...this.#children.values()];
+    this.#children.clear();
+    for (const { reports } of children) reports.ended(`the fork server ended: ${how}`);
+  }
+}
+
+/** The pool's side of a child that is forked for its packet and ends after it. */
+export class ForkedWorker implements PoolWorker {
+  readonly #forkServer: () => Promise<ForkServerProcess | string>;
+  readonly #events: PoolWorkerEvents;
+  readonly #onFork: () => void;
+  /** What kills it; null until it has been forked. */
+  #kill: (() => void) | null = null;
+  #isGiven = false;
+  #isGone = false;
+
+  /** @param forkServer one that works, or why there is none */
+  constructor(forkServer: () => Promise<ForkServerProcess | string>, events: PoolWorkerEvents, onFork: () => void) {
+    this.#forkServer = forkServer;
+    this.#events = events;
+    this.#onFork = onFork;
+    // Not before the pool has it.
+    queueMicrotask(() => {
+      if (!this.#isGone) events.ready();
+    });
+  }
+
+  give([first]: readonly InFlightPacket[]): void {
+    this.#isGiven = true;
+    void this.#fork(first as InFlightPacket);
+  }
+
+  takeBack(): null {
+    return null;
+  }
+
+  retire(): void {
+    // One that has a packet ends by itself.
+    if (!this.#isGiven) this.kill();
+  }
+
+  kill(): void {
+    if (this.#kill !== null) return this.#kill();
+    this.#isGone = true;
+    // Not before the pool has done what it is doing.
+    queueMicrotask(() => this.#events.ended("it was no longer needed"));
+  }
+
+  /** The fork server may have ended since this worker came to be; then another one is awaited. */
+  async #fork({ id, packet }: InFlightPacket): Promise<void> {
+    const forkServer = await this.#forkServer();
+    if (this.#isGone) return;
+    if (typeof forkServer === "string") return this.#events.ended(forkServer);
+    // Whether the timing of the dispatcher differs is known of the fork server.
+    const reports = new WorkerReports(this.#events, true, id);
+    this.#onFork();
+    const child = forkServer.fork(packet, reports);
+    this.#kill = () => forkServer.kill(child);
+  }
+}

@@ -1,0 +1,146 @@
+import { statSync } from "node:fs";
+import { createRequire } from "node:module";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { Dispatcher } from "../../dispatch/index.ts";
+import { OscServerError } from "../../errors.ts";
+import type { NetAddress } from "../../net-address.ts";
+import { serverAddresses, serversMade, workerRole } from "./run-as-worker.ts";
+
+/**
+ * Where the handlers of a threading or forking server come from: a dispatcher, for whose sake each worker runs the program again up to the
+ * server; or a module whose default export is a dispatcher, as a `URL`, a `file:` URL or an absolute path.
+ */
+export type HandlersSource = Dispatcher | URL | string;
+
+/** What a worker runs, as plain data. */
+export type Program = EntryProgram | ModuleProgram;
+
+/** The program's entry script, up to the constructor of a server. */
+interface EntryProgram extends Invocation {
+  readonly kind: "entry";
+  readonly path: string;
+  /** The number of the server at which the worker begins its work. */
+  readonly target: number;
+  /** Where the servers before that one listen. */
+  readonly addresses: readonly NetAddress[];
+}
+
+/** A module whose default export is a dispatcher. */
+interface ModuleProgram extends Invocation {
+  readonly kind: "module";
+  readonly url: string;
+}
+
+/** How the program was started. */
+interface Invocation {
+  readonly argv: readonly string[];
+  readonly execArgv: readonly string[];
+}
+
+/** Set by test runners in their processes, and found in the programs that tests start, too. */
+const RUNNER_VARIABLES = ["VITEST", "JEST_WORKER_ID", "MOCHA_WORKER_ID", "AVA_PATH"];
+const RUNNERS = /[\\/]node_modules[\\/](\.bin[\\/])?(ava|jasmine|jest[^\\/]*|mocha|tap|tape|tinypool|uvu|vitest)\b/;
+
+/**
+ * What the workers of a server run.
+ *
+ * @throws OscServerError `OSC_ENTRY_NOT_RUNNABLE` for a dispatcher where the program's entry script cannot be run again, `OSC_OPTION` where
+ * there is no such module
+ */
+export function programOf(source: HandlersSource): Program {
+  const invocation = { argv: process.argv.slice(2), execArgv: [...process.execArgv] };
+  if (!(source instanceof Dispatcher)) return { kind: "module", url: moduleUrl(source), ...invocation };
+  return { kind: "entry", path: entryPath(), target: serversMade(), addresses: serverAddresses(), ...invocation };
+}
+
+/** The message about a worker that didn't become ready. */
+export function explainStart(noun: string, program: Program, how: string): string {
+  if (program.kind === "module") return `A ${noun} of the server could not load the handlers module ${program.url}: ${how}.`;
+  return (
+    `A ${noun} of the server did not reach the server's constructor: ${how}. ` +
+    `Workers run the entry script (${program.path}) again, up to that constructor. Move what must not run again below the constructor, ` +
+    'guard it with if (workerRole() === "main"), or pass a handlers module instead of the dispatcher: new URL("./handlers.js", import.meta.url).'
+  );
+}
+
+/** A dispatcher knows it by itself; a module's dispatcher cannot be seen from here. */
+export function strictTimingOf(source: HandlersSource, options: { readonly strictTiming?: boolean }): boolean {
+  return source instanceof Dispatcher ? source.strictTiming : (options.strictTiming ?? true);
+}
+
+/**
+ * The URL of a handlers module.
+ *
+ * @throws OscServerError `OSC_OPTION` where there is no such file
+ */
+export function moduleUrl(source: URL | string): string {
+  if (typeof source !== "string" && !(source instanceof URL)) {
+    throw new OscServerError(
+      "OSC_OPTION",
+      `Handlers come from a Dispatcher, or from a module given as a URL or an absolute path; got ${String(source)}.`,
+    );
+  }
+  const url = toUrl(source);
+  if (url === null || url.protocol !== "file:") {
+    throw new OscServerError(
+      "OSC_OPTION",
+      `A handlers module is given as a file: URL, such as new URL("./handlers.js", import.meta.url), or as an absolute path; got ${String(source)}.`,
+    );
+  }
+  if (!isFile(fileURLToPath(url))) {
+    throw new OscServerError(
+      "OSC_OPTION",
+      `There is no handlers module ${fileURLToPath(url)}: give it as new URL("./handlers.js", import.meta.url).`,
+    );
+  }
+  return url.href;
+}
+
+function toUrl(source: URL | string): URL | null {
+  if (typeof source !== "string") return source;
+  if (source.startsWith("/") || /^[a-z]:[\\/]/i.test(source) || source.startsWith("\\\\")) return pathToFileURL(source);
+  return URL.canParse(source) ? new URL(source) : null;
+}
+
+/** The file that Node was told to run. */
+function entryPath(): string {
+  if (workerRole() !== "main") throw notRunnable("this code runs in a worker of another server");
+  const evaluated = process.execArgv.find((argument) => /^(-e|-p|-pe|-i|--eval|--print|--interactive)(=|$)/.test(argument));
+  if (evaluated !== undefined) throw notRunnable(`it was given with ${evaluated}`);
+  const script = process.argv[1];
+  if (script === undefined || script === "" || script === "-") throw notRunnable("it was typed in or read from stdin");
+  const path = findEntry(script);
+  if (path === null) throw notRunnable(`there is no file ${script}`);
+  if (isTestRunner(path))
+    throw notRunnable(`a test runner runs this code, and the script is the runner's or would run the tests again (${path})`);
+  return path;
+}
+
+function isTestRunner(path: string): boolean {
+  if (RUNNERS.test(path)) return true;
+  if (/[\\/]node_modules[\\/]/.test(path) && RUNNER_VARIABLES.some((name) => process.env[name] !== undefined)) return true;
+  // Node's own runner is loaded by the file that holds the tests.
+  const { moduleLoadList = [] } = process as { moduleLoadList?: readonly string[] };
+  return moduleLoadList.includes("NativeModule internal/test_runner/test");
+}
+
+/** Node takes `node server` for `node server.js`, and a folder for its main file. */
+function findEntry(entry: string): string | null {
+  try {
+    return isFile(entry) ? entry : createRequire(import.meta.url).resolve(entry);
+  } catch {
+    return null;
+  }
+}
+
+function isFile(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isFile() === true;
+}
+
+function notRunnable(why: string): OscServerError {
+  return new OscServerError(
+    "OSC_ENTRY_NOT_RUNNABLE",
+    `The workers of this server would run the program's entry script again, and it cannot be run again: ${why}. ` +
+      'Put the dispatcher into a module of its own, export it as default, and pass that in its place: new URL("./handlers.js", import.meta.url).',
+  );
+}

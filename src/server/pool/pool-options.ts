@@ -1,0 +1,198 @@
+import { availableParallelism } from "node:os";
+import { type OptionCheck, integer, milliseconds, oneOf, optionError } from "../../options.ts";
+import type { PacketOrder } from "./packet-lanes.ts";
+import { type HandlersSource, type Program, programOf, strictTimingOf } from "./handlers-source.ts";
+
+/** Options of the threads of a threading server. */
+export interface ThreadPoolOptions {
+  /**
+   * How many threads there may be at once. Default 16 for each processor, at least 32 and at most 64: a handler that waits leaves the
+   * processors to others. A thread takes about 10 MiB.
+   */
+  readonly maxThreads?: number;
+  /** How many threads are kept ready, at most `maxThreads`. Default 4 to 8, as many as there are processors. */
+  readonly minThreads?: number;
+  /** After how long without a packet a thread ends that is more than `minThreads`, in milliseconds. Default 30,000. */
+  readonly idleTimeout?: number;
+  /** How long a handler may take, in milliseconds; then its thread is ended and the packet reported as dropped. Default 60,000. */
+  readonly threadTimeout?: number;
+  /** How long a thread may take from its start to the server's constructor, or to load the handlers module, in milliseconds. Default 30,000. */
+  readonly startTimeout?: number;
+  /**
+   * How much memory the objects of a thread may take, in MiB; a thread that needs more is ended, and only that thread. The bytes of buffers
+   * don't count: if handlers may fill those without end, use the forking server. Default 512.
+   */
+  readonly threadMemory?: number;
+  /** The `workerData` of `node:worker_threads` in each thread. A `SharedArrayBuffer` in it is shared by all threads. Default undefined. */
+  readonly workerData?: unknown;
+  /**
+   * How many packets a thread may handle side by side while handlers await something. More than 1 needs a handlers module, because only there
+   * handlers may be asynchronous. Default 1.
+   */
+  readonly packetsPerThread?: number;
+  /**
+   * With a handlers module: the `strictTiming` of its dispatcher, which the server can't see. If the two differ, this one holds, and
+   * that is reported. With a dispatcher the dispatcher's own holds. Default true.
+   */
+  readonly strictTiming?: boolean;
+  /**
+   * Whether packets of one sender may be handled at the same time. `"connection"`, the default of stream servers: one packet of a connection
+   * after another, in the order they came, and other connections beside it. `"client"`: the same for each address and port, for UDP.
+   * `"none"`, the default for UDP: packets overtake each other.
+   */
+  readonly order?: PacketOrder;
+}
+
+/** How the processes of a forking server come to be: see the option `strategy` of {@link ChildPoolOptions}. */
+export type ForkingStrategy = "auto" | "fork" | "spawn";
+
+/** Options of the child processes of a forking server. */
+export interface ChildPoolOptions {
+  /** How many child processes there may be at once, the spare ones included. Default 40. */
+  readonly maxChildren?: number;
+  /**
+   * How many processes are started before there is a packet for them, at most `maxChildren`. Default 2 to 8, as many as there are processors.
+   * A process that is spawned takes about 45 MiB, one that is forked less than 1 MiB.
+   */
+  readonly spareChildren?: number;
+  /** How long a handler may take, in milliseconds; then its process is killed and the packet reported as dropped. Default 60,000. */
+  readonly childTimeout?: number;
+  /** How long a process may take from its start to the server's constructor, or to load the handlers module, in milliseconds. Default 30,000. */
+  readonly startTimeout?: number;
+  /** How many packets a process handles, one after another, before it ends. Default 1: each packet has a process of its own. */
+  readonly requestsPerChild?: number;
+  /**
+   * How processes come to be.
+   *
+   * - `"fork"`: one process runs the program up to the server, and the system's `fork` copies it for each packet. Needs Linux and the optional
+   *   package `koffi`. Handlers must be synchronous, and `requestsPerChild` must be 1.
+   * - `"spawn"`: each process is a Node of its own that runs the program up to the server. Works everywhere. Handlers of a module may be
+   *   asynchronous. Costs some 50 to 100 ms of processor time for a process; `requestsPerChild` spreads that over several packets.
+   * - `"auto"` (default): `"fork"` if a test at the start shows that it works, `requestsPerChild` is 1 and no handler is an async function;
+   *   otherwise `"spawn"`. `stats().forked` tells how many processes were forked.
+   */
+  readonly strategy?: ForkingStrategy;
+  /** After how long without a packet a process ends that is more than `spareChildren`, in milliseconds. Default 30,000. */
+  readonly idleTimeout?: number;
+  /**
+   * How much memory the objects of a process may take, in MiB: Node's `--max-old-space-size`. A process that needs more ends, and only that
+   * one. Default 512, or what the program itself was started with.
+   */
+  readonly childMemory?: number;
+  /**
+   * With a handlers module: the `strictTiming` of its dispatcher, which the server can't see. If the two differ, this one holds, and
+   * that is reported. With a dispatcher the dispatcher's own holds. Default true.
+   */
+  readonly strictTiming?: boolean;
+  /**
+   * Whether packets of one sender may be handled at the same time. `"connection"`, the default of stream servers: one packet of a connection
+   * after another, in the order they came, and other connections beside it. `"client"`: the same for each address and port, for UDP.
+   * `"none"`, the default for UDP: packets overtake each other.
+   */
+  readonly order?: PacketOrder;
+}
+
+/** What a thread pool is made of, as plain data. */
+export interface ThreadPoolDescription {
+  readonly kind: "threading";
+  readonly program: Program;
+  readonly strictTiming: boolean;
+  readonly order: PacketOrder;
+  readonly maxThreads: number;
+  readonly minThreads: number;
+  readonly idleTimeout: number;
+  readonly threadTimeout: number;
+  readonly startTimeout: number;
+  readonly threadMemory: number;
+  readonly workerData: unknown;
+  readonly packetsPerThread: number;
+}
+
+/** What a pool of processes is made of, as plain data. */
+export interface ChildPoolDescription {
+  readonly kind: "forking";
+  readonly program: Program;
+  readonly strictTiming: boolean;
+  readonly order: PacketOrder;
+  readonly maxChildren: number;
+  readonly spareChildren: number;
+  readonly childTimeout: number;
+  readonly startTimeout: number;
+  readonly requestsPerChild: number;
+  readonly strategy: ForkingStrategy;
+  readonly idleTimeout: number;
+  /** Null: as the program itself. */
+  readonly childMemory: number | null;
+}
+
+/** The longest time that a timer of Node can wait. */
+const LONGEST_TIMEOUT = 2_147_483_647;
+const HEAP_FLAG = /^--max[-_]old[-_]space[-_]size/;
+
+/** @throws OscServerError `OSC_OPTION` if an option has a bad value, `OSC_ENTRY_NOT_RUNNABLE` as {@link programOf} */
+export function threadPoolDescription(source: HandlersSource, options: ThreadPoolOptions, order: PacketOrder = "none"): ThreadPoolDescription {
+  const processors = availableParallelism();
+  const maxThreads = integer(1, Math.min(64, Math.max(32, 16 * processors)))(options.maxThreads, "maxThreads");
+  const minThreads = integer(1, Math.min(maxThreads, 8, Math.max(4, processors)), maxThreads)(options.minThreads, "minThreads");
+  const packetsPerThread = integer(1, 1)(options.packetsPerThread, "packetsPerThread");
+  const program = programOf(source);
+  if (packetsPerThread > 1 && program.kind === "entry") {
+    throw optionError("packetsPerThread above 1 needs a handlers module instead of the dispatcher: only there handlers may be asynchronous.");
+  }
+  return {
+    kind: "threading",
+    program,
+    strictTiming: strictTimingOf(source, options),
+    order: oneOf(["connection", "client", "none"], order)(options.order, "order"),
+    maxThreads,
+    minThreads,
+    idleTimeout: timeout(30_000)(options.idleTimeout, "idleTimeout"),
+    threadTimeout: timeout(60_000)(options.threadTimeout, "threadTimeout"),
+    startTimeout: timeout(30_000)(options.startTimeout, "startTimeout"),
+    threadMemory: integer(1, 512)(options.threadMemory, "threadMemory"),
+    workerData: cloneable(options.workerData),
+    packetsPerThread,
+  };
+}
+
+/** @throws OscServerError `OSC_OPTION` if an option has a bad value, `OSC_ENTRY_NOT_RUNNABLE` as {@link programOf} */
+export function childPoolDescription(source: HandlersSource, options: ChildPoolOptions, order: PacketOrder = "none"): ChildPoolDescription {
+  const maxChildren = integer(1, 40)(options.maxChildren, "maxChildren");
+  const spares = Math.min(maxChildren, 8, Math.max(2, availableParallelism()));
+  const requestsPerChild = integer(1, 1)(options.requestsPerChild, "requestsPerChild");
+  const strategy = oneOf(["auto", "fork", "spawn"], "auto")(options.strategy, "strategy");
+  if (strategy === "fork" && requestsPerChild !== 1) {
+    throw optionError(
+      `requestsPerChild must be 1 with strategy "fork", which has a process for each packet; got ${requestsPerChild}. Use strategy "spawn" for more.`,
+    );
+  }
+  const program = programOf(source);
+  const heapIsSet = program.execArgv.some((flag) => HEAP_FLAG.test(flag));
+  return {
+    kind: "forking",
+    program,
+    strictTiming: strictTimingOf(source, options),
+    order: oneOf(["connection", "client", "none"], order)(options.order, "order"),
+    maxChildren,
+    spareChildren: integer(1, spares, maxChildren)(options.spareChildren, "spareChildren"),
+    childTimeout: timeout(60_000)(options.childTimeout, "childTimeout"),
+    startTimeout: timeout(30_000)(options.startTimeout, "startTimeout"),
+    requestsPerChild,
+    strategy: requestsPerChild === 1 ? strategy : "spawn",
+    idleTimeout: timeout(30_000)(options.idleTimeout, "idleTimeout"),
+    childMemory: options.childMemory === undefined && heapIsSet ? null : integer(1, 512)(options.childMemory, "childMemory"),
+  };
+}
+
+/** A number of milliseconds that a timer can wait. */
+function timeout(fallback: number): OptionCheck<number> {
+  return milliseconds(fallback, 1, LONGEST_TIMEOUT);
+}
+
+function cloneable(workerData: unknown): unknown {
+  try {
+    return structuredClone(workerData);
+  } catch (cause) {
+    throw optionError(`workerData must be a value that can be cloned for another thread: ${String(cause)}`, { cause });
+  }
+}

@@ -1,0 +1,176 @@
+/** The one format in which packets and their results travel between a pool and its workers, through a `MessagePort` or a pipe. */
+import type { NetAddress } from "../../net-address.ts";
+import type { Packet } from "../executor.ts";
+import type { LateReason } from "../handle.ts";
+
+/*
+ * A record: the size of what follows (4 bytes), its kind (1), the number of the packet it is about (4), its content. A message or a piece
+ * of a pipe may hold several.
+ */
+
+/** To a worker: a packet to handle. */
+export const PACKET = 1;
+/** To a worker: end when nothing is left to do. */
+export const END = 2;
+/** To a fork server: fork a child that allocates and answers, to see whether that works here. */
+export const TEST = 3;
+/** To a fork server: kill the child that has this number. */
+export const KILL = 4;
+/** To a fork server, which answers with the same. */
+export const PING = 5;
+
+/** From a worker: it can take packets. Content: {@link Ready} as JSON. */
+export const READY = 16;
+/** Content: an encoded packet for the client. */
+export const REPLY = 17;
+/** Content: a packed error, as JSON, that doesn't decide what becomes of the packet. */
+export const REPORT = 18;
+/** Content: how many messages no handler matched (4 bytes), if any. */
+export const HANDLED = 19;
+/** Content: the index of the reason in {@link REASONS}. */
+export const REJECTED = 20;
+/** A handler asked the server to end. */
+export const SHUTDOWN = 21;
+/** The worker can't work, and ends. Content: why, as text. */
+export const FAILED = 22;
+/** From a fork server: the child with this number has ended. Content: its status as `waitpid` gives it (4 bytes). */
+export const ENDED = 23;
+/** From a forked child: a piece of a record that is too long to be written at once. */
+export const PART = 24;
+
+export interface Ready {
+  /** Whether the dispatcher wants bundles to wait for their time. */
+  readonly strictTiming: boolean;
+}
+
+/** A packet as a worker reads it. */
+export interface ReceivedPacket {
+  readonly data: Uint8Array;
+  readonly client: NetAddress;
+  readonly asOf: number;
+}
+
+/** A record without its size: its kind, number and content. */
+export type RecordBody = Uint8Array;
+
+const SIZE = 4;
+const HEAD = 5;
+/** Where the parts of a packet are, behind the head. */
+const AS_OF = HEAD;
+const PORT = AS_OF + 8;
+const FAMILY = PORT + 2;
+const ADDRESS_SIZE = FAMILY + 1;
+const ADDRESS = ADDRESS_SIZE + 1;
+/** How many bytes a pipe takes in one piece, whoever else writes to it (`PIPE_BUF`). */
+export const PIPE_PIECE = 4096;
+
+const FAMILIES = ["IPv4", "IPv6", "unix"] as const satisfies readonly NetAddress["family"][];
+const REASONS = ["malformed", "unverified"] as const satisfies readonly LateReason[];
+const NOTHING = new Uint8Array(0);
+const decoder = new TextDecoder();
+
+export function encodeRecord(kind: number, id: number, content: Uint8Array = NOTHING): Uint8Array {
+  const bytes = Buffer.allocUnsafeSlow(SIZE + HEAD + content.length);
+  bytes.writeUInt32BE(HEAD + content.length, 0);
+  bytes[SIZE] = kind;
+  bytes.writeUInt32BE(id, SIZE + 1);
+  bytes.set(content, SIZE + HEAD);
+  return bytes;
+}
+
+export function encodeJson(kind: number, id: number, value: unknown): Uint8Array {
+  return encodeRecord(kind, id, Buffer.from(JSON.stringify(value)));
+}
+
+export function encodeHandled(id: number, unmatched: number): Uint8Array {
+  if (unmatched === 0) return encodeRecord(HANDLED, id);
+  const content = Buffer.allocUnsafe(4);
+  content.writeUInt32BE(unmatched);
+  return encodeRecord(HANDLED, id, content);
+}
+
+export function encodeRejected(id: number, reason: LateReason): Uint8Array {
+  return encodeRecord(REJECTED, id, Uint8Array.of(REASONS.indexOf(reason)));
+}
+
+/** Packets as records, one after another. */
+export function encodePackets(packets: readonly { readonly id: number; readonly packet: Pick<Packet, "data" | "asOf" | "peer"> }[]): Uint8Array {
+  let size = 0;
+  const addresses = packets.map(({ packet }) => Buffer.from(packet.peer.address.address));
+  for (const [index, { packet }] of packets.entries()) size += SIZE + ADDRESS + (addresses[index] as Buffer).length + packet.data.length;
+  const bytes = Buffer.allocUnsafeSlow(size);
+  let at = 0;
+  for (const [index, { id, packet }] of packets.entries()) {
+    const { data, asOf, peer } = packet;
+    const address = addresses[index] as Buffer;
+    const length = ADDRESS + address.length + data.length;
+    bytes.writeUInt32BE(length, at);
+    at += SIZE;
+    bytes[at] = PACKET;
+    bytes.writeUInt32BE(id, at + 1);
+    bytes.writeDoubleBE(asOf, at + AS_OF);
+    bytes.writeUInt16BE(peer.address.port, at + PORT);
+    bytes[at + FAMILY] = FAMILIES.indexOf(peer.address.family);
+    bytes[at + ADDRESS_SIZE] = address.length;
+    bytes.set(address, at + ADDRESS);
+    bytes.set(data, at + ADDRESS + address.length);
+    at += length;
+  }
+  return bytes;
+}
+
+/** The records in a message. */
+export function* recordsIn(message: Uint8Array): Generator<RecordBody> {
+  const view = new DataView(message.buffer, message.byteOffset, message.byteLength);
+  for (let at = 0; at < message.length;) {
+    const start = at + SIZE;
+    at = start + view.getUint32(at);
+    yield message.subarray(start, at);
+  }
+}
+
+export function kindOf(body: RecordBody): number {
+  return body[0] ?? 0;
+}
+
+export function idOf(body: RecordBody): number {
+  return (((body[1] ?? 0) << 24) | ((body[2] ?? 0) << 16) | ((body[3] ?? 0) << 8) | (body[4] ?? 0)) >>> 0;
+}
+
+export function contentOf(body: RecordBody): Uint8Array {
+  return body.subarray(HEAD);
+}
+
+export function textOf(body: RecordBody): string {
+  return decoder.decode(contentOf(body));
+}
+
+export function jsonOf<Value>(body: RecordBody): Value {
+  return JSON.parse(textOf(body)) as Value;
+}
+
+export function unmatchedOf(body: RecordBody): number {
+  return body.length === HEAD ? 0 : Buffer.from(contentOf(body)).readUInt32BE();
+}
+
+export function reasonOf(body: RecordBody): LateReason {
+  return REASONS[body[HEAD] ?? 0] ?? "malformed";
+}
+
+/** The packet in a record, with bytes of its own: a view would retain all packets of the message. */
+export function packetOf(body: RecordBody): ReceivedPacket {
+  const bytes = Buffer.from(body.buffer, body.byteOffset, body.length);
+  const dataStart = ADDRESS + (bytes[ADDRESS_SIZE] ?? 0);
+  const address = bytes.toString("utf8", ADDRESS, dataStart);
+  const client = { address, port: bytes.readUInt16BE(PORT), family: FAMILIES[bytes[FAMILY] ?? 0] ?? "IPv4" };
+  return { data: new Uint8Array(body.subarray(dataStart)), client, asOf: bytes.readDoubleBE(AS_OF) };
+}
+
+/** Cuts a record into {@link PART}s, each of which a pipe takes in one piece. A short one stays as it is. */
+export function piecesOf(record: Uint8Array, id: number): readonly Uint8Array[] {
+  if (record.length <= PIPE_PIECE) return [record];
+  const pieces: Uint8Array[] = [];
+  const most = PIPE_PIECE - SIZE - HEAD;
+  for (let at = 0; at < record.length; at += most) pieces.push(encodeRecord(PART, id, record.subarray(at, at + most)));
+  return pieces;
+}

@@ -1,0 +1,145 @@
+/** A worker's side of the way to its pool. */
+import { readSync, writeSync } from "node:fs";
+import { Socket } from "node:net";
+import { type MessagePort, parentPort, receiveMessageOnPort } from "node:worker_threads";
+import { LengthPrefixDecoder } from "../../framing/index.ts";
+import { WakeSignal } from "../io-thread/wake-signal.ts";
+import { PACKET, type RecordBody, idOf, kindOf, recordsIn } from "./records.ts";
+import type { ThreadInit } from "./worker-init.ts";
+
+export interface WorkerChannel {
+  /** Waits, blocked, for the next record. Null if no more will come. */
+  next(): RecordBody | null;
+  /** Calls back for each record from now on, by the event loop. */
+  listen(onRecord: (record: RecordBody) => void, onEnd: () => void): void;
+  /** Whether the worker may begin with that packet: the pool may have given it to another. */
+  claim(id: number): boolean;
+  /** Sends a record with the next {@link flush}, or before. */
+  write(record: Uint8Array): void;
+  flush(): void;
+}
+
+/** A process's descriptors: packets come by one, results go by the other. */
+export const PACKETS_FD = 3;
+export const RESULTS_FD = 4;
+/** The largest size that the four bytes before a record can say. */
+export const MAX_RECORD = 0x7fffffff;
+
+/** Messages by a port. A thread that blocks sleeps on a wake signal. */
+export class ThreadChannel implements WorkerChannel {
+  readonly #signal: WakeSignal;
+  readonly #claims: Int32Array | null;
+  readonly #port: MessagePort;
+  #records: Iterator<RecordBody> = [].values();
+  #unsent: Uint8Array[] = [];
+  #unsentSize = 0;
+
+  constructor({ signal, claims }: ThreadInit) {
+    this.#signal = new WakeSignal(signal);
+    this.#claims = claims === null ? null : new Int32Array(claims);
+    // The port comes as the first message, so that the pool's messages and those of the user's code don't meet.
+    this.#port = this.#receive(parentPort as MessagePort) as MessagePort;
+  }
+
+  next(): RecordBody {
+    for (;;) {
+      const { value, done } = this.#records.next();
+      if (done === true) {
+        this.flush();
+        this.#records = recordsIn(this.#receive(this.#port) as Uint8Array);
+      } else if (kindOf(value) !== PACKET || this.claim(idOf(value))) {
+        return value;
+      }
+    }
+  }
+
+  listen(onRecord: (record: RecordBody) => void): void {
+    this.#port.on("message", (message: Uint8Array) => {
+      for (const record of recordsIn(message)) onRecord(record);
+    });
+  }
+
+  claim(id: number): boolean {
+    return this.#claims === null || Atomics.compareExchange(this.#claims, 0, id - 1, id) === id - 1;
+  }
+
+  write(record: Uint8Array): void {
+    this.#unsent.push(record);
+    this.#unsentSize += record.length;
+  }
+
+  flush(): void {
+    if (this.#unsent.length === 0) return;
+    const message = new Uint8Array(this.#unsentSize);
+    let at = 0;
+    for (const record of this.#unsent) {
+      message.set(record, at);
+      at += record.length;
+    }
+    this.#unsent = [];
+    this.#unsentSize = 0;
+    this.#port.postMessage(message, [message.buffer]);
+  }
+
+  #receive(port: MessagePort): unknown {
+    for (;;) {
+      const { rings } = this.#signal;
+      const received = receiveMessageOnPort(port);
+      if (received !== undefined) return received.message;
+      this.#signal.sleep(rings, Infinity);
+    }
+  }
+}
+
+/** Pipes. */
+export class ProcessChannel implements WorkerChannel {
+  next(): RecordBody | null {
+    const size = readExactly(4);
+    return size === null ? null : readExactly(size.readUInt32BE(0));
+  }
+
+  listen(onRecord: (record: RecordBody) => void, onEnd: () => void): void {
+    const packets = new Socket({ fd: PACKETS_FD, readable: true, writable: false });
+    const records = new LengthPrefixDecoder({
+      maxPacketSize: MAX_RECORD,
+      onPacket: onRecord,
+      onError: (error) => {
+        throw error;
+      },
+    });
+    packets.on("data", (piece) => records.push(piece));
+    packets.on("close", onEnd);
+    packets.on("error", onEnd);
+  }
+
+  claim(): boolean {
+    return true;
+  }
+
+  write(record: Uint8Array): void {
+    writeFully(RESULTS_FD, record);
+  }
+
+  flush(): void {
+    // Nothing is held back.
+  }
+}
+
+/** Writes all bytes, blocked. Ends the process if nobody reads them: the server is gone. */
+export function writeFully(fd: number, bytes: Uint8Array, end: (code: number) => never = process.exit): void {
+  try {
+    for (let written = 0; written < bytes.length;) written += writeSync(fd, bytes, written);
+  } catch {
+    end(1);
+  }
+}
+
+function readExactly(size: number): Buffer | null {
+  const bytes = Buffer.allocUnsafeSlow(size);
+  for (let filled = 0; filled < size;) {
+    const count = readSync(PACKETS_FD, bytes, filled, size - filled, null);
+    if (count === 0) return null;
+    filled += count;
+  }
+  return bytes;
+}

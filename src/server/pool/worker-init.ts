@@ -1,0 +1,73 @@
+import { getEnvironmentData, isMainThread, setEnvironmentData } from "node:worker_threads";
+import type { Limits } from "../options.ts";
+import type { Program } from "./handlers-source.ts";
+import { writeOutputAtOnce } from "./sync-stdout.ts";
+
+/** Where a thread finds its {@link WorkerInit} in the environment data, and a process in its environment. */
+export const THREAD_KEY = "oscine:worker";
+export const PROCESS_KEY = "OSCINE_CHILD";
+
+/** How a worker decodes packets. */
+export type WorkerLimits = Pick<Limits, "strict" | "maxNesting" | "maxPacketSize">;
+
+/** What a worker is started with. */
+export interface WorkerInit {
+  readonly program: Program;
+  readonly limits: WorkerLimits;
+  /** `NODE_OPTIONS` of the program, if the worker was started with others. */
+  readonly nodeOptions: string | null;
+  /** For a thread. */
+  readonly thread: ThreadInit | null;
+  /** For a process that is to fork children instead of handling packets. */
+  readonly forkServer: ForkServerInit | null;
+}
+
+export interface ThreadInit {
+  /** The memory of the `WakeSignal` of a thread that blocks. */
+  readonly signal: SharedArrayBuffer;
+  /** Holds the number of the packet that the thread began last. Null if it may handle several at once. */
+  readonly claims: SharedArrayBuffer | null;
+}
+
+export interface ForkServerInit {
+  /** The file to load before the program. */
+  readonly entry: string;
+  /** The process of the server. */
+  readonly server: number;
+  readonly maxChildren: number;
+  readonly spareChildren: number;
+  /** Whether to refuse to fork if a handler is an async function. */
+  readonly refuseAsync: boolean;
+}
+
+/** The limits that a worker needs, as plain data. */
+export function workerLimits({ strict, maxNesting, maxPacketSize }: Limits): WorkerLimits {
+  return { strict, maxNesting, maxPacketSize };
+}
+
+/** In the registry of symbols, because a program may have loaded this file twice: once for `import` and once for `require`. */
+const INIT = Symbol.for("oscine.worker-init");
+
+/** What this thread or process was started with; null if it is no worker. The first call prepares it to be one. */
+export function workerInit(): WorkerInit | null {
+  const holder = globalThis as { [INIT]?: WorkerInit | null };
+  if (holder[INIT] === undefined) Object.defineProperty(holder, INIT, { value: takeInit(), enumerable: false });
+  return holder[INIT] ?? null;
+}
+
+/** Takes it away as well: threads and processes that handlers start are no workers of the pool. */
+function takeInit(): WorkerInit | null {
+  const init = isMainThread ? fromEnvironment() : ((getEnvironmentData(THREAD_KEY) as WorkerInit | undefined) ?? null);
+  if (init === null) return null;
+  if (!isMainThread) setEnvironmentData(THREAD_KEY, undefined);
+  delete process.env[PROCESS_KEY];
+  writeOutputAtOnce();
+  process.execArgv = [...init.program.execArgv];
+  if (init.nodeOptions !== null) process.env["NODE_OPTIONS"] = init.nodeOptions;
+  return init;
+}
+
+function fromEnvironment(): WorkerInit | null {
+  const json = process.env[PROCESS_KEY];
+  return json === undefined ? null : (JSON.parse(json) as WorkerInit);
+}

@@ -1,0 +1,162 @@
+import { readFileSync } from "node:fs";
+import { afterEach, describe, expect, test } from "vitest";
+import { OscServerError } from "../../src/errors.ts";
+import { childPoolDescription } from "../../src/server/pool/pool-options.ts";
+import { PollTable, specialMemory } from "../../src/server/pool/fork-calls.ts";
+import { PoolProgram, type ProcessId, canFork, descendants, isAlive } from "./pool-program.ts";
+
+const running: PoolProgram[] = [];
+afterEach(async () => {
+  await Promise.all(running.splice(0).map((program) => program.dispose()));
+});
+
+async function start(options: object, handlers = "dispatcher"): Promise<PoolProgram> {
+  const program = await PoolProgram.start(["pool.mjs", "Forking", handlers, JSON.stringify({ strategy: "fork", ...options })]);
+  running.push(program);
+  return program;
+}
+
+/** The process that forks, and those that wait for packets, when there are so many of them and no others. */
+async function forkServerAndSpares(program: PoolProgram, spares: number): Promise<ProcessId[]> {
+  const [, , busy] = await program.ask("/who");
+  const alive = (): ProcessId[] => descendants(program.child.pid as number).filter(isAlive);
+  const areSpare = (): boolean => alive().length === 1 + spares && alive().every(({ pid }) => pid !== busy);
+  await expect.poll(areSpare, { timeout: 10_000 }).toBe(true);
+  return alive();
+}
+
+describe.skipIf(!canFork())("processes that are forked", () => {
+  test("have numbers of their own, handle one packet each, and all begin alike", async () => {
+    const program = await start({});
+    const replies = [await program.ask("/who"), await program.ask("/who"), await program.ask("/who")];
+    expect(new Set(replies.map(([, , pid]) => pid)).size).toBe(3);
+    expect(replies.map(([, , , , handled]) => handled)).toEqual([1, 1, 1]);
+    expect(await program.quit()).toMatchObject({ forked: 4, handled: 4 });
+    expect(program.stderr).toBe("");
+  });
+
+  test("are forked before there are packets for them, as many as spareChildren says, and end with the server", async () => {
+    const program = await start({ spareChildren: 3 });
+    for (let index = 0; index < 20; index += 1) expect(await program.ask("/echo", index)).toEqual(["/echoed", index]);
+    const processes = await forkServerAndSpares(program, 3);
+    expect(await program.quit()).toMatchObject({ forked: 22, handled: 22, dropped: 0 });
+    expect(processes.filter(isAlive)).toEqual([]);
+  });
+
+  test("are replaced where they die before there is a packet for them", async () => {
+    const program = await start({ spareChildren: 2 });
+    const [, ...spares] = await forkServerAndSpares(program, 2);
+    for (const { pid } of spares) process.kill(pid, "SIGKILL");
+    await expect.poll(() => spares.filter(isAlive), { timeout: 10_000 }).toEqual([]);
+    expect(await program.ask("/echo", 1)).toEqual(["/echoed", 1]);
+    const [, ...others] = await forkServerAndSpares(program, 2);
+    expect(others.map(({ pid }) => pid).filter((pid) => spares.some((spare) => spare.pid === pid))).toEqual([]);
+    expect(await program.quit()).toMatchObject({ handled: 4, dropped: 0, faults: 0 });
+  });
+
+  test("lose no packet where they die before they have looked at it", async () => {
+    const program = await start({ spareChildren: 2 });
+    const [, ...spares] = await forkServerAndSpares(program, 2);
+    for (const { pid } of spares) process.kill(pid, "SIGSTOP");
+    const areStopped = (): boolean => spares.every(({ pid }) => /^State:\s+T/m.test(readFileSync(`/proc/${pid}/status`, "latin1")));
+    await expect.poll(areStopped, { timeout: 10_000 }).toBe(true);
+    for (const index of [1, 2]) program.send("/echo", index);
+    // A third is answered by another process, so the two have been given to those that cannot look.
+    expect(await program.ask("/who")).toHaveLength(5);
+    expect(program.replies.filter(([address]) => address === "/echoed")).toEqual([]);
+    for (const { pid } of spares) process.kill(pid, "SIGKILL");
+    await program.until(() => program.replies.filter(([address]) => address === "/echoed").length === 2);
+    expect(await program.quit()).toMatchObject({ handled: 5, dropped: 0, faults: 0 });
+  });
+
+  test("are no more than maxChildren at once, and the others wait", async () => {
+    const program = await start({ maxChildren: 2 });
+    for (let index = 0; index < 6; index += 1) program.send("/sleep", 60);
+    let most = 0;
+    while (program.replies.length < 12) {
+      // The one that forks is there, too.
+      most = Math.max(most, descendants(program.child.pid as number).filter(isAlive).length - 1);
+      const before = program.replies.length;
+      await program.until(() => program.replies.length > before);
+    }
+    expect(most).toBe(2);
+    expect(await program.quit()).toMatchObject({ forked: 7, handled: 7, dropped: 0 });
+  });
+
+  test("come from another fork server when that has died, and what was in progress is reported", async () => {
+    const program = await start({});
+    expect(await program.ask("/hang")).toEqual(["/hanging"]);
+    const [forkServer] = descendants(program.child.pid as number);
+    process.kill(forkServer?.pid as number, "SIGKILL");
+    await program.until(() => program.errors.length > 0);
+    expect(program.errors).toMatchObject([
+      { code: "OSC_CHILD_FAILED", message: expect.stringContaining("the fork server ended: signal SIGKILL") },
+    ]);
+    expect(await program.ask("/echo", "again")).toEqual(["/echoed", "again"]);
+    const [another] = descendants(program.child.pid as number);
+    expect(another?.pid).not.toBe(forkServer?.pid);
+    expect(await program.quit()).toMatchObject({ dropped: 1, inProgress: 0 });
+  });
+
+  test("answer with more than a pipe takes at once, side by side", async () => {
+    const program = await start({});
+    for (const letter of ["a", "b", "c", "d"]) program.send("/echo", letter.repeat(60_000));
+    await program.until(() => program.replies.length === 4);
+    expect(
+      program.replies
+        .map(([, text]) => [(text as string)[0], new Set(text as string).size, (text as string).length])
+        .toSorted((left, right) => String(left).localeCompare(String(right))),
+    ).toEqual(["a", "b", "c", "d"].map((letter) => [letter, 1, 60_000]));
+  });
+
+  test("run handlers of a module as long as these are synchronous", async () => {
+    const program = await start({}, "pool-handlers.mjs");
+    expect(await program.ask("/echo", 1)).toEqual(["/echoed", 1]);
+    expect(await program.fail("/later")).toMatchObject({ code: "OSC_ASYNC_HANDLER" });
+    expect((await program.quit()).forked).toBe(3);
+  });
+
+  test("are the default, also for a module; not if a handler is an async function, or a process is to handle several packets", async () => {
+    const started = await Promise.all([
+      start({ strategy: "auto" }),
+      start({ strategy: "auto" }, "sync-handlers.mjs"),
+      start({ strategy: "auto" }, "pool-handlers.mjs"),
+      start({ strategy: "auto", requestsPerChild: 2 }),
+    ]);
+    for (const program of started) expect(await program.ask("/echo", 1)).toEqual(["/echoed", 1]);
+    const forked = await Promise.all(started.map(async (program) => (await program.quit()).forked));
+    expect(forked).toEqual([2, 2, 0, 0]);
+  });
+
+  test("are refused with options that they cannot keep", () => {
+    const handlers = new URL("programs/pool-handlers.mjs", import.meta.url);
+    expect(() => childPoolDescription(handlers, { strategy: "fork", requestsPerChild: 2 })).toThrow(OscServerError);
+    expect(() => childPoolDescription(handlers, { strategy: "native" as "fork" })).toThrow(
+      'strategy must be "auto" or "fork" or "spawn"; got "native" (string).',
+    );
+    expect(childPoolDescription(handlers, { strategy: "fork" }).strategy).toBe("fork");
+    expect(childPoolDescription(handlers, {}).strategy).toBe("auto");
+  });
+});
+
+test("the memory that the system puts into each process is found, and where there is none the end of all memory", () => {
+  const maps = [
+    "00400000-00452000 r-xp 00000000 08:02 173521 /usr/bin/node",
+    "7f0000040000-7f0000080000 rw-p 00000000 00:00 0 ",
+    "7ffc1000-7ffc2000 rw-p 00000000 00:00 0                          [stack]",
+  ];
+  const special = ["7ffd5000-7ffd9000 r--p 00000000 00:00 0                          [vvar]", "7ffd9000-7ffdb000 r-xp 0 [vdso]"];
+  expect(specialMemory([...maps, ...special].join("\n"))).toBe("7ffd5000");
+  expect(specialMemory(maps.join("\n"))).toBe("7ffffffff000");
+});
+
+test("a descriptor that is taken out of the table for poll leaves its place to the last", () => {
+  const table = new PollTable();
+  for (let fd = 0; fd < 100; fd += 1) table.add(fd);
+  const entries = (): Int32Array => new Int32Array(table.bytes.buffer);
+  entries()[99 * 2 + 1] = 1 | (1 << 16);
+  table.remove(3);
+  expect(table.size).toBe(99);
+  expect([entries()[2 * 2], entries()[3 * 2], entries()[98 * 2]]).toEqual([2, 99, 98]);
+  expect([2, 3, 98].map((index) => table.isReadable(index))).toEqual([false, true, false]);
+});

@@ -1,0 +1,47 @@
+import { expect, test } from "vitest";
+import {
+  HANDLED,
+  PART,
+  REPLY,
+  contentOf,
+  encodePackets,
+  encodeRecord,
+  encodeRejected,
+  idOf,
+  kindOf,
+  packetOf,
+  piecesOf,
+  reasonOf,
+  recordsIn,
+} from "../../src/server/pool/records.ts";
+import { RecordingPeer } from "./fixtures.ts";
+
+test("packets come out of a message as they were put in, with bytes of their own", () => {
+  const packets = [
+    { id: 1, packet: { data: Uint8Array.of(1, 2, 3), peer: new RecordingPeer(9, "10.0.0.1"), asOf: 1.5 } },
+    { id: 2 ** 32 - 1, packet: { data: new Uint8Array(0), peer: new RecordingPeer(65_535, "fe80::1%eth0"), asOf: Infinity } },
+  ];
+  const message = encodePackets(packets);
+  const records = [...recordsIn(message)];
+  expect(records.map(idOf)).toEqual([1, 2 ** 32 - 1]);
+  const received = records.map(packetOf);
+  expect(received).toEqual(packets.map(({ packet: { data, peer, asOf } }) => ({ data, client: peer.address, asOf })));
+  expect(received[0]?.data.buffer).not.toBe(message.buffer);
+});
+
+test("a result comes out as it was put in", () => {
+  expect([...recordsIn(encodeRejected(7, "unverified"))].map((record) => [idOf(record), reasonOf(record)])).toEqual([[7, "unverified"]]);
+  const [record] = recordsIn(encodeRecord(REPLY, 3, Uint8Array.of(9)));
+  expect([kindOf(record!), idOf(record!), [...contentOf(record!)]]).toEqual([REPLY, 3, [9]]);
+});
+
+test("a record that a pipe does not take in one piece is cut into pieces that it takes", () => {
+  const long = encodeRecord(REPLY, 5, Uint8Array.from({ length: 10_000 }, (_, index) => index % 256));
+  const pieces = piecesOf(long, 5);
+  expect(pieces.every(({ length }) => length <= 4096)).toBe(true);
+  const parts = pieces.flatMap((piece) => [...recordsIn(piece)]);
+  expect(parts.every((part) => kindOf(part) === PART && idOf(part) === 5)).toBe(true);
+  expect(Buffer.concat(parts.map(contentOf))).toEqual(Buffer.from(long));
+  const short = encodeRecord(HANDLED, 6);
+  expect(piecesOf(short, 6)).toEqual([short]);
+});
