@@ -129,7 +129,7 @@ export class ForkServerProcess {
   #takeOwn(kind: number, record: RecordBody): void {
     switch (kind) {
       case READY:
-        this.strictTiming = jsonOf<Ready>(record).strictTiming;
+        this.strictTiming = (jsonOf(record) as Ready).strictTiming;
         return this.#test();
       case PING:
         this.#missedBeats = 0;

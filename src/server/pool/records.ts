@@ -145,8 +145,8 @@ export function textOf(body: RecordBody): string {
   return decoder.decode(contentOf(body));
 }
 
-export function jsonOf<Value>(body: RecordBody): Value {
-  return JSON.parse(textOf(body)) as Value;
+export function jsonOf(body: RecordBody): unknown {
+  return JSON.parse(textOf(body));
 }
 
 export function unmatchedOf(body: RecordBody): number {

@@ -322,8 +322,10 @@ function serveInEventLoop(service: WorkerService, channel: WorkerChannel, sequen
   const write = (record: Uint8Array): void => channel.write(record);
   const flush = (): void => channel.flush();
   const advance = (): void => {
-    while (waiting.length > 0 && (running === 0 || !sequential)) {
-      const record = waiting.shift() as RecordBody;
+    const most = sequential ? 1 : Infinity;
+    while (running < most) {
+      const record = waiting.shift();
+      if (record === undefined) break;
       if (!channel.claim(idOf(record))) continue;
       const pending = handleRecord(service, record, write, flush);
       if (pending === undefined) continue;

@@ -43,12 +43,12 @@ export class ThreadChannel implements WorkerChannel {
 
   next(): RecordBody {
     for (;;) {
-      const { value, done } = this.#records.next();
-      if (done === true) {
+      const next = this.#records.next();
+      if (next.done === true) {
         this.flush();
         this.#records = recordsIn(this.#receive(this.#port) as Uint8Array);
-      } else if (kindOf(value) !== PACKET || this.claim(idOf(value))) {
-        return value;
+      } else if (kindOf(next.value) !== PACKET || this.claim(idOf(next.value))) {
+        return next.value;
       }
     }
   }
@@ -126,7 +126,7 @@ export class ProcessChannel implements WorkerChannel {
 }
 
 /** Writes all bytes, blocked. Ends the process if nobody reads them: the server is gone. */
-export function writeFully(fd: number, bytes: Uint8Array, end: (code: number) => never = process.exit): void {
+export function writeFully(fd: number, bytes: Uint8Array, end: (code: number) => never = (code) => process.exit(code)): void {
   try {
     for (let written = 0; written < bytes.length;) written += writeSync(fd, bytes, written);
   } catch {

@@ -422,13 +422,14 @@ export class WorkerPool implements Executor {
 
   #ended(slot: PoolSlot, how: string): void {
     if (!this.#slots.delete(slot)) return;
-    const { code, noun, explainStart } = this.#kind as WorkerKind;
+    const kind = this.#kind as WorkerKind;
+    const { code, noun } = kind;
     const { phase } = slot;
     this.#leave(slot, "killed");
     const lost = slot.inFlight.size > 0;
     this.#lose(slot, new OscServerError(code, `A packet was lost because the ${noun} that handled it ended: ${how}.`));
     if (this.#closing) this.#dropWaiting(closed());
-    else if (phase === "starting") this.#startFailed(new OscServerError(code, explainStart(how)));
+    else if (phase === "starting") this.#startFailed(new OscServerError(code, kind.explainStart(how)));
     else if (phase === "ready" && slot.given === 0) {
       this.#startFailed(new OscServerError(code, `A ${noun} of the server ended before it was given a packet: ${how}.`));
     } else if (phase === "ready" && !lost) {

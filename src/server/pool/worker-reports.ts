@@ -45,14 +45,14 @@ export class WorkerReports {
     switch (kindOf(record)) {
       case READY: {
         this.isReady = true;
-        const { strictTiming } = jsonOf<Ready>(record);
+        const { strictTiming } = jsonOf(record) as Ready;
         if (strictTiming !== this.#strictTiming) events.report(0, timingDiffers(strictTiming));
         return events.ready();
       }
       case REPLY:
         return events.reply(id, contentOf(record));
       case REPORT:
-        return events.report(id, unpackError(jsonOf<PackedError>(record)));
+        return events.report(id, unpackError(jsonOf(record) as PackedError));
       case HANDLED:
         return events.handled(id, unmatchedOf(record));
       case REJECTED:
