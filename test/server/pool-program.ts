@@ -35,10 +35,17 @@ export class PoolProgram {
   readonly #waiting = new Set<() => void>();
 
   /** @param command a program of `programs/`, and its arguments */
-  constructor(command: readonly string[], { flags = [], cwd, env = {} }: { readonly flags?: readonly string[]; readonly cwd?: string; readonly env?: object } = {}) {
+  constructor(
+    command: readonly string[],
+    { flags = [], cwd, env = {} }: { readonly flags?: readonly string[]; readonly cwd?: string; readonly env?: object } = {},
+  ) {
     const [name = "", ...args] = command;
     const path = fileURLToPath(new URL(`programs/${name}`, import.meta.url));
-    this.child = spawn(process.execPath, [...flags, path, ...args], { stdio: ["pipe", "pipe", "pipe"], cwd, env: { ...process.env, ...env } });
+    this.child = spawn(process.execPath, [...flags, path, ...args], {
+      stdio: ["pipe", "pipe", "pipe"],
+      cwd,
+      env: { ...process.env, ...env },
+    });
     this.child.stderr?.on("data", (text) => (this.stderr += String(text)));
     createInterface({ input: this.child.stdout as NodeJS.ReadableStream }).on("line", (line) => this.#line(line));
     this.closed = once(this.child, "close").then(() => {

@@ -126,7 +126,9 @@ describe.each(KINDS)("a $kind server ($how)", ({ kind, role, code, timeout, memo
     const program = await start(["pool.mjs", kind, "not-handlers.mjs"]);
     await program.closed;
     expect(program.child.exitCode).toBe(1);
-    expect(program.stderr).toMatch(/could not load the handlers module .*not-handlers\.mjs.*it isn't a Dispatcher: write "export default dispatcher"/);
+    expect(program.stderr).toMatch(
+      /could not load the handlers module .*not-handlers\.mjs.*it isn't a Dispatcher: write "export default dispatcher"/,
+    );
     expect(program.stderr).toContain(code);
   });
 
@@ -165,7 +167,9 @@ describe.each(KINDS)("a $kind server ($how)", ({ kind, role, code, timeout, memo
     const [error] = program.told.get("failed") as { code: string; message: string }[];
     expect(error?.code).toBe(code);
     expect(error?.message).toMatch(/did not reach the server's constructor: .*exit code 0/);
-    expect(error?.message).toMatch(/entry script \(.*pool-astray\.mjs\).*below the constructor.*workerRole\(\) === "main".*handlers module/);
+    expect(error?.message).toMatch(
+      /entry script \(.*pool-astray\.mjs\).*below the constructor.*workerRole\(\) === "main".*handlers module/,
+    );
     await program.closed;
     expect(program.child.exitCode).toBe(0);
     // At most as many as are started together.
@@ -250,14 +254,17 @@ describe("child processes", () => {
   });
 });
 
-describe.skipIf(process.platform !== "linux").each(STRATEGIES)("handlers that crash, hang and fill the memory at random (%s)", (strategy) => {
-  test("leave no packet unaccounted for, and no process", { timeout: 60_000 }, async () => {
-    const stress = await ForkingStress.start(
-      strategy === "fork" ? { strategy, childTimeout: 5000, maxChildren: 8 } : { strategy, requestsPerChild: 10, childTimeout: 500 },
-    );
-    expect(await stress.run(150, 20_260)).toMatchObject({ faults: [] });
-  });
-});
+describe.skipIf(process.platform !== "linux").each(STRATEGIES)(
+  "handlers that crash, hang and fill the memory at random (%s)",
+  (strategy) => {
+    test("leave no packet unaccounted for, and no process", { timeout: 60_000 }, async () => {
+      const stress = await ForkingStress.start(
+        strategy === "fork" ? { strategy, childTimeout: 5000, maxChildren: 8 } : { strategy, requestsPerChild: 10, childTimeout: 500 },
+      );
+      expect(await stress.run(150, 20_260)).toMatchObject({ faults: [] });
+    });
+  },
+);
 
 describe.skipIf(process.platform !== "linux").each(STRATEGIES)("when the server is killed (%s)", (strategy) => {
   test("no child process is left, not even one in an endless loop", async () => {

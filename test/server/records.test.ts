@@ -36,7 +36,11 @@ test("a result comes out as it was put in", () => {
 });
 
 test("a record that a pipe does not take in one piece is cut into pieces that it takes", () => {
-  const long = encodeRecord(REPLY, 5, Uint8Array.from({ length: 10_000 }, (_, index) => index % 256));
+  const long = encodeRecord(
+    REPLY,
+    5,
+    Uint8Array.from({ length: 10_000 }, (_, index) => index % 256),
+  );
   const pieces = piecesOf(long, 5);
   expect(pieces.every(({ length }) => length <= 4096)).toBe(true);
   const parts = pieces.flatMap((piece) => [...recordsIn(piece)]);

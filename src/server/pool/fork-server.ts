@@ -269,11 +269,7 @@ function warmupService(): WorkerService {
 /** Packets as they come from the server. */
 function warmupOrders(): RecordBody[] {
   const values = [1, 0.5, "text", true, blob(new Uint8Array(1))];
-  const messages = [
-    new OscMessage("/warmup/reply", [1]),
-    new OscMessage("/warmup/reply", values),
-    new OscMessage("/warmup/silent", [1]),
-  ];
+  const messages = [new OscMessage("/warmup/reply", [1]), new OscMessage("/warmup/reply", values), new OscMessage("/warmup/silent", [1])];
   const peer = { address: { address: "127.0.0.1", port: 1, family: "IPv4" } } as Packet["peer"];
   return [...messages, new OscBundle(messages[0] as OscMessage)].map((packet, index) =>
     encodePackets([{ id: index, packet: { data: encode(packet), peer, asOf: index + 0.5 } }]).subarray(4),

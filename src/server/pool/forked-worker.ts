@@ -57,7 +57,13 @@ export class ForkServerProcess {
     this.#description = description;
     this.#onShutdown = onShutdown;
     const { program, maxChildren, spareChildren, startTimeout, strategy } = description;
-    const forkServer = { entry: ENTRY, server: process.pid, maxChildren, spareChildren, refuseAsync: strategy === "auto" && program.kind === "module" };
+    const forkServer = {
+      entry: ENTRY,
+      server: process.pid,
+      maxChildren,
+      spareChildren,
+      refuseAsync: strategy === "auto" && program.kind === "module",
+    };
     const init = { program, limits, nodeOptions: null, thread: null, forkServer } satisfies WorkerInit;
     let onClosed = (): void => undefined;
     this.#closed = new Promise((resolve) => {

@@ -130,14 +130,20 @@ const LONGEST_TIMEOUT = 2_147_483_647;
 const HEAP_FLAG = /^--max[-_]old[-_]space[-_]size/;
 
 /** @throws OscServerError `OSC_OPTION` if an option has a bad value, `OSC_ENTRY_NOT_RUNNABLE` as {@link programOf} */
-export function threadPoolDescription(source: HandlersSource, options: ThreadPoolOptions, order: PacketOrder = "none"): ThreadPoolDescription {
+export function threadPoolDescription(
+  source: HandlersSource,
+  options: ThreadPoolOptions,
+  order: PacketOrder = "none",
+): ThreadPoolDescription {
   const processors = availableParallelism();
   const maxThreads = integer(1, Math.min(64, Math.max(32, 16 * processors)))(options.maxThreads, "maxThreads");
   const minThreads = integer(1, Math.min(maxThreads, 8, Math.max(4, processors)), maxThreads)(options.minThreads, "minThreads");
   const packetsPerThread = integer(1, 1)(options.packetsPerThread, "packetsPerThread");
   const program = programOf(source);
   if (packetsPerThread > 1 && program.kind === "entry") {
-    throw optionError("packetsPerThread above 1 needs a handlers module instead of the dispatcher: only there handlers may be asynchronous.");
+    throw optionError(
+      "packetsPerThread above 1 needs a handlers module instead of the dispatcher: only there handlers may be asynchronous.",
+    );
   }
   return {
     kind: "threading",

@@ -48,12 +48,7 @@ export function createThreadPool(description: ThreadPoolDescription, limits: Lim
 }
 
 /** Handles packets in child processes, forked or spawned. */
-export function createProcessPool(
-  description: ChildPoolDescription,
-  limits: Limits,
-  events: ExecutorEvents,
-  counters: Counters,
-): Pool {
+export function createProcessPool(description: ChildPoolDescription, limits: Limits, events: ExecutorEvents, counters: Counters): Pool {
   const pool = new WorkerPool({ limits, order: description.order, max: description.maxChildren, packetsAtOnce: 1, events });
   const processes = new ProcessStarter(description, limits, events, counters);
   return {

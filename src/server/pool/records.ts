@@ -94,7 +94,9 @@ export function encodeRejected(id: number, reason: LateReason): Uint8Array {
 }
 
 /** Packets as records, one after another. */
-export function encodePackets(packets: readonly { readonly id: number; readonly packet: Pick<Packet, "data" | "asOf" | "peer"> }[]): Uint8Array {
+export function encodePackets(
+  packets: readonly { readonly id: number; readonly packet: Pick<Packet, "data" | "asOf" | "peer"> }[],
+): Uint8Array {
   let size = 0;
   const addresses = packets.map(({ packet }) => Buffer.from(packet.peer.address.address));
   for (const [index, { packet }] of packets.entries()) size += SIZE + ADDRESS + (addresses[index] as Buffer).length + packet.data.length;

@@ -350,4 +350,3 @@ function serveInEventLoop(service: WorkerService, channel: WorkerChannel, sequen
   write(readyRecord(service));
   flush();
 }
-

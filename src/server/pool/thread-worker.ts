@@ -41,7 +41,12 @@ export class ThreadWorker implements PoolWorker {
     this.#claims = claims === null ? null : new Int32Array(claims);
     const { port1, port2 } = new MessageChannel();
     this.#port = port1;
-    this.#worker = startThread(description, { program: description.program, limits: workerLimits(limits), thread: { signal, claims }, forkServer: null });
+    this.#worker = startThread(description, {
+      program: description.program,
+      limits: workerLimits(limits),
+      thread: { signal, claims },
+      forkServer: null,
+    });
     this.#worker.postMessage(port2, [port2]);
     this.#signal.ring();
     port1.on("message", (message: Uint8Array) => this.#take(message));

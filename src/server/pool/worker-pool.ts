@@ -377,7 +377,10 @@ export class WorkerPool implements Executor {
       rejected: (id, reason) => {
         const packet = this.#end(slot, id);
         if (packet === undefined) return;
-        events.end(packet, rejected(reason, () => explainRefusal(reason, packet.data, this.#limits)));
+        events.end(
+          packet,
+          rejected(reason, () => explainRefusal(reason, packet.data, this.#limits)),
+        );
         this.#next(slot);
       },
       shutdown: () => events.shutdown(),

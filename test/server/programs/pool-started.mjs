@@ -7,7 +7,11 @@ import { tell, tellError } from "./tell.mjs";
 
 const [kind, json = "{}"] = process.argv.slice(2);
 const Server = kind === "Threading" ? oscine.ThreadingOSCUDPServer : oscine.ForkingOSCUDPServer;
-const server = new Server(["127.0.0.1", 0], dispatcher, { ...(kind === "Forking" ? { strategy } : {}), ...JSON.parse(json), onError: tellError });
+const server = new Server(["127.0.0.1", 0], dispatcher, {
+  ...(kind === "Forking" ? { strategy } : {}),
+  ...JSON.parse(json),
+  onError: tellError,
+});
 await server.start();
 tell("ready", server.serverAddress.port);
 await once(process.stdin, "data");
