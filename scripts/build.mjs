@@ -69,7 +69,14 @@ export async function buildIfOld() {
 async function buildModules(target) {
   const { modules, commonJs } = filesNamedInSource();
   const input = { ...EXPORTS, cli: join(src, "cli/main.ts"), ...modules };
-  const bundler = await rolldown({ cwd: root, input, platform: "node", external, treeshake: { moduleSideEffects: false } });
+  const bundler = await rolldown({
+    cwd: root,
+    input,
+    platform: "node",
+    external,
+    treeshake: { moduleSideEffects: false },
+    checks: { pluginTimings: false },
+  });
   const { output } = await bundler.write({
     dir: target,
     format: "esm",
@@ -126,6 +133,7 @@ async function buildDeclarations(target) {
     cwd: root,
     input: EXPORTS,
     external,
+    checks: { pluginTimings: false },
     plugins: [dts({ emitDtsOnly: true, tsconfig: join(root, "tsconfig.build.json") })],
   });
   await bundler.write({
