@@ -62,7 +62,6 @@ export {
   type OscReply,
   type ReplyAddressFirst,
   type ReplyAddressHandler,
-  type ItemOptions,
   Scheduler,
   type SchedulerLimits,
   type SchedulerOptions,

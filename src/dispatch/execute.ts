@@ -382,7 +382,9 @@ function handlerFailed(address: string, cause: unknown): OscDispatchError {
 /** What was thrown, as a text. Never throws itself. */
 function messageOf(thrown: unknown): string {
   try {
-    if (thrown instanceof Error) return thrown.message;
+    // Its type says string, but nothing enforces that.
+    const { message } = (thrown instanceof Error ? thrown : {}) as { readonly message?: unknown };
+    if (typeof message === "string") return message;
   } catch {
     // A proxy that lets nobody look at it.
   }

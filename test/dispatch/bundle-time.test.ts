@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { decode, encode, OscBundle, OscMessage, type OscPacket, TimeTag } from "../../src/codec/index.ts";
-import { bundleTime, Dispatcher, handlePacket, laterElements } from "../../src/dispatch/index.ts";
+import { bundleTime, clockDoubt, Dispatcher, handlePacket, isEmptyBundle, laterElements } from "../../src/dispatch/index.ts";
 import { bundle, CLIENT, message, rawBundle } from "./packets.ts";
 
 const NOON = Date.UTC(2025, 5, 1, 12);
@@ -97,6 +97,36 @@ describe("laterElements", () => {
     new DataView(data.buffer).setUint32(20 * depth + 8, 0xffff_ffff);
     expect(laterElements(data, -Infinity, Infinity)).toHaveLength(1);
     expect(laterElements(data, -Infinity)).toEqual([]);
+  });
+});
+
+describe("clockDoubt", () => {
+  const MINUTE = 60_000;
+  const HOUR = 60 * MINUTE;
+  test.each([
+    ["a bundle dated now", 0, null],
+    ["one within maxAhead", 10 * MINUTE, null],
+    ["one in the past", -HOUR, null],
+    ["one an hour ahead", HOUR, "far-ahead"],
+    ["one in 2035", Date.UTC(2035, 0) - NOON, "far-ahead"],
+    ["one after 2036, which is past in the first era", Date.UTC(2062, 0) - NOON, "other-clock"],
+  ])("%s: %d ms ahead", (_name, ahead, doubt) => {
+    expect(clockDoubt(NOON + ahead, NOON, 10 * MINUTE)).toBe(doubt);
+  });
+});
+
+describe("isEmptyBundle", () => {
+  const empty = new OscBundle([], TimeTag.from(NOON));
+  test.each<[string, Uint8Array, boolean]>([
+    ["a bundle without elements", encode(empty).slice(), true],
+    ["bundles in one another that hold nothing", encode(new OscBundle([empty, new OscBundle([empty])])).slice(), true],
+    ["a message", message("/a"), false],
+    ["a bundle with a message", bundle([new OscMessage("/a")]), false],
+    ["a message deep inside", encode(new OscBundle([empty, new OscBundle([new OscMessage("/a")])])).slice(), false],
+    ["bytes after the elements", Uint8Array.from([...encode(empty), 0, 0]), false],
+    ["too few bytes for a bundle", hex("2362756e646c6500"), false],
+  ])("%s: %o", (_name, data, expected) => {
+    expect(isEmptyBundle(data)).toBe(expected);
   });
 });
 

@@ -1,5 +1,5 @@
 /* oxlint-disable unicorn/no-thenable -- handlers may return such things */
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { decode, encode, OscBundle, OscMessage, type OscPacket, TimeTag } from "../../src/codec/index.ts";
 import { Dispatcher, handlePacket, type PacketContext } from "../../src/dispatch/index.ts";
 import { OscServerError } from "../../src/errors.ts";
@@ -141,6 +141,73 @@ describe("the way of a packet", () => {
   });
 });
 
+describe("unmatched messages", () => {
+  test("counts the messages that no handler matches", () => {
+    const { dispatcher, context } = setUp();
+    dispatcher.map("/filter", () => undefined);
+    expect(handlePacket(dispatcher, message("/filter"), context)).toEqual(HANDLED);
+    expect(handlePacket(dispatcher, message("/fliter"), context)).toEqual({ kind: "handled", unmatched: 1 });
+    const data = bundle([new OscMessage("/fliter"), new OscMessage("/filter"), new OscBundle([new OscMessage("/nobody")])]);
+    expect(handlePacket(dispatcher, data, context)).toEqual({ kind: "handled", unmatched: 2 });
+  });
+
+  test("counts them across handlers that are awaited", async () => {
+    const { dispatcher, context } = setUp();
+    dispatcher.map("/wait", async () => "/done");
+    const data = bundle([new OscMessage("/a"), new OscMessage("/wait"), new OscMessage("/b")]);
+    await expect(handlePacket(dispatcher, data, context)).resolves.toEqual({ kind: "handled", unmatched: 2 });
+  });
+
+  test("counts none that the default handler takes", () => {
+    const { dispatcher, context } = setUp();
+    dispatcher.setDefaultHandler(() => undefined);
+    expect(handlePacket(dispatcher, message("/fliter"), context)).toEqual(HANDLED);
+  });
+});
+
+describe("what can't be looked at", () => {
+  const refuse = (): never => {
+    throw new Error("nobody looks at this");
+  };
+  const hostile: Record<string, () => unknown> = {
+    "a proxy": () => new Proxy({}, { get: refuse, getPrototypeOf: refuse, has: refuse, ownKeys: refuse }),
+    "a revoked proxy": () => {
+      const { proxy, revoke } = Proxy.revocable({}, {});
+      revoke();
+      return proxy;
+    },
+    "an error whose getters throw": () =>
+      Object.defineProperties(new Error("x"), { message: { get: refuse }, stack: { get: refuse }, name: { get: refuse } }),
+    "an error whose message is no text": () => Object.defineProperty(new Error("x"), "message", { value: Symbol("x") }),
+  };
+
+  test.each(Object.entries(hostile))("costs no other handler if thrown or rejected: %s", async (_name, make) => {
+    const { dispatcher, context, codes, replies } = setUp();
+    dispatcher.map("/a", () => {
+      throw make();
+    });
+    dispatcher.map("/a", () => Promise.reject(make() as Error));
+    dispatcher.map("/a", () => make() as string);
+    dispatcher.map("/a", () => "/still");
+    await handlePacket(dispatcher, message("/a"), context);
+    expect(codes()).toEqual(["OSC_HANDLER_FAILED", "OSC_HANDLER_FAILED", expect.stringMatching(/^OSC_(?:HANDLER_FAILED|BAD_REPLY)$/)]);
+    expect(replies).toHaveLength(1);
+  });
+
+  test.each(Object.entries(hostile))("is printed as well as it can be: %s", (_name, make) => {
+    const print = vi.spyOn(console, "error").mockImplementation(() => undefined);
+    const dispatcher = new Dispatcher();
+    dispatcher.map("/a", () => {
+      throw make();
+    });
+    dispatcher.map("/a", () => "/still");
+    expect(dispatcher.callHandlersForPacket(message("/a"), CLIENT)).toHaveLength(1);
+    expect(print.mock.calls.flat().join("\n")).toMatch(
+      /^oscine: from 192\.0\.2\.7:9000: A handler of \/a failed: .*\[OSC_HANDLER_FAILED\]/,
+    );
+  });
+});
+
 describe("time", () => {
   const nested = (at: number, address: string, ...more: OscPacket[]) => new OscBundle([new OscMessage(address), ...more], TimeTag.from(at));
 
@@ -262,6 +329,18 @@ describe("promises", () => {
       expect.objectContaining({ code: "OSC_ASYNC_HANDLER", address: "/a", message: expect.stringContaining("async servers") }),
     ]);
     expect(replies).toHaveLength(1);
+    // An unhandled rejection would fail the run.
+    await new Promise((resolve) => setImmediate(resolve));
+  });
+
+  test.each(["sync", "async"] as const)("%s: a promise given to reply is a bad reply, and its rejection ends nothing", async (mode) => {
+    const { dispatcher, context, errors } = setUp({ mode });
+    dispatcher.map("/a", ({ reply }) => reply(Promise.reject(new Error("rejected on purpose")) as never), { needsContext: true });
+    dispatcher.map("/a", ({ reply }) => reply(["/b", Promise.reject(new Error("rejected on purpose"))] as never), { needsContext: true });
+    dispatcher.map("/a", () => ["/b", Promise.reject(new Error("rejected on purpose"))] as never);
+    await handlePacket(dispatcher, message("/a"), context);
+    expect(errors.map(({ code }) => code)).toEqual(["OSC_BAD_REPLY", "OSC_BAD_REPLY", "OSC_BAD_REPLY"]);
+    expect(errors[0]?.message).toBe("A handler of /a replied with an object of class Promise. Await the promise first.");
     // An unhandled rejection would fail the run.
     await new Promise((resolve) => setImmediate(resolve));
   });

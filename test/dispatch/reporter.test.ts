@@ -1,8 +1,11 @@
+import { execFileSync } from "node:child_process";
+import { closeSync, openSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { type OscDecodeError, OscDroppedError, type OscError, OscFrameError, OscRejectedError } from "../../src/errors.ts";
+import { type OscDecodeError, OscDroppedError, OscError, OscFrameError, OscRejectedError } from "../../src/errors.ts";
 import { decodeError } from "../../src/codec/decode-error.ts";
 import { handlePacket } from "../../src/dispatch/execute.ts";
-import { Reporter } from "../../src/dispatch/reporter.ts";
+import { Reporter, reportToConsole } from "../../src/dispatch/reporter.ts";
 import type { PacketRejected } from "../../src/packet-result.ts";
 import { leaveOutStackTraces } from "../../src/stack-traces.ts";
 
@@ -97,4 +100,60 @@ test("prints what a listener throws, with the error it was called with and the l
     "oscine: from 10.0.0.1:5: bad [OSC_REJECTED]",
     expect.stringMatching(/^oscine: onError failed: Error: listener is broken\n {4}at .*reporter\.test\.ts:\d+:\d+\)?$/),
   ]);
+});
+
+test("reports what is said once per sender once, whatever the port, and forgets the oldest sender", () => {
+  const told: (string | undefined)[] = [];
+  const reporter = new Reporter((_error, client) => told.push(client?.address), Infinity);
+  const report = (address: string, port = 1): void =>
+    reporter.reportOnce("OSC_CLOCK_MISMATCH", () => new OscError("OSC_CLOCK_MISMATCH", "said once"), { address, port, family: "IPv4" });
+  report("10.0.0.1");
+  report("10.0.0.1", 2);
+  report("10.0.0.2");
+  expect(told).toEqual(["10.0.0.1", "10.0.0.2"]);
+  for (let index = 0; index < 1024; index += 1) report(`10.1.${index >> 8}.${index & 255}`);
+  report("10.0.0.1");
+  expect(told).toHaveLength(1027);
+  expect(told.at(-1)).toBe("10.0.0.1");
+});
+
+test("escapes and cuts what a terminal would act on", () => {
+  const lines = vi.spyOn(console, "error").mockImplementation(() => undefined);
+  reportToConsole(new OscError("OSC_DROPPED", `\x1b[2J\x9bforged\noscine: line ${"x".repeat(5000)}`));
+  const printed = lines.mock.calls.flat().join("");
+  // oxlint-disable-next-line no-control-regex -- finding control characters is the purpose
+  expect(printed).not.toMatch(/[\u0000-\u001f\u007f-\u009f]/);
+  expect(printed.length).toBeLessThan(1200);
+});
+
+test("survives a console that throws", () => {
+  vi.spyOn(console, "error").mockImplementation(() => {
+    throw new Error("no space left on device");
+  });
+  const reporter = new Reporter(reportToConsole, 5);
+  expect(() => reporter.report(malformed())).not.toThrow();
+});
+
+test.skipIf(process.platform !== "linux")("survives a full disk behind stderr", () => {
+  const reporter = new URL("../../src/dispatch/reporter.ts", import.meta.url);
+  const errors = new URL("../../src/errors.ts", import.meta.url);
+  const program = `
+    import { reportToConsole } from ${JSON.stringify(reporter.href)};
+    import { OscError } from ${JSON.stringify(errors.href)};
+    for (let count = 0; count < 4; count += 1) reportToConsole(new OscError("OSC_DROPPED", "lost"));
+    setTimeout(() => { reportToConsole(new OscError("OSC_DROPPED", "lost")); setTimeout(() => console.log("alive"), 50); }, 50);
+  `;
+  const full = openSync("/dev/full", "w");
+  try {
+    const root = fileURLToPath(new URL("../..", import.meta.url));
+    const options = {
+      cwd: root,
+      timeout: 30_000,
+      stdio: ["ignore", "pipe", full] as ["ignore", "pipe", number],
+      encoding: "utf8",
+    } as const;
+    expect(execFileSync(process.execPath, ["--import", "tsx", "--input-type=module", "--eval", program], options)).toBe("alive\n");
+  } finally {
+    closeSync(full);
+  }
 });

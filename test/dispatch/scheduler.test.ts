@@ -220,6 +220,85 @@ describe("bounds", () => {
   });
 });
 
+describe("the room that senders share", () => {
+  function setUpShared(limits: SchedulerLimits) {
+    const dropped: string[] = [];
+    const clock = new ManualClock();
+    const due: string[] = [];
+    const scheduler = new Scheduler<string>({ clock, onDue: (item) => due.push(item), onDrop: (item) => dropped.push(item), ...limits });
+    const at = clock.wallNow() + 1000;
+    const schedule = (item: string, sender: string, size = 0) => scheduler.schedule(at, item, { sender, size });
+    return { clock, scheduler, schedule, due, dropped };
+  }
+
+  test("may be taken by one sender, until another one comes", () => {
+    const { clock, scheduler, schedule, due, dropped } = setUpShared({ maxWaiting: 4 });
+    for (const item of ["a1", "a2", "a3", "a4"]) expect(schedule(item, "a")).toBe("scheduled");
+    expect(schedule("a5", "a")).toBe("full");
+    expect(schedule("b1", "b")).toBe("scheduled");
+    expect(schedule("b2", "b")).toBe("scheduled");
+    // Now both hold the same.
+    expect(schedule("b3", "b")).toBe("full");
+    expect(schedule("a6", "a")).toBe("full");
+    expect(dropped).toEqual(["a4", "a3"]);
+    expect(scheduler.waiting).toBe(4);
+    clock.advance(1000);
+    expect(due).toEqual(["a1", "a2", "b1", "b2"]);
+    expect(scheduler.waiting).toBe(0);
+  });
+
+  test("is shared by bytes too", () => {
+    const { scheduler, schedule, dropped } = setUpShared({ maxWaiting: 100, maxWaitingBytes: 1000 });
+    for (const item of ["a1", "a2"]) expect(schedule(item, "a", 500)).toBe("scheduled");
+    expect(schedule("a3", "a", 1)).toBe("too-many-bytes");
+    expect(schedule("b1", "b", 400)).toBe("scheduled");
+    expect(dropped).toEqual(["a2"]);
+    expect(scheduler.waitingBytes).toBe(900);
+    expect(schedule("b2", "b", 200)).toBe("too-many-bytes");
+    expect(schedule("c1", "c", 100)).toBe("scheduled");
+    expect(dropped).toEqual(["a2"]);
+    expect(scheduler.clear().toSorted()).toEqual(["a1", "b1", "c1"]);
+    expect([scheduler.waiting, scheduler.waitingBytes]).toEqual([0, 0]);
+  });
+
+  test("is refused quickly to any number of senders that pretend to be others", () => {
+    const { scheduler, schedule } = setUpShared({ maxWaiting: 4096 });
+    for (let index = 0; index < 4096; index += 1) schedule("x", `sender ${index}`);
+    const started = performance.now();
+    for (let index = 0; index < 20_000; index += 1) schedule("y", `another ${index}`);
+    // A search of 4,096 senders for each would take 80 million steps.
+    expect(performance.now() - started).toBeLessThan(500);
+    expect(scheduler.waiting).toBe(4096);
+  });
+
+  test("is given back when items come due, whatever was dropped before", () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.record({ sender: fc.constantFrom("a", "b", "c"), after: fc.nat(20), size: fc.nat(40), advance: fc.nat(3) }), {
+          maxLength: 200,
+        }),
+        (steps) => {
+          const clock = new ManualClock();
+          let waiting = new Map<number, number>();
+          const forget = (item: number): void => void waiting.delete(item);
+          const scheduler = new Scheduler<number>({ clock, onDue: forget, onDrop: forget, maxWaiting: 8, maxWaitingBytes: 100 });
+          for (const [item, { sender, after, size, advance }] of steps.entries()) {
+            if (scheduler.schedule(clock.wallNow() + after, item, { sender, size }) === "scheduled") waiting.set(item, size);
+            clock.advance(advance);
+            expect(scheduler.waiting).toBe(waiting.size);
+            expect(scheduler.waitingBytes).toBe([...waiting.values()].reduce((sum, bytes) => sum + bytes, 0));
+            expect(scheduler.waitingBytes).toBeLessThanOrEqual(100);
+          }
+          clock.advance(20);
+          expect([scheduler.waiting, scheduler.waitingBytes, waiting.size]).toEqual([0, 0, 0]);
+          waiting = new Map();
+        },
+      ),
+      { numRuns: 200 },
+    );
+  });
+});
+
 describe("inside onDue", () => {
   function nested(onDue: (scheduler: Scheduler<string>, item: string, clock: ManualClock) => void) {
     const clock = new ManualClock();
