@@ -1,6 +1,6 @@
 import { describe, expect, expectTypeOf, test, vi } from "vitest";
 import { float, OscBundle, OscMessage, type OscValue, TimeTag } from "../../src/codec/index.ts";
-import { checkDispatcher, Dispatcher, type Handler, type HandlerContext, type OscReply } from "../../src/dispatch/index.ts";
+import { Dispatcher, type Handler, type HandlerContext, type OscReply } from "../../src/dispatch/index.ts";
 import type { NetAddress } from "../../src/net-address.ts";
 import { bundle, CLIENT, errorList, message } from "./packets.ts";
 
@@ -279,93 +279,6 @@ describe("bad use is refused at once", () => {
     const both = { needsReplyAddress: true, needsContext: true } as unknown as { needsContext: true };
     expect(() => dispatcher.map("/x", () => undefined, both)).toThrow(bad);
     expect(dispatcher.handlersForAddress("/x")).toEqual([]);
-  });
-});
-
-describe("in plain JavaScript", () => {
-  const fn = (): void => undefined;
-  const map = (...parameters: unknown[]): unknown => Reflect.apply(Dispatcher.prototype.map, new Dispatcher(), parameters);
-  const option = (message: string) => expect.objectContaining({ name: "OscServerError", code: "OSC_OPTION", message });
-
-  test.each([
-    [false, "The options of Dispatcher must be an object, such as { strictTiming: … }; got false (boolean)."],
-    [null, "The options of Dispatcher must be an object, such as { strictTiming: … }; got null."],
-    ["1.0", 'The options of Dispatcher must be an object, such as { strictTiming: … }; got "1.0" (string).'],
-    [{ strict_timing: false }, 'Dispatcher has no option "strict_timing". Did you mean strictTiming?'],
-    [{ strictTiming: "false" }, 'strictTiming must be true or false; got "false" (string).'],
-    [{ maxWork: 0 }, "maxWork must be a number above 0; got 0 (number)."],
-    [{ maxWork: "many" }, 'maxWork must be a number above 0; got "many" (string).'],
-  ])("new Dispatcher(%j) throws", (options, message) => {
-    expect(() => Reflect.construct(Dispatcher, [options])).toThrow(option(message));
-  });
-
-  test.each([
-    ["Volume", 'The options of map must be an object; got "Volume" (string). Pass fixed arguments as { args: ["Volume"] }.'],
-    [null, "The options of map must be an object; got null. Pass fixed arguments as { args: [value] }."],
-    [["a"], 'The options of map must be an object; got ["a"] (array). Pass fixed arguments as { args: [value] }.'],
-    [true, "The options of map must be an object; got true (boolean). Pass fixed arguments as { args: [value] }."],
-    [{ needs_reply_address: true }, 'map has no option "needs_reply_address". Did you mean needsReplyAddress?'],
-    [{ needsReplyAddress: 1 }, "needsReplyAddress must be true or false; got 1 (number)."],
-    [{ args: "left" }, 'args must be an array; got "left" (string).'],
-  ])("map(address, fn, %j) throws", (options, message) => {
-    expect(() => map("/a", fn, options)).toThrow(option(message));
-    expect(() => Reflect.apply(Dispatcher.prototype.unmap, new Dispatcher(), ["/a", fn, options])).toThrow(option(message));
-  });
-
-  test.each([
-    [null, 'The handler of "/a" must be a function; got null.'],
-    ["print", 'The handler of "/a" must be a function; got "print" (string).'],
-    [{}, 'The handler of "/a" must be a function; got {} (object).'],
-  ])("map(address, %j) throws", (handler, message) => {
-    expect(() => map("/a", handler)).toThrow(expect.objectContaining({ code: "OSC_BAD_HANDLER", message }));
-    expect(() => Reflect.apply(Dispatcher.prototype.unmap, new Dispatcher(), ["/a", handler])).toThrow(
-      expect.objectContaining({ code: "OSC_BAD_HANDLER", message }),
-    );
-  });
-
-  test.each([
-    [undefined, "The default handler must be a function; got undefined."],
-    ["print", 'The default handler must be a function; got "print" (string).'],
-  ])("setDefaultHandler(%j) throws", (handler, message) => {
-    expect(() => Reflect.apply(Dispatcher.prototype.setDefaultHandler, new Dispatcher(), [handler])).toThrow(
-      expect.objectContaining({ code: "OSC_BAD_HANDLER", message }),
-    );
-  });
-
-  test.each([
-    [fn, "args", 'setDefaultHandler has no option "args". The options are needsContext, needsReplyAddress.'],
-    [fn, "needscontext", 'setDefaultHandler has no option "needscontext". Did you mean needsContext?'],
-  ])("setDefaultHandler(fn, { %s }) throws", (handler, name, message) => {
-    expect(() => Reflect.apply(Dispatcher.prototype.setDefaultHandler, new Dispatcher(), [handler, { [name]: true }])).toThrow(
-      option(message),
-    );
-  });
-
-  test.each([
-    [["/a"], 'A packet must be a Uint8Array; got ["/a"] (array).'],
-    ["/a", 'A packet must be a Uint8Array; got "/a" (string).'],
-  ])("callHandlersForPacket(%j) throws, and its async form rejects", async (data, message) => {
-    const dispatcher = new Dispatcher();
-    expect(() => Reflect.apply(dispatcher.callHandlersForPacket, dispatcher, [data, CLIENT])).toThrow(option(message));
-    await expect(Reflect.apply(dispatcher.asyncCallHandlersForPacket, dispatcher, [data, CLIENT])).rejects.toThrow(option(message));
-  });
-
-  test.each([[undefined], [["127.0.0.1", 9000]], ["127.0.0.1"]])("callHandlersForPacket(data, %j) throws", (client) => {
-    const dispatcher = new Dispatcher();
-    expect(() => Reflect.apply(dispatcher.callHandlersForPacket, dispatcher, [message("/a"), client])).toThrow(
-      expect.objectContaining({ code: "OSC_OPTION", message: expect.stringContaining("{ address, port, family }") }),
-    );
-  });
-
-  test.each([
-    [{}, "{} (object)"],
-    [fn, "the function fn"],
-    [undefined, "undefined"],
-    [Dispatcher, "the class Dispatcher"],
-  ])("checkDispatcher names what it got: %o", (value, shown) => {
-    expect(() => checkDispatcher("AsyncOSCUDPServer", value)).toThrow(
-      option(`AsyncOSCUDPServer needs a Dispatcher: const dispatcher = new Dispatcher(); got ${shown}.`),
-    );
   });
 });
 
