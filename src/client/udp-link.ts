@@ -2,12 +2,11 @@ import type { RemoteInfo, Socket } from "node:dgram";
 import { isIP } from "node:net";
 import { OscServerError, OscSocketError } from "../errors.ts";
 import { type NetAddress, formatHostPort, ipAddress } from "../net-address.ts";
-import { OutgoingBatch } from "../transport/native/outgoing-batch.ts";
+import { OutgoingBatch } from "../transport/native/batch.ts";
 import { nativeSockets } from "../transport/native/self-test.ts";
 import { resolveHost } from "../transport/resolve-host.ts";
 import { socketError } from "../transport/socket-error.ts";
-import { MAX_DATAGRAM } from "../transport/datagram.ts";
-import { type UdpOptions, applyOptions, bind, createUdpSocket, socketAddress } from "../transport/udp.ts";
+import { MAX_DATAGRAM, type UdpOptions, applyOptions, bind, createUdpSocket, socketAddress } from "../transport/udp.ts";
 import type { BatchDone, PacketLink, PacketLinkEvents, SendDone } from "./connection.ts";
 import type { ReceiverProfile } from "./receivers.ts";
 

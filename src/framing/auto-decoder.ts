@@ -69,7 +69,7 @@ export class AutoDecoder implements FrameDecoder {
     if (first * 0x1000000 <= this.#maxPacketSize) return new LengthPrefixDecoder(this.#options);
     this.#closed = true;
     const byte = `0x${first.toString(16).padStart(2, "0").toUpperCase()}`;
-    const message = `A stream of OSC begins with a size prefix or a SLIP frame, not with ${byte}. Is another protocol spoken to this port?`;
+    const message = `A stream of OSC begins with a size prefix or a SLIP frame, not with ${byte}. Does the peer use another protocol, or send a packet larger than maxPacketSize, ${this.#maxPacketSize}?`;
     this.#options.onError(new OscFrameError("OSC_FRAME_UNKNOWN", message, 0, true));
     return null;
   }

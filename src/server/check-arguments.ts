@@ -26,6 +26,7 @@ const SERVER: Names<ServerOptions> = {
   farAhead: true,
   maxQueue: true,
   maxQueueBytes: true,
+  maxMemory: true,
   overflow: true,
   maxReports: true,
   allow: true,

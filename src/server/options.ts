@@ -15,6 +15,7 @@ import {
   orNull,
   text,
 } from "../options.ts";
+import { DEFAULT_MAX_MEMORY } from "../transport/memory-budget.ts";
 
 /** What is lost when a queue is full. */
 export type OverflowPolicy = "drop-newest" | "drop-oldest";
@@ -28,7 +29,10 @@ export interface ServerOptions {
   readonly onError?: ErrorListener;
   /** Refuse packets that break the OSC text in ways that real programs do, instead of reading and reporting them. Default false. */
   readonly strict?: boolean;
-  /** The most bytes that a packet may have. Default 16 MiB; a UDP datagram cannot carry more than 65,507. */
+  /**
+   * The most bytes that a packet may have. Default 1 MiB. A UDP datagram can't carry more than 65,507 bytes; over streams, the largest packets in
+   * common use are SuperCollider's synth definitions and buffer contents, of some hundred kilobytes. Raise it to receive larger blobs.
+   */
   readonly maxPacketSize?: number;
   /** How deep bundles, and arrays, may be nested. Default 32. */
   readonly maxNesting?: number;
@@ -48,6 +52,11 @@ export interface ServerOptions {
   readonly maxQueue?: number;
   /** How many bytes the packets that wait for a handler may have together. Default 64 MiB. */
   readonly maxQueueBytes?: number;
+  /**
+   * How many bytes the server may hold for all of its clients together: packets that have not fully arrived, packets that wait, replies that have
+   * not been read. Beyond it the connection that holds the most is ended, and counted as `evicted`; datagrams are dropped. Default 256 MiB.
+   */
+  readonly maxMemory?: number;
   /** What is lost when `maxQueue` or `maxQueueBytes` is reached: the packet that comes, or the one that has waited longest. Default `"drop-newest"`. */
   readonly overflow?: OverflowPolicy;
   /** How many errors of one kind are reported within a second; the others are counted and their number is reported. Default 20. */
@@ -85,6 +94,8 @@ export interface Limits {
   readonly maxQueue: number;
   /** As {@link ServerOptions.maxQueueBytes}. */
   readonly maxQueueBytes: number;
+  /** As {@link ServerOptions.maxMemory}. */
+  readonly maxMemory: number;
   /** As {@link ServerOptions.overflow}. */
   readonly overflow: OverflowPolicy;
   /** As {@link ServerOptions.maxReports}. */
@@ -105,7 +116,7 @@ const MIB = 1024 * 1024;
 const SERVER_CHECKS = {
   onError: callback<ErrorListener>(),
   strict: boolean(false),
-  maxPacketSize: integer(4, 16 * MIB, 0x7fff_ffff),
+  maxPacketSize: integer(4, MIB, 0x7fff_ffff),
   maxNesting: integer(1, 32),
   maxWaiting: integer(1, 4096),
   maxWaitingBytes: integer(1, 64 * MIB),
@@ -113,6 +124,7 @@ const SERVER_CHECKS = {
   farAhead: oneOf(["deliver", "reject"], "deliver"),
   maxQueue: integer(1, 65_536),
   maxQueueBytes: integer(1, 64 * MIB),
+  maxMemory: integer(1, DEFAULT_MAX_MEMORY),
   overflow: oneOf(["drop-newest", "drop-oldest"], "drop-newest"),
   maxReports: integer(1, 20),
   allow: listOf(text(undefined, "10.0.0.0/8")),

@@ -13,6 +13,7 @@ import {
 import { OscDroppedError, OscError, OscRejectedError } from "../errors.ts";
 import type { NetAddress } from "../net-address.ts";
 import { type PacketResult, WAITING, dropped, rejected } from "../packet-result.ts";
+import { type MemoryAccount, MemoryBudget, PACKET_OVERHEAD } from "../transport/memory-budget.ts";
 import type { Peer, TransportEvents } from "../transport/transport.ts";
 import { Admission, type AdmissionReason } from "./admission.ts";
 import { Counters, HANDLED, IN_PROGRESS, RECEIVED, REPLIED, counterOf } from "./stats.ts";
@@ -53,11 +54,20 @@ export class Pipeline implements TransportEvents, ExecutorEvents {
   readonly #strictTiming: boolean;
   readonly #limits: Limits;
   readonly #onShutdown: () => void;
+  /** What all of the server's clients may make it hold. Connections keep accounts of their own. */
+  readonly memory: MemoryBudget;
+  /** Packets without a connection that are being handled, or wait to be. */
+  readonly #inProgressMemory: MemoryAccount;
+  /** Bundles that wait for their time. */
+  readonly #waitingMemory: MemoryAccount;
   #closed = false;
 
   constructor({ limits, strictTiming, onError, onShutdown, executor, counters = new Counters(), clock = systemClock }: PipelineOptions) {
     this.counters = counters;
     this.#limits = limits;
+    this.memory = new MemoryBudget(limits.maxMemory);
+    this.#inProgressMemory = this.memory.open();
+    this.#waitingMemory = this.memory.open();
     this.#strictTiming = strictTiming;
     this.#clock = clock;
     this.#onShutdown = onShutdown;
@@ -103,7 +113,7 @@ export class Pipeline implements TransportEvents, ExecutorEvents {
     else this.counters.add("connections", change === "opened" ? 1 : -1);
   }
 
-  onLoss(kind: "ignored" | "unsent"): void {
+  onLoss(kind: "ignored" | "unsent" | "evicted"): void {
     this.counters.add(kind);
   }
 
@@ -113,6 +123,7 @@ export class Pipeline implements TransportEvents, ExecutorEvents {
 
   end(packet: Packet, result: PacketResult): void {
     this.counters.addAt(IN_PROGRESS, -1);
+    if (isCountedHere(packet)) this.#inProgressMemory.set(this.#inProgressMemory.held - memoryOf(packet));
     this.#finish(packet, result);
   }
 
@@ -158,7 +169,7 @@ export class Pipeline implements TransportEvents, ExecutorEvents {
   #dropWaiting(): void {
     this.#closed = true;
     for (const packet of this.#scheduler.clear()) {
-      this.counters.add("waiting", -1);
+      this.#waitsNoLonger(packet);
       this.#drop(packet, closing());
     }
   }
@@ -175,14 +186,16 @@ export class Pipeline implements TransportEvents, ExecutorEvents {
     if (this.#closed) return this.#drop(packet, closing());
     const doubt = clockDoubt(at, packet.asOf, this.#limits.maxAhead);
     if (doubt !== null) return this.#doubtTime(packet, at, doubt);
+    if (this.memory.held + memoryOf(packet) > this.memory.limit) return this.#drop(packet, tooMuchMemory());
     const { key, address } = packet.peer;
     // Copy: a view would retain all that was read together with it.
     const copy = { ...packet, data: new Uint8Array(packet.data), fresh: false };
     // A sender of datagrams is its host, because it can send from any port.
     const sender = typeof key === "object" ? key : address.address;
     const verdict = this.#scheduler.schedule(at, copy, { sender, size: packet.data.length });
-    if (verdict === "scheduled") this.#finish(packet, WAITING);
-    else this.#drop(packet, tooManyWait(verdict === "full" ? "maxWaiting" : "maxWaitingBytes"));
+    if (verdict !== "scheduled") return this.#drop(packet, tooManyWait(verdict === "full" ? "maxWaiting" : "maxWaitingBytes"));
+    this.#waitingMemory.set(this.#waitingMemory.held + memoryOf(packet));
+    this.#finish(packet, WAITING);
   }
 
   /** Handles a bundle at once that can't be meant for the time it is dated, or rejects it. */
@@ -196,14 +209,19 @@ export class Pipeline implements TransportEvents, ExecutorEvents {
 
   /** A bundle that waited lost its place to one of another sender. */
   #giveUp(packet: Packet): void {
-    this.counters.add("waiting", -1);
+    this.#waitsNoLonger(packet);
     this.#drop(packet, tooManyWait("maxWaiting"));
   }
 
   /** The time of a bundle has come. */
   #release(packet: Packet, at: number): void {
-    this.counters.add("waiting", -1);
+    this.#waitsNoLonger(packet);
     this.#pass({ ...packet, asOf: Math.max(at, this.#clock.wallNow()) });
+  }
+
+  #waitsNoLonger(packet: Packet): void {
+    this.counters.add("waiting", -1);
+    this.#waitingMemory.set(this.#waitingMemory.held - memoryOf(packet));
   }
 
   /** Executes a bundle; bundles inside that are dated later become packets of their own. */
@@ -220,6 +238,11 @@ export class Pipeline implements TransportEvents, ExecutorEvents {
   }
 
   #execute(packet: Packet): void {
+    if (isCountedHere(packet)) {
+      const size = memoryOf(packet);
+      if (packet.fresh && this.memory.held + size > this.memory.limit) return this.#drop(packet, tooMuchMemory());
+      this.#inProgressMemory.set(this.#inProgressMemory.held + size);
+    }
     this.counters.addAt(IN_PROGRESS);
     this.#executor.execute(packet);
   }
@@ -284,6 +307,19 @@ function tooFarAhead(ahead: number, { maxAhead }: Limits): OscRejectedError {
     "too-far-ahead",
     `The bundle is dated ${Math.round(ahead / 1000)} s ahead, and maxAhead is ${maxAhead / 1000} s. Check the clocks, raise maxAhead, set farAhead to "deliver" or strictTiming to false.`,
   );
+}
+
+/** A connection counts the packets that it has sent itself, until they are handled or wait for their time. */
+function isCountedHere({ peer, fresh }: Packet): boolean {
+  return !peer.paced || !fresh;
+}
+
+function memoryOf({ data }: Packet): number {
+  return data.length + PACKET_OVERHEAD;
+}
+
+function tooMuchMemory(): OscDroppedError {
+  return new OscDroppedError("maxMemory", "A packet was dropped because the server holds too much for its clients: raise maxMemory.");
 }
 
 function tooManyWait(limit: "maxWaiting" | "maxWaitingBytes"): OscDroppedError {

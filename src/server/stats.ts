@@ -21,6 +21,7 @@ const NAMES = [
   "connectionsEnded",
   "ignored",
   "unsent",
+  "evicted",
   "forked",
   "redelivered",
   "deadLettered",
@@ -87,7 +88,10 @@ export interface ServerStats {
   readonly socketErrors: number;
   /** Clients that are connected now; 0 for UDP. */
   readonly connections: number;
-  /** Clients that were not let in: `maxConnections` were there, or the option `allow` does not name them. */
+  /**
+   * Clients that the server refused: `maxConnections` were connected, `allow` or `origins` doesn't name them, or their WebSocket handshake was bad.
+   * A connection that the system refuses because its `backlog` is full is not among them, because the system doesn't say so.
+   */
   readonly connectionsRefused: number;
   /**
    * Connections that the server ended for what the client did or did not do: its stream could not be read any further, it left replies
@@ -96,6 +100,8 @@ export interface ServerStats {
   readonly connectionsEnded: number;
   /** Text messages of WebSocket clients, which are no packets; the first of each client was reported. */
   readonly ignored: number;
+  /** Connections among `connectionsEnded` that held the most memory when all together held too much (`maxMemory`). */
+  readonly evicted: number;
   /** Packets that were dropped on their way to a WebSocket client that reads too slowly (`slowClients`). */
   readonly unsent: number;
   /** Processes that were forked for packets: above 0 where a forking server's `strategy` is `"native"`, or `"auto"` and that works. */

@@ -2,18 +2,16 @@ import { isIPv6 } from "node:net";
 import type { Framing } from "../framing/index.ts";
 import type { NetAddress } from "../net-address.ts";
 import { bad, describe, hostAndPort, integer, oneOf, optionError, orNull } from "../options.ts";
-import { type TcpOptions, type TcpSpec, tcpOptionsOf } from "../transport/tcp.ts";
+import { type TcpOptions, type TcpSpec, TcpTransport, tcpOptionsOf } from "../transport/tcp.ts";
 import type { Transport, TransportEvents } from "../transport/transport.ts";
 import { loadLibc } from "../transport/native/libc.ts";
-import { BATCH_SIZE } from "../transport/native/message-batch.ts";
+import { BATCH_SIZE } from "../transport/native/batch.ts";
 import { nativeSockets } from "../transport/native/self-test.ts";
-import { NativeUdpTransport } from "../transport/native/udp-transport.ts";
-import { MAX_DATAGRAM } from "../transport/datagram.ts";
-import { type UdpOptions, type UdpSpec, UdpTransport, udpOptionsOf } from "../transport/udp.ts";
-import type { WebSocketSpec } from "../transport/websocket.ts";
+import { NativeUdpTransport } from "../transport/native/udp.ts";
+import { MAX_DATAGRAM, type UdpOptions, type UdpSpec, UdpTransport, udpOptionsOf } from "../transport/udp.ts";
+import { type WebSocketSpec, WebSocketTransport } from "../transport/websocket.ts";
 import type { Backend } from "./stats.ts";
-import { LateTransport } from "./late-transport.ts";
-import { type ModuleSpec, loadModuleTransport } from "./module-transport.ts";
+import { type ModuleSpec, ModuleTransport } from "./module-transport.ts";
 import { type AddressLike, type ServerOptions, limitsOf } from "./options.ts";
 
 /** What to listen on, as plain data, so that it can go to another thread. */
@@ -63,23 +61,17 @@ export function backendOf(spec: LocalTransportSpec): Backend {
   return isNative ? "native" : "portable";
 }
 
-/** The transport that a spec describes. What is not in every program is loaded when it opens. */
+/** The transport that a spec describes. */
 export function createTransport(spec: LocalTransportSpec, events: TransportEvents, backend: Backend = "portable"): Transport {
   switch (spec.transport) {
     case "udp":
       return backend === "native" ? new NativeUdpTransport(loadLibc(), spec, events) : new UdpTransport(spec, events);
     case "tcp":
-      return new LateTransport(async () => {
-        const { TcpTransport } = await import("../transport/tcp.ts");
-        return new TcpTransport(spec, events);
-      });
+      return new TcpTransport(spec, events);
     case "websocket":
-      return new LateTransport(async () => {
-        const { WebSocketTransport } = await import("../transport/websocket.ts");
-        return new WebSocketTransport(spec, events);
-      });
+      return new WebSocketTransport(spec, events);
     case "module":
-      return new LateTransport(() => loadModuleTransport(spec, events));
+      return new ModuleTransport(spec, events);
     case "custom":
       return spec.create(events);
   }

@@ -1,4 +1,4 @@
-import { OscSocketError } from "../errors.ts";
+import { OscServerError, OscSocketError } from "../errors.ts";
 
 /** What a user can do about an error of the system, by its code. */
 const CURES: Readonly<Record<string, string>> = {
@@ -37,4 +37,9 @@ export function socketError(error: unknown, action: string, address: string): Os
   const { code = "EUNKNOWN", message } = error as NodeJS.ErrnoException;
   const cure = CURES[code] ?? message;
   return new OscSocketError(code, `Cannot ${action} ${address}: ${cure} (${code}).`, address, { cause: error });
+}
+
+/** What `open` rejects with if `close` is called before it is done. */
+export function closedWhileOpening(): OscServerError {
+  return new OscServerError("OSC_CLOSED", "The server was closed before it was listening.");
 }

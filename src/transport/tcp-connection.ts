@@ -3,8 +3,7 @@ import { OscDroppedError, type OscFrameError, OscTimeoutError } from "../errors.
 import { type FrameDecoder, type Framing, createFrameDecoder } from "../framing/index.ts";
 import { type NetAddress, formatAddress } from "../net-address.ts";
 import { FrameWriter } from "./frame-writer.ts";
-import { PacedPeer } from "./paced-peer.ts";
-import type { ReadWindow } from "./read-window.ts";
+import { BackpressuredPeer, type SharedLimits } from "./flow-control.ts";
 import { socketError } from "./socket-error.ts";
 import type { TransportEvents } from "./transport.ts";
 
@@ -26,7 +25,7 @@ const LINGER_MS = 1000;
 const NO_BYTES = new Uint8Array(0);
 
 /** One client of a stream server: cuts what it sends into packets, and sends it replies. */
-export class TcpConnection extends PacedPeer {
+export class TcpConnection extends BackpressuredPeer {
   readonly closed: Promise<void>;
   readonly #socket: Socket;
   readonly #limits: ConnectionLimits;
@@ -40,8 +39,8 @@ export class TcpConnection extends PacedPeer {
   #finished = false;
   #linger: NodeJS.Timeout | undefined;
 
-  constructor(socket: Socket, address: NetAddress, limits: ConnectionLimits, window: ReadWindow, events: TransportEvents) {
-    super(address, limits.maxPending, window, events);
+  constructor(socket: Socket, address: NetAddress, limits: ConnectionLimits, shared: SharedLimits, events: TransportEvents) {
+    super(address, limits.maxPending, shared, events);
     this.#socket = socket;
     this.#limits = limits;
     this.#decoder = createFrameDecoder(limits.framing, {
@@ -90,6 +89,19 @@ export class TcpConnection extends PacedPeer {
   #readEnd(): void {
     if (this.#over === "no") this.#over = "ended";
     this.advance();
+  }
+
+  protected override destroy(): void {
+    this.#over = "broken";
+    this.#finished = true;
+    this.#bytes = NO_BYTES;
+    this.#decoder.close();
+    this.#socket.destroy();
+  }
+
+  protected override bufferedBytes(): number {
+    // The memory of an unfinished packet doubles as it grows, and a rest of what was read keeps all of it.
+    return 2 * this.#decoder.buffered + this.#bytes.buffer.byteLength + this.#writer.waiting;
   }
 
   protected override mayProceed(): boolean {
@@ -165,5 +177,6 @@ export class TcpConnection extends PacedPeer {
     clearTimeout(this.#linger);
     // What came before is handled all the same: a client that does not wait for replies may have broken off.
     this.#readEnd();
+    this.connectionOver();
   }
 }

@@ -1,12 +1,13 @@
 import { stat, unlink } from "node:fs/promises";
 import { type Server, type Socket, connect, createServer } from "node:net";
-import { OscDroppedError } from "../errors.ts";
+import { OscDroppedError, OscServerError } from "../errors.ts";
 import type { Framing } from "../framing/index.ts";
 import { type NetAddress, formatHostPort, ipAddress } from "../net-address.ts";
-import { ReadWindow } from "./read-window.ts";
+import { InFlightLimit, type SharedLimits } from "./flow-control.ts";
+import { MemoryBudget } from "./memory-budget.ts";
 import { type OptionChecks, boolean, checkOptionValues, integer, oneOf, orNull } from "../options.ts";
 import { resolveHost } from "./resolve-host.ts";
-import { socketError } from "./socket-error.ts";
+import { closedWhileOpening, socketError } from "./socket-error.ts";
 import { type ConnectionLimits, TcpConnection } from "./tcp-connection.ts";
 import type { Transport, TransportEvents } from "./transport.ts";
 
@@ -88,7 +89,7 @@ export class TcpTransport implements Transport {
   readonly #place: string;
   readonly #limits: ConnectionLimits;
   readonly #events: TransportEvents;
-  readonly #window: ReadWindow;
+  readonly #shared: SharedLimits;
   readonly #connections = new Set<TcpConnection>();
   #server: Server | null = null;
   /** Resolves when nobody listens any more and all connections are over; null while clients are let in. */
@@ -100,7 +101,10 @@ export class TcpTransport implements Transport {
     this.#place = spec.path ?? formatHostPort(spec.host, spec.port);
     this.#limits = { ...spec.options, maxPacketSize: spec.maxPacketSize };
     this.#events = events;
-    this.#window = new ReadWindow(spec.maxPackets, spec.maxBytes);
+    this.#shared = {
+      inFlight: new InFlightLimit(spec.maxPackets, spec.maxBytes),
+      memory: events.memory ?? new MemoryBudget(),
+    };
   }
 
   async open(): Promise<NetAddress> {
@@ -124,7 +128,7 @@ export class TcpTransport implements Transport {
       await this.#listen(server);
     } catch (error) {
       this.#server = null;
-      throw socketError(error, "listen on", this.#place);
+      throw error instanceof OscServerError ? error : socketError(error, "listen on", this.#place);
     }
     server.on("error", (error) => this.#events.onError(socketError(error, "accept connections on", this.#place)));
     const bound = server.address();
@@ -162,7 +166,7 @@ export class TcpTransport implements Transport {
       socket.destroy();
       return;
     }
-    const connection = new TcpConnection(socket, address, this.#limits, this.#window, this.#events);
+    const connection = new TcpConnection(socket, address, this.#limits, this.#shared, this.#events);
     this.#connections.add(connection);
     if (this.#down !== null) connection.stopReading();
     this.#events.onConnection("opened");
@@ -176,6 +180,7 @@ export class TcpTransport implements Transport {
   async #listen(server: Server): Promise<void> {
     const { path, host } = this.#spec;
     const ip = path === null ? await resolveHost(host) : "";
+    if (this.#closed !== null) throw closedWhileOpening();
     try {
       await this.#listenOnce(server, ip);
     } catch (error) {

@@ -1,6 +1,7 @@
 import type { OscError } from "../errors.ts";
 import type { NetAddress } from "../net-address.ts";
 import type { PacketResult } from "../packet-result.ts";
+import type { MemoryBudget } from "./memory-budget.ts";
 
 /** The other end of a conversation: where a packet came from, and where replies go. */
 export interface Peer {
@@ -37,10 +38,15 @@ export interface TransportEvents {
   onConnection(change: "opened" | "closed" | "refused" | "ended"): void;
   /** A client of a stream has connected, and may be sent to. Comes after `"opened"`. */
   onPeer?(peer: Peer): void;
-  /** Something was passed over: a message that can be no packet, or a packet for a client that does not read. Counted; some are reported. */
-  onLoss?(kind: "ignored" | "unsent"): void;
+  /**
+   * Counts what was passed over: a message that can't be a packet, a packet for a client that doesn't read, a connection that was ended because it
+   * held the most memory. Some of it is also reported.
+   */
+  onLoss?(kind: "ignored" | "unsent" | "evicted"): void;
   /** A packet came that had been delivered before, or was put aside for good. Counted. */
   onDelivery?(kind: "redelivered" | "deadLettered"): void;
+  /** How much memory the server may hold for its clients. Default: a budget of the transport's own. */
+  readonly memory?: MemoryBudget;
 }
 
 /** Sockets that packets come from. It knows nothing of what is in a packet. */

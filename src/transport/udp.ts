@@ -2,13 +2,11 @@ import { createSocket, type RemoteInfo, type Socket, type SocketOptions } from "
 import { lookup } from "node:dns";
 import { isIP } from "node:net";
 import { OscServerError } from "../errors.ts";
-import { type NetAddress, formatHostPort, ipAddress, isMulticast } from "../net-address.ts";
+import { type NetAddress, formatAddress, formatHostPort, ipAddress, isMulticast } from "../net-address.ts";
 import { type OptionChecks, bad, boolean, checkOptionValues, integer, listOf, text } from "../options.ts";
-import { PeersByPort } from "./peers-by-port.ts";
 import { resolveHost } from "./resolve-host.ts";
-import { socketError } from "./socket-error.ts";
-import type { Transport, TransportEvents } from "./transport.ts";
-import { UdpPeer } from "./udp-peer.ts";
+import { closedWhileOpening, socketError } from "./socket-error.ts";
+import type { Peer, Transport, TransportEvents } from "./transport.ts";
 
 /** A burst must fit in the kernel's buffer while handlers run; its default holds only about 256 small packets. */
 export const SOCKET_BUFFER_SIZE: number = 4 * 1024 * 1024;
@@ -76,17 +74,26 @@ export interface UdpSpec {
   readonly host: string;
   readonly port: number;
   readonly options: UdpOptions;
-  /** Whether the system's own calls are to be used where they are there. */
+  /** Whether native sockets are used if they work here. */
   readonly native: "auto" | false;
-  /** How many datagrams may be received at once: so many that they find room in the queue. */
+  /** How many datagrams to receive at once, so that they fit into the queue. */
   readonly atOnce: number;
 }
 
-/** One UDP socket that receives datagrams and sends replies from the same port. */
+/** The most bytes that a UDP datagram can carry over IPv4: 65,535 less the IP and UDP headers. */
+export const MAX_DATAGRAM = 65_507;
+
+/** The refusal of a packet that no datagram can carry. */
+export function tooLarge(size: number): NodeJS.ErrnoException {
+  return Object.assign(new Error(`packet of ${size} bytes, a datagram carries ${MAX_DATAGRAM} at most`), { code: "EMSGSIZE" });
+}
+
+/** One UDP socket of Node. It receives datagrams, and sends replies from the same port. */
 export class UdpTransport implements Transport {
   readonly #spec: UdpSpec;
   readonly #events: TransportEvents;
   #socket: Socket | null = null;
+  #isClosed = false;
 
   constructor(spec: UdpSpec, events: TransportEvents) {
     this.#spec = spec;
@@ -96,6 +103,7 @@ export class UdpTransport implements Transport {
   async open(): Promise<NetAddress> {
     const { host, port, options } = this.#spec;
     const ip = await resolveHost(host);
+    if (this.#isClosed) throw closedWhileOpening();
     const socket = createUdpSocket(ip, options);
     this.#socket = socket;
     try {
@@ -105,17 +113,85 @@ export class UdpTransport implements Transport {
       await this.close();
       throw socketError(error, "listen on", formatHostPort(host, port));
     }
-    socket.on("error", (error) => this.#events.onError(socketError(error, "use", `${host}:${port}`)));
+    socket.on("error", (error) => this.#events.onError(socketError(error, "use", formatHostPort(host, port))));
     const peers = new PeersByPort((address) => new UdpPeer(socket, address, this.#events));
     socket.on("message", (data: Uint8Array, { address, port: from }: RemoteInfo) => this.#events.onPacket(data, peers.of(address, from)));
     return socketAddress(socket);
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true;
     const socket = this.#socket;
     this.#socket = null;
     if (socket === null) return;
     await new Promise<void>((resolve) => socket.close(resolve));
+  }
+}
+
+/** A sender of datagrams to a socket of Node. */
+class UdpPeer implements Peer {
+  readonly address: NetAddress;
+  readonly paced = false;
+  readonly #socket: Socket;
+  readonly #events: TransportEvents;
+
+  constructor(socket: Socket, address: NetAddress, events: TransportEvents) {
+    this.address = address;
+    this.#socket = socket;
+    this.#events = events;
+  }
+
+  get key(): string {
+    return `${this.address.address} ${this.address.port}`;
+  }
+
+  send(packet: Uint8Array): void {
+    const { address, port } = this.address;
+    if (packet.length > MAX_DATAGRAM) return this.#failed(tooLarge(packet.length));
+    try {
+      this.#socket.send(packet, port, address, (error) => {
+        if (error !== null) this.#failed(error);
+      });
+    } catch (error) {
+      this.#failed(error as Error);
+    }
+  }
+
+  /** The kernel drops what cannot be taken; nothing slows the sender of a datagram down. */
+  settled(): void {}
+
+  #failed(error: Error): void {
+    this.#events.onError(socketError(error, "send to", formatAddress(this.address)), this.address);
+  }
+}
+
+/** How many senders are remembered. A power of 2. */
+const REMEMBERED = 256;
+
+/** A sender, with its IP address as the socket gives it: `::ffff:10.0.0.5` for an IPv4 sender of a dual-stack socket. */
+interface KnownSender {
+  readonly ip: string;
+  readonly port: number;
+  readonly peer: Peer;
+}
+
+/** The latest senders of datagrams, so that not every packet needs a new peer object. */
+export class PeersByPort {
+  readonly #make: (address: NetAddress, ip: string) => Peer;
+  readonly #known: (KnownSender | undefined)[] = Array.from({ length: REMEMBERED });
+
+  /** @param make makes the peer of an address; `ip` is that address as the socket gives it */
+  constructor(make: (address: NetAddress, ip: string) => Peer) {
+    this.#make = make;
+  }
+
+  of(ip: string, port: number): Peer {
+    const slot = port & (REMEMBERED - 1);
+    const known = this.#known[slot];
+    if (known !== undefined && known.port === port && known.ip === ip) return known.peer;
+    const peer = this.#make(ipAddress(ip, port), ip);
+    this.#known[slot] = { ip, port, peer };
+    return peer;
   }
 }
 

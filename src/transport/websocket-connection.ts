@@ -1,8 +1,7 @@
+import type { EventEmitter } from "node:events";
 import { OscDroppedError, OscRejectedError, OscTimeoutError } from "../errors.ts";
 import { type NetAddress, formatAddress } from "../net-address.ts";
-import { Fifo } from "./fifo.ts";
-import { PacedPeer } from "./paced-peer.ts";
-import type { ReadWindow } from "./read-window.ts";
+import { BackpressuredPeer, Fifo, type SharedLimits } from "./flow-control.ts";
 import { socketError } from "./socket-error.ts";
 import type { TransportEvents } from "./transport.ts";
 
@@ -27,7 +26,8 @@ export interface MessageSocket {
   readonly isPaused: boolean;
   on(event: "message", listener: (data: unknown, isBinary: boolean) => void): unknown;
   on(event: "error", listener: (error: Error) => void): unknown;
-  on(event: "close" | "ping" | "pong", listener: () => void): unknown;
+  on(event: "ping" | "pong", listener: (data: Uint8Array) => void): unknown;
+  on(event: "close", listener: () => void): unknown;
   send(data: Uint8Array, options: { readonly binary: true }, done: (error?: Error | null) => void): void;
   ping(): void;
   pause(): void;
@@ -38,6 +38,8 @@ export interface MessageSocket {
 
 /** So many bytes are given to the socket at once; what waits beyond them can still be dropped. */
 const IN_SOCKET = 64 * 1024;
+/** How many bytes more than twice a packet the fragments of a message may take, as pings come in between. */
+const READ_SLACK = 1024 * 1024;
 /** How long a client has to answer the end of its connection. */
 const LINGER_MS = 1000;
 /** Close codes of RFC 6455, section 7.4.1. */
@@ -45,7 +47,7 @@ export const GOING_AWAY = 1001;
 const TOO_LARGE = "WS_ERR_UNSUPPORTED_MESSAGE_LENGTH";
 
 /** One client of a WebSocket server, which is sent packets as fast as it reads. */
-export class WebSocketConnection extends PacedPeer {
+export class WebSocketConnection extends BackpressuredPeer {
   readonly closed: Promise<void>;
   readonly #socket: MessageSocket;
   readonly #limits: WebSocketLimits;
@@ -55,18 +57,30 @@ export class WebSocketConnection extends PacedPeer {
   #unsentBytes = 0;
   #isSlow = false;
   #sawText = false;
+  readonly #reads: ReadMeter;
   /** Whether anything came since the timer was set. */
   #wasHeard = false;
   #hasPinged = false;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(socket: MessageSocket, address: NetAddress, limits: WebSocketLimits, window: ReadWindow, events: TransportEvents) {
-    super(address, limits.maxPending, window, events);
+  /** @param stream what the WebSocket reads from, which already does so */
+  constructor(
+    socket: MessageSocket,
+    stream: EventEmitter,
+    address: NetAddress,
+    limits: WebSocketLimits,
+    shared: SharedLimits,
+    events: TransportEvents,
+  ) {
+    super(address, limits.maxPending, shared, events);
     this.#socket = socket;
     this.#limits = limits;
+    this.#reads = new ReadMeter();
     socket.on("message", (data, isBinary) => this.#message(data, isBinary));
-    const heard = (): void => {
+    stream.on("data", (chunk: Uint8Array) => this.#chunkRead(chunk.length));
+    const heard = (data: Uint8Array): void => {
       this.#wasHeard = true;
+      this.#reads.control(data.length);
     };
     socket.on("pong", heard);
     socket.on("ping", heard);
@@ -100,11 +114,25 @@ export class WebSocketConnection extends PacedPeer {
 
   #message(data: unknown, isBinary: boolean): void {
     this.#wasHeard = true;
+    this.#reads.message((data as Uint8Array).length);
     if (this.#ending) return;
     if (!isBinary) return this.#ignoreText();
     // Fragments are put together, and nothing else is asked for.
     this.arrive(data as Uint8Array);
     this.advance();
+  }
+
+  /** The socket has taken its messages out of a chunk that was read, and may keep the rest. */
+  #chunkRead(size: number): void {
+    this.#reads.chunk(size);
+    if (this.#ending) return;
+    const { maxPacketSize } = this.#limits;
+    if (this.#reads.held > 2 * maxPacketSize + READ_SLACK) {
+      const message = `A connection was ended because the fragments of a message take ${this.#reads.held} bytes of memory, and maxPacketSize is ${maxPacketSize}.`;
+      this.giveUp(new OscDroppedError("maxPacketSize", message));
+    } else {
+      this.accountMemory();
+    }
   }
 
   #ignoreText(): void {
@@ -115,6 +143,17 @@ export class WebSocketConnection extends PacedPeer {
       new OscRejectedError("not-osc", "The client sent text, which is ignored: OSC packets are binary messages of a WebSocket."),
       this.address,
     );
+  }
+
+  protected override bufferedBytes(): number {
+    return this.#reads.held + this.#unsentBytes + this.#socket.bufferedAmount;
+  }
+
+  protected override destroy(): void {
+    this.#ending = true;
+    this.#unsent.clear();
+    this.#unsentBytes = 0;
+    this.#socket.terminate();
   }
 
   protected override mayProceed(): boolean {
@@ -146,6 +185,7 @@ export class WebSocketConnection extends PacedPeer {
       this.#transmit(packet);
     }
     if (this.#unsent.size === 0) this.#isSlow = false;
+    this.accountMemory();
   }
 
   #hold(packet: Uint8Array): void {
@@ -162,6 +202,7 @@ export class WebSocketConnection extends PacedPeer {
     }
     this.#unsent.push(packet);
     this.#unsentBytes += packet.length;
+    this.accountMemory();
   }
 
   /** Reports it once, until the client has caught up. */
@@ -214,6 +255,7 @@ export class WebSocketConnection extends PacedPeer {
   }
 
   #failed(error: NodeJS.ErrnoException): void {
+    this.#ending = true;
     const { code = "" } = error;
     if (code.startsWith("WS_ERR")) this.events.onConnection("ended");
     this.events.onError(
@@ -232,5 +274,49 @@ export class WebSocketConnection extends PacedPeer {
     clearTimeout(this.#timer);
     // What came before is handled all the same: a client that does not wait for replies may have gone.
     this.handOnAll();
+    this.connectionOver();
   }
+}
+
+/**
+ * How much of what was read the receiver of `ws` may keep: it puts a message together from views of the chunks in which its fragments came, so
+ * that a fragment of one byte can keep 64 kB. It says nothing of that, so this compares what was read with the frames that are complete.
+ */
+export class ReadMeter {
+  /** At most so many bytes of chunks belong to a message that is not complete. */
+  held = 0;
+  /** How many bytes were read that belong to no complete frame, as far as is known. */
+  #open = 0;
+  /** Of the chunk that is being read. */
+  #complete = 0;
+  #sawMessage = false;
+
+  message(size: number): void {
+    this.#complete += frameSize(size);
+    this.#sawMessage = true;
+  }
+
+  control(size: number): void {
+    this.#complete += frameSize(size);
+  }
+
+  /** All frames that end in this chunk have been told. */
+  chunk(size: number): void {
+    const open = Math.max(0, this.#open + size - this.#complete);
+    if (this.#sawMessage) {
+      // What is left over began in this chunk, or is the headers of fragments that are gone.
+      this.#open = Math.min(open, size);
+      this.held = this.#open === 0 ? 0 : size;
+    } else if (this.#complete !== size) {
+      this.#open = open;
+      this.held += size;
+    }
+    this.#complete = 0;
+    this.#sawMessage = false;
+  }
+}
+
+/** The size of a frame that a client sends, RFC 6455 section 5.2: all have a mask. */
+function frameSize(payload: number): number {
+  return payload + (payload < 126 ? 6 : payload < 65_536 ? 8 : 14);
 }

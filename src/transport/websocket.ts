@@ -1,14 +1,15 @@
 import type { IncomingMessage, Server } from "node:http";
 import type { Duplex } from "node:stream";
-import type { Socket } from "node:net";
+import type { DropArgument, Socket } from "node:net";
 import type { WebSocket, WebSocketServer } from "ws";
 import { OscDroppedError, type OscError, OscRejectedError, OscServerError } from "../errors.ts";
 import { type NetAddress, formatHostPort, ipAddress } from "../net-address.ts";
+import { InFlightLimit, type SharedLimits } from "./flow-control.ts";
+import { MemoryBudget } from "./memory-budget.ts";
 import { type OptionChecks, bad, boolean, callback, checkOptionValues, integer, listOf, oneOf, orNull } from "../options.ts";
 import { isOriginAllowed } from "./origin.ts";
-import { ReadWindow } from "./read-window.ts";
 import { resolveHost } from "./resolve-host.ts";
-import { socketError } from "./socket-error.ts";
+import { closedWhileOpening, socketError } from "./socket-error.ts";
 import type { Transport, TransportEvents } from "./transport.ts";
 import { GOING_AWAY, type SlowClientPolicy, WebSocketConnection, type WebSocketLimits } from "./websocket-connection.ts";
 
@@ -135,7 +136,7 @@ interface Refusal {
 export class WebSocketTransport implements Transport {
   readonly #spec: WebSocketSpec;
   readonly #events: TransportEvents;
-  readonly #window: ReadWindow;
+  readonly #shared: SharedLimits;
   #http: Server | null = null;
   #accepter: WebSocketServer | null = null;
   #draining = false;
@@ -144,7 +145,10 @@ export class WebSocketTransport implements Transport {
   constructor(spec: WebSocketSpec, events: TransportEvents) {
     this.#spec = spec;
     this.#events = events;
-    this.#window = new ReadWindow(spec.maxPackets, spec.maxBytes);
+    this.#shared = {
+      inFlight: new InFlightLimit(spec.maxPackets, spec.maxBytes),
+      memory: events.memory ?? new MemoryBudget(),
+    };
   }
 
   async open(): Promise<NetAddress> {
@@ -157,9 +161,10 @@ export class WebSocketTransport implements Transport {
       perMessageDeflate: false,
       maxPayload: limits.maxPacketSize,
     });
+    if (this.#closed !== null) throw closedWhileOpening();
     this.#accepter.on("wsClientError", (cause, socket, request) => {
-      const error = new OscRejectedError("malformed", `A client was refused, for its handshake is wrong: ${cause.message}`, { cause });
-      this.#refuse(socket, request, { status: 400, error });
+      const error = new OscRejectedError("malformed", `A client was refused because its handshake is wrong: ${cause.message}`, { cause });
+      this.#refuse(socket, request.socket, { status: 400, error });
     });
     const http = server ?? (await this.#listen());
     const bound = http.address();
@@ -197,10 +202,23 @@ export class WebSocketTransport implements Transport {
     const place = formatHostPort(host, port);
     const ip = await resolveHost(host);
     const { createServer } = await import("node:http");
+    if (this.#closed !== null) throw closedWhileOpening();
     const http = createServer((_request, response) => {
       response.writeHead(426, { "Content-Type": "text/plain", Upgrade: "websocket" }).end("This is a WebSocket server for OSC packets.\n");
     });
     http.maxConnections = maxConnections + HANDSHAKES;
+    http.on("drop", (dropped: DropArgument | undefined) => {
+      const message = `A connection was refused because ${maxConnections} clients are connected: raise maxConnections.`;
+      this.#events.onConnection("refused");
+      this.#events.onError(
+        new OscDroppedError("maxConnections", message),
+        ipAddress(dropped?.remoteAddress ?? "", dropped?.remotePort ?? 0),
+      );
+    });
+    http.on("clientError", (cause, socket) => {
+      const error = new OscRejectedError("malformed", `A client was refused because it doesn't speak HTTP: ${cause.message}`, { cause });
+      this.#refuse(socket, socket as Socket, { status: 400, error });
+    });
     await new Promise<void>((resolve, reject) => {
       http.once("error", (error) => reject(socketError(error, "listen on", place)));
       http.listen({ host: ip, port, ...listen }, resolve);
@@ -214,19 +232,19 @@ export class WebSocketTransport implements Transport {
     if (path !== null && pathOf(request) !== path) {
       // Another listener of a server that is given may know that path.
       if (server !== null && server.listenerCount("upgrade") > 1) return;
-      return this.#refuse(socket, request, {
+      return this.#refuse(socket, request.socket, {
         status: 404,
-        error: new OscRejectedError("unverified", `A client was refused, for it asked for another path than ${path} (path).`),
+        error: new OscRejectedError("unverified", `A client was refused because it asked for another path than ${path} (path).`),
       });
     }
     const refusal = this.#refusal(request);
-    if (refusal !== null) return this.#refuse(socket, request, refusal);
+    if (refusal !== null) return this.#refuse(socket, request.socket, refusal);
     // Until it is a WebSocket: one that breaks off is no fault.
     const ignore = (): void => undefined;
     socket.on("error", ignore);
     this.#accepter?.handleUpgrade(request, socket, head, (client) => {
       socket.off("error", ignore);
-      this.#accept(client, request);
+      this.#accept(client, socket, request);
     });
   };
 
@@ -246,12 +264,15 @@ export class WebSocketTransport implements Transport {
     if (clients.size < maxConnections) return null;
     return {
       status: 503,
-      error: new OscDroppedError("maxConnections", `A connection was refused, for ${maxConnections} are open: raise maxConnections.`),
+      error: new OscDroppedError(
+        "maxConnections",
+        `A connection was refused because ${maxConnections} clients are connected: raise maxConnections.`,
+      ),
     };
   }
 
-  #refuse(socket: Duplex, request: IncomingMessage, { status, error }: Refusal): void {
-    const address = clientAddress(request.socket);
+  #refuse(socket: Duplex, client: Socket, { status, error }: Refusal): void {
+    const address = clientAddress(client);
     this.#events.onConnection("refused");
     this.#events.onError(error, address);
     socket.on("error", () => undefined);
@@ -259,9 +280,9 @@ export class WebSocketTransport implements Transport {
     socket.end(lines.join("\r\n"), () => socket.destroy());
   }
 
-  #accept(socket: WebSocket, request: IncomingMessage): void {
+  #accept(socket: WebSocket, stream: Duplex, request: IncomingMessage): void {
     const { clients, limits } = this.#spec;
-    const client = new WebSocketConnection(socket, clientAddress(request.socket), limits, this.#window, this.#events);
+    const client = new WebSocketConnection(socket, stream, clientAddress(request.socket), limits, this.#shared, this.#events);
     clients.add(client);
     if (this.#draining) client.stopReading();
     this.#events.onConnection("opened");

@@ -4,7 +4,7 @@ import { OscBundle, OscMessage, encode } from "../../src/codec/index.ts";
 import { UDPClient } from "../../src/client/index.ts";
 import { OscBatchError, OscEncodeError } from "../../src/errors.ts";
 import type { Libc } from "../../src/transport/native/libc.ts";
-import { OutgoingBatch } from "../../src/transport/native/outgoing-batch.ts";
+import { OutgoingBatch } from "../../src/transport/native/batch.ts";
 import { nativeSockets } from "../../src/transport/native/self-test.ts";
 import { Reports, udpClient } from "./clients.ts";
 import { Peer } from "./peer.ts";

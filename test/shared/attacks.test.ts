@@ -159,7 +159,7 @@ describe.each(KINDS)("broken streams against the %s server", (kind) => {
 
   test.each([
     ["a size of 2 GiB", "7fffffff", "OSC_FRAME_UNKNOWN"],
-    ["a size of 16 MiB and one", "01000001", "OSC_FRAME_TOO_LARGE"],
+    ["a size of 1 MiB and one", "00100001", "OSC_FRAME_TOO_LARGE"],
     ["another protocol", Buffer.from("GET / HTTP/1.1\r\n\r\n").toString("hex"), "OSC_FRAME_UNKNOWN"],
   ])("%s: its connection is ended and reported, and others go on", async (_name, hex, code) => {
     const good = await RawStream.open(server.address, "1.0");

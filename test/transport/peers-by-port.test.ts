@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { NetAddress } from "../../src/net-address.ts";
-import { PeersByPort } from "../../src/transport/peers-by-port.ts";
+import { PeersByPort } from "../../src/transport/udp.ts";
 import type { Peer } from "../../src/transport/transport.ts";
 
 const peerOf = (address: NetAddress): Peer => ({ address, key: "", paced: false, send: () => undefined, settled: () => undefined });

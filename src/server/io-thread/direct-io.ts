@@ -1,9 +1,9 @@
 import type { Dispatcher } from "../../dispatch/index.ts";
 import { type NetAddress, formatAddress } from "../../net-address.ts";
 import type { Libc } from "../../transport/native/libc.ts";
-import { BATCH_SIZE, MessageBatch } from "../../transport/native/message-batch.ts";
-import { NativePeers } from "../../transport/native/native-peers.ts";
-import { NativeUdpSocket } from "../../transport/native/udp-socket.ts";
+import { BATCH_SIZE, MessageBatch } from "../../transport/native/batch.ts";
+import { NativePeers } from "../../transport/native/udp.ts";
+import { NativeUdpSocket } from "../../transport/native/socket.ts";
 import { socketError } from "../../transport/socket-error.ts";
 import type { UdpSpec } from "../../transport/udp.ts";
 import { Pipeline } from "../pipeline.ts";

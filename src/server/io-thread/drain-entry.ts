@@ -1,7 +1,7 @@
 /** Drains the socket of a blocking server while a handler runs. Loaded as a worker by `DrainThread`. */
 import { workerData } from "node:worker_threads";
 import { loadLibc } from "../../transport/native/libc.ts";
-import { BATCH_SIZE, MessageBatch } from "../../transport/native/message-batch.ts";
+import { BATCH_SIZE, MessageBatch } from "../../transport/native/batch.ts";
 import { decodeSocketAddress } from "../../transport/native/socket-address.ts";
 import type { DrainInit } from "./drain-thread.ts";
 import { PacketWriter } from "./packet-records.ts";

@@ -1,8 +1,8 @@
 import { isMainThread } from "node:worker_threads";
+import { MessageBatch } from "./batch.ts";
 import { type Libc, loadLibc } from "./libc.ts";
-import { MessageBatch } from "./message-batch.ts";
+import { NativeUdpSocket } from "./socket.ts";
 import { decodeSocketAddress, encodeSocketAddress } from "./socket-address.ts";
-import { NativeUdpSocket } from "./udp-socket.ts";
 
 const PATIENCE_MS = 1000;
 /** Datagrams of several sizes, so that a wrong layout shows. */

@@ -6,6 +6,9 @@ export const AF_INET = 2;
 export const AF_INET6 = 10;
 const SOCK_DGRAM = 2;
 
+/** Room for an address of either family. */
+export const ADDRESS_ROOM = 32;
+
 const IPV4_SIZE = 16;
 const IPV6_SIZE = 28;
 

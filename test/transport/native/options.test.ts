@@ -3,7 +3,7 @@ import { networkInterfaces } from "node:os";
 import { describe, expect, test } from "vitest";
 import type { Libc } from "../../../src/transport/native/libc.ts";
 import { nativeSockets } from "../../../src/transport/native/self-test.ts";
-import { NativeUdpTransport } from "../../../src/transport/native/udp-transport.ts";
+import { NativeUdpTransport } from "../../../src/transport/native/udp.ts";
 import type { Transport, TransportEvents } from "../../../src/transport/transport.ts";
 import { type UdpOptions, type UdpSpec, UdpTransport } from "../../../src/transport/udp.ts";
 

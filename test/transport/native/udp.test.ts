@@ -5,7 +5,7 @@ import type { OscError } from "../../../src/errors.ts";
 import type { NetAddress } from "../../../src/net-address.ts";
 import type { Libc } from "../../../src/transport/native/libc.ts";
 import { nativeSockets } from "../../../src/transport/native/self-test.ts";
-import { NativeUdpTransport } from "../../../src/transport/native/udp-transport.ts";
+import { NativeUdpTransport } from "../../../src/transport/native/udp.ts";
 import type { Peer } from "../../../src/transport/transport.ts";
 
 const found = nativeSockets();

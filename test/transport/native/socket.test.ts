@@ -5,10 +5,10 @@ import { networkInterfaces } from "node:os";
 import { afterEach, describe, expect, test } from "vitest";
 import { OscSocketError } from "../../../src/errors.ts";
 import { type Libc, errorName, functionsOf, loadKoffi } from "../../../src/transport/native/libc.ts";
-import { BATCH_SIZE, MessageBatch } from "../../../src/transport/native/message-batch.ts";
+import { BATCH_SIZE, MessageBatch } from "../../../src/transport/native/batch.ts";
 import { nativeSockets } from "../../../src/transport/native/self-test.ts";
 import { decodeSocketAddress, encodeSocketAddress, interfaceIndex, lookUp } from "../../../src/transport/native/socket-address.ts";
-import { NativeUdpSocket } from "../../../src/transport/native/udp-socket.ts";
+import { NativeUdpSocket } from "../../../src/transport/native/socket.ts";
 import type { UdpOptions } from "../../../src/transport/udp.ts";
 
 const isKnown = process.platform === "linux" && (process.arch === "x64" || process.arch === "arm64");

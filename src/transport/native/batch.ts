@@ -1,0 +1,188 @@
+import { readdirSync } from "node:fs";
+import type { NetAddress } from "../../net-address.ts";
+import { copyOf } from "../copy-bytes.ts";
+import { type Libc, checkCall } from "./libc.ts";
+import { ADDRESS_ROOM, AF_INET, AF_INET6, decodeSocketAddress, encodeSocketAddress } from "./socket-address.ts";
+
+/** So many datagrams come in by one call. */
+export const BATCH_SIZE = 64;
+/** Room for the largest datagram. */
+const INCOMING_ROOM = 65_536;
+
+/** `struct mmsghdr`, on 64-bit systems: a `msghdr` and how many bytes came. */
+const HEADER_SIZE = 64;
+const NAME = 0;
+const NAME_SIZE = 8;
+const PARTS = 16;
+const PARTS_COUNT = 24;
+const DATA_SIZE = 56;
+/** `struct iovec` */
+const PART_SIZE = 16;
+
+const MSG_DONTWAIT = 0x40;
+const MSG_WAITFORONE = 0x1_0000;
+
+const PARTS_START = BATCH_SIZE * HEADER_SIZE;
+const NAMES_START = PARTS_START + BATCH_SIZE * PART_SIZE;
+const DATA_START = NAMES_START + BATCH_SIZE * ADDRESS_ROOM;
+
+/** Memory into which `recvmmsg` writes datagrams, laid out as it wants it. */
+export class MessageBatch {
+  /** All of the memory. */
+  readonly bytes: Uint8Array = new Uint8Array(DATA_START + BATCH_SIZE * INCOMING_ROOM);
+  readonly #libc: Libc;
+  readonly #words = new Uint32Array(this.bytes.buffer, 0, DATA_START / 4);
+  readonly #pointer: bigint;
+  /** How many headers the last call changed. */
+  #used = 0;
+
+  constructor(libc: Libc) {
+    this.#libc = libc;
+    this.#pointer = libc.addressOf(this.bytes);
+    const pointers = new BigUint64Array(this.bytes.buffer, 0, DATA_START / 8);
+    for (let index = 0; index < BATCH_SIZE; index += 1) {
+      const header = (index * HEADER_SIZE) / 8;
+      const part = PARTS_START + index * PART_SIZE;
+      pointers[header + NAME / 8] = this.#pointer + BigInt(NAMES_START + index * ADDRESS_ROOM);
+      this.#words[header * 2 + NAME_SIZE / 4] = ADDRESS_ROOM;
+      pointers[header + PARTS / 8] = this.#pointer + BigInt(part);
+      pointers[header + PARTS_COUNT / 8] = 1n;
+      pointers[part / 8] = this.#pointer + BigInt(DATA_START + index * INCOMING_ROOM);
+      pointers[part / 8 + 1] = BigInt(INCOMING_ROOM);
+    }
+  }
+
+  /**
+   * Receives what is there, and where that is nothing, waits for it or does not.
+   *
+   * @param most how many datagrams, at most {@link BATCH_SIZE}
+   * @returns how many came; none where there were none, or where a signal ended the waiting
+   * @throws an error of the system, with its `code`
+   */
+  receive(fd: number, most: number, mode: "wait" | "look"): number {
+    for (let index = 0; index < this.#used; index += 1) this.#words[(index * HEADER_SIZE + NAME_SIZE) / 4] = ADDRESS_ROOM;
+    this.#used = 0;
+    const count = this.#libc.recvmmsg(fd, this.#pointer, most, mode === "wait" ? MSG_WAITFORONE : MSG_DONTWAIT, null);
+    if (count < 0) {
+      const code = this.#libc.errorCode();
+      if (code === "EAGAIN" || code === "EINTR") return 0;
+      throw Object.assign(new Error(code), { code });
+    }
+    this.#used = count;
+    return count;
+  }
+
+  /** The bytes of a datagram that came, until the next call. */
+  data(index: number): Uint8Array {
+    const start = DATA_START + index * INCOMING_ROOM;
+    return this.bytes.subarray(start, start + this.#dataSize(index));
+  }
+
+  /** The bytes of a datagram that came, as a copy. */
+  copy(index: number): Uint8Array {
+    return copyOf(this.bytes, DATA_START + index * INCOMING_ROOM, this.#dataSize(index));
+  }
+
+  /** Where it came from, as a `sockaddr`, until the next call. */
+  sender(index: number): Uint8Array {
+    const start = this.senderStart(index);
+    return this.bytes.subarray(start, start + this.senderSize(index));
+  }
+
+  /** Where in {@link bytes} that lies. */
+  senderStart(index: number): number {
+    return NAMES_START + index * ADDRESS_ROOM;
+  }
+
+  senderSize(index: number): number {
+    return this.#words[(index * HEADER_SIZE + NAME_SIZE) / 4] ?? 0;
+  }
+
+  #dataSize(index: number): number {
+    return this.#words[(index * HEADER_SIZE + DATA_SIZE) / 4] ?? 0;
+  }
+}
+
+const SOL_SOCKET = 1;
+const SO_TYPE = 3;
+const SOCK_DGRAM = 2;
+
+/** Room for two of the largest datagrams, or for a full batch of middling ones: what goes out by one call. */
+const OUTGOING_ROOM = 128 * 1024;
+const TO_START = PARTS_START + BATCH_SIZE * PART_SIZE;
+const OUTGOING_START = TO_START + ADDRESS_ROOM;
+
+/** Sends datagrams to one place, many by one call. */
+export class OutgoingBatch {
+  readonly #libc: Libc;
+  readonly #fd: number;
+  readonly #bytes = new Uint8Array(OUTGOING_START + OUTGOING_ROOM);
+  readonly #pointers = new BigUint64Array(this.#bytes.buffer, 0, TO_START / 8);
+  readonly #pointer: bigint;
+
+  private constructor(libc: Libc, fd: number, to: Uint8Array) {
+    this.#libc = libc;
+    this.#fd = fd;
+    this.#pointer = libc.addressOf(this.#bytes);
+    this.#bytes.set(to, TO_START);
+    const words = new Uint32Array(this.#bytes.buffer, 0, TO_START / 4);
+    for (let index = 0; index < BATCH_SIZE; index += 1) {
+      const header = index * HEADER_SIZE;
+      if (to.length > 0) this.#pointers[(header + NAME) / 8] = this.#pointer + BigInt(TO_START);
+      words[(header + NAME_SIZE) / 4] = to.length;
+      this.#pointers[(header + PARTS) / 8] = this.#pointer + BigInt(PARTS_START + index * PART_SIZE);
+      this.#pointers[(header + PARTS_COUNT) / 8] = 1n;
+    }
+  }
+
+  /**
+   * Over the socket of this process that is bound there, whoever opened it; null where there is none, or where there are several.
+   *
+   * @param to where to; null for a socket that is connected
+   */
+  static over(libc: Libc, local: NetAddress, to: { readonly host: string; readonly port: number } | null): OutgoingBatch | null {
+    const fds = readdirSync("/proc/self/fd").map(Number);
+    const [fd, ...others] = fds.filter((one) => isBoundThere(libc, one, local));
+    if (fd === undefined || others.length > 0) return null;
+    return new OutgoingBatch(libc, fd, to === null ? new Uint8Array(0) : encodeSocketAddress(libc, to.host, to.port));
+  }
+
+  /**
+   * Sends packets in their order, as many as one call takes, and does not wait.
+   *
+   * @param packets each of which a datagram can carry
+   * @param from the first one's place among them
+   * @param end the place after that of the last
+   * @returns how many the system has taken, one at least
+   * @throws an error of the system, with its `code`, that struck the first of them
+   */
+  send(packets: readonly Uint8Array[], from: number, end: number): number {
+    const pointers = this.#pointers;
+    let count = 0;
+    let filled = 0;
+    for (let index = from; index < end && count < BATCH_SIZE; index += 1) {
+      const packet = packets[index] as Uint8Array;
+      if (filled + packet.length > OUTGOING_ROOM) break;
+      this.#bytes.set(packet, OUTGOING_START + filled);
+      const part = (PARTS_START + count * PART_SIZE) / 8;
+      pointers[part] = this.#pointer + BigInt(OUTGOING_START + filled);
+      pointers[part + 1] = BigInt(packet.length);
+      filled += packet.length;
+      count += 1;
+    }
+    return checkCall(this.#libc, this.#libc.sendmmsg(this.#fd, this.#pointer, count, MSG_DONTWAIT));
+  }
+}
+
+function isBoundThere(libc: Libc, fd: number, { address, port }: NetAddress): boolean {
+  const bytes = new Uint8Array(ADDRESS_ROOM);
+  // Most descriptors are no sockets.
+  if (libc.getsockname(fd, bytes, new Uint8Array(Uint32Array.of(ADDRESS_ROOM).buffer)) !== 0) return false;
+  const family = new DataView(bytes.buffer).getUint16(0, true);
+  if (family !== AF_INET && family !== AF_INET6) return false;
+  const bound = decodeSocketAddress(libc, bytes);
+  if (bound.port !== port || bound.address !== address) return false;
+  const type = new Int32Array(1);
+  const size = new Uint8Array(Uint32Array.of(Int32Array.BYTES_PER_ELEMENT).buffer);
+  return libc.getsockopt(fd, SOL_SOCKET, SO_TYPE, new Uint8Array(type.buffer), size) === 0 && type[0] === SOCK_DGRAM;
+}
