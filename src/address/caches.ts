@@ -1,27 +1,29 @@
 /** What spares a search: literal addresses by their bytes in a message, and what was found for texts that came before. */
 
-/** Longer texts, in words of four bytes with NUL and padding, are not taken in. */
+/** Longer texts, in words of four bytes with NUL and padding, are not cached. */
 const MAX_WORDS = 64;
-/** So many places are tried for a hash: mapped addresses that were chosen to have one hash are found by their text instead. */
+/** How many places are tried for a hash. Mapped addresses chosen to share one hash are found by their text instead. */
 const MAX_TRIES = 16;
-/** Of each record in `#records`: its hash, where its value is, how many words its text has, and these. */
+/** The fields of a record in `#records`: its hash, the index of its value, the number of words of its text, and the words. */
 const HASH = 0;
 const VALUE = 1;
 const COUNT = 2;
 const WORDS = 3;
 
 /**
- * A hash table with open addressing. All that it compares lies in two typed arrays, side by side: of 100,000 objects, those that are looked
- * at would not be in the processor's cache (bench/dispatch, "1,000 in turn").
+ * Values by the bytes of an address at the beginning of a message, so that handlers are found without decoding the address.
+ *
+ * A hash table with open addressing. All that it compares lies side by side in two typed arrays, because of 100,000 objects most would miss
+ * the processor's cache (bench/dispatch, "1,000 in turn").
  */
 export class ByteIndex<V> {
-  /** Where the record of each place begins in `#records`; 0 where there is none. A power of two; at least half of them are free. */
+  /** Where the record of each place begins in `#records`; 0 for none. The length is a power of two, and at least half are free. */
   #places = new Int32Array(32);
   #shift = 27;
   #records = new Int32Array(256);
   #used = 1;
   #values: V[] = [];
-  /** The text that was read last: its words, how many these are, and their hash. */
+  /** The text that was read last: its words, their number and their hash. */
   readonly #words = new Int32Array(MAX_WORDS);
   #count = 0;
   #hash = 0;
@@ -31,7 +33,7 @@ export class ByteIndex<V> {
     return this.#values.length;
   }
 
-  /** The value for the OSC string with which the bytes begin. Every byte is compared, NUL and padding, too. */
+  /** The value for the OSC string with which the bytes begin. Every byte is compared, NUL and padding too. */
   find(bytes: Uint8Array): V | undefined {
     if (!this.#read(bytes)) return undefined;
     const place = this.#place();
@@ -40,9 +42,9 @@ export class ByteIndex<V> {
   }
 
   /**
-   * Sets the value for the OSC string with which the bytes begin; it has to be well formed.
+   * Sets the value for the OSC string with which the bytes begin. It must be well formed.
    *
-   * @returns the bytes of the string, NUL and padding included; 0 where it is not taken in
+   * @returns the size of the string in bytes, NUL and padding included; 0 if it is not cached
    */
   set(bytes: Uint8Array, value: V): number {
     if (!this.#read(bytes)) return 0;
@@ -68,7 +70,7 @@ export class ByteIndex<V> {
     this.#values = [];
   }
 
-  /** Reads the words of the string at the beginning of the bytes; false where it is too long, or not all there. */
+  /** Reads the words of the string at the beginning of the bytes. Returns false if it is too long, or not all there. */
   #read(bytes: Uint8Array): boolean {
     const words = this.#words;
     const last = Math.min(bytes.length, MAX_WORDS * 4) - 4;
@@ -88,7 +90,7 @@ export class ByteIndex<V> {
     return false;
   }
 
-  /** The place of the text that was read last, or the free one where it belongs; -1 where it can have none. */
+  /** The place of the text that was read last, or the free one where it belongs; -1 if it can have none. */
   #place(): number {
     const places = this.#places;
     const mask = places.length - 1;
@@ -128,7 +130,7 @@ export class ByteIndex<V> {
     return start;
   }
 
-  /** Twice as many places. A text that then finds none within the tries is left out, which is as if it had never come. */
+  /** Doubles the places. A text that then finds none within the tries is left out, as if it had never come. */
   #grow(): void {
     const places = new Int32Array(this.#places.length * 2);
     this.#shift -= 1;
@@ -145,27 +147,27 @@ export class ByteIndex<V> {
 
 /** Bounds of a {@link MatchCache}. */
 export interface MatchCacheBounds {
-  /** How many texts are remembered at most. */
+  /** How many texts are cached at most. */
   readonly texts: number;
-  /** Longer texts (in UTF-16 units) are never remembered. */
+  /** Longer texts (in UTF-16 units) are never cached. */
   readonly textLength: number;
-  /** How much all that is remembered may weigh; the one who sets an entry says what it weighs. */
+  /** How much all entries may weigh; whoever sets an entry says what it weighs. */
   readonly weight: number;
 }
 
-interface Remembered<V> {
+interface Cached<V> {
   readonly value: V;
   readonly weight: number;
 }
 
 /**
- * A cache in two generations. When the young one is full it becomes the old one, and the old one is forgotten; what is used again moves to the
- * young one. So texts that come often stay, whatever stream of texts that come once flows past them, and every step takes constant time.
+ * What was found for texts, in two generations. When the young one is full it becomes the old one, and the old one is dropped; what is used
+ * again moves to the young one. So frequent texts stay, however many others come once, and every step takes constant time.
  */
 export class MatchCache<V> {
   readonly #bounds: MatchCacheBounds;
-  #young = new Map<string, Remembered<V>>();
-  #old = new Map<string, Remembered<V>>();
+  #young = new Map<string, Cached<V>>();
+  #old = new Map<string, Cached<V>>();
   #youngWeight = 0;
   #oldWeight = 0;
 
@@ -173,12 +175,12 @@ export class MatchCache<V> {
     this.#bounds = bounds;
   }
 
-  /** How many texts are remembered now. */
+  /** How many texts are cached. */
   get size(): number {
     return this.#young.size + this.#old.size;
   }
 
-  /** What all that is remembered weighs now. */
+  /** What all entries weigh. */
   get weight(): number {
     return this.#youngWeight + this.#oldWeight;
   }
@@ -190,14 +192,14 @@ export class MatchCache<V> {
     if (old === undefined) return undefined;
     this.#old.delete(text);
     this.#oldWeight -= old.weight;
-    this.#remember(text, old);
+    this.#add(text, old);
     return old.value;
   }
 
-  /** Remembers what was found for a text that is not remembered yet, unless it alone would take more than half of the room. */
+  /** Caches what was found for a new text, unless it alone would take more than half of the room. */
   set(text: string, value: V, weight: number): void {
     if (text.length > this.#bounds.textLength || weight > this.#bounds.weight / 2 || this.#bounds.texts < 2) return;
-    this.#remember(text, { value, weight });
+    this.#add(text, { value, weight });
   }
 
   clear(): void {
@@ -208,15 +210,15 @@ export class MatchCache<V> {
     this.#oldWeight = 0;
   }
 
-  #remember(text: string, remembered: Remembered<V>): void {
-    const full = this.#young.size + 1 > this.#bounds.texts / 2 || this.#youngWeight + remembered.weight > this.#bounds.weight / 2;
+  #add(text: string, entry: Cached<V>): void {
+    const full = this.#young.size + 1 > this.#bounds.texts / 2 || this.#youngWeight + entry.weight > this.#bounds.weight / 2;
     if (full) {
       this.#old = this.#young;
       this.#oldWeight = this.#youngWeight;
       this.#young = new Map();
       this.#youngWeight = 0;
     }
-    this.#young.set(text, remembered);
-    this.#youngWeight += remembered.weight;
+    this.#young.set(text, entry);
+    this.#youngWeight += entry.weight;
   }
 }

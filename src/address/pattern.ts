@@ -8,29 +8,30 @@ const SLASH = 0x2f;
 const OPENING_BRACKET = 0x5b;
 const OPENING_BRACE = 0x7b;
 
-/** An address pattern that was read once and can be compared with many addresses. */
+/** An address pattern that is parsed once and compared with many addresses. */
 export interface AddressPattern {
   /** The text it was made from. */
   readonly pattern: string;
-  /** Why the pattern is malformed and matches nothing; undefined for a good one. */
+  /** Why the pattern is malformed and matches nothing; undefined for a well-formed one. */
   readonly problem: string | undefined;
   /** Whether the pattern matches the whole of this address. Never throws. */
   matches(address: string): boolean;
 }
 
 /**
- * Reads an address pattern. Never throws, since patterns come from the network: a malformed one has a `problem` and matches nothing.
+ * Parses an address pattern (OSC 1.0, "OSC Message Dispatching and Pattern Matching"). Never throws, because patterns come from the network:
+ * a malformed one has a `problem` and matches nothing.
  *
- * Both the pattern and the address are split at `/`, and each part of the pattern has to match the part at its place:
- * `?` any one character (a code point), `*` any run of characters of the part, `[a-z]` and `[!a-z]` one character inside or outside the set,
- * `{foo,bar}` one of the texts, anything else itself; `//` (OSC 1.1) any number of levels. Where the OSC texts are silent:
+ * Pattern and address are split at `/`, and each part of the pattern must match the part at its place: `?` any one character (a code point),
+ * `*` any run of characters of the part, `[a-z]` and `[!a-z]` one character inside or outside the set, `{foo,bar}` one of the texts, anything
+ * else itself; `//` (OSC 1.1) any number of levels. What the OSC texts leave open:
  *
- * - a `[` or `{` that is not closed within its part, a `{` inside braces, and more than 8 braces with an empty alternative are malformed;
+ * - a `[` or `{` that isn't closed within its part, a `{` inside braces, and more than 8 braces with an empty alternative are malformed;
  * - a stray `]` or `}` is itself, and so are `*`, `?`, `[` and `]` inside braces; an empty alternative matches the empty text;
  * - `[]` and a range that runs backwards hold no character; no set holds `/`;
  * - `/a//` ends in an empty part and matches `/a/` and `/a/b/`, not `/a/b`.
  *
- * Nothing is tried twice: the time to match is bounded by the length of the pattern times that of the address.
+ * Nothing is tried twice: matching takes at most the length of the pattern times that of the address.
  *
  * @example
  * const gains = compilePattern("/mixer/{1,2}/gain*");
@@ -75,19 +76,18 @@ function matchesAddress(levels: readonly Level[], address: string): boolean {
 }
 
 /**
- * Reads an address to be mapped; undefined for a literal one, which is just its text.
+ * Parses an address to be mapped; undefined for a literal one, which is just its text.
  *
- * In it `*` matches any run of characters, `/` included; `?`, `[…]` and `{…}` do what they do in an address pattern. `//` is two slashes
- * and nothing more (`*` reaches further already). Spaces, `+`, `#`, `,` and stray `]` or `}` are themselves, since real programs send them.
- * To mean one of `*`, `?`, `[` and `{` itself, write it in brackets: `[*]`, `[?]`, `[[]`, `[{]`.
+ * `*` matches any run of characters, `/` included; `?`, `[…]` and `{…}` mean the same as in an address pattern. `//` is just two slashes.
+ * Spaces, `+`, `#`, `,` and stray `]` or `}` are themselves, because real programs send them. To mean one of `*`, `?`, `[` and `{` itself,
+ * write it in brackets: `[*]`, `[?]`, `[[]`, `[{]`.
  *
- * @throws {OscDispatchError} `OSC_BAD_MAPPED_ADDRESS` for an address under which no message can ever arrive: one that begins with neither `/`
- * nor `*`, holds a NUL, has a `[` or `{` that is not closed before the next `/`, a set without characters, nested braces, or more than 8
- * braces with an empty alternative.
+ * @throws OscDispatchError `OSC_BAD_MAPPED_ADDRESS` for an address that no message can ever match: one that begins with neither `/` nor `*`,
+ * holds a NUL, has a `[` or `{` that isn't closed before the next `/`, a set without characters, nested braces, or more than 8 braces with an
+ * empty alternative
  */
 export function parseMappedAddress(address: string): TokenSequence | undefined {
-  if (typeof address !== "string")
-    throw refused(String(address), `it is not a string but of type ${typeof address}`, "Pass a string such as /mixer/1/gain.");
+  if (typeof address !== "string") throw refused(String(address), `it is not a string`, "Pass a string such as /mixer/1/gain.");
   if (!address.startsWith("/") && !address.startsWith("*")) {
     throw refused(address, "it begins with neither / nor *", address === "" ? "Use /* to see every message." : `Write /${address}.`);
   }
@@ -108,8 +108,7 @@ export function parseMappedAddress(address: string): TokenSequence | undefined {
 /**
  * Checks an address to be mapped, as `map` and `add` do.
  *
- * @throws {OscDispatchError} `OSC_BAD_MAPPED_ADDRESS` for an address under which no message can ever arrive; the message says why, and what to
- * write instead
+ * @throws OscDispatchError `OSC_BAD_MAPPED_ADDRESS` for an address that no message can ever match; its message says why, and what to write
  *
  * @example
  * validateMappedAddress("/mixer/*");
@@ -134,16 +133,16 @@ function refused(address: string, reason: string, cure: string): OscDispatchErro
 
 /** One level of a pattern. */
 export interface Level {
-  /** What the part of the address has to match. */
+  /** What the part of the address must match. */
   readonly part: TokenSequence;
-  /** True where `//` stands before it: any number of other parts may come first (OSC 1.1). */
+  /** True after a `//`: any number of other parts may come first (OSC 1.1). */
   readonly skip: boolean;
 }
 
-/** The levels of a pattern, or the reason why it is malformed. */
+/** The levels of a pattern, or why it is malformed. */
 type Levels = { readonly levels: readonly Level[]; readonly problem?: never } | { readonly levels?: never; readonly problem: string };
 
-/** Reads a pattern. Three and more slashes in a row mean what `//` means; after a slash at the end comes an empty part, as in an address. */
+/** Parses a pattern. Three and more slashes in a row mean the same as `//`; after a slash at the end comes an empty part, as in an address. */
 export function parseLevels(pattern: string): Levels {
   if (!pattern.startsWith("/")) return { problem: "it does not begin with /" };
   const { tokens, problem } = tokenize(pattern);
@@ -173,8 +172,8 @@ export function parseLevels(pattern: string): Levels {
 }
 
 /**
- * No address that is shorter than this (in UTF-16 units) matches the pattern. Found in one pass, far more quickly than the pattern is read:
- * one that is longer than all that is mapped, as patterns are that were made to take time, need not be read.
+ * No address shorter than this (in UTF-16 units) matches the pattern. Cheaper than parsing, so that patterns made to take time, which are
+ * longer than all mapped addresses, need not be parsed.
  */
 export function leastLengthOf(pattern: string): number {
   let length = 0;
@@ -186,7 +185,7 @@ export function leastLengthOf(pattern: string): number {
     if (unit !== OPENING_BRACKET && unit !== OPENING_BRACE) continue;
     if (unit === OPENING_BRACE) choices += 1;
     index = pattern.indexOf(unit === OPENING_BRACE ? "}" : "]", index + 1);
-    // It is malformed.
+    // Malformed.
     if (index < 0) return Infinity;
   }
   return length - Math.min(choices, MAX_EMPTY_CHOICES);
@@ -198,8 +197,8 @@ function partsOf(address: string): string[] {
 }
 
 /**
- * Whether the levels match the parts of an address. After a `//` the next levels are put at the first place where they fit; a later place is
- * tried only when they then fail before the next `//`, because whatever a later place of them would reach, the next `//` reaches as well.
+ * Whether the levels match the parts of an address. After a `//` the next levels are put at the first place where they fit. A later place is
+ * tried only if they then fail before the next `//`, which reaches everything that a later place could reach.
  */
 function matchLevels(levels: readonly Level[], parts: readonly string[]): boolean {
   let levelIndex = 0;

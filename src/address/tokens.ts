@@ -25,18 +25,17 @@ interface Range {
   readonly last: number;
 }
 
-/** The tokens of a pattern's text, or the reason why it is malformed. */
+/** The tokens of a pattern's text, or why it is malformed. */
 type Tokens = { readonly tokens: readonly Token[]; readonly problem?: never } | { readonly tokens?: never; readonly problem: string };
 
 /**
- * How many braces of one pattern may list the empty text. Where every token takes at least one character, the work of matching an address is
- * bounded by that address alone; tokens that may take none have to be bounded by number instead. The OSC texts do not say what an empty
- * alternative means.
+ * How many braces of one pattern may list the empty text. If every token takes at least one character, the address alone limits the work of
+ * matching it; tokens that may take none must be limited by number. The OSC texts don't say what an empty alternative means.
  */
 export const MAX_EMPTY_CHOICES = 8;
 
 /**
- * Reads the text of a pattern, or of one part of it. A `[` or `{` has to be closed before the next `/`. A stray `]` or `}` is itself,
+ * Parses the text of a pattern, or of one part of it. A `[` or `{` must be closed before the next `/`. A stray `]` or `}` is itself,
  * and so are `*`, `?`, `[` and `]` inside braces, and everything but `]`, a `-` between two characters and a leading `!` inside brackets.
  */
 export function tokenize(text: string): Tokens {
@@ -128,7 +127,7 @@ function readSet(source: string): Wildcard {
   return { kind: "set", source, negated, ranges: merged(ranges) };
 }
 
-/** More than there are: a range is sorted as one number, `first * CODE_POINTS + last`, which is several times quicker than as an object. */
+/** More than there are: a range is sorted as one number, `first * CODE_POINTS + last`, which is faster than as an object. */
 const CODE_POINTS = 0x200000;
 
 /** The same characters as sorted ranges that do not touch, so that membership is a binary search however long the brackets are. */
@@ -159,21 +158,23 @@ function inRanges(ranges: readonly Range[], codePoint: number): boolean {
 }
 
 /**
- * A part of an address pattern, or a mapped address with wildcards. `*` takes any run of characters here, `/` included, which inside one part
- * cannot occur; `?` and `[…]` never take a `/`.
+ * A part of an address pattern, or a mapped address with wildcards. `*` takes any run of characters here, `/` included (which one part can't
+ * have); `?` and `[…]` never take a `/`.
+ *
+ * Tokens are matched from the last to the first. Each turns the places where what follows may begin into the places where it may begin.
  */
 export class TokenSequence {
-  /** The text, where there is no wildcard at all. */
+  /** The text, if there is no wildcard at all. */
   readonly literal: string | undefined;
   /** The literal text before the first wildcard. */
   readonly prefix: string;
-  /** The literal text after the last wildcard; empty where there is none. */
+  /** The literal text after the last wildcard; may be empty. */
   readonly suffix: string;
   /** The wildcards, in order. */
   readonly wildcards: readonly Wildcard[];
   /** The tokens from the last wildcard back to the first. */
   readonly #backward: readonly Token[];
-  /** The wildcard, where there is one only, which is by far the most frequent case. */
+  /** The wildcard, if there is only one: the usual case. */
   readonly #only: Token | undefined;
   /** No text shorter than this (in UTF-16 units) can match. */
   readonly #minLength: number;
@@ -207,8 +208,8 @@ export class TokenSequence {
   }
 
   /**
-   * What each wildcard took, in order, or undefined where the text does not match. Of the ways to match, this is the one in which the first
-   * wildcard takes as little as it can, then the second, and so on.
+   * What each wildcard took, in order, or undefined if the text doesn't match. The first wildcard takes as little as it can, then the second,
+   * and so on.
    */
   capture(text: string): readonly string[] | undefined {
     if (this.literal !== undefined) return text === this.literal ? NO_CAPTURES : undefined;
@@ -249,7 +250,7 @@ function minLengthOf(token: Token): number {
   }
 }
 
-/** The places, not before `from`, at which this token may begin so that it ends at one of `ends`. Both are in descending order. */
+/** The places from `from` on at which this token may begin to end at one of `ends`. Both are in descending order. */
 function placesBefore(token: Token, text: string, from: number, ends: readonly number[]): readonly number[] {
   const starts: number[] = [];
   switch (token.kind) {
@@ -279,7 +280,7 @@ function placesBefore(token: Token, text: string, from: number, ends: readonly n
   }
 }
 
-/** Up to here it is quicker to compare each text of a `{…}` at its place than to cut out what stands there and look it up. */
+/** With this few texts in a `{…}`, comparing each of them is faster than slicing the text and looking it up. */
 const FEW_TEXTS = 8;
 
 /** The nearest of the places `ends` (descending) that one of the texts of a `{…}` reaches from `start`. */
@@ -293,13 +294,13 @@ function choiceEnd(token: Extract<Token, { kind: "choice" }>, text: string, star
   return undefined;
 }
 
-/** A token, and the places (descending) at which it may end so that all that follows it matches. */
+/** A token, and the places (descending) at which it may end so that all that follows matches. */
 interface Step {
   readonly token: Token;
   readonly ends: readonly number[];
 }
 
-/** Walks forward through the places known to lead to the end, and notes what each wildcard takes. */
+/** Walks forward through the places known to lead to the end, and records what each wildcard takes. */
 function captured(steps: readonly Step[], text: string, from: number): readonly string[] {
   const captures: string[] = [];
   let start = from;
@@ -326,7 +327,7 @@ function shortestEnd(token: Token, text: string, start: number, ends: readonly n
   }
 }
 
-/** The index of the smallest number in a descending row that is not below `limit`; -1 where there is none. */
+/** The index of the smallest number of a descending list that is at least `limit`; -1 if there is none. */
 function lastAtLeast(descending: readonly number[], limit: number): number {
   let low = 0;
   let high = descending.length;

@@ -3,22 +3,22 @@
 import type { Level } from "./pattern.ts";
 import type { TokenSequence } from "./tokens.ts";
 
-/** A part of an address, at its place among others. */
+/** A part of an address, below the part before it. */
 export interface Node<S> {
   readonly parent: Node<S> | undefined;
   readonly name: string;
   children: Map<string, Node<S>> | undefined;
-  /** What stands at the address that ends here. */
+  /** The slot of the address that ends here. */
   slot: S | undefined;
 }
 
-/** A tree of literal addresses, each with one slot. */
+/** A tree of mapped addresses, each with one slot, so that a pattern is compared only with the levels that it reaches. */
 export class AddressTree<S> {
   readonly #root: Node<S> = { parent: undefined, name: "", children: undefined, slot: undefined };
   #longest = 0;
   #comparisons = 0;
 
-  /** No address is longer than this, in UTF-16 units. Does not become less when addresses are taken away. */
+  /** No address is longer than this, in UTF-16 units. Does not shrink when addresses are removed. */
   get longest(): number {
     return this.#longest;
   }
@@ -32,7 +32,7 @@ export class AddressTree<S> {
   set(address: string, slot: S): Node<S> {
     this.#longest = Math.max(this.#longest, address.length);
     let node = this.#root;
-    // Not by `split`, which takes twice as long (bench/dispatch, mapping).
+    // Not `split`, which is slower (bench/dispatch, mapping).
     for (let start = 1, end = 0; end >= 0; start = end + 1) {
       end = address.indexOf("/", start);
       node = childOf(node, end < 0 ? address.slice(start) : address.slice(start, end));
@@ -41,7 +41,7 @@ export class AddressTree<S> {
     return node;
   }
 
-  /** Takes away the slot at a node, and with it the branches that then lead nowhere. */
+  /** Removes the slot of a node, and the branches that then lead nowhere. */
   delete(node: Node<S>): void {
     node.slot = undefined;
     while (node.parent !== undefined && node.slot === undefined && node.children === undefined) {
@@ -88,7 +88,7 @@ interface Visit<S> {
   readonly places: readonly number[];
 }
 
-/** The one name that can match at these places, where there is only one. */
+/** The one name that can match at these places, if there is only one. */
 function onlyName(levels: readonly Level[], places: readonly number[]): string | undefined {
   const level = places.length === 1 ? levels[places[0] ?? 0] : undefined;
   return level === undefined || level.skip ? undefined : level.part.literal;
@@ -99,7 +99,7 @@ function enter<S>(child: Node<S>, levels: readonly Level[], places: readonly num
   for (const place of places) {
     const level = levels[place];
     if (level === undefined) continue;
-    // Whatever an earlier place could still reach, a `//` reaches as well: the places before it need not be followed further.
+    // A `//` reaches whatever the places before it could still reach, so they need not be followed further.
     if (level.skip) next = [place];
     if (!level.part.accepts(child.name)) continue;
     if (place + 1 < levels.length) {
@@ -113,8 +113,8 @@ function enter<S>(child: Node<S>, levels: readonly Level[], places: readonly num
 }
 
 /**
- * Finding looks up one beginning of the text for each length of prefix that is mapped, and behind each that is known one ending for each
- * length of suffix. The time does not grow with the number of mapped addresses but for those that share both prefix and suffix.
+ * Mapped addresses with wildcards, found by the literal text before their first and after their last wildcard: one look-up for each length
+ * of prefix that is mapped, and behind each that is known one for each length of suffix. Only addresses that share both take more time.
  */
 export class WildcardIndex<S> {
   readonly #byPrefix = new TextIndex<TextIndex<Set<S>>>();
@@ -138,7 +138,7 @@ export class WildcardIndex<S> {
     if (bySuffix.isEmpty) this.#byPrefix.delete(sequence.prefix);
   }
 
-  /** The slots of all mapped addresses whose prefix and suffix the text has; whether their wildcards match is still to be seen. */
+  /** The slots of all mapped addresses whose prefix and suffix the text has. Whether their wildcards match must still be checked. */
   candidates(text: string): S[] {
     const found: S[] = [];
     for (const prefixLength of this.#byPrefix.lengths()) {

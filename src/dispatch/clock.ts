@@ -1,26 +1,26 @@
-/** Where the scheduler gets the time and its one timer from; tests turn one by hand. All times in milliseconds, with fractions. */
+/** Where the scheduler gets the time and its timer from. Tests use one that they turn by hand. All times in milliseconds, with fractions. */
 export interface Clock {
-  /** Milliseconds since 1970-01-01 UTC, as the system believes at present. May jump either way when the system's clock is set. */
+  /** Milliseconds since 1970-01-01 UTC by the system's clock. May jump either way when that is set. */
   wallNow(): number;
   /** Milliseconds since some fixed moment. Never jumps and never goes back. */
   monotonicNow(): number;
   /** Calls `callback` once, about `delayMs` from now: 0 to 2,147,483,647. Must not keep the process alive. */
   setTimer(callback: () => void, delayMs: number): unknown;
-  /** Forgets what `setTimer` has returned, so that its callback is not called. */
+  /** Cancels the timer that `setTimer` returned. */
   clearTimer(timer: unknown): void;
 }
 
 /** The system's clock and timers. */
 class SystemClock implements Clock {
-  /** What the wall clock shows when `performance.now()` is 0, as well as we know it; null until it is asked: Node loads `performance` when it is first used. */
+  /** What the wall clock shows when `performance.now()` is 0, as well as we know. Null until asked, because Node loads `performance` lazily. */
   #offset: number | null = null;
 
   /**
-   * `Date.now()` with a fraction. `Date.now()` alone is cut to whole milliseconds, which would make everything up to 1 ms late. So the wall
-   * clock is taken to run along with `performance.now()` for as long as `Date.now()` does not contradict that.
+   * `Date.now()` with a fraction. Whole milliseconds would make everything up to 1 ms late, so the wall clock is taken to run along with
+   * `performance.now()` as long as `Date.now()` doesn't contradict that.
    */
   wallNow(): number {
-    // In this order a pause between the two makes the time read early, and what is scheduled by it late: never before its time.
+    // In this order a pause between the two makes the time read early, so that what is scheduled by it is late, never early.
     const whole = Date.now();
     const monotonic = performance.now();
     const offset = whole - monotonic;
@@ -44,18 +44,18 @@ class SystemClock implements Clock {
   }
 }
 
-/** In Node a timer is an object that can be told not to keep the process alive; in a browser it is a number. */
+/** In Node a timer is an object that can stop keeping the process alive; in a browser it is a number. */
 function isUnrefable(timer: unknown): timer is { unref(): void } {
   return typeof timer === "object" && timer !== null && "unref" in timer && typeof timer.unref === "function";
 }
 
-/** How far apart two readings of the monotonic clock may lie for what was read between them to count as read at the same moment. */
+/** What is read between two readings of the monotonic clock at most this far apart counts as read at the same moment. */
 const SAME_MOMENT_MS = 0.2;
 const MAX_READINGS = 4;
 
 /**
- * What has to be added to the monotonic time to get the wall clock's. The two are read at the same moment: where the thread was paused in
- * between, they are read again.
+ * What to add to the monotonic time to get the wall clock's. The two are read at the same moment: if the thread was paused in between, they
+ * are read again.
  */
 export function wallClockOffset(clock: Clock): number {
   for (let readings = 1; ; readings += 1) {
@@ -65,5 +65,5 @@ export function wallClockOffset(clock: Clock): number {
   }
 }
 
-/** The clock that is used where none is given. */
+/** The default clock. */
 export const systemClock: Clock = /* @__PURE__ */ new SystemClock();
