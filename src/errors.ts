@@ -1,10 +1,8 @@
-/**
- * Every error that Oscine makes. Each class has a literal `code`; docs/errors.md lists the cause and the cure of every one.
- */
+/** All errors of Oscine. Each has a literal `code`; docs/errors.md lists their causes and cures. */
 import { exchangeStackTraceLimit } from "./stack-traces.ts";
 
 /**
- * The base of all errors that Oscine throws or reports.
+ * Base class of all errors that Oscine throws or reports.
  *
  * @example
  * const server = new AsyncOSCUDPServer(["127.0.0.1", 9000], dispatcher, {
@@ -12,10 +10,10 @@ import { exchangeStackTraceLimit } from "./stack-traces.ts";
  * });
  */
 export class OscError extends Error {
-  /** What went wrong, as a literal that a program can compare with. */
+  /** What went wrong: a fixed string that programs can compare with. */
   declare readonly code: string;
 
-  /** Made by Oscine; programs read its class, `code`, `message` and fields. */
+  /** Made by Oscine. */
   constructor(code: string, message: string, options?: ErrorOptions) {
     super(message, options);
     this.code = code;
@@ -47,7 +45,7 @@ export type OscDecodeErrorCode =
   | "OSC_UNKNOWN_TYPE_TAG";
 
 /**
- * Bytes that are not the OSC packet they should be.
+ * Bytes that aren't the OSC packet they should be.
  *
  * @example
  * try {
@@ -58,14 +56,10 @@ export type OscDecodeErrorCode =
  */
 export class OscDecodeError extends OscError {
   declare readonly code: OscDecodeErrorCode;
-  /** Where in the packet the fault is, in bytes from its beginning. */
+  /** Where in the packet the fault is, in bytes from its start. */
   declare readonly offset: number;
 
-  /**
-   * Made by Oscine.
-   *
-   * @param offset in bytes from the beginning of the packet; it is added to the message
-   */
+  /** Made by Oscine; `offset` is added to the message. */
   constructor(code: OscDecodeErrorCode, message: string, offset: number) {
     super(code, `${message} (at byte ${offset})`);
     this.offset = offset;
@@ -84,7 +78,7 @@ export type OscEncodeErrorCode =
   | "OSC_VALUE_TYPE";
 
 /**
- * A value that cannot become OSC bytes.
+ * A value that can't be encoded as OSC.
  *
  * @example
  * try {
@@ -95,14 +89,10 @@ export type OscEncodeErrorCode =
  */
 export class OscEncodeError extends OscError {
   declare readonly code: OscEncodeErrorCode;
-  /** The value that was refused. */
+  /** The rejected value. */
   declare readonly value: unknown;
 
-  /**
-   * Made by Oscine.
-   *
-   * @param value what was refused
-   */
+  /** Made by Oscine. */
   constructor(code: OscEncodeErrorCode, message: string, value: unknown) {
     super(code, message);
     this.value = value;
@@ -118,7 +108,7 @@ export type OscFrameErrorCode =
   | "OSC_FRAME_UNKNOWN";
 
 /**
- * A byte stream that cannot be cut into packets at this place. Never thrown, always reported; it has no stack trace.
+ * A byte stream that can't be split into packets here. Never thrown, always reported; has no stack trace.
  *
  * @example
  * const decoder = new SlipDecoder({
@@ -128,17 +118,12 @@ export type OscFrameErrorCode =
  */
 export class OscFrameError extends OscError {
   declare readonly code: OscFrameErrorCode;
-  /** Where in the stream the fault is, in bytes from its beginning. */
+  /** Where in the stream the fault is, in bytes from its start. */
   declare readonly offset: number;
-  /** True where nothing more can be read from the stream, so that the connection has to end. */
+  /** True if nothing more can be read from the stream, so that the connection must end. */
   readonly fatal: boolean;
 
-  /**
-   * Made by Oscine.
-   *
-   * @param offset in bytes from the beginning of the stream; it is added to the message
-   * @param fatal whether the connection has to end
-   */
+  /** Made by Oscine; `offset` is added to the message. */
   constructor(code: OscFrameErrorCode, message: string, offset: number, fatal: boolean) {
     const before = exchangeStackTraceLimit(0);
     super(code, `${message} (at byte ${offset} of the stream)`);
@@ -159,7 +144,7 @@ export type OscDispatchErrorCode =
   | "OSC_NOT_MAPPED";
 
 /**
- * A handler that failed, or a dispatcher used in a way it cannot serve.
+ * A handler that failed, or a dispatcher used in a wrong way.
  *
  * @example
  * try {
@@ -170,25 +155,21 @@ export type OscDispatchErrorCode =
  */
 export class OscDispatchError extends OscError {
   declare readonly code: OscDispatchErrorCode;
-  /** The address concerned: of the message, or the mapped one. */
+  /** The address of the message, or the mapped address. */
   readonly address: string;
 
-  /**
-   * Made by Oscine.
-   *
-   * @param address of the message, or the mapped one
-   */
+  /** Made by Oscine. */
   constructor(code: OscDispatchErrorCode, message: string, address: string, options?: ErrorOptions) {
     super(code, message, options);
     this.address = address;
   }
 }
 
-/** Why a server did not handle a packet that arrived. The counters of `stats().rejected` have these names. */
+/** Why a server rejected a packet; also the names of the counters in `stats().rejected`. */
 export type RejectReason = "empty" | "malformed" | "not-osc" | "rate" | "sender" | "too-far-ahead" | "too-large" | "unverified";
 
 /**
- * A packet from the network that a server refused. Never thrown, always reported; it has no stack trace.
+ * A packet from the network that a server rejected. Never thrown, always reported; has no stack trace.
  *
  * @example
  * const onError = (error: OscError): void => {
@@ -197,14 +178,10 @@ export type RejectReason = "empty" | "malformed" | "not-osc" | "rate" | "sender"
  */
 export class OscRejectedError extends OscError {
   declare readonly code: "OSC_REJECTED";
-  /** Why it was refused: also the name of the counter, in `stats().rejected`. */
+  /** Why it was rejected; also the name of the counter in `stats().rejected`. */
   readonly reason: RejectReason;
 
-  /**
-   * Made by Oscine.
-   *
-   * @param options `cause`: the error of the decoder, where there is one
-   */
+  /** Made by Oscine; `cause` is the decoder's error, if there is one. */
   constructor(reason: RejectReason, message: string, options?: ErrorOptions) {
     const before = exchangeStackTraceLimit(0);
     super("OSC_REJECTED", message, options);
@@ -214,7 +191,7 @@ export class OscRejectedError extends OscError {
 }
 
 /**
- * A packet from the network that was lost because a bound was reached. Never thrown, always reported; it has no stack trace.
+ * A packet from the network that was lost because a limit was reached. Never thrown, always reported; has no stack trace.
  *
  * @example
  * const onError = (error: OscError): void => {
@@ -223,14 +200,10 @@ export class OscRejectedError extends OscError {
  */
 export class OscDroppedError extends OscError {
   declare readonly code: "OSC_DROPPED";
-  /** The option that holds the bound, so that a user knows which to raise. */
+  /** The name of the option that sets the limit, so that a user knows which to raise. */
   readonly limit: string;
 
-  /**
-   * Made by Oscine.
-   *
-   * @param limit the name of the option that holds the bound
-   */
+  /** Made by Oscine. */
   constructor(limit: string, message: string) {
     const before = exchangeStackTraceLimit(0);
     super("OSC_DROPPED", message);
@@ -250,31 +223,26 @@ export class OscDroppedError extends OscError {
  * }
  */
 export class OscSocketError extends OscError {
-  /** The address that was to be used, as `host:port` or a path. */
+  /** The address that was used, as `host:port` or a path. */
   readonly address: string;
 
-  /**
-   * Made by Oscine.
-   *
-   * @param code the system's own
-   * @param address as `host:port` or a path
-   */
+  /** Made by Oscine. */
   constructor(code: string, message: string, address: string, options?: ErrorOptions) {
     super(code, message, options);
     this.address = address;
   }
 }
 
-/** A packet of several that could not be sent. */
+/** One of several packets that could not be sent. */
 export interface BatchFailure {
-  /** Its place among those that were given to be sent, from 0. */
+  /** Its index among the given packets. */
   readonly index: number;
-  /** What went wrong with it. */
+  /** Why it could not be sent. */
   readonly error: OscError;
 }
 
 /**
- * Packets that were given to be sent together, and of which some could not be sent. The others were.
+ * Some packets of a batch could not be sent. The others were.
  *
  * @example
  * try {
@@ -285,7 +253,7 @@ export interface BatchFailure {
  */
 export class OscBatchError extends OscError {
   declare readonly code: "OSC_BATCH";
-  /** Those that could not be sent, in their order. */
+  /** Those that could not be sent, in order. */
   readonly failures: readonly BatchFailure[];
   /** How many were sent. */
   readonly sent: number;
@@ -294,8 +262,8 @@ export class OscBatchError extends OscError {
    * Made by Oscine.
    *
    * @param failures at least one
-   * @param size how many packets there were
-   * @param target where they were to go
+   * @param size the number of packets in the batch
+   * @param target where they should go, for the message
    */
   constructor(failures: readonly BatchFailure[], size: number, target: string) {
     const [first] = failures;
@@ -317,7 +285,7 @@ export type OscServerErrorCode =
   | "OSC_WRONG_STATE";
 
 /**
- * A server, client or option used in a way it cannot serve; or a worker of a server that failed.
+ * A server, client or option used in a wrong way, or a worker of a server that failed.
  *
  * @example
  * try {
@@ -329,11 +297,7 @@ export type OscServerErrorCode =
 export class OscServerError extends OscError {
   declare readonly code: OscServerErrorCode;
 
-  /**
-   * Made by Oscine.
-   *
-   * @param options `cause`: what made it fail, where that is known
-   */
+  /** Made by Oscine. */
   constructor(code: OscServerErrorCode, message: string, options?: ErrorOptions) {
     super(code, message, options);
   }
@@ -355,7 +319,7 @@ export type OscNatsErrorCode =
   | "OSC_NATS_UNREACHABLE";
 
 /**
- * Something between this program and NATS, or between the front ends and workers that NATS connects.
+ * A failure of NATS, or between the front ends and workers that it connects.
  *
  * @example
  * const executor = NatsExecutor.for({ servers: "nats://127.0.0.1:4222" });
@@ -367,14 +331,10 @@ export type OscNatsErrorCode =
  */
 export class OscNatsError extends OscError {
   declare readonly code: OscNatsErrorCode;
-  /** The server or servers concerned, as `host:port` with commas between them; without users and passwords. */
+  /** The NATS servers, as `host:port` with commas between them; without users and passwords. */
   readonly server: string;
 
-  /**
-   * Made by Oscine.
-   *
-   * @param server as `host:port`, without users and passwords
-   */
+  /** Made by Oscine. */
   constructor(code: OscNatsErrorCode, message: string, server: string, options?: ErrorOptions) {
     super(code, message, options);
     this.server = server;
@@ -382,7 +342,7 @@ export class OscNatsError extends OscError {
 }
 
 /**
- * Something awaited did not come in time.
+ * Something did not come in time.
  *
  * @example
  * try {
@@ -394,11 +354,7 @@ export class OscNatsError extends OscError {
 export class OscTimeoutError extends OscError {
   declare readonly code: "OSC_TIMEOUT";
 
-  /**
-   * Made by Oscine.
-   *
-   * @param message what was awaited, and for how long
-   */
+  /** Made by Oscine. */
   constructor(message: string) {
     super("OSC_TIMEOUT", message);
   }

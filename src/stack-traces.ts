@@ -1,7 +1,7 @@
-/** Gives the errors that are made from now on so many lines of a stack trace, and says how many it was. Not every engine has such a limit. */
+/** Sets how many lines of a stack trace later errors get, and returns the limit before. Not every engine has such a limit. */
 export function exchangeStackTraceLimit(limit: number | undefined): number | undefined {
   const { stackTraceLimit } = Error as { stackTraceLimit?: number };
-  // Not by assignment, which would throw where a program has frozen what is built in.
+  // Not an assignment, which would throw if a program has frozen the built-ins.
   if (stackTraceLimit !== undefined && limit !== undefined) Reflect.set(Error, "stackTraceLimit", limit);
   return stackTraceLimit;
 }
@@ -14,10 +14,9 @@ export function stackTracesLeftOut(): boolean {
 }
 
 /**
- * Has decoding errors made without a stack trace, or with one again; says how it was before. Of an error that the bytes of a peer cause,
- * and that is only reported, the trace would show nothing but our own insides; and it takes ten times as long as all the rest, which a
- * flood of bad packets would turn against us. The limit of traces itself is left alone until there is an error, for to set it takes a third
- * of a packet's time.
+ * Switches off the stack traces of decoding errors, or on again; returns how it was before. If a peer's bytes cause an error that is only
+ * reported, its trace would show nothing but our own insides, and making it costs more than all the rest, which a flood of bad packets would
+ * exploit. The limit itself is set only when there is an error, because setting it isn't free.
  */
 export function leaveOutStackTraces(out: boolean): boolean {
   const before = leftOut;
