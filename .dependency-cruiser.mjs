@@ -72,7 +72,7 @@ export default {
       from: { path: "^src/", pathNot: "^src/nats/" },
       to: {
         path: "^src/nats/",
-        pathNot: "^src/nats/(subject|packet-headers|headers)\\.ts$",
+        pathNot: "^src/nats/(subject|headers)\\.ts$",
         dynamic: false,
         dependencyTypesNot: ["type-only"],
       },

@@ -1,4 +1,4 @@
-import { hasPassed } from "../nats/packet-headers.ts";
+import { hasPassed } from "../nats/headers.ts";
 import type { NetAddress } from "../net-address.ts";
 import { isLoopback, isOwnAddress, plainAddress } from "./addresses.ts";
 import type { Passage } from "./passage.ts";

@@ -1,7 +1,7 @@
 import type { NetAddress } from "../net-address.ts";
-import type { NatsLink, NatsLinkEvents } from "../nats/nats-link.ts";
-import type { NatsMessage } from "../nats/nats-message.ts";
-import { CLIENT_HEADER, REPLY_HEADER, TRANSPORT_HEADER, VIA_HEADER, clientOf } from "../nats/packet-headers.ts";
+import type { NatsLink, NatsLinkEvents } from "../nats/connection.ts";
+import type { NatsMessage } from "../nats/connection.ts";
+import { CLIENT_HEADER, REPLY_HEADER, TRANSPORT_HEADER, VIA_HEADER, clientOf } from "../nats/headers.ts";
 import { DEFAULT_PREFIX, checkPrefix, patternToSubject, replyPrefix } from "../nats/subject.ts";
 import { OscNatsError } from "../errors.ts";
 import { formatAddress } from "../net-address.ts";
@@ -28,7 +28,7 @@ export function subjectsOf({ subjects }: NatsUrl): readonly string[] {
 
 /** Connects. The packages of NATS are loaded now, and not before anyone asks for them. */
 export async function connectNats({ servers }: NatsUrl, options: BridgeNatsOptions, events: NatsLinkEvents): Promise<NatsLink> {
-  const nats = await import("../nats/nats-link.ts");
+  const nats = await import("../nats/connection.ts");
   return nats.NatsLink.open({ name: "oscine bridge", ...options, servers }, events);
 }
 

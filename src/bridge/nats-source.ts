@@ -1,5 +1,5 @@
 import type { Reporter } from "../dispatch/index.ts";
-import type { NatsLink } from "../nats/nats-link.ts";
+import type { NatsLink } from "../nats/connection.ts";
 import type { NetAddress } from "../net-address.ts";
 import type { Peer } from "../transport/transport.ts";
 import type { NatsUrl } from "../url/nats-url.ts";

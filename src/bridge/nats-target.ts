@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { SendQueue, type SendQueueLimits } from "../client/send-queue.ts";
 import { type OscError, OscNatsError, OscServerError } from "../errors.ts";
-import type { NatsLink } from "../nats/nats-link.ts";
-import type { NatsMessage } from "../nats/nats-message.ts";
+import type { NatsLink } from "../nats/connection.ts";
+import type { NatsMessage } from "../nats/connection.ts";
 import {
   CLIENT_HEADER,
   type PacketHeaders,
@@ -11,7 +11,7 @@ import {
   VIA_HEADER,
   clientHeader,
   viaHeader,
-} from "../nats/packet-headers.ts";
+} from "../nats/headers.ts";
 import { packetSubject, replyPrefix } from "../nats/subject.ts";
 import type { NetAddress } from "../net-address.ts";
 import type { NatsUrl } from "../url/nats-url.ts";

@@ -1,14 +1,10 @@
 /**
- * Handlers on other machines, by way of NATS: front ends that publish packets, workers that handle them. Needs the packages
- * `@nats-io/transport-node` and, for at-least-once, `@nats-io/jetstream`, which are loaded when a connection is made.
+ * Handlers on other machines through NATS: front ends publish packets, workers handle them. Needs the packages `@nats-io/transport-node` and,
+ * for at-least-once, `@nats-io/jetstream`, which are loaded when a connection is made.
  */
-export type { Delivery, DeliveryOrder, NatsDeliveryOptions, NatsStreamOptions } from "./delivery-options.ts";
-export { NatsExecutor } from "./nats-executor.ts";
-export type { NatsExecutorOptions } from "./nats-executor.ts";
-export { NatsLink } from "./nats-link.ts";
-export type { NatsLinkEvents, NatsListener } from "./nats-link.ts";
-export type { NatsMessage } from "./nats-message.ts";
-export type { NatsConnectionOptions, NatsTlsOptions } from "./nats-options.ts";
+export { NatsLink } from "./connection.ts";
+export type { NatsLinkEvents, NatsListener, NatsMessage } from "./connection.ts";
+export { NatsExecutor } from "./executor.ts";
 export {
   AS_OF_HEADER,
   CLIENT_HEADER,
@@ -22,10 +18,20 @@ export {
   clientOf,
   hasPassed,
   viaHeader,
-} from "./packet-headers.ts";
-export type { PacketHeaders } from "./packet-headers.ts";
-export { serveNats } from "./serve-nats.ts";
-export type { NatsWorker } from "./serve-nats.ts";
+} from "./headers.ts";
+export type { PacketHeaders } from "./headers.ts";
+export type {
+  Delivery,
+  DeliveryOrder,
+  NatsConnectionOptions,
+  NatsDeliveryOptions,
+  NatsExecutorOptions,
+  NatsStreamOptions,
+  NatsTlsOptions,
+  ServeNatsOptions,
+  WorkerHandlers,
+  WorkerKind,
+} from "./options.ts";
 export {
   DEFAULT_PREFIX,
   addressToSubject,
@@ -38,4 +44,5 @@ export {
   subjectToAddress,
   subjectToAddressBytes,
 } from "./subject.ts";
-export type { ServeNatsOptions, WorkerHandlers, WorkerKind } from "./worker-options.ts";
+export { serveNats } from "./worker.ts";
+export type { NatsWorker } from "./worker.ts";

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
 import { bridge } from "../../src/bridge/index.ts";
 import { OscBundle, OscMessage, TimeTag, decode, encode } from "../../src/codec/index.ts";
-import { NatsLink } from "../../src/nats/nats-link.ts";
-import type { NatsMessage } from "../../src/nats/nats-message.ts";
-import { VIA_HEADER } from "../../src/nats/packet-headers.ts";
+import { NatsLink } from "../../src/nats/connection.ts";
+import type { NatsMessage } from "../../src/nats/connection.ts";
+import { VIA_HEADER } from "../../src/nats/headers.ts";
 import { NatsServer, describeWithNats } from "../nats/nats-server.ts";
 import { Client, anywhere, bridged, receive, urlOf } from "./ends.ts";
 import { steadyPort } from "../steady-port.ts";

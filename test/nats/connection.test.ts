@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Dispatcher } from "../../src/dispatch/index.ts";
 import type { OscError } from "../../src/errors.ts";
 import { NatsExecutor, NatsLink, type NatsConnectionOptions, type NatsMessage, serveNats } from "../../src/nats/index.ts";
-import { natsConnectionSettings } from "../../src/nats/nats-options.ts";
+import { natsConnectionSettings } from "../../src/nats/options.ts";
 import { AsyncOSCUDPServer } from "../../src/server/udp-servers.ts";
 import { NatsServer, describeWithNats } from "./nats-server.ts";
 

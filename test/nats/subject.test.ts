@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { OscBundle, OscMessage, encode } from "../../src/codec/index.ts";
 import { netAddress } from "./arbitraries.ts";
-import { asOfOf, clientHeader, clientOf, hasPassed, viaHeader } from "../../src/nats/packet-headers.ts";
+import { asOfOf, clientHeader, clientOf, hasPassed, viaHeader } from "../../src/nats/headers.ts";
 import {
   addressToSubject,
   checkPrefix,

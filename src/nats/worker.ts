@@ -2,23 +2,16 @@ import { Dispatcher } from "../dispatch/index.ts";
 import type { NetAddress } from "../net-address.ts";
 import { AsyncServer } from "../server/async-server.ts";
 import { ForkingServer } from "../server/forking-server.ts";
+import type { ModuleSpec } from "../server/module-transport.ts";
 import { type HandlersModule, loadHandlers } from "../server/pool/run-as-worker.ts";
 import { moduleUrl } from "../server/pool/handlers-source.ts";
 import type { PooledServer } from "../server/pooled-server.ts";
 import type { ServerStats } from "../server/stats.ts";
-import type { ModuleSpec } from "../server/module-transport.ts";
 import { ThreadingServer } from "../server/threading-server.ts";
-import { NatsTransport } from "./nats-transport.ts";
-import {
-  type ServeNatsOptions,
-  type WorkerHandlers,
-  type WorkerSettings,
-  concurrencyOf,
-  workerKind,
-  workerSettings,
-} from "./worker-options.ts";
+import { type ServeNatsOptions, type WorkerHandlers, type WorkerSettings, workerSettings } from "./options.ts";
+import { NatsTransport } from "./transport.ts";
 
-/** A worker at work. `await using` closes it. */
+/** A running worker. `await using` closes it. */
 export interface NatsWorker extends AsyncDisposable {
   /** The server of NATS that it connected to. */
   readonly serverAddress: NetAddress;
@@ -26,11 +19,13 @@ export interface NatsWorker extends AsyncDisposable {
   readonly closed: Promise<void>;
   /** Its counters. With `"at-least-once"` each delivery of a packet counts. */
   stats(): ServerStats;
-  /** Takes no more packets, lets handlers that have begun end within `closeTimeout`, and disconnects. May be called twice. */
+  /** Takes no more packets, waits for running handlers within `closeTimeout`, and disconnects. May be called twice. */
   close(): Promise<void>;
 }
 
-const TRANSPORT_MODULE = new URL("./nats-transport.js", import.meta.url);
+const TRANSPORT_MODULE = new URL("./transport.js", import.meta.url);
+/** The server's address until the transport has opened. */
+const NOWHERE: NetAddress = { address: "127.0.0.1", port: 4222, family: "IPv4" };
 
 /**
  * Handles packets that front ends publish (`NatsExecutor`), beside any number of other workers on this machine and others.
@@ -41,18 +36,17 @@ const TRANSPORT_MODULE = new URL("./nats-transport.js", import.meta.url);
  * await worker.close();
  * ```
  *
- * A worker is a server whose transport is NATS: bounds, counters, `onError` and what handlers may do are the same, and so is what `kind: "threading"` and
- * `kind: "forking"` ask of a program (see `ThreadingOSCUDPServer`): with a dispatcher the program is run again in each thread or process up to this call; with
- * a handlers module it is not.
+ * A worker is a server whose transport is NATS: limits, counters, `onError` and what handlers may do are the same, and so is what
+ * `kind: "threading"` and `kind: "forking"` ask of a program (see `ThreadingOSCUDPServer`): with a dispatcher each thread or process runs the
+ * program again up to this call; with a handlers module it doesn't.
  *
  * @param handlers a dispatcher; or a module whose default export is one, as a `URL` or an absolute path
- * @throws OscNatsError where NATS cannot be reached, does not let this client in, or has no stream for `"at-least-once"`
- * @throws OscServerError `OSC_OPTION` where an option has no such value
+ * @throws (rejects) OscNatsError if NATS can't be reached, rejects this client, or has no stream for `"at-least-once"`; OscServerError
+ * `OSC_OPTION` if an option has a bad value
  */
 export async function serveNats(handlers: WorkerHandlers, options: ServeNatsOptions = {}): Promise<NatsWorker> {
   const settings = workerSettings(options);
-  const worker =
-    workerKind(options) === "async" ? await asyncWorker(handlers, settings, options) : await pooledWorker(handlers, settings, options);
+  const worker = settings.kind === "async" ? await asyncWorker(handlers, settings, options) : await pooledWorker(handlers, settings, options);
   const { signal } = options;
   const abort = (): void => void worker.close();
   signal?.addEventListener("abort", abort, { once: true });
@@ -60,8 +54,6 @@ export async function serveNats(handlers: WorkerHandlers, options: ServeNatsOpti
   if (signal?.aborted === true) abort();
   return worker;
 }
-
-const NOWHERE: NetAddress = { address: "127.0.0.1", port: 4222, family: "IPv4" };
 
 async function asyncWorker(handlers: WorkerHandlers, settings: WorkerSettings, options: ServeNatsOptions): Promise<NatsWorker> {
   const { dispatcher, verifyRequest }: HandlersModule =
@@ -72,16 +64,10 @@ async function asyncWorker(handlers: WorkerHandlers, settings: WorkerSettings, o
       return verify?.(data, clientAddress) ?? true;
     }
   }
-  const order = settings.delivery.partitions === null ? "none" : "client";
-  const server = new Worker(
-    { transport: "custom", address: NOWHERE, create: (events) => new NatsTransport(settings, events) },
-    dispatcher,
-    {
-      ...options,
-      order,
-      concurrency: concurrencyOf(options),
-    },
-  );
+  const { concurrency, delivery } = settings;
+  const order = delivery.partitions === null ? "none" : "client";
+  const spec = { transport: "custom", address: NOWHERE, create: (events) => new NatsTransport(settings, events) } as const satisfies ConstructorParameters<typeof AsyncServer>[0];
+  const server = new Worker(spec, dispatcher, { ...options, order, concurrency });
   const [transport] = await server.createServeEndpoint();
   return {
     serverAddress: transport.localAddress,
@@ -94,17 +80,17 @@ async function asyncWorker(handlers: WorkerHandlers, settings: WorkerSettings, o
 
 async function pooledWorker(handlers: WorkerHandlers, settings: WorkerSettings, options: ServeNatsOptions): Promise<NatsWorker> {
   const spec: ModuleSpec = { transport: "module", address: NOWHERE, url: TRANSPORT_MODULE.href, options: settings };
-  const concurrency = concurrencyOf(options);
   let onClosed: (() => void) | null = null;
   const closed = new Promise<void>((resolve) => {
     onClosed = resolve;
   });
-  // Also a handler may end the server, which then closes itself.
+  // A handler may end the server too, which then closes itself.
   const closing = async (close: () => Promise<void>): Promise<void> => {
     await close();
     onClosed?.();
   };
   const { threads, children, strictTiming = true } = options;
+  const { kind, concurrency } = settings;
   class Threading extends ThreadingServer {
     override close(): Promise<void> {
       return closing(() => super.close());
@@ -116,7 +102,7 @@ async function pooledWorker(handlers: WorkerHandlers, settings: WorkerSettings, 
     }
   }
   const server: PooledServer =
-    workerKind(options) === "threading"
+    kind === "threading"
       ? new Threading(spec, handlers, { ...options, strictTiming, ...threads, maxThreads: concurrency })
       : new Forking(spec, handlers, { ...options, strictTiming, ...children, maxChildren: concurrency });
   await server.start();

@@ -2,24 +2,15 @@ import { OscNatsError, OscSocketError } from "../errors.ts";
 import { type NetAddress, formatAddress } from "../net-address.ts";
 import type { PacketResult } from "../packet-result.ts";
 import type { Peer, TransportEvents } from "../transport/transport.ts";
-import type { NatsLink } from "./nats-link.ts";
-import type { NatsMessage } from "./nats-message.ts";
-import { CLIENT_HEADER, REPLY_HEADER, clientOf } from "./packet-headers.ts";
+import type { NatsLink, NatsMessage } from "./connection.ts";
+import { CLIENT_HEADER, REPLY_HEADER, clientOf } from "./headers.ts";
 import { replyPrefix } from "./subject.ts";
 
-/** What becomes of a packet when its worker is done with it. */
+/** Called with the result of a packet when its worker is done with it. */
 export type Settle = (result: PacketResult) => void;
 
-/** The worker that packets come to. */
-export interface WorkerContext {
-  readonly link: NatsLink;
-  readonly events: TransportEvents;
-  /** What the subjects of packets begin with. */
-  readonly prefix: string;
-}
-
 /** The client behind one packet that came by NATS. Replies go to the front end that received the packet. */
-export class WorkerPeer implements Peer {
+export class NatsPeer implements Peer {
   readonly address: NetAddress;
   readonly paced: boolean;
   readonly #link: NatsLink;
@@ -27,11 +18,13 @@ export class WorkerPeer implements Peer {
   readonly #reply: string;
   readonly #settle: Settle | null;
 
-  /** @param settle where somebody waits to hear what became of the packet; it then comes at its worker's own pace */
-  constructor(message: NatsMessage, context: WorkerContext, settle: Settle | null) {
-    const { link, events } = context;
+  /**
+   * @param prefix what the subjects of packets begin with
+   * @param settle null if nobody waits for the result; otherwise packets come at their worker's own pace
+   */
+  constructor(message: NatsMessage, link: NatsLink, events: TransportEvents, prefix: string, settle: Settle | null) {
     this.address = clientOf(message.header(CLIENT_HEADER));
-    this.#reply = checkedReply(message.header(REPLY_HEADER), context.prefix);
+    this.#reply = checkedReply(message.header(REPLY_HEADER), prefix);
     this.#link = link;
     this.#events = events;
     this.#settle = settle;
@@ -65,7 +58,7 @@ export class WorkerPeer implements Peer {
   }
 }
 
-/** Whoever may publish packets must not make workers publish elsewhere than where front ends wait for replies. */
+/** Someone who may publish packets must not make workers publish anywhere but where front ends wait for replies. */
 function checkedReply(subject: string, prefix: string): string {
   return subject.startsWith(`${replyPrefix(prefix)}.`) && /^[!-)+-=?-~]{1,1024}$/.test(subject) ? subject : "";
 }

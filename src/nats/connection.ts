@@ -1,0 +1,342 @@
+import type { Msg, MsgHdrs, NatsConnection, Subscription } from "@nats-io/transport-node";
+import { type OscError, OscNatsError } from "../errors.ts";
+import { type Library, connectNats, natsError } from "./connect.ts";
+import type { PacketHeaders } from "./headers.ts";
+import { type NatsConnectionOptions, type NatsConnectionSettings, natsConnectionSettings } from "./options.ts";
+
+/** A message that came. */
+export interface NatsMessage {
+  /** The subject that it was published under. */
+  readonly subject: string;
+  /** The bytes are the receiver's to keep. */
+  readonly data: Uint8Array;
+  /** The subject for an answer; empty if none is expected. */
+  readonly reply: string;
+  /** What NATS itself says in place of a message, such as 503: nobody listens there. 0 for a message. */
+  readonly status: number;
+  /** The header of that name; empty if there is none. */
+  header(name: string): string;
+}
+
+/** What a link reports to its owner. */
+export interface NatsLinkEvents {
+  /** Something failed that doesn't end the link: the connection broke, a subject is not permitted. */
+  onError(error: OscError): void;
+  /** Connected to that server, for the first time or again. */
+  onConnected?(server: string): void;
+  /** The connection broke; the link reconnects. */
+  onDisconnected?(): void;
+  /** A message was confirmed, so that there is room again. */
+  onRoom?(): void;
+}
+
+/** A subscription. */
+export interface NatsListener {
+  /** Takes nothing more; what has been sent to it already still comes before the promise resolves. */
+  drain(): Promise<void>;
+}
+
+/**
+ * A connection to NATS that reconnects forever and never has more than `maxUnconfirmed` messages on their way: NATS's own client would accept
+ * any number, and forget them when the connection breaks.
+ *
+ * @example
+ * await using link = await NatsLink.open({ servers: "nats://127.0.0.1:4222" }, { onError: console.error });
+ * link.subscribe(patternToSubject("/mixer//"), null, ({ subject, data }) => console.log(subjectToAddress(subject), decode(data)));
+ * link.publish(addressToSubject("/mixer/gain"), encode(new OscMessage("/mixer/gain", 0.5)));
+ */
+export class NatsLink implements AsyncDisposable {
+  readonly #servers: string;
+  readonly #events: NatsLinkEvents;
+  readonly #library: Library;
+  readonly #connection: NatsConnection;
+  readonly #unconfirmed: Unconfirmed;
+  #connected = true;
+  #closing = false;
+
+  private constructor(library: Library, connection: NatsConnection, settings: NatsConnectionSettings, events: NatsLinkEvents) {
+    this.#library = library;
+    this.#connection = connection;
+    this.#servers = settings.servers.join(", ");
+    this.#events = events;
+    this.#unconfirmed = new Unconfirmed(
+      settings,
+      () => connection.flush(),
+      () => events.onRoom?.(),
+    );
+    void this.#watch();
+    void connection.closed().then((error) => this.#ended(error));
+  }
+
+  /**
+   * Connects.
+   *
+   * @throws OscNatsError if that fails; the code says why
+   * @throws OscServerError `OSC_OPTION` if an option has a bad value
+   */
+  static async open(options: NatsConnectionOptions, events: NatsLinkEvents): Promise<NatsLink> {
+    return NatsLink.connect(natsConnectionSettings(options), events);
+  }
+
+  /** {@link open} with options that were checked before. */
+  static async connect(settings: NatsConnectionSettings, events: NatsLinkEvents): Promise<NatsLink> {
+    const { library, connection } = await connectNats(settings);
+    const link = new NatsLink(library, connection, settings, events);
+    events.onConnected?.(link.server);
+    return link;
+  }
+
+  /** The server that it is connected to, or was last, as `host:port`. */
+  get server(): string {
+    return this.#connection.getServer();
+  }
+
+  /** Whether messages can be sent now. */
+  get isConnected(): boolean {
+    return this.#connected && !this.#connection.isClosed();
+  }
+
+  /** How many bytes a message may have, headers included. */
+  get maxPayload(): number {
+    return this.#connection.info?.max_payload ?? 1024 * 1024;
+  }
+
+  /** How many messages are on their way. */
+  get unconfirmed(): number {
+    return this.#unconfirmed.count;
+  }
+
+  /** The library's own connection, for streams and consumers. */
+  get connection(): NatsConnection {
+    return this.#connection;
+  }
+
+  /** Whether a message of that many bytes may be published now. */
+  hasRoom(size: number): boolean {
+    return this.isConnected && this.#unconfirmed.hasRoom(size);
+  }
+
+  /**
+   * Publishes a message once.
+   *
+   * @param settled called with true when the server has confirmed it, or with false if it may be lost because the connection broke before that
+   * @returns false if it was not published because there is no connection or no room
+   */
+  publish(subject: string, data: Uint8Array, headers: PacketHeaders = {}, reply = "", settled?: (ok: boolean) => void): boolean {
+    if (!this.hasRoom(data.length)) return false;
+    const made = this.headers(headers);
+    try {
+      this.#connection.publish(subject, data, { ...(made === undefined ? {} : { headers: made }), ...(reply === "" ? {} : { reply }) });
+    } catch (error) {
+      this.#events.onError(natsError(error, this.server));
+      return false;
+    }
+    this.#unconfirmed.add(data.length, settled);
+    return true;
+  }
+
+  /**
+   * Listens to a subject, which may have wildcards. With a queue, a message goes to only one of those that listen with the same queue.
+   *
+   * @param onMessage must not throw
+   */
+  subscribe(subject: string, queue: string | null, onMessage: (message: NatsMessage) => void): NatsListener {
+    const subscription = this.#connection.subscribe(subject, {
+      ...(queue === null ? {} : { queue }),
+      callback: (error, message) => {
+        if (error === null) onMessage(new ReceivedMessage(message));
+      },
+    });
+    return { drain: () => this.#drain(subscription) };
+  }
+
+  /**
+   * Publishes a message and waits for the answer.
+   *
+   * @throws OscNatsError if none comes in time
+   */
+  async request(subject: string, data: Uint8Array, headers: PacketHeaders, timeoutMs: number): Promise<NatsMessage> {
+    const made = this.headers(headers);
+    try {
+      const options = { timeout: timeoutMs, ...(made === undefined ? {} : { headers: made }) };
+      return new ReceivedMessage(await this.#connection.request(subject, data, options));
+    } catch (error) {
+      throw natsError(error, this.server);
+    }
+  }
+
+  /** Headers as the library has them; undefined if there are none. */
+  headers(headers: PacketHeaders): MsgHdrs | undefined {
+    const names = Object.keys(headers);
+    if (names.length === 0) return undefined;
+    const made = this.#library.headers();
+    for (const name of names) made.set(name, headers[name] ?? "");
+    return made;
+  }
+
+  /** Resolves when everything published is confirmed, or may be lost. Rejects if the connection is lost meanwhile. */
+  async flush(): Promise<void> {
+    if (this.isConnected) await this.#connection.flush();
+  }
+
+  /** Ends the link. What was published goes out first if there is a connection, within the grace period. */
+  async close(graceMs = 2000): Promise<void> {
+    if (this.#closing) return;
+    this.#closing = true;
+    await within(graceMs, this.flush());
+    await this.#connection.close();
+    this.#unconfirmed.close();
+  }
+
+  /** `await using link = …` closes it at the end of the block. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #drain(subscription: Subscription): Promise<void> {
+    if (this.#connection.isClosed() || subscription.isClosed()) return;
+    if (this.isConnected) await subscription.drain();
+    else subscription.unsubscribe();
+  }
+
+  async #watch(): Promise<void> {
+    for await (const status of this.#connection.status()) {
+      if (this.#closing) continue;
+      if (status.type === "disconnect") {
+        this.#connected = false;
+        this.#events.onDisconnected?.();
+        const message = `The connection to NATS at ${status.server} broke. Reconnecting.`;
+        this.#events.onError(new OscNatsError("OSC_NATS_DISCONNECTED", message, status.server));
+      } else if (status.type === "reconnect") {
+        this.#connected = true;
+        this.#events.onConnected?.(status.server);
+        this.#events.onRoom?.();
+      } else if (status.type === "error") {
+        this.#events.onError(natsError(status.error, this.server));
+      }
+    }
+  }
+
+  #ended(error: void | Error): void {
+    this.#connected = false;
+    if (!this.#closing) this.#events.onError(natsError(error ?? new Error("the connection was closed"), this.#servers));
+  }
+}
+
+class ReceivedMessage implements NatsMessage {
+  readonly #message: Msg;
+
+  constructor(message: Msg) {
+    this.#message = message;
+  }
+
+  get subject(): string {
+    return this.#message.subject;
+  }
+
+  get data(): Uint8Array {
+    return this.#message.data;
+  }
+
+  get reply(): string {
+    return this.#message.reply ?? "";
+  }
+
+  get status(): number {
+    return this.#message.headers?.code ?? 0;
+  }
+
+  header(name: string): string {
+    return this.#message.headers?.get(name) ?? "";
+  }
+}
+
+interface Published {
+  readonly size: number;
+  readonly settled: ((ok: boolean) => void) | undefined;
+}
+
+/** What a message takes besides its bytes. */
+const OVERHEAD = 64;
+
+/** Messages that were published and that the server has not confirmed. */
+class Unconfirmed {
+  readonly #settings: NatsConnectionSettings;
+  readonly #confirm: () => Promise<void>;
+  readonly #onRoom: () => void;
+  /** Those that the server has not been asked about. */
+  #published: Published[] = [];
+  #bytes = 0;
+  #isAsking = false;
+  #scheduled: NodeJS.Immediate | null = null;
+  count = 0;
+
+  /** @param confirm resolves when the server has everything published before; rejects if the connection breaks */
+  constructor(settings: NatsConnectionSettings, confirm: () => Promise<void>, onRoom: () => void) {
+    this.#settings = settings;
+    this.#confirm = confirm;
+    this.#onRoom = onRoom;
+  }
+
+  hasRoom(size: number): boolean {
+    const { maxUnconfirmed, maxUnconfirmedBytes } = this.#settings;
+    return this.count === 0 || (this.count < maxUnconfirmed && this.#bytes + size + OVERHEAD <= maxUnconfirmedBytes);
+  }
+
+  add(size: number, settled: ((ok: boolean) => void) | undefined): void {
+    this.#published.push({ size: size + OVERHEAD, settled });
+    this.count += 1;
+    this.#bytes += size + OVERHEAD;
+    this.#askSoon();
+  }
+
+  close(): void {
+    if (this.#scheduled !== null) clearImmediate(this.#scheduled);
+    this.#settle(this.#published.splice(0), false);
+  }
+
+  /** Asks once for everything published in one turn of the event loop, and not again before the answer. */
+  #askSoon(): void {
+    if (this.#isAsking || this.#scheduled !== null) return;
+    this.#scheduled = setImmediate(() => {
+      this.#scheduled = null;
+      void this.#ask();
+    });
+  }
+
+  async #ask(): Promise<void> {
+    const batch = this.#published;
+    if (batch.length === 0 || this.#isAsking) return;
+    this.#published = [];
+    this.#isAsking = true;
+    const ok = await this.#confirm().then(
+      () => true,
+      () => false,
+    );
+    this.#isAsking = false;
+    // Messages published after the question may be lost with the same connection.
+    this.#settle(ok ? batch : [...batch, ...this.#published.splice(0)], ok);
+    if (this.#published.length > 0) this.#askSoon();
+  }
+
+  #settle(batch: readonly Published[], ok: boolean): void {
+    for (const { size, settled } of batch) {
+      this.count -= 1;
+      this.#bytes -= size;
+      settled?.(ok);
+    }
+    this.#onRoom();
+  }
+}
+
+/** Waits at most that long; a rejection is for others to report. */
+async function within(ms: number, promise: Promise<unknown>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  await Promise.race([
+    promise.catch(() => undefined),
+    new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, ms);
+    }),
+  ]);
+  clearTimeout(timer);
+}
