@@ -55,7 +55,7 @@ async function connectOptions(library: Library, settings: NatsConnectionSettings
     ignoreAuthErrorAbort: true,
     noAsyncTraces: true,
   };
-  if (tls !== null && tls !== undefined) options.tls = { ...tls };
+  if (tls !== null) options.tls = { ...tls };
   if (user !== undefined) options.authenticator = library.usernamePasswordAuthenticator(user, password ?? "");
   if (token !== undefined) options.authenticator = library.tokenAuthenticator(token);
   if (nkey !== undefined) options.authenticator = library.nkeyAuthenticator(new TextEncoder().encode(nkey));

@@ -5,15 +5,7 @@ import type { PacketResult } from "../packet-result.ts";
 import type { TransportEvents } from "../transport/transport.ts";
 import type { NatsLink, NatsListener, NatsMessage } from "./connection.ts";
 import { natsError } from "./connect.ts";
-import {
-  AS_OF_HEADER,
-  CLIENT_HEADER,
-  DELIVERIES_HEADER,
-  REASON_HEADER,
-  TRANSPORT_HEADER,
-  VIA_HEADER,
-  asOfOf,
-} from "./headers.ts";
+import { AS_OF_HEADER, CLIENT_HEADER, DELIVERIES_HEADER, REASON_HEADER, TRANSPORT_HEADER, VIA_HEADER, asOfOf } from "./headers.ts";
 import type { WorkerSettings } from "./options.ts";
 import { NatsPeer } from "./peer.ts";
 import { WorkStream } from "./streams.ts";
@@ -193,7 +185,11 @@ export class StreamConsumer implements Consumer {
     const made = this.#link.headers(headers);
     try {
       const msgID = `${stream.name}.${deliveryOf(message).sequence}`;
-      await this.#client?.publish(subject, message.data, { msgID, timeout: DEAD_LETTER_MS, ...(made === undefined ? {} : { headers: made }) });
+      await this.#client?.publish(subject, message.data, {
+        msgID,
+        timeout: DEAD_LETTER_MS,
+        ...(made === undefined ? {} : { headers: made }),
+      });
     } catch (error) {
       this.#events.onError(natsError(error, this.#link.server));
       return this.#end(held, nakAfter(BURY_AGAIN_MS));

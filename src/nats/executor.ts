@@ -133,7 +133,7 @@ export class NatsExecutor implements Executor {
       // A server that serves again counts from 0 again, and the stream must not take its packets for the old ones.
       id: `${this.#id}-${randomBytes(4).toString("hex")}`,
       onRoom: () => this.#pump(),
-      restore: () => stream.ensure(),
+      restore: () => void stream.ensure().catch(() => undefined),
     });
   }
 

@@ -1,75 +1,59 @@
-/** What travels beside a packet: the headers, and how a sender is written. Pure. */
+/** The headers of a packet, and how a sender is written in them. Pure. */
 import type { NetAddress } from "../net-address.ts";
 
 /**
  * The client that sent the packet: family, port and address, as `IPv4 57120 10.0.0.5`.
  *
- * @example
- * const link = await NatsLink.open({}, { onError: console.error });
- * link.subscribe("osc.>", null, (message) => console.log(message.header(CLIENT_HEADER)));
+ * @example console.log(CLIENT_HEADER); // Oscine-Client
  */
 export const CLIENT_HEADER = "Oscine-Client";
 /**
- * By what it came to the front end: `udp`, `tcp` or `websocket`.
+ * How it came to the front end: `udp`, `tcp` or `websocket`.
  *
- * @example
- * const link = await NatsLink.open({}, { onError: console.error });
- * link.subscribe("osc.>", null, (message) => console.log(message.header(TRANSPORT_HEADER)));
+ * @example console.log(TRANSPORT_HEADER); // Oscine-Transport
  */
 export const TRANSPORT_HEADER = "Oscine-Transport";
 /**
- * The subject that replies to the client are to be published to.
+ * The subject that replies to the client are published to.
  *
- * @example
- * const link = await NatsLink.open({}, { onError: console.error });
- * link.subscribe("osc.>", null, (message) => console.log(message.header(REPLY_HEADER)));
+ * @example console.log(REPLY_HEADER); // Oscine-Reply
  */
 export const REPLY_HEADER = "Oscine-Reply";
 /**
- * Of a bundle that has been scheduled: bundles inside that are dated later than this, in milliseconds since 1970, come by themselves.
+ * For a bundle that has been scheduled: nested bundles dated later than this, in milliseconds since 1970, come by themselves.
  *
- * @example
- * const link = await NatsLink.open({}, { onError: console.error });
- * link.subscribe("osc.>", null, (message) => console.log(message.header(AS_OF_HEADER)));
+ * @example console.log(AS_OF_HEADER); // Oscine-As-Of
  */
 export const AS_OF_HEADER = "Oscine-As-Of";
 /**
- * The ids of the front ends and bridges that the packet came through, with commas between them. One that finds its own id there has met a loop.
+ * The ids of the front ends and bridges that the packet came through, separated by commas. One that finds its own id there is part of a loop.
  *
- * @example
- * const link = await NatsLink.open({}, { onError: console.error });
- * link.subscribe("osc.>", null, (message) => console.log(message.header(VIA_HEADER)));
+ * @example console.log(VIA_HEADER); // Oscine-Via
  */
 export const VIA_HEADER = "Oscine-Via";
 /**
- * The id of the packet; a stream passes over one that it has had within its `duplicateWindow`.
+ * The id of the packet; a stream ignores one that it has had within its `duplicateWindow`.
  *
- * @example
- * const link = await NatsLink.open({}, { onError: console.error });
- * link.subscribe("osc.>", null, (message) => console.log(message.header(ID_HEADER)));
+ * @example console.log(ID_HEADER); // Nats-Msg-Id
  */
 export const ID_HEADER = "Nats-Msg-Id";
 /**
- * Of a dead letter: why nobody could handle it.
+ * For a dead letter: why nobody could handle it.
  *
- * @example
- * const link = await NatsLink.open({}, { onError: console.error });
- * link.subscribe("osc_dead.>", null, (message) => console.log(message.header(REASON_HEADER)));
+ * @example console.log(REASON_HEADER); // Oscine-Reason
  */
 export const REASON_HEADER = "Oscine-Reason";
 /**
- * Of a dead letter: how often it was delivered.
+ * For a dead letter: how often it was delivered.
  *
- * @example
- * const link = await NatsLink.open({}, { onError: console.error });
- * link.subscribe("osc_dead.>", null, (message) => console.log(message.header(DELIVERIES_HEADER)));
+ * @example console.log(DELIVERIES_HEADER); // Oscine-Deliveries
  */
 export const DELIVERIES_HEADER = "Oscine-Deliveries";
 
-/** Headers by their names. */
+/** Headers by name. */
 export type PacketHeaders = Readonly<Record<string, string>>;
 
-/** A packet that no front end sent has no client. */
+/** The client of a packet that no front end sent. */
 const NO_CLIENT: NetAddress = Object.freeze({ address: "(nats)", port: 0, family: "unix" });
 
 /**
@@ -79,12 +63,12 @@ const NO_CLIENT: NetAddress = Object.freeze({ address: "(nats)", port: 0, family
  * clientHeader({ address: "10.0.0.5", port: 57120, family: "IPv4" }); // IPv4 57120 10.0.0.5
  */
 export function clientHeader({ address, port, family }: NetAddress): string {
-  // NATS takes spaces from the end of a value; a lone `-` is no address of the other families.
+  // NATS trims spaces from the end of a value; no IP address is a lone `-`.
   return `${family} ${port} ${address === "" ? "-" : encodeURI(address)}`;
 }
 
 /**
- * The address in a header; where it holds none, one that says so.
+ * The address in a header, or one that says that there is none.
  *
  * @example
  * clientOf("IPv4 57120 10.0.0.5").port; // 57120
@@ -96,14 +80,14 @@ export function clientOf(header: string): NetAddress {
   return { address: address === "-" ? "" : decoded(address), port: number, family: family as NetAddress["family"] };
 }
 
-/** The time in {@link AS_OF_HEADER}, or undefined where it holds none. */
+/** The time in {@link AS_OF_HEADER}, or undefined if it has none. */
 export function asOfOf(header: string): number | undefined {
   const time = Number(header);
   return header !== "" && Number.isFinite(time) ? time : undefined;
 }
 
 /**
- * Whether a packet has come through the one with that id.
+ * Whether a packet has come through the front end or bridge with that id.
  *
  * @example
  * hasPassed("stage-1,stage-2", "stage-2"); // true
@@ -113,7 +97,7 @@ export function hasPassed(via: string, id: string): boolean {
 }
 
 /**
- * The header {@link VIA_HEADER} of a packet that goes on through the one with that id.
+ * The header {@link VIA_HEADER} of a packet that the front end or bridge with that id passes on.
  *
  * @example
  * viaHeader("stage-1", "stage-2"); // stage-1,stage-2

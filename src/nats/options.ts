@@ -214,14 +214,6 @@ const DELIVERY_CHECKS = {
   stream: unchecked<NatsStreamOptions>(),
 } satisfies Readonly<Record<keyof OptionChecks<NatsDeliveryOptions>, unknown>>;
 
-const EXECUTOR_CHECKS = {
-  ...DELIVERY_CHECKS,
-  id: name(undefined),
-  maxInFlight: integer(1, 4096),
-  maxClients: integer(1, 16_384),
-  onConnection: callback<(server: string | null) => void>(),
-} satisfies Readonly<Record<keyof OptionChecks<NatsExecutorOptions>, unknown>>;
-
 /** Checked by the server that gets them. */
 const SERVER_NAMES = {
   onError: unchecked(),
@@ -241,8 +233,13 @@ const SERVER_NAMES = {
   maxSources: unchecked(),
 } satisfies Readonly<Record<keyof ServerOptions, unknown>>;
 
-const WORKER_CHECKS = {
+/** Of front ends and workers together, which may share one options object. */
+const NATS_CHECKS = {
   ...DELIVERY_CHECKS,
+  id: name(undefined),
+  maxInFlight: integer(1, 4096),
+  maxClients: integer(1, 16_384),
+  onConnection: callback<(server: string | null) => void>(),
   ...SERVER_NAMES,
   kind: oneOf(["async", "threading", "forking"], "async"),
   queue: name("oscine"),
@@ -258,12 +255,26 @@ const WORKER_CHECKS = {
   handlerTimeout: milliseconds(60_000),
   prefetch: integer(1, undefined, 10_000),
   share: share(),
-} satisfies Readonly<Record<keyof OptionChecks<ServeNatsOptions>, unknown>>;
+} satisfies Readonly<Record<keyof OptionChecks<NatsExecutorOptions & ServeNatsOptions>, unknown>>;
 
-/** {@link NatsConnectionOptions}, checked and filled in. */
-export interface NatsConnectionSettings extends Omit<CheckedOptions<typeof CONNECTION_CHECKS>, "servers"> {
+/** {@link NatsConnectionOptions}, checked and filled in. Plain data. */
+export interface NatsConnectionSettings {
   /** Each as `host:port`. */
   readonly servers: readonly string[];
+  readonly name: string;
+  readonly user: string | undefined;
+  readonly password: string | undefined;
+  readonly token: string | undefined;
+  readonly credentials: string | undefined;
+  readonly nkey: string | undefined;
+  /** Null: as the server asks. */
+  readonly tls: NatsTlsOptions | null;
+  readonly connectTimeout: number;
+  readonly waitForServer: boolean;
+  readonly reconnectDelay: number;
+  readonly pingInterval: number;
+  readonly maxUnconfirmed: number;
+  readonly maxUnconfirmedBytes: number;
 }
 
 /** {@link NatsStreamOptions}, checked and filled in. */
@@ -309,14 +320,14 @@ export function natsConnectionSettings(options: NatsConnectionOptions): NatsConn
 
 /** @throws OscServerError `OSC_OPTION` */
 export function executorSettings(options: NatsExecutorOptions): ExecutorSettings {
-  const checked = readOptions("NatsExecutor.for()", options, EXECUTOR_CHECKS);
+  const checked = readOptions("NatsExecutor.for()", options, NATS_CHECKS);
   const { id, maxInFlight, maxClients, onConnection } = checked;
   return { ...deliverySettings(checked), id, maxInFlight, maxClients, onConnection };
 }
 
 /** @throws OscServerError `OSC_OPTION` */
 export function workerSettings(options: ServeNatsOptions): WorkerSettings {
-  const checked = readOptions("serveNats()", options, WORKER_CHECKS);
+  const checked = readOptions("serveNats()", options, NATS_CHECKS);
   const { kind, queue, ackWait, maxDeliver, handlerTimeout, share: part } = checked;
   const { concurrency = CONCURRENCY[kind] } = checked;
   const { prefetch = Math.min(2 * concurrency, 10_000) } = checked;
@@ -363,9 +374,18 @@ function withIdentity(checked: CheckedOptions<typeof CONNECTION_CHECKS>): NatsCo
   return {
     servers: servers.map(({ place }) => place),
     name: checked.name,
-    ...{ user, password, token, credentials, nkey },
+    user,
+    password,
+    token,
+    credentials,
+    nkey,
     tls: checked.tls ?? (servers.some(({ isSecure }) => isSecure) ? {} : null),
-    ...{ connectTimeout, waitForServer, reconnectDelay, pingInterval, maxUnconfirmed, maxUnconfirmedBytes },
+    connectTimeout,
+    waitForServer,
+    reconnectDelay,
+    pingInterval,
+    maxUnconfirmed,
+    maxUnconfirmedBytes,
   };
 }
 
@@ -401,18 +421,13 @@ function tls(): OptionCheck<NatsTlsOptions | null | undefined> {
   return (value, option) => {
     if (value === undefined) return undefined;
     if (typeof value === "boolean") return value ? {} : null;
-    const { caFile, certFile, keyFile, handshakeFirst } = readOptions(option, value, {
+    readOptions(option, value, {
       caFile: text(undefined),
       certFile: text(undefined),
       keyFile: text(undefined),
       handshakeFirst: boolean(undefined),
     });
-    return {
-      ...(caFile === undefined ? {} : { caFile }),
-      ...(certFile === undefined ? {} : { certFile }),
-      ...(keyFile === undefined ? {} : { keyFile }),
-      ...(handshakeFirst === undefined ? {} : { handshakeFirst }),
-    };
+    return value;
   };
 }
 

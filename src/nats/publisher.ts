@@ -107,13 +107,13 @@ export interface StreamPublisherSettings {
   /** There is room again. */
   onRoom(): void;
   /** Creates the stream again if it is gone. */
-  restore(): Promise<void>;
+  restore(): void;
 }
 
 interface InFlight {
   readonly packet: Packet;
   /** Ends the wait for the stream's confirmation. */
-  fail(reason: unknown): void;
+  readonly fail: (reason: unknown) => void;
 }
 
 /**
@@ -180,13 +180,13 @@ export class StreamPublisher implements Publisher {
   async #store(outgoing: Outgoing, id: string): Promise<void> {
     const { packet } = outgoing;
     this.#bytes += packet.data.length;
-    for (let isStored = false; !isStored; ) {
+    for (let isStored = false; !isStored;) {
       try {
         await this.#publish(outgoing, id);
         isStored = true;
       } catch (error) {
         if (!this.#inFlight.has(id)) break;
-        if (error !== null) this.#rejected(error as Error);
+        if (error !== null) this.#reportRejection(error as Error);
         this.#failed += 1;
         do await this.#publishAgain();
         while (!this.#link.isConnected && this.#inFlight.has(id));
@@ -223,12 +223,12 @@ export class StreamPublisher implements Publisher {
   }
 
   /** The stream is full or gone; a timeout alone is nobody's fault. */
-  #rejected(error: Error): void {
+  #reportRejection(error: Error): void {
     const now = performance.now();
     if (error.name === "TimeoutError" || now - this.#reportedAt < REPORT_MS) return;
     this.#reportedAt = now;
     // Why that fails, if it does, is said when the next packet is rejected.
-    if (error.name === "JetStreamNotEnabled") void this.#settings.restore().catch(() => undefined);
+    if (error.name === "JetStreamNotEnabled") this.#settings.restore();
     const { server } = this.#link;
     const message = `The stream accepts no packets now, so they wait here: ${error.message}. Are there workers, and is the stream large enough (stream.maxMessages, stream.maxBytes)?`;
     this.#events.report(new OscNatsError("OSC_NATS_JETSTREAM", message, server, { cause: error }));

@@ -1,13 +1,13 @@
 /**
- * Addresses of OSC as subjects of NATS, and back. Pure: no Node, no NATS.
+ * OSC addresses as NATS subjects, and back. Pure: no Node, no NATS.
  *
- * A part between two slashes is a token. Bytes that a token must not have, and `%` itself, are written as `%` and two hexadecimal digits.
- * Tokens that begin with `%` and go on in another way stand for what is no part: see the constants.
+ * Each part between two slashes is a token. Bytes that a token must not contain, and `%` itself, are written as `%` and two hexadecimal
+ * digits. Other tokens that begin with `%` have a special meaning: see the constants.
  */
-import { OscServerError } from "../errors.ts";
+import { bad } from "../options.ts";
 
 /**
- * Under which subjects packets travel where nothing else is said.
+ * The default prefix of the subjects of packets.
  *
  * @example
  * console.log(`${DEFAULT_PREFIX}.>`); // osc.>, what all packets are below
@@ -16,28 +16,30 @@ export const DEFAULT_PREFIX = "osc";
 
 const SLASH = 0x2f;
 const HASH = 0x23;
-/** A part without characters, as in `/a//b`. */
+/** An empty part, as in `/a//b`. */
 const EMPTY = "%";
-/** Comes first where an address does not begin with a slash. */
+/** Comes first if an address doesn't begin with a slash. */
 const NO_SLASH = "%-";
 /** The one subject of all bundles. */
 const BUNDLE = "%bundle";
-/** The one subject of all messages whose own would be too long for a server of NATS. */
+/** The one subject of all messages whose own would be too long for NATS. */
 const LONG = "%long";
 const PARTITION = /^%p(\d+)$/;
-/** A server of NATS takes 4,096 bytes for the subject, the reply subject and two numbers. */
+/** NATS takes 4,096 bytes for the subject, the reply subject and two numbers. */
 const MAX_LENGTH = 1024;
 
-/** What each byte is written as. */
+/** How each byte is written. */
 const WRITTEN: readonly string[] = Array.from({ length: 256 }, (_, byte) => {
   const isPlain = byte > 0x20 && byte < 0x7f && !".*>%".includes(String.fromCharCode(byte));
   return isPlain ? String.fromCharCode(byte) : `%${byte.toString(16).toUpperCase().padStart(2, "0")}`;
 });
 const PREFIX = /^[!-)+\-/-=?-~]+(?:\.[!-)+\-/-=?-~]+)*$/;
+/** What NATS or Oscine use themselves. */
+const RESERVED = /%|^(?:\$|_INBOX\b)|_(?:reply|dead)$/;
 const encoder = new TextEncoder();
 
 /**
- * The subject of an address: `/mixer/ch/1/gain` is `osc.mixer.ch.1.gain`. Every address has a subject of its own, whatever its bytes are.
+ * The subject of an address: `/mixer/ch/1/gain` is `osc.mixer.ch.1.gain`. Every address has its own subject, whatever its bytes are.
  *
  * @param address a text, or the bytes as they stand in a packet
  * @param prefix see {@link checkPrefix}
@@ -51,8 +53,8 @@ export function addressToSubject(address: string | Uint8Array, prefix: string = 
 }
 
 /**
- * The address that has that subject, or null where no address has it: the subject of bundles, one with wildcards, one under another prefix. The
- * token of a partition is passed over.
+ * The address that has that subject, or null if there is none: the subject of bundles, one with wildcards, one under another prefix. Ignores
+ * the token of a partition.
  *
  * @param prefix see {@link checkPrefix}
  *
@@ -65,7 +67,7 @@ export function subjectToAddress(subject: string, prefix: string = DEFAULT_PREFI
 }
 
 /**
- * As {@link subjectToAddress}, with the bytes as they stand in a packet: an address that is not UTF-8 has a subject, too.
+ * As {@link subjectToAddress}, with the bytes as they are in a packet: an address that isn't UTF-8 has a subject, too.
  *
  * @example
  * subjectToAddressBytes("osc.gr%F6%DFe")?.length; // 6
@@ -81,7 +83,7 @@ export function subjectToAddressBytes(subject: string, prefix: string = DEFAULT_
     if (token !== EMPTY) for (const [written] of token.matchAll(/%[0-9A-F]{2}|[^]/g)) bytes.push(byteOf(written));
   }
   const address = Uint8Array.from(bytes);
-  // Only what an address is written as is a subject of one.
+  // Only the canonical spelling of an address is its subject.
   return tokensOf(address, address.length) === tokens.join(".") ? address : null;
 }
 
@@ -98,10 +100,10 @@ export function partitionOf(subject: string, prefix: string = DEFAULT_PREFIX): n
 }
 
 /**
- * The subject that a packet travels under. All bundles share one, `osc.%bundle`; so do messages whose address is so long that a server of NATS
- * would not take its subject, beyond 1,024 characters: `osc.%long`. Their address is in the packet.
+ * The subject of a packet. All bundles share one, `osc.%bundle`. So do messages whose address is too long for a NATS subject, beyond 1,024
+ * characters: `osc.%long`. Their address is in the packet.
  *
- * @param packet its bytes; it need not be a good one
+ * @param packet its bytes; they need not be well formed
  * @param partition puts the token of that partition after the prefix
  *
  * @example
@@ -123,18 +125,18 @@ export function partitionPrefix(partition: number, prefix: string = DEFAULT_PREF
 }
 
 /**
- * What to subscribe to for an address pattern of OSC: each part with a wildcard becomes `*`, and from `//` on it is `>`. NATS then delivers all that
- * matches and perhaps more, so what comes is to be held against the pattern. A text that does not begin with `/` is taken as a subject of NATS with its
- * own wildcards, and returned as it is.
+ * What to subscribe to for an OSC address pattern: each part with a wildcard becomes `*`, and everything from `//` on becomes `>`. NATS then
+ * delivers all that matches and perhaps more, so match what comes against the pattern. A text that doesn't begin with `/` is taken as a NATS
+ * subject with its own wildcards, and returned unchanged.
  *
  * @param pattern such as `/mixer/{1,2}/gain`, or `osc.mixer.>`
- * @throws OscServerError `OSC_OPTION` for a text that is neither
+ * @throws OscServerError `OSC_OPTION` if it is neither
  *
  * @example
  * patternToSubject("/mixer/{1,2}/gain"); // osc.mixer.*.gain
  */
 export function patternToSubject(pattern: string, prefix: string = DEFAULT_PREFIX): string {
-  if (!pattern.startsWith("/")) return checkSubscription(pattern);
+  if (typeof pattern !== "string" || !pattern.startsWith("/")) return checkSubscription(pattern);
   const tokens: string[] = [];
   for (const part of pattern.slice(1).split("/")) {
     if (part === "") {
@@ -148,30 +150,23 @@ export function patternToSubject(pattern: string, prefix: string = DEFAULT_PREFI
 
 /**
  * @returns the prefix: tokens of printable characters with dots between them, such as `osc` or `berlin.stage-2`
- * @throws OscServerError `OSC_OPTION` where it cannot be one
+ * @throws OscServerError `OSC_OPTION` if it isn't one
  *
  * @example
  * checkPrefix("berlin.stage-2"); // berlin.stage-2
  * // checkPrefix("osc.*") throws
  */
 export function checkPrefix(prefix: string): string {
-  const last = prefix.split(".").at(-1) ?? "";
-  if (
-    PREFIX.test(prefix) &&
-    !prefix.includes("%") &&
-    !/^(\$|_INBOX\b)/.test(prefix) &&
-    !/_(reply|dead)$/.test(last) &&
-    prefix.length <= 128
-  )
-    return prefix;
-  throw new OscServerError(
-    "OSC_OPTION",
-    `A prefix is at most 128 characters such as "osc" or "berlin.stage-2": printable ASCII without %, *, >, no empty part between dots, not beginning with $ and not ending in _reply or _dead; got ${JSON.stringify(prefix)}.`,
+  if (typeof prefix === "string" && prefix.length <= 128 && PREFIX.test(prefix) && !RESERVED.test(prefix)) return prefix;
+  throw bad(
+    "A prefix",
+    'at most 128 characters such as "osc" or "berlin.stage-2": printable ASCII without %, *, >, no empty part between dots, not beginning with $ and not ending in _reply or _dead',
+    prefix,
   );
 }
 
 /**
- * Where replies to packets under a prefix go: beside it and not below it, so that those who listen to packets do not hear them.
+ * The prefix of replies to packets: beside theirs and not below it, so that those who listen to packets don't hear them.
  *
  * @example
  * replyPrefix("osc"); // osc_reply
@@ -181,7 +176,7 @@ export function replyPrefix(prefix: string): string {
 }
 
 /**
- * Where packets under a prefix go that nobody could handle.
+ * The prefix of dead letters: packets that nobody could handle.
  *
  * @example
  * deadPrefix("osc"); // osc_dead
@@ -190,19 +185,16 @@ export function deadPrefix(prefix: string): string {
   return `${prefix}_dead`;
 }
 
-function checkSubscription(subject: string): string {
-  const tokens = subject.split(".");
+function checkSubscription(subject: unknown): string {
+  const tokens = typeof subject === "string" ? subject.split(".") : [""];
   const isGood = tokens.every(
     (token, index) => token === "*" || (token === ">" && index === tokens.length - 1) || (/^[!-~]+$/.test(token) && !/[*>]/.test(token)),
   );
-  if (isGood) return subject;
-  throw new OscServerError(
-    "OSC_OPTION",
-    `What to subscribe to is an address pattern such as "/mixer/*", or a subject of NATS such as "osc.mixer.>"; got ${JSON.stringify(subject)}.`,
-  );
+  if (isGood) return subject as string;
+  throw bad("A subscription", 'an address pattern such as "/mixer/*", or a NATS subject such as "osc.mixer.>"', subject);
 }
 
-/** The tokens of an address with dots between them. */
+/** The tokens of an address, separated by dots. */
 function tokensOf(address: Uint8Array, end: number): string {
   let subject = "";
   let token = "";
@@ -223,12 +215,12 @@ function tokensOf(address: Uint8Array, end: number): string {
   return subject + (token === "" ? EMPTY : token);
 }
 
-/** A character that is no byte gives one that is written otherwise, so that the comparison at the end finds it. */
+/** A character that isn't a byte gives one that is written differently, so that the final comparison finds it. */
 function byteOf(written: string): number {
   return written.length === 3 ? Number.parseInt(written.slice(1), 16) : written.charCodeAt(0) & 0xff;
 }
 
-/** As the decoder reads it: UTF-8, else Latin-1. */
+/** As the decoder reads text: UTF-8, else Latin-1. */
 function textOf(bytes: Uint8Array): string {
   try {
     return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);

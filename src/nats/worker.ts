@@ -9,7 +9,7 @@ import type { PooledServer } from "../server/pooled-server.ts";
 import type { ServerStats } from "../server/stats.ts";
 import { ThreadingServer } from "../server/threading-server.ts";
 import { type ServeNatsOptions, type WorkerHandlers, type WorkerSettings, workerSettings } from "./options.ts";
-import { NatsTransport } from "./transport.ts";
+import { NatsTransport } from "./nats-transport.ts";
 
 /** A running worker. `await using` closes it. */
 export interface NatsWorker extends AsyncDisposable {
@@ -23,7 +23,7 @@ export interface NatsWorker extends AsyncDisposable {
   close(): Promise<void>;
 }
 
-const TRANSPORT_MODULE = new URL("./transport.js", import.meta.url);
+const TRANSPORT_MODULE = new URL("./nats-transport.js", import.meta.url);
 /** The server's address until the transport has opened. */
 const NOWHERE: NetAddress = { address: "127.0.0.1", port: 4222, family: "IPv4" };
 
@@ -46,7 +46,8 @@ const NOWHERE: NetAddress = { address: "127.0.0.1", port: 4222, family: "IPv4" }
  */
 export async function serveNats(handlers: WorkerHandlers, options: ServeNatsOptions = {}): Promise<NatsWorker> {
   const settings = workerSettings(options);
-  const worker = settings.kind === "async" ? await asyncWorker(handlers, settings, options) : await pooledWorker(handlers, settings, options);
+  const worker =
+    settings.kind === "async" ? await asyncWorker(handlers, settings, options) : await pooledWorker(handlers, settings, options);
   const { signal } = options;
   const abort = (): void => void worker.close();
   signal?.addEventListener("abort", abort, { once: true });
@@ -66,7 +67,11 @@ async function asyncWorker(handlers: WorkerHandlers, settings: WorkerSettings, o
   }
   const { concurrency, delivery } = settings;
   const order = delivery.partitions === null ? "none" : "client";
-  const spec = { transport: "custom", address: NOWHERE, create: (events) => new NatsTransport(settings, events) } as const satisfies ConstructorParameters<typeof AsyncServer>[0];
+  const spec = {
+    transport: "custom",
+    address: NOWHERE,
+    create: (events) => new NatsTransport(settings, events),
+  } as const satisfies ConstructorParameters<typeof AsyncServer>[0];
   const server = new Worker(spec, dispatcher, { ...options, order, concurrency });
   const [transport] = await server.createServeEndpoint();
   return {

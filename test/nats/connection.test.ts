@@ -16,7 +16,7 @@ const never = { onError: (error: OscError): void => expect.fail(error.message) }
 
 describe("the options of a connection", () => {
   test("have defaults, and take users and passwords out of URLs", () => {
-    expect(natsConnectionSettings({})).toMatchObject({ servers: ["127.0.0.1:4222"], user: null, tls: null, maxUnconfirmed: 8192 });
+    expect(natsConnectionSettings({})).toMatchObject({ servers: ["127.0.0.1:4222"], user: undefined, tls: null, maxUnconfirmed: 8192 });
     expect(natsConnectionSettings({ servers: ["nats://me:p%40ss@host:1", "[::1]", "other:2"] })).toMatchObject({
       servers: ["host:1", "[::1]:4222", "other:2"],
       user: "me",

@@ -2,7 +2,7 @@ import { OscMessage, type OscPacket, decode, encode } from "../../src/codec/inde
 import { Dispatcher } from "../../src/dispatch/index.ts";
 import type { OscError } from "../../src/errors.ts";
 import type { NetAddress } from "../../src/net-address.ts";
-import { NatsExecutor, type NatsExecutorOptions } from "../../src/nats/executor.ts";
+import { NatsExecutor, type NatsExecutorOptions } from "../../src/nats/index.ts";
 import { AsyncOSCUDPServer, type AsyncUdpServerOptions } from "../../src/server/udp-servers.ts";
 import type { ServerProtocol, ServerStats, ServerTransport } from "../../src/server/index.ts";
 import { isEven } from "../shared/server-process.ts";
