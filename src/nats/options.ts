@@ -17,6 +17,7 @@ import {
   text,
   unchecked,
 } from "../options.ts";
+import { SERVER_OPTIONS } from "../server/check-arguments.ts";
 import type { ServerOptions } from "../server/options.ts";
 import type { ChildPoolOptions, ThreadPoolOptions } from "../server/pool/pool-options.ts";
 import { DEFAULT_PREFIX, checkPrefix } from "./subject.ts";
@@ -215,23 +216,10 @@ const DELIVERY_CHECKS = {
 } satisfies Readonly<Record<keyof OptionChecks<NatsDeliveryOptions>, unknown>>;
 
 /** Checked by the server that gets them. */
-const SERVER_NAMES = {
-  onError: unchecked(),
-  strict: unchecked(),
-  maxPacketSize: unchecked(),
-  maxNesting: unchecked(),
-  maxWaiting: unchecked(),
-  maxWaitingBytes: unchecked(),
-  maxAhead: unchecked(),
-  maxQueue: unchecked(),
-  maxQueueBytes: unchecked(),
-  overflow: unchecked(),
-  maxReports: unchecked(),
-  allow: unchecked(),
-  maxRate: unchecked(),
-  maxBurst: unchecked(),
-  maxSources: unchecked(),
-} satisfies Readonly<Record<keyof ServerOptions, unknown>>;
+const SERVER_CHECKS = Object.fromEntries(Object.keys(SERVER_OPTIONS).map((option) => [option, unchecked()])) as Record<
+  keyof ServerOptions,
+  OptionCheck<unknown>
+>;
 
 /** Of front ends and workers together, which may share one options object. */
 const NATS_CHECKS = {
@@ -240,7 +228,7 @@ const NATS_CHECKS = {
   maxInFlight: integer(1, 4096),
   maxClients: integer(1, 16_384),
   onConnection: callback<(server: string | null) => void>(),
-  ...SERVER_NAMES,
+  ...SERVER_CHECKS,
   kind: oneOf(["async", "threading", "forking"], "async"),
   queue: name("oscine"),
   concurrency: integer(1, undefined),

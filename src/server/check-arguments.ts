@@ -15,7 +15,7 @@ type TransportName = "UDP" | "TCP" | "WebSocket";
 /** The names of all options of an interface; the compiler says if one is missing. */
 type Names<Options> = Readonly<Record<keyof Options, true>>;
 
-const SERVER: Names<ServerOptions> = {
+export const SERVER_OPTIONS: Names<ServerOptions> = {
   onError: true,
   strict: true,
   maxPacketSize: true,
@@ -34,12 +34,12 @@ const SERVER: Names<ServerOptions> = {
   maxBurst: true,
   maxSources: true,
 };
-const SYNC: Names<SyncServerOptions> = { ...SERVER, closeTimeout: true, timeout: true, keepSignalListeners: true };
+const SYNC: Names<SyncServerOptions> = { ...SERVER_OPTIONS, closeTimeout: true, timeout: true, keepSignalListeners: true };
 
 /** The options of each kind of server. */
 const KINDS: Readonly<Record<Kind, object>> = {
   Async: {
-    ...SERVER,
+    ...SERVER_OPTIONS,
     concurrency: true,
     order: true,
     closeTimeout: true,
