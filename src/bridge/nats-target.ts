@@ -3,15 +3,7 @@ import { SendQueue, type SendQueueLimits } from "../client/send-queue.ts";
 import { type OscError, OscNatsError, OscServerError } from "../errors.ts";
 import type { NatsLink } from "../nats/connection.ts";
 import type { NatsMessage } from "../nats/connection.ts";
-import {
-  CLIENT_HEADER,
-  type PacketHeaders,
-  REPLY_HEADER,
-  TRANSPORT_HEADER,
-  VIA_HEADER,
-  clientHeader,
-  viaHeader,
-} from "../nats/headers.ts";
+import { CLIENT_HEADER, type PacketHeaders, REPLY_HEADER, TRANSPORT_HEADER, VIA_HEADER, clientHeader, viaHeader } from "../nats/headers.ts";
 import { packetSubject, replyPrefix } from "../nats/subject.ts";
 import type { NetAddress } from "../net-address.ts";
 import type { NatsUrl } from "../url/nats-url.ts";
