@@ -20,6 +20,7 @@ export {
   double,
   encode,
   encodeInto,
+  encodeMessage,
   type EncodeOptions,
   float,
   infinitum,

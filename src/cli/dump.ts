@@ -1,4 +1,4 @@
-import { decodeOrFault, faultsOf } from "../codec/faults.ts";
+import { decodeOrFault, faultsOf } from "../codec/decode.ts";
 import type { OscPacket } from "../codec/index.ts";
 import { OscDecodeError } from "../errors.ts";
 import { type NetAddress, formatAddress } from "../net-address.ts";

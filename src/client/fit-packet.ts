@@ -1,5 +1,5 @@
 import { OscBundle, OscMessage, type OscPacket, type OscValue } from "../codec/index.ts";
-import { floatTypesOf } from "../codec/message.ts";
+import { floatTypesOf } from "../codec/packet.ts";
 import { OscEncodeError } from "../errors.ts";
 import { type ReceiverName, type ReceiverProfile, profileOf } from "./receivers.ts";
 

@@ -1,57 +1,88 @@
-import type { OscDecodeError, OscDecodeErrorCode } from "../errors.ts";
-import { type OscBundle, type OscPacket, trustedBundle } from "./bundle.ts";
-import { describe } from "./check-value.ts";
-import { decodeError } from "./decode-error.ts";
-import { COMMA, HASH, SLASH } from "./first-bytes.ts";
-import { MAX_PACKET_SIZE } from "./limits.ts";
-import { type OscMessage, trustedMessage } from "./message.ts";
-import { readArguments, readInt, readTimeTag } from "./read-arguments.ts";
-import { readText, readTypeTags } from "./read-text.ts";
-import { type DecodeOptions, Reading } from "./reading.ts";
+import { OscDecodeError, type OscDecodeErrorCode } from "../errors.ts";
+import { checkOptionNames, describe } from "../options.ts";
+import { OscBundle, type OscMessage, type OscPacket, trustedBundle, trustedMessage } from "./packet.ts";
+import { readArguments, readInt, readText, readTimeTag, readTypeTags } from "./read-arguments.ts";
+import { decodeError, type DecodeOptions, Reading } from "./reading.ts";
 import { isEarlier, type TimeTag } from "./time-tag.ts";
-import { NO_ERRORS } from "./trusted.ts";
-import type { OscValue } from "./types.ts";
+import { latin1 } from "./text.ts";
+import { COMMA, HASH, type OscValue, SLASH } from "./types.ts";
 
 const NO_ARGUMENTS: readonly OscValue[] = /* @__PURE__ */ Object.freeze([]);
 
-/** The one reading that there is at a time: a packet is read at one go. */
+/** The characters of all type tags. */
+const TYPE_TAGS = /* @__PURE__ */ Uint8Array.from("ifsbhtdScrmTFNI[]", (tag) => tag.charCodeAt(0));
+
+const OPTION_NAMES = ["strict", "copyBlobs", "maxNesting", "maxPacketSize", "maxArguments"];
+/** The options whose names were checked last. */
+let checked: DecodeOptions | undefined;
+
+/** The only reading there is: a packet is read in one go. */
 const current = /* @__PURE__ */ new Reading();
 
 /**
  * Reads a packet. OSC 1.0, "OSC Packets".
  *
  * @param bytes the whole packet, as it came in one datagram or one frame of a stream
- * @throws OscDecodeError where the bytes cannot be read as a packet or, with `strict`, depart from the OSC 1.0 text; whatever the bytes,
- *   nothing else. TypeError where `bytes` is no Uint8Array.
+ * @throws OscDecodeError if the bytes can't be read as a packet or, with `strict`, depart from OSC 1.0; nothing else, whatever the bytes.
+ *   TypeError if `bytes` isn't a Uint8Array; OscServerError `OSC_OPTION` for an invalid option.
  *
  * @example
  * const packet = decode(encode(new OscMessage("/gain", 0.5)));
  * if (packet instanceof OscMessage) console.log(packet.address, packet.args); // /gain [ 0.5 ]
  */
 export function decode(bytes: Uint8Array, options?: DecodeOptions): OscPacket {
-  begin(bytes, options);
-  return readPacket(current, bytes, 0, bytes.length, undefined, 1);
+  if (options !== checked) {
+    checkOptionNames("decode", options, OPTION_NAMES);
+    checked = options;
+  }
+  return decodePacket(bytes, options);
 }
 
-/** As {@link decode}, for a message whose address is known, and in its well-formed string takes the first `addressSize` bytes. */
+/** As {@link decode}, with options that may have other names too: those of a server. */
+export function decodePacket(bytes: Uint8Array, options?: DecodeOptions): OscPacket {
+  const end = begin(bytes, options);
+  return readPacket(current, bytes, 0, end, undefined, 1);
+}
+
+/** As {@link decodePacket}, for a message whose address is known, and takes the first `addressSize` bytes as a well-formed string. */
 export function decodeMessage(bytes: Uint8Array, address: string, addressSize: number, options?: DecodeOptions): OscMessage {
-  begin(bytes, options);
-  return readAfterAddress(current, bytes, address, addressSize, bytes.length);
+  const end = begin(bytes, options);
+  current.errors = undefined;
+  current.keepsBytes = false;
+  return readAfterAddress(current, bytes, 0, address, addressSize, end);
 }
 
-function begin(bytes: Uint8Array, options: DecodeOptions | undefined): void {
-  current.begin(options);
-  if (!(bytes instanceof Uint8Array)) throw new TypeError(`A packet to decode is a Uint8Array; got ${describe(bytes)}.`);
+/** Reads a packet to show it: one that can't be read at all gives its error. */
+export function decodeOrFault(bytes: Uint8Array): OscPacket | OscDecodeError {
+  try {
+    return decode(bytes);
+  } catch (error) {
+    if (error instanceof OscDecodeError) return error;
+    throw error;
+  }
+}
+
+/** What is wrong with a packet that was read anyway, and with its elements. */
+export function faultsOf(packet: OscPacket): readonly OscDecodeError[] {
+  return packet instanceof OscBundle ? [...packet.errors, ...packet.elements.flatMap(faultsOf)] : packet.errors;
+}
+
+/** Checks what the caller gives, and returns the size of the packet. */
+function begin(bytes: Uint8Array, options: DecodeOptions | undefined): number {
+  if (!(bytes instanceof Uint8Array)) throw new TypeError(`A packet to decode must be a Uint8Array; got ${describe(bytes)}.`);
   const size = bytes.length;
-  const most = options?.maxPacketSize ?? MAX_PACKET_SIZE;
-  if (size === 0 || size > most || (size & 3) !== 0) checkSize(size, most);
+  current.begin(options);
+  if (size === 0 || size > current.maxPacketSize || (size & 3) !== 0) checkSize(size);
+  return size;
 }
 
-/** Throws where a packet cannot be read because of its size, or, when strict, may not. */
-function checkSize(size: number, most: number): void {
+/** Throws if a packet can't be read because of its size, or may not be, if strict. */
+function checkSize(size: number): void {
   if (size === 0) throw decodeError("OSC_EMPTY_PACKET", "A packet needs at least one byte", 0);
-  if (size > most) throw decodeError("OSC_PACKET_TOO_LARGE", `The packet has ${size} bytes; maxPacketSize is ${most}`, 0);
-  if (current.options.strict) throw decodeError("OSC_UNALIGNED", `The packet has ${size} bytes, which is no multiple of 4`, size);
+  if (size > current.maxPacketSize) {
+    throw decodeError("OSC_PACKET_TOO_LARGE", `The packet has ${size} bytes; maxPacketSize is ${current.maxPacketSize}`, 0);
+  }
+  if (current.strict) throw decodeError("OSC_UNALIGNED", `The packet has ${size} bytes, which is not a multiple of 4`, size);
 }
 
 function readPacket(
@@ -67,22 +98,86 @@ function readPacket(
 
 function readMessage(reading: Reading, bytes: Uint8Array, start: number, end: number): OscMessage {
   reading.errors = undefined;
+  reading.keepsBytes = false;
   if (bytes[start] !== SLASH) checkOddAddress(reading, bytes, start, end);
   const address = readText(reading, bytes, start, end);
-  return readAfterAddress(reading, bytes, address, reading.position, end);
+  return readAfterAddress(reading, bytes, start, address, reading.position, end);
 }
 
-function readAfterAddress(reading: Reading, bytes: Uint8Array, address: string, position: number, end: number): OscMessage {
-  if (position >= end || bytes[position] !== COMMA) return withoutTypeTags(reading, address, position, end);
+function readAfterAddress(reading: Reading, bytes: Uint8Array, start: number, address: string, position: number, end: number): OscMessage {
+  if (position >= end || bytes[position] !== COMMA) {
+    if (position < end) faultOfRest(reading, position, end, "OSC_MISSING_TYPE_TAGS", "without a type tag string");
+    return trustedMessage(address, NO_ARGUMENTS, "", false, reading.errors, reading.rawBytes(bytes, start, end));
+  }
+  const faults = reading.errors?.length ?? 0;
+  let message: OscMessage | undefined;
+  let failure: unknown;
+  try {
+    message = readTyped(reading, bytes, start, address, position, end);
+  } catch (error) {
+    failure = error;
+  }
+  if (message !== undefined && !reading.keepsBytes) return message;
+  const better = reading.strict ? undefined : readWithoutNul(reading, bytes, start, address, position, end, faults);
+  if (better !== undefined) return better;
+  if (message === undefined) throw failure;
+  return message;
+}
+
+/** Reads the type tag string at `position`, and the arguments. */
+function readTyped(reading: Reading, bytes: Uint8Array, start: number, address: string, position: number, end: number): OscMessage {
   const types = readTypeTags(reading, bytes, position, end);
-  const args = types === "" ? NO_ARGUMENTS : readArguments(reading, bytes, types, position + 1, end);
+  const args = readCounted(reading, bytes, position + 1, types.length, end);
   if (reading.position < end) faultOfRest(reading, reading.position, end, "OSC_TRAILING_BYTES", "after the last argument");
-  return trustedMessage(address, args, types, true, reading.errors ?? NO_ERRORS);
+  return trustedMessage(address, args, types, true, reading.errors, reading.rawBytes(bytes, start, end));
 }
 
-function withoutTypeTags(reading: Reading, address: string, position: number, end: number): OscMessage {
-  if (position < end) faultOfRest(reading, position, end, "OSC_MISSING_TYPE_TAGS", "without a type tag string");
-  return trustedMessage(address, NO_ARGUMENTS, "", false, reading.errors ?? NO_ERRORS);
+function readCounted(reading: Reading, bytes: Uint8Array, tags: number, count: number, end: number): readonly OscValue[] {
+  if (count === 0) return NO_ARGUMENTS;
+  reading.count(count, tags);
+  return readArguments(reading, bytes, tags, count, end);
+}
+
+/**
+ * Reads a message whose type tag string fills its words and has no NUL, as some senders write `,fff`. With a NUL looked for, the first bytes of
+ * the arguments would count as tags or padding, and every value would be that of the next. It is taken only if the arguments fit exactly.
+ *
+ * @param faults how many of the errors stand before the arguments
+ */
+function readWithoutNul(
+  reading: Reading,
+  bytes: Uint8Array,
+  start: number,
+  address: string,
+  position: number,
+  end: number,
+  faults: number,
+): OscMessage | undefined {
+  let tagsEnd = position + 1;
+  while (tagsEnd < end && TYPE_TAGS.includes(bytes[tagsEnd]!)) tagsEnd++;
+  tagsEnd -= (tagsEnd - position) & 3;
+  // The first bytes of the arguments may look like tags, so an earlier end is tried as well.
+  for (let tries = 0; tries < 2 && tagsEnd > position; tries++, tagsEnd -= 4) {
+    const left = reading.argumentsLeft;
+    try {
+      reading.strict = true;
+      reading.position = tagsEnd;
+      const args = readCounted(reading, bytes, position + 1, tagsEnd - position - 1, end);
+      if (reading.position === end) {
+        reading.strict = false;
+        reading.forgetFaults(faults);
+        reading.fault("OSC_BAD_PADDING", "The type tag string has no NUL", tagsEnd);
+        const types = latin1(bytes, position + 1, tagsEnd);
+        return trustedMessage(address, args, types, true, reading.errors, reading.rawBytes(bytes, start, end));
+      }
+    } catch (error) {
+      if (!(error instanceof OscDecodeError)) throw error;
+    } finally {
+      reading.strict = false;
+    }
+    reading.argumentsLeft = left;
+  }
+  return undefined;
 }
 
 function faultOfRest(reading: Reading, position: number, end: number, code: OscDecodeErrorCode, where: string): void {
@@ -108,6 +203,7 @@ function readBundle(
     throw decodeError("OSC_NESTING_TOO_DEEP", `Bundles nest deeper than maxNesting, ${reading.maxNesting} levels`, start);
   }
   reading.errors = undefined;
+  reading.keepsBytes = false;
   const header = readBundleHeader(reading, bytes, start, end);
   const timeTag = readTimeTag(bytes, start + header - 8);
   if (around !== undefined && isEarlier(timeTag, around)) {
@@ -121,17 +217,21 @@ function readBundle(
     position += 4;
     if (size > 0) {
       const errors: OscDecodeError[] | undefined = reading.errors;
+      const keepsBytes: boolean = reading.keepsBytes;
+      let failure: unknown;
       try {
+        reading.count(1, position);
         elements.push(readPacket(reading, bytes, position, position + size, timeTag, depth + 1));
-        reading.errors = errors;
       } catch (error) {
-        reading.errors = errors;
-        reading.dropElement(error, position + size);
+        failure = error;
       }
+      reading.errors = errors;
+      reading.keepsBytes = keepsBytes;
+      if (failure !== undefined) reading.dropElement(failure, position + size);
     }
     position += size;
   }
-  return trustedBundle(elements, timeTag, reading.errors ?? NO_ERRORS);
+  return trustedBundle(elements, timeTag, reading.errors, reading.rawBytes(bytes, start, end));
 }
 
 /** The size of the header: `#bundle`, NUL and the time tag. Older versions of QOsc leave out the NUL. */
@@ -151,7 +251,7 @@ function beginsElement(bytes: Uint8Array, offset: number): boolean {
   return bytes[offset] === SLASH || bytes[offset] === HASH;
 }
 
-/** The size of an element; 0 for an element without bytes, and -1 where the rest of the bundle cannot be read. Both are recorded. */
+/** The size of an element; 0 for an element without bytes, and -1 if the rest of the bundle can't be read. Both are recorded. */
 function readElementSize(reading: Reading, bytes: Uint8Array, position: number, end: number): number {
   const left = end - position - 4;
   if (left < 0) {
@@ -160,13 +260,12 @@ function readElementSize(reading: Reading, bytes: Uint8Array, position: number, 
   }
   const size = readInt(bytes, position);
   if (size > 0 && size <= left && ((size & 3) === 0 || size === left)) {
-    if ((size & 3) !== 0) reading.fault("OSC_UNALIGNED", `The last element has ${size} bytes, which is no multiple of 4`, position);
+    if ((size & 3) !== 0) reading.fault("OSC_UNALIGNED", `The last element has ${size} bytes, which is not a multiple of 4`, position);
     return size;
   }
-  reading.fault(
-    "OSC_BAD_ELEMENT_SIZE",
-    `An element says that it has ${size} bytes, where ${left} are left; sizes are multiples of 4`,
-    position,
-  );
+  const isCut = size > left && left > 0;
+  const rule = isCut ? "it is read as far as it goes" : "sizes are multiples of 4";
+  reading.fault("OSC_BAD_ELEMENT_SIZE", `An element of ${size} bytes is announced, but ${left} are left; ${rule}`, position);
+  if (isCut) return left;
   return size === 0 ? 0 : -1;
 }

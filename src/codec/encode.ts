@@ -1,10 +1,25 @@
 import { OscEncodeError } from "../errors.ts";
-import { OscBundle, type OscPacket } from "./bundle.ts";
-import { describe } from "./check-value.ts";
-import { MAX_NESTING, MAX_PACKET_SIZE } from "./limits.ts";
-import { floatTypesOf, OscMessage } from "./message.ts";
-import { writeArguments } from "./write-arguments.ts";
-import { writeText, writeUint32 } from "./write-atoms.ts";
+import { bad, checkOptionNames, describe } from "../options.ts";
+import { checkValue } from "./check.ts";
+import { inferTag, keptNumber, type OscArgument, untyped } from "./infer.ts";
+import { floatTypesOf, OscBundle, OscMessage, type OscPacket, rawBytesOf } from "./packet.ts";
+import { limit } from "./reading.ts";
+import { writeCharacters } from "./text.ts";
+import type { TimeTag } from "./time-tag.ts";
+import { TypedValue } from "./typed-value.ts";
+import {
+  ARRAY_BEGIN,
+  ARRAY_END,
+  COMMA,
+  FLOAT,
+  INT,
+  MAX_NESTING,
+  MAX_PACKET_SIZE,
+  type OscColor,
+  type OscMidi,
+  type OscValue,
+  SLASH,
+} from "./types.ts";
 
 /** How packets are encoded. */
 export interface EncodeOptions {
@@ -15,57 +30,96 @@ export interface EncodeOptions {
   readonly numbers?: "auto" | "float";
   /** The largest packet, in bytes; a larger one is refused. Default 16,777,216 (16 MiB). */
   readonly maxPacketSize?: number;
-  /** How many levels bundles may nest, and arrays. Default 32. */
+  /** How many levels bundles, and arrays, may nest. Default 32. */
   readonly maxNesting?: number;
 }
 
+const OPTION_NAMES = ["numbers", "maxPacketSize", "maxNesting"];
+
 /** Large enough for whatever fits into a datagram. */
 const SLAB_SIZE = 65_536;
-/** Packets of up to this many bytes lie in a slab together, and larger ones in memory of their own. */
+/** Packets of up to this many bytes share a slab, and larger ones have memory of their own. */
 const LARGEST_SHARED = 8192;
+/** Lists of up to this many arguments are written in one pass. Of more, the packet may not fit into a slab. */
+const MOST_AT_ONCE = 1500;
 
-/**
- * Memory for packets, filled from its beginning on: to take memory for each costs several times the encoding, and its collection makes
- * pauses (bench/codec, bench/latency).
- */
+/** Memory for packets, filled from its beginning on: allocating memory for each costs several times the encoding (bench/codec). */
 let slab = /* @__PURE__ */ new Uint8Array(0);
-let used = 0;
-/** A packet is being written into the slab. What is asked of a value may encode another packet, which needs memory of its own. */
-let writing = false;
-/** The slab's `buffer`, for to ask a typed array for it is a call that takes half as long as to make a view (bench/codec, encode small). */
+/** The slab's `buffer`: reading it from a typed array is slow. */
 let slabBuffer = /* @__PURE__ */ new ArrayBuffer(0);
+let used = 0;
+/** A packet is being written into the slab. A getter of a value may encode another packet, which then needs memory of its own. */
+let writing = false;
+
+/** The options that were checked last. */
+let checked: EncodeOptions | undefined;
+
+/** Up to this many bytes a loop is faster than `set` (bench/codec). */
+const SHORT = 32;
+const STRING = 0x73; // s
+
+/** A float and its bits. */
+const floatMemory = /* @__PURE__ */ new ArrayBuffer(4);
+const floatNumber = /* @__PURE__ */ new Float32Array(floatMemory);
+const floatBits = /* @__PURE__ */ new Int32Array(floatMemory);
+/** Eight bytes in which a number of 64 bits is taken apart. */
+const parts = /* @__PURE__ */ new DataView(/* @__PURE__ */ new ArrayBuffer(8));
 
 /**
- * The bytes of a packet. OSC 1.0, "OSC Packets".
+ * The bytes of a packet. OSC 1.0, "OSC Packets". A packet that was decoded and not in order gives back the bytes it was decoded from.
  *
- * They are the caller's and are never written to again. Their `buffer` may hold other packets, too, as that of a `Buffer` in Node may: to
- * transfer it to a worker, or to have memory of their own, take `encode(packet).slice()`. A packet of more than 8,192 bytes shares none.
+ * The bytes are yours and are never written to again. Their `buffer` may hold other packets too, as that of a `Buffer` in Node may. To transfer
+ * it to a worker, or to have memory of its own, take `encode(packet).slice()`. A packet of more than 8,192 bytes shares none.
  *
- * @throws OscEncodeError where the packet is too large or nests too deep
+ * @throws OscEncodeError if the packet is too large or nests too deep; OscServerError `OSC_OPTION` for an invalid option
  *
  * @example
- * encode(new OscMessage("/gain", 0.5)).length; // 16
+ * const bytes = encode(new OscMessage("/gain", 0.5));
+ * bytes.length; // 16
+ * bytes.buffer.byteLength; // 65536: memory that packets share
+ * bytes.slice().buffer.byteLength; // 16: memory of its own
  * encode(new OscMessage("/gain", 1), { numbers: "float" }); // ,f 1
  */
 export function encode(packet: OscPacket, options?: EncodeOptions): Uint8Array {
-  if (writing || used + LARGEST_SHARED > slab.length) {
-    slabBuffer = new ArrayBuffer(SLAB_SIZE);
-    slab = new Uint8Array(slabBuffer);
-    used = 0;
-  }
-  const memory = slab;
+  if (options !== undefined) checkOptions(options);
+  const memory = claim();
   const buffer = slabBuffer;
   const start = used;
-  writing = true;
   const end = write(packet, memory, start, options);
+  if (end - start <= LARGEST_SHARED) return finished(memory, buffer, start, end);
   writing = false;
-  const size = end - start;
-  if (slab === memory && size <= LARGEST_SHARED) used = end;
-  if (size <= LARGEST_SHARED) return new Uint8Array(buffer, start, size);
   if (end <= memory.length) return memory.slice(start, end);
-  const bytes = new Uint8Array(size);
+  const bytes = new Uint8Array(end - start);
   write(packet, bytes, 0, options);
   return bytes;
+}
+
+/**
+ * The bytes of a message, without making an {@link OscMessage}: the same bytes, or the same error, as
+ * `encode(new OscMessage(address, args, types), options)`, in less time. What {@link encode} says of the bytes holds here too.
+ *
+ * @param address begins with `/` and contains no NUL character
+ * @param args one value, or an array of values, each plain or with its type (`int(1)`, `float(1)`); default none
+ * @param types the type tag string without its comma, one tag for each argument; default: inferred
+ * @throws OscEncodeError if the address is invalid, a value doesn't fit its type tag, or the packet is too large or nests too deep
+ *
+ * @example
+ * encodeMessage("/mixer/gain", [0.5, "left"]); // ,fs
+ * encodeMessage("/spectrum", new Float32Array(512)); // 512 floats
+ */
+export function encodeMessage(address: string, args: OscArgument = [], types?: string, options?: EncodeOptions): Uint8Array {
+  if (options !== undefined) checkOptions(options);
+  const list: ArrayLike<unknown> = Array.isArray(args) || args instanceof Float32Array ? args : [args];
+  if (list.length <= MOST_AT_ONCE) {
+    const memory = claim();
+    const buffer = slabBuffer;
+    const start = used;
+    const end = writeFlat(address, list, types, memory, start, options?.numbers === "float");
+    const most = Math.min(options?.maxPacketSize ?? MAX_PACKET_SIZE, LARGEST_SHARED);
+    if (end !== -1 && end - start <= most) return finished(memory, buffer, start, end);
+    writing = false;
+  }
+  return encode(new OscMessage(address, args, types), options);
 }
 
 /**
@@ -73,7 +127,7 @@ export function encode(packet: OscPacket, options?: EncodeOptions): Uint8Array {
  *
  * @param offset where in `target` the packet begins; default 0
  * @returns how many bytes were written
- * @throws OscEncodeError where the packet does not fit (`OSC_BUFFER_TOO_SMALL`; the message says how many bytes it needs, and what
+ * @throws OscEncodeError if the packet doesn't fit (`OSC_BUFFER_TOO_SMALL`; the message says how many bytes it needs, and what
  *   `target` holds from `offset` on is undefined), is too large or nests too deep
  *
  * @example
@@ -81,8 +135,12 @@ export function encode(packet: OscPacket, options?: EncodeOptions): Uint8Array {
  * const size = encodeInto(new OscMessage("/gain", 0.5), memory); // 16
  */
 export function encodeInto(packet: OscPacket, target: Uint8Array, offset: number = 0, options?: EncodeOptions): number {
+  if (options !== undefined) checkOptions(options);
+  if (!(target instanceof Uint8Array)) {
+    throw new OscEncodeError("OSC_VALUE_TYPE", `The target must be a Uint8Array; got ${describe(target)}.`, target);
+  }
   if (!Number.isInteger(offset) || offset < 0) {
-    throw new OscEncodeError("OSC_VALUE_OUT_OF_RANGE", `An offset is a whole number from 0 on; got ${describe(offset)}.`, offset);
+    throw new OscEncodeError("OSC_VALUE_OUT_OF_RANGE", `An offset must be an integer of at least 0; got ${describe(offset)}.`, offset);
   }
   const end = write(packet, target, offset, options);
   if (end > target.length) {
@@ -96,9 +154,85 @@ export function encodeInto(packet: OscPacket, target: Uint8Array, offset: number
   return end - offset;
 }
 
+function checkOptions(options: EncodeOptions): void {
+  if (options !== checked) checkOptionNames("encode", options, OPTION_NAMES);
+  const { numbers, maxPacketSize, maxNesting } = options;
+  if (numbers !== undefined && numbers !== "auto" && numbers !== "float") throw bad("numbers", '"auto" or "float"', numbers);
+  limit(maxPacketSize, "maxPacketSize", MAX_PACKET_SIZE);
+  limit(maxNesting, "maxNesting", MAX_NESTING);
+  checked = options;
+}
+
+/** Memory to write a packet into, from `used` on. At least as many bytes as a shared packet may have are free. */
+function claim(): Uint8Array {
+  if (writing || used + LARGEST_SHARED > slab.length) {
+    slabBuffer = new ArrayBuffer(SLAB_SIZE);
+    slab = new Uint8Array(slabBuffer);
+    used = 0;
+  }
+  writing = true;
+  return slab;
+}
+
+/** The packet that was written into the memory. Another one may have been written meanwhile, into another slab. */
+function finished(memory: Uint8Array, buffer: ArrayBuffer, start: number, end: number): Uint8Array {
+  writing = false;
+  if (slab === memory) used = end;
+  return new Uint8Array(buffer, start, end - start);
+}
+
 /**
- * Writes a packet and returns the offset after it, which lies beyond the target where the packet does not fit. Nothing is written
- * beyond the target: a typed array ignores that, and what would throw is checked in its place.
+ * Checks a message whose arguments contain no arrays and writes it, in one pass. Returns the offset after it, or -1 for a message that has to be
+ * made first: one with arrays, or one that is refused, which then has the error of the constructor.
+ */
+function writeFlat(
+  address: string,
+  args: ArrayLike<unknown>,
+  types: string | undefined,
+  target: Uint8Array,
+  offset: number,
+  floats: boolean,
+): number {
+  const { length } = args;
+  const isFloats = args instanceof Float32Array;
+  if (typeof address !== "string" || address.charCodeAt(0) !== SLASH) return -1;
+  if (types !== undefined && (typeof types !== "string" || types.length !== length)) return -1;
+  let tags = writeText(address, target, offset);
+  if (tags === -1) return -1;
+  target[tags++] = COMMA;
+  let position = writeZeros(target, tags + length, 4 - ((tags + length - offset) & 3));
+  for (let i = 0; i < length; i++) {
+    let value = args[i];
+    let tag: number;
+    if (types !== undefined) {
+      tag = types.charCodeAt(i);
+      if (tag === ARRAY_BEGIN || tag === ARRAY_END) return -1;
+      if (tag !== STRING || typeof value !== "string") value = checkValue(types[i]!, untyped(value, types[i]!));
+    } else if (typeof value === "number") {
+      const inferred = inferTag(value);
+      tag = floats || isFloats ? FLOAT : inferred.charCodeAt(0);
+      if (!isFloats) value = keptNumber(inferred, value);
+    } else if (typeof value === "string") {
+      tag = STRING;
+    } else if (value instanceof TypedValue) {
+      tag = value.tag.charCodeAt(0);
+      value = value.value;
+    } else {
+      if (Array.isArray(value)) return -1;
+      const inferred = inferTag(value);
+      tag = inferred.charCodeAt(0);
+      value = checkValue(inferred, value);
+    }
+    target[tags + i] = tag;
+    position = writeArgument(tag, value as OscValue, target, position);
+    if (position === -1) return -1;
+  }
+  return position;
+}
+
+/**
+ * Writes a packet and returns the offset after it, which lies beyond the target if the packet doesn't fit. Nothing is written beyond the
+ * target: a typed array ignores that, and what would throw is checked instead.
  */
 function write(packet: OscPacket, target: Uint8Array, offset: number, options: EncodeOptions | undefined): number {
   const maxNesting = options?.maxNesting ?? MAX_NESTING;
@@ -111,12 +245,16 @@ function write(packet: OscPacket, target: Uint8Array, offset: number, options: E
 }
 
 function writePacket(packet: OscPacket, target: Uint8Array, offset: number, floats: boolean, maxNesting: number, depth: number): number {
-  if (packet instanceof OscMessage) return writeMessage(packet, target, offset, floats, maxNesting);
+  if (packet instanceof OscMessage) {
+    return writeMessage(packet, target, offset, floats, maxNesting);
+  }
   if (packet instanceof OscBundle) return writeBundle(packet, target, offset, floats, maxNesting, depth);
   throw new OscEncodeError("OSC_VALUE_TYPE", `A packet is an OscMessage or an OscBundle; got ${describe(packet)}.`, packet);
 }
 
 function writeMessage(message: OscMessage, target: Uint8Array, offset: number, floats: boolean, maxNesting: number): number {
+  const raw = rawBytesOf(message);
+  if (raw !== undefined) return writeBytes(raw, target, offset);
   const position = writeText(message.address, target, offset);
   if (!message.hasTypeTags) return position;
   return writeArguments(floats ? floatTypesOf(message) : message.types, message.args, target, position, maxNesting);
@@ -125,6 +263,8 @@ function writeMessage(message: OscMessage, target: Uint8Array, offset: number, f
 function writeBundle(bundle: OscBundle, target: Uint8Array, offset: number, floats: boolean, maxNesting: number, depth: number): number {
   if (depth > maxNesting)
     throw new OscEncodeError("OSC_NESTING_TOO_DEEP", `Bundles nest deeper than maxNesting, ${maxNesting} levels.`, bundle);
+  const raw = rawBytesOf(bundle);
+  if (raw !== undefined) return writeBytes(raw, target, offset);
   const { timeTag, elements } = bundle;
   writeUint32(0x2362756e, target, offset); // "#bun"
   writeUint32(0x646c6500, target, offset + 4); // "dle\0"
@@ -137,4 +277,119 @@ function writeBundle(bundle: OscBundle, target: Uint8Array, offset: number, floa
     position = end;
   }
   return position;
+}
+
+/** Writes the type tag string and the arguments, and returns the offset after them. OSC 1.0, "OSC Messages". */
+function writeArguments(types: string, args: readonly OscValue[], target: Uint8Array, offset: number, maxNesting: number): number {
+  const { length } = types;
+  target[offset] = COMMA;
+  let position = writeZeros(target, offset + 1 + length, 4 - ((length + 1) & 3));
+  let list = args;
+  let index = 0;
+  const around: { list: readonly OscValue[]; index: number }[] = [];
+  for (let i = 0; i < length; i++) {
+    const tag = types.charCodeAt(i);
+    target[offset + 1 + i] = tag;
+    if (tag === ARRAY_BEGIN) {
+      if (around.length === maxNesting) {
+        throw new OscEncodeError("OSC_NESTING_TOO_DEEP", `Arrays nest deeper than maxNesting, ${maxNesting} levels.`, args);
+      }
+      around.push({ list, index: index + 1 });
+      list = list[index] as readonly OscValue[];
+      index = 0;
+    } else if (tag === ARRAY_END) {
+      ({ list, index } = around.pop()!);
+    } else {
+      position = writeArgument(tag, list[index++]!, target, position);
+    }
+  }
+  return position;
+}
+
+/** Writes an argument, and returns the offset after it; -1 for text that an OSC string can't hold. */
+function writeArgument(tag: number, value: OscValue, target: Uint8Array, offset: number): number {
+  switch (tag) {
+    case FLOAT:
+      floatNumber[0] = typeof value === "number" ? value : Number(value);
+      writeUint32(floatBits[0]!, target, offset);
+      return offset + 4;
+    case INT:
+      writeUint32(value as number, target, offset);
+      return offset + 4;
+    case STRING:
+    case 0x53: // S
+      return writeText(value as string, target, offset);
+    case 0x62: // b
+      return writeBlob(value as Uint8Array, target, offset);
+    case 0x64: // d
+      parts.setFloat64(0, value as number);
+      return writeParts(target, offset);
+    case 0x68: // h
+      parts.setBigInt64(0, value as bigint);
+      return writeParts(target, offset);
+    case 0x74: // t
+      writeUint32((value as TimeTag).seconds, target, offset);
+      writeUint32((value as TimeTag).fraction, target, offset + 4);
+      return offset + 8;
+    case 0x63: // c
+      writeUint32(typeof value === "string" ? value.codePointAt(0)! : (value as number), target, offset);
+      return offset + 4;
+    case 0x72: {
+      // r
+      const { r, g, b, a } = value as OscColor;
+      writeUint32((r << 24) | (g << 16) | (b << 8) | a, target, offset);
+      return offset + 4;
+    }
+    case 0x6d: {
+      // m
+      const [port, status, data1, data2] = value as OscMidi;
+      writeUint32((port << 24) | (status << 16) | (data1 << 8) | data2, target, offset);
+      return offset + 4;
+    }
+    default: // T F N I, which have no bytes
+      return offset;
+  }
+}
+
+/** Writes 32 bits, most significant byte first. Beyond the target's end it does nothing, as typed arrays do. */
+function writeUint32(value: number, target: Uint8Array, offset: number): void {
+  target[offset] = value >>> 24;
+  target[offset + 1] = value >>> 16;
+  target[offset + 2] = value >>> 8;
+  target[offset + 3] = value;
+}
+
+function writeParts(target: Uint8Array, offset: number): number {
+  writeUint32(parts.getUint32(0), target, offset);
+  writeUint32(parts.getUint32(4), target, offset + 4);
+  return offset + 8;
+}
+
+/** Writes a string with its NUL and padding, and returns the offset after it; -1 for text that it can't hold. OSC 1.0, "OSC-string". */
+function writeText(text: string, target: Uint8Array, offset: number): number {
+  const end = writeCharacters(text, target, offset);
+  return end === -1 ? -1 : writeZeros(target, end, 4 - ((end - offset) & 3));
+}
+
+/** Writes a blob with its size and padding, and returns the offset after it. OSC 1.0, "OSC-blob". */
+function writeBlob(blob: Uint8Array, target: Uint8Array, offset: number): number {
+  const size = blob.length;
+  writeUint32(size, target, offset);
+  return writeZeros(target, writeBytes(blob, target, offset + 4, size), -size & 3);
+}
+
+function writeBytes(bytes: Uint8Array, target: Uint8Array, offset: number, size: number = bytes.length): number {
+  const end = offset + size;
+  if (size <= SHORT) {
+    for (let i = 0; i < size; i++) target[offset + i] = bytes[i]!;
+  } else if (end <= target.length) {
+    target.set(bytes, offset);
+  }
+  return end;
+}
+
+function writeZeros(target: Uint8Array, offset: number, count: number): number {
+  const end = offset + count;
+  for (let p = offset; p < end; p++) target[p] = 0;
+  return end;
 }

@@ -1,29 +1,29 @@
-import { decodeError } from "./decode-error.ts";
-import type { Reading } from "./reading.ts";
-import { readPadding, readText } from "./read-text.ts";
+import { ARRAY_BEGIN, ARRAY_END, characterOf, FLOAT, INT, type OscValue } from "./types.ts";
+import { decodeError, type Reading } from "./reading.ts";
+import { decodeAscii, decodeText, latin1, texts } from "./text.ts";
 import { TimeTag } from "./time-tag.ts";
-import { ARRAY_BEGIN, ARRAY_END, FLOAT, INT, LONG_RUN, runLength } from "./type-tags.ts";
-import type { OscValue } from "./types.ts";
-import { characterOf } from "./value-kinds.ts";
+
+/** From this many numbers of one type on, a DataView pays for itself (bench/codec). */
+const LONG_RUN = 16;
 
 /** Eight bytes in which a number of 64 bits is put together. */
 const parts = /* @__PURE__ */ new DataView(/* @__PURE__ */ new ArrayBuffer(8));
-/** The bits of a float and their number, which takes less time than to swap its bytes twice in `parts` (bench/codec, decode bundle10). */
+/** The bits of a float and their number. */
 const floatMemory = /* @__PURE__ */ new ArrayBuffer(4);
 const floatBits = /* @__PURE__ */ new Int32Array(floatMemory);
 const floatNumber = /* @__PURE__ */ new Float32Array(floatMemory);
 
-/** What a typed array says of its memory. To ask by the property takes three times as long, a tenth of the time of decode mixed (bench/codec). */
+/** What a typed array says of its memory, by the getters themselves: through the properties it takes three times as long. */
 const bufferOf = /* @__PURE__ */ getterOf("buffer") as (this: Uint8Array) => ArrayBuffer;
 const byteOffsetOf = /* @__PURE__ */ getterOf("byteOffset") as (this: Uint8Array) => number;
 
 /**
  * Reads the arguments from `reading.position` to `end`, and sets the position after them. OSC 1.0, "OSC Arguments".
  *
- * @param types the type tags, whose bytes begin at `tags`
+ * @param tags where the type tags begin
+ * @param count how many there are
  */
-export function readArguments(reading: Reading, bytes: Uint8Array, types: string, tags: number, end: number): OscValue[] {
-  const count = types.length;
+export function readArguments(reading: Reading, bytes: Uint8Array, tags: number, count: number, end: number): OscValue[] {
   if (count >= LONG_RUN && runLength(bytes, tags, tags + count) === count) {
     const numbers = readRun(reading, bytes, bytes[tags]!, count, end);
     if (numbers !== undefined) return numbers;
@@ -34,7 +34,7 @@ export function readArguments(reading: Reading, bytes: Uint8Array, types: string
     const tag = bytes[tags + i]!;
     let value: OscValue;
     if (tag === FLOAT && position + 4 <= end) {
-      value = readFloat(bytes, position);
+      value = readFloat(reading, bytes, position);
       position += 4;
     } else if (tag === INT && position + 4 <= end) {
       value = readInt(bytes, position);
@@ -48,8 +48,8 @@ export function readArguments(reading: Reading, bytes: Uint8Array, types: string
       value = readArgument(reading, bytes, tag, position, end, tags + i);
       position = reading.position;
     }
-    // A list that has its length from the beginning takes less time and memory than one that grows (bench/codec, decode mixed).
-    if (list === undefined) list = listOf(value, count);
+    // A list that has its length from the beginning takes less time and memory than one that grows (bench/codec).
+    if (list === undefined) list = firstOf(value, count);
     else list[i] = value;
   }
   reading.position = position;
@@ -57,7 +57,7 @@ export function readArguments(reading: Reading, bytes: Uint8Array, types: string
 }
 
 /** A list of `count` values that has its first. */
-function listOf(first: OscValue, count: number): OscValue[] {
+function firstOf(first: OscValue, count: number): OscValue[] {
   if (count === 1) return [first];
   const list = new Array<OscValue>(count);
   list[0] = first;
@@ -101,7 +101,10 @@ function readArgument(reading: Reading, bytes: Uint8Array, tag: number, position
   switch (tag) {
     case 0x73: // s
     case 0x53: // S
-      return readText(reading, bytes, position, end);
+      if (position < end) return readText(reading, bytes, position, end);
+      reading.position = position;
+      reading.fault("OSC_TRUNCATED", "A string has no bytes; it is read as empty", position);
+      return "";
     case 0x62: // b
       return readBlob(reading, bytes, position, end);
     case 0x54: // T
@@ -132,10 +135,10 @@ function readFixed(reading: Reading, bytes: Uint8Array, tag: number, position: n
     case INT:
       return readInt(bytes, position);
     case FLOAT:
-      return readFloat(bytes, position);
+      return readFloat(reading, bytes, position);
     case 0x64: // d
       fillParts(bytes, position);
-      return parts.getFloat64(0);
+      return keepNaN(reading, parts.getFloat64(0), parts.getInt32(0) === 0x7ff80000 && parts.getInt32(4) === 0);
     case 0x68: // h
       fillParts(bytes, position);
       return parts.getBigInt64(0);
@@ -168,13 +171,13 @@ function sizeOf(tag: number, tagOffset: number): number {
 }
 
 /**
- * The bytes of an argument that the packet's end cuts short, with zeros for those that are missing. Reaktor leaves out a float's zeros
- * at the end, all four perhaps; of every other argument at least one byte must be there.
+ * The bytes of a float that the packet's end cuts short, with zeros for the missing ones: Reaktor leaves out zeros at the end. A float without
+ * any bytes, and any other argument cut short, would be a value that was never sent.
  */
 function completed(reading: Reading, bytes: Uint8Array, tag: number, position: number, end: number, size: number): Uint8Array {
   const present = end - position;
   const message = `An argument of type ${String.fromCharCode(tag)} has ${present} of its ${size} bytes`;
-  if (present === 0 && tag !== FLOAT) throw decodeError("OSC_TRUNCATED", message, position);
+  if (present === 0 || tag !== FLOAT) throw decodeError("OSC_TRUNCATED", message, position);
   reading.fault("OSC_TRUNCATED", message, position);
   const whole = new Uint8Array(size);
   whole.set(bytes.subarray(position, end));
@@ -187,40 +190,93 @@ function readBlob(reading: Reading, bytes: Uint8Array, position: number, end: nu
   if (start > end) throw decodeError("OSC_TRUNCATED", "The packet ends within the size of a blob", position);
   const size = readInt(bytes, position);
   if (size < 0 || size > end - start) {
-    throw decodeError("OSC_BAD_BLOB_SIZE", `A blob says that it has ${size} bytes, where ${end - start} are left`, position);
+    throw decodeError("OSC_BAD_BLOB_SIZE", `A blob of ${size} bytes is announced, but ${end - start} are left`, position);
   }
   readPadding(reading, bytes, start + size, start + ((size + 3) & ~3), end, "blob");
   const blob = new Uint8Array(bufferOf.call(bytes), byteOffsetOf.call(bytes) + start, size);
-  return reading.options.copyBlobs ? blob.slice() : blob;
+  return reading.copyBlobs ? new Uint8Array(blob) : blob;
 }
 
-/** Reads many numbers of one type; undefined where the tag is of none, or they are not all there. */
+/** Reads the string at `start` and sets `reading.position` after its padding. OSC 1.0, "OSC-string". */
+export function readText(reading: Reading, bytes: Uint8Array, start: number, end: number): string {
+  const known = texts.find(bytes, start, end, 0);
+  if (known === undefined) return readNewText(reading, bytes, start, end, 0);
+  reading.position = texts.end;
+  return known;
+}
+
+/** Reads the type tag string at `start`, without its comma, and sets `reading.position` after its padding. */
+export function readTypeTags(reading: Reading, bytes: Uint8Array, start: number, end: number): string {
+  const known = texts.find(bytes, start, end, 1);
+  if (known === undefined) return readNewText(reading, bytes, start, end, 1);
+  reading.position = texts.end;
+  return known;
+}
+
+/** @param skip how many bytes at its beginning are left out of the text */
+function readNewText(reading: Reading, bytes: Uint8Array, start: number, end: number, skip: number): string {
+  const found = texts.end !== -1;
+  if (found && texts.isPlain) {
+    reading.position = texts.end;
+    const text = decodeAscii(bytes, start + skip, texts.nul);
+    texts.add(text);
+    return text;
+  }
+  const nul = found ? texts.nul : findNul(bytes, start, end);
+  const padded = start + ((nul - start) & ~3) + 4;
+  readPadding(reading, bytes, nul, padded, end, "string");
+  const text = decodeText(bytes, start + skip, nul);
+  if (text !== undefined) return text;
+  reading.fault("OSC_BAD_TEXT", "A string is not UTF-8; it is read as Latin-1", start);
+  return latin1(bytes, start + skip, nul);
+}
+
+/** Sets the position after the padding from `start` to `padded`, and records if it is cut short or not zero. */
+function readPadding(reading: Reading, bytes: Uint8Array, start: number, padded: number, end: number, what: "string" | "blob"): void {
+  const after = padded < end ? padded : end;
+  reading.position = after;
+  const zero = isZero(bytes, start, after);
+  if (zero && padded <= end) return;
+  reading.fault("OSC_BAD_PADDING", `The padding of a ${what} ${zero ? "is cut short by the end of the packet" : "is not zero"}`, start);
+}
+
+/** The offset of the first NUL from `start` on, or `end`. */
+function findNul(bytes: Uint8Array, start: number, end: number): number {
+  let position = start;
+  while (position < end && bytes[position] !== 0) position++;
+  return position;
+}
+
+/** Whether all bytes from `start` to `end` are zero. */
+function isZero(bytes: Uint8Array, start: number, end: number): boolean {
+  for (let p = start; p < end; p++) if (bytes[p] !== 0) return false;
+  return true;
+}
+
+/** How many type tags like the one at `start` follow each other, up to `end`. */
+function runLength(bytes: Uint8Array, start: number, end: number): number {
+  const tag = bytes[start];
+  let position = start + 1;
+  while (position < end && bytes[position] === tag) position++;
+  return position - start;
+}
+
+/** Reads many numbers of one type; undefined if the tag is of none, or they are not all there. */
 function readRun(reading: Reading, bytes: Uint8Array, tag: number, count: number, end: number): number[] | undefined {
   const { position } = reading;
   if ((tag !== FLOAT && tag !== INT) || position + count * 4 > end) return undefined;
   reading.position = position + count * 4;
   const view = new DataView(bytes.buffer, bytes.byteOffset + position, count * 4);
-  return tag === FLOAT ? readFloats(view, count) : readInts(view, count);
-}
-
-function readFloats(view: DataView, count: number): number[] {
   const numbers = new Array<number>(count);
-  let i = 0;
-  // Four at a time, which takes a quarter off (bench/codec).
-  for (; i + 4 <= count; i += 4) {
-    const at = i * 4;
-    numbers[i] = view.getFloat32(at);
-    numbers[i + 1] = view.getFloat32(at + 4);
-    numbers[i + 2] = view.getFloat32(at + 8);
-    numbers[i + 3] = view.getFloat32(at + 12);
+  if (tag === FLOAT) {
+    for (let i = 0; i < count; i++) {
+      const value = view.getFloat32(i * 4);
+      if (value !== value) keepNaN(reading, value, view.getInt32(i * 4) === 0x7fc00000);
+      numbers[i] = value;
+    }
+  } else {
+    for (let i = 0; i < count; i++) numbers[i] = view.getInt32(i * 4);
   }
-  for (; i < count; i++) numbers[i] = view.getFloat32(i * 4);
-  return numbers;
-}
-
-function readInts(view: DataView, count: number): number[] {
-  const numbers = new Array<number>(count);
-  for (let i = 0; i < count; i++) numbers[i] = view.getInt32(i * 4);
   return numbers;
 }
 
@@ -229,9 +285,17 @@ export function readInt(bytes: Uint8Array, position: number): number {
   return (bytes[position]! << 24) | (bytes[position + 1]! << 16) | (bytes[position + 2]! << 8) | bytes[position + 3]!;
 }
 
-function readFloat(bytes: Uint8Array, position: number): number {
-  floatBits[0] = readInt(bytes, position);
-  return floatNumber[0]!;
+function readFloat(reading: Reading, bytes: Uint8Array, position: number): number {
+  const bits = readInt(bytes, position);
+  floatBits[0] = bits;
+  const value = floatNumber[0]!;
+  return value === value ? value : keepNaN(reading, value, bits === 0x7fc00000);
+}
+
+/** The value; one of the many other NaN than the usual has its bits kept with the packet. */
+function keepNaN(reading: Reading, value: number, isUsual: boolean): number {
+  if (Number.isNaN(value) && !isUsual) reading.keepsBytes = true;
+  return value;
 }
 
 function getterOf(name: string): (this: Uint8Array) => unknown {

@@ -1,58 +1,90 @@
 import { OscDecodeError, type OscDecodeErrorCode } from "../errors.ts";
-import { decodeError } from "./decode-error.ts";
-import { DEEPEST_NESTING, MAX_NESTING, MAX_FAULTS } from "./limits.ts";
+import { bad } from "../options.ts";
+import { exchangeStackTraceLimit, stackTracesLeftOut } from "../stack-traces.ts";
+import { DEEPEST_NESTING, MAX_NESTING, MAX_PACKET_SIZE } from "./types.ts";
 
 /** How packets are decoded. */
 export interface DecodeOptions {
   /**
-   * `true` refuses every packet that departs from the OSC 1.0 text, by throwing. Default `false`: what real programs send is read as
-   * they mean it, and each departure is recorded in `errors` of the message or bundle concerned.
+   * `true` refuses every packet that departs from OSC 1.0, by throwing. Default `false`: what real programs send is read as they mean it,
+   * and each departure is recorded in `errors` of the message or bundle concerned.
    */
   readonly strict?: boolean;
   /** `true` copies blobs into memory of their own. Default `false`: a blob is a view of the packet's bytes, and changes with them. */
   readonly copyBlobs?: boolean;
-  /** How many levels bundles may nest, and arrays. Default 32; more than 1,000 counts as 1,000, which keeps the stack safe. */
+  /** How many levels bundles, and arrays, may nest. Default 32; more than 1,000 counts as 1,000, which keeps the stack safe. */
   readonly maxNesting?: number;
   /** The largest packet, in bytes; a larger one is refused. Default 16,777,216 (16 MiB). */
   readonly maxPacketSize?: number;
+  /**
+   * How many values a packet may decode to: its arguments, each array and its contents, and the elements of its bundles. A message beyond that
+   * is refused before it is built. Default 65,536.
+   */
+  readonly maxArguments?: number;
 }
 
-const NO_OPTIONS: DecodeOptions = {};
+/** The default of `maxArguments`. */
+const MAX_ARGUMENTS = 65_536;
+/** How many faults of one packet are recorded. Errors cost far more than the bytes that cause them. */
+const MAX_FAULTS = 32;
 
-/** What is the same for every part of a packet while it is read, and where the reading stands. */
+/** The options while a packet is read, where the reading stands, and what it found. */
 export class Reading {
   /** The offset after what was read last. */
   position = 0;
   /** The faults of the message or bundle that is being read. */
   errors: OscDecodeError[] | undefined;
-  /** True when a packet has so many bad elements that the rest of it is not read. */
+  /** True if what the message or bundle says doesn't give its bytes back: they are kept. */
+  keepsBytes = false;
+  /** True if a packet has so many bad elements that the rest of it isn't read. */
   exhausted = false;
-  /** As the caller gave them. What they say is asked for when it is needed, for most packets need none of it (bench/codec, small). */
-  options: DecodeOptions = NO_OPTIONS;
+  strict = false;
+  copyBlobs = false;
+  maxNesting = MAX_NESTING;
+  maxPacketSize = MAX_PACKET_SIZE;
+  /** How many values the packet may still decode to. */
+  argumentsLeft = MAX_ARGUMENTS;
+  maxArguments = MAX_ARGUMENTS;
   #faultsLeft = MAX_FAULTS;
+  /** A copy of the whole packet, of which all that keeps its bytes has a view. */
+  #copy: Uint8Array | undefined;
 
-  /** Makes ready for a packet. */
+  /** Makes ready for a packet. Whatever the getters of the options do has happened before anything is changed here. */
   begin(options: DecodeOptions | undefined): void {
-    this.options = options ?? NO_OPTIONS;
+    let strict = false;
+    let copyBlobs = false;
+    let maxNesting = MAX_NESTING;
+    let maxPacketSize = MAX_PACKET_SIZE;
+    let maxArguments = MAX_ARGUMENTS;
+    if (options !== undefined) {
+      strict = flag(options.strict, "strict");
+      copyBlobs = flag(options.copyBlobs, "copyBlobs");
+      maxNesting = Math.min(limit(options.maxNesting, "maxNesting", MAX_NESTING), DEEPEST_NESTING);
+      maxPacketSize = limit(options.maxPacketSize, "maxPacketSize", MAX_PACKET_SIZE);
+      maxArguments = limit(options.maxArguments, "maxArguments", MAX_ARGUMENTS);
+    }
+    this.strict = strict;
+    this.copyBlobs = copyBlobs;
+    this.maxNesting = maxNesting;
+    this.maxPacketSize = maxPacketSize;
+    this.maxArguments = maxArguments;
+    this.argumentsLeft = maxArguments;
     this.exhausted = false;
     this.#faultsLeft = MAX_FAULTS;
-    this.errors = undefined;
+    this.#copy = undefined;
   }
 
-  /** How many levels may nest. */
-  get maxNesting(): number {
-    return Math.min(this.options.maxNesting ?? MAX_NESTING, DEEPEST_NESTING);
-  }
-
-  /** Records a fault that can be read past; or throws it, when strict. */
+  /** Records a fault that can be read past; throws it if strict. */
   fault(code: OscDecodeErrorCode, message: string, offset: number): void {
-    if (this.options.strict) throw decodeError(code, message, offset);
+    this.keepsBytes = true;
+    if (this.strict) throw decodeError(code, message, offset);
     if (this.#faultsLeft > 0) this.#record(decodeError(code, message, offset));
   }
 
-  /** Records why an element of the bundle could not be read; or throws it, when strict. */
+  /** Records why an element of the bundle couldn't be read; throws it if strict. */
   dropElement(error: unknown, offset: number): void {
-    if (this.options.strict || !(error instanceof OscDecodeError)) throw error;
+    if (this.strict || !(error instanceof OscDecodeError)) throw error;
+    this.keepsBytes = true;
     if (this.#faultsLeft > 0) {
       this.#record(error);
     } else {
@@ -61,8 +93,55 @@ export class Reading {
     }
   }
 
+  /** Takes back the faults of the message from the given number on. */
+  forgetFaults(kept: number): void {
+    const { errors } = this;
+    if (errors === undefined) return;
+    this.#faultsLeft += errors.length - kept;
+    errors.length = kept;
+  }
+
+  /**
+   * Counts values before they are built.
+   *
+   * @throws OscDecodeError if the packet has more than it may
+   */
+  count(values: number, offset: number): void {
+    if (values > this.argumentsLeft) {
+      throw decodeError("OSC_TOO_MANY_ARGUMENTS", `The packet decodes to more values than maxArguments, ${this.maxArguments}`, offset);
+    }
+    this.argumentsLeft -= values;
+  }
+
+  /** The bytes of a message or bundle, if what it says doesn't give them back. They don't change with the packet. */
+  rawBytes(packet: Uint8Array, start: number, end: number): Uint8Array | undefined {
+    if (!this.keepsBytes) return undefined;
+    this.#copy ??= new Uint8Array(packet);
+    return this.#copy.subarray(start, end);
+  }
+
   #record(error: OscDecodeError): void {
     this.#faultsLeft -= 1;
     (this.errors ??= []).push(error);
   }
+}
+
+/** An error of the decoder, with a stack trace unless those are left out. */
+export function decodeError(code: OscDecodeErrorCode, message: string, offset: number): OscDecodeError {
+  const before = stackTracesLeftOut() ? exchangeStackTraceLimit(0) : undefined;
+  const error = new OscDecodeError(code, message, offset);
+  exchangeStackTraceLimit(before);
+  return error;
+}
+
+/** The value of an option that is a limit: a number, or the default. */
+export function limit(value: unknown, name: string, fallback: number): number {
+  if (value === undefined) return fallback;
+  if (typeof value === "number" && value >= 0) return value;
+  throw bad(name, "a number of at least 0, or Infinity", value);
+}
+
+function flag(value: unknown, name: string): boolean {
+  if (value === undefined || typeof value === "boolean") return value === true;
+  throw bad(name, "true or false", value);
 }

@@ -1,3 +1,6 @@
+import { OscEncodeError } from "../errors.ts";
+import { describe } from "../options.ts";
+
 /** Milliseconds between 1900-01-01, where NTP time begins, and 1970-01-01, where JavaScript's does. */
 const EPOCH_OFFSET_MS = 2_208_988_800_000;
 /** The length of an NTP era, after which its 32 bits of seconds begin again at 0. The first ends on 2036-02-07. */
@@ -25,12 +28,10 @@ export class TimeTag {
   /**
    * @param seconds the upper half of the 64 bits
    * @param fraction the lower half
-   * @throws RangeError where a half is not a whole number of 32 bits
+   * @throws RangeError if a half isn't a whole number of 32 bits
    */
   constructor(seconds: number, fraction: number) {
-    if (seconds >>> 0 !== seconds || fraction >>> 0 !== fraction) {
-      throw new RangeError(`A time tag has two halves of 32 bits; got ${seconds} and ${fraction}.`);
-    }
+    if (!isUint32(seconds) || !isUint32(fraction)) throw badHalves(seconds, fraction);
     this.seconds = seconds;
     this.fraction = fraction;
   }
@@ -41,21 +42,22 @@ export class TimeTag {
   }
 
   /**
-   * The moment so many milliseconds after the present, or before it where the number is negative.
+   * The moment this many milliseconds after the present, or before it if the number is negative.
    *
-   * @throws RangeError where it is not a finite number
+   * @throws RangeError if it isn't finite; OscEncodeError `OSC_VALUE_TYPE` if it isn't a number
    */
   static in(milliseconds: number): TimeTag {
+    if (typeof milliseconds !== "number") throw badMoment("TimeTag.in needs milliseconds as a number", milliseconds);
     return TimeTag.from(Date.now() + milliseconds);
   }
 
   /**
    * @param moment a `Date`, or milliseconds since 1970-01-01 UTC, with fractions
-   * @throws RangeError where it is not a finite number or a valid date
+   * @throws RangeError for an invalid date, or a number that isn't finite; OscEncodeError `OSC_VALUE_TYPE` for anything else
    */
   static from(moment: Date | number): TimeTag {
-    const ms = typeof moment === "number" ? moment : moment.getTime();
-    if (!Number.isFinite(ms)) throw new RangeError(`A time tag needs a valid date or finite milliseconds; got ${String(moment)}.`);
+    const ms = typeof moment === "number" ? moment : millisOf(moment);
+    if (!Number.isFinite(ms)) throw new RangeError(`A time tag needs a valid date or finite milliseconds; got ${describe(moment)}.`);
     const since1900 = ms + EPOCH_OFFSET_MS;
     const whole = Math.floor(since1900 / 1000);
     const fraction = Math.round((since1900 - whole * 1000) * FRACTIONS_PER_MS);
@@ -69,6 +71,7 @@ export class TimeTag {
    * @throws RangeError where it is not a number from 0 to 2^64 - 1
    */
   static fromBigInt(bits: bigint): TimeTag {
+    if (typeof bits !== "bigint") throw badMoment("TimeTag.fromBigInt needs a bigint of 64 bits", bits);
     return new TimeTag(Number(bits >> 32n), Number(bits & 0xffff_ffffn));
   }
 
@@ -108,6 +111,7 @@ export class TimeTag {
  * ntpToMillis(3_900_000_000, 0); // 1691011200000: in August 2023
  */
 export function ntpToMillis(seconds: number, fraction: number): number {
+  if (!isUint32(seconds) || !isUint32(fraction)) throw badHalves(seconds, fraction);
   const inFirstEra = seconds * 1000 - EPOCH_OFFSET_MS + fraction / FRACTIONS_PER_MS;
   return inFirstEra + ERA_MS * Math.round((Date.now() - inFirstEra) / ERA_MS);
 }
@@ -121,4 +125,22 @@ export function isEarlier(inner: TimeTag, outer: TimeTag): boolean {
   if (inner.isImmediate) return true;
   const seconds = (inner.seconds - outer.seconds) | 0;
   return seconds < 0 || (seconds === 0 && inner.fraction < outer.fraction);
+}
+
+/** The milliseconds of a date, also of one from another realm. */
+function millisOf(moment: unknown): number {
+  if (Object.prototype.toString.call(moment) === "[object Date]") return Number(moment);
+  throw badMoment("A time tag needs a Date, or milliseconds since 1970 as a number", moment);
+}
+
+function isUint32(value: unknown): boolean {
+  return typeof value === "number" && value >>> 0 === value;
+}
+
+function badHalves(seconds: unknown, fraction: unknown): RangeError {
+  return new RangeError(`The halves of a time tag must be whole numbers of 32 bits; got ${describe(seconds)} and ${describe(fraction)}.`);
+}
+
+function badMoment(message: string, value: unknown): OscEncodeError {
+  return new OscEncodeError("OSC_VALUE_TYPE", `${message}; got ${describe(value)}.`, value);
 }

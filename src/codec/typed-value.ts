@@ -1,6 +1,6 @@
-import { checkValue } from "./check-value.ts";
+import { checkValue } from "./check.ts";
 import { TimeTag } from "./time-tag.ts";
-import type { OscColor, OscValue } from "./types.ts";
+import type { OscColor, OscMidi, OscValue } from "./types.ts";
 
 /**
  * One argument together with its type tag, made by {@link int}, {@link float} and the like.
@@ -18,7 +18,7 @@ export class TypedValue {
    * Made by {@link int}, {@link float} and the like, rather than by hand.
    *
    * @param tag one type tag, of one character
-   * @throws OscEncodeError where the value does not fit the tag
+   * @throws OscEncodeError if the value does not fit the tag
    */
   constructor(tag: string, value: OscValue) {
     this.tag = tag;
@@ -29,7 +29,7 @@ export class TypedValue {
 /**
  * A whole number from -2^31 to 2^31 - 1, as a 32-bit integer (type tag `i`). OSC 1.0, "OSC Type Tag String", as all of these.
  *
- * @throws OscEncodeError where it is no number, or not such a one
+ * @throws OscEncodeError if it isn't such a number
  *
  * @example
  * new OscMessage("/cue", int(3)); // /cue ,i 3
@@ -42,10 +42,10 @@ export function int(value: number): TypedValue {
 /**
  * A number as a 32-bit float (type tag `f`). It keeps about 7 digits.
  *
- * @throws OscEncodeError where it is no number, or a finite one beyond the range of a float, about ±3.4e38
+ * @throws OscEncodeError if it isn't a number, or a finite one beyond the range of a float, about ±3.4e38
  *
  * @example
- * new OscMessage("/gain", float(1)); // ,f, where 1 alone is sent as ,i
+ * new OscMessage("/gain", float(1)); // ,f, while plain 1 is sent as ,i
  */
 export function float(value: number): TypedValue {
   return new TypedValue("f", value);
@@ -54,7 +54,7 @@ export function float(value: number): TypedValue {
 /**
  * A number as a 64-bit float (type tag `d`), which keeps it exactly. Not part of what every OSC program has to understand.
  *
- * @throws OscEncodeError where it is no number
+ * @throws OscEncodeError if it isn't a number
  *
  * @example
  * new OscMessage("/latitude", double(52.520008)); // ,d
@@ -66,7 +66,7 @@ export function double(value: number): TypedValue {
 /**
  * A whole number as a 64-bit integer (type tag `h`): a bigint from -2^63 to 2^63 - 1, or a whole number within ±2^53.
  *
- * @throws OscEncodeError where it is no whole number, or beyond that range
+ * @throws OscEncodeError if it isn't a whole number in that range
  *
  * @example
  * new OscMessage("/samples", [long(48_000), long(2n ** 40n)]); // ,hh
@@ -76,9 +76,9 @@ export function long(value: bigint | number): TypedValue {
 }
 
 /**
- * Text (type tag `s`). It must not hold a NUL character, which ends a string in OSC.
+ * Text (type tag `s`). It must not contain a NUL character, which ends a string in OSC.
  *
- * @throws OscEncodeError where it is no text, or holds a NUL character or half of a surrogate pair
+ * @throws OscEncodeError if it isn't text, or contains a NUL character or half of a surrogate pair
  *
  * @example
  * new OscMessage("/name", string("Act 1")); // ,s, as "Act 1" alone
@@ -88,9 +88,9 @@ export function string(value: string): TypedValue {
 }
 
 /**
- * Text as a symbol (type tag `S`), for systems that tell the two apart. It must not hold a NUL character.
+ * Text as a symbol (type tag `S`), for systems that tell the two apart. It must not contain a NUL character.
  *
- * @throws OscEncodeError where it is no text, or holds a NUL character or half of a surrogate pair
+ * @throws OscEncodeError if it isn't text, or contains a NUL character or half of a surrogate pair
  *
  * @example
  * new OscMessage("/mode", symbol("loop")); // ,S
@@ -100,9 +100,9 @@ export function symbol(value: string): TypedValue {
 }
 
 /**
- * One character (type tag `c`), or its code as a whole number of 32 bits. OSC knows ASCII here; other code points are sent as they are.
+ * One character (type tag `c`), or its code as a whole number of 32 bits. OSC defines ASCII here; other code points are sent as they are.
  *
- * @throws OscEncodeError where it is neither one character nor such a number
+ * @throws OscEncodeError if it is neither one character nor such a number
  *
  * @example
  * new OscMessage("/key", [char("a"), char(98)]); // ,cc
@@ -114,7 +114,7 @@ export function char(value: string | number): TypedValue {
 /**
  * A colour of four parts from 0 to 255 (type tag `r`).
  *
- * @throws OscEncodeError where a part is not a whole number from 0 to 255
+ * @throws OscEncodeError if a part isn't a whole number from 0 to 255
  *
  * @example
  * new OscMessage("/light/3", color({ r: 255, g: 128, b: 0, a: 255 })); // ,r
@@ -126,19 +126,19 @@ export function color(value: OscColor): TypedValue {
 /**
  * A MIDI message (type tag `m`): port id, status byte and two data bytes, each from 0 to 255.
  *
- * @throws OscEncodeError where a byte is not a whole number from 0 to 255
+ * @throws OscEncodeError if there aren't four, or one isn't a whole number from 0 to 255
  *
  * @example
  * new OscMessage("/midi", midi(0, 0x90, 60, 100)); // ,m: note on, middle C
  */
-export function midi(port: number, status: number, data1: number, data2: number): TypedValue {
-  return new TypedValue("m", [port, status, data1, data2]);
+export function midi(...message: OscMidi): TypedValue {
+  return new TypedValue("m", message);
 }
 
 /**
  * A moment as an argument (type tag `t`): a time tag, a `Date`, or milliseconds since 1970-01-01 UTC.
  *
- * @throws RangeError for an invalid date, or a number that is not finite
+ * @throws RangeError for an invalid date, or a number that isn't finite; OscEncodeError `OSC_VALUE_TYPE` for anything else
  *
  * @example
  * new OscMessage("/start", timeTag(Date.now() + 500)); // ,t
@@ -150,7 +150,7 @@ export function timeTag(moment: TimeTag | Date | number): TypedValue {
 /**
  * Bytes (type tag `b`). They are not copied before they are encoded.
  *
- * @throws OscEncodeError where it is no Uint8Array
+ * @throws OscEncodeError if it isn't a Uint8Array
  *
  * @example
  * new OscMessage("/image", blob(new Uint8Array([0, 255, 0]))); // ,b

@@ -14,9 +14,57 @@ export interface OscColor {
 
 /**
  * A MIDI message (type tag `m`): port id, status byte, two data bytes, each a whole number from 0 to 255.
- * As an argument without explicit type it must be made with `midi()`, for a plain array is an OSC array.
+ * As an argument without an explicit type, make it with `midi()`, because a plain array is an OSC array.
  */
 export type OscMidi = readonly [port: number, status: number, data1: number, data2: number];
 
-/** Every value that an OSC argument can be. OSC 1.0, "OSC Type Tag String". */
+/** Every value that an OSC argument can have. OSC 1.0, "OSC Type Tag String". */
 export type OscValue = number | bigint | string | boolean | null | Uint8Array | TimeTag | OscColor | OscMidi | readonly OscValue[];
+
+/** The first byte of an address: `/`. */
+export const SLASH = 0x2f;
+/** The first byte of a bundle: `#`. */
+export const HASH = 0x23;
+/** The first byte of a type tag string: `,`. */
+export const COMMA = 0x2c;
+
+/** The type tags that the encoder and the decoder treat apart from the others. */
+export const INT = 0x69; // i
+export const FLOAT = 0x66; // f
+export const ARRAY_BEGIN = 0x5b; // [
+export const ARRAY_END = 0x5d; // ]
+
+/** The default of `maxPacketSize`, in bytes: 16 MiB. */
+export const MAX_PACKET_SIZE = 16_777_216;
+/** The default of `maxNesting`: how many levels bundles, and arrays, may nest. */
+export const MAX_NESTING = 32;
+/** The most that `maxNesting` can be. It keeps the stack safe, also from arrays that contain themselves. */
+export const DEEPEST_NESTING = 1000;
+
+/** True for an object with the four parts of a colour. */
+export function isColor(value: unknown): value is OscColor {
+  return typeof value === "object" && value !== null && "r" in value && "g" in value && "b" in value && "a" in value;
+}
+
+/** True for text that an OSC string can hold: NUL ends a string, and half of a surrogate pair has no bytes in UTF-8. */
+export function isText(value: unknown): value is string {
+  if (typeof value !== "string") return false;
+  for (let i = 0; i < value.length; i++) {
+    const unit = value.charCodeAt(i);
+    if (unit === 0) return false;
+    if (unit >= 0xd800 && unit < 0xe000) {
+      if (unit >= 0xdc00 || (value.charCodeAt(++i) & 0xfc00) !== 0xdc00) return false;
+    }
+  }
+  return true;
+}
+
+/** True for a whole number of 32 bits. */
+export function isInt32(value: unknown): value is number {
+  return typeof value === "number" && (value | 0) === value;
+}
+
+/** The character with this code, or the code itself if Unicode has no such character. */
+export function characterOf(code: number): string | number {
+  return code >= 0 && code <= 0x10ffff ? String.fromCodePoint(code) : code;
+}

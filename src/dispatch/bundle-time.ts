@@ -128,6 +128,8 @@ function elementSizeAt(data: Uint8Array, position: number, end: number): number 
   const left = end - position - ELEMENT_SIZE_SIZE;
   if (left < 0) return -1;
   const size = readWord(data, position);
+  // A last element that is cut short is read as far as it goes.
+  if (size > left && size < 2 ** 31) return left;
   return size <= left && (size % 4 === 0 || size === left) ? size : -1;
 }
 

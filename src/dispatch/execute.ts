@@ -1,15 +1,6 @@
 import type { KnownAddress } from "../address/index.ts";
-import { decodeMessage } from "../codec/decode.ts";
-import {
-  decode,
-  type DecodeOptions,
-  encode,
-  type OscArgument,
-  OscBundle,
-  OscMessage,
-  type OscPacket,
-  type TimeTag,
-} from "../codec/index.ts";
+import { decodeMessage, decodePacket } from "../codec/decode.ts";
+import { type DecodeOptions, encode, type OscArgument, OscBundle, OscMessage, type OscPacket, type TimeTag } from "../codec/index.ts";
 import { OscDecodeError, OscDispatchError, OscDroppedError, type OscError, OscRejectedError } from "../errors.ts";
 import type { NetAddress } from "../net-address.ts";
 import { describe } from "../options.ts";
@@ -128,7 +119,7 @@ export function tryDecode(
 ): OscPacket | OscDecodeError {
   const before = leaveOutStackTraces(true);
   try {
-    return known === undefined ? decode(data, options) : decodeMessage(data, known.address, known.size, options);
+    return known === undefined ? decodePacket(data, options) : decodeMessage(data, known.address, known.size, options);
   } catch (error) {
     if (error instanceof OscDecodeError) return error;
     throw error;

@@ -1,4 +1,5 @@
 import {
+  encode,
   type OscArgument,
   OscBundle,
   type OscColor,
@@ -6,16 +7,24 @@ import {
   type OscMidi,
   type OscPacket,
   type OscValue,
-  TimeTag,
+  type TimeTag,
 } from "../codec/index.ts";
+import { decodeOrFault } from "../codec/decode.ts";
+import { rawBytesOf } from "../codec/packet.ts";
+import { OscDecodeError } from "../errors.ts";
 import { formatHex } from "./format.ts";
 import { formatTimeBits, readTime } from "./time-text.ts";
 import { UsageError } from "./usage-error.ts";
-import { constantOf, readValue } from "./value-text.ts";
+import { constantOf, hexBytes, readValue } from "./value-text.ts";
 import { escapeForTerminal } from "./escape.ts";
 
-/** A packet as plain JSON values. Nothing is lost but the bits of a NaN. docs/command-line.md shows the value of every type tag. */
+/** A packet as plain JSON values. docs/command-line.md shows the value of every type tag. */
 export type JsonPacket = JsonMessage | JsonBundle;
+
+/** The bytes of a whole packet in hexadecimal, if the other values don't give them back. What reads the packet takes them alone. */
+interface RawJson {
+  readonly raw?: string;
+}
 
 interface JsonMessage {
   readonly address: string;
@@ -43,7 +52,8 @@ export interface Arrival {
 
 /** One line of JSON. */
 export function formatJson(packet: OscPacket, { time, from, transport }: Arrival): string {
-  const line = JSON.stringify({ time: new Date(time).toISOString(), from, transport, ...packetToJson(packet) });
+  const raw: RawJson = keepsRawBytes(packet) ? { raw: formatHex(encode(packet, { maxPacketSize: Infinity, maxNesting: Infinity })) } : {};
+  const line = JSON.stringify({ time: new Date(time).toISOString(), from, transport, ...packetToJson(packet), ...raw });
   return escapeForTerminal(line, Infinity);
 }
 
@@ -51,6 +61,11 @@ export function packetToJson(packet: OscPacket): JsonPacket {
   if (packet instanceof OscBundle) return { timetag: formatTimeBits(packet.timeTag), elements: packet.elements.map(packetToJson) };
   const { address, types, args, hasTypeTags } = packet;
   return { address, types: hasTypeTags ? types : null, args: listToJson(types[Symbol.iterator](), args) };
+}
+
+/** Whether the bytes of the packet, or of one of its elements, were not in order or not UTF-8. */
+function keepsRawBytes(packet: OscPacket): boolean {
+  return rawBytesOf(packet) !== undefined || (packet instanceof OscBundle && packet.elements.some(keepsRawBytes));
 }
 
 /** Takes the tags up to the end of the list they stand for. */
@@ -97,8 +112,8 @@ function numberToJson(value: number): JsonValue {
 }
 
 /**
- * Reads one line of JSON. Names other than `address types args timetag elements` are passed over. A message without `types` gets them from its
- * values; one with a `timetag` is put into a bundle with it.
+ * Reads one line of JSON. A packet with `raw` is read from these bytes and from nothing else. Names other than `address types args timetag elements
+ * raw` are ignored. A message without `types` gets them from its values; one with a `timetag` is put into a bundle with it.
  *
  * @throws UsageError that says what is wrong
  */
@@ -109,7 +124,15 @@ export function packetFromJson(line: string): OscPacket {
   } catch (error) {
     throw new UsageError(`This is not JSON: ${error instanceof Error ? error.message : String(error)}`);
   }
-  return readPacket(parsed, 0);
+  return isRecord(parsed) && parsed["raw"] !== undefined ? readRaw(parsed["raw"]) : readPacket(parsed, 0);
+}
+
+function readRaw(raw: unknown): OscPacket {
+  const bytes = typeof raw === "string" ? hexBytes(raw) : undefined;
+  if (bytes === undefined) throw new UsageError(`"raw" of a packet is its bytes as hexadecimal digits; got ${shown(raw)}.`);
+  const packet = decodeOrFault(bytes);
+  if (packet instanceof OscDecodeError) throw new UsageError(`"raw" is not an OSC packet: ${packet.message}`);
+  return packet;
 }
 
 const MAX_NESTING = 32;
@@ -126,7 +149,7 @@ function readPacket(value: unknown, depth: number): OscPacket {
   if (!Array.isArray(elements)) throw new UsageError(`"elements" of a bundle is a list; got ${shown(elements)}.`);
   return new OscBundle(
     elements.map((element) => readPacket(element, depth + 1)),
-    timetag === undefined ? TimeTag.IMMEDIATELY : readBits(timetag),
+    timetag === undefined ? undefined : readBits(timetag),
   );
 }
 

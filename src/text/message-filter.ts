@@ -1,4 +1,5 @@
 import { OscBundle, type OscPacket } from "../codec/index.ts";
+import { trustedBundle } from "../codec/packet.ts";
 import { AddressSpace } from "../address/index.ts";
 import { OscDispatchError } from "../errors.ts";
 import { UsageError } from "./usage-error.ts";
@@ -30,6 +31,7 @@ export class MessageFilter {
     if (this.#patterns === null) return packet;
     if (!(packet instanceof OscBundle)) return this.matches(packet.address) ? packet : null;
     const elements = packet.elements.map((element) => this.select(element)).filter((element) => element !== null);
-    return elements.length === 0 ? null : new OscBundle(elements, packet.timeTag);
+    if (elements.length === packet.elements.length && elements.every((element, i) => element === packet.elements[i])) return packet;
+    return elements.length === 0 ? null : trustedBundle(elements, packet.timeTag);
   }
 }

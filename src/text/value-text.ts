@@ -133,7 +133,8 @@ function readBlob(text: string, { readFile }: ReadValueOptions): Uint8Array {
   return bytes;
 }
 
-function hexBytes(text: string): Uint8Array | undefined {
+/** The bytes of hexadecimal digits, with or without `0x`; undefined if the text isn't that. */
+export function hexBytes(text: string): Uint8Array | undefined {
   const digits = text.replace(/^0x/i, "");
   if (digits.length % 2 !== 0 || !/^[\da-f]*$/i.test(digits)) return undefined;
   return Uint8Array.from({ length: digits.length / 2 }, (_, index) => Number.parseInt(digits.slice(2 * index, 2 * index + 2), 16));

@@ -173,6 +173,26 @@ describe("oscine dump", () => {
     expect(err).toMatch(/\n2 {2}\/all\n2 messages\n$/);
   });
 
+  test("--json: what is not in order is sent again byte for byte", async () => {
+    const packets = ["2f6100002c7300004be4736500000000", "2f6100002c690000000000010a0b0c0d", "2f6100002c6600007fc12345"];
+    await using first = new Tool(["dump", "osc.udp://127.0.0.1:0", "--json", "--count", "3"]);
+    const port = await portOf(first, "err");
+    for (const packet of packets) sendBytes(port, Buffer.from(packet, "hex"));
+    const { out } = await first.ended;
+    const socket = createSocket("udp4");
+    const received: string[] = [];
+    const all = new Promise<void>((resolve) => {
+      socket.on("message", (bytes) => {
+        if (received.push(bytes.toString("hex")) === packets.length) resolve();
+      });
+    });
+    await new Promise<void>((resolve) => socket.bind(0, "127.0.0.1", resolve));
+    await new Tool(["send", `127.0.0.1:${socket.address().port}`, "--json"]).input(out).ended;
+    await all;
+    socket.close();
+    expect(received.toSorted()).toEqual(packets.toSorted());
+  });
+
   test("readable lines are read back too, bundles with their time tags", async () => {
     await using dump = new Tool(["dump", "127.0.0.1:0", "--count", "4"]);
     const port = await portOf(dump);

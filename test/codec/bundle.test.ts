@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { OscBundle, OscMessage, TimeTag } from "../../src/codec/index.ts";
+import { decode, encode, OscBundle, OscMessage, TimeTag } from "../../src/codec/index.ts";
 import { OscEncodeError } from "../../src/errors.ts";
 import { thrownBy } from "./support.ts";
 
@@ -44,5 +44,32 @@ describe("bundles", () => {
       expect(new OscBundle(new OscBundle([], fine), time).elements.length).toBe(1);
     }
     expect(new OscBundle(new OscBundle([], time)).elements.length).toBe(1);
+  });
+
+  test("give their time to bundles inside them that have none, at any depth", () => {
+    const time = new TimeTag(0xe0000000, 5);
+    const later = new TimeTag(0xe0000000, 6);
+    const dated = new OscBundle([message], later);
+    const bundle = new OscBundle([message, new OscBundle([message, new OscBundle([dated])])], time);
+    const inner = bundle.elements[1] as OscBundle;
+    expect([inner.timeTag, (inner.elements[1] as OscBundle).timeTag]).toEqual([time, time]);
+    expect((inner.elements[1] as OscBundle).elements[0]).toBe(dated);
+    expect(decode(encode(bundle), { strict: true })).toEqual(bundle);
+    expect(new OscBundle(new OscBundle(message)).timeTag).toBe(TimeTag.IMMEDIATELY);
+  });
+
+  test("do not change a time that was given, or decoded", () => {
+    const time = new TimeTag(0xe0000000, 5);
+    for (const given of [new OscBundle([], TimeTag.IMMEDIATELY), decode(encode(new OscBundle([]))) as OscBundle]) {
+      expect(thrownBy(() => new OscBundle(given, time))).toMatchObject({ code: "OSC_VALUE_OUT_OF_RANGE" });
+    }
+    const inner = new OscBundle(new OscBundle([], new TimeTag(0xe0000000, 4)));
+    expect(thrownBy(() => new OscBundle(inner, time))).toMatchObject({ code: "OSC_VALUE_OUT_OF_RANGE" });
+  });
+
+  test("take their elements in an array, and refuse a third argument", () => {
+    expect(thrownBy(() => new OscBundle(message, message as never))).toMatchObject({ code: "OSC_VALUE_TYPE", value: message });
+    const variadic = OscBundle as unknown as new (...args: unknown[]) => OscBundle;
+    expect(thrownBy(() => new variadic(message, TimeTag.IMMEDIATELY, message))).toMatchObject({ code: "OSC_VALUE_TYPE", value: message });
   });
 });

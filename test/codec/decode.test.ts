@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { decode, OscBundle, OscMessage, type OscPacket, TimeTag } from "../../src/codec/index.ts";
+import { decode, encode, OscBundle, OscMessage, type OscPacket, TimeTag } from "../../src/codec/index.ts";
 import { OscDecodeError } from "../../src/errors.ts";
+import { rawBytesOf } from "../../src/codec/packet.ts";
 import { bytes, errorsIn, thrownBy } from "./support.ts";
 
 const GOOD = "'/a' 0000 ',i' 0000 00000001";
@@ -20,6 +21,15 @@ function bundle(text: string, options?: Parameters<typeof decode>[1]): OscBundle
 
 function addresses(packet: OscPacket): string[] {
   return packet instanceof OscBundle ? packet.elements.flatMap(addresses) : [packet.address];
+}
+
+function addressesIn(text: string): string[] {
+  return addresses(decode(bytes(text)));
+}
+
+/** An element of a bundle, with its size. */
+function sized(text: string): string {
+  return `${bytes(text).length.toString(16).padStart(8, "0")} ${text}`;
 }
 
 function code(text: string, options?: Parameters<typeof decode>[1]): string {
@@ -126,30 +136,78 @@ describe("what real programs send", () => {
   });
 
   test.each([
+    ["3f8000", [1]],
     ["3f80", [1]],
     ["3f", [0.5]],
-    ["", [0]],
-  ])("Reaktor: a last float cut short to %j has zeros for the rest", (present, args) => {
+  ])("completes a last float that Reaktor cut short to %j with zeros", (present, args) => {
     const decoded = message(`'/a' 0000 ',f' 0000 ${present}`);
     expect(decoded).toMatchObject({ args, errors: [{ code: "OSC_TRUNCATED", offset: 8 }] });
     expect(code(`'/a' 0000 ',f' 0000 ${present}`, { strict: true })).toMatch(/OSC_(TRUNCATED|UNALIGNED)/);
   });
 
   test.each([
-    ["i", "0000", 0],
-    ["h", "00000000 01", 0x01000000n],
-    ["d", "4000", 2],
-    ["t", "00000001 80", new TimeTag(1, 0x80000000)],
-    ["c", "000001", "\u0100"],
-    ["r", "0102", { r: 1, g: 2, b: 0, a: 0 }],
-    ["m", "0090", [0, 0x90, 0, 0]],
-  ])("so has any last argument: %s", (tag, present, value) => {
-    const decoded = message(`'/a' 0000 ',${tag}' 0000 ${present}`);
-    expect(decoded).toMatchObject({ args: [value], errors: [{ code: "OSC_TRUNCATED", offset: 8 }] });
+    ["',f' 0000", 8],
+    ["',ff' 00 3f000000", 12],
+    ["',sf' 00 'a' 000000", 12],
+    ["',bf' 00 00000000", 12],
+  ])("makes up no float that has none of its bytes: %s", (text, offset) => {
+    expect(thrownBy(() => decode(bytes(`'/a' 0000 ${text}`)))).toMatchObject({ code: "OSC_TRUNCATED", offset });
   });
 
-  test.each(["i", "h", "d", "t", "c", "r", "m", "s", "b"])("but of %s at least one byte must be there", (tag) => {
-    expect(code(`'/a' 0000 ',${tag}' 0000`)).toBe("OSC_TRUNCATED");
+  test.each([
+    ["i", 4],
+    ["h", 8],
+    ["d", 8],
+    ["t", 8],
+    ["c", 4],
+    ["r", 4],
+    ["m", 4],
+  ])("makes up no argument of type %s from fewer than its bytes", (tag, size) => {
+    for (let present = 0; present < size; present++) {
+      const text = `'/a' 0000 ',${tag}' 0000 ${"01".repeat(present)}`;
+      expect(code(text)).toBe("OSC_TRUNCATED");
+      expect(addressesIn(`'#bundle' 00 ${IMMEDIATELY} 0000000c ${GOOD} ${sized(text)}`)).toEqual(["/a"]);
+    }
+  });
+
+  test("makes up no blob without its size", () => {
+    expect(code("'/a' 0000 ',b' 0000")).toBe("OSC_TRUNCATED");
+    expect(code("'/a' 0000 ',b' 0000 000000")).toBe("OSC_TRUNCATED");
+  });
+
+  test.each([
+    ["',s' 0000", "s", [""], [8]],
+    ["',S' 0000", "S", [""], [8]],
+    ["',sis' 00000000 'a' 000000 00000001", "sis", ["a", 1, ""], [20]],
+    ["',ss' 00", "ss", ["", ""], [8, 8]],
+  ])("reads a string without any bytes as empty, with a fault: %s", (text, types, args, offsets) => {
+    const decoded = message(`'/a' 0000 ${text}`);
+    expect(decoded).toMatchObject({ types, args, errors: offsets.map((offset) => ({ code: "OSC_TRUNCATED", offset })) });
+    expect(code(`'/a' 0000 ${text}`, { strict: true })).toBe("OSC_TRUNCATED");
+  });
+
+  test.each<[string, string, string, readonly unknown[], number]>([
+    ["floats, the first 0", "',fff' 00000000 3e800000 3f000000", "fff", [0, 0.25, 0.5], 8],
+    ["floats, the first not 0", "',fff' 3e800000 00000000 3f000000", "fff", [0.25, 0, 0.5], 8],
+    ["ints", "',iii' 00000001 00000002 00000003", "iii", [1, 2, 3], 8],
+    ["seven floats", `',${"f".repeat(7)}' ${"00000000".repeat(6)} 3f000000`, "f".repeat(7), [0, 0, 0, 0, 0, 0, 0.5], 12],
+    ["an empty string first", "',sss' 00000000 'a' 000000 'b' 000000", "sss", ["", "a", "b"], 8],
+    ["strings", "',sss' 'one' 00 'two' 00 'three' 000000", "sss", ["one", "two", "three"], 8],
+    ["a string of letters that are type tags", "',sss' 'fish' 00000000 'a' 000000 'b' 000000", "sss", ["fish", "a", "b"], 8],
+    ["a float and strings", "',fss' 00000000 'ab' 0000 'cd' 0000", "fss", [0, "ab", "cd"], 8],
+    ["a blob", "',ibi' 00000001 00000004 01020304 00000002", "ibi", [1, Uint8Array.of(1, 2, 3, 4), 2], 8],
+    ["an array", "',[i]' 00000007", "[i]", [[7]], 8],
+  ])("recognises a type tag string without NUL, with %s", (_, text, types, args, offset) => {
+    const decoded = message(`'/a' 0000 ${text}`);
+    expect(decoded).toMatchObject({ types, args, errors: [{ code: "OSC_BAD_PADDING", offset }] });
+    expect(decoded.errors[0]!.message).toContain("no NUL");
+    expect(code(`'/a' 0000 ${text}`, { strict: true })).toMatch(/^OSC_/);
+    const element = bundle(`'#bundle' 00 ${IMMEDIATELY} ${sized(`'/a' 0000 ${text}`)} 0000000c ${GOOD}`).elements[0];
+    expect(element).toMatchObject({ types, args });
+  });
+
+  test("takes no type tag string without NUL if there are too few values", () => {
+    expect(code("'/a' 0000 ',fff' 00000000 3e800000")).toBe("OSC_TRUNCATED");
   });
 
   test("an argument after one that was cut short is not made up", () => {
@@ -244,7 +302,14 @@ describe("what real programs send", () => {
 describe("attacks", () => {
   test.each([
     ["element size -4", `'#bundle' 00 ${IMMEDIATELY} fffffffc ${GOOD}`, [], "OSC_BAD_ELEMENT_SIZE", 16],
-    ["element size 400 in 32 bytes", `'#bundle' 00 ${IMMEDIATELY} 00000190 ${GOOD}`, [], "OSC_BAD_ELEMENT_SIZE", 16],
+    ["element size 400 in 32 bytes", `'#bundle' 00 ${IMMEDIATELY} 00000190 ${GOOD}`, ["/a"], "OSC_BAD_ELEMENT_SIZE", 16],
+    [
+      "a good one, then a size of all bits",
+      `'#bundle' 00 ${IMMEDIATELY} 0000000c ${GOOD} 7fffffff '/b' 0000`,
+      ["/a", "/b"],
+      "OSC_BAD_ELEMENT_SIZE",
+      32,
+    ],
     ["element size no multiple of 4", `'#bundle' 00 ${IMMEDIATELY} 00000006 ${GOOD} 00000000`, [], "OSC_BAD_ELEMENT_SIZE", 16],
     ["a good one, then a size past the end", `'#bundle' 00 ${IMMEDIATELY} 0000000c ${GOOD} 00000064`, ["/a"], "OSC_BAD_ELEMENT_SIZE", 32],
     ["a good one, then half a size", `'#bundle' 00 ${IMMEDIATELY} 0000000c ${GOOD} 0000`, ["/a"], "OSC_TRUNCATED", 32],
@@ -351,6 +416,106 @@ describe("attacks", () => {
   });
 });
 
+describe("a last element that is longer than the rest of the bundle", () => {
+  const header = `'#bundle' 00 ${IMMEDIATELY}`;
+
+  test.each([
+    ["a float cut short", "00000010 '/a' 0000 ',f' 0000 3f80", [1], ["OSC_TRUNCATED"]],
+    ["a string cut short", "00000014 '/a' 0000 ',s' 0000 'tex'", ["tex"], ["OSC_BAD_PADDING"]],
+    ["whole arguments", "00000190 '/a' 0000 ',i' 0000 00000001", [1], []],
+  ])("is read as far as it goes: %s", (_, element, args, faults) => {
+    const decoded = bundle(`${header} ${element}`);
+    expect(decoded.errors).toMatchObject([{ code: "OSC_BAD_ELEMENT_SIZE", offset: 16 }]);
+    expect(decoded.elements).toMatchObject([{ args, errors: faults.map((fault) => ({ code: fault })) }]);
+    expect(code(`${header} ${element}`, { strict: true })).toMatch(/OSC_(BAD_ELEMENT_SIZE|UNALIGNED)/);
+  });
+
+  test("is dropped if what is there makes no right message", () => {
+    const decoded = bundle(`${header} 0000000c ${GOOD} 00000010 '/a' 0000 ',i' 0000 0000`);
+    expect(addresses(decoded)).toEqual(["/a"]);
+    expect(decoded.errors.map((error) => error.code)).toEqual(["OSC_BAD_ELEMENT_SIZE", "OSC_TRUNCATED"]);
+  });
+
+  test("may be a bundle", () => {
+    expect(addressesIn(`${header} 00000100 '#bundle' 00 ${IMMEDIATELY} 0000000c ${GOOD} 0000000c ${GOOD}`)).toEqual(["/a", "/a"]);
+  });
+});
+
+describe("bytes that a packet's values don't give back", () => {
+  test.each([
+    ["Latin-1 text", "'/a' 0000 ',s' 0000 4be47365 00000000"],
+    ["Shift-JIS text", "'/a' 0000 ',s' 0000 93fa967b 8cea0000"],
+    ["a Latin-1 address", "'/k' e474 00000000 ',i' 0000 00000001"],
+    ["trailing bytes", `${GOOD} 01020304`],
+    ["bytes without type tags", "'/a' 0000 00000001 00000002"],
+    ["padding that is not zero", "'/a' 0078 ',i' 0000 00000001"],
+    ["a string without padding", "'/a' 0000 ',s' 0000 'abcde' 00"],
+    ["a float cut short", "'/a' 0000 ',f' 0000 3f80"],
+    ["a type tag string without NUL", "'/a' 0000 ',fff' 00000000 3e800000 3f000000"],
+    ["an unusual NaN", "'/a' 0000 ',f' 0000 7fc12345"],
+    ["a negative NaN", "'/a' 0000 ',f' 0000 ffc00000"],
+    ["an unusual NaN among many", `'/a' 0000 ',${"f".repeat(20)}' 000000 ${"3f000000".repeat(19)} 7f800001`],
+    ["an unusual NaN of 64 bits", "'/a' 0000 ',d' 0000 7ff8000000000001"],
+    ["an unusual NaN in an array", "'/a' 0000 ',[f]' 00000000 ffffffff"],
+    ["a bundle without NUL", `'#bundle' e7d3c0a080402010 0000000c ${GOOD}`],
+    ["a bad element", `'#bundle' 00 ${IMMEDIATELY} 00000008 'garbage!' 0000000c ${GOOD}`],
+    ["a bad message in a good bundle", `'#bundle' 00 ${IMMEDIATELY} 0000000c ${GOOD} 00000010 '/a' 0000 ',s' 0000 4be47365`],
+    ["a time tag out of order", `'#bundle' 00 e000000000000000 00000010 '#bundle' 00 ${IMMEDIATELY}`],
+    ["an element cut short", `'#bundle' 00 ${IMMEDIATELY} 00000190 ${GOOD}`],
+  ])("are given back by encode: %s", (_, text) => {
+    const given = bytes(text);
+    const packet = decode(given);
+    given.fill(0xaa);
+    expect(Buffer.from(encode(packet)).toString("hex")).toBe(Buffer.from(bytes(text)).toString("hex"));
+  });
+
+  test("are not kept for a message in order, the usual NaN included", () => {
+    for (const text of [GOOD, "'/a' 0000 ',f' 0000 7fc00000", "'/a' 0000 ',d' 0000 7ff8000000000000"]) {
+      expect(rawBytesOf(decode(bytes(text)))).toBeUndefined();
+    }
+  });
+
+  test("are kept once for a whole packet", () => {
+    const text = `'#bundle' 00 ${IMMEDIATELY} ${`00000004 '/a' 0078`.repeat(100)} 00000000`;
+    const decoded = bundle(text);
+    const buffers = new Set([decoded, ...decoded.elements].map((packet) => rawBytesOf(packet)!.buffer));
+    expect(buffers.size).toBe(1);
+  });
+});
+
+describe("maxArguments", () => {
+  const pairs = (count: number): string => `'/a' 0000 ',${"[T]".repeat(count)}' ${"00".repeat(4 - ((count * 3 + 1) & 3))}`;
+
+  test("is 65,536 values by default, arrays counted", () => {
+    expect(message(pairs(21_845)).args).toHaveLength(21_845);
+    expect(code(pairs(21_846))).toBe("OSC_TOO_MANY_ARGUMENTS");
+  });
+
+  test("refuses a message before its values are built", () => {
+    const size = 12 * 1024 * 1024;
+    const packet = new Uint8Array(size + 8);
+    packet.set(bytes("'/a' 0000 2c"));
+    packet.fill(0x54, 5, size);
+    const before = process.memoryUsage().heapUsed;
+    expect(thrownBy(() => decode(packet))).toMatchObject({ code: "OSC_TOO_MANY_ARGUMENTS", offset: 5 });
+    expect(process.memoryUsage().heapUsed - before).toBeLessThan(4 * size);
+  });
+
+  test("counts all messages of a packet, and its elements", () => {
+    const two = "00000010 '/a' 0000 ',ii' 00 00000001 00000002";
+    const packet = `'#bundle' 00 ${IMMEDIATELY} ${two.repeat(3)} 00000004 '/b' 0000`;
+    expect(addresses(bundle(packet, { maxArguments: 10 }))).toEqual(["/a", "/a", "/a", "/b"]);
+    const fewer = bundle(packet, { maxArguments: 8 });
+    expect(addresses(fewer)).toEqual(["/a", "/a", "/b"]);
+    expect(fewer.errors.map((error) => error.code)).toEqual(["OSC_TOO_MANY_ARGUMENTS"]);
+    expect(code(packet, { maxArguments: 8, strict: true })).toBe("OSC_TOO_MANY_ARGUMENTS");
+  });
+
+  test("starts anew with each packet", () => {
+    for (let i = 0; i < 3; i++) expect(message("'/a' 0000 ',ii' 00 00000001 00000002", { maxArguments: 2 }).args).toEqual([1, 2]);
+  });
+});
+
 describe("bundles and their time tags", () => {
   const nested = (outer: string, inner: string): string => `'#bundle' 00 ${outer} 00000010 '#bundle' 00 ${inner}`;
 
@@ -390,6 +555,59 @@ describe("limits and misuse", () => {
     expect(code(GOOD, { maxPacketSize: 11 })).toBe("OSC_PACKET_TOO_LARGE");
     expect(message(GOOD, { maxPacketSize: 12 }).args).toEqual([1]);
     expect(thrownBy(() => decode(new Uint8Array(16 * 1024 * 1024 + 4)))).toMatchObject({ code: "OSC_PACKET_TOO_LARGE" });
+  });
+
+  test.each([
+    ["a string", "strict", "must be an object"],
+    ["null", null, "must be an object"],
+    ["an unknown name", { maxDepth: 3 }, "has no option"],
+    ["a misspelt name", { max_nesting: 3 }, "Did you mean maxNesting?"],
+    ["a limit that is no number", { maxPacketSize: "100" }, '"100" (string)'],
+    ["a limit below 0", { maxArguments: -1 }, "-1"],
+    ["a limit that is NaN", { maxNesting: Number.NaN }, "NaN"],
+    ["a flag that is no boolean", { strict: "yes" }, '"yes" (string)'],
+  ])("refuses options that are %s", (_, options, part) => {
+    const error = thrownBy(() => decode(bytes(GOOD), options as never));
+    expect(error).toMatchObject({ code: "OSC_OPTION" });
+    expect((error as Error).message).toContain(part);
+  });
+
+  test("reads its options before the packet, so that a getter may decode another one", () => {
+    const options = {
+      get maxNesting() {
+        expect(thrownBy(() => decode(bytes("'/other' 0000 ',q' 0000")))).toMatchObject({ code: "OSC_UNKNOWN_TYPE_TAG" });
+        return 32;
+      },
+      get strict() {
+        decode(bytes("'/b' 0078 ',[i]' 00000000 00000009"), { strict: false, maxArguments: 4 });
+        return true;
+      },
+    };
+    expect(decode(bytes("'/a' 0000 ',[i]i' 000000 00000001 00000002"), options)).toMatchObject({ args: [[1], 2], errors: [] });
+    expect(thrownBy(() => decode(bytes("'/a' 0078"), options))).toMatchObject({ code: "OSC_BAD_PADDING" });
+  });
+
+  test("memory that another thread writes meanwhile does not change how later packets are read", () => {
+    const packet = bytes("'/shared/fader' 000000 ',s' 0000 'text' 00000000");
+    const shared = new Uint8Array(new SharedArrayBuffer(packet.length));
+    shared.set(packet);
+    // Stands for the other thread: each byte is another one the second time that it is read.
+    const changing = new Proxy(shared, {
+      get(target, property) {
+        const value: unknown = Reflect.get(target, property, target);
+        if (typeof property === "string" && /^\d+$/.test(property)) target[Number(property)]! ^= 1;
+        return typeof value === "function" ? value.bind(target) : value;
+      },
+    });
+    for (let i = 0; i < 6; i++) {
+      try {
+        decode(changing);
+      } catch {
+        // It may be anything.
+      }
+      shared.set(packet);
+    }
+    for (let i = 0; i < 4; i++) expect(decode(packet)).toMatchObject({ address: "/shared/fader", args: ["text"], errors: [] });
   });
 
   test("what is no Uint8Array", () => {

@@ -7,6 +7,8 @@ import {
   double,
   encode,
   encodeInto,
+  encodeMessage,
+  type EncodeOptions,
   float,
   infinitum,
   int,
@@ -233,6 +235,113 @@ describe("numbers: float", () => {
   });
 });
 
+describe("encodeMessage", () => {
+  const longText = "x".repeat(9000);
+
+  test.each<[string, OscArgument | undefined, string | undefined]>([
+    ["no arguments", undefined, undefined],
+    ["one value", 0.5, undefined],
+    [
+      "every plain type",
+      [1, -1, 0.5, 2 ** 40, 2 ** 53 + 2, 5n, "text", "", true, false, null, Uint8Array.of(1, 2), TimeTag.IMMEDIATELY],
+      undefined,
+    ],
+    ["a colour", { r: 1, g: 2, b: 3, a: 4 }, undefined],
+    [
+      "typed values",
+      [int(1), float(1), double(1), long(7), symbol("S"), char("c"), midi(1, 2, 3, 4), infinitum(), blob(Uint8Array.of())],
+      undefined,
+    ],
+    ["types given", [1, 2, 3, "x", true, null, [0, 1, 2, 3], Infinity, 65], "ifhsTNmIc"],
+    ["arrays", [1, [2, ["x"]]], undefined],
+    ["arrays with types", [1, [2, ["x"]]], "f[d[S]]"],
+    ["text beyond ASCII", ["größer ☃ 😀"], undefined],
+    ["2,000 numbers", Array.from({ length: 2000 }, (_, i) => i / 3), undefined],
+    ["text that doesn't fit into the shared memory", longText, undefined],
+    ["floats", new Float32Array([1, 0.5, -0, Number.NaN]), undefined],
+    ["5,000 floats", new Float32Array(5000).fill(0.1), undefined],
+  ])("gives the bytes of the message: %s", (_, args, types) => {
+    for (const numbers of ["auto", "float"] as const) {
+      const bytesOf = encodeMessage("/größe", args, types, { numbers });
+      expect(hex(bytesOf)).toBe(hex(encode(new OscMessage("/größe", args, types), { numbers })));
+    }
+  });
+
+  test.each<[string, unknown, unknown, unknown, EncodeOptions?]>([
+    ["an address without slash", "a", [], undefined],
+    ["an address that is no string", 5, [], undefined],
+    ["an address with NUL", "/a\0", [], undefined],
+    ["text with NUL after good values", "/a", [1, "x", "a\0"], undefined],
+    ["undefined", "/a", [undefined], undefined],
+    ["a number beyond a float", "/a", [1e300], undefined],
+    ["fewer tags than values", "/a", [1, 2], "i"],
+    ["more tags than values", "/a", [1], "ii"],
+    ["an unknown tag", "/a", [1], "q"],
+    ["tags that are no string", "/a", [1], 5],
+    ["a value that doesn't fit its tag", "/a", [1, "x"], "ii"],
+    ["a typed value of another tag", "/a", [float(1)], "i"],
+    ["a bad value before arrays that nest too deep", "/a", [nestedArrays(40), undefined], undefined],
+    ["arrays that nest too deep", "/a", [nestedArrays(40)], undefined],
+    ["a packet that is too large", "/a", ["x".repeat(100)], undefined, { maxPacketSize: 50 }],
+  ])("throws the error of the message: %s", (_, address, args, types, options) => {
+    const one = thrownBy(() => encodeMessage(address as never, args as never, types as never, options)) as OscEncodeError;
+    const other = thrownBy(() => encode(new OscMessage(address as never, args as never, types as never), options)) as OscEncodeError;
+    expect(one).toBeInstanceOf(OscEncodeError);
+    expect([one.code, one.message, one.value]).toEqual([other.code, other.message, other.value]);
+  });
+
+  test("leaves packets whole that were encoded before, after and during it", () => {
+    const others: Uint8Array[] = [];
+    class Telling extends Uint8Array {
+      override get length(): number {
+        others.push(encodeMessage("/other", [1, "x".repeat(30)]));
+        return super.length;
+      }
+    }
+    const before = encodeMessage("/before", [1, 2, 3]);
+    const packet = encodeMessage("/a", [new Telling(4), "end"]);
+    expect(() => encodeMessage("/a", ["x", undefined as never])).toThrow(OscEncodeError);
+    const after = encodeMessage("/after", "text");
+    expect(decode(before)).toMatchObject({ address: "/before", args: [1, 2, 3] });
+    expect(decode(packet)).toMatchObject({ args: [new Uint8Array(4), "end"] });
+    expect(decode(after)).toMatchObject({ address: "/after", args: ["text"] });
+    expect(others).not.toHaveLength(0);
+    for (const other of others) expect(decode(other)).toMatchObject({ address: "/other", args: [1, "x".repeat(30)] });
+  });
+
+  function nestedArrays(levels: number): unknown[] {
+    return levels === 0 ? [] : [nestedArrays(levels - 1)];
+  }
+});
+
+describe("a Float32Array", () => {
+  const floats = new Float32Array([1, 0.5, -2, 1000]);
+
+  test("is a list of floats in place of the arguments, whole numbers too", () => {
+    expect(new OscMessage("/a", floats)).toMatchObject({ types: "ffff", args: [1, 0.5, -2, 1000] });
+    expect(new OscMessage("/a", floats, "fdfi")).toMatchObject({ types: "fdfi", args: [1, 0.5, -2, 1000] });
+    expect(new OscMessage("/a", new Float32Array())).toMatchObject({ types: "", args: [] });
+  });
+
+  test("is an OSC array if the type tags say so", () => {
+    const message = new OscMessage("/a", ["x", floats, 1], "s[ffff]i");
+    expect(message.args).toEqual(["x", [1, 0.5, -2, 1000], 1]);
+    expect(hex(encodeMessage("/a", ["x", floats, 1], "s[ffff]i"))).toBe(hex(encode(message)));
+  });
+
+  test("does not change the message later", () => {
+    const changing = new Float32Array([1]);
+    const message = new OscMessage("/a", changing);
+    changing[0] = 2;
+    expect(message.args).toEqual([1]);
+  });
+
+  test.each([[[floats]], [["x", floats]]])("inside a list needs type tags: %#", (args) => {
+    expect(thrownBy(() => new OscMessage("/a", args))).toMatchObject({ code: "OSC_VALUE_TYPE", value: floats });
+    expect(thrownBy(() => encodeMessage("/a", args))).toMatchObject({ code: "OSC_VALUE_TYPE", value: floats });
+  });
+});
+
 describe("limits", () => {
   test("a packet that is too large", () => {
     const message = new OscMessage("/a", new Uint8Array(100));
@@ -265,6 +374,30 @@ describe("limits", () => {
   test("after a failure the next packet is encoded as ever", () => {
     expect(() => encode(new OscMessage("/a", new Uint8Array(100)), { maxPacketSize: 10 })).toThrow(OscEncodeError);
     expect(encoded(1)).toBe(golden("',i' 0000 00000001"));
+  });
+
+  test.each([
+    ["a string", "float", "must be an object"],
+    ["null", null, "must be an object"],
+    ["an unknown name", { number: "float" }, "Did you mean numbers?"],
+    ["an unknown choice", { numbers: "floats" }, '"floats" (string)'],
+    ["a limit that is no number", { maxPacketSize: "100" }, '"100" (string)'],
+    ["a limit below 0", { maxNesting: -1 }, "-1"],
+  ])("options that are %s", (_, options, part) => {
+    const message = new OscMessage("/a", 1);
+    for (const work of [
+      () => encode(message, options as never),
+      () => encodeMessage("/a", 1, undefined, options as never),
+      () => encodeInto(message, new Uint8Array(100), 0, options as never),
+    ]) {
+      const error = thrownBy(work);
+      expect(error).toMatchObject({ code: "OSC_OPTION" });
+      expect((error as Error).message).toContain(part);
+    }
+  });
+
+  test.each([undefined, null, "text", [], new ArrayBuffer(8), new Float32Array(8)])("a target that is no Uint8Array: %s", (target) => {
+    expect(thrownBy(() => encodeInto(new OscMessage("/a"), target as never))).toMatchObject({ code: "OSC_VALUE_TYPE", value: target });
   });
 
   test("what is no packet", () => {

@@ -30,7 +30,15 @@ describe("types that are inferred", () => {
     [-2147483649, "h"],
     [2 ** 53, "h"],
     [-(2 ** 53), "h"],
-    [2 ** 53 + 2, "f"],
+    [2 ** 53 + 2, "h"],
+    [-(2 ** 53) - 2, "h"],
+    [2 ** 63 - 1024, "h"],
+    [-(2 ** 63), "h"],
+    [2 ** 63, "f"],
+    [2 ** 63 + 2048, "d"],
+    [2 ** 100, "f"],
+    [1e20, "d"],
+    [-1e30, "d"],
     [0.5, "f"],
     [Number.NaN, "f"],
     [Infinity, "f"],
@@ -70,6 +78,8 @@ describe("types that are inferred", () => {
   test("values are kept as a receiver will see them", () => {
     expect(new OscMessage("/a", [2 ** 40, long(7), char(65), -0]).args).toEqual([2n ** 40n, 7n, "A", 0]);
     expect(new OscMessage("/a", [0.1]).args).toEqual([0.1]);
+    expect(new OscMessage("/a", [2 ** 53 + 2, 2 ** 63 - 1024]).args).toEqual([2n ** 53n + 2n, 2n ** 63n - 1024n]);
+    expect(new OscMessage("/a", 1e20).args).toEqual([1e20]);
     expect(new OscMessage("/a", [infinitum()]).args).toEqual([Infinity]);
   });
 
@@ -175,6 +185,30 @@ describe("values out of range", () => {
     expect(error).toMatchObject({ code });
   });
 
+  test.each<[string, () => unknown, unknown]>([
+    ["five MIDI bytes", () => (midi as (...bytes: number[]) => unknown)(1, 2, 3, 4, 5), [1, 2, 3, 4, 5]],
+    ["three MIDI bytes", () => (midi as (...bytes: number[]) => unknown)(1, 2, 3), [1, 2, 3]],
+    ["a MIDI message in a list", () => (midi as (...bytes: unknown[]) => unknown)([1, 2, 3, 4]), [[1, 2, 3, 4]]],
+    ["a colour of four numbers", () => (color as (...parts: unknown[]) => unknown)(255, 0, 0, 255), 255],
+    ["a colour of strings", () => color({ r: "255", g: 0, b: 0, a: 0 } as never), "255"],
+    ["a float that is a string", () => float("1" as never), "1"],
+    ["an int that is missing", () => int(undefined as never), undefined],
+    ["a double that is null", () => double(null as never), null],
+    ["a long that is a string", () => long("5" as never), "5"],
+    ["a string that is a number", () => string(5 as never), 5],
+    ["a symbol of JavaScript", () => symbol(5 as never), 5],
+    ["a blob that is text", () => blob("bytes" as never), "bytes"],
+    ["a blob that is a list", () => blob([1, 2] as never), [1, 2]],
+    ["values one by one", () => new (OscMessage as never as new (...parts: unknown[]) => unknown)("/a", "x", "s", "y"), "y"],
+    ["a number for the type tags", () => new (OscMessage as never as new (...parts: unknown[]) => unknown)("/a", 1, 2), 2],
+  ])("%s: thrown at once, with the value quoted", (_, work, value) => {
+    const error = thrownBy(work) as OscEncodeError;
+    expect(error).toBeInstanceOf(OscEncodeError);
+    expect(error.value).toEqual(value);
+    const quoted = Array.isArray(value) ? "[" : typeof value === "string" ? `"${value}"` : String(value);
+    expect(error.message).toContain(quoted);
+  });
+
   test("the largest floats are kept", () => {
     expect(new OscMessage("/a", [3.4028234663852886e38, -3.4028235e38].map(float)).types).toBe("ff");
   });
@@ -182,7 +216,7 @@ describe("values out of range", () => {
   test("the error holds the value and says what is needed", () => {
     const error = thrownBy(() => int(2 ** 31)) as OscEncodeError;
     expect(error.value).toBe(2 ** 31);
-    expect(error.message).toBe("Type tag i needs a whole number from -2147483648 to 2147483647; got 2147483648.");
+    expect(error.message).toBe("Type tag i needs a whole number from -2147483648 to 2147483647; got 2147483648 (number).");
   });
 
   test("an array that holds itself", () => {

@@ -1,5 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { ntpToMillis, TimeTag } from "../../src/codec/index.ts";
+import { ntpToMillis, TimeTag, timeTag } from "../../src/codec/index.ts";
+import { OscEncodeError } from "../../src/errors.ts";
+import { thrownBy } from "./support.ts";
 
 const EPOCH_SECONDS = 2_208_988_800;
 
@@ -59,6 +61,37 @@ describe("time tags", () => {
     expect(String(TimeTag.from(Date.UTC(2026, 1, 3, 4, 5, 6, 789)))).toMatch(
       /^2026-02-03T04:05:06\.789000Z$|^2026-02-03T04:05:06\.788999Z$/,
     );
+  });
+});
+
+describe("values that make no time tag throw at once, and are quoted", () => {
+  test.each<[string, () => unknown, unknown, string]>([
+    ["from a string", () => TimeTag.from("2020" as never), "2020", '"2020" (string)'],
+    ["from undefined", () => TimeTag.from(undefined as never), undefined, "undefined"],
+    ["from null", () => TimeTag.from(null as never), null, "null"],
+    ["from an object", () => TimeTag.from({ getTime: () => 0 } as never), expect.anything(), "{ getTime }"],
+    ["from a bigint", () => TimeTag.from(5n as never), 5n, "5"],
+    ["in a string", () => TimeTag.in("100" as never), "100", '"100" (string)'],
+    ["in undefined", () => TimeTag.in(undefined as never), undefined, "undefined"],
+    ["fromBigInt of a number", () => TimeTag.fromBigInt(5 as never), 5, "5 (number)"],
+    ["as an argument", () => timeTag("2020" as never), "2020", '"2020" (string)'],
+  ])("%s", (_, work, value, quoted) => {
+    const error = thrownBy(work);
+    expect(error).toBeInstanceOf(OscEncodeError);
+    expect(error).toMatchObject({ code: "OSC_VALUE_TYPE", value });
+    expect((error as Error).message).toContain(quoted);
+  });
+
+  test.each<[string, () => unknown, string]>([
+    ["halves that are strings", () => new TimeTag("1" as never, 2), '"1" (string)'],
+    ["ntpToMillis of strings", () => ntpToMillis("1" as never, 2), '"1" (string)'],
+    ["ntpToMillis of fractions", () => ntpToMillis(1, 0.5), "0.5"],
+    ["an invalid date", () => TimeTag.from(new Date("never")), "Date"],
+    ["NaN", () => TimeTag.in(Number.NaN), "NaN"],
+  ])("%s", (_, work, quoted) => {
+    const error = thrownBy(work);
+    expect(error).toBeInstanceOf(RangeError);
+    expect((error as Error).message).toContain(quoted);
   });
 });
 

@@ -118,7 +118,8 @@ describe("the way of a packet", () => {
       "/many",
       Array.from({ length: 1_000_000 }, () => true),
     );
-    void handlePacket(dispatcher, bundle([many, new OscMessage("/few")]), context);
+    const decodeOptions = { maxArguments: 2_000_000 };
+    void handlePacket(dispatcher, bundle([many, new OscMessage("/few")]), { ...context, decodeOptions });
     expect(codes()).toEqual(["OSC_HANDLER_FAILED"]);
     expect(replies).toHaveLength(1);
   });

@@ -3,7 +3,7 @@ import { closeSync, openSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { type OscDecodeError, OscDroppedError, OscError, OscFrameError, OscRejectedError } from "../../src/errors.ts";
-import { decodeError } from "../../src/codec/decode-error.ts";
+import { decodeError } from "../../src/codec/reading.ts";
 import { handlePacket } from "../../src/dispatch/execute.ts";
 import { Reporter, reportToConsole } from "../../src/dispatch/reporter.ts";
 import type { PacketRejected } from "../../src/packet-result.ts";

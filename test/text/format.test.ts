@@ -1,11 +1,14 @@
 import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { OscBundle, OscMessage, TimeTag } from "../../src/codec/index.ts";
+import { decodeOrFault } from "../../src/codec/decode.ts";
+import { decode, encode, OscBundle, OscMessage, TimeTag } from "../../src/codec/index.ts";
+import { OscDecodeError } from "../../src/errors.ts";
 import { flatten, formatMessage } from "../../src/text/format.ts";
 import { formatJson, packetFromJson, packetToJson } from "../../src/text/json.ts";
 import { readLine } from "../../src/text/lines.ts";
 import { formatTime, readTime } from "../../src/text/time-text.ts";
+import { MessageFilter } from "../../src/text/message-filter.ts";
 import { UsageError } from "../../src/text/usage-error.ts";
 import { message, packet } from "./arbitrary.ts";
 
@@ -15,6 +18,7 @@ const UNSAFE = /[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/;
 
 interface Vector {
   readonly id: string;
+  readonly hex: string;
   readonly expect: unknown;
 }
 
@@ -23,6 +27,8 @@ const vectors = readFileSync(new URL("../vectors/packets.jsonl", import.meta.url
   .split("\n")
   .map((line) => JSON.parse(line) as Vector)
   .filter((vector) => vector.expect !== null);
+
+const encodedVectors = vectors.map(({ hex }) => new Uint8Array(Buffer.from(hex, "hex")));
 
 describe("a message as text", () => {
   test.each([
@@ -108,6 +114,53 @@ describe("a packet as JSON", () => {
     );
   });
 
+  test("gives back the bytes of any packet that was decoded, in order or not", () => {
+    const changed = fc
+      .tuple(fc.constantFrom(...encodedVectors), fc.array(fc.tuple(fc.nat(), fc.nat(255)), { maxLength: 3 }), fc.nat(7))
+      .map(([original, changes, cut]) => {
+        const bytes = original.slice(0, Math.max(1, original.length - cut));
+        for (const [at, value] of changes) bytes[at % bytes.length] = value;
+        return bytes;
+      });
+    fc.assert(
+      fc.property(
+        fc.oneof(
+          changed,
+          packet.map((one) => encode(one)),
+        ),
+        (bytes) => {
+          const decoded = decodeOrFault(bytes);
+          if (decoded instanceof OscDecodeError) return;
+          const line = formatJson(decoded, ARRIVAL);
+          expect(line).not.toMatch(UNSAFE);
+          expect(Buffer.from(encode(readLine(line)!)).toString("hex")).toBe(Buffer.from(bytes).toString("hex"));
+        },
+      ),
+      { numRuns: 1000 },
+    );
+  });
+
+  test.each([
+    ["Latin-1", "2f6100002c7300004be4736500000000"],
+    ["trailing bytes", "2f6100002c690000000000010a0b0c0d"],
+    ["no type tags", "2f61000000000001"],
+    ["an unusual NaN", "2f6100002c6600007fc12345"],
+    ["a message out of order in a bundle", "2362756e646c65000000000000000001000000102f6100002c7300004be4736500000000"],
+    ["an earlier bundle inside", "2362756e646c6500e000000000000000000000102362756e646c65000000000000000001"],
+  ])("has the bytes of a packet with %s", (_, raw) => {
+    const line = formatJson(decode(Buffer.from(raw, "hex")), ARRIVAL);
+    expect(JSON.parse(line)).toMatchObject({ raw });
+    expect(Buffer.from(encode(packetFromJson(line))).toString("hex")).toBe(raw);
+  });
+
+  test("has no bytes of a packet in order", () => {
+    expect(formatJson(new OscBundle(new OscMessage("/x", ["größer", Number.NaN])), ARRIVAL)).not.toContain("raw");
+  });
+
+  test.each([["5"], ['"2f6"'], ['"xy"'], ["null"], ['"00"'], ['""']])("refuses raw bytes that are %s", (raw) => {
+    expect(() => packetFromJson(`{"address":"/x","raw":${raw}}`)).toThrow(UsageError);
+  });
+
   test("begins with time, sender and transport", () => {
     expect(formatJson(new OscMessage("/x", 0.5), ARRIVAL)).toBe(
       '{"time":"1970-01-01T00:00:00.000Z","from":"127.0.0.1:9000","transport":"udp","address":"/x","types":"f","args":[0.5]}',
@@ -156,3 +209,19 @@ function expectSame(actual: unknown, expected: OscMessage | OscBundle): void {
   expect(actual).not.toBeNull();
   expect(packetToJson(actual as OscMessage)).toEqual(packetToJson(expected));
 }
+
+test("a filter keeps what is wanted of a bundle whose inner bundle has the earlier time", () => {
+  const bundle = decode(
+    Buffer.from(
+      "2362756e646c6500e00000000000000000000008" +
+        "2f61000000000000" +
+        "00000018" +
+        "2362756e646c65000000000000000001" +
+        "00000004" +
+        "2f620000",
+      "hex",
+    ),
+  ) as OscBundle;
+  expect(new MessageFilter(["/b"]).select(bundle)).toMatchObject({ elements: [{ elements: [{ address: "/b" }] }] });
+  expect(new MessageFilter(["/*"]).select(bundle)).toBe(bundle);
+});

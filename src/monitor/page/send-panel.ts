@@ -1,5 +1,5 @@
 import { type OscPacket, encode } from "../../codec/index.ts";
-import { decodeOrFault } from "../../codec/faults.ts";
+import { decodeOrFault } from "../../codec/decode.ts";
 import { OscDecodeError, OscEncodeError } from "../../errors.ts";
 import { flatten, formatMessage } from "../../text/format.ts";
 import { readLine } from "../../text/lines.ts";

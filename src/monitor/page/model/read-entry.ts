@@ -1,4 +1,4 @@
-import { decodeOrFault, faultsOf } from "../../../codec/faults.ts";
+import { decodeOrFault, faultsOf } from "../../../codec/decode.ts";
 import type { OscMessage, OscPacket, TimeTag } from "../../../codec/index.ts";
 import { OscDecodeError } from "../../../errors.ts";
 import { flatten } from "../../../text/format.ts";

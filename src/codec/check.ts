@@ -1,12 +1,11 @@
 import { OscEncodeError } from "../errors.ts";
+import { describe } from "../options.ts";
 import { TimeTag } from "./time-tag.ts";
-import type { OscValue } from "./types.ts";
-import { characterOf, isColor, isInt32, isText, isWhole } from "./value-kinds.ts";
+import { characterOf, isColor, isInt32, isText, type OscValue } from "./types.ts";
 
 const TEXT = "a string without NUL characters and unpaired surrogates";
-const BYTES = "whole numbers from 0 to 255";
 
-/** What each type tag needs. Words that hold the `typeof` of a value say that it is of the right kind, and only its range wrong. */
+/** What each type tag needs. If the words contain the `typeof` of a value, the value is of the right kind and only out of range. */
 const NEEDS: Readonly<Record<string, string>> = {
   i: "a whole number from -2147483648 to 2147483647",
   f: "a number in the range of a 32-bit float (double() keeps larger ones)",
@@ -26,9 +25,9 @@ const NEEDS: Readonly<Record<string, string>> = {
 };
 
 /**
- * The value as it is kept under its type tag: what a receiver will see, except that a number keeps its precision.
+ * Checks a value against its type tag and returns it as a message keeps it: what a receiver will see, except that a number keeps its precision.
  *
- * @throws OscEncodeError where the tag is unknown or the value does not fit it
+ * @throws OscEncodeError if the tag is unknown or the value doesn't fit it
  */
 export function checkValue(tag: string, value: unknown): OscValue {
   const kept = fitting(tag, value);
@@ -42,14 +41,19 @@ export function checkValue(tag: string, value: unknown): OscValue {
   );
 }
 
-/** The value that is kept, or undefined where it does not fit. */
+/** True if a 32-bit float can hold the number, rounded: all but finite numbers that would become infinite. */
+export function fitsFloat(value: number): boolean {
+  return Number.isFinite(value) === Number.isFinite(Math.fround(value));
+}
+
+/** The value to keep, or undefined if it doesn't fit. */
 function fitting(tag: string, value: unknown): OscValue | undefined {
   switch (tag) {
     case "i":
       // -0 becomes 0.
       return isInt32(value) ? value | 0 : undefined;
     case "f":
-      return typeof value === "number" && Number.isFinite(value) === Number.isFinite(Math.fround(value)) ? value : undefined;
+      return typeof value === "number" && fitsFloat(value) ? value : undefined;
     case "d":
       return typeof value === "number" ? value : undefined;
     case "s":
@@ -59,11 +63,11 @@ function fitting(tag: string, value: unknown): OscValue | undefined {
       return value instanceof Uint8Array ? value : undefined;
     case "h":
       if (typeof value === "bigint") return BigInt.asIntN(64, value) === value ? value : undefined;
-      return isWhole(value) ? BigInt(value) : undefined;
+      return Number.isInteger(value) && Math.abs(value as number) <= 2 ** 53 ? BigInt(value as number) : undefined;
     case "t":
       return value instanceof TimeTag ? value : undefined;
     case "c":
-      // A character is kept as text, and a code that is no character of Unicode as the number.
+      // A code that isn't a Unicode character stays a number.
       if (isInt32(value)) return characterOf(value);
       return typeof value === "string" && value !== "" && String.fromCodePoint(value.codePointAt(0)!) === value ? value : undefined;
     case "r":
@@ -85,7 +89,7 @@ function fitting(tag: string, value: unknown): OscValue | undefined {
 
 function checkByte(tag: string, value: unknown): number {
   if (typeof value === "number" && (value & 255) === value) return value;
-  throw unfit(tag, value, BYTES);
+  throw unfit(tag, value, "whole numbers from 0 to 255");
 }
 
 function unfit(tag: string, value: unknown, needs: string): OscEncodeError {
@@ -94,13 +98,4 @@ function unfit(tag: string, value: unknown, needs: string): OscEncodeError {
     `Type tag ${tag} needs ${needs}; got ${describe(value)}.`,
     value,
   );
-}
-
-/** A value in a few words, for an error message. */
-export function describe(value: unknown): string {
-  if (typeof value === "string") return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value);
-  if (typeof value === "bigint") return `${value}n`;
-  if (typeof value === "object" && value !== null) return `an object of ${value.constructor?.name ?? "no class"}`;
-  if (typeof value === "function" || typeof value === "symbol") return `a ${typeof value}`;
-  return String(value);
 }

@@ -1,0 +1,154 @@
+import { OscEncodeError } from "../errors.ts";
+import { describe } from "../options.ts";
+import { checkValue, fitsFloat } from "./check.ts";
+import { TimeTag } from "./time-tag.ts";
+import { TypedValue } from "./typed-value.ts";
+import { DEEPEST_NESTING, isColor, isInt32, type OscValue } from "./types.ts";
+
+/** What a caller may pass as an argument: a value, whose type tag is inferred, or one that has its type tag. */
+export type OscArgument = OscValue | TypedValue | Float32Array | readonly OscArgument[];
+
+/** The type tags of arguments. */
+export interface InferredTypes {
+  readonly types: string;
+  /** `types` with `f` for every number without a type of its own; what the option `numbers: "float"` sends. */
+  readonly floatTypes: string;
+}
+
+/** The arguments as a list of their own, which the caller can't change any more. */
+export function listOf(args: OscArgument): OscArgument[] {
+  if (Array.isArray(args)) return (args as OscArgument[]).slice();
+  return args instanceof Float32Array ? Array.from(args) : [args];
+}
+
+/**
+ * Infers the type tags of a list, and replaces each of its arguments by the value that a message keeps.
+ *
+ * @throws OscEncodeError for a value that has no OSC type, or is out of its range
+ */
+export function inferTypes(list: OscArgument[], depth: number = 1): InferredTypes {
+  checkDepth(list, depth);
+  let types = "";
+  // Kept apart from `types` only from the first number on that makes a difference.
+  let floatTypes: string | undefined;
+  for (let i = 0; i < list.length; i++) {
+    const argument = list[i]!;
+    if (Array.isArray(argument)) {
+      const inner = (list[i] = (argument as OscArgument[]).slice());
+      const tags = inferTypes(inner, depth + 1);
+      if (floatTypes !== undefined || tags.floatTypes !== tags.types) floatTypes = `${floatTypes ?? types}[${tags.floatTypes}]`;
+      types += `[${tags.types}]`;
+      continue;
+    }
+    let tag: string;
+    if (argument instanceof TypedValue) {
+      tag = argument.tag;
+      list[i] = argument.value;
+    } else {
+      tag = inferTag(argument);
+      if (tag !== "f") list[i] = typeof argument === "number" ? keptNumber(tag, argument) : checkValue(tag, argument);
+    }
+    if (typeof argument === "number" && tag !== "f") floatTypes = `${floatTypes ?? types}f`;
+    else if (floatTypes !== undefined) floatTypes += tag;
+    types += tag;
+  }
+  return { types, floatTypes: floatTypes ?? types };
+}
+
+/**
+ * Checks a list against the type tags that the caller gives, and replaces each of its arguments by the value that a message keeps.
+ *
+ * @throws OscEncodeError if the tags and the arguments don't fit each other
+ */
+export function fitTypes(list: OscArgument[], types: string): void {
+  if (typeof types !== "string") throw badTypeTags(types, "are not a string");
+  if (fitList(list, types, 0, 1) < types.length) throw badTypeTags(types, "close an array that was not opened");
+}
+
+/**
+ * The type tag that a value needs.
+ *
+ * @throws OscEncodeError if no OSC type holds the value
+ */
+export function inferTag(value: unknown): string {
+  switch (typeof value) {
+    case "number":
+      return isInt32(value) ? "i" : Number.isInteger(value) ? tagOfLarge(value) : floatTag(value);
+    case "string":
+      return "s";
+    case "boolean":
+      return value ? "T" : "F";
+    case "bigint":
+      return "h";
+    case "object":
+      if (value === null) return "N";
+      if (value instanceof Uint8Array) return "b";
+      if (value instanceof TimeTag) return "t";
+      if (isColor(value)) return "r";
+      break;
+    default:
+  }
+  throw new OscEncodeError(
+    "OSC_VALUE_TYPE",
+    `No OSC type holds ${describe(value)}. Arguments are numbers, bigints, text, booleans, null, Uint8Array, TimeTag, colours and arrays of these.`,
+    value,
+  );
+}
+
+/** The value of an inferred number as it is kept under its tag. -0 becomes 0 in an int. */
+export function keptNumber(tag: string, value: number): number | bigint {
+  return tag === "i" ? value | 0 : tag === "h" ? BigInt(value) : value;
+}
+
+/** The type tag of a whole number beyond 32 bits: one that holds it exactly. */
+function tagOfLarge(value: number): string {
+  if (value >= -(2 ** 63) && value < 2 ** 63) return "h";
+  return Math.fround(value) === value ? "f" : floatTag(value) && "d";
+}
+
+function floatTag(value: number): "f" {
+  if (!fitsFloat(value)) checkValue("f", value);
+  return "f";
+}
+
+/** Fits the tags from `position` on to a list, and returns the position after them: the end, or that of the `]` that ends an array. */
+function fitList(list: OscArgument[], types: string, position: number, depth: number): number {
+  checkDepth(list, depth);
+  for (let i = 0; i < list.length; i++) {
+    const argument = list[i]!;
+    const tag = types[position];
+    if (tag === undefined || tag === "]") throw badTypeTags(types, "are fewer than the arguments");
+    if (tag === "[") {
+      if (!Array.isArray(argument) && !(argument instanceof Float32Array))
+        throw new OscEncodeError("OSC_VALUE_TYPE", `Type tag [ needs an array; got ${describe(argument)}.`, argument);
+      const inner = (list[i] = Array.from(argument as readonly OscArgument[]));
+      position = fitList(inner, types, position + 1, depth + 1);
+      if (position === types.length) throw badTypeTags(types, "leave an array open");
+    } else {
+      list[i] = checkValue(tag, untyped(argument, tag));
+    }
+    position += 1;
+  }
+  if (position < types.length && types[position] !== "]") throw badTypeTags(types, "are more than the arguments");
+  return position;
+}
+
+/** The value of an argument whose type tag the caller gives: a value that has its own tag must agree with it. */
+export function untyped(argument: unknown, tag: string): unknown {
+  if (!(argument instanceof TypedValue)) return argument;
+  if (argument.tag === tag) return argument.value;
+  throw new OscEncodeError("OSC_BAD_TYPE_TAGS", `The type tags say ${tag} for an argument that was made for ${argument.tag}.`, argument);
+}
+
+function badTypeTags(types: unknown, what: string): OscEncodeError {
+  return new OscEncodeError(
+    "OSC_BAD_TYPE_TAGS",
+    `The type tags ${describe(types)} ${what}. Each tag, also T, F, N and I, stands for one argument.`,
+    types,
+  );
+}
+
+/** Stops at arrays that contain themselves. The encoder's `maxNesting` limits what may be sent. */
+function checkDepth(list: readonly OscArgument[], depth: number): void {
+  if (depth > DEEPEST_NESTING) throw new OscEncodeError("OSC_NESTING_TOO_DEEP", `Arrays nest deeper than ${DEEPEST_NESTING} levels.`, list);
+}
