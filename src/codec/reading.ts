@@ -40,11 +40,11 @@ export class Reading {
   exhausted = false;
   strict = false;
   copyBlobs = false;
-  maxNesting = MAX_NESTING;
-  maxPacketSize = MAX_PACKET_SIZE;
+  maxNesting: number = MAX_NESTING;
+  maxPacketSize: number = MAX_PACKET_SIZE;
   /** How many values the packet may still decode to. */
-  argumentsLeft = MAX_ARGUMENTS;
-  maxArguments = MAX_ARGUMENTS;
+  argumentsLeft: number = MAX_ARGUMENTS;
+  maxArguments: number = MAX_ARGUMENTS;
   #faultsLeft = MAX_FAULTS;
   /** A copy of the whole packet, of which all that keeps its bytes has a view. */
   #copy: Uint8Array | undefined;

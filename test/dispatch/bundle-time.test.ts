@@ -69,13 +69,19 @@ describe("laterElements", () => {
 
   test.each([
     ["a negative size", "fffffffc"],
-    ["a size beyond the end", "00000190"],
-    ["the largest size", "7fffffff"],
-    ["a size that is no multiple of 4, but for the last element", "00000011"],
+    ["the most negative size", "80000000"],
+    ["a size that is no multiple of 4, but for the last element", "0000000d"],
   ])("%s ends the walk", (_name, size) => {
     const inner = Buffer.from(bundle([], NOON + 1)).toString("hex");
     const header = Buffer.from(bundle([])).toString("hex");
     expect(laterElements(hex(`${header} 00000010 ${inner} ${size} ${inner}`), NOON)).toHaveLength(1);
+  });
+
+  test.each(["00000190", "7fffffff", "00000011"])("a last element of size %s is read as far as it goes", (size) => {
+    const inner = Buffer.from(bundle([], NOON + 1)).toString("hex");
+    const header = Buffer.from(bundle([])).toString("hex");
+    const later = laterElements(hex(`${header} 00000010 ${inner} ${size} ${inner}`), NOON);
+    expect(later.map(({ data }) => data.length)).toEqual([16, 16]);
   });
 
   test("an element without bytes is passed over", () => {
