@@ -107,9 +107,9 @@ function readMessage(reading: Reading, bytes: Uint8Array, start: number, end: nu
 function readAfterAddress(reading: Reading, bytes: Uint8Array, start: number, address: string, position: number, end: number): OscMessage {
   if (position >= end || bytes[position] !== COMMA) {
     if (position < end) faultOfRest(reading, position, end, "OSC_MISSING_TYPE_TAGS", "without a type tag string");
-    return trustedMessage(address, NO_ARGUMENTS, "", false, reading.errors, reading.rawBytes(bytes, start, end));
+    return trustedMessage(address, NO_ARGUMENTS, undefined, reading.errors, reading.rawBytes(bytes, start, end));
   }
-  const faults = reading.errors?.length ?? 0;
+  reading.mark();
   let message: OscMessage | undefined;
   let failure: unknown;
   try {
@@ -118,7 +118,7 @@ function readAfterAddress(reading: Reading, bytes: Uint8Array, start: number, ad
     failure = error;
   }
   if (message !== undefined && !reading.keepsBytes) return message;
-  const better = reading.strict ? undefined : readWithoutNul(reading, bytes, start, address, position, end, faults);
+  const better = reading.strict ? undefined : readWithoutNul(reading, bytes, start, address, position, end);
   if (better !== undefined) return better;
   if (message === undefined) throw failure;
   return message;
@@ -129,7 +129,7 @@ function readTyped(reading: Reading, bytes: Uint8Array, start: number, address: 
   const types = readTypeTags(reading, bytes, position, end);
   const args = readCounted(reading, bytes, position + 1, types.length, end);
   if (reading.position < end) faultOfRest(reading, reading.position, end, "OSC_TRAILING_BYTES", "after the last argument");
-  return trustedMessage(address, args, types, true, reading.errors, reading.rawBytes(bytes, start, end));
+  return trustedMessage(address, args, types, reading.errors, reading.rawBytes(bytes, start, end));
 }
 
 function readCounted(reading: Reading, bytes: Uint8Array, tags: number, count: number, end: number): readonly OscValue[] {
@@ -141,8 +141,6 @@ function readCounted(reading: Reading, bytes: Uint8Array, tags: number, count: n
 /**
  * Reads a message whose type tag string fills its words and has no NUL, as some senders write `,fff`. With a NUL looked for, the first bytes of
  * the arguments would count as tags or padding, and every value would be that of the next. It is taken only if the arguments fit exactly.
- *
- * @param faults how many of the errors stand before the arguments
  */
 function readWithoutNul(
   reading: Reading,
@@ -151,7 +149,6 @@ function readWithoutNul(
   address: string,
   position: number,
   end: number,
-  faults: number,
 ): OscMessage | undefined {
   let tagsEnd = position + 1;
   while (tagsEnd < end && TYPE_TAGS.includes(bytes[tagsEnd]!)) tagsEnd++;
@@ -165,10 +162,10 @@ function readWithoutNul(
       const args = readCounted(reading, bytes, position + 1, tagsEnd - position - 1, end);
       if (reading.position === end) {
         reading.strict = false;
-        reading.forgetFaults(faults);
+        reading.forgetFaults();
         reading.fault("OSC_BAD_PADDING", "The type tag string has no NUL", tagsEnd);
         const types = latin1(bytes, position + 1, tagsEnd);
-        return trustedMessage(address, args, types, true, reading.errors, reading.rawBytes(bytes, start, end));
+        return trustedMessage(address, args, types, reading.errors, reading.rawBytes(bytes, start, end));
       }
     } catch (error) {
       if (!(error instanceof OscDecodeError)) throw error;

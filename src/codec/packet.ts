@@ -50,14 +50,14 @@ export class OscMessage {
     args: OscArgument = [],
     types?: string,
     trusted?: typeof TRUSTED,
-    hasTypeTags: boolean = true,
     errors: readonly OscDecodeError[] = NO_ERRORS,
     source?: Uint8Array | string,
   ) {
     this.address = address;
     if (trusted === TRUSTED) {
-      this.types = types!;
+      this.types = types ?? "";
       this.args = args as readonly OscValue[];
+      this.hasTypeTags = types !== undefined;
     } else {
       if (trusted !== undefined) throw oneTooMany("OscMessage(address, args, types)", trusted);
       checkAddress(address);
@@ -72,8 +72,8 @@ export class OscMessage {
       }
       this.types = types;
       this.args = list as readonly OscValue[];
+      this.hasTypeTags = true;
     }
-    this.hasTypeTags = hasTypeTags;
     this.errors = errors;
     this.#source = source;
   }
@@ -85,7 +85,7 @@ export class OscMessage {
    */
   static withoutTypeTags(address: string): OscMessage {
     checkAddress(address);
-    return trustedMessage(address, [], "", false);
+    return trustedMessage(address, [], undefined);
   }
 
   // A static block would be shorter, but bundlers couldn't drop an unused class then.
@@ -166,9 +166,8 @@ export class OscBundle {
 type TrustedMessage = new (
   address: string,
   args: readonly OscValue[],
-  types: string,
+  types: string | undefined,
   trusted: typeof TRUSTED,
-  hasTypeTags: boolean,
   errors: readonly OscDecodeError[] | undefined,
   raw: Uint8Array | undefined,
 ) => OscMessage;
@@ -181,16 +180,15 @@ type TrustedBundle = new (
   raw: Uint8Array | undefined,
 ) => OscBundle;
 
-/** A message of parts that are known to fit, as the decoder has them: nothing is checked. */
+/** A message of parts that are known to fit, as the decoder has them: nothing is checked. Without `types` it has no type tag string. */
 export function trustedMessage(
   address: string,
   args: readonly OscValue[],
-  types: string,
-  hasTypeTags: boolean,
+  types: string | undefined,
   errors?: readonly OscDecodeError[],
   raw?: Uint8Array,
 ): OscMessage {
-  return new (OscMessage as unknown as TrustedMessage)(address, args, types, TRUSTED, hasTypeTags, errors, raw);
+  return new (OscMessage as unknown as TrustedMessage)(address, args, types, TRUSTED, errors, raw);
 }
 
 /** A bundle of parts that are known to fit, as the decoder has them: nothing is checked. */

@@ -46,6 +46,7 @@ export class Reading {
   argumentsLeft: number = MAX_ARGUMENTS;
   maxArguments: number = MAX_ARGUMENTS;
   #faultsLeft = MAX_FAULTS;
+  #marked = 0;
   /** A copy of the whole packet, of which all that keeps its bytes has a view. */
   #copy: Uint8Array | undefined;
 
@@ -93,12 +94,17 @@ export class Reading {
     }
   }
 
-  /** Takes back the faults of the message from the given number on. */
-  forgetFaults(kept: number): void {
+  /** Remembers the faults so far, for {@link forgetFaults}. */
+  mark(): void {
+    this.#marked = this.errors?.length ?? 0;
+  }
+
+  /** Takes back the faults of the message since {@link mark}. */
+  forgetFaults(): void {
     const { errors } = this;
     if (errors === undefined) return;
-    this.#faultsLeft += errors.length - kept;
-    errors.length = kept;
+    this.#faultsLeft += errors.length - this.#marked;
+    errors.length = this.#marked;
   }
 
   /**
