@@ -1,19 +1,24 @@
 import type { OscError } from "../errors.ts";
 import { type NetAddress, formatAddress } from "../net-address.ts";
+<<<<<<< HEAD
 import type { Output } from "./output.ts";
 import { escapeForTerminal } from "../text/escape.ts";
+=======
+import { escapeForTerminal } from "../text/escape.ts";
+>>>>>>> bbdb514 (cli: import commands when they run, one file per subject)
 import { timeOfDay } from "../text/time-text.ts";
+import type { Output } from "./output.ts";
 
-/** How a command ends. */
+/** Exit codes. */
 export const EXIT = { success: 0, failure: 1, usage: 2 } as const;
 
-/** What a command has around it. */
+/** What every command gets. */
 export interface Session {
-  /** Standard output: what was asked for. */
+  /** Standard output: what the user asked for. */
   readonly out: Output;
-  /** Standard error: what is said about it. */
+  /** Standard error: everything said about it. */
   readonly err: Output;
-  /** Aborted by Ctrl-C, by a request to end, and when nobody reads the output any more. */
+  /** Aborted by Ctrl-C, by SIGTERM, and when nobody reads the output anymore. */
   readonly stop: AbortSignal;
   /** How to call this program again, such as `oscine` or `npx oscine`. */
   readonly program: string;
@@ -21,20 +26,17 @@ export interface Session {
 
 /** One command of `oscine`. */
 export interface Command {
-  readonly name: string;
-  /** One line for the list of commands. */
-  readonly summary: string;
-  /** All that `--help` shows. */
+  /** What `--help` prints. */
   readonly help: string;
   /**
-   * @param words what stands after the command's name
+   * @param words the words after the command's name
    * @returns the exit code
-   * @throws UsageError for a wrong word, OscError for what cannot be done
+   * @throws UsageError if a word is wrong, OscError if the command fails
    */
   run(words: readonly string[], session: Session): Promise<number>;
 }
 
-/** Shows an error that does not end the command, as one line on standard error. */
+/** Prints an error that doesn't end the command, as one line on standard error. */
 export function report({ err }: Session, error: OscError, from?: NetAddress): void {
   const sender = from === undefined ? "" : `${formatAddress(from)}  `;
   err.line(

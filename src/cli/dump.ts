@@ -6,51 +6,52 @@ import { flatten } from "../text/format.ts";
 import { formatCommentedHex } from "../text/hex.ts";
 import { formatJson } from "../text/json.ts";
 import { MessageFilter } from "../text/message-filter.ts";
+import { escapeForTerminal } from "../text/escape.ts";
 import { timeOfDay } from "../text/time-text.ts";
 import { UsageError } from "../text/usage-error.ts";
 import { KernelDrops } from "../transport/kernel-drops.ts";
 import type { Transport } from "../transport/transport.ts";
+import type { OscUrl } from "../url/osc-url.ts";
+import { ArrivalWatch, describeBound, describeTargets } from "./bind-scope.ts";
 import { aborted, type Command, EXIT, report, type Session } from "./command.ts";
-import { createListener } from "./endpoint.ts";
+import { boundUrl, createListener, parseUrl } from "./endpoint.ts";
 import { parseOptions, readNumberOption } from "./options.ts";
-import { MessagePrinter } from "./printer.ts";
-import { Tally } from "./tally.ts";
-import { type OscUrl, formatOscUrl } from "../url/osc-url.ts";
-import { ArrivalWatch } from "./arrival-watch.ts";
-import { describeTargets } from "./reach.ts";
-import { boundUrl, parseUrl } from "./url.ts";
+import { MessagePrinter, type Output, plural } from "./output.ts";
 
-const HELP = `Prints every message that arrives, at once, whatever its time tag says.
+const HELP = `Prints every message as it arrives, regardless of time tags.
 
 Usage: oscine dump [options] URL…
 
-A URL is osc.udp://host:port/, osc.tcp://host:port/, osc.unix:///path/of.sock, ws://host:port/path, host:port, :port or a port number.
-Without a host it listens on all interfaces (IPv4); with a multicast address it joins that group. Streams (osc.tcp, osc.unix) take both
-framings, or only one with ?framing=1.0 or 1.1.
+A URL or a port without a host listens on all interfaces (IPv4); a multicast
+address joins that group. URLs: osc.udp://host:port/, osc.tcp://host:port/,
+osc.unix:///path/of.sock, ws://host:port/path, host:port, :port, or a port
+number. Streams (osc.tcp, osc.unix) take both framings, or only one with
+?framing=1.0 or 1.1.
 
-  --json            one JSON object a line for each packet; "oscine send URL --json" reads it back
-  --raw             each packet as commented hexadecimal
-  --match PATTERN   only messages whose address matches; * crosses slashes, as in "/mixer/*"; may be repeated
+  --json            one JSON object per line for each packet;
+                    "oscine send URL --json" reads it back
+  --raw             each packet as an annotated hex dump
+  --match PATTERN   only messages whose address matches; * crosses slashes, as
+                    in "/mixer/*"; may be repeated
   --count N         ends after N messages (with --raw: packets)
   --timeout S       ends after S seconds
-  --quiet           nothing on standard error but errors: no greeting, no totals
+  --origin ORIGIN   a page that may connect to ws://, such as
+                    https://example.org; may be repeated
+  --quiet           prints only errors on standard error: no greeting, no totals
 
-Messages go to standard output. The totals for each address go to standard error at the end (Ctrl-C).
+Messages go to standard output, everything else to standard error. Ctrl-C ends
+it and prints the number of messages for each address.
 
 Examples:
   oscine dump :9000
-  oscine dump :9000 osc.udp://[::1]:9001/ --match "/mixer/*"
+  oscine dump :9000 'osc.udp://[::1]:9001/' --match "/mixer/*"
   oscine dump osc.unix:///tmp/osc.sock ws://127.0.0.1:8080
+  oscine dump 'osc.tcp://:9000/?framing=1.0'
   oscine dump :9000 --json | jq -r .address
   oscine dump :9000 --raw --count 1`;
 
 /** `oscine dump` */
-export const DUMP: Command = {
-  name: "dump",
-  summary: "prints what arrives on one or several URLs",
-  help: HELP,
-  run: runDump,
-};
+export const DUMP: Command = { help: HELP, run: runDump };
 
 interface DumpOptions {
   readonly urls: readonly OscUrl[];
@@ -58,6 +59,7 @@ interface DumpOptions {
   readonly filter: MessageFilter;
   readonly count: number;
   readonly timeout: number | null;
+  readonly origins: readonly string[];
   readonly isQuiet: boolean;
 }
 
@@ -72,18 +74,21 @@ async function runDump(words: readonly string[], session: Session): Promise<numb
   try {
     const urls: OscUrl[] = [];
     for (const url of options.urls) {
-      const listener = createListener(url, {
-        onPacket: (data, from) => dump.packet(data, from, url),
-        onError: (error, from) => report(session, error, from),
-      });
+      const events = {
+        onPacket: (data: Uint8Array, from: NetAddress) => dump.packet(data, from, url),
+        onError: (error: Parameters<typeof report>[1], from?: NetAddress) => report(session, error, from),
+      };
+      const listener = await createListener(url, events, options.origins);
       const bound = await listener.open();
       listeners.push(listener);
       if (url.transport === "udp") drops.push(new KernelDrops(bound));
       urls.push(boundUrl(url, bound));
     }
-    if (!options.isQuiet) {
-      greet(session, options.urls, urls);
-      watch = new ArrivalWatch(session, urls, { received: () => dump.received, dropped });
+    const [first] = urls;
+    if (!options.isQuiet && first !== undefined) {
+      greet(session, urls);
+      const remedy = first.transport === "udp" ? `${session.program} dump :${first.port}` : "leave out the host of the URL";
+      watch = new ArrivalWatch(session, first, { received: () => dump.received, dropped }, remedy);
     }
     const signals = [session.stop, enough.signal];
     if (options.timeout !== null) signals.push(AbortSignal.timeout(options.timeout * 1000));
@@ -97,10 +102,9 @@ async function runDump(words: readonly string[], session: Session): Promise<numb
   return EXIT.success;
 }
 
-function greet({ err }: Session, wanted: readonly OscUrl[], bound: readonly OscUrl[]): void {
-  for (const [index, url] of bound.entries()) {
-    const isAll = wanted[index]?.host === null && url.transport !== "unix";
-    err.line(`Listening on ${formatOscUrl(url)}${isAll ? " (all interfaces)" : ""}`);
+function greet({ err }: Session, urls: readonly OscUrl[]): void {
+  for (const url of urls) {
+    err.line(`Listening on ${describeBound(url)}`);
     const targets = describeTargets(url);
     if (targets !== null) err.line(targets);
   }
@@ -113,16 +117,22 @@ function readOptions(words: readonly string[]): DumpOptions {
     match: { type: "string", multiple: true },
     count: { type: "string" },
     timeout: { type: "string" },
+    origin: { type: "string", multiple: true },
     quiet: { type: "boolean" },
   });
-  if (positionals.length === 0) throw new UsageError('Where to listen is missing: write a URL or a port, as in "oscine dump :9000".');
-  if (values.json === true && values.raw === true) throw new UsageError("--json and --raw are two forms of output: leave one out.");
+  if (positionals.length === 0) throw new UsageError('The URL to listen on is missing: write a URL or a port, as in "oscine dump :9000".');
+  if (values.json === true && values.raw === true) throw new UsageError("--json and --raw are different outputs: leave one out.");
+  const urls = positionals.map(parseUrl);
+  if (values.origin !== undefined && !urls.some(({ transport }) => transport === "websocket")) {
+    throw new UsageError("--origin is for pages, which connect to ws://.");
+  }
   return {
-    urls: positionals.map(parseUrl),
+    urls,
     form: values.json === true ? "json" : values.raw === true ? "raw" : "readable",
     filter: readFilter(values.match ?? []),
     count: values.count === undefined ? Infinity : readNumberOption("count", values.count, { least: 1, whole: true }),
     timeout: values.timeout === undefined ? null : readNumberOption("timeout", values.timeout, { least: 0 }),
+    origins: values.origin ?? [],
     isQuiet: values.quiet === true,
   };
 }
@@ -153,12 +163,11 @@ class Dump {
     this.#left = options.count;
   }
 
-  /** Packets so far, also those that are not shown. */
+  /** Packets received so far, including those that aren't shown. */
   get received(): number {
     return this.#received;
   }
 
-  /** A packet arrived. */
   packet(data: Uint8Array, from: NetAddress, url: OscUrl): void {
     this.#received += 1;
     if (this.#left === 0) return;
@@ -178,9 +187,9 @@ class Dump {
     if (this.#left === 0) this.#onEnough();
   }
 
-  /** @param unseen how many datagrams the system dropped */
-  printTotals(unseen: number): void {
-    this.#tally.print(this.#session.err, unseen);
+  /** @param kernelDropped how many datagrams the kernel dropped */
+  printTotals(kernelDropped: number): void {
+    this.#tally.print(this.#session.err, kernelDropped);
   }
 
   #printPacket(packet: OscPacket, from: NetAddress, url: OscUrl, time: number): void {
@@ -199,5 +208,42 @@ class Dump {
     const heading = `# ${timeOfDay(time)}  ${formatAddress(from)}  ${url.transport}  ${data.length} bytes`;
     out.line(`${out.styled("dim", heading)}\n${formatCommentedHex(data)}\n`);
     this.#left -= 1;
+  }
+}
+
+/** A sender that makes up new addresses must not fill the memory: this many are counted one by one, with this many characters in all. */
+const MAX_ADDRESSES = 10_000;
+const MAX_CHARACTERS = 1024 * 1024;
+
+/** Counts messages by their address. */
+export class Tally {
+  readonly #counts = new Map<string, number>();
+  #characters = 0;
+  #others = 0;
+  #faults = 0;
+
+  add(address: string): void {
+    const count = this.#counts.get(address);
+    const isFull = this.#counts.size >= MAX_ADDRESSES || this.#characters + address.length > MAX_CHARACTERS;
+    if (count === undefined && isFull) this.#others += 1;
+    else this.#counts.set(address, (count ?? 0) + 1);
+    if (count === undefined && !isFull) this.#characters += address.length;
+  }
+
+  /** Counts a packet that could not be read. */
+  addFault(): void {
+    this.#faults += 1;
+  }
+
+  /** Prints the counts, the largest first. */
+  print(output: Output, kernelDropped = 0): void {
+    const rows = [...this.#counts].toSorted(([, a], [, b]) => b - a);
+    if (this.#others > 0) rows.push(["(further addresses)", this.#others]);
+    const total = rows.reduce((sum, [, count]) => sum + count, 0);
+    const width = String(total).length;
+    for (const [address, count] of rows) output.line(`${String(count).padStart(width)}  ${escapeForTerminal(address)}`);
+    const faults = this.#faults === 0 ? "" : `; ${plural(this.#faults, "packet")} could not be read`;
+    const dropped = kernelDropped === 0 ? "" : `; ${plural(kernelDropped, "packet")} dropped by the kernel`;
+    output.line(output.styled("bold", `${plural(total, "message")}${faults}${dropped}`));
   }
 }

@@ -1,60 +1,116 @@
-import { HANDLED } from "../packet-result.ts";
-import { listenerOf } from "../bridge/sockets.ts";
 import type { PacketClient } from "../client/packet-client.ts";
 import type { ReceiverName } from "../client/receivers.ts";
-import { WebSocketClient } from "../client/node-websocket-client.ts";
-import { TCPClient } from "../client/tcp-client.ts";
-import { UDPClient } from "../client/udp-client.ts";
 import type { ErrorListener } from "../dispatch/index.ts";
-import type { OscError } from "../errors.ts";
+import { type OscError, OscServerError } from "../errors.ts";
 import type { NetAddress } from "../net-address.ts";
 import { UsageError } from "../text/usage-error.ts";
 import type { Peer, Transport } from "../transport/transport.ts";
-import { type OscUrl, formatOscUrl } from "../url/osc-url.ts";
-import { asUsage } from "./url.ts";
+import { isNatsUrl } from "../url/nats-url.ts";
+import { type OscUrl, formatOscUrl, parseOscUrl } from "../url/osc-url.ts";
+import { maskSecrets } from "../url/url-error.ts";
 
 const LOCAL_HOST = "127.0.0.1";
 
-/** What a listener tells. */
+/**
+ * Reads a word of the command line as a URL.
+ *
+ * @throws UsageError that says which part is wrong
+ */
+export function parseUrl(text: string): OscUrl {
+  if (isNatsUrl(text)) {
+    throw new UsageError(`"${maskSecrets(text)}" is a NATS URL. "oscine bridge" takes it; "oscine serve" and "oscine work" take it as --nats.`);
+  }
+  const url = asUsage(() => parseOscUrl(text));
+  if (url.listens) throw new UsageError(`"${maskSecrets(text)}" has ?listen, which only targets of "oscine bridge" can have: leave it out.`);
+  return url;
+}
+
+/** Calls a function, and turns its complaint about an option into one about the command line. */
+export function asUsage<Result>(make: () => Result): Result {
+  try {
+    return make();
+  } catch (error) {
+    throw usageOf(error);
+  }
+}
+
+/** The same for a function that returns a promise. */
+export async function asUsageLater<Result>(make: () => Promise<Result>): Promise<Result> {
+  try {
+    return await make();
+  } catch (error) {
+    throw usageOf(error);
+  }
+}
+
+function usageOf(error: unknown): unknown {
+  return error instanceof OscServerError && error.code === "OSC_OPTION" ? new UsageError(error.message) : error;
+}
+
+/** The URL with the address and port that a socket is bound to. */
+export function boundUrl(url: OscUrl, { address, port }: Pick<NetAddress, "address" | "port">): OscUrl {
+  return url.transport === "unix" ? { ...url, path: address } : { ...url, host: address, port };
+}
+
+/** The URL as people may see it: without a token that its query may hold. */
+export function shownUrl(url: OscUrl): string {
+  return maskSecrets(formatOscUrl(url));
+}
+
+/** What a listener reports. */
 export interface ListenerEvents {
   onPacket(data: Uint8Array, from: NetAddress): void;
   onError(error: OscError, from?: NetAddress): void;
 }
 
-/** Sockets that receive what a URL says. They are not open yet. */
-export function createListener(url: OscUrl, events: ListenerEvents): Transport {
+/**
+ * A transport that receives at a URL. It isn't open yet.
+ *
+ * @param origins pages that may connect to `ws://` besides those of this machine
+ * @throws UsageError if nothing can listen at the URL
+ */
+export async function createListener(url: OscUrl, events: ListenerEvents, origins: readonly string[] = []): Promise<Transport> {
+  const { listenerOf } = await import("../bridge/sockets.ts");
   const transportEvents = {
     onPacket: (data: Uint8Array, peer: Peer): void => {
       events.onPacket(data, peer.address);
-      peer.settled(data.length, HANDLED);
+      peer.settled(data.length, "handled", "");
     },
     onError: (error: OscError, from?: NetAddress): void => events.onError(error, from),
     refusal: (): null => null,
     onConnection: (): void => undefined,
   };
-  return asUsage(() => listenerOf(url, transportEvents));
+  return asUsage(() => listenerOf(url, transportEvents, { origins }));
 }
 
-/** A client that sends to what a URL says: to this machine where it names no host. */
-export function createSender(
-  url: OscUrl,
-  options: { readonly numbers: "auto" | "float"; readonly for?: ReceiverName; readonly onError: ErrorListener },
-): PacketClient {
+export interface SenderOptions {
+  readonly numbers: "auto" | "float";
+  readonly for?: ReceiverName;
+  readonly onError: ErrorListener;
+}
+
+/** A client that sends to a URL: to this machine if it names no host. Each transport is imported when it is needed. */
+export async function createSender(url: OscUrl, options: SenderOptions): Promise<PacketClient> {
   const host = url.host ?? LOCAL_HOST;
   const { transport, port, path } = url;
-  if (port === 0 && transport !== "unix") throw new UsageError("Port 0 is for listening: write the port of the receiver.");
-  // Who types a command wants to know at once that nobody listens.
+  if (port === 0 && transport !== "unix") throw new UsageError("Port 0 is only for listening: write the port of the receiver.");
+  // Someone who types a command wants to know at once that nobody listens.
   const connection = { ...options, reconnect: false };
   const stream = { ...connection, framing: url.framing ?? "1.1" } as const;
   switch (transport) {
-    case "udp":
-      // Who types a broadcast address means it.
-      return new UDPClient(host, port, { ...options, broadcast: true });
+    case "udp": {
+      const { UDPClient } = await import("../client/udp-client.ts");
+      // Someone who types a broadcast address means it.
+      return asUsage(() => new UDPClient(host, port, { ...options, broadcast: true }));
+    }
     case "tcp":
-      return new TCPClient(host, port, stream);
-    case "unix":
-      return new TCPClient({ path: path ?? "" }, stream);
-    case "websocket":
-      return new WebSocketClient(formatOscUrl({ ...url, host }), connection);
+    case "unix": {
+      const { TCPClient } = await import("../client/tcp-client.ts");
+      return asUsage(() => (transport === "tcp" ? new TCPClient(host, port, stream) : new TCPClient({ path: path ?? "" }, stream)));
+    }
+    case "websocket": {
+      const { WebSocketClient } = await import("../client/node-websocket-client.ts");
+      return asUsage(() => new WebSocketClient(formatOscUrl({ ...url, host }), connection));
+    }
   }
 }

@@ -2,6 +2,7 @@
 import { createRequire } from "node:module";
 import { basename, relative } from "node:path";
 import { OscEncodeError, OscError } from "../errors.ts";
+<<<<<<< HEAD
 import { BRIDGE } from "./bridge.ts";
 import { type Command, EXIT, type Session } from "./command.ts";
 import { DUMP } from "./dump.ts";
@@ -10,24 +11,40 @@ import { Output } from "./output.ts";
 import { escapeForTerminal } from "../text/escape.ts";
 import { SEND } from "./send.ts";
 import { SERVE } from "./serve.ts";
+=======
+import { escapeForTerminal } from "../text/escape.ts";
+>>>>>>> bbdb514 (cli: import commands when they run, one file per subject)
 import { UsageError } from "../text/usage-error.ts";
-import { WORK } from "./work.ts";
+import { type Command, EXIT, type Session } from "./command.ts";
+import { Output } from "./output.ts";
 
-const COMMANDS: ReadonlyMap<string, Command> = new Map(
-  [SERVE, DUMP, SEND, MONITOR, BRIDGE, WORK].map((command) => [command.name, command]),
-);
+/** A command that is imported when it runs. */
+interface LazyCommand {
+  /** One line for the list of commands. */
+  readonly summary: string;
+  readonly load: () => Promise<Command>;
+}
 
-/** A second Ctrl-C does not wait for the clean end: 128 and the number of SIGINT. */
+const COMMANDS: ReadonlyMap<string, LazyCommand> = new Map([
+  ["serve", { summary: "runs a server: with your handlers, or printing each message", load: async () => (await import("./serve.ts")).SERVE }],
+  ["dump", { summary: "prints what arrives on one or several URLs", load: async () => (await import("./dump.ts")).DUMP }],
+  ["send", { summary: "sends a message, a bundle or a file, and shows replies", load: async () => (await import("./send.ts")).SEND }],
+  ["monitor", { summary: "shows what arrives in the browser, and sends from there", load: async () => (await import("./monitor.ts")).MONITOR }],
+  ["bridge", { summary: "forwards packets between UDP, TCP, WebSocket and NATS", load: async () => (await import("./bridge.ts")).BRIDGE }],
+  ["work", { summary: "runs handlers for servers on other machines, over NATS", load: async () => (await import("./work.ts")).WORK }],
+]);
+
+/** A second Ctrl-C doesn't wait for the graceful shutdown: 128 and the number of SIGINT. */
 const EXIT_INTERRUPTED = 130;
 
 const HELP = `oscine: Open Sound Control on the command line
 
 Usage: oscine COMMAND [options]
 
-${[...COMMANDS.values()].map(({ name, summary }) => `  ${name.padEnd(8)}${summary}`).join("\n")}
-  ${"help".padEnd(8)}shows this, or with the name of a command its own help
+${[...COMMANDS].map(([name, { summary }]) => `  ${name.padEnd(8)}${summary}`).join("\n")}
+  ${"help".padEnd(8)}shows this; "oscine help COMMAND" shows the help of a command
 
-Options of every command: --help, --version.
+Every command has --help and --version.
 
 Try it in two terminals:
   oscine serve --monitor
@@ -38,16 +55,16 @@ void main(process.argv.slice(2)).then((code) => process.exit(code));
 async function main(words: readonly string[]): Promise<number> {
   const stop = new AbortController();
   let code: number = EXIT.success;
-  // Without anyone who reads standard error the work goes on.
+  // Work goes on if nobody reads standard error.
   const err = new Output(2, process.env, () => undefined);
   const out = new Output(1, process.env, (error) => {
     if (!isReaderGone(error)) {
-      err.line(`oscine: The output cannot be written: ${error.message}`);
+      err.line(`oscine: Cannot write the output: ${error.message}`);
       code = EXIT.failure;
     }
     stop.abort();
   });
-  // Not SIGHUP: nohup has it ignored, and a listener would undo that.
+  // Not SIGHUP: nohup ignores it, and a listener would undo that.
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     process.on(signal, () => {
       if (stop.signal.aborted) process.exit(EXIT_INTERRUPTED);
@@ -60,40 +77,51 @@ async function main(words: readonly string[]): Promise<number> {
 
 async function run([first, ...rest]: readonly string[], session: Session): Promise<number> {
   const { out, err } = session;
-  const name = first === "help" ? rest[0] : first;
   try {
     if (first === undefined) {
       err.line(HELP);
       return EXIT.usage;
     }
-    const wantsVersion = first === "--version" || first === "-V" || rest[0] === "--version";
-    const wantsHelp = first === "help" || isHelp(first) || before(rest, "--").some(isHelp);
-    const command = name === undefined ? undefined : COMMANDS.get(name);
-    if (command === undefined && name !== undefined && !name.startsWith("-")) {
-      throw new UsageError(`There is no command "${name}". The commands are: ${[...COMMANDS.keys(), "help"].join(", ")}.`);
+    if (isVersion(first) || rest[0] === "--version") {
+      out.line(readVersion());
+      return EXIT.success;
     }
-    if (wantsVersion) out.line(readVersion());
-    else if (wantsHelp) out.line(command?.help ?? HELP);
-    else if (command === undefined)
-      throw new UsageError(
-        `The option ${first} stands before the command. Write: oscine COMMAND ${first}; "oscine help" lists the commands.`,
-      );
-    else return await command.run(rest, session);
+    if (isHelp(first) || (first === "help" && rest[0] === undefined)) {
+      out.line(HELP);
+      return EXIT.success;
+    }
+    const command = await findCommand(first === "help" ? (rest[0] ?? "") : first);
+    if (first !== "help" && !before(rest, "--").some(isHelp)) return await command.run(rest, session);
+    out.line(command.help);
     return EXIT.success;
   } catch (error) {
     return explain(error, session);
   }
 }
 
-/** Says in one line what went wrong. */
+async function findCommand(name: string): Promise<Command> {
+  const command = COMMANDS.get(name);
+  if (command !== undefined) return command.load();
+  if (name.startsWith("-")) {
+    throw new UsageError(`Unknown option "${name}". Options come after the command: oscine COMMAND [options]; "oscine help" lists the commands.`);
+  }
+  throw new UsageError(`There is no command "${name}". The commands are: ${[...COMMANDS.keys(), "help"].join(", ")}.`);
+}
+
+/** Prints what went wrong as one line, and returns the exit code. */
 function explain(error: unknown, { err }: Session): number {
   const label = err.styled("red", "oscine:");
   if (error instanceof UsageError || error instanceof OscEncodeError) {
     err.line(`${label} ${escapeForTerminal(error.message)}`);
     return EXIT.usage;
   }
+<<<<<<< HEAD
   if (error instanceof OscError) err.line(`${label} ${escapeForTerminal(error.message)}`);
   else err.line(`${label} This is a fault of oscine itself. ${error instanceof Error ? error.stack : String(error)}`);
+=======
+  if (error instanceof OscError) err.line(`${label} ${escapeForTerminal(error.message)}`);
+  else err.line(`${label} This is a bug in oscine. ${error instanceof Error ? error.stack : String(error)}`);
+>>>>>>> bbdb514 (cli: import commands when they run, one file per subject)
   return EXIT.failure;
 }
 
@@ -101,12 +129,16 @@ function isHelp(word: string): boolean {
   return word === "--help" || word === "-h";
 }
 
+function isVersion(word: string): boolean {
+  return word === "--version" || word === "-V" || word === "-v";
+}
+
 function before(words: readonly string[], end: string): readonly string[] {
   const index = words.indexOf(end);
   return index === -1 ? words : words.slice(0, index);
 }
 
-/** True where the other end of a pipe or a terminal has gone, which is no fault. */
+/** Whether the other end of a pipe or a terminal has gone, which isn't an error. */
 function isReaderGone({ code }: NodeJS.ErrnoException): boolean {
   return code === "EPIPE" || code === "EIO" || code === "EBADF";
 }
@@ -117,7 +149,7 @@ function readVersion(): string {
   return version;
 }
 
-/** How this program can be called again from the same place. */
+/** How to call this program again from the same directory. */
 function programName(path: string): string {
   if (!/^oscine(?:\.|$)/.test(basename(path))) return `node ${relative(process.cwd(), path)}`;
   return /[/\\]node_modules[/\\]/.test(path) ? "npx oscine" : "oscine";

@@ -1,34 +1,37 @@
 import type { BridgeOptions } from "../bridge/index.ts";
 import type { NatsDeliveryOptions } from "../nats/index.ts";
 import { UsageError } from "../text/usage-error.ts";
+import { maskSecrets } from "../url/url-error.ts";
 import { readChoice, readNumberOption } from "./options.ts";
 
-/** How to connect to NATS, as words of the command line. */
+/** Options that say how to connect to NATS. */
 export const CONNECTION_OPTIONS = {
   credentials: { type: "string" },
   ca: { type: "string" },
 } as const;
 
-/** What front ends and workers have to agree on, and how they connect. */
+/** Options that front ends and workers must agree on, and how they connect. */
 export const NATS_OPTIONS = {
   nats: { type: "string", multiple: true },
   prefix: { type: "string" },
   delivery: { type: "string" },
   order: { type: "string" },
   partitions: { type: "string" },
-  credentials: { type: "string" },
-  ca: { type: "string" },
+  ...CONNECTION_OPTIONS,
 } as const;
 
-/** The part of `--help` for these. */
-export const NATS_HELP = `  --nats URLS       servers of NATS: nats://host:4222, several with commas between them; tls://, and user:password@ before the host
+/** The part of `--help` for these options. */
+export const NATS_HELP = `  --nats URLS       NATS servers: nats://host:4222, several separated by commas;
+                    tls:// for TLS; user:password@ may precede the host
   --prefix PREFIX   what the subjects of packets begin with (default osc)
-  --delivery HOW    at-most-once (default): what is on its way when something fails is lost, as with UDP; at-least-once: JetStream keeps it
-                    until a handler has run to its end (nats-server -js)
-  --order HOW       none (default), or client: the packets of one client one after another
-  --partitions N    with --order client: among how many partitions clients are spread (default 16)
-  --credentials F   a file of credentials (.creds)
-  --ca FILE         the certificates of those whose servers are trusted, as PEM`;
+  --delivery HOW    at-most-once (default): packets in flight are lost when
+                    something fails, as over UDP; at-least-once: JetStream keeps
+                    them until a handler has finished (nats-server -js)
+  --order HOW       none (default), or client: the packets of one client in order
+  --partitions N    with --order client: the number of partitions that clients
+                    are spread over (default 16)
+  --credentials F   a credentials file (.creds)
+  --ca FILE         PEM certificates of the authorities to trust`;
 
 interface ConnectionWords {
   readonly credentials?: string | undefined;
@@ -58,25 +61,37 @@ export function readConnection({ credentials, ca }: ConnectionWords): NonNullabl
 }
 
 /**
- * What was said about NATS; null where `--nats` was not.
+ * The NATS options of a command line; null without `--nats`.
  *
- * @throws UsageError for words that cannot be, or that mean nothing without `--nats`
+ * @throws UsageError for wrong words, and for words that mean nothing without `--nats`
  */
 export function readNats(words: NatsWords): (NatsDeliveryOptions & { readonly servers: readonly string[] }) | null {
   const { nats, prefix, delivery, order, partitions } = words;
   if (nats === undefined) {
     const names = Object.keys(NATS_OPTIONS).filter((name) => words[name as keyof NatsWords] !== undefined);
-    if (names.length > 0) throw new UsageError(`--${names.join(" and --")} goes with --nats, which is missing.`);
+    if (names.length > 0) throw new UsageError(`--${names.join(" and --")} needs --nats, which is missing.`);
     return null;
   }
   const isOrdered = order !== undefined && readChoice("order", order, ORDERS) === "client";
-  if (partitions !== undefined && !isOrdered) throw new UsageError("--partitions goes with --order client.");
+  if (partitions !== undefined && !isOrdered) throw new UsageError("--partitions needs --order client.");
   return {
     ...readConnection(words),
-    servers: nats.flatMap((list) => list.split(",")).filter((server) => server !== ""),
+    servers: nats.flatMap(splitServers),
     ...(prefix === undefined ? {} : { prefix }),
     ...(delivery === undefined ? {} : { delivery: readChoice("delivery", delivery, DELIVERIES) }),
     ...(isOrdered ? { order: "client" } : {}),
     ...(partitions === undefined ? {} : { partitions: readNumberOption("partitions", partitions, { least: 1, whole: true }) }),
   };
+}
+
+/** The URLs of a list, whose commas stand between servers and never inside a password. */
+function splitServers(list: string): string[] {
+  return list.split(/,(?=[a-z]+:\/\/)/i).flatMap((group) => {
+    const [, scheme = "", user = "", hosts = ""] = /^([a-z]+:\/\/)?(.*@)?(.*)$/is.exec(group) ?? [];
+    if (/[,/?]/.test(user) || /@./.test(user)) {
+      throw new UsageError(`--nats "${maskSecrets(group)}" was written with a user or password with one of @ , / ? in it: write %40 %2C %2F %3F.`);
+    }
+    const [first = "", ...others] = hosts.split(",").filter((host) => host !== "");
+    return [scheme + user + first, ...others.map((host) => scheme + host)].filter((server) => server !== "");
+  });
 }

@@ -7,13 +7,13 @@ type Parsed<Options extends OptionTable> = ReturnType<
   typeof parseArgs<{ args: string[]; options: Options; allowPositionals: true; strict: true }>
 >;
 
-/** Stands before a word that is a negative number and no option. No word of a command line can hold it. */
+/** Marks a word that is a negative number, not an option. No command line can contain it. */
 const SHIELD = "\u0000";
 
 /**
- * Parts options from other words, as `parseArgs` of Node does, and takes `-1` and `-inf` for what they are.
+ * Separates options from other words with Node's `parseArgs`, and reads `-1` and `-inf` as numbers.
  *
- * @throws UsageError for an option that is not known, or lacks its value
+ * @throws UsageError if an option is unknown or lacks its value
  */
 export function parseOptions<Options extends OptionTable>(command: string, words: readonly string[], options: Options): Parsed<Options> {
   const args = words.map((word) => (/^-(?:\d|\.\d|inf)/i.test(word) ? `${SHIELD}${word}` : word));
@@ -24,48 +24,54 @@ export function parseOptions<Options extends OptionTable>(command: string, words
     return { ...parsed, values: values as typeof parsed.values, positionals: parsed.positionals.map(unshield) };
   } catch (error) {
     if (!(error instanceof TypeError)) throw error;
-    const [reason] = error.message.split(/[.\n]/);
-    throw new UsageError(`${unshield(reason ?? "")}. "oscine ${command} --help" lists the options.`);
+    throw new UsageError(`${describeParseError(error)} "oscine ${command} --help" lists the options.`);
   }
+}
+
+function describeParseError(error: TypeError): string {
+  const [, unknown] = /^Unknown option '(.*?)'/s.exec(error.message) ?? [];
+  if (unknown === undefined) return `${unshield(error.message.split(/[.\n]/)[0] ?? "")}.`;
+  return `Unknown option "${unknown}". If it is text and not an option, put -- before it: -- ${unknown}.`;
 }
 
 /**
  * Reads the value of an option that is a number.
  *
- * @throws UsageError where it is not one, or less than `least`
+ * @throws UsageError if it isn't one, or is less than `least`
  */
 export function readNumberOption(name: string, text: string, { least, whole = false }: NumberRange): number {
   const value = /^[\d.]+$/.test(text) ? Number(text) : Number.NaN;
   if (value >= least && Number.isFinite(value) && (!whole || Number.isSafeInteger(value))) return value;
-  throw new UsageError(`--${name} is a ${whole ? "whole " : ""}number, ${least === 0 ? "0 or more" : `at least ${least}`}; got "${text}".`);
+  const kind = whole ? "a whole number" : "a number";
+  throw new UsageError(`--${name} must be ${kind}, ${least === 0 ? "0 or more" : `at least ${least}`}; got "${text}".`);
 }
 
 /**
  * Reads the value of an option that is a port to listen on.
  *
- * @throws UsageError where it is none
+ * @throws UsageError if it isn't one
  */
 export function readPortOption(name: string, text: string): number {
-  const port = readNumberOption(name, text, { least: 0, whole: true });
+  const port = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
   if (port <= 65_535) return port;
-  throw new UsageError(`--${name} is a number from 0 to 65535; got "${text}".`);
+  throw new UsageError(`--${name} must be a whole number from 0 to 65535; got "${text}".`);
 }
 
 export interface NumberRange {
   readonly least: number;
-  /** True where fractions have no meaning. Default false. */
+  /** True if fractions have no meaning. Default false. */
   readonly whole?: boolean;
 }
 
 /**
- * Reads the value of an option that is one of a few words, and gives what the word stands for.
+ * Reads the value of an option that is one of a few words, and returns what the word stands for.
  *
  * @throws UsageError that lists the words
  */
 export function readChoice<Choice>(name: string, text: string, choices: ReadonlyMap<string, Choice>): Choice {
   const choice = choices.get(text);
   if (choice !== undefined) return choice;
-  throw new UsageError(`--${name} is ${[...choices.keys()].join(" or ")}; got "${text}".`);
+  throw new UsageError(`--${name} must be ${[...choices.keys()].join(" or ")}; got "${text}".`);
 }
 
 function unshield<Value>(value: Value): Value {

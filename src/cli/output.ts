@@ -1,20 +1,26 @@
 import { writeSync } from "node:fs";
 import { isatty } from "node:tty";
+import type { OscMessage, TimeTag } from "../codec/index.ts";
+import { type NetAddress, formatAddress } from "../net-address.ts";
+import type { ServerStats } from "../server/index.ts";
+import { formatParts } from "../text/format.ts";
+import { escapeForTerminal } from "../text/escape.ts";
+import { timeOfDay } from "../text/time-text.ts";
 
-/** How text can look on a terminal: SGR codes. */
+/** SGR codes of a terminal. */
 const STYLES = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33, cyan: 36 } as const;
 
 export type Style = keyof typeof STYLES;
 
-/** How long to wait for the reader of a pipe that is full and does not block. */
+/** How long to wait for the reader of a full pipe. */
 const FULL_PIPE_MS = 5;
 
 /**
- * Standard output or standard error. What is written is with the system when `write` returns, so that nothing is lost when the process ends,
- * and a reader that goes away (`| head -1`) is a quiet end.
+ * Standard output or standard error. `line` returns when the system has the text, so that nothing is lost when the process ends. A reader that
+ * goes away (`| head -1`) is reported once.
  */
 export class Output {
-  /** True where text may have colours. */
+  /** True if text may have colors. */
   readonly hasColor: boolean;
   readonly #descriptor: number;
   readonly #onClosed: (error: NodeJS.ErrnoException) => void;
@@ -22,8 +28,8 @@ export class Output {
 
   /**
    * @param descriptor 1 or 2
-   * @param environment where `NO_COLOR` and `FORCE_COLOR` are looked up
-   * @param onClosed called once when nothing can be written any more, with the system's error
+   * @param environment has `NO_COLOR` and `FORCE_COLOR`
+   * @param onClosed called once with the system's error when nothing can be written anymore
    */
   constructor(
     descriptor: number,
@@ -35,12 +41,12 @@ export class Output {
     this.hasColor = wantsColor(environment) ?? isatty(descriptor);
   }
 
-  /** Writes a line, which may itself hold line ends. */
+  /** Writes a line, which may itself contain line ends. */
   line(text: string): void {
     if (!this.#isClosed) this.#write(new TextEncoder().encode(`${text}\n`));
   }
 
-  /** Text in a style, where colours are wanted. */
+  /** The text in a style, or as it is if colors are off. */
   styled(style: Style, text: string): string {
     return this.hasColor && text !== "" ? `\u001b[${STYLES[style]}m${text}\u001b[0m` : text;
   }
@@ -63,7 +69,64 @@ export class Output {
   }
 }
 
-/** What https://no-color.org and Node's own rules say; undefined where they leave it to the terminal. */
+/** Columns grow with their content up to this width; a longer word pushes aside only the rest of its own line, so that lines fit in 80 columns. */
+const MAX_WIDTH = { sender: 21, address: 20, types: 4 } as const;
+
+type Column = keyof typeof MAX_WIDTH;
+
+/** Prints messages as lines with aligned columns: time, sender, address, types, arguments, and the time tag of the bundle. */
+export class MessagePrinter {
+  readonly #output: Output;
+  readonly #widths: Record<Column, number> = { sender: 15, address: 12, types: 3 };
+
+  constructor(output: Output) {
+    this.#output = output;
+  }
+
+  /** @param time of arrival, in milliseconds since 1970 */
+  print(message: OscMessage, timeTag: TimeTag | null, from: NetAddress, time: number): void {
+    const { address, types, args, timeTag: dated } = formatParts(message, timeTag);
+    const output = this.#output;
+    const columns = [
+      output.styled("dim", `${timeOfDay(time)}  ${this.#column("sender", escapeForTerminal(formatAddress(from)))}`),
+      output.styled("bold", this.#column("address", address)),
+      output.styled("cyan", this.#column("types", types)),
+    ];
+    const rest = [args, output.styled("dim", dated)].filter((part) => part !== "");
+    output.line([...columns, ...rest].join("  ").trimEnd());
+  }
+
+  #column(column: Column, text: string): string {
+    if (text.length <= MAX_WIDTH[column]) this.#widths[column] = Math.max(this.#widths[column], text.length);
+    return text.padEnd(this.#widths[column]);
+  }
+}
+
+/** `1 message`, `2 messages`. */
+export function plural(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? "" : "s"}`;
+}
+
+/** The counters of a server as one line. */
+export function describeTotals(stats: ServerStats): string {
+  const { received, handled, rejected, dropped, kernelDropped, handlerErrors, redelivered, deadLettered } = stats;
+  const reasons = Object.entries(rejected).filter(([, count]) => count > 0);
+  const total = reasons.reduce((sum, [, count]) => sum + count, 0);
+  const why = reasons.length === 0 ? "" : ` (${reasons.map(([reason, count]) => `${reason} ${count}`).join(", ")})`;
+  const others = {
+    "dropped by the kernel": kernelDropped ?? 0,
+    "handler errors": handlerErrors,
+    redelivered,
+    "dead letters": deadLettered,
+  };
+  const shown = Object.entries(others).filter(([, count]) => count > 0);
+  return [
+    `received ${received}, handled ${handled}, rejected ${total}${why}, dropped ${dropped}`,
+    ...shown.map((one) => one.join(" ")),
+  ].join(", ");
+}
+
+/** What {@link https://no-color.org} and Node's own rules say; undefined if the terminal decides. */
 function wantsColor({ FORCE_COLOR, NO_COLOR, TERM }: Readonly<Record<string, string | undefined>>): boolean | undefined {
   if (FORCE_COLOR !== undefined) return FORCE_COLOR !== "0" && FORCE_COLOR !== "false";
   if ((NO_COLOR !== undefined && NO_COLOR !== "") || TERM === "dumb") return false;

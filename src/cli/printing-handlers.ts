@@ -1,7 +1,7 @@
 import { Dispatcher } from "../dispatch/index.ts";
-import type { Handlers } from "./handlers-module.ts";
-import { Output } from "./output.ts";
-import { MessagePrinter } from "./printer.ts";
+import { compiledFile } from "../package-files.ts";
+import type { Handlers } from "./handlers.ts";
+import { MessagePrinter, Output } from "./output.ts";
 
 /** A dispatcher that prints every message. */
 function printingDispatcher(out: Output): Dispatcher {
@@ -13,13 +13,13 @@ function printingDispatcher(out: Output): Dispatcher {
   return dispatcher;
 }
 
-/** The same with the module for threads and processes. */
+/** The dispatcher, and this module for threads and processes. */
 export function printingHandlers(out: Output): Handlers {
-  return { dispatcher: printingDispatcher(out), module: new URL("./printing-handlers.js", import.meta.url) };
+  return { dispatcher: printingDispatcher(out), module: compiledFile("cli/printing-handlers.js") };
 }
 
-/** For threads and processes, which load this module. Each lines up its own columns. */
+/** Threads and processes load this module, and each aligns its own columns. */
 const dispatcher: Dispatcher = printingDispatcher(new Output(1, process.env, () => undefined));
 
-// oxlint-disable-next-line import/no-default-export -- what a handlers module has
+// oxlint-disable-next-line import/no-default-export -- handlers modules have one
 export default dispatcher;

@@ -1,66 +1,117 @@
-import { createReadStream } from "node:fs";
+import { createReadStream, readFileSync } from "node:fs";
 import { addAbortSignal, type Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { PacketClient } from "../client/packet-client.ts";
+import { RECEIVERS, type ReceiverName } from "../client/receivers.ts";
 import { OscBundle, type OscPacket } from "../codec/index.ts";
 import { type OscError, OscEncodeError } from "../errors.ts";
 import { type NetAddress, formatAddress } from "../net-address.ts";
-import { type Command, EXIT, report, type Session } from "./command.ts";
-import { createSender } from "./endpoint.ts";
+import { countWords, readMessage, type ReadOptions } from "../text/arguments.ts";
 import { formatJson } from "../text/json.ts";
 import { readLine } from "../text/lines.ts";
-import { MessagePrinter } from "./printer.ts";
-import { DEFAULT_WAIT_MS, readSendOptions, type SendOptions, type Source } from "./send-options.ts";
-import { plural } from "./tally.ts";
+import { readTime } from "../text/time-text.ts";
 import { UsageError } from "../text/usage-error.ts";
+import { shellWords, type Word } from "../text/words.ts";
+import { type OscUrl, parseFraming } from "../url/osc-url.ts";
+import { type Command, EXIT, report, type Session } from "./command.ts";
+import { asUsage, createSender, parseUrl } from "./endpoint.ts";
+import { parseOptions, readChoice, readNumberOption } from "./options.ts";
+import { MessagePrinter, plural } from "./output.ts";
 
-const HELP = `Sends a message, a bundle, or what a file holds.
+const DEFAULT_WAIT_MS = 1000;
+
+/** Stands between the messages of a bundle. */
+const SEPARATOR = "+";
+
+const HELP = `Sends a message, a bundle, or the lines of a file.
 
 Usage: oscine send [options] URL ADDRESS [,types] [arguments…]
-       oscine send [options] URL -                 (lines on standard input)
+       oscine send [options] URL -             (lines from standard input)
+       oscine send [options] URL --file FILE
 
-A URL is osc.udp://host:port/, osc.tcp://host:port/, osc.unix:///path/of.sock (a stream), ws://host:port/path, wss://…, host:port,
-:port (this machine) or a port number.
+A URL is osc.udp://host:port/, osc.tcp://host:port/, osc.unix:///path/of.sock,
+ws://host:port/path, wss://…, host:port, :port (this machine) or a port number.
 
-Without types: 1 is an int, 1.0 a float, true false nil are themselves, all else is a string; '"1"' is the string 1.
-With types (after a comma, one word for each tag but T F N I [ ]):
-  i int   h 64-bit int   f float   d double   s string   S symbol   c character   b blob: hex or @file
-  t time: now, +2.5s, a date   r colour: #rrggbbaa   m MIDI: 00903c7f   T true   F false   N nil   I impulse   [ ] list
+Without types: 1 is an int, 1.0 a float; true, false and nil are themselves;
+everything else is a string. '"1"' is the string 1, '",abc"' the string ,abc.
+A word that begins with - comes after a lone --.
+With types (after a comma, one word for each tag except T F N I [ ]):
+  i int            h 64-bit int     f float          d double
+  s string         S symbol         c character      b blob: hex or @file
+  t time: now, +2.5s, a date        r color: '#rrggbbaa'
+  m MIDI: 00903c7f                  T true  F false  N nil  I impulse  [ ] list
 
-  --bundle          sends the messages, parted by +, in one bundle
+  --bundle          sends the messages, separated by +, in one bundle
   --at TIME         the bundle's time: now, +2s, +250ms, 2026-10-04T20:00:00Z
-  --file FILE       sends the lines of a file: what "oscine dump" prints, readable or --json
-  --json            reads JSON lines from standard input where no address is given; shows replies as JSON
-  --numbers float   numbers without a type are floats, also 1
-  --for RECEIVER    sends what that takes, true as 1 and so on: supercollider, max, puredata, touchdesigner, touchosc, grandma3, x32, vrchat,
-                    juce, chuck, csound, liblo, oscpack, python-osc
-  --rate N          at most N packets a second
-  --repeat N        sends all of it N times
-  --wait [MS]       shows replies for so many milliseconds (default ${DEFAULT_WAIT_MS}); exit code 1 where none came
+  --file FILE       sends the lines of a file: what "oscine dump" prints,
+                    readable or --json
+  --json            reads JSON lines from standard input if no address is given;
+                    prints replies as JSON
+  --numbers float   sends numbers without a type as floats, even 1
+  --for RECEIVER    sends what the receiver accepts, such as true as 1:
+                    supercollider, max, puredata, touchdesigner, touchosc,
+                    grandma3, x32, vrchat, juce, chuck, csound, liblo, oscpack,
+                    python-osc
+  --rate N          at most N packets per second
+  --repeat N        sends everything N times
+  --wait [MS]       prints replies for this many milliseconds (default ${DEFAULT_WAIT_MS});
+                    exit code 1 if none came
   --count N         with --wait: ends after N replies
-  --proto VERSION   for osc.tcp:// and osc.unix://: 1.0 (size before each packet) or 1.1 (SLIP, the default); or as ?framing=1.0 of the URL
+  --proto VERSION   for osc.tcp:// and osc.unix://: 1.0 (size before each
+                    packet) or 1.1 (SLIP, the default); the same as ?framing=
 
 Examples:
   oscine send :1337 /hello 1 2.5 text
   oscine send localhost:9000 /mixer/gain ,f 1
+  oscine send 'osc.tcp://10.0.0.5:3032/?framing=1.0' /eos/ping
   oscine send :57110 /status --wait 500
   oscine send :9000 --at +2s /note/on 60 + /gain ,f 0.5
   oscine dump :9000 --json | oscine send 192.168.1.20:9000 --json`;
 
 /** `oscine send` */
-export const SEND: Command = {
-  name: "send",
-  summary: "sends a message, a bundle or a file, and shows replies",
-  help: HELP,
-  run: runSend,
-};
+export const SEND: Command = { help: HELP, run: runSend };
+
+const NUMBERS: ReadonlyMap<string, "auto" | "float"> = new Map([
+  ["auto", "auto"],
+  ["float", "float"],
+]);
+
+const NAMES = Object.keys(RECEIVERS) as ReceiverName[];
+const RECEIVER_NAMES: ReadonlyMap<string, ReceiverName> = new Map(NAMES.map((name) => [name, name]));
+
+/** What `send` is asked to do. */
+export interface SendOptions {
+  readonly url: OscUrl;
+  readonly source: Source;
+  /** What a number without a type becomes. */
+  readonly numbers: "auto" | "float";
+  /** The program or device that receives; null if it accepts everything. */
+  readonly receiver: ReceiverName | null;
+  /** Packets per second; null for as fast as possible. */
+  readonly rate: number | null;
+  /** How often everything is sent. */
+  readonly repeat: number;
+  /** Milliseconds to wait for replies; null for not at all. */
+  readonly wait: number | null;
+  /** The number of replies that ends the waiting. */
+  readonly count: number;
+  readonly json: boolean;
+}
+
+/**
+ * Where packets come from: the command line, read again for each round so that `--at +2s` counts from then, with warnings about words that may not
+ * mean what was intended; or lines of a file, `-` for standard input.
+ */
+export type Source =
+  | { readonly kind: "words"; packet(): OscPacket; readonly warnings: readonly string[] }
+  | { readonly kind: "lines"; readonly file: string };
 
 async function runSend(words: readonly string[], session: Session): Promise<number> {
   const options = readSendOptions(words);
-  if (options.source.kind === "words" && options.source.hint !== null) session.err.line(session.err.styled("yellow", options.source.hint));
-  const { numbers, receiver } = options;
+  const { source, numbers, receiver } = options;
+  if (source.kind === "words") for (const warning of source.warnings) session.err.line(session.err.styled("yellow", warning));
   const onError = (error: OscError, from?: NetAddress): void => report(session, error, from);
-  const client = createSender(options.url, { numbers, onError, ...(receiver === null ? {} : { for: receiver }) });
+  const client = await createSender(options.url, { numbers, onError, ...(receiver === null ? {} : { for: receiver }) });
   try {
     if (options.wait === null) {
       await sendAll(client, options, session);
@@ -75,7 +126,7 @@ async function runSend(words: readonly string[], session: Session): Promise<numb
 async function sendAndWait(client: PacketClient, options: SendOptions, wait: number, session: Session): Promise<number> {
   const over = new AbortController();
   const replies = printReplies(client, options, session, AbortSignal.any([over.signal, session.stop]));
-  // Where the socket cannot be opened, the send says so.
+  // If the socket cannot be opened, sending reports it.
   replies.catch(() => undefined);
   await sendAll(client, options, session);
   const timer = setTimeout(() => over.abort(), wait);
@@ -86,7 +137,7 @@ async function sendAndWait(client: PacketClient, options: SendOptions, wait: num
   return EXIT.failure;
 }
 
-/** @returns how many came */
+/** @returns how many replies came */
 async function printReplies(
   client: PacketClient,
   { url, json, count }: SendOptions,
@@ -108,7 +159,7 @@ async function printReplies(
 
 async function sendAll(client: PacketClient, options: SendOptions, { stop, err }: Session): Promise<void> {
   const { source, rate, repeat } = options;
-  // What comes through a pipe comes once.
+  // A pipe can be read only once.
   const kept = source.kind === "lines" && source.file === "-" && repeat > 1 ? await collect(readLines(source.file, stop)) : null;
   const start = performance.now();
   let sent = 0;
@@ -175,8 +226,148 @@ async function collect(lines: AsyncIterable<string>): Promise<string[]> {
   return kept;
 }
 
-/** @param time as `performance.now()` says it */
+/** @param time as of `performance.now()` */
 async function sleepUntil(time: number, stop: AbortSignal): Promise<void> {
   const left = time - performance.now();
   if (left > 1) await sleep(left, undefined, { signal: stop }).catch(() => undefined);
+}
+
+/** @throws UsageError */
+export function readSendOptions(words: readonly string[]): SendOptions {
+  const { values, positionals } = parseOptions("send", withWaitingTime(words), {
+    file: { type: "string" },
+    json: { type: "boolean" },
+    bundle: { type: "boolean" },
+    at: { type: "string" },
+    numbers: { type: "string" },
+    for: { type: "string" },
+    proto: { type: "string" },
+    rate: { type: "string" },
+    repeat: { type: "string", default: "1" },
+    wait: { type: "string" },
+    count: { type: "string" },
+  });
+  const [target, ...rest] = positionals;
+  if (target === undefined)
+    throw new UsageError('The receiver is missing: write a URL or a port, as in "oscine send :1337 /hello 1 2.5 text".');
+  const receiver = values.for === undefined ? null : readChoice("for", values.for, RECEIVER_NAMES);
+  const liked = receiver === null ? "auto" : RECEIVERS[receiver].numbers;
+  const numbers = values.numbers === undefined ? liked : readChoice("numbers", values.numbers, NUMBERS);
+  const read: ReadOptions = { numbers, readFile: readBlobFile };
+  if (values.count !== undefined && values.wait === undefined) throw new UsageError("--count counts replies: add --wait.");
+  return {
+    url: withFraming(readTarget(target, rest), values.proto),
+    source: readSource(rest, read, { ...values, bundle: values.bundle === true || values.at !== undefined, json: values.json === true }),
+    numbers,
+    receiver,
+    rate: values.rate === undefined ? null : readRate(values.rate),
+    repeat: readNumberOption("repeat", values.repeat, { least: 1, whole: true }),
+    wait: values.wait === undefined ? null : readNumberOption("wait", values.wait, { least: 0, whole: true }),
+    count: values.count === undefined ? Infinity : readNumberOption("count", values.count, { least: 1, whole: true }),
+    json: values.json === true,
+  };
+}
+
+/** `oscsend` has host and port as two words. */
+function readTarget(target: string, [next = "", address = ""]: readonly string[]): OscUrl {
+  if (/^[^:/]+$/.test(target) && /^\d+$/.test(next) && address.startsWith("/")) {
+    throw new UsageError(`Write host and port as one word: ${target}:${next} ${address}`);
+  }
+  return parseUrl(target);
+}
+
+interface SourceOptions {
+  readonly file?: string | undefined;
+  readonly json: boolean;
+  readonly bundle: boolean;
+  readonly at?: string | undefined;
+}
+
+function readSource(rest: readonly string[], read: ReadOptions, { file, json, bundle, at }: SourceOptions): Source {
+  const isStandardInput = rest.length === 1 && rest[0] === "-";
+  if (rest.length === 0 || isStandardInput) {
+    if (file === undefined && !json && !isStandardInput) {
+      throw new UsageError('The message is missing: write an OSC address such as /hello, or "-" for lines from standard input, or --file NAME.');
+    }
+    if (bundle) throw new UsageError("--bundle and --at are for messages on the command line: JSON lines have their own time tags.");
+    return { kind: "lines", file: file ?? "-" };
+  }
+  if (file !== undefined) throw new UsageError(`--file already says what to send: leave out --file or "${rest[0]}".`);
+  const messages = bundle ? split(shellWords(rest)) : [shellWords(rest)];
+  const packet = (): OscPacket => {
+    const list = messages.map((words) => readMessage(words, read));
+    const [only] = list;
+    return bundle || only === undefined ? new OscBundle(list, at === undefined ? undefined : readTime(at)) : only;
+  };
+  try {
+    packet();
+  } catch (error) {
+    throw withQuotingHint(error, messages);
+  }
+  return { kind: "words", packet, warnings: messages.flatMap((words) => warningsOf(words, bundle)) };
+}
+
+/** A first argument such as `,abc` was read as type tags; perhaps it is text. */
+function withQuotingHint(error: unknown, messages: readonly (readonly Word[])[]): unknown {
+  if (!(error instanceof UsageError)) return error;
+  const [types] = messages.map(([, second]) => second?.text ?? "").filter((text) => /^,./.test(text) && !/^,[ifsShtdcrmbTFNI[\]]+$/.test(text));
+  return types === undefined ? error : new UsageError(`${error.message}. If ${types} is text, write '"${types}"'.`);
+}
+
+/** What a message's words may not have been meant as. */
+function warningsOf(words: readonly Word[], isInBundle: boolean): string[] {
+  const [address, first, ...others] = words.map(({ text }) => text);
+  const warnings: string[] = [];
+  if (first !== undefined && /^[ifsbhtdScrm]+$/.test(first) && others.length > 0 && countWords(first) === others.length) {
+    warnings.push(`"${first}" was sent as a string. Type tags begin with a comma: ,${first}`);
+  }
+  if (first?.startsWith(",") === true) return warnings;
+  const next = words.slice(1).findIndex(({ text }) => text.startsWith("/"));
+  if (isInBundle && next !== -1) {
+    const [text = ""] = words.slice(1 + next).map((word) => word.text);
+    warnings.push(`"${text}" was sent as an argument of ${address}. To send it as another message of the bundle, put + before it: + ${text}`);
+  }
+  if (!isInBundle && words.some(({ text }, index) => text === SEPARATOR && words[index + 1]?.text.startsWith("/") === true)) {
+    warnings.push('"+" was sent as a string. To send several messages in one bundle, add --bundle.');
+  }
+  return warnings;
+}
+
+/** `--wait` may stand without its value, which `parseArgs` doesn't allow. */
+function withWaitingTime(words: readonly string[]): string[] {
+  const end = words.indexOf("--");
+  return words.flatMap((word, index) => {
+    if (word !== "--wait" || (end !== -1 && index > end)) return [word];
+    return /^\d+$/.test(words[index + 1] ?? "") ? [word] : [`--wait=${DEFAULT_WAIT_MS}`];
+  });
+}
+
+function withFraming(url: OscUrl, proto: string | undefined): OscUrl {
+  if (proto === undefined) return url;
+  if (url.transport !== "tcp" && url.transport !== "unix")
+    throw new UsageError("--proto is the framing of a stream: use it with osc.tcp:// or osc.unix://, or leave it out.");
+  return { ...url, framing: asUsage(() => parseFraming(proto)) };
+}
+
+function readRate(text: string): number {
+  const rate = readNumberOption("rate", text, { least: 0 });
+  if (rate > 0) return rate;
+  throw new UsageError("--rate is a number of packets per second, more than 0; leave it out to send as fast as possible.");
+}
+
+function split(words: readonly Word[]): Word[][] {
+  const messages: Word[][] = [[]];
+  for (const word of words) {
+    if (word.text === SEPARATOR) messages.push([]);
+    else messages.at(-1)?.push(word);
+  }
+  return messages;
+}
+
+function readBlobFile(name: string): Uint8Array {
+  try {
+    return readFileSync(name);
+  } catch (error) {
+    throw new UsageError(`The blob's file ${name} cannot be read: ${(error as Error).message}`);
+  }
 }

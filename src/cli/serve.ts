@@ -1,69 +1,71 @@
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import type { Monitor } from "../monitor/index.ts";
+import type { NetAddress } from "../net-address.ts";
 import type { ErrorListener, ServerStats } from "../server/index.ts";
-import { aborted, type Command, EXIT, report, type Session } from "./command.ts";
-import { loadHandlers } from "./handlers-module.ts";
-import { createMonitor, openPage } from "./monitor-page.ts";
-import { parseOptions, readChoice, readPortOption } from "./options.ts";
-import { printingHandlers } from "./printing-handlers.ts";
-import { frontEnd } from "./front-end.ts";
-import { NATS_HELP, NATS_OPTIONS, readNats } from "./nats-options.ts";
-import { describeTotals } from "./totals.ts";
-import { KINDS, type RunnableServer } from "./server-kinds.ts";
-import { watchPackets } from "./watch-packets.ts";
 import { UsageError } from "../text/usage-error.ts";
 import { type OscUrl, formatOscUrl, parseOscUrl } from "../url/osc-url.ts";
-import { ArrivalWatch } from "./arrival-watch.ts";
-import { localTarget, localUrl, reachOf, targetsForOthers } from "./reach.ts";
-import { asUsage, boundUrl, parseUrl } from "./url.ts";
+import { maskSecrets } from "../url/url-error.ts";
+import { ArrivalWatch, describeBound, localTarget, localUrl, targetsForOthers } from "./bind-scope.ts";
+import { aborted, type Command, EXIT, report, type Session } from "./command.ts";
+import { asUsage, boundUrl, parseUrl } from "./endpoint.ts";
+import { loadHandlers } from "./handlers.ts";
+import { NATS_HELP, NATS_OPTIONS, readNats } from "./nats-options.ts";
+import { parseOptions, readChoice, readPortOption } from "./options.ts";
+import { describeTotals } from "./output.ts";
+import { printingHandlers } from "./printing-handlers.ts";
+import { KINDS, type RunnableServer, type ServerMaker, makeFrontEnd } from "./server-kinds.ts";
 
 const DEFAULT_HOST = "127.0.0.1";
 const DEFAULT_PORT = 1337;
+const PACKET_CHANNEL = "oscine:packet";
 
-const ALWAYS_SHOWN: readonly string[] = ["received", "handled", "dropped"];
-
-const HELP = `Runs an OSC server: with your handlers, or one that prints each message.
+const HELP = `Runs an OSC server: with your handlers, or printing each message.
 
 Usage: oscine serve [handlers module] [URL] [options]
 
-The module is a file (.js, .mjs, and .ts where Node can) whose default export is a Dispatcher:
+A URL or a port without a host listens on all interfaces; without either, the
+server listens on osc.udp://${DEFAULT_HOST}:${DEFAULT_PORT}/, which only this machine reaches.
+URLs: osc.udp://host:port/, osc.tcp://host:port/?framing=1.0 (or 1.1; without
+it, both), osc.unix:///path/of.sock (a stream as well), ws://host:port/path
+(--kind async), host:port, :port, or a port number.
+
+The module is a file, handlers.mjs, whose default export is a Dispatcher:
 
   import { Dispatcher } from "oscine";
   const dispatcher = new Dispatcher();
   dispatcher.map("/gain", (address, value) => ["/gain/is", value]);
   export default dispatcher;
 
-A URL is osc.udp://host:port/, osc.tcp://host:port/?framing=1.0 (or 1.1, or both without it), osc.unix:///path/of.sock (a stream, likewise),
-ws://host:port/path (--kind async), host:port, :port or a port number. Without a host it listens on all interfaces.
+  --host HOST      listens on UDP at this address; 0.0.0.0 for all interfaces
+  --port PORT      listens on this UDP port (default ${DEFAULT_PORT}); 0 lets the system
+                   choose; --port 9000 is the same as :9000
+  --url URL        the same as the URL alone
+  --kind KIND      where handlers run: async, in the event loop (default);
+                   blocking, one after another; threading, in worker threads;
+                   forking, in child processes
+  --origin ORIGIN  a page that may connect to ws://, such as
+                   https://example.org; may be repeated
+  --monitor        also shows what arrives in the browser (--kind async)
+  --open           with --monitor: opens the page
 
-  --url URL     the same as the URL alone
-  --host HOST   the address to listen on by UDP; 0.0.0.0 for all interfaces (default ${DEFAULT_HOST})
-  --port PORT   the UDP port; 0 lets the system choose (default ${DEFAULT_PORT})
-  --kind KIND   where handlers run: async, in the event loop (default); blocking, one after another;
-                threading, each packet in a thread of its own; forking, each in a process of its own
-  --monitor     also shows what arrives on a page of this machine, whose address is printed (--kind async)
-  --open        with --monitor: opens the page in the browser
-
-With --nats handlers run elsewhere, where "oscine work handlers.js --nats URLS" is at work; this is then the front end that receives, and that
-sends their replies to the clients:
+With --nats, handlers run where "oscine work handlers.mjs --nats URLS" runs.
+This server receives packets for them, and sends their replies to the clients:
 
 ${NATS_HELP}
 
-Messages go to standard output, errors to standard error. Ctrl-C ends it and shows the totals.
+Messages go to standard output, everything else to standard error. Ctrl-C stops
+the server and prints the totals.
 
 Examples:
   oscine serve
   oscine serve --monitor
-  oscine serve handlers.js :9000
-  oscine serve handlers.js osc.tcp://:9000 --kind threading
+  oscine serve handlers.mjs :9000
+  oscine serve handlers.mjs osc.tcp://:9000 --kind threading
+  oscine serve 'osc.tcp://127.0.0.1:9000/?framing=1.0'
   oscine serve :9000 --nats nats://127.0.0.1:4222`;
 
 /** `oscine serve` */
-export const SERVE: Command = {
-  name: "serve",
-  summary: "runs a server, with your handlers or printing each message",
-  help: HELP,
-  run: runServe,
-};
+export const SERVE: Command = { help: HELP, run: runServe };
 
 async function runServe(words: readonly string[], session: Session): Promise<number> {
   const { values, positionals } = parseOptions("serve", words, {
@@ -71,35 +73,38 @@ async function runServe(words: readonly string[], session: Session): Promise<num
     port: { type: "string" },
     url: { type: "string" },
     kind: { type: "string", default: "async" },
+    origin: { type: "string", multiple: true },
     monitor: { type: "boolean" },
     open: { type: "boolean" },
     ...NATS_OPTIONS,
   });
-  const { module, place } = readWords(positionals);
-  const url = readPlace(values, place);
+  const { module, endpoint } = readWords(positionals);
+  const url = readEndpoint(values, endpoint);
+  const origins = values.origin ?? [];
+  if (origins.length > 0 && url.transport !== "websocket") throw new UsageError("--origin is for pages, which connect to ws://.");
   const nats = readNats(values);
-  const kind = readChoice("kind", values.kind, KINDS);
+  const makeOfKind = readChoice("kind", values.kind, KINDS);
   const { makeServer, what } =
     nats === null
-      ? { makeServer: kind, what: module ?? "each message is printed" }
+      ? { makeServer: makeOfKind, what: module === undefined ? "prints each message" : `runs the handlers of ${module}` }
       : await frontEnd(nats, { module, kind: values.kind }, session);
   const handlers = module === undefined ? printingHandlers(session.out) : await loadHandlers(module);
   const monitor = values.monitor === true ? await makeMonitor(values.kind, () => countersOf(server.stats())) : null;
-  if (monitor === null && values.open === true) throw new UsageError("--open is for the page: add --monitor.");
+  if (monitor === null && values.open === true) throw new UsageError("--open opens the monitor's page: add --monitor.");
   const onError: ErrorListener = (error, client) => {
     monitor?.problem(error, client);
     report(session, error, client);
   };
-  const server = asUsage(() => makeServer(url, handlers, onError));
+  const server = asUsage(() => makeServer({ url, handlers, origins, onError }));
   const opensBrowser = values.open === true;
   await serveUntilStopped(server, { url, what, monitor, opensBrowser }, session);
-  session.out.line(session.out.styled("bold", describeTotals(server.stats())));
+  session.err.line(session.err.styled("bold", describeTotals(server.stats())));
   return EXIT.success;
 }
 
 interface Serving {
   readonly url: OscUrl;
-  /** What becomes of the messages, for people. */
+  /** What the server does, for people. */
   readonly what: string;
   readonly monitor: Monitor | null;
   readonly opensBrowser: boolean;
@@ -112,11 +117,12 @@ async function serveUntilStopped(server: RunnableServer, { url, what, monitor, o
     await server.bind();
     const bound = boundUrl(url, server.serverAddress);
     greet(session, bound, `${what}${server.stats().backend === "native" ? " (native sockets)" : ""}`);
-    watch = new ArrivalWatch(session, [bound], {
-      received: () => server.stats().received,
-      dropped: () => server.stats().kernelDropped,
-    });
-    if (monitor !== null) await openPage(monitor, [bound], { session, opensBrowser });
+    const arrivals = { received: () => server.stats().received, dropped: () => server.stats().kernelDropped };
+    watch = new ArrivalWatch(session, bound, arrivals, url.transport === "udp" ? "--host 0.0.0.0" : "a URL without a host");
+    if (monitor !== null) {
+      const { openPage } = await import("./monitor.ts");
+      await openPage(monitor, [bound], { session, opensBrowser });
+    }
     await Promise.race([aborted(session.stop), server.serve()]);
   } finally {
     watch?.close();
@@ -125,38 +131,87 @@ async function serveUntilStopped(server: RunnableServer, { url, what, monitor, o
   }
 }
 
-/** What looks like a place is one: `:9000`, `9000`, `localhost:9000`, `osc.tcp://…`. */
-function readWords(words: readonly string[]): { readonly module: string | undefined; readonly place: string | undefined } {
-  const places = words.filter((word) => /:\/\/|^(?:\S*:)?\d+$/.test(word));
-  const modules = words.filter((word) => !places.includes(word));
+/** A word such as `:9000`, `9000`, `localhost:9000` or `osc.tcp://…` is a URL; any other is the module. */
+function readWords(words: readonly string[]): { readonly module: string | undefined; readonly endpoint: string | undefined } {
+  const endpoints = words.filter((word) => /:\/\/|^(?:\S*:)?\d+$/.test(word));
+  const modules = words.filter((word) => !endpoints.includes(word));
   if (modules.length > 1) throw new UsageError(`serve takes one handlers module; got ${modules.length}: ${modules.join(" ")}`);
-  if (places.length > 1) throw new UsageError(`serve listens on one URL; got ${places.length}: ${places.join(" ")}`);
-  return { module: modules[0], place: places[0] };
+  if (endpoints.length > 1)
+    throw new UsageError(`serve listens on one URL; got ${endpoints.length}: ${endpoints.map(maskSecrets).join(" ")}`);
+  return { module: modules[0], endpoint: endpoints[0] };
 }
 
-interface PlaceOptions {
+interface EndpointOptions {
   readonly host?: string | undefined;
   readonly port?: string | undefined;
   readonly url?: string | undefined;
 }
 
-function readPlace({ host, port, url }: PlaceOptions, place: string | undefined): OscUrl {
-  if (url !== undefined && place !== undefined) throw new UsageError(`serve listens on one URL: leave ${place} or --url out.`);
-  const text = url ?? place;
+/** `--port 9000` is `:9000`, so both listen on all interfaces; only without host, port and URL is it this machine alone. */
+function readEndpoint({ host, port, url }: EndpointOptions, endpoint: string | undefined): OscUrl {
+  if (url !== undefined && endpoint !== undefined)
+    throw new UsageError(`serve listens on one URL: leave out ${maskSecrets(endpoint)} or --url.`);
+  const text = url ?? endpoint;
   if (text !== undefined) {
-    if (host !== undefined || port !== undefined) throw new UsageError("The URL says host and port already: leave --host and --port out.");
+    if (host !== undefined || port !== undefined) throw new UsageError("The URL already has host and port: leave out --host and --port.");
     return parseUrl(text);
   }
   const number = port === undefined ? DEFAULT_PORT : readPortOption("port", port);
-  return { ...parseOscUrl(`:${number}`), host: host ?? DEFAULT_HOST };
+  return { ...parseOscUrl(`:${number}`), host: host ?? (port === undefined ? DEFAULT_HOST : null) };
+}
+
+/**
+ * Makes servers whose packets NATS workers handle, and says so in words.
+ *
+ * @throws UsageError for options that belong to workers, and for wrong ones
+ */
+async function frontEnd(
+  options: NonNullable<ReturnType<typeof readNats>>,
+  { module, kind }: { readonly module: string | undefined; readonly kind: string },
+  { program, err }: Session,
+): Promise<{ makeServer: ServerMaker; what: string }> {
+  const servers = options.servers.map(maskSecrets).join(",");
+  if (module !== undefined) {
+    throw new UsageError(`With --nats, handlers run elsewhere: leave out ${module}, and run: ${program} work ${module} --nats ${servers}`);
+  }
+  if (kind !== "async") throw new UsageError(`--kind ${kind} is for "oscine work": a server with --nats runs no handlers.`);
+  // The packages of NATS are optional.
+  const { NatsExecutor } = await import("../nats/index.ts");
+  let wasConnected = false;
+  const onConnection = (server: string | null): void => {
+    if (server !== null && wasConnected) err.line(err.styled("green", `Connected to NATS again: ${server}`));
+    wasConnected = true;
+  };
+  const executor = asUsage(() => NatsExecutor.for({ ...options, onConnection }));
+  const { prefix = "osc", delivery = "at-most-once" } = options;
+  return { makeServer: makeFrontEnd(executor), what: `hands packets to the NATS workers at ${servers} (${prefix}.>, ${delivery})` };
 }
 
 async function makeMonitor(kind: string, counters: () => Readonly<Record<string, number>>): Promise<Monitor> {
-  if (kind === "async") return createMonitor({ counters });
-  throw new UsageError(`--monitor sees what arrives in the event loop: use --kind async, or run "oscine monitor" in place of ${kind}.`);
+  if (kind !== "async") {
+    throw new UsageError(`--monitor sees packets that arrive in the event loop: use --kind async, or run "oscine monitor" instead of ${kind}.`);
+  }
+  const { createMonitor } = await import("./monitor.ts");
+  return createMonitor({ counters });
 }
 
-/** The counters of a server as the page shows them: those that are not zero, and what is always good to know. */
+/**
+ * Calls back with every packet that arrives in the event loop of this process.
+ *
+ * @returns a function that ends it
+ */
+function watchPackets(onPacket: (data: Uint8Array, client: NetAddress) => void): () => void {
+  const listener = (event: unknown): void => {
+    const { data, client } = event as { readonly data: Uint8Array; readonly client: NetAddress };
+    onPacket(data, client);
+  };
+  subscribe(PACKET_CHANNEL, listener);
+  return () => void unsubscribe(PACKET_CHANNEL, listener);
+}
+
+const ALWAYS_SHOWN: readonly string[] = ["received", "handled", "dropped"];
+
+/** The counters that the page shows: those that aren't zero, and those that are always good to know. */
 function countersOf({ rejected, ...counters }: ServerStats): Record<string, number> {
   const shown: Record<string, number> = {};
   for (const [name, count] of Object.entries(counters)) {
@@ -169,19 +224,18 @@ function countersOf({ rejected, ...counters }: ServerStats): Record<string, numb
 }
 
 /** Says where the server listens, and how to send it something. */
-function greet({ out, program }: Session, url: OscUrl, what: string): void {
-  const reach = { everyone: " (all interfaces)", "this machine": " (this machine only)", "one address": "" }[reachOf(url)];
+function greet({ err, program }: Session, url: OscUrl, what: string): void {
   const others = targetsForOthers(url);
   const { transport, host, port } = localUrl(url);
-  const isShort = transport === "udp" && host === DEFAULT_HOST;
-  const liblo = isShort ? `${DEFAULT_HOST} ${port}` : formatOscUrl({ ...localUrl(url), framing: null });
-  out.line(
+  const liblo = transport === "udp" && host === DEFAULT_HOST ? `${DEFAULT_HOST} ${port}` : formatOscUrl({ ...localUrl(url), framing: null });
+  // oscsend's Unix domain sockets aren't streams, and it has no WebSockets.
+  const hasOscsend = transport === "udp" || transport === "tcp";
+  err.line(
     [
-      `Listening on ${out.styled("bold", formatOscUrl(url))}${reach}: ${what}. Ctrl-C ends it.`,
-      `Send it a message from another terminal${transport === "udp" || transport === "tcp" ? ", with either of" : ""}:`,
+      `Listening on ${err.styled("bold", describeBound(url))}: ${what}. Ctrl-C stops it.`,
+      `Send it a message from another terminal${hasOscsend ? ", with either of" : ""}:`,
       `  ${program} send ${localTarget(url)} /hello 1 2.5 text`,
-      // What it takes for a Unix domain socket is no stream, and WebSockets it does not know.
-      ...(transport === "udp" || transport === "tcp" ? [`  oscsend ${liblo} /hello ifs 1 2.5 text`] : []),
+      ...(hasOscsend ? [`  oscsend ${liblo} /hello ifs 1 2.5 text`] : []),
       ...(others.length === 0 ? [] : [`Other machines send to ${others.join(" or ")}.`]),
     ].join("\n"),
   );

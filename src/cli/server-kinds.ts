@@ -1,4 +1,4 @@
-import { setImmediate as turnOfEventLoop } from "node:timers/promises";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Dispatcher } from "../dispatch/index.ts";
 import {
   AsyncOSCTCPServer,
@@ -25,42 +25,51 @@ import {
 import type { NetAddress } from "../net-address.ts";
 import { listeningPlace } from "../server/listening-place.ts";
 import { UsageError } from "../text/usage-error.ts";
-import { type OscUrl, formatOscUrl } from "../url/osc-url.ts";
-import type { Handlers } from "./handlers-module.ts";
+import type { OscUrl } from "../url/osc-url.ts";
+import { shownUrl } from "./endpoint.ts";
+import type { Handlers } from "./handlers.ts";
 
-/** What `serve` needs of a server, whatever kind it is. */
+/** What `serve` needs of a server of any kind. */
 export interface RunnableServer {
   /** Where it listens, once it is bound. */
   readonly serverAddress: NetAddress;
   bind(): Promise<unknown>;
-  /** Resolves when a handler, or `close()`, has ended the server. */
+  /** Resolves when a handler or `close()` has stopped the server. */
   serve(): Promise<void>;
   close(): Promise<void>;
   stats(): ServerStats;
 }
 
-export type ServerMaker = (url: OscUrl, handlers: Handlers, onError: ErrorListener) => RunnableServer;
+/** What a server is made from. */
+export interface ServerParts {
+  readonly url: OscUrl;
+  readonly handlers: Handlers;
+  /** Pages that may connect to `ws://` besides those of this machine. */
+  readonly origins: readonly string[];
+  readonly onError: ErrorListener;
+}
 
-type AsyncExtras = Pick<AsyncServerOptions, "executor">;
+export type ServerMaker = (parts: ServerParts) => RunnableServer;
 
-/** Every kind of server that can be asked for. */
+/** Every value of `--kind`. */
 export const KINDS: ReadonlyMap<string, ServerMaker> = new Map([
-  ["async", (url, handlers, onError) => makeAsyncServer(url, handlers, onError)],
+  ["async", (parts) => makeAsyncServer(parts)],
   ["blocking", makeBlockingServer],
   ["threading", makePooledServer("threading", { udp: ThreadingOSCUDPServer, tcp: ThreadingOSCTCPServer })],
   ["forking", makePooledServer("forking", { udp: ForkingOSCUDPServer, tcp: ForkingOSCTCPServer })],
 ]);
 
-/** How long the blocking server blocks at most where nothing arrives: while it does, Node cannot tell of Ctrl-C. */
+/** How long the blocking server blocks at most if nothing arrives: Node can't report Ctrl-C meanwhile. */
 const BLOCKED_AT_MOST_MS = 100;
 
-/** A maker of servers that give their packets to an executor, in place of handlers. */
+/** Makes servers that hand their packets to an executor instead of handlers. */
 export function makeFrontEnd(executor: ExecutorFactory): ServerMaker {
-  return (url, handlers, onError) => makeAsyncServer(url, handlers, onError, { executor });
+  return (parts) => makeAsyncServer(parts, { executor });
 }
 
-function makeAsyncServer(url: OscUrl, { dispatcher }: Handlers, onError: ErrorListener, extras: AsyncExtras = {}): RunnableServer {
-  const server = newAsyncServer(url, dispatcher, { ...extras, onError });
+function makeAsyncServer(parts: ServerParts, extras: Pick<AsyncServerOptions, "executor"> = {}): RunnableServer {
+  const { url, handlers, onError, origins } = parts;
+  const server = newAsyncServer(url, handlers.dispatcher, { ...extras, onError }, origins);
   let closed: Promise<void> = Promise.resolve();
   return {
     get serverAddress() {
@@ -76,7 +85,7 @@ function makeAsyncServer(url: OscUrl, { dispatcher }: Handlers, onError: ErrorLi
   };
 }
 
-function newAsyncServer(url: OscUrl, dispatcher: Dispatcher, extras: AsyncServerOptions): AsyncServer {
+function newAsyncServer(url: OscUrl, dispatcher: Dispatcher, extras: AsyncServerOptions, origins: readonly string[]): AsyncServer {
   const { address, socket, ...place } = listeningPlace(url);
   const options = { ...place.options, ...extras };
   switch (url.transport) {
@@ -86,18 +95,18 @@ function newAsyncServer(url: OscUrl, dispatcher: Dispatcher, extras: AsyncServer
     case "unix":
       return new AsyncOSCTCPServer(socket ?? address, dispatcher, options);
     case "websocket":
-      return new AsyncOSCWebSocketServer(address, dispatcher, options);
+      return new AsyncOSCWebSocketServer(address, dispatcher, { ...options, origins });
   }
 }
 
-function makeBlockingServer(url: OscUrl, { dispatcher }: Handlers, onError: ErrorListener): RunnableServer {
+function makeBlockingServer({ url, handlers, onError }: ServerParts): RunnableServer {
   const { address, socket, options } = listeningPlace(withoutWebSocket(url, "blocking"));
-  // The listeners stay, since they run between two packets.
+  // Signal listeners can stay, because they run between two packets.
   const blocking: BlockingServerOptions = { ...options, onError, timeout: BLOCKED_AT_MOST_MS, keepSignalListeners: true };
   const server: BlockingServer =
     url.transport === "udp"
-      ? new BlockingOSCUDPServer(address, dispatcher, blocking)
-      : new BlockingOSCTCPServer(socket ?? address, dispatcher, blocking);
+      ? new BlockingOSCUDPServer(address, handlers.dispatcher, blocking)
+      : new BlockingOSCTCPServer(socket ?? address, handlers.dispatcher, blocking);
   const shutdown = new Shutdown(server);
   return {
     serverAddress: server.serverAddress,
@@ -105,7 +114,7 @@ function makeBlockingServer(url: OscUrl, { dispatcher }: Handlers, onError: Erro
     serve: async () => {
       while (!shutdown.wasCalled) {
         server.handleRequest();
-        await turnOfEventLoop();
+        await nextTurn();
       }
     },
     close: () => {
@@ -128,9 +137,9 @@ interface PooledServerClasses {
   readonly tcp: PooledServerClass<StreamAddress>;
 }
 
-/** A maker of servers that run the handlers module in their threads or processes. */
+/** Makes servers that run the handlers module in their threads or processes. */
 function makePooledServer(kind: string, { udp: UdpServer, tcp: StreamServer }: PooledServerClasses): ServerMaker {
-  return (url, { module, dispatcher }, onError) => {
+  return ({ url, handlers: { module, dispatcher }, onError }) => {
     const { address, socket, options } = listeningPlace(withoutWebSocket(url, kind));
     const all = { ...options, onError, strictTiming: dispatcher.strictTiming };
     const server = url.transport === "udp" ? new UdpServer(address, module, all) : new StreamServer(socket ?? address, module, all);
@@ -151,11 +160,11 @@ function makePooledServer(kind: string, { udp: UdpServer, tcp: StreamServer }: P
 function withoutWebSocket(url: OscUrl, kind: string): OscUrl {
   if (url.transport !== "websocket") return url;
   throw new UsageError(
-    `${formatOscUrl(url)} goes with --kind async, for a WebSocket needs the event loop. For --kind ${kind} put "oscine bridge" before osc.udp:// or osc.tcp://.`,
+    `${shownUrl(url)} needs --kind async, because a WebSocket needs the event loop. For --kind ${kind}, run "oscine bridge" in front of osc.udp:// or osc.tcp://.`,
   );
 }
 
-/** Whether, and when, a server is told to end. */
+/** Whether, and when, a server is told to stop. */
 class Shutdown {
   wasCalled = false;
   readonly called: Promise<void>;

@@ -2,12 +2,12 @@ import type { NatsWorker, ServeNatsOptions } from "../nats/index.ts";
 import { formatAddress } from "../net-address.ts";
 import { UsageError } from "../text/usage-error.ts";
 import { aborted, type Command, EXIT, report, type Session } from "./command.ts";
-import { type Handlers, loadHandlers } from "./handlers-module.ts";
+import { asUsageLater } from "./endpoint.ts";
+import { type Handlers, loadHandlers } from "./handlers.ts";
 import { NATS_HELP, NATS_OPTIONS, readNats } from "./nats-options.ts";
 import { parseOptions, readChoice, readNumberOption } from "./options.ts";
+import { describeTotals } from "./output.ts";
 import { printingHandlers } from "./printing-handlers.ts";
-import { describeTotals } from "./totals.ts";
-import { asUsageLater } from "./url.ts";
 
 type Kind = "async" | "threading" | "forking";
 
@@ -17,36 +17,41 @@ const KINDS: ReadonlyMap<string, Kind> = new Map([
   ["forking", "forking"],
 ]);
 
-const HELP = `Handles what front ends ("oscine serve --nats") receive, beside other workers on this machine and others.
+const HELP = `Runs handlers for the packets that "oscine serve --nats" receives, beside other
+workers on this machine and others.
 
 Usage: oscine work [handlers module] --nats URLS [options]
 
-The module is the one that "oscine serve" takes; without one each message is printed. Each packet goes to one worker of its queue, and
-replies go back to the client through the front end that received the packet.
+The module is the one that "oscine serve" takes; without one, the worker prints
+each message. Each packet goes to one worker of its queue. Replies go back to
+the client through the server that received the packet.
 
 ${NATS_HELP}
-  --queue NAME      the name that workers share among whom packets are spread (default oscine)
-  --kind KIND       where handlers run: async, in the event loop (default); threading, each packet in a thread of its own; forking, each in a
-                    process of its own
-  --concurrency N   how many packets are handled at once (default 64 for async, 32 for threading, 8 for forking)
-  --share I/N       with --order client and at-most-once: this is worker I of N, counted from 0, and has every Nth partition
-  --ack-wait MS     with at-least-once: how long a worker may be silent about a packet before another gets it (default 30000)
-  --max-deliver N   with at-least-once: how often a packet is tried before it becomes a dead letter (default 5)
+  --queue NAME      the workers with this name share the packets (default oscine)
+  --kind KIND       where handlers run: async, in the event loop (default);
+                    threading, in worker threads; forking, in child processes
+  --concurrency N   packets handled at the same time (default 64 for async, 32
+                    for threading, 8 for forking)
+  --share I/N       with --order client and at-most-once: this is worker I of N,
+                    counted from 0, and gets every Nth partition
+  --ack-wait MS     with at-least-once: after this silence of a worker, another
+                    gets its packet (default 30000)
+  --max-deliver N   with at-least-once: attempts before a packet becomes a dead
+                    letter (default 5)
 
-Needs the packages of NATS: npm install @nats-io/transport-node@3.3.1 @nats-io/jetstream@3.3.1. Messages go to standard output, errors to
-standard error. Ctrl-C ends it when the handlers that have begun have ended, and shows the totals.
+NATS needs two packages:
+  npm install @nats-io/transport-node@3.3.1 @nats-io/jetstream@3.3.1
+
+Messages go to standard output, everything else to standard error. Ctrl-C ends
+the worker when running handlers have finished, and prints the totals.
 
 Examples:
-  oscine work handlers.js --nats nats://127.0.0.1:4222
-  oscine work handlers.js --nats nats://a:4222,nats://b:4222 --kind forking --concurrency 4 --delivery at-least-once`;
+  oscine work handlers.mjs --nats nats://127.0.0.1:4222
+  oscine work handlers.mjs --nats nats://a:4222,nats://b:4222 --kind forking
+  oscine work handlers.mjs --nats nats://a:4222 --delivery at-least-once`;
 
 /** `oscine work` */
-export const WORK: Command = {
-  name: "work",
-  summary: "handles what servers on other machines receive, by way of NATS",
-  help: HELP,
-  run: runWork,
-};
+export const WORK: Command = { help: HELP, run: runWork };
 
 async function runWork(words: readonly string[], session: Session): Promise<number> {
   const { values, positionals } = parseOptions("work", words, {
@@ -62,30 +67,27 @@ async function runWork(words: readonly string[], session: Session): Promise<numb
   const [module] = positionals;
   const nats = readNats(values);
   if (nats === null)
-    throw new UsageError(
-      'Where NATS is, is missing: write --nats nats://host:4222, as in "oscine work handlers.js --nats nats://127.0.0.1:4222".',
-    );
+    throw new UsageError('The NATS server is missing: add --nats, as in "oscine work handlers.mjs --nats nats://127.0.0.1:4222".');
   const { queue = "oscine" } = values;
   const kind = readChoice("kind", values.kind, KINDS);
   const handlers = module === undefined ? printingHandlers(session.out) : await loadHandlers(module);
   const worker = await startWorker(handlers, { ...nats, queue, kind, ...readLimits(values) }, session);
-  const place = formatAddress(worker.serverAddress);
-  const what = `${nats.prefix ?? "osc"}.>, queue ${queue}, ${nats.delivery ?? "at-most-once"}`;
-  session.out.line(
-    `Working for NATS at ${session.out.styled("bold", place)} (${what}): ${module ?? "each message is printed"}. Ctrl-C ends it.`,
-  );
+  const server = session.err.styled("bold", formatAddress(worker.serverAddress));
+  const where = `${nats.prefix ?? "osc"}.>, queue ${queue}, ${nats.delivery ?? "at-most-once"}`;
+  const what = module === undefined ? "prints each message" : `runs the handlers of ${module}`;
+  session.err.line(`Working for NATS at ${server} (${where}): ${what}. Ctrl-C stops it.`);
   await Promise.race([aborted(session.stop), worker.closed]);
   await worker.close();
-  session.out.line(session.out.styled("bold", describeTotals(worker.stats())));
+  session.err.line(session.err.styled("bold", describeTotals(worker.stats())));
   return EXIT.success;
 }
 
 async function startWorker({ dispatcher, module }: Handlers, options: ServeNatsOptions, session: Session): Promise<NatsWorker> {
-  // Who does not ask for NATS need not have its packages.
+  // The packages of NATS are optional.
   const { serveNats } = await import("../nats/index.ts");
-  const where = options.kind === "async" ? dispatcher : module;
+  const handlers = options.kind === "async" ? dispatcher : module;
   const { strictTiming } = dispatcher;
-  return asUsageLater(() => serveNats(where, { ...options, strictTiming, onError: (error, client) => report(session, error, client) }));
+  return asUsageLater(() => serveNats(handlers, { ...options, strictTiming, onError: (error, client) => report(session, error, client) }));
 }
 
 interface LimitWords {
@@ -109,6 +111,6 @@ function readLimits(words: LimitWords): ServeNatsOptions {
 function readShare(text: string): [index: number, of: number] {
   const [, index, of] = /^(\d{1,4})\/(\d{1,4})$/.exec(text) ?? [];
   if (index === undefined || of === undefined)
-    throw new UsageError(`--share is such as 0/3, for the first of three workers; got "${text}".`);
+    throw new UsageError(`--share must look like 0/3, the first of three workers; got "${text}".`);
   return [Number(index), Number(of)];
 }

@@ -1,4 +1,4 @@
-import { urlError } from "./url-error.ts";
+import { maskSecrets, urlError } from "./url-error.ts";
 
 /** A place in NATS, as read from a URL. */
 export interface NatsUrl {
@@ -29,12 +29,12 @@ export function isNatsUrl(text: string): boolean {
 export function parseNatsUrl(text: string): NatsUrl {
   const [, scheme = "", authority = "", path = "", query = ""] = /^([a-z]+:\/\/)([^/?]*)(?:\/([^?]*))?(?:\?(.*))?$/is.exec(text) ?? [];
   const [, user = "", places = ""] = /^([^@]*@)?(.*)$/s.exec(authority) ?? [];
-  if (user.includes(",") || places.includes("@") || path.includes("@")) {
-    throw urlError(`"${withoutSecrets(text)}" has a user or password with @, a comma or a slash in it: write %40, %2C, %2F.`);
+  if (user.includes(",") || places.includes("@") || path.includes("@") || query.includes("@")) {
+    throw urlError(`"${maskSecrets(text)}" has a user or password with one of @ , / ? in it: write %40 %2C %2F %3F.`);
   }
   const hosts = places.split(",");
   if (!SCHEME.test(scheme) || hosts.includes("")) {
-    throw urlError(`"${withoutSecrets(text)}" is to name a server of NATS, as in nats://127.0.0.1:4222/osc.`);
+    throw urlError(`"${maskSecrets(text)}" is to name a server of NATS, as in nats://127.0.0.1:4222/osc.`);
   }
   const subjects: string[] = [];
   let queue: string | null = null;
@@ -42,10 +42,10 @@ export function parseNatsUrl(text: string): NatsUrl {
     if (key === "subject" && value !== "") subjects.push(value);
     else if (key === "queue" && value !== "") queue = value;
     else
-      throw urlError(`"${withoutSecrets(text)}" has an option that is not known, ${key}. NATS has ?subject=osc.mixer.> and ?queue=name.`);
+      throw urlError(`"${maskSecrets(text)}" has an option that is not known, ${key}. NATS has ?subject=osc.mixer.> and ?queue=name.`);
   }
   const prefix = path.replace(/\/$/, "");
-  if (prefix.includes("/")) throw urlError(`"${withoutSecrets(text)}" has a slash in its prefix: write ${prefix.replaceAll("/", ".")}.`);
+  if (prefix.includes("/")) throw urlError(`"${maskSecrets(text)}" has a slash in its prefix: write ${prefix.replaceAll("/", ".")}.`);
   return {
     transport: "nats",
     servers: hosts.map((host, index) => scheme.toLowerCase() + (index === 0 ? user : "") + host),
@@ -61,9 +61,4 @@ export function formatNatsUrl({ servers, prefix, subjects, queue }: NatsUrl): st
   const hosts = servers.map((server) => server.replace(SCHEME, "").replace(/^.*@/, ""));
   const [scheme = ""] = SCHEME.exec(servers[0] ?? "") ?? [];
   return `${scheme}${hosts.join(",")}/${prefix ?? ""}${query === "" ? "" : `?${query}`}`;
-}
-
-/** A text with a URL in it, without the user and password of that, also where these have characters that they must not have. */
-export function withoutSecrets(text: string): string {
-  return text.replaceAll(/(?<=\/\/).*@/gs, "");
 }

@@ -1,6 +1,6 @@
 import type { OscServerError } from "../errors.ts";
 import type { Framing } from "../framing/index.ts";
-import { urlError } from "./url-error.ts";
+import { maskSecrets, urlError } from "./url-error.ts";
 
 /** Where packets go to or come from, as read from a URL. */
 export interface OscUrl {
@@ -43,10 +43,14 @@ const LARGEST_PORT = 65_535;
  *
  * @throws OscServerError `OSC_OPTION` that says which part is wrong, and what to write
  */
-export function parseOscUrl(text: string): OscUrl {
-  const [, schemeName, afterScheme = ""] = /^(?:([^:/?#[\]]*):\/\/)?(.*)$/s.exec(text) ?? [];
-  const scheme = findScheme(schemeName ?? "osc.udp", text, afterScheme);
+export function parseOscUrl(url: string): OscUrl {
+  // What error messages quote.
+  const text = maskSecrets(url);
+  const [, schemeName, afterScheme = ""] = /^(?:([^:/?#[\]]*):\/\/)?(.*)$/s.exec(url) ?? [];
+  const scheme = findScheme(schemeName ?? "osc.udp", text);
   const [, authority = "", path = "", query = ""] = /^([^/?]*)([^?]*)(?:\?(.*))?$/s.exec(afterScheme) ?? [];
+  const hasUser = authority.includes("@") || (/^(?!\/)[^/?]*:.*@/s.test(afterScheme) && scheme.transport !== "websocket");
+  if (hasUser) throw urlError(`"${text}" was written with a user or password, which only nats:// and tls:// take: leave it out.`);
   if (scheme.transport === "unix")
     return { ...scheme, host: null, port: 0, path: socketPath(authority, path, text), ...parseQuery(query, scheme, text) };
   const isWebSocket = scheme.transport === "websocket";
@@ -69,12 +73,12 @@ export function parseFraming(text: string): Framing {
   throw urlError(`A framing is 1.0 (size before each packet) or 1.1 (SLIP); got "${text}".`);
 }
 
-function findScheme(name: string, text: string, rest: string): Scheme {
+function findScheme(name: string, text: string): Scheme {
   const scheme = SCHEMES.get(name.toLowerCase());
   if (scheme !== undefined) return scheme;
   const known = [...SCHEMES.keys()].map((one) => `${one}://`).join(" ");
   const meant = MEANT[name.toLowerCase()] ?? (SCHEMES.has(`osc.${name.toLowerCase()}`) ? `osc.${name.toLowerCase()}` : null);
-  const guess = meant === null ? "" : `, here perhaps ${meant}://${rest}`;
+  const guess = meant === null ? "" : `, here perhaps ${meant}://${text.slice(text.indexOf("://") + "://".length)}`;
   throw urlError(`"${text}" begins with ${name}://, which is not known. Use one of ${known}${guess}`);
 }
 
@@ -138,6 +142,6 @@ function parseQuery(query: string, { transport }: Scheme, text: string): Query {
     }
   }
   if (listens && others.length > 0)
-    throw urlError(`"${text}" asks to ?listen, where nothing else can be asked for: leave ${others.join("&")} out.`);
+    throw urlError(`"${text}" asks to ?listen, where nothing else can be asked for: leave the rest of the query out.`);
   return { framing, listens, rest: others.length === 0 ? "" : `?${others.join("&")}` };
 }

@@ -1,0 +1,59 @@
+import { stat } from "node:fs/promises";
+import { extname, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import { Dispatcher } from "../dispatch/index.ts";
+import { UsageError } from "../text/usage-error.ts";
+
+/** What handles the messages. */
+export interface Handlers {
+  readonly dispatcher: Dispatcher;
+  /** The module whose default export is the dispatcher. Threads and processes load it again. */
+  readonly module: URL;
+}
+
+/**
+ * Loads the dispatcher that a module exports as its default.
+ *
+ * @throws UsageError that says what is wrong with the module
+ */
+export async function loadHandlers(module: string): Promise<Handlers> {
+  const path = resolve(module);
+  const file = await stat(path).catch(() => null);
+  if (file?.isFile() !== true) throw new UsageError(`There is no handlers module "${module}". Write the path of a .mjs, .js or .ts file.`);
+  const url = pathToFileURL(path);
+  let exported: unknown;
+  try {
+    exported = ((await import(url.href)) as { default?: unknown }).default;
+  } catch (error) {
+    throw new UsageError(describeLoadError(module, error));
+  }
+  if (exported instanceof Dispatcher) return { dispatcher: exported, module: url };
+  throw new UsageError(
+    `The default export of ${module} must be a Dispatcher of this oscine: export default dispatcher; it is ${describeExport(exported)}.`,
+  );
+}
+
+function describeLoadError(module: string, error: unknown): string {
+  const { code } = error as NodeJS.ErrnoException;
+  const text = String(error);
+  const extension = extname(module);
+  if (code === "ERR_UNKNOWN_FILE_EXTENSION" && /^\.[cm]?ts$/.test(extension)) {
+    return `${module} is TypeScript, which Node ${process.versions.node} cannot run: use Node 22.18 or newer, or compile it to .mjs.`;
+  }
+  if (code === "ERR_MODULE_NOT_FOUND" && text.includes("package 'oscine'")) {
+    return `${module} imports "oscine", which is not installed in its folder: run "npm install oscine" there.`;
+  }
+  // What Node says of import and export in a file that package.json declares to be CommonJS, as "npm init -y" does.
+  if (/^SyntaxError: (?:Cannot use import statement outside a module|Unexpected token '?export'?|Cannot use 'import\.meta')/.test(text)) {
+    const renamed = `${module.slice(0, module.length - extension.length)}${extension === ".ts" ? ".mts" : ".mjs"}`;
+    return `${module} uses import and export, but Node loads it as CommonJS because package.json says "type": "commonjs" or its name ends in ${extension}. Rename it to ${renamed}, or set "type": "module".`;
+  }
+  const [line] = text.split("\n");
+  return `${module} cannot be loaded: ${line ?? ""}`;
+}
+
+function describeExport(exported: unknown): string {
+  if (exported === undefined) return "missing";
+  if (typeof exported !== "object" || exported === null) return `a ${typeof exported}`;
+  return exported.constructor === Object ? "a plain object" : `an instance of another class, ${exported.constructor?.name ?? "without a name"}`;
+}
