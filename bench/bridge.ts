@@ -69,9 +69,9 @@ async function timeOf(port: number, index: number): Promise<number> {
 
 /** @returns the port where it listens */
 async function startBridge(from: string, to: string): Promise<number> {
-  const child = spawn(process.execPath, [program, "bridge", from, to], { stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawn(process.execPath, [program, "bridge", from, to], { stdio: ["ignore", "inherit", "pipe"] });
   children.push(child);
-  for await (const line of createInterface({ input: child.stdout })) {
+  for await (const line of createInterface({ input: child.stderr })) {
     const [, port] = /^Listening on \S+:(\d+) /.exec(line) ?? [];
     if (port !== undefined) return Number(port);
   }

@@ -135,7 +135,9 @@ function greet({ err }: Session, { from, to }: Bridge, source: string, targets: 
   for (const [index, target] of targets.entries()) {
     const listening = to[index] ?? null;
     const shown = maskSecrets(target);
-    err.line(listening === null ? `Sending to ${shown}` : `Listening on ${formatAddress(listening)} (${shown}), and sending to every client`);
+    err.line(
+      listening === null ? `Sending to ${shown}` : `Listening on ${formatAddress(listening)} (${shown}), and sending to every client`,
+    );
   }
 }
 

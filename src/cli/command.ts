@@ -1,11 +1,6 @@
 import type { OscError } from "../errors.ts";
 import { type NetAddress, formatAddress } from "../net-address.ts";
-<<<<<<< HEAD
-import type { Output } from "./output.ts";
 import { escapeForTerminal } from "../text/escape.ts";
-=======
-import { escapeForTerminal } from "../text/escape.ts";
->>>>>>> bbdb514 (cli: import commands when they run, one file per subject)
 import { timeOfDay } from "../text/time-text.ts";
 import type { Output } from "./output.ts";
 

@@ -18,10 +18,13 @@ const LOCAL_HOST = "127.0.0.1";
  */
 export function parseUrl(text: string): OscUrl {
   if (isNatsUrl(text)) {
-    throw new UsageError(`"${maskSecrets(text)}" is a NATS URL. "oscine bridge" takes it; "oscine serve" and "oscine work" take it as --nats.`);
+    throw new UsageError(
+      `"${maskSecrets(text)}" is a NATS URL. "oscine bridge" takes it; "oscine serve" and "oscine work" take it as --nats.`,
+    );
   }
   const url = asUsage(() => parseOscUrl(text));
-  if (url.listens) throw new UsageError(`"${maskSecrets(text)}" has ?listen, which only targets of "oscine bridge" can have: leave it out.`);
+  if (url.listens)
+    throw new UsageError(`"${maskSecrets(text)}" has ?listen, which only targets of "oscine bridge" can have: leave it out.`);
   return url;
 }
 

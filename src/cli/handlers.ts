@@ -2,7 +2,9 @@ import { stat } from "node:fs/promises";
 import { extname, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { Dispatcher } from "../dispatch/index.ts";
+import { compiledFile } from "../package-files.ts";
 import { UsageError } from "../text/usage-error.ts";
+import { MessagePrinter, type Output } from "./output.ts";
 
 /** What handles the messages. */
 export interface Handlers {
@@ -33,6 +35,21 @@ export async function loadHandlers(module: string): Promise<Handlers> {
   );
 }
 
+/** Handlers that print every message. In threads and processes, each aligns its own columns. */
+export function printingHandlers(out: Output): Handlers {
+  return { dispatcher: printingDispatcher(out), module: compiledFile("cli/printing-handlers.js") };
+}
+
+/** A dispatcher that prints every message. */
+export function printingDispatcher(out: Output): Dispatcher {
+  const printer = new MessagePrinter(out);
+  const dispatcher = new Dispatcher();
+  dispatcher.map("/*", ({ message, timeTag, clientAddress }) => printer.print(message, timeTag, clientAddress, Date.now()), {
+    needsContext: true,
+  });
+  return dispatcher;
+}
+
 function describeLoadError(module: string, error: unknown): string {
   const { code } = error as NodeJS.ErrnoException;
   const text = String(error);
@@ -55,5 +72,7 @@ function describeLoadError(module: string, error: unknown): string {
 function describeExport(exported: unknown): string {
   if (exported === undefined) return "missing";
   if (typeof exported !== "object" || exported === null) return `a ${typeof exported}`;
-  return exported.constructor === Object ? "a plain object" : `an instance of another class, ${exported.constructor?.name ?? "without a name"}`;
+  return exported.constructor === Object
+    ? "a plain object"
+    : `an instance of another class, ${exported.constructor?.name ?? "without a name"}`;
 }

@@ -2,18 +2,7 @@
 import { createRequire } from "node:module";
 import { basename, relative } from "node:path";
 import { OscEncodeError, OscError } from "../errors.ts";
-<<<<<<< HEAD
-import { BRIDGE } from "./bridge.ts";
-import { type Command, EXIT, type Session } from "./command.ts";
-import { DUMP } from "./dump.ts";
-import { MONITOR } from "./monitor.ts";
-import { Output } from "./output.ts";
 import { escapeForTerminal } from "../text/escape.ts";
-import { SEND } from "./send.ts";
-import { SERVE } from "./serve.ts";
-=======
-import { escapeForTerminal } from "../text/escape.ts";
->>>>>>> bbdb514 (cli: import commands when they run, one file per subject)
 import { UsageError } from "../text/usage-error.ts";
 import { type Command, EXIT, type Session } from "./command.ts";
 import { Output } from "./output.ts";
@@ -26,10 +15,16 @@ interface LazyCommand {
 }
 
 const COMMANDS: ReadonlyMap<string, LazyCommand> = new Map([
-  ["serve", { summary: "runs a server: with your handlers, or printing each message", load: async () => (await import("./serve.ts")).SERVE }],
+  [
+    "serve",
+    { summary: "runs a server: with your handlers, or printing each message", load: async () => (await import("./serve.ts")).SERVE },
+  ],
   ["dump", { summary: "prints what arrives on one or several URLs", load: async () => (await import("./dump.ts")).DUMP }],
   ["send", { summary: "sends a message, a bundle or a file, and shows replies", load: async () => (await import("./send.ts")).SEND }],
-  ["monitor", { summary: "shows what arrives in the browser, and sends from there", load: async () => (await import("./monitor.ts")).MONITOR }],
+  [
+    "monitor",
+    { summary: "shows what arrives in the browser, and sends from there", load: async () => (await import("./monitor.ts")).MONITOR },
+  ],
   ["bridge", { summary: "forwards packets between UDP, TCP, WebSocket and NATS", load: async () => (await import("./bridge.ts")).BRIDGE }],
   ["work", { summary: "runs handlers for servers on other machines, over NATS", load: async () => (await import("./work.ts")).WORK }],
 ]);
@@ -103,7 +98,9 @@ async function findCommand(name: string): Promise<Command> {
   const command = COMMANDS.get(name);
   if (command !== undefined) return command.load();
   if (name.startsWith("-")) {
-    throw new UsageError(`Unknown option "${name}". Options come after the command: oscine COMMAND [options]; "oscine help" lists the commands.`);
+    throw new UsageError(
+      `Unknown option "${name}". Options come after the command: oscine COMMAND [options]; "oscine help" lists the commands.`,
+    );
   }
   throw new UsageError(`There is no command "${name}". The commands are: ${[...COMMANDS.keys(), "help"].join(", ")}.`);
 }
@@ -115,13 +112,8 @@ function explain(error: unknown, { err }: Session): number {
     err.line(`${label} ${escapeForTerminal(error.message)}`);
     return EXIT.usage;
   }
-<<<<<<< HEAD
-  if (error instanceof OscError) err.line(`${label} ${escapeForTerminal(error.message)}`);
-  else err.line(`${label} This is a fault of oscine itself. ${error instanceof Error ? error.stack : String(error)}`);
-=======
   if (error instanceof OscError) err.line(`${label} ${escapeForTerminal(error.message)}`);
   else err.line(`${label} This is a bug in oscine. ${error instanceof Error ? error.stack : String(error)}`);
->>>>>>> bbdb514 (cli: import commands when they run, one file per subject)
   return EXIT.failure;
 }
 

@@ -17,7 +17,8 @@ export const NATS_OPTIONS = {
   delivery: { type: "string" },
   order: { type: "string" },
   partitions: { type: "string" },
-  ...CONNECTION_OPTIONS,
+  credentials: { type: "string" },
+  ca: { type: "string" },
 } as const;
 
 /** The part of `--help` for these options. */
@@ -27,7 +28,7 @@ export const NATS_HELP = `  --nats URLS       NATS servers: nats://host:4222, se
   --delivery HOW    at-most-once (default): packets in flight are lost when
                     something fails, as over UDP; at-least-once: JetStream keeps
                     them until a handler has finished (nats-server -js)
-  --order HOW       none (default), or client: the packets of one client in order
+  --order HOW       none (default), or client: each client's packets in order
   --partitions N    with --order client: the number of partitions that clients
                     are spread over (default 16)
   --credentials F   a credentials file (.creds)
@@ -89,7 +90,9 @@ function splitServers(list: string): string[] {
   return list.split(/,(?=[a-z]+:\/\/)/i).flatMap((group) => {
     const [, scheme = "", user = "", hosts = ""] = /^([a-z]+:\/\/)?(.*@)?(.*)$/is.exec(group) ?? [];
     if (/[,/?]/.test(user) || /@./.test(user)) {
-      throw new UsageError(`--nats "${maskSecrets(group)}" was written with a user or password with one of @ , / ? in it: write %40 %2C %2F %3F.`);
+      throw new UsageError(
+        `--nats "${maskSecrets(group)}" was written with a user or password with one of @ , / ? in it: write %40 %2C %2F %3F.`,
+      );
     }
     const [first = "", ...others] = hosts.split(",").filter((host) => host !== "");
     return [scheme + user + first, ...others.map((host) => scheme + host)].filter((server) => server !== "");

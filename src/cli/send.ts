@@ -287,7 +287,9 @@ function readSource(rest: readonly string[], read: ReadOptions, { file, json, bu
   const isStandardInput = rest.length === 1 && rest[0] === "-";
   if (rest.length === 0 || isStandardInput) {
     if (file === undefined && !json && !isStandardInput) {
-      throw new UsageError('The message is missing: write an OSC address such as /hello, or "-" for lines from standard input, or --file NAME.');
+      throw new UsageError(
+        'The message is missing: write an OSC address such as /hello, or "-" for lines from standard input, or --file NAME.',
+      );
     }
     if (bundle) throw new UsageError("--bundle and --at are for messages on the command line: JSON lines have their own time tags.");
     return { kind: "lines", file: file ?? "-" };
@@ -310,7 +312,9 @@ function readSource(rest: readonly string[], read: ReadOptions, { file, json, bu
 /** A first argument such as `,abc` was read as type tags; perhaps it is text. */
 function withQuotingHint(error: unknown, messages: readonly (readonly Word[])[]): unknown {
   if (!(error instanceof UsageError)) return error;
-  const [types] = messages.map(([, second]) => second?.text ?? "").filter((text) => /^,./.test(text) && !/^,[ifsShtdcrmbTFNI[\]]+$/.test(text));
+  const types = messages
+    .map(([, second]) => second?.text ?? "")
+    .find((text) => /^,./.test(text) && !/^,[ifsShtdcrmbTFNI[\]]+$/.test(text));
   return types === undefined ? error : new UsageError(`${error.message}. If ${types} is text, write '"${types}"'.`);
 }
 
@@ -325,7 +329,9 @@ function warningsOf(words: readonly Word[], isInBundle: boolean): string[] {
   const next = words.slice(1).findIndex(({ text }) => text.startsWith("/"));
   if (isInBundle && next !== -1) {
     const [text = ""] = words.slice(1 + next).map((word) => word.text);
-    warnings.push(`"${text}" was sent as an argument of ${address}. To send it as another message of the bundle, put + before it: + ${text}`);
+    warnings.push(
+      `"${text}" was sent as an argument of ${address}. To send it as another message of the bundle, put + before it: + ${text}`,
+    );
   }
   if (!isInBundle && words.some(({ text }, index) => text === SEPARATOR && words[index + 1]?.text.startsWith("/") === true)) {
     warnings.push('"+" was sent as a string. To send several messages in one bundle, add --bundle.');

@@ -8,11 +8,10 @@ import { maskSecrets } from "../url/url-error.ts";
 import { ArrivalWatch, describeBound, localTarget, localUrl, targetsForOthers } from "./bind-scope.ts";
 import { aborted, type Command, EXIT, report, type Session } from "./command.ts";
 import { asUsage, boundUrl, parseUrl } from "./endpoint.ts";
-import { loadHandlers } from "./handlers.ts";
+import { loadHandlers, printingHandlers } from "./handlers.ts";
 import { NATS_HELP, NATS_OPTIONS, readNats } from "./nats-options.ts";
 import { parseOptions, readChoice, readPortOption } from "./options.ts";
 import { describeTotals } from "./output.ts";
-import { printingHandlers } from "./printing-handlers.ts";
 import { KINDS, type RunnableServer, type ServerMaker, makeFrontEnd } from "./server-kinds.ts";
 
 const DEFAULT_HOST = "127.0.0.1";
@@ -189,7 +188,9 @@ async function frontEnd(
 
 async function makeMonitor(kind: string, counters: () => Readonly<Record<string, number>>): Promise<Monitor> {
   if (kind !== "async") {
-    throw new UsageError(`--monitor sees packets that arrive in the event loop: use --kind async, or run "oscine monitor" instead of ${kind}.`);
+    throw new UsageError(
+      `--monitor sees packets that arrive in the event loop: use --kind async, or run "oscine monitor" instead of ${kind}.`,
+    );
   }
   const { createMonitor } = await import("./monitor.ts");
   return createMonitor({ counters });
@@ -227,7 +228,8 @@ function countersOf({ rejected, ...counters }: ServerStats): Record<string, numb
 function greet({ err, program }: Session, url: OscUrl, what: string): void {
   const others = targetsForOthers(url);
   const { transport, host, port } = localUrl(url);
-  const liblo = transport === "udp" && host === DEFAULT_HOST ? `${DEFAULT_HOST} ${port}` : formatOscUrl({ ...localUrl(url), framing: null });
+  const liblo =
+    transport === "udp" && host === DEFAULT_HOST ? `${DEFAULT_HOST} ${port}` : formatOscUrl({ ...localUrl(url), framing: null });
   // oscsend's Unix domain sockets aren't streams, and it has no WebSockets.
   const hasOscsend = transport === "udp" || transport === "tcp";
   err.line(

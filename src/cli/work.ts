@@ -3,11 +3,10 @@ import { formatAddress } from "../net-address.ts";
 import { UsageError } from "../text/usage-error.ts";
 import { aborted, type Command, EXIT, report, type Session } from "./command.ts";
 import { asUsageLater } from "./endpoint.ts";
-import { type Handlers, loadHandlers } from "./handlers.ts";
+import { type Handlers, loadHandlers, printingHandlers } from "./handlers.ts";
 import { NATS_HELP, NATS_OPTIONS, readNats } from "./nats-options.ts";
 import { parseOptions, readChoice, readNumberOption } from "./options.ts";
 import { describeTotals } from "./output.ts";
-import { printingHandlers } from "./printing-handlers.ts";
 
 type Kind = "async" | "threading" | "forking";
 
@@ -27,7 +26,7 @@ each message. Each packet goes to one worker of its queue. Replies go back to
 the client through the server that received the packet.
 
 ${NATS_HELP}
-  --queue NAME      the workers with this name share the packets (default oscine)
+  --queue NAME      workers with this name share the packets (default oscine)
   --kind KIND       where handlers run: async, in the event loop (default);
                     threading, in worker threads; forking, in child processes
   --concurrency N   packets handled at the same time (default 64 for async, 32

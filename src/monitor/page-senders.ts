@@ -1,10 +1,10 @@
 import { type OscPacket, OscBundle, decode, encode } from "../codec/index.ts";
 import type { ReceivedMessage } from "../client/index.ts";
-import { OscError } from "../errors.ts";
+import type { OscError } from "../errors.ts";
 import { type NetAddress, formatAddress } from "../net-address.ts";
 import { type SendCommand, encodeFailed, encodeReply, encodeSent } from "./feed-protocol.ts";
 
-/** What sends to one place and hears what comes back; the clients of the library are such. */
+/** Sends to one target and receives replies, as the clients of the library do. */
 interface Sender {
   readonly clientAddress: NetAddress | null;
   open(): Promise<NetAddress>;
@@ -14,27 +14,29 @@ interface Sender {
 }
 
 /**
- * Makes a sender for what was typed as a target. `onError` is for what goes wrong later, such as a send that the other machine refused.
+ * Makes a sender for the target that the user typed. `onError` reports later failures, such as a send that the other machine refused.
  *
- * @throws Error whose message says what is wrong with the target
+ * @throws (rejects) Error whose message says what is wrong with the target
  */
-export type SenderFactory = (target: string, onError: (error: OscError) => void) => { readonly sender: Sender; readonly transport: string };
+export type SenderFactory = (
+  target: string,
+  onError: (error: OscError) => void,
+) => Promise<{ readonly sender: Sender; readonly transport: string }>;
 
-/** A page that sends to more places than this closes the socket that it has not used for longest. */
+/** A page that sends to more targets closes the socket that it hasn't used for longest. */
 const MAX_SENDERS = 8;
 
 interface OpenSender {
-  readonly sender: Sender;
-  readonly transport: string;
-  /** The newest command, which replies are shown with. */
+  readonly made: ReturnType<SenderFactory>;
+  /** The newest command; replies are shown with it. */
   id: number;
 }
 
-/** The sockets that one page sends from. They stay open, so that replies which come late are shown too. */
+/** The sockets that one page sends from. They stay open, so that late replies are shown as well. */
 export class PageSenders {
   readonly #factory: SenderFactory;
   readonly #answer: (frame: Uint8Array) => void;
-  /** By target, the one used last at the end. */
+  /** By target, the most recently used one last. */
   readonly #senders = new Map<string, OpenSender>();
 
   constructor(factory: SenderFactory, answer: (frame: Uint8Array) => void) {
@@ -42,7 +44,7 @@ export class PageSenders {
     this.#answer = answer;
   }
 
-  /** Never rejects: what fails is told to the page. */
+  /** Never rejects: the page is told what failed. */
   async send({ id, target, packet }: SendCommand): Promise<void> {
     try {
       decode(packet);
@@ -50,9 +52,10 @@ export class PageSenders {
       this.#senders.delete(target);
       this.#senders.set(target, open);
       open.id = id;
-      await open.sender.open();
-      await open.sender.sendBytes(packet);
-      const { clientAddress } = open.sender;
+      const { sender } = await open.made;
+      await sender.open();
+      await sender.sendBytes(packet);
+      const { clientAddress } = sender;
       this.#answer(encodeSent(id, clientAddress === null ? "" : formatAddress(clientAddress)));
     } catch (error) {
       this.#answer(encodeFailed(id, error instanceof Error ? error.message : String(error)));
@@ -62,33 +65,36 @@ export class PageSenders {
   async close(): Promise<void> {
     const senders = [...this.#senders.values()];
     this.#senders.clear();
-    await Promise.all(senders.map(({ sender }) => sender.close()));
+    await Promise.all(senders.map(closeSender));
   }
 
   #create(target: string): OpenSender {
     const made = this.#factory(target, (error) => this.#answer(encodeFailed(open.id, error.message)));
-    const open: OpenSender = { ...made, id: 0 };
+    const open: OpenSender = { made, id: 0 };
     const [oldest] = this.#senders;
     if (oldest !== undefined && this.#senders.size >= MAX_SENDERS) {
       this.#senders.delete(oldest[0]);
-      void oldest[1].sender.close();
+      void closeSender(oldest[1]);
     }
-    void this.#hear(open, target);
+    void this.#listen(open, target);
     return open;
   }
 
-  async #hear(open: OpenSender, target: string): Promise<void> {
+  async #listen(open: OpenSender, target: string): Promise<void> {
     try {
-      for await (const { message, timeTag, from } of open.sender.receive()) {
+      const { sender, transport } = await open.made;
+      for await (const { message, timeTag, from } of sender.receive()) {
         const packet: OscPacket = timeTag === null ? message : new OscBundle(message, timeTag);
-        this.#answer(
-          encodeReply(open.id, { time: Date.now(), from: formatAddress(from), transport: open.transport, bytes: encode(packet) }),
-        );
+        this.#answer(encodeReply(open.id, { time: Date.now(), from: formatAddress(from), transport, bytes: encode(packet) }));
       }
-    } catch (error) {
-      // A socket that cannot be opened is told of by the send that wanted it.
-      if (!(error instanceof OscError)) throw error;
+    } catch {
+      // The send that needed the socket reports why it cannot be opened.
     }
     if (this.#senders.get(target) === open) this.#senders.delete(target);
   }
+}
+
+async function closeSender({ made }: OpenSender): Promise<void> {
+  const opened = await made.catch(() => null);
+  await opened?.sender.close();
 }

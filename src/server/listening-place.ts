@@ -1,7 +1,7 @@
 import { isMulticast } from "../net-address.ts";
 import type { Framing } from "../framing/index.ts";
 import { type OscUrl, formatOscUrl } from "../url/osc-url.ts";
-import { urlError } from "../url/url-error.ts";
+import { maskSecrets, urlError } from "../url/url-error.ts";
 
 /** Where a server listens for a URL, as the servers and transports want it. */
 export interface ListeningPlace {
@@ -42,9 +42,9 @@ export function listeningPlace(url: OscUrl): ListeningPlace {
     case "unix":
       return { ...plain, socket: { path: path ?? "" } };
     case "websocket":
-      if (url.isSecure) throw urlError(`${formatOscUrl(url)} cannot be listened on: put a web server with a certificate before ws://.`);
+      if (url.isSecure) throw urlError(`${maskSecrets(formatOscUrl(url))} cannot be listened on: put a web server with a certificate before ws://.`);
       if (path?.includes("?") === true)
-        throw urlError(`${formatOscUrl(url)} asks for something after a "?", which is for those who connect: leave it out.`);
+        throw urlError(`${maskSecrets(formatOscUrl(url))} asks for something after a "?", which is for those who connect: leave it out.`);
       return { ...plain, options: path === "/" || path === null ? {} : { path } };
   }
 }

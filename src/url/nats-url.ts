@@ -41,8 +41,7 @@ export function parseNatsUrl(text: string): NatsUrl {
   for (const [key, value] of new URLSearchParams(query)) {
     if (key === "subject" && value !== "") subjects.push(value);
     else if (key === "queue" && value !== "") queue = value;
-    else
-      throw urlError(`"${maskSecrets(text)}" has an option that is not known, ${key}. NATS has ?subject=osc.mixer.> and ?queue=name.`);
+    else throw urlError(`"${maskSecrets(text)}" has an option that is not known, ${key}. NATS has ?subject=osc.mixer.> and ?queue=name.`);
   }
   const prefix = path.replace(/\/$/, "");
   if (prefix.includes("/")) throw urlError(`"${maskSecrets(text)}" has a slash in its prefix: write ${prefix.replaceAll("/", ".")}.`);

@@ -1,6 +1,6 @@
 import type { OscServerError } from "../errors.ts";
 import type { Framing } from "../framing/index.ts";
-import { maskSecrets, urlError } from "./url-error.ts";
+import { maskSecrets, urlError, withoutUser } from "./url-error.ts";
 
 /** Where packets go to or come from, as read from a URL. */
 export interface OscUrl {
@@ -49,7 +49,7 @@ export function parseOscUrl(url: string): OscUrl {
   const [, schemeName, afterScheme = ""] = /^(?:([^:/?#[\]]*):\/\/)?(.*)$/s.exec(url) ?? [];
   const scheme = findScheme(schemeName ?? "osc.udp", text);
   const [, authority = "", path = "", query = ""] = /^([^/?]*)([^?]*)(?:\?(.*))?$/s.exec(afterScheme) ?? [];
-  const hasUser = authority.includes("@") || (/^(?!\/)[^/?]*:.*@/s.test(afterScheme) && scheme.transport !== "websocket");
+  const hasUser = authority.includes("@") || (scheme.transport !== "websocket" && withoutUser(url) !== url);
   if (hasUser) throw urlError(`"${text}" was written with a user or password, which only nats:// and tls:// take: leave it out.`);
   if (scheme.transport === "unix")
     return { ...scheme, host: null, port: 0, path: socketPath(authority, path, text), ...parseQuery(query, scheme, text) };

@@ -23,7 +23,7 @@ export class MonitorPage implements AsyncDisposable {
 
   static async open(browser: TestBrowser, options: BrowserContextOptions = {}): Promise<MonitorPage> {
     const tool = new Tool(["serve", "--port", "0", "--monitor"]);
-    const port = await portOf(tool, "out");
+    const port = await portOf(tool);
     const url = await monitorUrl(tool);
     const opened = await browser.open(url, options);
     const monitor = new MonitorPage(tool, port, url, opened);
@@ -71,7 +71,7 @@ export class MonitorPage implements AsyncDisposable {
 }
 
 export async function monitorUrl(tool: Tool): Promise<string> {
-  const [, url = ""] = await tool.saysOut(/^Monitor: (\S+)$/m);
+  const [, url = ""] = await tool.saysErr(/^Monitor: (\S+)$/m);
   return url;
 }
 

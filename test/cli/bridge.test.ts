@@ -7,7 +7,7 @@ import { Tool, runTool } from "./run-tool.ts";
 const until = (condition: () => boolean): Promise<unknown> => vi.waitUntil(condition, { timeout: 10_000, interval: 5 });
 
 async function portOf(tool: Tool): Promise<number> {
-  const [, port] = await tool.saysOut(/^Listening on \S+?:(\d+) /m);
+  const [, port] = await tool.saysErr(/^Listening on \S+?:(\d+) /m);
   return Number(port);
 }
 
@@ -19,9 +19,9 @@ describe("oscine bridge", () => {
     await using client = new WebSocketClient(`ws://127.0.0.1:${await portOf(tool)}/`, { onError: () => undefined });
     expect((await client.request("/status", [1, "a"])).args).toEqual([1, "a"]);
     const { code, out, err } = await tool.signal("SIGINT").ended;
-    expect([code, err]).toEqual([0, ""]);
-    expect(out).toContain(`Sending to ${urlOf("udp", synth.address)}\n`);
-    expect(out).toMatch(/there: 1 packet received, 1 sent\nback: {2}1 packet received, 1 sent\n$/);
+    expect([code, out]).toEqual([0, ""]);
+    expect(err).toContain(`Sending to ${urlOf("udp", synth.address)}\n`);
+    expect(err).toMatch(/forward: 1 packet received, 1 sent\nback: {4}1 packet received, 1 sent\n$/);
   });
 
   test("applies its rules", async () => {
@@ -33,13 +33,13 @@ describe("oscine bridge", () => {
     await until(() => receiver.packets.length === 3);
     const names = receiver.packets.map((packet) => Buffer.from(packet).toString().replace(/\0.*$/s, ""));
     expect(names).toEqual(["/b/1", "/b/fast", "/end"]);
-    const { out } = await tool.signal("SIGTERM").ended;
-    expect(out).toContain("filtered 2");
+    const { err } = await tool.signal("SIGTERM").ended;
+    expect(err).toContain("filtered 2");
   });
 
   test("shows to all who connect what comes, with ?listen", async () => {
     await using tool = new Tool(["bridge", "127.0.0.1:0", "ws://127.0.0.1:0/?listen"]);
-    const [, port] = await tool.saysOut(/Listening on \S+:(\d+) \(ws:.*sending to all/);
+    const [, port] = await tool.saysErr(/Listening on \S+:(\d+) \(ws:.*sending to every client/);
     await using client = new WebSocketClient(`ws://127.0.0.1:${port}/`);
     await client.connect();
     const sender = await Client.connect("udp", { address: "127.0.0.1", port: await portOf(tool), family: "IPv4" });

@@ -11,39 +11,46 @@ describe("help and version", () => {
     for (const command of ["serve", "dump", "send"]) expect(out).toMatch(new RegExp(`^  ${command} +\\S`, "m"));
   });
 
-  test.each(["serve", "dump", "send"])("%s explains itself, with examples", async (command) => {
-    const [first, second] = await Promise.all([runTool(command, "--help"), runTool("help", command)]);
-    expect(first).toEqual(second);
-    expect(first.code).toBe(0);
-    expect(first.out).toMatch(new RegExp(`Usage: oscine ${command}`));
-    expect(first.out).toMatch(/Examples:\n {2}oscine /);
-  });
+  test.each(["serve", "dump", "send", "monitor", "bridge", "work"])(
+    "oscine %s --help has examples, fits in 80 columns and survives zsh",
+    async (command) => {
+      const [first, second] = await Promise.all([runTool(command, "--help"), runTool("help", command)]);
+      expect(first).toEqual(second);
+      expect(first.code).toBe(0);
+      expect(first.out).toMatch(new RegExp(`Usage: oscine ${command}`));
+      expect(first.out).toMatch(/Examples:\n {2}oscine /);
+      for (const line of first.out.split("\n")) expect(line.length, line).toBeLessThanOrEqual(80);
+      const [, examples = ""] = first.out.split("Examples:\n");
+      // zsh reports "no matches found" for these outside quotes.
+      for (const line of examples.split("\n")) expect(line.replaceAll(/'[^']*'|"[^"]*"/g, ""), line).not.toMatch(/[?[*]/);
+    },
+  );
 
-  test("--version is the package's", async () => {
-    expect(await runTool("--version")).toEqual({ code: 0, out: `${version}\n`, err: "" });
+  test.each(["--version", "-V", "-v"])("%s prints the package's version", async (word) => {
+    expect(await runTool(word)).toEqual({ code: 0, out: `${version}\n`, err: "" });
   });
 });
 
-describe("what is wrong is one line on standard error and exit code 2", () => {
+describe("a wrong command line is one line on standard error and exit code 2", () => {
   test.each([
     [["explode"], /no command "explode".*serve, dump, send/],
-    [["--loud"], /--loud stands before the command/],
-    [["serve", "--loud"], /Unknown option '--loud'.*"oscine serve --help"/],
+    [["--loud"], /Unknown option "--loud"\. Options come after the command/],
+    [["serve", "--loud"], /Unknown option "--loud".*"oscine serve --help"/],
     [["serve", "--port"], /'--port <value>' argument missing/],
-    [["serve", "--port", "65536"], /--port is a number from 0 to 65535/],
-    [["serve", "--kind", "magic"], /--kind is async or blocking or threading or forking; got "magic"/],
-    [["serve", "--url", ":1", "--port", "1"], /leave --host and --port out/],
+    [["serve", "--port", "65536"], /--port must be a whole number from 0 to 65535/],
+    [["serve", "--kind", "magic"], /--kind must be async or blocking or threading or forking; got "magic"/],
+    [["serve", "--url", ":1", "--port", "1"], /leave out --host and --port/],
     [["serve", "--url", "nowhere"], /"nowhere" names no port/],
     [["serve", "a.js", "b.js"], /one handlers module; got 2/],
-    [["serve", "no-such-module.js"], /no handlers module no-such-module\.js/],
-    [["dump"], /Where to listen is missing/],
+    [["serve", "no-such-module.js"], /no handlers module "no-such-module\.js"/],
+    [["dump"], /The URL to listen on is missing/],
     [["dump", ":9000", "--json", "--raw"], /leave one out/],
     [["dump", ":9000", "--match", "/a[b"], /--match: /],
-    [["dump", ":9000", "--count", "0"], /--count is a whole number, at least 1; got "0"/],
-    [["dump", ":9000", "--timeout", "-1"], /--timeout is a number, 0 or more; got "-1"/],
-    [["send"], /Where to send is missing/],
-    [["send", ":9000"], /What to send is missing/],
-    [["send", ":9000", "/x", "--rate", "0"], /--rate is how many packets/],
+    [["dump", ":9000", "--count", "0"], /--count must be a whole number, at least 1; got "0"/],
+    [["dump", ":9000", "--timeout", "-1"], /--timeout must be a number, 0 or more; got "-1"/],
+    [["send"], /The receiver is missing/],
+    [["send", ":9000"], /The message is missing/],
+    [["send", ":9000", "/x", "--rate", "0"], /--rate is a number of packets/],
     [["send", ":9000", "--file", "no-such-file"], /no-such-file cannot be read/],
   ])("oscine %j", async (words, message) => {
     const { code, out, err } = await runTool(...words);

@@ -9,7 +9,7 @@ import { steadyPort } from "../steady-port.ts";
 
 /** The first entries that the page of a tool shows. */
 async function entriesOf(tool: Tool, count: number): Promise<readonly FeedEntry[]> {
-  const [, page = ""] = await tool.saysOut(/^Monitor: (http:\/\/127\.0\.0\.1:\d+\/[\w-]{32}\/)$/m);
+  const [, page = ""] = await tool.saysErr(/^Monitor: (http:\/\/127\.0\.0\.1:\d+\/[\w-]{32}\/)$/m);
   const socket = new WebSocket(`${page.replace("http:", "ws:")}feed`);
   const entries: FeedEntry[] = [];
   await new Promise<void>((resolve, reject) => {
@@ -36,8 +36,8 @@ async function sendBytes(port: string, ...packets: readonly Uint8Array[]): Promi
 describe("oscine monitor", () => {
   test("listens on URLs, says where its page is, and shows there what arrives", async () => {
     await using tool = new Tool(["monitor", "127.0.0.1:0", "osc.tcp://127.0.0.1:0"]);
-    const [, udp = ""] = await tool.saysOut(/^Listening on osc\.udp:\/\/127\.0\.0\.1:(\d+)\/$/m);
-    const [, tcp = ""] = await tool.saysOut(/^Listening on osc\.tcp:\/\/127\.0\.0\.1:(\d+)\/$/m);
+    const [, udp = ""] = await tool.saysErr(/^Listening on osc\.udp:\/\/127\.0\.0\.1:(\d+)\/ \(this machine only\)$/m);
+    const [, tcp = ""] = await tool.saysErr(/^Listening on osc\.tcp:\/\/127\.0\.0\.1:(\d+)\/ \(this machine only\)$/m);
     expect(await runTool("send", `:${udp}`, "/over/udp", "1")).toMatchObject({ code: 0 });
     expect(await runTool("send", `osc.tcp://127.0.0.1:${tcp}/`, "/over/tcp", "2")).toMatchObject({ code: 0 });
     await sendBytes(udp, new TextEncoder().encode("junk"));
@@ -55,19 +55,19 @@ describe("oscine monitor", () => {
     const port = String(await steadyPort());
     for (const _start of [1, 2]) {
       await using tool = new Tool(["monitor", "127.0.0.1:0", "--port", port], { OSCINE_MONITOR_TOKEN: token });
-      await tool.saysOut(new RegExp(`^Monitor: http://127\\.0\\.0\\.1:${port}/${token}/$`, "m"));
+      await tool.saysErr(new RegExp(`^Monitor: http://127\\.0\\.0\\.1:${port}/${token}/$`, "m"));
       await tool.signal("SIGTERM").ended;
     }
   });
 
   test("a browser that cannot be opened is a line, and no end", async () => {
     await using tool = new Tool(["monitor", "127.0.0.1:0", "--open"], { PATH: "/nowhere" });
-    await tool.saysErr(/^The browser cannot be opened: /m);
+    await tool.saysErr(/^Cannot open the browser: /m);
     expect((await tool.signal("SIGINT").ended).code).toBe(0);
   });
 
   test.each([
-    [["monitor", ":0", "--port", "70000"], /--port is a number from 0 to 65535/],
+    [["monitor", ":0", "--port", "70000"], /--port must be a whole number from 0 to 65535/],
     [["monitor", "osc.carrier-pigeon://x:1"], /is not known/],
     [["serve", "--port", "0", "--open"], /add --monitor/],
     [["serve", "--port", "0", "--monitor", "--kind", "threading"], /use --kind async/],
@@ -87,7 +87,7 @@ describe("oscine monitor", () => {
 describe("oscine serve --monitor", () => {
   test("prints each message, and shows on the page all that arrives, also what is refused", async () => {
     await using tool = new Tool(["serve", "--port", "0", "--monitor"]);
-    const port = await portOf(tool, "out");
+    const port = await portOf(tool);
     const good = encode(new OscMessage("/hello", [1, "x"]));
     await sendBytes(port, new TextEncoder().encode("junk"), good);
     await tool.saysOut(/\/hello +,is +1 "x"\n/);
@@ -96,8 +96,8 @@ describe("oscine serve --monitor", () => {
       "junk",
       Buffer.from(good).toString("latin1"),
     ]);
-    const { code, out } = await tool.signal("SIGINT").ended;
+    const { code, err } = await tool.signal("SIGINT").ended;
     expect(code).toBe(0);
-    expect(out).toMatch(/\nreceived 2, handled 1, rejected 1 \(not-osc 1\), dropped 0\n$/);
+    expect(err).toMatch(/\nreceived 2, handled 1, rejected 1 \(not-osc 1\), dropped 0\n$/);
   });
 });

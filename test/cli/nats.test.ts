@@ -58,28 +58,30 @@ describeWithNats("oscine and NATS", () => {
   test.each(["async", "threading", "forking"])("serve --nats and work --kind %s answer together, and say what they did", async (kind) => {
     const words = ["--nats", nats.url, "--prefix", `kind-${kind}`];
     await using worker = new Tool(["work", module, ...words, "--kind", kind, "--concurrency", "2", "--queue", "q"]);
-    await worker.saysOut(
-      new RegExp(`^Working for NATS at 127\\.0\\.0\\.1:${nats.port} \\(kind-${kind}\\.>, queue q, at-most-once\\): \\S+\\. `),
+    await worker.saysErr(
+      new RegExp(
+        `^Working for NATS at 127\\.0\\.0\\.1:${nats.port} \\(kind-${kind}\\.>, queue q, at-most-once\\): runs the handlers of \\S+\\. `,
+      ),
     );
     await using front = new Tool(["serve", "127.0.0.1:0", ...words]);
-    const port = await portOf(front, "out");
-    await front.saysOut(new RegExp(`: packets go to the workers of NATS at ${nats.url} \\(kind-${kind}\\.>, at-most-once\\)`));
+    const port = await portOf(front);
+    await front.saysErr(new RegExp(`: hands packets to the NATS workers at ${nats.url} \\(kind-${kind}\\.>, at-most-once\\)`));
     expect(await ask(port, "/who", "1")).toEqual([1, expect.any(Number)]);
     await runTool("send", `:${port}`, "/fail");
-    await worker.saysErr(/^\S+ {2}127\.0\.0\.1:\d+ {2}OSC_HANDLER_FAILED {2}[^\n]*no ink/);
+    await worker.saysErr(/^\S+ {2}127\.0\.0\.1:\d+ {2}OSC_HANDLER_FAILED {2}[^\n]*no ink/m);
     const [there, here] = [await worker.signal("SIGINT").ended, await front.signal("SIGINT").ended];
     expect([there.code, here.code]).toEqual([0, 0]);
-    expect(there.out).toMatch(/\nreceived 2, handled 2, rejected 0, dropped 0, handler errors 1\n$/);
-    expect(here.out).toMatch(/\nreceived 2, handled 2, rejected 0, dropped 0\n$/);
+    expect(there.err).toMatch(/\nreceived 2, handled 2, rejected 0, dropped 0, handler errors 1\n$/);
+    expect(here.err).toMatch(/\nreceived 2, handled 2, rejected 0, dropped 0\n$/);
   });
 
   test("two workers share what comes, and one goes on when the other is killed", async () => {
     const words = ["--nats", nats.url, "--prefix", "two"];
     await using first = new Tool(["work", module, ...words]);
     await using second = new Tool(["work", module, ...words]);
-    await Promise.all([first, second].map((worker) => worker.saysOut(/^Working for NATS/)));
+    await Promise.all([first, second].map((worker) => worker.saysErr(/^Working for NATS/)));
     await using front = new Tool(["serve", "127.0.0.1:0", ...words]);
-    const port = await portOf(front, "out");
+    const port = await portOf(front);
     // NATS chooses by chance: all of thirty with one of two is one time in 500 million.
     const lines = Array.from({ length: 30 }, (_, index) => `/who ${index}`).join("\n");
     const all = await new Tool(["send", `:${port}`, "-", "--wait", "8000", "--count", "30", "--json"]).input(lines).ended;
@@ -98,24 +100,24 @@ describeWithNats("oscine and NATS", () => {
   test("at least once: what a killed worker had is handled by another", async () => {
     const words = ["--nats", nats.url, "--prefix", "keep", "--delivery", "at-least-once"];
     await using first = new Tool(["work", module, ...words, "--ack-wait", "1000"]);
-    await first.saysOut(/^Working for NATS/);
+    await first.saysErr(/^Working for NATS/);
     await using front = new Tool(["serve", "127.0.0.1:0", ...words]);
-    const port = await portOf(front, "out");
+    const port = await portOf(front);
     const client = runTool("send", `:${port}`, "/once", join(folder, "begun"), "--wait", "10000", "--count", "1");
     await first.saysOut(/^begun$/m);
     await first.signal("SIGKILL").ended;
     await using second = new Tool(["work", module, ...words, "--ack-wait", "1000"]);
     expect(await client).toMatchObject({ code: 0, out: expect.stringMatching(/ \/once\/done/) as string });
-    expect((await second.signal("SIGINT").ended).out).toMatch(/\nreceived 1, handled 1, rejected 0, dropped 0, redelivered 1\n$/);
+    expect((await second.signal("SIGINT").ended).err).toMatch(/\nreceived 1, handled 1, rejected 0, dropped 0, redelivered 1\n$/);
   });
 
   test("without a module a worker prints, and without a worker the front end says so", async () => {
     await using front = new Tool(["serve", "127.0.0.1:0", "--nats", nats.url, "--prefix", "print"]);
-    const port = await portOf(front, "out");
+    const port = await portOf(front);
     await runTool("send", `:${port}`, "/lost");
     await front.saysErr(/OSC_NATS_NO_WORKER/);
     await using worker = new Tool(["work", "--nats", nats.url, "--prefix", "print"]);
-    await worker.saysOut(/^Working for NATS/);
+    await worker.saysErr(/^Working for NATS/);
     await runTool("send", `:${port}`, "/seen", "1");
     await worker.saysOut(/^\S+ {2}127\.0\.0\.1:\d+ +\/seen +,i +1\n/m);
   });
@@ -123,53 +125,62 @@ describeWithNats("oscine and NATS", () => {
   test("the front end says when NATS has gone, and when it is there again", async () => {
     await using away = await NatsServer.start();
     await using front = new Tool(["serve", "127.0.0.1:0", "--nats", away.url]);
-    await portOf(front, "out");
+    await portOf(front);
     await away.stop();
     await front.saysErr(/OSC_NATS_DISCONNECTED/);
     await away.restart();
-    await front.saysErr(new RegExp(`\\nNATS is there again: 127\\.0\\.0\\.1:${away.port}\\n`));
+    await front.saysErr(new RegExp(`\\nConnected to NATS again: 127\\.0\\.0\\.1:${away.port}\\n`));
   });
 
   test("oscine bridge passes packets to NATS and from it, by its rules, and says no password", async () => {
     const place = `nats://user:secret@127.0.0.1:${nats.port}/stage`;
     await using server = new Tool(["serve", module, "127.0.0.1:0"]);
-    const port = await portOf(server, "out");
+    const port = await portOf(server);
     await using far = new Tool(["bridge", place, `:${port}`, "--only", "/who"]);
     await using near = new Tool(["bridge", "127.0.0.1:0", place, "--rename", "/ask=/who"]);
-    await far.saysOut(new RegExp(`^Listening on 127\\.0\\.0\\.1:${nats.port} \\(nats://127\\.0\\.0\\.1:${nats.port}/stage\\)\\.`));
-    await far.saysOut(new RegExp(`Sending to :${port}\n`));
-    const [, from = ""] = await near.saysOut(/^Listening on 127\.0\.0\.1:(\d+) /);
-    await near.saysOut(new RegExp(`Sending to nats://127\\.0\\.0\\.1:${nats.port}/stage\n`));
+    await far.saysErr(new RegExp(`^Listening on 127\\.0\\.0\\.1:${nats.port} \\(nats://127\\.0\\.0\\.1:${nats.port}/stage\\)\\.`));
+    await far.saysErr(new RegExp(`Sending to :${port}\n`));
+    const [, from = ""] = await near.saysErr(/^Listening on 127\.0\.0\.1:(\d+) /);
+    await near.saysErr(new RegExp(`Sending to nats://127\\.0\\.0\\.1:${nats.port}/stage\n`));
     expect(await ask(from, "--bundle", "/ask", "7", "+", "/other")).toEqual([7, expect.any(Number)]);
     const [there, here] = [await far.signal("SIGINT").ended, await near.signal("SIGINT").ended];
     expect([there.code, here.code]).toEqual([0, 0]);
-    expect(there.out).toMatch(/there: 1 packet received, 1 sent, filtered 1\nback: {2}1 packet received, 1 sent\n$/);
+    expect(there.err).toMatch(/forward: 1 packet received, 1 sent, filtered 1\nback: {4}1 packet received, 1 sent\n$/);
     expect(there.out + there.err + here.out + here.err).not.toMatch(/secret/);
   });
 });
 
 describe("what cannot be is one line", () => {
   test.each([
-    [["work"], /--nats nats:\/\/host:4222/],
+    [["work"], /add --nats, as in "oscine work/],
     [["work", "a.js", "b.js", "--nats", "x"], /one handlers module; got 2/],
     [["work", "--nats", "http://x"], /A server of NATS is written/],
     [["work", "--nats", "x", "--prefix", "a b"], /A prefix must be/],
-    [["work", "--nats", "x", "--kind", "blocking"], /--kind is async or threading or forking/],
-    [["work", "--nats", "x", "--delivery", "sometimes"], /--delivery is at-most-once or at-least-once/],
-    [["work", "--nats", "x", "--partitions", "4"], /goes with --order client/],
+    [["work", "--nats", "x", "--kind", "blocking"], /--kind must be async or threading or forking/],
+    [["work", "--nats", "x", "--delivery", "sometimes"], /--delivery must be at-most-once or at-least-once/],
+    [["work", "--nats", "x", "--partitions", "4"], /needs --order client/],
     [["work", "--nats", "x", "--order", "client", "--partitions", "9999"], /partitions must be an integer from 1 to 1024; got 9999/],
-    [["work", "--nats", "x", "--share", "3"], /--share is such as 0\/3/],
+    [["work", "--nats", "x", "--share", "3"], /--share must look like 0\/3/],
     [["work", "--nats", "x", "--share", "3/3", "--order", "client"], /share must be \[index, of\]/],
-    [["work", "--nats", "x", "--concurrency", "0"], /--concurrency is a whole number/],
-    [["work", "no-such.js", "--nats", "x"], /no handlers module no-such\.js/],
-    [["serve", ":0", "--delivery", "at-least-once"], /--delivery goes with --nats/],
-    [
-      ["serve", "handlers.js", "--nats", "nats://u:secret@x"],
-      /leave handlers\.js out here, and run: .* work handlers\.js --nats nats:\/\/x\n/,
-    ],
+    [["work", "--nats", "x", "--concurrency", "0"], /--concurrency must be a whole number/],
+    [["work", "no-such.js", "--nats", "x"], /no handlers module "no-such\.js"/],
+    [["serve", ":0", "--delivery", "at-least-once"], /--delivery needs --nats/],
+    [["serve", "handlers.js", "--nats", "nats://u:secret@x"], /leave out handlers\.js, and run: .* work handlers\.js --nats nats:\/\/x\n/],
     [["serve", "--nats", "x", "--kind", "forking"], /--kind forking is for "oscine work"/],
-    [["dump", "nats://u:secret@x/osc"], /^oscine: "nats:\/\/x\/osc" is a place in NATS, which "oscine bridge" takes/],
+    [["dump", "nats://u:secret@x/osc"], /^oscine: "nats:\/\/x\/osc" is a NATS URL\. "oscine bridge" takes it/],
     [["bridge", ":0", "nats://u:secret@x/a/b"], /has a slash in its prefix/],
+    [["work", "--nats", "nats://u:se,secret@x"], /write %40 %2C %2F %3F/],
+    [["work", "--nats", "nats://a,nats://u:se/secret@x"], /write %40 %2C %2F %3F/],
+    [["serve", ":0", "--nats", "nats://u:se?secret@x"], /write %40 %2C %2F %3F/],
+    [["bridge", ":0", "nats://u:se,secret@x/a"], /write %40 %2C %2F %3F/],
+    [["bridge", ":0", "nats://u:se?secret@x/a"], /write %40 %2C %2F %3F/],
+    [["bridge", ":0", "nats:/u:secret@x/a"], /^oscine: "x\/a" was written with a user or password/],
+    [["send", "osc.udp://u:secret@127.0.0.1:9000", "/x"], /osc\.udp:\/\/127\.0\.0\.1:9000" was written with a user or password/],
+    [["send", "osc.tcp://u:se/secret@127.0.0.1:9000", "/x"], /was written with a user or password/],
+    [["send", "u:secret@127.0.0.1:9000", "/x"], /was written with a user or password/],
+    [["send", "tcp://u:secret@h:9000", "/x"], /perhaps osc\.tcp:\/\/h:9000/],
+    [["serve", "ws://127.0.0.1:0/?token=secret"], /\?token=\*\*\*/],
+    [["dump", "ws://u:secret@127.0.0.1:0/"], /was written with a user or password/],
   ])("oscine %j", async (words, message) => {
     const { code, out, err } = await runTool(...words);
     expect({ code, out }).toEqual({ code: 2, out: "" });

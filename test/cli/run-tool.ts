@@ -83,8 +83,7 @@ export function runTool(...words: readonly string[]): Promise<Ended> {
 }
 
 /** The port that a listening tool says it has. */
-export async function portOf(tool: Tool, stream: "out" | "err" = "err"): Promise<string> {
-  const pattern = /Listening on \S+:(\d+)\//;
-  const [, port = ""] = stream === "out" ? await tool.saysOut(pattern) : await tool.saysErr(pattern);
+export async function portOf(tool: Tool): Promise<string> {
+  const [, port = ""] = await tool.saysErr(/Listening on \S+:(\d+)\//);
   return port;
 }

@@ -1,8 +1,7 @@
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { expect, test } from "vitest";
-import { readSendOptions } from "../../src/cli/send-options.ts";
-import { SEND } from "../../src/cli/send.ts";
+import { SEND, readSendOptions } from "../../src/cli/send.ts";
 import { type OscMessage, RECEIVERS, decode } from "../../src/index.ts";
 import { UsageError } from "../../src/text/usage-error.ts";
 import { runTool } from "./run-tool.ts";
@@ -39,5 +38,5 @@ test("--for takes the names of all receivers, which the help lists, and no other
   expect(readSendOptions([":9000", "/x"])).toMatchObject({ receiver: null, numbers: "auto" });
   expect(readSendOptions([":9000", "/x", "--for", "touchosc"])).toMatchObject({ numbers: "float" });
   expect(() => readSendOptions([":9000", "/x", "--for", "toaster"])).toThrow(UsageError);
-  expect(() => readSendOptions([":9000", "/x", "--for", "toaster"])).toThrow(/^--for is chuck or .* or x32; got "toaster"\.$/);
+  expect(() => readSendOptions([":9000", "/x", "--for", "toaster"])).toThrow(/^--for must be chuck or .* or x32; got "toaster"\.$/);
 });

@@ -22,15 +22,16 @@ afterAll(async () => {
 describe("oscine serve", () => {
   test("shows a message that oscine send sends, and the totals at the end", async () => {
     await using server = new Tool(["serve", "--port", "0"]);
-    const port = await portOf(server, "out");
-    await server.saysOut(new RegExp(`send :${port} /hello 1 2\\.5 text\\n +oscsend 127\\.0\\.0\\.1 ${port} /hello ifs 1 2\\.5 text\\n`));
+    const port = await portOf(server);
+    await server.saysErr(new RegExp(`send :${port} /hello 1 2\\.5 text\\n +oscsend 127\\.0\\.0\\.1 ${port} /hello ifs 1 2\\.5 text\\n`));
     expect(await runTool("send", `:${port}`, "/hello", "1", "2.5", "text")).toEqual({ code: 0, out: "", err: "" });
     await server.saysOut(/^\d\d:\d\d:\d\d\.\d{3} {2}127\.0\.0\.1:\d+ +\/hello +,ifs +1 2\.5 "text"\n/m);
     sendBytes(port, "junk");
-    await server.saysErr(/^\S+ {2}127\.0\.0\.1:\d+ {2}OSC_REJECTED {2}The packet is not OSC: [^\n]+\n$/);
-    const { code, out } = await server.signal("SIGINT").ended;
+    await server.saysErr(/^\S+ {2}127\.0\.0\.1:\d+ {2}OSC_REJECTED {2}The packet is not OSC: [^\n]+\n$/m);
+    const { code, out, err } = await server.signal("SIGINT").ended;
     expect(code).toBe(0);
-    expect(out).toMatch(/\nreceived 2, handled 1, rejected 1 \(not-osc 1\), dropped 0\n$/);
+    expect(out).not.toMatch(/Listening|received/);
+    expect(err).toMatch(/\nreceived 2, handled 1, rejected 1 \(not-osc 1\), dropped 0\n$/);
   });
 
   test.each(["async", "blocking", "threading", "forking"])(
@@ -38,7 +39,7 @@ describe("oscine serve", () => {
     async (kind) => {
       const module = await writeModule("gain.mjs", 'dispatcher.map("/gain", (address, value) => [`${address}/is`, value]);');
       await using server = new Tool(["serve", module, "--url", "127.0.0.1:0", "--kind", kind]);
-      const port = await portOf(server, "out");
+      const port = await portOf(server);
       const readable = await runTool("send", `127.0.0.1:${port}`, "/gain", ",f", "0.5", "--wait", "5000", "--count", "1");
       expect(readable).toMatchObject({ code: 0, err: "" });
       expect(readable.out).toMatch(new RegExp(`^\\S+ +127\\.0\\.0\\.1:${port} +/gain/is +,f +0\\.5\\n$`));
@@ -51,16 +52,16 @@ describe("oscine serve", () => {
         args: ["x"],
       });
       expect(await runTool("send", `:${port}`, "/other", "--wait", "50")).toEqual({ code: 1, out: "", err: "no reply within 50 ms\n" });
-      const { code, out } = await server.signal("SIGINT").ended;
-      expect(code).toBe(0);
-      expect(out).toMatch(/received 3, handled 3, rejected 0, dropped 0\n$/);
+      const { code, out, err } = await server.signal("SIGINT").ended;
+      expect([code, out]).toEqual([0, ""]);
+      expect(err).toMatch(/received 3, handled 3, rejected 0, dropped 0\n$/);
     },
   );
 
   test.each(["async", "blocking", "threading"])("--kind %s says where the system's own calls are used for sockets", async (kind) => {
     await using server = new Tool(["serve", "--port", "0", "--kind", kind]);
-    await portOf(server, "out");
-    const [, native] = await server.saysOut(/: each message is printed( \(native sockets\))?\. Ctrl-C ends it\./);
+    await portOf(server);
+    const [, native] = await server.saysErr(/: prints each message( \(native sockets\))?\. Ctrl-C stops it\./);
     expect(native !== undefined).toBe(!(nativeSockets() instanceof Error));
   });
 
@@ -73,13 +74,13 @@ describe("oscine serve", () => {
        dispatcher.map("/end", (context) => { context.shutdown(); }, { needsContext: true });`,
       );
       await using server = new Tool(["serve", module, "--port", "0", "--kind", kind]);
-      const port = await portOf(server, "out");
+      const port = await portOf(server);
       await runTool("send", `:${port}`, "/fail");
-      await server.saysErr(/^\S+ {2}127\.0\.0\.1:\d+ {2}OSC_HANDLER_FAILED {2}[^\n]*out of[^\n]*ink[^\n]*\n$/);
+      await server.saysErr(/^\S+ {2}127\.0\.0\.1:\d+ {2}OSC_HANDLER_FAILED {2}[^\n]*out of[^\n]*ink[^\n]*\n$/m);
       await runTool("send", `:${port}`, "/end");
-      const { code, out } = await server.ended;
+      const { code, err } = await server.ended;
       expect(code).toBe(0);
-      expect(out).toMatch(/received 2, handled 2, rejected 0, dropped 0, handler errors 1\n$/);
+      expect(err).toMatch(/received 2, handled 2, rejected 0, dropped 0, handler errors 1\n$/);
     },
   );
 
@@ -92,24 +93,24 @@ describe("oscine serve", () => {
   ])("--kind %s on osc.tcp://%s answers where it was asked", async (kind, query, frame) => {
     const module = await writeModule("echo.mjs", 'dispatcher.map("/echo", (address, value) => ["/echoed", value]);');
     await using server = new Tool(["serve", module, "--url", `osc.tcp://127.0.0.1:0/${query}`, "--kind", kind]);
-    const port = await portOf(server, "out");
+    const port = await portOf(server);
     const expected = frame(encode(new OscMessage("/echoed", "text")));
     const answer = await exchange(port, frame(encode(new OscMessage("/echo", "text"))), expected.length);
     expect(answer.toString("hex")).toBe(Buffer.from(expected).toString("hex"));
-    expect((await server.signal("SIGTERM").ended).out).toMatch(/\nreceived 1, handled 1, rejected 0, dropped 0\n$/);
+    expect((await server.signal("SIGTERM").ended).err).toMatch(/\nreceived 1, handled 1, rejected 0, dropped 0\n$/);
   });
 
   test("a port that is taken is one line and exit code 1", async () => {
     await using server = new Tool(["serve", "--port", "0"]);
-    const port = await portOf(server, "out");
+    const port = await portOf(server);
     const { code, out, err } = await runTool("serve", "--port", port);
     expect({ code, out }).toEqual({ code: 1, out: "" });
-    expect(err).toMatch(new RegExp(`^oscine: [^\\n]*127\\.0\\.0\\.1:${port}[^\\n]*EADDRINUSE[^\\n]*\\n$`));
+    expect(err).toMatch(new RegExp(`^oscine: [^\\n]*0\\.0\\.0\\.0:${port}[^\\n]*EADDRINUSE[^\\n]*\\n$`));
   });
 
   test.each([
-    ["no-default.mjs", "export const x = 1;", /has to export a Dispatcher .*it exports no default/],
-    ["object.mjs", "export default {};", /it exports an object/],
+    ["no-default.mjs", "export const x = 1;", /default export of \S+ must be a Dispatcher .*it is missing/],
+    ["object.mjs", "export default {};", /it is a plain object/],
     ["throws.mjs", 'throw new Error("no ink");', /cannot be loaded: Error: no ink/],
     ["syntax.mjs", "export default (", /cannot be loaded: SyntaxError/],
     ["import.mjs", 'import "no-such-package-anywhere";', /cannot be loaded: .*no-such-package-anywhere/],
@@ -217,7 +218,7 @@ describe("oscine dump", () => {
     expect(new Set(shown.map(({ address }) => address))).toEqual(new Set(["/sized", "/slip"]));
   });
 
-  test("--raw shows commented bytes, of bad packets as well", async () => {
+  test("--raw prints an annotated hex dump, also of bad packets", async () => {
     await using dump = new Tool(["dump", "127.0.0.1:0", "--raw", "--count", "2"]);
     const port = await portOf(dump);
     sendBytes(port, encode(new OscMessage("/mixer/gain", 0.5)));
@@ -248,7 +249,7 @@ describe("oscine dump", () => {
     await using dump = new Tool(["dump", "127.0.0.1:0", "127.0.0.1:0", "--timeout", "0.05"]);
     const { code, out, err } = await dump.ended;
     expect({ code, out }).toEqual({ code: 0, out: "" });
-    expect(err).toMatch(/^(?:Listening on osc\.udp:\/\/127\.0\.0\.1:\d+\/\n){2}0 messages\n$/);
+    expect(err).toMatch(/^(?:Listening on osc\.udp:\/\/127\.0\.0\.1:\d+\/ \(this machine only\)\n){2}0 messages\n$/);
     expect(await runTool("dump", "127.0.0.1:0", "--timeout", "0", "--quiet")).toEqual({ code: 0, out: "", err: "" });
   });
 
@@ -307,7 +308,7 @@ describe("oscine send", () => {
     const module = await writeModule("echo.mjs", 'dispatcher.map("/echo", (address, value) => ["/echoed", value]);');
     const framing = proto[1] ?? (query === "" ? "1.1" : "1.0");
     await using server = new Tool(["serve", module, "--url", `osc.tcp://127.0.0.1:0/?framing=${framing}`]);
-    const port = await portOf(server, "out");
+    const port = await portOf(server);
     const { code, out } = await runTool("send", `osc.tcp://:${port}/${query}`, ...proto, "/echo", "text", "--wait", "5000", "--count", "1");
     expect(code).toBe(0);
     expect(out).toMatch(new RegExp(` {2}127\\.0\\.0\\.1:${port} {2}/echoed +,s +"text"\n$`));

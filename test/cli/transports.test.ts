@@ -44,28 +44,27 @@ function freePath(): string {
 }
 
 /** The URL that a listening tool says it has. */
-async function urlOf(tool: Tool, stream: "out" | "err"): Promise<string> {
-  const pattern = /Listening on (\S+[^\s:])(?: \(|:? |\n)/;
-  const [, url = ""] = stream === "out" ? await tool.saysOut(pattern) : await tool.saysErr(pattern);
+async function urlOf(tool: Tool): Promise<string> {
+  const [, url = ""] = await tool.saysErr(/Listening on (\S+[^\s:])(?: \(|:? |\n)/);
   return url;
 }
 
 describe.each(PLACES)("%s", (_name, place) => {
   test("oscine send asks what oscine serve answers", async () => {
     await using server = new Tool(["serve", module, place()]);
-    const url = await urlOf(server, "out");
-    await server.saysOut(/ send \S+ \/hello 1 2\.5 text\n/);
+    const url = await urlOf(server);
+    await server.saysErr(/ send \S+ \/hello 1 2\.5 text\n/);
     const { code, out, err } = await runTool("send", url, "/echo", "text", "--wait", "5000", "--count", "1");
     expect({ code, err }).toEqual({ code: 0, err: "" });
     expect(out).toMatch(/ \/echoed +,s +"text"\n$/);
-    const { code: ended, out: said } = await server.signal("SIGINT").ended;
+    const { code: ended, err: said } = await server.signal("SIGINT").ended;
     expect(ended).toBe(0);
     expect(said).toMatch(/\nreceived 1, handled 1, rejected 0, dropped 0\n$/);
   });
 
   test("oscine dump shows what oscine send sends", async () => {
     await using dump = new Tool(["dump", place(), "--json", "--count", "3"]);
-    const url = await urlOf(dump, "err");
+    const url = await urlOf(dump);
     expect(await new Tool(["send", url, "-"]).input("/n 1\n/n 2\n/n 3\n").ended).toMatchObject({ code: 0 });
     const { code, out } = await dump.ended;
     expect(code).toBe(0);
@@ -78,26 +77,26 @@ describe.each(["blocking", "threading", "forking"])("--kind %s", (kind) => {
   test("answers on a Unix domain socket, whose file goes with it", async () => {
     const path = freePath();
     await using server = new Tool(["serve", module, "--url", `osc.unix://${path}`, "--kind", kind]);
-    expect(await urlOf(server, "out")).toBe(`osc.unix://${path}`);
+    expect(await urlOf(server)).toBe(`osc.unix://${path}`);
     const wire = await openWire("tcp-1.0", { address: path, port: 0, family: "unix" });
     const answer = new Promise<Uint8Array>((resolve) => wire.onPacket(resolve));
     wire.sendBytes(encode(new OscMessage("/echo", 7)));
     expect(decode(await answer)).toMatchObject({ address: "/echoed", args: [7] });
     await wire.close();
-    expect((await server.signal("SIGTERM").ended).out).toMatch(/received 1, handled 1/);
+    expect((await server.signal("SIGTERM").ended).err).toMatch(/received 1, handled 1/);
     expect(existsSync(path)).toBe(false);
   });
 
   test("says that a WebSocket is for --kind async", async () => {
     const { code, out, err } = await runTool("serve", "ws://127.0.0.1:0", "--kind", kind);
     expect({ code, out }).toEqual({ code: 2, out: "" });
-    expect(err).toMatch(/^oscine: ws:\/\/127\.0\.0\.1:0\/ goes with --kind async[^\n]*oscine bridge[^\n]*\n$/);
+    expect(err).toMatch(/^oscine: ws:\/\/127\.0\.0\.1:0\/ needs --kind async[^\n]*oscine bridge[^\n]*\n$/);
   });
 });
 
 test("serve on a WebSocket hears a client that is none of ours, and only at its path", async () => {
   await using server = new Tool(["serve", "ws://127.0.0.1:0/"]);
-  const url = await urlOf(server, "out");
+  const url = await urlOf(server);
   const wire = await openWire("websocket", { address: "127.0.0.1", port: Number(new URL(url).port), family: "IPv4" });
   wire.sendBytes(encode(new OscMessage("/hello", 1)));
   await server.saysOut(/ \/hello +,i +1\n/);
@@ -106,14 +105,14 @@ test("serve on a WebSocket hears a client that is none of ours, and only at its 
 
 test("dump takes the words of serve, and serve those of dump", async () => {
   await using server = new Tool(["serve", "127.0.0.1:0"]);
-  await server.saysOut(/^Listening on osc\.udp:\/\/127\.0\.0\.1:\d+\/ \(this machine only\): each message is printed/);
+  await server.saysErr(/^Listening on osc\.udp:\/\/127\.0\.0\.1:\d+\/ \(this machine only\): prints each message/);
   await using module_ = new Tool(["serve", "127.0.0.1:0", module]);
-  await module_.saysOut(/echo\.mjs.*\. Ctrl-C ends it\.\n/);
+  await module_.saysErr(/: runs the handlers of \S+echo\.mjs.*\. Ctrl-C stops it\.\n/);
 });
 
 test("on all interfaces serve and dump say where to send", async () => {
   await using server = new Tool(["serve", ":0"]);
-  await server.saysOut(/\(all interfaces\): each message is printed.*\. Ctrl-C ends it\.\n.*:\n +\S.* send :\d+ \/hello/);
+  await server.saysErr(/\(all interfaces\): prints each message.*\. Ctrl-C stops it\.\n.*:\n +\S.* send :\d+ \/hello/);
   await using dump = new Tool(["dump", ":0"]);
   await dump.saysErr(/^Listening on \S+ \(all interfaces\)\nSend to :\d+ from this machine(?:, from other machines to \S+)*/);
 });
@@ -121,8 +120,8 @@ test("on all interfaces serve and dump say where to send", async () => {
 describe("what cannot be is one line", () => {
   test.each([
     [["serve", ":1", ":2"], 2, /one URL; got 2: :1 :2/],
-    [["serve", ":1", "--url", ":2"], 2, /one URL: leave :1 or --url out/],
-    [["serve", ":1", "--port", "2"], 2, /leave --host and --port out/],
+    [["serve", ":1", "--url", ":2"], 2, /one URL: leave out :1 or --url/],
+    [["serve", ":1", "--port", "2"], 2, /leave out --host and --port/],
     [["serve", "wss://:0"], 2, /cannot be listened on/],
     [["serve", "tcp://:9000"], 2, /perhaps osc\.tcp:\/\/:9000/],
     [["dump", "wss://:0"], 2, /cannot be listened on/],
@@ -133,10 +132,10 @@ describe("what cannot be is one line", () => {
     [["dump", "osc.unix:///no/such/folder/x.sock"], 1, /Cannot listen on \/no\/such\/folder\/x\.sock/],
     [["send", "osc.unix:///no/such/x.sock", "/x"], 1, /\/no\/such\/x\.sock.*ENOENT/],
     [["send", "ws://127.0.0.1:9/", "/x"], 1, /No connection to ws:\/\/127\.0\.0\.1:9\/.*ECONNREFUSED/],
-    [["send", "ws://:0/", "/x"], 2, /Port 0 is for listening/],
+    [["send", "ws://:0/", "/x"], 2, /Port 0 is only for listening/],
     [["send", "/hello", "1"], 2, /is an OSC address.*as in :9000 \/hello/],
-    [["send", "127.0.0.1", "9000", "/hello", "1"], 2, /one word here: write 127\.0\.0\.1:9000 \/hello/],
-    [["send", "ws://127.0.0.1:9", "/x", "--proto", "1.0"], 2, /--proto says/],
+    [["send", "127.0.0.1", "9000", "/hello", "1"], 2, /as one word: 127\.0\.0\.1:9000 \/hello/],
+    [["send", "ws://127.0.0.1:9", "/x", "--proto", "1.0"], 2, /--proto is the framing/],
     [["send", "osc.tcp://127.0.0.1:9", "/x", "--proto", "2"], 2, /A framing is 1\.0/],
   ])("oscine %j", async (words, exitCode, message) => {
     const { code, out, err } = await runTool(...words);
@@ -156,7 +155,7 @@ describe("what cannot be is one line", () => {
   test("a Unix domain socket that is in use", async () => {
     const url = `osc.unix://${freePath()}`;
     await using first = new Tool(["dump", url]);
-    await urlOf(first, "err");
+    await urlOf(first);
     const { code, err } = await runTool("dump", url);
     expect(code).toBe(1);
     expect(err).toMatch(/^oscine: [^\n]*EADDRINUSE[^\n]*\n$/);

@@ -24,7 +24,7 @@ async function openMonitor(options: Partial<MonitorOptions> = {}): Promise<{ mon
     files: FILES,
     createSender: (target, onError) => {
       const [host = "", port = ""] = target.split(":");
-      return { sender: new UDPClient(host, Number(port), { onError }), transport: "udp" };
+      return Promise.resolve({ sender: new UDPClient(host, Number(port), { onError }), transport: "udp" });
     },
     ...options,
   });

@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { OscServerError } from "../../src/errors.ts";
-import { formatNatsUrl, parseNatsUrl, withoutSecrets } from "../../src/url/nats-url.ts";
+import { formatNatsUrl, parseNatsUrl } from "../../src/url/nats-url.ts";
+import { maskSecrets } from "../../src/url/url-error.ts";
 import { formatPlace, parsePlace } from "../../src/url/place.ts";
 
 const NOTHING = { transport: "nats", prefix: null, subjects: [], queue: null };
@@ -29,7 +30,7 @@ test.each([
 ])("%s is shown without secrets", (text, shown) => {
   expect(formatNatsUrl(parseNatsUrl(text))).toBe(shown);
   expect(formatPlace(parsePlace(text))).toBe(shown);
-  expect(withoutSecrets(`to ${text}, and back`)).not.toMatch(/secret|token/);
+  expect(maskSecrets(`to ${text}, and back`)).not.toMatch(/secret|token/);
 });
 
 test.each(["nats://u:se/cret@host/a/b", "nats://u:secr,et@host/a/b", "nats://u:s@cret@host/a/b", "nats://host,u:secret@other"])(

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { OscServerError } from "../../src/errors.ts";
+import { maskSecrets } from "../../src/url/url-error.ts";
 import { formatOscUrl, parseFraming, parseOscUrl } from "../../src/url/osc-url.ts";
 import { websocketServer, websocketUrl } from "../../src/url/websocket-url.ts";
 
@@ -72,7 +73,9 @@ describe("parseOscUrl refuses", () => {
     ["ws://host:9000/?framing=1.0", /only a stream has/],
     ["osc.udp://host:9000/?listen", /UDP has not/],
     ["osc.tcp://host:9000/?listen=1", /not known, listen/],
-    ["ws://host:9000/?listen&token=1", /leave token=1 out/],
+    ["ws://host:9000/?listen&token=1", /token=\*\*\*" .*leave the rest of the query out/],
+    ["osc.udp://user:secret@host:9000", /^"osc\.udp:\/\/host:9000" was written with a user or password/],
+    ["osc.tcp://user:se/secret@host:9000", /^"osc\.tcp:\/\/host:9000" was written with a user or password/],
   ])("%s", (text, message) => {
     expect(() => parseOscUrl(text)).toThrow(OscServerError);
     expect(() => parseOscUrl(text)).toThrow(expect.objectContaining({ code: "OSC_OPTION" }));
@@ -136,4 +139,16 @@ describe("the URL of a WebSocket client", () => {
   ])("the server of %s", (url, server) => {
     expect(websocketServer(url)).toEqual(server);
   });
+});
+
+test.each([
+  ["nats://user:se@c,r/e?t@a:4222,b:4222/stage?subject=x.>", "nats://a:4222,b:4222/stage?subject=x.>"],
+  ["nats:/user:secret@host", "host"],
+  ["user:secret@host:9000", "host:9000"],
+  ["wss://host/osc?token=secret&key=secret&x", "wss://host/osc?token=***&key=***&x"],
+  ["osc.tcp://host:1/?framing=1.0", "osc.tcp://host:1/?framing=1.0"],
+  ["osc.unix:///tmp/a@b.sock", "osc.unix:///tmp/a@b.sock"],
+  ["/hello@x", "/hello@x"],
+])("maskSecrets(%j) is %j", (url, masked) => {
+  expect(maskSecrets(url)).toBe(masked);
 });

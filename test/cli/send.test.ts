@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { readSendOptions } from "../../src/cli/send-options.ts";
+import { readSendOptions } from "../../src/cli/send.ts";
 import { UsageError } from "../../src/text/usage-error.ts";
 import { OscBundle, OscMessage, type OscPacket, TimeTag } from "../../src/codec/index.ts";
 
@@ -10,7 +10,7 @@ function packetOf(...words: string[]): OscPacket {
 }
 
 describe("readSendOptions", () => {
-  test("takes negative numbers for numbers, wherever they stand", () => {
+  test("reads negative numbers as numbers, anywhere", () => {
     expect(packetOf(":9000", "/x", "-1", "-.5", "-1e3")).toEqual(new OscMessage("/x", [-1, -0.5, -1000], "iff"));
     expect(packetOf(":9000", "/x", ",f", "-inf")).toEqual(new OscMessage("/x", Number.NEGATIVE_INFINITY, "f"));
   });
@@ -38,7 +38,7 @@ describe("readSendOptions", () => {
     expect(packetOf(":9000", "/a", "--at", time)).toEqual(new OscBundle(new OscMessage("/a"), TimeTag.from(new Date(time))));
   });
 
-  test("a + is a string where no bundle is asked for", () => {
+  test("reads + as a string without --bundle", () => {
     expect(packetOf(":9000", "/x", "1", "+", "2")).toEqual(new OscMessage("/x", [1, "+", 2]));
   });
 
@@ -52,35 +52,58 @@ describe("readSendOptions", () => {
   });
 
   test.each([
-    [[":9000"], /What to send is missing/],
+    [[":9000"], /The message is missing/],
     [["nowhere", "/x"], /names no port/],
-    [[":9000", "x"], /begins with a slash/],
-    [[":9000", "/x", ",b", "@no-such-file"], /no-such-file of a blob cannot be read/],
-    [[":9000", "/x", "--numbers", "int"], /--numbers is auto or float; got "int"/],
+    [[":9000", "x"], /slash/],
+    [[":9000", "/x", ",b", "@no-such-file"], /blob's file no-such-file cannot be read/],
+    [[":9000", "/x", "--numbers", "int"], /--numbers must be auto or float; got "int"/],
     [[":9000", "/x", "--proto", "1.0"], /use it with osc\.tcp:\/\//],
     [["osc.tcp://:9000/", "/x", "--proto", "2"], /got "2"/],
     [[":9000", "/x", "--at", "later"], /"later" is not a time/],
     [[":9000", "/x", "--rate", "0"], /more than 0/],
-    [[":9000", "/x", "--repeat", "1.5"], /--repeat is a whole number, at least 1; got "1\.5"/],
+    [[":9000", "/x", "--repeat", "1.5"], /--repeat must be a whole number, at least 1; got "1\.5"/],
     [[":9000", "/x", "--repeat", "-2"], /got "-2"/],
     [[":9000", "/x", "--count", "1"], /add --wait/],
-    [[":9000", "/x", "--wait=soon"], /--wait is a whole number/],
-    [[":9000", "/x", "--file", "f"], /leave it or \/x out/],
+    [[":9000", "/x", "--wait=soon"], /--wait must be a whole number/],
+    [[":9000", "/x", "--file", "f"], /leave out --file or "\/x"/],
     [[":9000", "-", "--bundle"], /for messages on the command line/],
     [[":9000", "/a", "+", "--bundle"], /no OSC address/],
-    [[":9000", "/x", "--loud"], /Unknown option '--loud'/],
-  ])("%j is refused", (words, message) => {
+    [[":9000", "/x", "--loud"], /Unknown option "--loud"/],
+  ])("rejects %j", (words, message) => {
     expect(() => readSendOptions(words)).toThrow(UsageError);
     expect(() => readSendOptions(words)).toThrow(message);
   });
 });
 
+describe("warns about words that may not mean what was intended", () => {
+  test.each([
+    [["/x", "ifs", "1", "2.5", "text"], ['"ifs" was sent as a string. Type tags begin with a comma: ,ifs']],
+    [["/x", "ifs", "1"], []],
+    [["/x", "hello", "1"], []],
+    [["/x", "s"], []],
+    [["/x", ",si", "i", "1"], []],
+    [
+      ["--bundle", "/x", "1", "/y", "2"],
+      ['"/y" was sent as an argument of /x. To send it as another message of the bundle, put + before it: + /y'],
+    ],
+    [["--bundle", "/x", "1", "+", "/y", "2"], []],
+    [["/x", "1", "/y"], []],
+    [["/x", "+", "/y", "1"], ['"+" was sent as a string. To send several messages in one bundle, add --bundle.']],
+    [["/x", "1", "+", "2"], []],
+  ])("%j: %j", (words, warnings) => {
+    expect(readSendOptions([":9000", ...words]).source).toMatchObject({ warnings });
+  });
+});
+
 test.each([
-  [["/x", "ifs", "1", "2.5", "text"], '"ifs" was sent as a string. Type tags begin with a comma here: ,ifs'],
-  [["/x", "ifs", "1"], null],
-  [["/x", "hello", "1"], null],
-  [["/x", "s"], null],
-  [["/x", ",si", "i", "1"], null],
-])("%j of a user of oscsend: %s", (words, hint) => {
-  expect(readSendOptions([":9000", ...words]).source).toMatchObject({ hint });
+  [[":9000", "/x", ",abc"], /If ,abc is text, write '",abc"'\.$/],
+  [[":9000", "/x", "-x"], /^Unknown option "-x"\. If it is text and not an option, put -- before it: -- -x\./],
+  [[":9000", "--at", "now", "/x", "+", "/y", ",abc"], /If ,abc is text/],
+])("%j says how to send it as text", (words, message) => {
+  expect(() => readSendOptions(words)).toThrow(message);
+});
+
+test("sends text in quotes and text after -- as strings", () => {
+  expect(packetOf(":9000", "/x", '",abc"')).toEqual(new OscMessage("/x", ",abc"));
+  expect(packetOf(":9000", "/x", "--", "-x")).toEqual(new OscMessage("/x", "-x"));
 });

@@ -1,9 +1,8 @@
 import type { NetworkInterfaceInfo } from "node:os";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { ArrivalWatch } from "../../src/cli/arrival-watch.ts";
+import { ArrivalWatch, bindScopeOf, describeTargets, localTarget, targetsForOthers } from "../../src/cli/bind-scope.ts";
 import type { Session } from "../../src/cli/command.ts";
 import { Output } from "../../src/cli/output.ts";
-import { describeTargets, localTarget, reachOf, targetsForOthers } from "../../src/cli/reach.ts";
 import { parseOscUrl } from "../../src/url/osc-url.ts";
 
 const one = (address: string, internal = false): NetworkInterfaceInfo =>
@@ -15,28 +14,28 @@ const INTERFACES = {
 };
 
 test.each([
-  ["osc.udp://0.0.0.0:9000/", "everyone", ":9000", ["10.0.0.5:9000", "192.168.1.7:9000"]],
-  ["osc.tcp://0.0.0.0:9000/?framing=1.0", "everyone", "osc.tcp://127.0.0.1:9000/?framing=1.0", 2],
-  ["osc.udp://[::]:9000/", "everyone", ":9000", ["osc.udp://[fd00::5]:9000/"]],
-  ["ws://0.0.0.0:80/osc", "everyone", "ws://127.0.0.1:80/osc", ["ws://10.0.0.5:80/osc", "ws://192.168.1.7:80/osc"]],
-  ["osc.udp://127.0.0.1:9000/", "this machine", ":9000", []],
-  ["osc.udp://[::1]:9000/", "this machine", "osc.udp://[::1]:9000/", []],
-  ["osc.unix:///tmp/a.sock", "this machine", "osc.unix:///tmp/a.sock", []],
+  ["osc.udp://0.0.0.0:9000/", "all interfaces", ":9000", ["10.0.0.5:9000", "192.168.1.7:9000"]],
+  ["osc.tcp://0.0.0.0:9000/?framing=1.0", "all interfaces", "osc.tcp://127.0.0.1:9000/?framing=1.0", 2],
+  ["osc.udp://[::]:9000/", "all interfaces", ":9000", ["osc.udp://[fd00::5]:9000/"]],
+  ["ws://0.0.0.0:80/osc", "all interfaces", "ws://127.0.0.1:80/osc", ["ws://10.0.0.5:80/osc", "ws://192.168.1.7:80/osc"]],
+  ["osc.udp://127.0.0.1:9000/", "this machine only", ":9000", []],
+  ["osc.udp://[::1]:9000/", "this machine only", "osc.udp://[::1]:9000/", []],
+  ["osc.unix:///tmp/a.sock", "this machine only", "osc.unix:///tmp/a.sock", []],
   ["osc.udp://10.0.0.5:9000/", "one address", "osc.udp://10.0.0.5:9000/", []],
-] as const)("who reaches %s, and how", (text, reach, local, others) => {
+] as const)("says who reaches %s, and how", (text, scope, local, others) => {
   const url = parseOscUrl(text);
-  expect([reachOf(url), localTarget(url)]).toEqual([reach, local]);
+  expect([bindScopeOf(url), localTarget(url)]).toEqual([scope, local]);
   const found = targetsForOthers(url, INTERFACES);
   if (typeof others === "number") expect(found).toHaveLength(others);
   else expect(found).toEqual(others);
 });
 
-test("what is bound to one address says it all", () => {
+test("adds nothing to the URL of a single address", () => {
   expect(describeTargets(parseOscUrl("127.0.0.1:9000"))).toBe(null);
   expect(describeTargets(parseOscUrl("0.0.0.0:9000"))).toMatch(/^Send to :9000 from this machine.*\.$/);
 });
 
-describe("a watch over what arrives", () => {
+describe("ArrivalWatch", () => {
   let lines: string[] = [];
   let received = 0;
   let dropped: number | null = null;
@@ -55,23 +54,23 @@ describe("a watch over what arrives", () => {
     const err = new Output(2, { NO_COLOR: "1" }, () => undefined);
     vi.spyOn(err, "line").mockImplementation((line) => void lines.push(line));
     const session: Session = { out: err, err, stop: new AbortController().signal, program: "oscine" };
-    return new ArrivalWatch(session, [parseOscUrl(text)], { received: () => received, dropped: () => dropped });
+    return new ArrivalWatch(session, parseOscUrl(text), { received: () => received, dropped: () => dropped }, "--host 0.0.0.0");
   }
 
-  test("says once that nothing arrives, and how to try", () => {
+  test("says once that nothing arrives, and how to test", () => {
     const one_ = watch("127.0.0.1:9000");
     vi.advanceTimersByTime(9_999);
     expect(lines).toEqual([]);
     vi.advanceTimersByTime(60_000);
     expect(lines).toEqual([
-      "Nothing has arrived yet. To see that it would: oscine send :9000 /hello",
-      "Other machines cannot reach 127.0.0.1: for them, listen on 0.0.0.0, which is all interfaces.",
+      "Nothing has arrived yet. To test: oscine send :9000 /hello",
+      "Other machines cannot reach 127.0.0.1. To let them, listen on all interfaces: --host 0.0.0.0",
     ]);
     one_.close();
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  test("says nothing where something came", () => {
+  test("says nothing if something came", () => {
     const one_ = watch("127.0.0.1:9000");
     vi.advanceTimersByTime(5000);
     received = 1;
@@ -80,7 +79,7 @@ describe("a watch over what arrives", () => {
     one_.close();
   });
 
-  test("says what the system drops, when it does", () => {
+  test("reports packets that the kernel drops", () => {
     const one_ = watch("127.0.0.1:9000");
     received = 1;
     vi.advanceTimersByTime(2000);
@@ -89,8 +88,8 @@ describe("a watch over what arrives", () => {
     dropped = 4;
     vi.advanceTimersByTime(3000);
     expect(lines).toEqual([
-      "The system dropped 3 packets, which came faster than this program reads (3 in all).",
-      "The system dropped 1 packet, which came faster than this program reads (4 in all).",
+      "The kernel dropped 3 packets that came faster than this program reads (3 in all).",
+      "The kernel dropped 1 packet that came faster than this program reads (4 in all).",
     ]);
     one_.close();
   });

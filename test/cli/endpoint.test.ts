@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { boundUrl, parseUrl } from "../../src/cli/url.ts";
+import { boundUrl, parseUrl } from "../../src/cli/endpoint.ts";
 import { UsageError } from "../../src/text/usage-error.ts";
 import { formatOscUrl } from "../../src/url/osc-url.ts";
 
