@@ -3,6 +3,7 @@ import type { ReceiverName } from "../client/receivers.ts";
 import type { ErrorListener } from "../dispatch/index.ts";
 import { type OscError, OscServerError } from "../errors.ts";
 import type { NetAddress } from "../net-address.ts";
+import { HANDLED } from "../packet-result.ts";
 import { UsageError } from "../text/usage-error.ts";
 import type { Peer, Transport } from "../transport/transport.ts";
 import { isNatsUrl } from "../url/nats-url.ts";
@@ -77,7 +78,7 @@ export async function createListener(url: OscUrl, events: ListenerEvents, origin
   const transportEvents = {
     onPacket: (data: Uint8Array, peer: Peer): void => {
       events.onPacket(data, peer.address);
-      peer.settled(data.length, "handled", "");
+      peer.settled(data.length, HANDLED);
     },
     onError: (error: OscError, from?: NetAddress): void => events.onError(error, from),
     refusal: (): null => null,

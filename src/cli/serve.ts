@@ -8,7 +8,7 @@ import { maskSecrets } from "../url/url-error.ts";
 import { ArrivalWatch, describeBound, localTarget, localUrl, targetsForOthers } from "./bind-scope.ts";
 import { aborted, type Command, EXIT, report, type Session } from "./command.ts";
 import { asUsage, boundUrl, parseUrl } from "./endpoint.ts";
-import { loadHandlers, printingHandlers } from "./handlers.ts";
+import { loadHandlers, printingHandlers } from "./handlers-module.ts";
 import { NATS_HELP, NATS_OPTIONS, readNats } from "./nats-options.ts";
 import { parseOptions, readChoice, readPortOption } from "./options.ts";
 import { describeTotals } from "./output.ts";

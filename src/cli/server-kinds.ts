@@ -27,7 +27,7 @@ import { listeningPlace } from "../server/listening-place.ts";
 import { UsageError } from "../text/usage-error.ts";
 import type { OscUrl } from "../url/osc-url.ts";
 import { shownUrl } from "./endpoint.ts";
-import type { Handlers } from "./handlers.ts";
+import type { Handlers } from "./handlers-module.ts";
 
 /** What `serve` needs of a server of any kind. */
 export interface RunnableServer {

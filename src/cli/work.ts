@@ -3,7 +3,7 @@ import { formatAddress } from "../net-address.ts";
 import { UsageError } from "../text/usage-error.ts";
 import { aborted, type Command, EXIT, report, type Session } from "./command.ts";
 import { asUsageLater } from "./endpoint.ts";
-import { type Handlers, loadHandlers, printingHandlers } from "./handlers.ts";
+import { type Handlers, loadHandlers, printingHandlers } from "./handlers-module.ts";
 import { NATS_HELP, NATS_OPTIONS, readNats } from "./nats-options.ts";
 import { parseOptions, readChoice, readNumberOption } from "./options.ts";
 import { describeTotals } from "./output.ts";

@@ -2,7 +2,6 @@ import { stat } from "node:fs/promises";
 import { extname, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { Dispatcher } from "../dispatch/index.ts";
-import { compiledFile } from "../package-files.ts";
 import { UsageError } from "../text/usage-error.ts";
 import { MessagePrinter, type Output } from "./output.ts";
 
@@ -37,7 +36,7 @@ export async function loadHandlers(module: string): Promise<Handlers> {
 
 /** Handlers that print every message. In threads and processes, each aligns its own columns. */
 export function printingHandlers(out: Output): Handlers {
-  return { dispatcher: printingDispatcher(out), module: compiledFile("cli/printing-handlers.js") };
+  return { dispatcher: printingDispatcher(out), module: new URL("./printing-handlers.js", import.meta.url) };
 }
 
 /** A dispatcher that prints every message. */
