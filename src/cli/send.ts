@@ -312,9 +312,7 @@ function readSource(rest: readonly string[], read: ReadOptions, { file, json, bu
 /** A first argument such as `,abc` was read as type tags; perhaps it is text. */
 function withQuotingHint(error: unknown, messages: readonly (readonly Word[])[]): unknown {
   if (!(error instanceof UsageError)) return error;
-  const types = messages
-    .map(([, second]) => second?.text ?? "")
-    .find((text) => /^,./.test(text) && !/^,[ifsShtdcrmbTFNI[\]]+$/.test(text));
+  const types = messages.map(([, second]) => second?.text ?? "").find((text) => /^,./.test(text) && !/^,[ifsShtdcrmbTFNI[\]]+$/.test(text));
   return types === undefined ? error : new UsageError(`${error.message}. If ${types} is text, write '"${types}"'.`);
 }
 

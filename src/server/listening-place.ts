@@ -42,7 +42,8 @@ export function listeningPlace(url: OscUrl): ListeningPlace {
     case "unix":
       return { ...plain, socket: { path: path ?? "" } };
     case "websocket":
-      if (url.isSecure) throw urlError(`${maskSecrets(formatOscUrl(url))} cannot be listened on: put a web server with a certificate before ws://.`);
+      if (url.isSecure)
+        throw urlError(`${maskSecrets(formatOscUrl(url))} cannot be listened on: put a web server with a certificate before ws://.`);
       if (path?.includes("?") === true)
         throw urlError(`${maskSecrets(formatOscUrl(url))} asks for something after a "?", which is for those who connect: leave it out.`);
       return { ...plain, options: path === "/" || path === null ? {} : { path } };

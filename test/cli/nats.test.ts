@@ -208,7 +208,7 @@ describe("what cannot be is one line", () => {
       ["serve", "127.0.0.1:0", "--nats", "x"],
       ["bridge", "127.0.0.1:0", "nats://x/osc"],
     ]) {
-      const run = promisify(execFile)(process.execPath, [join(alone, "dist", "cli", "main.js"), ...words], { cwd: alone });
+      const run = promisify(execFile)(process.execPath, [join(alone, "dist", "cli.js"), ...words], { cwd: alone });
       await expect(run).rejects.toMatchObject({
         code: 1,
         stderr: expect.stringMatching(/^oscine: NATS needs packages[^\n]*npm install @nats-io\/[^\n]*\n$/) as string,

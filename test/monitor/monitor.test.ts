@@ -286,7 +286,7 @@ describe("sending from the page", () => {
 
   test.each([
     ["a name that does not resolve", "no-such-host.invalid:9", PACKET, /no-such-host\.invalid/],
-    ["a port that is none", "127.0.0.1:99999", PACKET, /port/],
+    ["a port that is none", "127.0.0.1:99999", PACKET, /Port must be an integer/],
     ["bytes that are no packet", "127.0.0.1:9", new Uint8Array(3), /byte/],
   ])("says what is wrong with %s", async (_name, target, packet, message) => {
     const { page } = await openMonitor();
