@@ -3,7 +3,8 @@ import { OscDroppedError, OscNatsError, OscRejectedError } from "../errors.ts";
 import { formatAddress } from "../net-address.ts";
 import { dropped, rejected } from "../packet-result.ts";
 import type { Executor, ExecutorContext, ExecutorFactory, Packet } from "../server/executor.ts";
-import { PacketQueue, QueueBound } from "../server/packet-queue.ts";
+import { FairQueue } from "../server/fair-queue.ts";
+import { QueueBound } from "../server/packet-queue.ts";
 import type { Peer } from "../transport/transport.ts";
 import { NatsLink, type NatsMessage } from "./connection.ts";
 import { AS_OF_HEADER, CLIENT_HEADER, type PacketHeaders, REPLY_HEADER, TRANSPORT_HEADER, VIA_HEADER, clientHeader } from "./headers.ts";
@@ -35,7 +36,7 @@ const LEAST_GRACE_MS = 100;
 export class NatsExecutor implements Executor {
   readonly #settings: ExecutorSettings;
   readonly #context: ExecutorContext;
-  readonly #queue: PacketQueue;
+  readonly #queue: FairQueue;
   readonly #clients: FrontClients;
   readonly #id: string;
   #link: NatsLink | null = null;
@@ -49,7 +50,7 @@ export class NatsExecutor implements Executor {
     this.#context = context;
     this.#id = settings.id ?? randomBytes(6).toString("hex");
     this.#clients = new FrontClients(settings.maxClients);
-    this.#queue = new PacketQueue(new QueueBound(context.limits), (packet, error) => context.events.end(packet, dropped(error)));
+    this.#queue = new FairQueue(new QueueBound(context.limits), (packet, error) => context.events.end(packet, dropped(error)));
   }
 
   /**

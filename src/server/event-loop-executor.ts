@@ -1,143 +1,109 @@
-import type { PacketContext } from "../dispatch/index.ts";
+import type { ExecutionResult, PacketContext } from "../dispatch/index.ts";
 import { OscDroppedError, type OscError } from "../errors.ts";
 import type { NetAddress } from "../net-address.ts";
-import { type PacketResult, dropped } from "../packet-result.ts";
-import type { Limits } from "./options.ts";
+import { dropped } from "../packet-result.ts";
 import type { Executor, ExecutorEvents, Packet } from "./executor.ts";
-import { PacketQueue, QueueBound } from "./packet-queue.ts";
+import { FairQueue } from "./fair-queue.ts";
 import { type Handling, runInContext } from "./handle.ts";
+import type { Limits } from "./options.ts";
+import { QueueBound } from "./packet-queue.ts";
+
+/** One client may have all but this part of `concurrency`, so that handlers that never end don't keep out everybody else. */
+const RESERVED_PART = 1 / 8;
 
 /** How the event loop takes packets whose handlers return promises. */
 export interface EventLoopOptions {
-  /** How many packets may be in progress at once while handlers await something. Default 64. */
+  /** How many packets may be in progress at once while handlers await something. */
   readonly concurrency: number;
   /** Whether packets of one client are handled one after another (`"client"`), or as they come (`"none"`). */
   readonly order: "client" | "none";
 }
 
-/** Packets that must be handled one after another, for they are of one client. */
-interface Lane {
-  readonly key: string | object | null;
-  readonly queue: PacketQueue;
-  running: boolean;
-}
-
-/**
- * Handles packets in the event loop. Handlers that return no promise cost no promise here;
- * the lanes come into being only while some handler awaits.
- */
+/** Handles packets in the event loop. Handlers that return no promise cost no promise here; packets wait only while some handler awaits. */
 export class EventLoopExecutor implements Executor {
   readonly #handling: Handling;
   readonly #events: ExecutorEvents;
-  readonly #options: EventLoopOptions;
-  readonly #bound: QueueBound;
-  readonly #lanes = new Map<string | object, Lane>();
-  /** Lanes that have packets and run none, in the order in which their turn came. */
-  readonly #ready = new Set<Lane>();
-  #running = 0;
+  readonly #concurrency: number;
+  readonly #queue: FairQueue;
+  #awaited = 0;
+  #advancing = false;
   #closing = false;
-  #drained: (() => void) | null = null;
+  #onIdle: (() => void) | null = null;
 
-  constructor(handling: Handling, limits: Limits, options: EventLoopOptions, events: ExecutorEvents) {
+  constructor(handling: Handling, limits: Limits, { concurrency, order }: EventLoopOptions, events: ExecutorEvents) {
     this.#handling = handling;
     this.#events = events;
-    this.#options = options;
-    this.#bound = new QueueBound(limits);
+    this.#concurrency = concurrency;
+    const share = concurrency - Math.floor(concurrency * RESERVED_PART);
+    this.#queue = new FairQueue(new QueueBound(limits), (packet, error) => events.end(packet, dropped(error)), { order, share });
   }
 
   execute(packet: Packet): void {
-    if (this.#running === 0 && this.#lanes.size === 0 && !this.#closing) {
-      const pending = this.#run(packet);
-      if (pending !== null) this.#await(this.#lane(packet), pending);
-      return;
-    }
     if (this.#closing) return this.#events.end(packet, dropped(closing()));
-    const lane = this.#lane(packet);
-    lane.queue.push(packet);
-    if (!lane.running && lane.queue.size > 0) this.#ready.add(lane);
-    this.#advance();
+    if (this.#awaited === 0 && this.#queue.size === 0 && !this.#advancing) {
+      const pending = this.#run(packet);
+      if (pending === null) return;
+      this.#queue.begin(packet);
+      this.#await(packet, pending);
+    } else {
+      this.#queue.push(packet);
+      this.#advance();
+    }
   }
 
   async close(graceMs: number): Promise<void> {
     this.#closing = true;
-    for (const lane of this.#lanes.values()) this.#dropAll(lane);
-    for (const lane of this.#ready) this.#dropAll(lane);
-    this.#ready.clear();
-    if (this.#running === 0) return;
+    for (const packet of this.#queue.clear()) this.#events.end(packet, dropped(closing()));
+    if (this.#awaited === 0) return;
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, graceMs);
-      this.#drained = () => {
+      this.#onIdle = () => {
         clearTimeout(timer);
         resolve();
       };
     });
   }
 
-  /** Starts lanes whose turn it is, as far as `concurrency` allows. */
+  /** Handles the packets whose turn it is, as far as `concurrency` allows. */
   #advance(): void {
-    for (const lane of this.#ready) {
-      if (this.#running >= this.#options.concurrency) return;
-      this.#ready.delete(lane);
-      this.#proceed(lane);
-    }
-  }
-
-  /** Handles a lane's packets until one of them has to be awaited. */
-  #proceed(lane: Lane): void {
-    // Until the last one is handled: a stream reads on when a packet is settled, and what it brings waits for those before it.
-    lane.running = true;
-    for (let packet = lane.queue.shift(); packet !== undefined; packet = lane.queue.shift()) {
+    // A stream reads on when a packet ends, and calls `execute` from within.
+    if (this.#advancing) return;
+    this.#advancing = true;
+    while (this.#awaited < this.#concurrency) {
+      const packet = this.#queue.take();
+      if (packet === undefined) break;
       const pending = this.#run(packet);
-      if (pending !== null) return this.#await(lane, pending);
+      if (pending === null) this.#queue.done(packet);
+      else this.#await(packet, pending);
     }
-    lane.running = false;
-    if (lane.key !== null) this.#lanes.delete(lane.key);
+    this.#advancing = false;
   }
 
-  #await(lane: Lane, pending: Promise<void>): void {
-    lane.running = true;
-    this.#running += 1;
-    void pending.then(() => {
-      lane.running = false;
-      this.#running -= 1;
-      if (lane.queue.size > 0) this.#ready.add(lane);
-      else if (lane.key !== null) this.#lanes.delete(lane.key);
+  #await(packet: Packet, pending: Promise<ExecutionResult>): void {
+    this.#awaited += 1;
+    // It never rejects.
+    void pending.then((result) => {
+      this.#events.end(packet, result);
+      this.#awaited -= 1;
+      this.#queue.done(packet);
       this.#advance();
-      if (this.#running === 0) this.#drained?.();
+      if (this.#awaited === 0) this.#onIdle?.();
     });
   }
 
-  /** Handles a packet; null where that is done, or the promise of its end, which never rejects. */
-  #run(packet: Packet): Promise<void> | null {
+  /** Handles a packet. Returns null if that is done, or the promise of the result, which never rejects. */
+  #run(packet: Packet): Promise<ExecutionResult> | null {
     const events = this.#events;
     const result = runInContext(this.#handling, packet.data, new LoopContext(this.#handling, events, packet));
-    if (result instanceof Promise) return endLater(events, packet, result);
+    if (result instanceof Promise) return result;
     events.end(packet, result);
     return null;
-  }
-
-  /** The lane of the packet's client; without order, every packet has one of its own. */
-  #lane(packet: Packet): Lane {
-    const key = this.#options.order === "client" ? packet.peer.key : null;
-    const known = key === null ? undefined : this.#lanes.get(key);
-    if (known !== undefined) return known;
-    const lane: Lane = {
-      key,
-      queue: new PacketQueue(this.#bound, (lost, error) => this.#events.end(lost, dropped(error))),
-      running: false,
-    };
-    if (key !== null) this.#lanes.set(key, lane);
-    return lane;
-  }
-
-  #dropAll(lane: Lane): void {
-    for (let packet = lane.queue.shift(); packet !== undefined; packet = lane.queue.shift()) this.#events.end(packet, dropped(closing()));
   }
 }
 
 /**
- * What the handlers of a packet may do. A class and not closures, for it is made for every packet (bench/dispatch), and it holds no more than
- * is needed to find out the rest, for which few ask: what is made for every packet sets how often the collector runs.
+ * What the handlers of a packet may do. A class and not closures, because it is made for every packet (bench/dispatch); it holds only what is
+ * needed to find out the rest.
  */
 class LoopContext implements PacketContext {
   readonly #handling: Handling;
@@ -179,10 +145,6 @@ class LoopContext implements PacketContext {
   }
 }
 
-async function endLater(events: ExecutorEvents, packet: Packet, result: Promise<PacketResult>): Promise<void> {
-  events.end(packet, await result);
-}
-
 function closing(): OscError {
-  return new OscDroppedError("close", "A packet that waited for a handler was dropped, for the server closed.");
+  return new OscDroppedError("close", "A packet that waited for a handler was dropped because the server closed.");
 }

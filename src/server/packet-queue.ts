@@ -44,29 +44,67 @@ export class QueueBound {
   }
 }
 
+/** Packets in the order in which they came. */
+export class PacketList {
+  #packets: Packet[] = [];
+  /** The index of the first packet, so that taking one away doesn't move the others. */
+  #head = 0;
+
+  get size(): number {
+    return this.#packets.length - this.#head;
+  }
+
+  /** The packet that came first, which stays. */
+  get first(): Packet | undefined {
+    return this.#packets[this.#head];
+  }
+
+  push(packet: Packet): void {
+    this.#packets.push(packet);
+  }
+
+  /** Puts a packet before all others. */
+  unshift(packet: Packet): void {
+    if (this.#head === 0) {
+      this.#packets.unshift(packet);
+    } else {
+      this.#head -= 1;
+      this.#packets[this.#head] = packet;
+    }
+  }
+
+  /** Takes the packet that came first. */
+  shift(): Packet | undefined {
+    const packet = this.#packets[this.#head];
+    if (packet === undefined) return undefined;
+    this.#head += 1;
+    if (this.#head * 2 > this.#packets.length) {
+      this.#packets = this.#packets.slice(this.#head);
+      this.#head = 0;
+    }
+    return packet;
+  }
+
+  /** Takes the packet that came last. */
+  pop(): Packet | undefined {
+    return this.size === 0 ? undefined : this.#packets.pop();
+  }
+}
+
 /** Packets that wait for a handler, first come first served. */
 export class PacketQueue {
   readonly #bound: QueueBound;
   readonly #drop: (packet: Packet, error: OscDroppedError) => void;
-  readonly #takeOldest: () => Packet | undefined;
-  #packets: Packet[] = [];
-  /** Where the first packet lies: taking one away does not move the others. */
-  #head = 0;
+  readonly #packets = new PacketList();
   #bytes = 0;
 
-  /** @param takeOldest where the overflow policy drops the oldest packet, finds it; needed where older ones than those in here still wait elsewhere */
-  constructor(
-    bound: QueueBound,
-    drop: (packet: Packet, error: OscDroppedError) => void,
-    takeOldest: () => Packet | undefined = () => this.shift(),
-  ) {
+  constructor(bound: QueueBound, drop: (packet: Packet, error: OscDroppedError) => void) {
     this.#bound = bound;
     this.#drop = drop;
-    this.#takeOldest = takeOldest;
   }
 
   get size(): number {
-    return this.#packets.length - this.#head;
+    return this.#packets.size;
   }
 
   /** How many bytes the packets have together. */
@@ -76,56 +114,46 @@ export class PacketQueue {
 
   /** The packet that has waited longest, which stays. */
   get first(): Packet | undefined {
-    return this.#packets[this.#head];
+    return this.#packets.first;
   }
 
   /** Takes the packet in, or drops one as the overflow policy says. */
   push(packet: Packet): void {
-    let obstacle = this.#bound.obstacle(packet);
-    while (obstacle !== null) {
-      const lost = this.#bound.dropsOldest ? (this.#takeOldest() ?? packet) : packet;
+    for (let obstacle = this.#bound.obstacle(packet); obstacle !== null; obstacle = this.#bound.obstacle(packet)) {
+      const lost = this.#bound.dropsOldest ? (this.shift() ?? packet) : packet;
       this.#drop(lost, queueIsFull(obstacle));
       if (lost === packet) return;
-      obstacle = this.#bound.obstacle(packet);
     }
-    this.#bound.taken(packet);
-    this.#bytes += packet.data.length;
+    this.#taken(packet);
     this.#packets.push(packet);
   }
 
   /** Takes in a packet that was taken out, before all others, whatever the bound. */
   putBack(packet: Packet): void {
-    this.#bound.taken(packet);
-    this.#bytes += packet.data.length;
-    if (this.#head === 0) {
-      this.#packets.unshift(packet);
-    } else {
-      this.#head -= 1;
-      this.#packets[this.#head] = packet;
-    }
+    this.#taken(packet);
+    this.#packets.unshift(packet);
   }
 
   /** The packet that has waited longest. */
   shift(): Packet | undefined {
-    const packet = this.#packets[this.#head];
-    if (packet === undefined) return undefined;
-    this.#head += 1;
-    if (this.#head * 2 > this.#packets.length) {
-      this.#packets = this.#packets.slice(this.#head);
-      this.#head = 0;
-    }
-    return this.#given(packet);
+    return this.#given(this.#packets.shift());
   }
 
   /** The packet that came last. */
   pop(): Packet | undefined {
-    const packet = this.size === 0 ? undefined : this.#packets.pop();
-    return packet === undefined ? undefined : this.#given(packet);
+    return this.#given(this.#packets.pop());
   }
 
-  #given(packet: Packet): Packet {
-    this.#bytes -= packet.data.length;
-    this.#bound.given(packet);
+  #taken(packet: Packet): void {
+    this.#bytes += packet.data.length;
+    this.#bound.taken(packet);
+  }
+
+  #given(packet: Packet | undefined): Packet | undefined {
+    if (packet !== undefined) {
+      this.#bytes -= packet.data.length;
+      this.#bound.given(packet);
+    }
     return packet;
   }
 }

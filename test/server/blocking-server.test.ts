@@ -238,10 +238,7 @@ describe("errors are given to onError while the thread is blocked", () => {
     const program = startBlocking({ quiet: true });
     const client = await program.client();
     client.send(new OscMessage("/throw"), text("junk"));
-    await program.printed(
-      /A handler of \/throw failed: on purpose \[OSC_HANDLER_FAILED\]\nRangeError: on purpose\n +at .*blocking\.mjs/,
-      "stderr",
-    );
+    await program.printed(/A handler of \/throw failed: on purpose \[OSC_HANDLER_FAILED\]\n +at .*blocking\.mjs/, "stderr");
     await program.printed(new RegExp(`from 127.0.0.1:${client.wire.port}: The packet is not OSC`), "stderr");
   });
 });

@@ -16,7 +16,9 @@ export class Program {
 
   constructor(name: string, ...parameters: string[]) {
     const path = fileURLToPath(new URL(`programs/${name}`, import.meta.url));
-    this.child = spawn(process.execPath, [path, ...parameters], { stdio: ["ignore", "pipe", "pipe"] });
+    const flags = parameters.filter((word) => word.startsWith("--node-")).map((word) => word.replace("--node-", "--"));
+    const words = parameters.filter((word) => !word.startsWith("--node-"));
+    this.child = spawn(process.execPath, [...flags, path, ...words], { stdio: ["ignore", "pipe", "pipe"] });
     this.child.stdout?.on("data", (text) => this.#take("stdout", String(text)));
     this.child.stderr?.on("data", (text) => this.#take("stderr", String(text)));
     this.ended = once(this.child, "close").then(([code, signal]) => {

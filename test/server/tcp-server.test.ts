@@ -6,7 +6,7 @@ import { OscBundle, OscMessage, TimeTag, encode } from "../../src/codec/index.ts
 import { Dispatcher } from "../../src/dispatch/index.ts";
 import { OscDroppedError, OscFrameError, OscServerError } from "../../src/errors.ts";
 import { type Framing, encodeFrame, encodeFrames } from "../../src/framing/index.ts";
-import { AsyncOSCTCPServer, type AsyncTcpServerOptions, type StreamAddress } from "../../src/server/index.ts";
+import { AsyncOSCTCPServer, AsyncOSCWebSocketServer, type AsyncTcpServerOptions, type StreamAddress } from "../../src/server/index.ts";
 import { Gate, LOCAL, RawClient, eventually, expectBalance, serve, turns } from "./tcp-fixtures.ts";
 import { steadyPort } from "../steady-port.ts";
 
@@ -537,4 +537,18 @@ describe("options", () => {
     const second = new AsyncOSCTCPServer(server.serverAddress, new Dispatcher());
     await expect(second.serve()).rejects.toMatchObject({ code: "EADDRINUSE", address: `${LOCAL}:${server.serverAddress.port}` });
   });
+});
+
+test.each([
+  ["TCP", () => new AsyncOSCTCPServer([LOCAL, 0], new Dispatcher())],
+  ["WebSocket", () => new AsyncOSCWebSocketServer([LOCAL, 0], new Dispatcher())],
+])("a %s server closed while it opens has ended when close() resolves, and may serve again", async (_name, make) => {
+  const server = make();
+  const serving = server.serve();
+  await server.close();
+  await serving;
+  expect(server.serverAddress.port).toBe(0);
+  const [transport] = await server.createServeEndpoint();
+  expect(server.serverAddress.port).toBeGreaterThan(0);
+  await transport.close();
 });

@@ -7,7 +7,8 @@ import type { WakeSignal } from "./wake-signal.ts";
 import type { BlockingDescription } from "./messages.ts";
 import type { Limits } from "../options.ts";
 import type { Executor, ExecutorEvents, Packet } from "../executor.ts";
-import { PacketQueue, QueueBound } from "../packet-queue.ts";
+import { FairQueue } from "../fair-queue.ts";
+import { QueueBound, queueIsFull } from "../packet-queue.ts";
 import { READER_SLEEPS, RingReader, RingWriter, WRITER_WAITS } from "./shared-ring.ts";
 
 /** How many packets lie in the ring at most; the others wait in a queue. A power of 2. */
@@ -39,7 +40,7 @@ export class CallerExecutor implements Executor {
   readonly #counters: Counters;
   readonly #events: ExecutorEvents;
   readonly #bound: QueueBound;
-  readonly #queue: PacketQueue;
+  readonly #queue: FairQueue;
   /** What is in flight, in the order of the ring: `#count` from `#first` on. */
   readonly #flights: (Flight | undefined)[] = Array.from({ length: MAX_IN_RING });
   #first = 0;
@@ -60,11 +61,7 @@ export class CallerExecutor implements Executor {
     this.#counters = counters;
     this.#events = events;
     this.#bound = new QueueBound(limits);
-    this.#queue = new PacketQueue(
-      this.#bound,
-      (packet, error) => events.end(packet, dropped(error)),
-      () => this.#takeBackOldest() ?? this.#queue.shift(),
-    );
+    this.#queue = new FairQueue(this.#bound, (packet, error) => events.end(packet, dropped(error)));
     // The other thread posts something when there is something to look at and this thread sleeps.
     description.port.on("message", (message: unknown) => {
       if (message instanceof Uint8Array) this.#parcels.push(message);
@@ -75,6 +72,7 @@ export class CallerExecutor implements Executor {
 
   execute(packet: Packet): void {
     this.#readOutcomes();
+    if (this.#bound.dropsOldest) this.#makeRoom(packet);
     this.#queue.push(packet);
     this.#fillRing();
     if (this.#count > 0) this.#look ??= setTimeout(() => this.#lookAgain(), LOOK_MS);
@@ -200,6 +198,15 @@ export class CallerExecutor implements Executor {
       if (next.message instanceof Uint8Array) return next.message;
     }
     throw new Error("A reply did not come by the port.");
+  }
+
+  /** Drops the oldest packets, which are in the ring, until there is room. */
+  #makeRoom(packet: Packet): void {
+    for (let obstacle = this.#bound.obstacle(packet); obstacle !== null; obstacle = this.#bound.obstacle(packet)) {
+      const oldest = this.#takeBackOldest();
+      if (oldest === undefined) return;
+      this.#events.end(oldest, dropped(queueIsFull(obstacle)));
+    }
   }
 
   /** Takes the packet that has waited longest back from the ring; undefined where all in it are being handled. */

@@ -2,7 +2,8 @@ import { OscDroppedError } from "../../errors.ts";
 import { type PacketResult, dropped } from "../../packet-result.ts";
 import type { Limits } from "../options.ts";
 import type { Executor, ExecutorEvents, Packet } from "../executor.ts";
-import { PacketQueue, QueueBound } from "../packet-queue.ts";
+import { FairQueue } from "../fair-queue.ts";
+import { QueueBound } from "../packet-queue.ts";
 import { type Handling, runPacket } from "../handle.ts";
 import { SyncReplyContext } from "../sync-reply-context.ts";
 
@@ -10,12 +11,12 @@ import { SyncReplyContext } from "../sync-reply-context.ts";
 export class DirectExecutor implements Executor {
   readonly #handling: Handling;
   readonly #events: ExecutorEvents;
-  readonly #queue: PacketQueue;
+  readonly #queue: FairQueue;
 
   constructor(handling: Handling, limits: Limits, events: ExecutorEvents) {
     this.#handling = handling;
     this.#events = events;
-    this.#queue = new PacketQueue(new QueueBound(limits), (packet, error) => events.end(packet, dropped(error)));
+    this.#queue = new FairQueue(new QueueBound(limits), (packet, error) => events.end(packet, dropped(error)));
   }
 
   /** True where no packet waits. */

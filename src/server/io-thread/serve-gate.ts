@@ -3,7 +3,8 @@ import { dropped } from "../../packet-result.ts";
 import type { OneChange } from "./messages.ts";
 import type { Limits } from "../options.ts";
 import type { Executor, ExecutorEvents, Packet } from "../executor.ts";
-import { PacketQueue, QueueBound } from "../packet-queue.ts";
+import { FairQueue } from "../fair-queue.ts";
+import { QueueBound } from "../packet-queue.ts";
 
 /**
  * Lets packets wait while nobody serves, as the kernel would, and passes them on to a pool when somebody does.
@@ -15,7 +16,7 @@ export class ServeGate implements Executor {
   readonly #createPool: () => Executor;
   #pool: Executor | null = null;
   readonly #events: ExecutorEvents;
-  readonly #queue: PacketQueue;
+  readonly #queue: FairQueue;
   readonly #onOne: (change: OneChange) => void;
   #isOpen = false;
   #wantsOne = false;
@@ -25,7 +26,7 @@ export class ServeGate implements Executor {
   constructor(pool: (events: ExecutorEvents) => Executor, limits: Limits, events: ExecutorEvents, onOne: (change: OneChange) => void) {
     this.#events = events;
     this.#onOne = onOne;
-    this.#queue = new PacketQueue(new QueueBound(limits), (packet, error) => events.end(packet, dropped(error)));
+    this.#queue = new FairQueue(new QueueBound(limits), (packet, error) => events.end(packet, dropped(error)));
     const poolEvents: ExecutorEvents = {
       end: (packet, result) => {
         events.end(packet, result);

@@ -1,0 +1,137 @@
+import { describe, expect, test } from "vitest";
+import { FairQueue } from "../../src/server/fair-queue.ts";
+import type { Packet } from "../../src/server/executor.ts";
+import { QueueBound } from "../../src/server/packet-queue.ts";
+import { RecordingPeer, limits, packetOf } from "./fixtures.ts";
+
+/** A queue, what it lost, and senders that do not share a lane. */
+function queueWith(options: Parameters<typeof limits>[0]): { queue: FairQueue; lost: Packet[]; flooder: string; others: string[] } {
+  const lost: Packet[] = [];
+  const queue = new FairQueue(new QueueBound(limits(options)), (packet) => lost.push(packet));
+  const senders = lanesApart(queue, 4);
+  return { queue, lost, flooder: senders[0]!, others: senders.slice(1) };
+}
+
+/** With other lanes in turn, what two of one lane sent comes out together. */
+function lanesApart(queue: FairQueue, count: number): string[] {
+  const apart: string[] = [];
+  for (let host = 1; apart.length < count; host++) {
+    const sender = `10.0.0.${host}`;
+    const alone = apart.every((other) => {
+      for (const address of [other, other, sender]) queue.push(from(address));
+      return [1, 2, 3].map(() => queue.shift()?.peer.address.address)[1] === sender;
+    });
+    if (alone) apart.push(sender);
+  }
+  return apart;
+}
+
+const from = (address: string, size = 1, port = 1): Packet => packetOf(new Uint8Array(size), new RecordingPeer(port, address));
+const sendersOf = (packets: readonly (Packet | undefined)[]): (string | undefined)[] =>
+  packets.map((packet) => packet?.peer.address.address);
+const all = (queue: FairQueue): Packet[] => Array.from({ length: queue.size }, () => queue.shift() as Packet);
+
+describe("senders take turns", () => {
+  test("one that floods does not keep others waiting, and each keeps its order", () => {
+    const { queue, flooder, others } = queueWith({});
+    const flood = Array.from({ length: 1000 }, (_, index) => from(flooder, 1, index));
+    for (const packet of flood) queue.push(packet);
+    for (const other of others) for (const port of [1, 2]) queue.push(from(other, 1, port));
+    const [a, b, c] = others;
+    expect(sendersOf(Array.from({ length: 8 }, () => queue.shift()))).toEqual([flooder, a, b, c, flooder, a, b, c]);
+    expect(all(queue)).toEqual(flood.slice(2));
+    expect([queue.size, queue.shift()]).toEqual([0, undefined]);
+  });
+
+  test("one alone is served in its order, whatever its ports", () => {
+    const { queue, flooder } = queueWith({});
+    const packets = Array.from({ length: 50 }, (_, index) => from(flooder, 1, index));
+    for (const packet of packets) queue.push(packet);
+    expect(all(queue)).toEqual(packets);
+  });
+});
+
+describe("a full queue", () => {
+  test("takes what one sends that has sent little, and drops the newest of the one that floods", () => {
+    const { queue, lost, flooder, others } = queueWith({ maxQueue: 10 });
+    const flood = Array.from({ length: 15 }, (_, index) => from(flooder, 1, index));
+    for (const packet of flood) queue.push(packet);
+    expect(lost.splice(0)).toEqual(flood.slice(10));
+    for (const other of others) queue.push(from(other));
+    expect(lost).toEqual([flood[9], flood[8], flood[7]]);
+    expect(queue.size).toBe(10);
+  });
+
+  test("drops the oldest of the one that floods where that is asked for", () => {
+    const { queue, lost, flooder, others } = queueWith({ maxQueue: 4, overflow: "drop-oldest" });
+    const flood = Array.from({ length: 5 }, (_, index) => from(flooder, 1, index));
+    for (const packet of flood) queue.push(packet);
+    queue.push(from(others[0]!));
+    expect(lost).toEqual([flood[0], flood[1]]);
+    expect(queue.size).toBe(4);
+  });
+
+  test("is full by bytes as well, and then the one loses that has most of them", () => {
+    const { queue, lost, flooder, others } = queueWith({ maxQueueBytes: 100 });
+    const large = from(flooder, 90);
+    queue.push(large);
+    for (let sent = 0; sent < 5; sent++) queue.push(from(others[0]!, 2));
+    queue.push(from(others[1]!, 20));
+    expect(lost).toEqual([large]);
+    expect(queue.size).toBe(6);
+  });
+
+  test("drops a packet that could never fit, and nothing else", () => {
+    const { queue, lost, others } = queueWith({ maxQueueBytes: 10 });
+    queue.push(from(others[0]!, 4));
+    const huge = from(others[1]!, 11);
+    queue.push(huge);
+    expect(lost).toEqual([huge]);
+    expect(queue.size).toBe(1);
+  });
+
+  test("never holds more than it may, whoever sends", () => {
+    const { queue, lost } = queueWith({ maxQueue: 100 });
+    for (let sent = 0; sent < 5000; sent++) queue.push(from(`10.${sent % 7}.${sent % 251}.${sent % 253}`));
+    expect(queue.size).toBe(100);
+    expect(lost).toHaveLength(4900);
+  });
+});
+
+describe("packets that are taken and not done", () => {
+  test("keep back those of their client with order, and not those of another client of the same address", () => {
+    const queue = new FairQueue(new QueueBound(limits()), () => undefined, { order: "client" });
+    const [first, second, other] = [from("10.0.0.1"), from("10.0.0.1"), from("10.0.0.1", 1, 2)];
+    for (const packet of [first, second, other]) queue.push(packet);
+    expect([queue.take(), queue.take(), queue.take()]).toEqual([first, other, undefined]);
+    queue.done(first);
+    expect(queue.take()).toBe(second);
+  });
+
+  test("are at most a share of one source, and others are let out meanwhile", () => {
+    const queue = new FairQueue(new QueueBound(limits()), () => undefined, { share: 2 });
+    const [greedy = "", polite = ""] = lanesApart(queue, 2);
+    const flood = [1, 2, 3].map((port) => from(greedy, 1, port));
+    for (const packet of flood) queue.push(packet);
+    expect([queue.take(), queue.take(), queue.take()]).toEqual([flood[0], flood[1], undefined]);
+    const late = from(polite);
+    queue.push(late);
+    expect(queue.take()).toBe(late);
+    queue.done(flood[0]!);
+    expect(queue.take()).toBe(flood[2]);
+  });
+
+  test("leave nothing behind when they are done, however many senders there were", () => {
+    const queue = new FairQueue(new QueueBound(limits({ maxQueue: 10 })), () => undefined, { order: "client" });
+    const running: Packet[] = [];
+    for (let sender = 0; sender < 1000; sender += 1) {
+      queue.push(from(`10.0.${sender >> 8}.${sender & 255}`));
+      const packet = sender % 2 === 0 ? queue.take() : undefined;
+      if (packet !== undefined) running.push(packet);
+    }
+    expect(queue.size).toBe(10);
+    for (const packet of running) queue.done(packet);
+    for (let packet = queue.take(); packet !== undefined; packet = queue.take()) queue.done(packet);
+    expect([queue.size, queue.sources]).toEqual([0, 0]);
+  });
+});
