@@ -11,7 +11,11 @@ const packet = encode(new OscMessage("/wait"));
 
 async function receive(from, to) {
   for (let index = from; index < to; index += 1) {
-    const address = { address: `10.${(index >> 16) & 255}.${(index >> 8) & 255}.${index & 255}`, port: 1 + (index % 60_000), family: "IPv4" };
+    const address = {
+      address: `10.${(index >> 16) & 255}.${(index >> 8) & 255}.${index & 255}`,
+      port: 1 + (index % 60_000),
+      family: "IPv4",
+    };
     protocol.packetReceived(packet, { address, send: () => undefined });
     if (index % 5000 === 0) await delay(1);
   }
