@@ -1,14 +1,13 @@
-import { OscFrameError } from "../errors.ts";
-import { bad } from "../options.ts";
-import { checkBytes, checkMaxPacketSize } from "./frame-decoder.ts";
+import { OscServerError } from "../errors.ts";
+import { AutoDecoder } from "./auto-decoder.ts";
 import type { FrameDecoder, FrameDecoderOptions, Framing } from "./frame-decoder.ts";
 import { LengthPrefixDecoder, lengthPrefixEncode, lengthPrefixSize, lengthPrefixWrite } from "./length-prefix.ts";
 import { SlipDecoder, slipEncode, slipSize, slipWrite } from "./slip.ts";
 
 /**
- * Makes the decoder of a framing; `"auto"` detects the framing from the first byte. OSC 1.0, "OSC Packets"; OSC 1.1, section 2.1.
+ * The decoder of a framing; `"auto"` finds the framing out from the first byte. OSC 1.0, "OSC Packets"; OSC 1.1, section 2.1.
  *
- * @throws OscServerError `OSC_OPTION` for any other framing, or if `maxPacketSize` has a bad value
+ * @throws OscServerError `OSC_OPTION` for any other name, and for a `maxPacketSize` that cannot be
  *
  * @example
  * const decoder = createFrameDecoder("1.0", { onPacket: (bytes) => console.log(decode(bytes)), onError: (error) => console.warn(error.code) });
@@ -23,14 +22,14 @@ export function createFrameDecoder(framing: Framing | "auto", options: FrameDeco
     case "auto":
       return new AutoDecoder(options);
     default:
-      throw bad("framing", '"1.0", "1.1" or "auto"', framing);
+      return refuse(framing, '"1.0", "1.1" or "auto"');
   }
 }
 
 /**
  * The bytes of a packet in a stream of this framing.
  *
- * @throws OscEncodeError as {@link slipEncode} and {@link lengthPrefixEncode}; OscServerError `OSC_OPTION` for any other framing
+ * @throws OscEncodeError as {@link slipEncode} and {@link lengthPrefixEncode}; OscServerError `OSC_OPTION` for another name of a framing
  *
  * @example
  * encodeFrame(encode(new OscMessage("/a")), "1.0"); // 00 00 00 08 before the 8 bytes of the packet
@@ -42,7 +41,7 @@ export function encodeFrame(packet: Uint8Array, framing: Framing): Uint8Array {
     case "1.1":
       return slipEncode(packet);
     default:
-      throw bad("framing", '"1.0" or "1.1"', framing);
+      return refuse(framing, '"1.0" or "1.1"');
   }
 }
 
@@ -56,7 +55,7 @@ export function encodeFrame(packet: Uint8Array, framing: Framing): Uint8Array {
  * encodeFrames(packets, "1.1").length; // 20: each of 8 bytes has an END on both sides
  */
 export function encodeFrames(packets: readonly Uint8Array[], framing: Framing): Uint8Array {
-  if (framing !== "1.0" && framing !== "1.1") throw bad("framing", '"1.0" or "1.1"', framing);
+  if (framing !== "1.0" && framing !== "1.1") return refuse(framing, '"1.0" or "1.1"');
   const sizeOf = framing === "1.0" ? lengthPrefixSize : slipSize;
   const write = framing === "1.0" ? lengthPrefixWrite : slipWrite;
   let size = 0;
@@ -67,72 +66,6 @@ export function encodeFrames(packets: readonly Uint8Array[], framing: Framing): 
   return frames;
 }
 
-const END = 0xc0;
-const SLASH = 0x2f;
-const HASH = 0x23;
-
-/**
- * Detects the framing of a stream from its first byte, and reads it accordingly.
- *
- * 0xC0 (an END), `/` (a message) and `#` (a bundle) begin SLIP. 0x00 begins a size prefix, and so does any other byte that a size of at most
- * `maxPacketSize` can begin with, such as 0x01 for 16 MiB. Anything else isn't OSC: a fatal `OSC_FRAME_UNKNOWN`.
- *
- * @example
- * const decoder = new AutoDecoder({ onPacket: (bytes) => console.log(decode(bytes)), onError: (error) => console.warn(error.code) });
- * decoder.push(slipEncode(encode(new OscMessage("/a"))));
- * decoder.framing; // "1.1"
- */
-export class AutoDecoder implements FrameDecoder {
-  readonly #options: FrameDecoderOptions;
-  readonly #maxPacketSize: number;
-  #decoder: FrameDecoder | null = null;
-  #closed = false;
-
-  /** @throws OscServerError `OSC_OPTION` if `maxPacketSize` has a bad value */
-  constructor(options: FrameDecoderOptions) {
-    this.#options = options;
-    this.#maxPacketSize = checkMaxPacketSize(options.maxPacketSize);
-  }
-
-  get framing(): Framing | null {
-    return this.#decoder?.framing ?? null;
-  }
-
-  get buffered(): number {
-    return this.#decoder?.buffered ?? 0;
-  }
-
-  get closed(): boolean {
-    return this.#decoder?.closed ?? this.#closed;
-  }
-
-  push(bytes: Uint8Array): void {
-    if (this.#decoder === null) {
-      checkBytes(bytes);
-      const first = bytes[0];
-      if (first === undefined || this.#closed) return;
-      this.#decoder = this.#detect(first);
-    }
-    this.#decoder?.push(bytes);
-  }
-
-  end(): void {
-    if (this.#decoder === null) this.#closed = true;
-    else this.#decoder.end();
-  }
-
-  close(): void {
-    if (this.#decoder === null) this.#closed = true;
-    else this.#decoder.close();
-  }
-
-  #detect(first: number): FrameDecoder | null {
-    if (first === END || first === SLASH || first === HASH) return new SlipDecoder(this.#options);
-    if (first * 0x1000000 <= this.#maxPacketSize) return new LengthPrefixDecoder(this.#options);
-    this.#closed = true;
-    const byte = `0x${first.toString(16).padStart(2, "0").toUpperCase()}`;
-    const message = `A stream of OSC begins with a size prefix or a SLIP frame, not with ${byte}. Does the peer use another protocol, or send a packet larger than maxPacketSize, ${this.#maxPacketSize}?`;
-    this.#options.onError(new OscFrameError("OSC_FRAME_UNKNOWN", message, 0, true));
-    return null;
-  }
+function refuse(framing: never, known: string): never {
+  throw new OscServerError("OSC_OPTION", `There is no framing "${String(framing)}"; give ${known}`);
 }

@@ -70,3 +70,19 @@ test("a user's subclass crosses as an OscError", () => {
   expect(Object.getPrototypeOf(arrived)).toBe(errors.OscError.prototype);
   expect(arrived.code).toBe("OSC_CLOSED");
 });
+
+test("what throws when it is looked at crosses as a text, and nothing throws", () => {
+  const thrower = (): never => {
+    throw new Error("no");
+  };
+  const proxy: unknown = new Proxy(new Error("hidden"), { get: thrower, getPrototypeOf: thrower, has: thrower });
+  const getters = new Error("visible");
+  for (const name of ["stack", "name", "message", "code", "cause"]) Object.defineProperty(getters, name, { get: thrower });
+  const numbers = Object.assign(new Error("text"), { name: 7, message: { not: "text" }, stack: null });
+  for (const cause of [proxy, getters, Proxy.revocable({}, {}), numbers]) {
+    const packed = packError(new errors.OscDispatchError("OSC_HANDLER_FAILED", "Failed", "/a", { cause }));
+    const arrived = unpackError(JSON.parse(JSON.stringify(packed)));
+    expect([arrived.code, arrived.message]).toEqual(["OSC_HANDLER_FAILED", "Failed"]);
+    expect(arrived.cause).toBeDefined();
+  }
+});

@@ -147,6 +147,7 @@ describe("the role", () => {
       limits: { strict: false, maxNesting: 32, maxPacketSize: 1024 },
       loading: true,
       awaits: true,
+      asyncAdvice: "",
       serve: (): never => {
         throw new Error("not here");
       },

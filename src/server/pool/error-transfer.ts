@@ -87,16 +87,26 @@ function pack(error: OscError, causesLeft: number): PackedError {
   };
 }
 
+/** Never throws, whatever the cause does when it is looked at: a proxy, getters that throw. */
 function packCause(cause: unknown, causesLeft: number): PackedCause | null {
+  try {
+    return packReadable(cause, causesLeft);
+  } catch {
+    return { kind: "value", value: packValue(cause) };
+  }
+}
+
+function packReadable(cause: unknown, causesLeft: number): PackedCause | null {
   if (cause === undefined || causesLeft < 0) return null;
   if (isOscError(cause)) return { kind: "osc", error: pack(cause, causesLeft) };
   if (!(cause instanceof Error)) return { kind: "value", value: packValue(cause) };
-  const { name, message, stack = "" } = cause;
+  const { name, message, stack } = cause;
   const code = "code" in cause && typeof cause.code === "string" ? cause.code : null;
-  return { kind: "error", name, message, stack, code, cause: packCause(cause.cause, causesLeft - 1) };
+  const texts = { name: textOf(name), message: textOf(message), stack: textOf(stack ?? "") };
+  return { kind: "error", ...texts, code, cause: packCause(cause.cause, causesLeft - 1) };
 }
 
-/** By the name of a class, for a thread has a copy of ours beside those that the program imports. */
+/** By the name of a class, because a thread has a copy of ours beside those that the program imports. */
 function isOscError(value: unknown): value is OscError {
   let prototype: unknown = value instanceof Error ? Object.getPrototypeOf(value) : null;
   while (prototype instanceof Error) {
@@ -116,7 +126,11 @@ function unpackCause(packed: PackedCause): unknown {
   return packed.code === null ? error : Object.assign(error, { code: packed.code });
 }
 
-/** A value as it is where JSON can say it, else as a text. Never throws. */
+function textOf(value: unknown): string {
+  return String(packValue(value));
+}
+
+/** A value as it is if JSON can say it, otherwise as a text. Never throws. */
 function packValue(value: unknown): PackedValue {
   if (value === null || typeof value === "string" || typeof value === "boolean") return value;
   if (typeof value === "number" && Number.isFinite(value)) return value;
@@ -127,7 +141,7 @@ function packValue(value: unknown): PackedValue {
   }
 }
 
-/** The class of that name; for one that is not ours, such as a user's subclass, that of all our errors. */
+/** The class of that name; for one that isn't ours, such as a user's subclass, that of all our errors. */
 function prototypeOf(className: string): object {
   return (CLASSES.find(({ name }) => name === className) ?? OscError).prototype;
 }

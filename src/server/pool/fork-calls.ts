@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
+import { adoptProcess } from "./fork-parity.ts";
 import { errorName, functionsOf, loadKoffi } from "../../transport/native/libc.ts";
 
 /** The calls of the system that forking needs. */
@@ -103,7 +104,10 @@ export class ForkCalls {
     // In a context of its own, for the program is not to see it.
     setFlagsFromString("--expose-gc");
     this.#collect = runInNewContext("gc") as CollectGarbage;
-    this.#prepareProcess();
+    adoptProcess(
+      () => this.#calls.getpid(),
+      (code) => this.exit(code),
+    );
   }
 
   /** Lets this process be killed when its parent's thread ends, whatever that ended by. False where it has ended already. */
@@ -187,21 +191,6 @@ export class ForkCalls {
   /** Ends this process at once. `process.exit` would wait for threads that are not there in a child. */
   exit(code: number): never {
     return this.#calls._exit(code);
-  }
-
-  /** Done once, for all children: what each did for itself would be memory of its own. */
-  #prepareProcess(): void {
-    // Node loads its clock when it is first asked for: each child of a handler that takes the time would do so.
-    performance.now();
-    // It is read once, when Node starts.
-    Object.defineProperty(process, "pid", { get: () => this.#calls.getpid(), enumerable: true, configurable: true });
-    const exit = process.exit.bind(process);
-    process.exit = (code?: number | string | null): never => {
-      if (this.#calls.getpid() === this.#pid) return exit(code);
-      process.exitCode = code ?? process.exitCode ?? 0;
-      process.emit("exit", Number(process.exitCode));
-      return this.exit(Number(process.exitCode));
-    };
   }
 
   /**

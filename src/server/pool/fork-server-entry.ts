@@ -15,6 +15,9 @@ if (init?.forkServer) {
     limits,
     loading: true,
     awaits: false,
+    asyncAdvice:
+      "this process was forked for one packet and ends with it. Make the handler synchronous, " +
+      'or use strategy: "spawn" with a handlers module: its handlers may be asynchronous.',
     serve: (service) => forkServer.serve(service),
     serveInEventLoop: (service) => forkServer.serve(service),
     send: (record) => forkServer.send(record),

@@ -20,7 +20,9 @@ import {
   kindOf,
   piecesOf,
 } from "./records.ts";
-import { type WorkerService, handleRecord, readyRecord } from "./run-as-worker.ts";
+import { randomizeChildren } from "./fork-parity.ts";
+import { LeftoverWatch } from "./leftovers.ts";
+import { RecordHandler, type WorkerService, readyRecord } from "./run-as-worker.ts";
 import { MAX_RECORD, PACKETS_FD, RESULTS_FD, writeFully } from "./worker-channel.ts";
 import type { ForkServerInit } from "./worker-init.ts";
 
@@ -48,6 +50,7 @@ interface Child extends Forked {
 export class ForkServer {
   readonly #init: ForkServerInit;
   readonly #calls = new ForkCalls();
+  readonly #randomize = randomizeChildren();
   readonly #children: Child[] = [];
   readonly #spares: Child[] = [];
   /** The first entry is the pipe of orders; the others are `#children`, in their order. */
@@ -56,7 +59,7 @@ export class ForkServer {
   readonly #pipes: Pipe[] = [];
   /** An order that a spare child reads, without its size. */
   readonly #order = Buffer.allocUnsafeSlow(PIPE_PIECE);
-  #service: WorkerService | null = null;
+  #handler: RecordHandler | null = null;
   /** The number of this process's order: 0 is the fork server. */
   #id = 0;
   /** True when the last child has ended well: only then others are forked without need. */
@@ -81,8 +84,9 @@ export class ForkServer {
       this.#calls.exit(0);
     }
     this.#calls.tidy();
-    this.#warmUp();
-    this.#service = service;
+    const leftovers = new LeftoverWatch();
+    this.#warmUp(leftovers);
+    this.#handler = new RecordHandler(service, { write: (record) => this.send(record), flush: nothing }, leftovers);
     this.send(readyRecord(service));
     const orders = new LengthPrefixDecoder({
       maxPacketSize: MAX_RECORD,
@@ -99,13 +103,12 @@ export class ForkServer {
   }
 
   /** Handles a few packets as children do, so that not each of them has to compile what it needs for one. */
-  #warmUp(): void {
-    const service = warmupService();
+  #warmUp(leftovers: LeftoverWatch): void {
+    const handler = new RecordHandler(warmupService(), { write: nothing, flush: nothing }, leftovers);
     const orders = warmupOrders();
-    const mute = (): void => undefined;
     for (let round = 0; round < WARMUP_ROUNDS; round += 1) {
       if (round % ROUNDS_BETWEEN_COLLECTIONS === 0) this.#calls.collect();
-      for (const order of orders) void handleRecord(service, order, mute, mute);
+      for (const order of orders) void handler.handle(order);
     }
     this.#calls.collect();
   }
@@ -154,8 +157,8 @@ export class ForkServer {
   #carryOut(order: RecordBody): void {
     this.#id = idOf(order);
     if (kindOf(order) === TEST) return this.#test();
-    const send = (record: Uint8Array): void => this.send(record);
-    void handleRecord(this.#service as WorkerService, order, send, () => undefined);
+    this.#randomize();
+    void this.#handler?.handle(order);
   }
 
   #test(): void {
@@ -245,6 +248,10 @@ export class ForkServer {
   }
 }
 
+function nothing(): void {
+  // Nobody listens, or nothing is held back.
+}
+
 function encodeEnded(id: number, status: number): Uint8Array {
   return encodeRecord(ENDED, id, new Uint8Array(Int32Array.of(status).buffer));
 }
@@ -263,7 +270,12 @@ function warmupService(): WorkerService {
     verify: () => true,
     shutdown: () => undefined,
   };
-  return { strictTiming: true, asyncHandler: null, run: (data, client, asOf, sink) => runPacket(handling, data, client, asOf, sink) };
+  return {
+    strictTiming: true,
+    asyncHandler: null,
+    asyncAdvice: "",
+    run: (data, client, asOf, sink) => runPacket(handling, data, client, asOf, sink),
+  };
 }
 
 /** Packets as they come from the server. */

@@ -157,6 +157,7 @@ export class ForkServerProcess {
       ready: nothing,
       reply: nothing,
       report: nothing,
+      leftover: nothing,
       rejected: nothing,
       shutdown: nothing,
       handled: () => {

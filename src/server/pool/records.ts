@@ -35,6 +35,8 @@ export const SHUTDOWN = 21;
 export const FAILED = 22;
 /** From a fork server: the child with this number has ended. Content: its status as `waitpid` gives it (4 bytes). */
 export const ENDED = 23;
+/** As {@link REPORT}, to be told once only. */
+export const LEFTOVER = 25;
 /** From a forked child: a piece of a record that is too long to be written at once. */
 export const PART = 24;
 

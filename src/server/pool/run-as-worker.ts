@@ -2,13 +2,15 @@
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
 import { Dispatcher, type ExecutionResult } from "../../dispatch/index.ts";
-import { OscServerError } from "../../errors.ts";
+import { OscDispatchError, type OscError, OscServerError } from "../../errors.ts";
 import type { NetAddress } from "../../net-address.ts";
 import { type LateReason, type PacketSink, runPacket } from "../handle.ts";
 import { packError } from "./error-transfer.ts";
 import type { Program } from "./handlers-source.ts";
+import { type Leftover, LeftoverWatch } from "./leftovers.ts";
 import {
   FAILED,
+  LEFTOVER,
   PACKET,
   READY,
   REPLY,
@@ -36,6 +38,7 @@ export interface WorkerService {
   readonly strictTiming: boolean;
   /** The address of a handler that is an async function; null if none is known. */
   readonly asyncHandler: string | null;
+  readonly asyncAdvice: string;
   /** Verifies and handles one packet. */
   run(data: Uint8Array, client: NetAddress, asOf: number, sink: PacketSink): ExecutionResult | Promise<ExecutionResult>;
 }
@@ -49,6 +52,8 @@ export interface WorkerContext {
   loading: boolean;
   /** Whether handlers of a module may be asynchronous. */
   readonly awaits: boolean;
+  /** Why a handler can't be asynchronous here, and what to do. */
+  readonly asyncAdvice: string;
   /** Handles packets, blocked, until the thread or process ends. */
   serve(service: WorkerService): never;
   /** Handles packets in the event loop. */
@@ -194,30 +199,69 @@ export function freezeForPool(dispatcher: Dispatcher): void {
   );
 }
 
-/** Handles one packet and writes what came of it. */
-export function handleRecord(
-  service: WorkerService,
-  record: RecordBody,
-  write: (record: Uint8Array) => void,
-  flush: () => void,
-): Promise<void> | undefined {
-  const id = idOf(record);
-  const send = (answer: Uint8Array): void => {
-    write(answer);
-    // At once, because the handler, or the next one, may take long.
-    flush();
-  };
-  const end = (result: ExecutionResult): void =>
-    result.kind === "handled" ? write(encodeHandled(id, result.unmatched)) : send(encodeRejected(id, result.reason as LateReason));
-  const { data, client, asOf } = packetOf(record);
-  const result = service.run(data, client, asOf, {
-    reply: (reply) => send(encodeRecord(REPLY, id, reply)),
-    report: (error) => send(encodeJson(REPORT, id, packError(error))),
-  });
-  // It never rejects.
-  if (result instanceof Promise) return result.then(end);
-  end(result);
-  return undefined;
+/** Handles packets of records and writes what comes of them. */
+export class RecordHandler {
+  readonly #service: WorkerService;
+  readonly #channel: Pick<WorkerChannel, "write" | "flush">;
+  readonly #leftovers: LeftoverWatch | null;
+
+  /** @param leftovers notices what handlers begin that doesn't go on here; null if it does */
+  constructor(service: WorkerService, channel: Pick<WorkerChannel, "write" | "flush">, leftovers: LeftoverWatch | null) {
+    this.#service = service;
+    this.#channel = channel;
+    this.#leftovers = leftovers;
+  }
+
+  /** Handles one packet. @returns a promise if its handlers await something, which never rejects */
+  handle(record: RecordBody): Promise<void> | undefined {
+    const id = idOf(record);
+    const { data, client, asOf } = packetOf(record);
+    let returnedPromise = false;
+    this.#leftovers?.begin();
+    const result = this.#service.run(data, client, asOf, {
+      reply: (reply) => this.#send(encodeRecord(REPLY, id, reply)),
+      report: (error) => {
+        returnedPromise ||= error.code === "OSC_ASYNC_HANDLER";
+        this.#send(encodeJson(REPORT, id, packError(this.#explain(error))));
+      },
+    });
+    const leftover = this.#leftovers?.end() ?? null;
+    if (leftover !== null && !returnedPromise) this.#reportLeftover(id, data, leftover);
+    if (result instanceof Promise) return result.then((late) => this.#end(id, late));
+    this.#end(id, result);
+    return undefined;
+  }
+
+  #end(id: number, result: ExecutionResult): void {
+    if (result.kind === "handled") this.#channel.write(encodeHandled(id, result.unmatched));
+    else this.#send(encodeRejected(id, result.reason as LateReason));
+  }
+
+  /** At once, because the handler, or the next one, may take long. */
+  #send(record: Uint8Array): void {
+    this.#channel.write(record);
+    this.#channel.flush();
+  }
+
+  #explain(error: OscError): OscError {
+    if (error.code !== "OSC_ASYNC_HANDLER" || this.#leftovers === null) return error;
+    const { address } = error as OscDispatchError;
+    const message = `A handler of ${address} returned a promise, and nothing can await it: ${this.#service.asyncAdvice}`;
+    return new OscDispatchError("OSC_ASYNC_HANDLER", message, address);
+  }
+
+  #reportLeftover(id: number, data: Uint8Array, { what, where }: Leftover): void {
+    const address = addressOf(data);
+    const place = where === "" ? "" : `, at ${where}`;
+    const message = `A handler of ${address} left ${what} behind${place}, which doesn't go on: ${this.#service.asyncAdvice}`;
+    this.#send(encodeJson(LEFTOVER, id, packError(new OscDispatchError("OSC_ASYNC_HANDLER", message, address))));
+  }
+}
+
+/** The address of a message, or "a bundle". */
+function addressOf(data: Uint8Array): string {
+  const end = data.indexOf(0);
+  return data[0] === 0x2f ? new TextDecoder().decode(data.subarray(0, end === -1 ? data.length : end)) : "a bundle";
 }
 
 interface LoadedModule {
@@ -256,6 +300,7 @@ function serviceOf(
   return {
     strictTiming: dispatcher.strictTiming,
     asyncHandler: asyncHandlerOf(dispatcher),
+    asyncAdvice: worker.asyncAdvice,
     run: (data, client, asOf, sink) => run(handling, data, client, asOf, sink),
   };
 }
@@ -278,6 +323,8 @@ function isDispatcher(value: unknown): value is Dispatcher {
   return typeof match === "function" && typeof strictTiming === "boolean";
 }
 
+const ASYNC_ADVICE = "Make the handler synchronous, or pass a handlers module instead of the dispatcher: its handlers may be asynchronous.";
+
 function contextOf(): WorkerContext | null {
   const init = workerInit();
   if (init === null) return null;
@@ -289,6 +336,7 @@ function contextOf(): WorkerContext | null {
     limits,
     loading: true,
     awaits: true,
+    asyncAdvice: `this ${thread === null ? "process" : "thread"} is blocked between packets because it runs the program again. ${ASYNC_ADVICE}`,
     serve: (service) => serveBlocked(service, channel),
     serveInEventLoop: (service) => serveInEventLoop(service, channel, thread === null || thread.claims !== null),
     send: (record) => {
@@ -304,14 +352,13 @@ export function readyRecord({ strictTiming }: WorkerService): Uint8Array {
 }
 
 function serveBlocked(service: WorkerService, channel: WorkerChannel): never {
-  const write = (record: Uint8Array): void => channel.write(record);
-  const flush = (): void => channel.flush();
-  write(readyRecord(service));
-  flush();
+  const handler = new RecordHandler(service, channel, new LeftoverWatch());
+  channel.write(readyRecord(service));
+  channel.flush();
   for (let record = channel.next(); record !== null && kindOf(record) === PACKET; record = channel.next()) {
-    void handleRecord(service, record, write, flush);
+    void handler.handle(record);
   }
-  process.exit(0);
+  process.exit();
 }
 
 /** @param sequential whether packets are handled one after another */
@@ -319,15 +366,14 @@ function serveInEventLoop(service: WorkerService, channel: WorkerChannel, sequen
   const waiting: RecordBody[] = [];
   let running = 0;
   let isEnding = false;
-  const write = (record: Uint8Array): void => channel.write(record);
-  const flush = (): void => channel.flush();
+  const handler = new RecordHandler(service, channel, null);
   const advance = (): void => {
     const most = sequential ? 1 : Infinity;
     while (running < most) {
       const record = waiting.shift();
       if (record === undefined) break;
       if (!channel.claim(idOf(record))) continue;
-      const pending = handleRecord(service, record, write, flush);
+      const pending = handler.handle(record);
       if (pending === undefined) continue;
       running += 1;
       void pending.then(() => {
@@ -335,8 +381,8 @@ function serveInEventLoop(service: WorkerService, channel: WorkerChannel, sequen
         advance();
       });
     }
-    flush();
-    if (isEnding && running === 0 && waiting.length === 0) process.exit(0);
+    channel.flush();
+    if (isEnding && running === 0 && waiting.length === 0) process.exit();
   };
   const end = (): void => {
     isEnding = true;
@@ -347,6 +393,6 @@ function serveInEventLoop(service: WorkerService, channel: WorkerChannel, sequen
     waiting.push(record);
     advance();
   }, end);
-  write(readyRecord(service));
-  flush();
+  channel.write(readyRecord(service));
+  channel.flush();
 }

@@ -1,11 +1,12 @@
-import { OscDroppedError, type OscError, OscServerError } from "../../errors.ts";
+import { type OscError, OscServerError } from "../../errors.ts";
 import type { Executor, ExecutorEvents, Packet } from "../executor.ts";
 import { explainRefusal } from "../handle.ts";
 import { HANDLED, dropped, handled, rejected } from "../../packet-result.ts";
 import type { Limits } from "../options.ts";
 import { Backoff } from "./backoff.ts";
 import { type PacketOrder, PacketLanes, type TakenPacket } from "./packet-lanes.ts";
-import type { InFlightPacket, PoolState, PoolWorker, PoolWorkerEvents, WorkerKind } from "./worker.ts";
+import { type Phase, PoolSlot, closed, outOfGrace, overdue } from "./pool-slot.ts";
+import type { PoolState, PoolWorkerEvents, WorkerKind } from "./worker.ts";
 
 /** A worker is given as many packets at once as it handles in this time, and at most so many. */
 const BATCH_MS = 1;
@@ -19,31 +20,8 @@ const MAX_STARTING = 8;
 /** How long a worker may take to end by itself, and how long the end of killed ones is awaited. */
 const RETIRE_MS = 2000;
 const KILL_MS = 2000;
-
-/** A packet that a worker has, and since when. */
-interface InFlight extends InFlightPacket, TakenPacket {
-  readonly since: number;
-}
-
-type Phase = "starting" | "ready" | "retiring" | "killed";
-
-/** A place for a worker, and what the pool knows of the one that has it. */
-class PoolSlot {
-  phase: Phase = "starting";
-  worker: PoolWorker | null = null;
-  readonly inFlight = new Map<number, InFlight>();
-  /** How many packets it was given; the number of the last one. */
-  given = 0;
-  /** When it was given a packet, or was done with one, last. */
-  since = 0;
-  /** Kills it if it doesn't do in time what its phase asks for. */
-  timer: NodeJS.Timeout | undefined;
-
-  enter(phase: Phase): void {
-    this.phase = phase;
-    clearTimeout(this.timer);
-  }
-}
+/** How many different things that handlers left behind are reported. */
+const MAX_LEFTOVERS = 100;
 
 export interface WorkerPoolSetup {
   readonly limits: Limits;
@@ -67,6 +45,8 @@ export class WorkerPool implements Executor {
   /** Slots that can take a packet. The last is taken first, so that those not needed are idle for long. */
   readonly #free: PoolSlot[] = [];
   readonly #backoff = new Backoff();
+  /** What has been said about handlers that leave something behind. */
+  readonly #leftovers = new Set<string>();
   /** Why a worker could not be started last. */
   #failure: OscError | null = null;
   /** Whether a worker has become ready, or none has and the pool has given up. */
@@ -368,6 +348,11 @@ export class WorkerPool implements Executor {
         if (packet !== undefined) events.reply(packet, data);
       },
       report: (id, error) => events.report(error, packetOf(id)?.peer.address),
+      leftover: (id, error) => {
+        if (this.#leftovers.has(error.message) || this.#leftovers.size >= MAX_LEFTOVERS) return;
+        this.#leftovers.add(error.message);
+        events.report(error, packetOf(id)?.peer.address);
+      },
       handled: (id, unmatched) => {
         const packet = this.#end(slot, id);
         if (packet === undefined) return;
@@ -468,20 +453,4 @@ export class WorkerPool implements Executor {
     if (failures % 5 === 0) this.#events.report(this.#failure);
     if (!this.#hasReady) this.#dropWaiting(this.#failure);
   }
-}
-
-function overdue({ packetTimeout, packetTimeoutOption, noun, code }: WorkerKind): OscError {
-  const what = `A packet was lost because its handler did not end within ${packetTimeoutOption} (${packetTimeout} ms)`;
-  return new OscServerError(code, `${what}: its ${noun} was killed.`);
-}
-
-function closed(): OscError {
-  return new OscDroppedError("close", "A packet that waited for a handler was dropped because the server closed.");
-}
-
-function outOfGrace(graceMs: number): OscError {
-  return new OscDroppedError(
-    "closeTimeout",
-    `A packet was lost because its handler had not ended ${graceMs} ms after the server was closed: raise closeTimeout.`,
-  );
 }

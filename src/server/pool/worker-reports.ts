@@ -3,6 +3,7 @@ import { type PackedError, unpackError } from "./error-transfer.ts";
 import {
   FAILED,
   HANDLED,
+  LEFTOVER,
   READY,
   REJECTED,
   REPLY,
@@ -53,6 +54,8 @@ export class WorkerReports {
         return events.reply(id, contentOf(record));
       case REPORT:
         return events.report(id, unpackError(jsonOf(record) as PackedError));
+      case LEFTOVER:
+        return events.leftover(id, unpackError(jsonOf(record) as PackedError));
       case HANDLED:
         return events.handled(id, unmatchedOf(record));
       case REJECTED:

@@ -32,6 +32,8 @@ export interface PoolWorkerEvents {
   reply(id: number, data: Uint8Array): void;
   /** An error of that packet, or of none (0), that decides nothing. */
   report(id: number, error: OscError): void;
+  /** A handler began something that doesn't go on in this worker: told once for each. */
+  leftover(id: number, error: OscError): void;
   handled(id: number, unmatched: number): void;
   rejected(id: number, reason: LateReason): void;
   shutdown(): void;

@@ -1,0 +1,61 @@
+import { createHook } from "node:async_hooks";
+import { dirname } from "node:path";
+import { fileURLToPath } from "node:url";
+
+/** What goes on by itself: a process that was started, its pipes, and what only tidies up. */
+const HARMLESS = new Set(["PROCESSWRAP", "PIPEWRAP", "PIPESERVERWRAP", "TickObject", "SIGNALWRAP", "TTYWRAP", "MESSAGEPORT", "FILEHANDLE"]);
+const TIMERS = new Set(["Timeout", "Immediate"]);
+const OUR_FOLDER = dirname(fileURLToPath(import.meta.url));
+const MAX_FRAMES = 40;
+
+/** Something asynchronous that a handler has begun in a thread or process that doesn't go on with it. */
+export interface Leftover {
+  readonly what: string;
+  /** The place in the program, as in a stack trace; empty if it isn't known. */
+  readonly where: string;
+}
+
+/** Notices what handlers begin and don't return: a promise, a timer, a request. */
+export class LeftoverWatch {
+  #isWatching = false;
+  #found: Leftover | null = null;
+
+  constructor() {
+    createHook({
+      init: (_id, type) => {
+        if (!this.#isWatching || this.#found !== null || HARMLESS.has(type)) return;
+        this.#isWatching = false;
+        this.#found = { what: describe(type), where: placeInProgram() };
+      },
+    }).enable();
+  }
+
+  /** A handler begins. */
+  begin(): void {
+    this.#found = null;
+    this.#isWatching = true;
+  }
+
+  /** The handler has ended. @returns the first thing that it has left behind */
+  end(): Leftover | null {
+    this.#isWatching = false;
+    return this.#found;
+  }
+}
+
+function describe(type: string): string {
+  if (type === "PROMISE") return "a promise that it did not return";
+  if (TIMERS.has(type)) return "a timer";
+  return type === "WORKER" ? "a thread" : `an asynchronous operation (${type})`;
+}
+
+/** The innermost frame that is neither Node's nor ours. */
+function placeInProgram(): string {
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = MAX_FRAMES;
+  const { stack = "" } = new Error("where");
+  Error.stackTraceLimit = stackTraceLimit;
+  const frames = stack.split("\n").filter((line) => line.startsWith("    at "));
+  const frame = frames.find((line) => !/\(?node:|<anonymous>/.test(line) && !line.includes(OUR_FOLDER));
+  return /\(?([^()\s]+:\d+:\d+)\)?$/.exec(frame ?? "")?.[1] ?? "";
+}

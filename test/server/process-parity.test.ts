@@ -1,0 +1,126 @@
+/** What a handler notices of the thread or process it runs in: a forked child is as good as a fresh process. */
+import { readdirSync, readlinkSync } from "node:fs";
+import { afterEach, describe, expect, test } from "vitest";
+import { PoolProgram, canFork } from "./pool-program.ts";
+
+const running: PoolProgram[] = [];
+afterEach(async () => {
+  await Promise.all(running.splice(0).map((program) => program.dispose()));
+});
+
+async function start(kind: string, options: object): Promise<PoolProgram> {
+  const program = await PoolProgram.start(["process-handlers.mjs", kind, JSON.stringify(options)]);
+  running.push(program);
+  return program;
+}
+
+const STRATEGIES = canFork() ? (["fork", "spawn"] as const) : (["spawn"] as const);
+
+describe.skipIf(process.platform !== "linux").each(STRATEGIES)("a child process (%s)", (strategy) => {
+  const one = { strategy, spareChildren: 1 };
+
+  test("has random numbers of its own", async () => {
+    const program = await start("Forking", one);
+    const all: unknown[] = [];
+    for (let count = 0; count < 4; count += 1) all.push(...(await program.ask("/random")).slice(1));
+    expect(all).toHaveLength(4 * 8);
+    expect(new Set(all).size).toBe(all.length);
+    const counts = (await program.ask("/uniform")).slice(1) as number[];
+    for (const count of counts) expect(count).toBeGreaterThan(800);
+    for (const count of counts) expect(count).toBeLessThan(1200);
+  });
+
+  test("has its own process id, its parent's, and the right time", async () => {
+    const program = await start("Forking", one);
+    const before = Date.now();
+    const [, pid, ppid, now, clock] = (await program.ask("/process")) as unknown as number[];
+    expect(new Set([pid, ppid, program.child.pid]).size).toBe(strategy === "fork" ? 3 : 2);
+    for (const time of [now, clock]) expect(Math.abs((time as number) - before)).toBeLessThan(5000);
+  });
+
+  test("inherits no socket of the server", async () => {
+    const program = await start("Forking", { ...one, spareChildren: 3 });
+    await program.ask("/process");
+    const descriptors = (await program.ask("/descriptors")).slice(1) as string[];
+    expect(descriptors.length).toBeGreaterThan(3);
+    const folder = `/proc/${program.child.pid}/fd`;
+    // The first three are those that children have, too.
+    const own = readdirSync(folder).filter((fd) => Number(fd) > 2);
+    const sockets = own.map((fd) => readlinkSync(`${folder}/${fd}`)).filter((name) => name.startsWith("socket:"));
+    expect(sockets.length).toBeGreaterThan(0);
+    expect(descriptors.filter((name) => sockets.includes(name))).toEqual([]);
+  });
+
+  test("runs its exit listeners, and ends with its exit code", async () => {
+    const program = await start("Forking", one);
+    expect(await program.ask("/exit-code")).toEqual(["/exit-code"]);
+    await program.until(() => program.told.get("exited")?.includes(7) === true);
+    expect(program.errors).toEqual([]);
+    expect((await program.fail("/exit", 4)).message).toContain("exit code 4");
+    expect(program.told.get("exited")).toContain(4);
+  });
+
+  test("is ended by a signal, and its packet is reported", async () => {
+    const program = await start("Forking", one);
+    expect((await program.fail("/signal", "SIGTERM")).message).toContain("signal SIGTERM");
+    expect(await program.ask("/process")).toHaveLength(5);
+  });
+
+  test("prints at once and in order", async () => {
+    const program = await start("Forking", one);
+    await program.ask("/print");
+    await program.until(() => program.lines.includes("printed 2") && program.stderr.includes("printed 3"));
+    expect(program.lines.indexOf("printed 1")).toBe(program.lines.indexOf("printed 2") - 1);
+  });
+});
+
+const PLACES = [
+  { how: "thread", kind: "Threading", options: { minThreads: 1, maxThreads: 1 }, advice: /this thread is blocked.*pass a handlers module/ },
+  {
+    how: "spawn",
+    kind: "Forking",
+    options: { strategy: "spawn", spareChildren: 1 },
+    advice: /this process is blocked.*pass a handlers module/,
+  },
+  ...(canFork()
+    ? [
+        {
+          how: "fork",
+          kind: "Forking",
+          options: { strategy: "fork" },
+          advice: /this process was forked.*strategy: "spawn" with a handlers module/,
+        },
+      ]
+    : []),
+];
+
+describe.each(PLACES)("what a handler leaves behind in a $how", ({ kind, options, advice }) => {
+  test.each([
+    ["/promise", "a promise that it did not return"],
+    ["/timer", "a timer"],
+    ["/fetch", "a promise that it did not return"],
+    ["/file", "an asynchronous operation (FSREQCALLBACK)"],
+    ["/worker", "a thread"],
+  ])("is reported once for each handler, with the place and the way out: %s", async (address, what) => {
+    const program = await start(kind, options);
+    const error = await program.fail(address);
+    expect(error.code).toBe("OSC_ASYNC_HANDLER");
+    expect(error.message).toContain(`A handler of ${address} left ${what} behind, at `);
+    expect(error.message).toMatch(/process-handlers\.mjs:\d+:\d+, which doesn't go on/);
+    expect(error.message).toMatch(advice);
+    program.send(address);
+    await program.ask("/process");
+    expect(program.errors).toHaveLength(1);
+  });
+
+  test("is an error every time if it is a promise that was returned", async () => {
+    const program = await start(kind, options);
+    for (let count = 0; count < 2; count += 1) {
+      const error = await program.fail("/returned");
+      expect(error.code).toBe("OSC_ASYNC_HANDLER");
+      expect(error.message).toMatch(/A handler of \/returned returned a promise, and nothing can await it/);
+      expect(error.message).toMatch(advice);
+    }
+    expect(program.errors).toHaveLength(2);
+  });
+});

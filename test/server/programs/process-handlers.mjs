@@ -1,0 +1,71 @@
+// Handlers that look at what a process is, and that leave something behind: node process-handlers.mjs Threading|Forking [options as JSON].
+import crypto, { randomInt, randomUUID } from "node:crypto";
+import { once } from "node:events";
+import fs from "node:fs";
+import { Worker } from "node:worker_threads";
+import * as oscine from "oscine";
+import { tell, tellError } from "./tell.mjs";
+
+const [kind, json = "{}"] = process.argv.slice(2);
+const dispatcher = new oscine.Dispatcher();
+const { random } = Math;
+// Each of these keeps something in store, which children must not share.
+for (const generate of [random, randomUUID, () => randomInt(10), () => crypto.randomBytes(1)]) generate();
+
+dispatcher.map("/random", () => [
+  "/random",
+  ...[Math.random(), random(), randomInt(2 ** 40)].map((value) => oscine.double(value)),
+  randomUUID(),
+  crypto.randomUUID(),
+  globalThis.crypto.randomUUID(),
+  crypto.randomBytes(8).toString("hex"),
+  Buffer.from(globalThis.crypto.getRandomValues(new Uint8Array(8))).toString("hex"),
+]);
+dispatcher.map("/uniform", () => {
+  const counts = Array.from({ length: 10 }, () => 0);
+  for (let count = 0; count < 10_000; count++) counts[Math.floor(Math.random() * 10)] += 1;
+  return ["/uniform", ...counts];
+});
+dispatcher.map("/process", () => ["/process", process.pid, process.ppid, oscine.double(Date.now()), oscine.double(performance.timeOrigin + performance.now())]);
+dispatcher.map("/descriptors", () => ["/descriptors", ...fs.readdirSync("/proc/self/fd").map((fd) => {
+  try {
+    return fs.readlinkSync(`/proc/self/fd/${fd}`);
+  } catch {
+    return "gone";
+  }
+})]);
+process.on("exit", (code) => {
+  if (oscine.workerRole() !== "main") tell("exited", code);
+});
+dispatcher.map("/exit-code", () => {
+  process.exitCode = 7;
+  return "/exit-code";
+});
+dispatcher.map("/exit", (_address, code) => process.exit(code));
+dispatcher.map("/signal", (_address, signal) => {
+  process.kill(process.pid, signal);
+  for (;;);
+});
+dispatcher.map("/print", () => {
+  console.log("printed 1");
+  process.stdout.write("printed 2\n");
+  console.error("printed 3");
+  return "/printed";
+});
+
+dispatcher.map("/promise", () => void Promise.resolve().then(() => console.log("never")));
+dispatcher.map("/returned", async () => "/never");
+dispatcher.map("/timer", () => void setTimeout(() => console.log("never"), 1));
+dispatcher.map("/fetch", () => void fetch("http://127.0.0.1:1/"));
+dispatcher.map("/file", () => void fs.readFile("/etc/hostname", () => undefined));
+dispatcher.map("/worker", () => void new Worker("setInterval(() => undefined, 1000)", { eval: true }));
+
+// oxlint-disable-next-line import/namespace -- the class is what the arguments choose
+const Server = oscine[`${kind}OSCUDPServer`];
+const server = new Server(["127.0.0.1", 0], dispatcher, { ...JSON.parse(json), onError: tellError });
+await server.start();
+tell("ready", server.serverAddress.port);
+await once(process.stdin, "data");
+process.stdin.destroy();
+await server.close();
+tell("stats", server.stats());
