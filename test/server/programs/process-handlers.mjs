@@ -26,14 +26,23 @@ dispatcher.map("/uniform", () => {
   for (let count = 0; count < 10_000; count++) counts[Math.floor(Math.random() * 10)] += 1;
   return ["/uniform", ...counts];
 });
-dispatcher.map("/process", () => ["/process", process.pid, process.ppid, oscine.double(Date.now()), oscine.double(performance.timeOrigin + performance.now())]);
-dispatcher.map("/descriptors", () => ["/descriptors", ...fs.readdirSync("/proc/self/fd").map((fd) => {
-  try {
-    return fs.readlinkSync(`/proc/self/fd/${fd}`);
-  } catch {
-    return "gone";
-  }
-})]);
+dispatcher.map("/process", () => [
+  "/process",
+  process.pid,
+  process.ppid,
+  oscine.double(Date.now()),
+  oscine.double(performance.timeOrigin + performance.now()),
+]);
+dispatcher.map("/descriptors", () => [
+  "/descriptors",
+  ...fs.readdirSync("/proc/self/fd").map((fd) => {
+    try {
+      return fs.readlinkSync(`/proc/self/fd/${fd}`);
+    } catch {
+      return "gone";
+    }
+  }),
+]);
 process.on("exit", (code) => {
   if (oscine.workerRole() !== "main") tell("exited", code);
 });
