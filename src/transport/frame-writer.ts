@@ -1,10 +1,10 @@
 import type { Socket } from "node:net";
 import { type Framing, encodeFrames } from "../framing/index.ts";
 
-/** Told when the system has taken a packet, or why it has not. */
+/** Called when the system has taken a packet, or with the reason why it hasn't. */
 export type WriteDone = (error: NodeJS.ErrnoException | null) => void;
 
-/** Writes packets to a stream: all of one turn of the event loop in one piece, which costs a fraction of as many writes. */
+/** Writes packets to a stream. All packets of one turn of the event loop go out in one write. */
 export class FrameWriter {
   readonly #socket: Socket;
   readonly #framing: () => Framing;
@@ -13,14 +13,14 @@ export class FrameWriter {
   #done: WriteDone[] = [];
   #bytes = 0;
 
-  /** @param flushed called when the system has been given the packets of a turn */
+  /** @param flushed called when the packets of a turn were given to the system */
   constructor(socket: Socket, framing: () => Framing, flushed: () => void = () => undefined) {
     this.#socket = socket;
     this.#framing = framing;
     this.#flushed = flushed;
   }
 
-  /** How many bytes the system has not taken yet. */
+  /** How many bytes the system hasn't taken yet. */
   get waiting(): number {
     return this.#bytes + this.#socket.writableLength;
   }
@@ -33,7 +33,7 @@ export class FrameWriter {
     if (done !== undefined) this.#done.push(done);
   }
 
-  /** Writes now what waits for the end of the turn. */
+  /** Writes immediately what waits for the end of the turn. */
   flush(): void {
     if (this.#packets.length === 0) return;
     const frames = encodeFrames(this.#packets, this.#framing());

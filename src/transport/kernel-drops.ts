@@ -4,22 +4,21 @@ import { endianness } from "node:os";
 import type { NetAddress } from "../net-address.ts";
 
 /**
- * Counts the datagrams that the kernel dropped before anybody saw them, because its buffer for the socket was full. Linux tells that for
- * every socket.
+ * Counts the datagrams that the kernel dropped because its buffer for the socket was full. Only Linux says so, for every socket.
  */
 export class KernelDrops {
   #address: NetAddress | null = null;
-  /** Of sockets that are closed. */
+  /** Drops of sockets that are closed. */
   #before = 0;
-  /** Of the socket that is open, or was the last. Null where nothing is known. */
+  /** Drops of the current or last socket; null if unknown. */
   #latest: number | null = null;
 
-  /** @param address where a UDP socket is bound already */
+  /** @param address of a UDP socket that is already bound */
   constructor(address: NetAddress | null = null) {
     this.#address = address;
   }
 
-  /** A UDP socket was bound there. */
+  /** A UDP socket was bound to that address. */
   opened(address: NetAddress): void {
     this.#before += this.#latest ?? 0;
     this.#latest = null;
@@ -32,19 +31,19 @@ export class KernelDrops {
     this.#address = null;
   }
 
-  /** All so far; null where the system does not tell, or no UDP socket was ever bound. */
+  /** All drops so far; null if the system doesn't say, or if no UDP socket was ever bound. */
   get count(): number | null {
     this.#look();
     return this.#latest === null ? null : this.#before + this.#latest;
   }
 
-  /** A socket that has gone is in no table any more: then what was known last stays. */
+  /** A closed socket is no longer in the table, so the last known count stays. */
   #look(): void {
     if (this.#address !== null) this.#latest = readKernelDrops(this.#address) ?? this.#latest;
   }
 }
 
-/** The drops of the UDP socket that is bound there; null where the system does not tell. */
+/** The drops of the UDP socket with that address; null if the system doesn't say. */
 export function readKernelDrops(address: NetAddress): number | null {
   if (process.platform !== "linux" || address.family === "unix") return null;
   try {
@@ -56,9 +55,9 @@ export function readKernelDrops(address: NetAddress): number | null {
 }
 
 /**
- * The drops of the sockets at an address, from a table as the kernel writes it.
+ * The drops of the sockets at an address, from a table in the kernel's format.
  *
- * @param ours the inodes of this process's sockets; asked for where several share the address, which may be other programs'
+ * @param ours the inodes of this process's sockets; needed if several sockets share the address, some of them maybe of other programs
  */
 export function dropsIn(table: string, { address, port }: NetAddress, ours: () => ReadonlySet<string>): number | null {
   const place = `${kernelAddress(address)}:${hex(port, 4)}`;
@@ -76,13 +75,13 @@ function ownSockets(): Set<string> {
       const [, inode] = /^socket:\[(\d+)\]$/.exec(readlinkSync(`/proc/self/fd/${descriptor}`)) ?? [];
       if (inode !== undefined) inodes.add(inode);
     } catch {
-      // It has been closed meanwhile.
+      // Closed in the meantime.
     }
   }
   return inodes;
 }
 
-/** Each four bytes as one number, as they lie in the memory of the machine. */
+/** Every four bytes as one number, in the byte order of the machine. */
 function kernelAddress(address: string): string {
   const bytes = isIPv4(address) ? address.split(".").map(Number) : bytesOfIPv6(address);
   const words = Array.from({ length: bytes.length / 4 }, (_, index) => bytes.slice(4 * index, 4 * index + 4));
@@ -95,7 +94,7 @@ function bytesOfIPv6(address: string): number[] {
   return [...first, ...Array.from({ length: 16 - first.length - last.length }, () => 0), ...last];
 }
 
-/** Two bytes of an IPv6 address; four where it ends in an IPv4 address. */
+/** Two bytes of an IPv6 address, or four if it ends in an IPv4 address. */
 function bytesOfGroup(group: string): number[] {
   if (group === "") return [];
   if (group.includes(".")) return group.split(".").map(Number);

@@ -1,36 +1,36 @@
 import { OscServerError, OscSocketError } from "../errors.ts";
 
-/** What a user can do about an error of the system, by its code. */
+/** What users can do about a system error, by its code. */
 const CURES: Readonly<Record<string, string>> = {
   EACCES:
-    "the system does not allow it: ports below 1024 need special rights, a broadcast address needs the option broadcast: true, and the folder of a socket file must be there",
-  EADDRINUSE: "another program has that port: end it, choose another port, or let the system choose with port 0",
+    "permission denied: ports below 1024 need special rights, a broadcast address needs the option broadcast: true, and the folder of a socket file must exist",
+  EADDRINUSE: "another program uses that port: stop it, choose another port, or let the system choose with port 0",
   EADDRNOTAVAIL:
     "no network interface of this machine has that address: use 127.0.0.1 for this machine only, 0.0.0.0 for all IPv4 interfaces",
-  EAFNOSUPPORT: "this machine does not offer that address family: use an IPv4 address",
-  EAGAIN: "the system has no room for it now: send more slowly, or raise sendBufferSize",
-  EAI_AGAIN: "the name could not be looked up just now: check the network, or use an IP address",
+  EAFNOSUPPORT: "this machine doesn't support that address family: use an IPv4 address",
+  EAGAIN: "the system has no room for it: send more slowly, or raise sendBufferSize",
+  EAI_AGAIN: "the name server didn't answer: check the network, or use an IP address",
   ECONNREFUSED: "nothing listens there: start the receiver, or check the port",
-  ECONNRESET: "the other side broke the connection off",
-  EHOSTUNREACH: "no way leads to that machine: check the address and the network",
-  EINVAL: "the system refuses this address or option",
-  EMFILE: "this process has no file descriptors left: raise the limit (ulimit -n) or close what is not needed",
-  EMSGSIZE: "the packet is larger than the network takes in one datagram: send less at once, or use TCP",
+  ECONNRESET: "the other side reset the connection",
+  EHOSTUNREACH: "there is no route to that machine: check the address and the network",
+  EINVAL: "the system rejects this address or option",
+  EMFILE: "this process has no file descriptors left: raise the limit (ulimit -n) or close what isn't needed",
+  EMSGSIZE: "the packet is too large for one datagram: send less at once, or use TCP",
   ENETDOWN: "the network is down",
-  ENETUNREACH: "no way leads to that network: check the address and the network",
-  ENOBUFS: "the system has no buffer left: send more slowly, or raise sendBufferSize",
-  ENOENT: "there is no such path",
-  ENOTFOUND: "no such name: check the spelling, or use an IP address",
-  EPERM: "the system, perhaps a firewall, does not allow it",
+  ENETUNREACH: "there is no route to that network: check the address and the network",
+  ENOBUFS: "the system has no buffers left: send more slowly, or raise sendBufferSize",
+  ENOENT: "no such file or directory",
+  ENOTFOUND: "unknown host name: check the spelling, or use an IP address",
+  EPERM: "the system doesn't allow it, perhaps because of a firewall",
   EPIPE: "the other side has closed the connection",
   ETIMEDOUT: "the other side did not answer in time",
 };
 
 /**
- * The system's error with what was tried and what to do about it.
+ * A system error, with what was attempted and what to do about it.
  *
- * @param action what was tried, as in "listen on" or "send to"
- * @param address where, as `host:port` or a path
+ * @param action what was attempted, such as "listen on" or "send to"
+ * @param address `host:port` or a path
  */
 export function socketError(error: unknown, action: string, address: string): OscSocketError {
   if (error instanceof OscSocketError) return error;

@@ -7,7 +7,7 @@ import { BackpressuredPeer, type SharedLimits } from "./flow-control.ts";
 import { socketError } from "./socket-error.ts";
 import type { TransportEvents } from "./transport.ts";
 
-/** What a connection may take up. */
+/** The limits of one connection. */
 export interface ConnectionLimits {
   readonly framing: Framing | "auto";
   readonly maxPacketSize: number;
@@ -16,24 +16,24 @@ export interface ConnectionLimits {
   readonly maxIdle: number | null;
 }
 
-/** From so many bytes of unread replies on, nothing more is taken from a client until it has read them. */
+/** From this many bytes of unread replies on, the server reads nothing more from the client. */
 const UNREAD_REPLIES = 64 * 1024;
-/** So many bytes are cut into packets at once. A client that is held up has the packets of one such piece in memory, not of all that was read. */
+/** How many bytes are cut into packets at once. A client that has to wait has the packets of one such piece in memory, not of all that was read. */
 const PIECE = 4096;
-/** How long a client has to take the last replies, and to close its side, once its connection is to end. */
+/** How long a client has to read the last replies and close its side when its connection is ended. */
 const LINGER_MS = 1000;
 const NO_BYTES = new Uint8Array(0);
 
-/** One client of a stream server: cuts what it sends into packets, and sends it replies. */
+/** One client of a stream server. Cuts what it sends into packets, and sends it replies. */
 export class TcpConnection extends BackpressuredPeer {
   readonly closed: Promise<void>;
   readonly #socket: Socket;
   readonly #limits: ConnectionLimits;
   readonly #decoder: FrameDecoder;
   readonly #writer: FrameWriter;
-  /** Bytes that were read and not cut into packets yet. Nothing more is read while there are any. */
+  /** Bytes that were read and not cut into packets yet. While there are any, nothing more is read. */
   #bytes: Uint8Array = NO_BYTES;
-  /** How the stream of the client has come to its end: it sends no more, or it cannot be read any further. */
+  /** How the client's stream ended: it sends no more, or it can't be read any further. */
   #over: "no" | "ended" | "broken" = "no";
   /** True when nothing more is to be sent. */
   #finished = false;
@@ -71,8 +71,8 @@ export class TcpConnection extends BackpressuredPeer {
   }
 
   /**
-   * Ends the connection: hands on the packets that have been read, sends what has been written, and lets fall what still comes. A client
-   * that neither reads nor ends is given a second.
+   * Ends the connection: hands on the packets that were read, sends what was written, and ignores what still arrives. A client that
+   * neither reads nor ends its side has a second.
    */
   end(): void {
     this.handOnAll();
@@ -111,7 +111,7 @@ export class TcpConnection extends BackpressuredPeer {
   protected override cutNext(): boolean {
     const bytes = this.#bytes;
     if (bytes.length === 0) return false;
-    // An empty rest would still keep all of the memory.
+    // An empty rest would still keep the memory of the whole read.
     this.#bytes = bytes.length > PIECE ? bytes.subarray(PIECE) : NO_BYTES;
     this.#decoder.push(bytes.length > PIECE ? bytes.subarray(0, PIECE) : bytes);
     return true;
@@ -130,14 +130,14 @@ export class TcpConnection extends BackpressuredPeer {
     }
   }
 
-  /** Sends what has been written, and ends. A client that has ended its side may take its time over the rest; no other may. */
+  /** Sends what was written, and ends. Only a client that has ended its own side may take its time to read the rest. */
   #finish(client: "wait" | "linger"): void {
     if (this.#finished) return;
     this.#finished = true;
     const socket = this.#socket;
     this.#writer.flush();
     socket.end();
-    // While bytes lie unread the system would break the connection off instead of ending it, and the last replies would be lost.
+    // If bytes were left unread, the system would reset the connection instead of ending it, and the last replies would be lost.
     socket.resume();
     if (client === "linger" && !socket.destroyed) this.#linger = setTimeout(() => socket.destroy(), LINGER_MS);
   }
@@ -152,30 +152,30 @@ export class TcpConnection extends BackpressuredPeer {
 
   #idle(after: number): void {
     const socket = this.#socket;
-    // It tells once only.
+    // The event comes only once.
     socket.setTimeout(after);
     if (this.#finished) {
       socket.destroy();
     } else if (this.isQuiet) {
-      this.giveUp(new OscTimeoutError(`A connection was ended, for nothing came over it for ${after} ms (maxIdle).`));
+      this.giveUp(new OscTimeoutError(`A connection was ended because nothing came over it for ${after} ms (maxIdle).`));
       this.end();
     }
   }
 
-  /** The system was given all replies. What it has taken no longer counts as unread; it tells of the rest, by "drain", and only of that. */
+  /** The system was given all replies. What it took at once no longer counts as unread; "drain" comes only for the rest. */
   #flushed(): void {
     this.advance();
     const socket = this.#socket;
     const { maxBuffered } = this.#limits;
     if (socket.writableLength <= maxBuffered || socket.destroyed) return;
-    const message = `The connection was ended, for its client does not read the replies: ${socket.writableLength} bytes wait, and maxBuffered is ${maxBuffered}.`;
+    const message = `A connection was ended because its client doesn't read its replies: ${socket.writableLength} bytes wait, and maxBuffered is ${maxBuffered}.`;
     this.giveUp(new OscDroppedError("maxBuffered", message));
     socket.destroy();
   }
 
   #closed(): void {
     clearTimeout(this.#linger);
-    // What came before is handled all the same: a client that does not wait for replies may have broken off.
+    // What arrived before is still handled: a client that doesn't wait for replies may have disconnected.
     this.#readEnd();
     this.connectionOver();
   }

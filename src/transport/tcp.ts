@@ -11,34 +11,34 @@ import { closedWhileOpening, socketError } from "./socket-error.ts";
 import { type ConnectionLimits, TcpConnection } from "./tcp-connection.ts";
 import type { Transport, TransportEvents } from "./transport.ts";
 
-/** After so long a silence the system asks whether the client is still there. */
+/** After this much silence the system asks whether the client is still there. */
 const KEEP_ALIVE_MS = 60_000;
 
-/** Options of stream sockets, TCP and Unix. Each is a plain field. */
+/** Options of stream sockets: TCP, and Unix domain sockets. */
 export interface TcpOptions {
   /**
    * How packets lie in the stream: `"1.0"` each after its size, `"1.1"` SLIP, `"auto"` as the first bytes of each connection show. Replies
-   * go the way in which the client writes. Default `"auto"`.
+   * use the framing of the client. Default `"auto"`.
    */
   readonly framing?: Framing | "auto";
   /** How many clients may be connected at once. Default 1,024. */
   readonly maxConnections?: number;
-  /** How many packets of one connection may be on their way through handlers; the connection is not read on meanwhile. Default 64. */
+  /** How many packets of one connection may be in flight. While they are, the server doesn't read on from it. Default 64. */
   readonly maxPending?: number;
   /**
-   * How many bytes of replies may wait for one client. From 64 kB on nothing more is read from it; where what is under way brings it
-   * beyond this, its connection is ended. Default 16 MiB.
+   * How many bytes of replies may wait for one client. From 64 kB on the server reads nothing more from it; if the packets that are in flight
+   * bring it above this limit, its connection is ended. Default 16 MiB.
    */
   readonly maxBuffered?: number;
-  /** After how many milliseconds without a byte a connection is ended; `null`: never. Default `null`. */
+  /** End a connection after this many milliseconds without a byte; `null`: never. Default `null`. */
   readonly maxIdle?: number | null;
-  /** Send small replies at once (TCP_NODELAY), instead of waiting until the ones before them have arrived. Default true. */
+  /** Send small replies at once (TCP_NODELAY) instead of waiting until earlier ones have arrived. Default true. */
   readonly noDelay?: boolean;
-  /** Have the system ask clients that are silent for a minute whether they are still there, and end the connections of those that are not. Default true. */
+  /** Have the system ask clients that are silent for a minute whether they are still there, and end the connections of those that aren't. Default true. */
   readonly keepAlive?: boolean;
-  /** Bind an IPv6 address for IPv6 only. Default false: `::` takes IPv4 too (dual stack). */
+  /** Bind an IPv6 address for IPv6 only. Default false: `::` accepts IPv4 too (dual stack). */
   readonly ipv6Only?: boolean;
-  /** How many connections the system holds until they are taken. Default 511. */
+  /** How many connections the system keeps until the server accepts them. Default 511. */
   readonly backlog?: number;
 }
 
@@ -67,7 +67,7 @@ export function tcpOptionsOf(options: TcpOptions): Required<TcpOptions> {
   return checkOptionValues(options, CHECKS);
 }
 
-/** Where to listen, and how. Plain data, so that it can go to another thread. */
+/** Where to listen, and how: plain data, so that it can be sent to another thread. */
 export interface TcpSpec {
   readonly transport: "tcp";
   /** The path of a Unix domain socket (on Windows, of a named pipe), or null for TCP. */
@@ -77,7 +77,7 @@ export interface TcpSpec {
   readonly options: Required<TcpOptions>;
   /** The most bytes of one packet. */
   readonly maxPacketSize: number;
-  /** How many packets of all connections may be on their way through handlers, and how many bytes they may have together. */
+  /** How many packets of all connections may be in flight, and how many bytes they may have together. */
   readonly maxPackets: number;
   readonly maxBytes: number;
 }
@@ -85,14 +85,14 @@ export interface TcpSpec {
 /** A listening stream socket and its connections. */
 export class TcpTransport implements Transport {
   readonly #spec: TcpSpec;
-  /** What is listened on, for error messages. */
+  /** The address for error messages. */
   readonly #place: string;
   readonly #limits: ConnectionLimits;
   readonly #events: TransportEvents;
   readonly #shared: SharedLimits;
   readonly #connections = new Set<TcpConnection>();
   #server: Server | null = null;
-  /** Resolves when nobody listens any more and all connections are over; null while clients are let in. */
+  /** Resolves when the server has stopped listening and all connections are over; null while it accepts clients. */
   #down: Promise<void> | null = null;
   #closed: Promise<void> | null = null;
 
@@ -119,7 +119,7 @@ export class TcpTransport implements Transport {
     server.maxConnections = maxConnections;
     server.on("connection", (socket) => this.#accept(socket));
     server.on("drop", (dropped) => {
-      const message = `A connection was refused, for ${maxConnections} are open: raise maxConnections.`;
+      const message = `A connection was refused because ${maxConnections} clients are connected: raise maxConnections.`;
       this.#events.onConnection("refused");
       this.#events.onError(new OscDroppedError("maxConnections", message), this.#clientAddress(dropped ?? {}));
     });
@@ -137,7 +137,7 @@ export class TcpTransport implements Transport {
       : addressOf(this.#spec, bound.address, bound.port);
   }
 
-  // oxlint-disable-next-line typescript/require-await -- that no more is read takes no time here
+  // oxlint-disable-next-line typescript/require-await -- stopping to read takes no time here
   async drain(): Promise<void> {
     const server = this.#server;
     if (server === null) return;
@@ -214,13 +214,13 @@ export class TcpTransport implements Transport {
   }
 }
 
-/** An address in the family of what is listened on. */
+/** An address in the family of the listening socket. */
 function addressOf({ path }: TcpSpec, address: string, port: number): NetAddress {
   if (path !== null) return { address, port: 0, family: "unix" };
   return ipAddress(address, port);
 }
 
-/** Whether a Unix domain socket was left behind by a program that has ended: nobody answers there. */
+/** Whether a program that has ended left the socket file behind: nobody answers there. */
 async function isLeftBehind(path: string): Promise<boolean> {
   if (!(await stat(path)).isSocket()) return false;
   return new Promise((resolve) => {

@@ -8,12 +8,12 @@ import { resolveHost } from "./resolve-host.ts";
 import { closedWhileOpening, socketError } from "./socket-error.ts";
 import type { Peer, Transport, TransportEvents } from "./transport.ts";
 
-/** A burst must fit in the kernel's buffer while handlers run; its default holds only about 256 small packets. */
+/** A burst has to fit into the kernel's buffer while handlers run. The kernel's own default holds only about 256 small packets. */
 export const SOCKET_BUFFER_SIZE: number = 4 * 1024 * 1024;
 
-/** Options of a UDP socket. Each is a plain field; all may change the socket only when it opens. */
+/** Options of a UDP socket. They take effect when the socket opens. */
 export interface UdpOptions {
-  /** Bind an IPv6 address for IPv6 only. Default false: `::` takes IPv4 too (dual stack). */
+  /** Bind an IPv6 address for IPv6 only. Default false: `::` receives IPv4 too (dual stack). */
   readonly ipv6Only?: boolean;
   /** Let another socket bind the same address and port (SO_REUSEADDR); for multicast, several programs then all receive. Default false. */
   readonly reuseAddress?: boolean;
@@ -25,20 +25,20 @@ export interface UdpOptions {
   readonly multicastGroups?: readonly string[];
   /** The address of the network interface for multicast; for IPv6 also `::%eth0`. Default: the system's choice. */
   readonly multicastInterface?: string;
-  /** How many routers a multicast packet may pass, 0 to 255. Default: the system's, 1. */
+  /** How many routers a multicast packet may pass, 0 to 255. Default: the system's, usually 1. */
   readonly multicastTtl?: number;
   /** Whether multicast packets sent here are also received here. Default: the system's, true. */
   readonly multicastLoopback?: boolean;
-  /** How many routers a packet may pass, 1 to 255. Default: the system's, mostly 64. */
+  /** How many routers a packet may pass, 1 to 255. Default: the system's, usually 64. */
   readonly ttl?: number;
-  /** Bytes that the kernel holds for us between two reads. Default 4 MiB; the system may give less. */
+  /** How many bytes the kernel keeps until the server reads them. Default 4 MiB; the system may give less. */
   readonly receiveBufferSize?: number;
-  /** Bytes that the kernel holds until they are sent. Default 4 MiB; the system may give less. */
+  /** How many bytes the kernel keeps until they are sent. Default 4 MiB; the system may give less. */
   readonly sendBufferSize?: number;
 }
 
 /**
- * Only the socket's own options, as plain data: those of a server may also hold functions.
+ * Only the options of the socket, as plain data. The options of a server may contain functions.
  *
  * @throws OscServerError `OSC_OPTION` if an option has a bad value
  */
@@ -83,9 +83,9 @@ export interface UdpSpec {
 /** The most bytes that a UDP datagram can carry over IPv4: 65,535 less the IP and UDP headers. */
 export const MAX_DATAGRAM = 65_507;
 
-/** The refusal of a packet that no datagram can carry. */
+/** The error for a packet that is too large for a datagram. */
 export function tooLarge(size: number): NodeJS.ErrnoException {
-  return Object.assign(new Error(`packet of ${size} bytes, a datagram carries ${MAX_DATAGRAM} at most`), { code: "EMSGSIZE" });
+  return Object.assign(new Error(`packet of ${size} bytes; a datagram carries at most ${MAX_DATAGRAM}`), { code: "EMSGSIZE" });
 }
 
 /** One UDP socket of Node. It receives datagrams, and sends replies from the same port. */
@@ -157,7 +157,7 @@ class UdpPeer implements Peer {
     }
   }
 
-  /** The kernel drops what cannot be taken; nothing slows the sender of a datagram down. */
+  /** Nothing slows the sender of a datagram down; the kernel drops what is too much. */
   settled(): void {}
 
   #failed(error: Error): void {
@@ -195,7 +195,7 @@ export class PeersByPort {
   }
 }
 
-/** Makes a socket of the IP version that the address has, which it is to be bound to or to send to. */
+/** Makes a socket of the IP version of the address that it will be bound to or send to. */
 export function createUdpSocket(ip: string, options: UdpOptions): Socket {
   const socketOptions: SocketOptions & { reusePort?: boolean } = {
     type: isIP(ip) === 6 ? "udp6" : "udp4",
@@ -209,7 +209,7 @@ export function createUdpSocket(ip: string, options: UdpOptions): Socket {
     if (!supportsReusePort()) {
       throw new OscServerError(
         "OSC_OPTION",
-        `reusePort needs Node 23.1 or newer, this is ${process.version}: leave it out, or use reuseAddress.`,
+        `reusePort needs Node 23.1 or newer, and this is ${process.version}: leave it out, or use reuseAddress.`,
       );
     }
     socketOptions.reusePort = true;
@@ -222,7 +222,7 @@ function supportsReusePort(): boolean {
   return major > 23 || (major === 23 && minor >= 1);
 }
 
-/** Sets what Node can set only on a bound socket. */
+/** Sets the options that Node can set only on a bound socket. */
 export function applyOptions(socket: Socket, options: UdpOptions): void {
   if (options.broadcast === true) socket.setBroadcast(true);
   if (options.ttl !== undefined) socket.setTTL(options.ttl);
@@ -232,13 +232,13 @@ export function applyOptions(socket: Socket, options: UdpOptions): void {
   for (const group of options.multicastGroups ?? []) socket.addMembership(group, options.multicastInterface);
 }
 
-/** Where the socket is bound. */
+/** The address to which the socket is bound. */
 export function socketAddress(socket: Socket): NetAddress {
   const { address, port } = socket.address();
   return ipAddress(address, port);
 }
 
-/** Binds; rejects where that is not possible. */
+/** Binds the socket. */
 export function bind(socket: Socket, host: string, port: number): Promise<void> {
   return new Promise((resolve, reject) => {
     socket.once("error", reject);

@@ -5,10 +5,10 @@ import { BackpressuredPeer, Fifo, type SharedLimits } from "./flow-control.ts";
 import { socketError } from "./socket-error.ts";
 import type { TransportEvents } from "./transport.ts";
 
-/** What becomes of a packet for a client that does not read as fast as it is sent to. */
+/** What happens to packets for a client that reads too slowly. */
 export type SlowClientPolicy = "drop-oldest" | "drop-newest" | "disconnect";
 
-/** What a connection may take up. */
+/** The limits of one connection. */
 export interface WebSocketLimits {
   readonly maxPacketSize: number;
   readonly maxPending: number;
@@ -18,7 +18,7 @@ export interface WebSocketLimits {
   readonly pingTimeout: number;
 }
 
-/** What is used of a WebSocket of `ws`. Said here, so that the types of this package need none of others. */
+/** The part of a `ws` WebSocket that is used. Declared here so that the types of this package need no others. */
 export interface MessageSocket {
   readonly readyState: number;
   readonly OPEN: 1;
@@ -36,23 +36,23 @@ export interface MessageSocket {
   terminate(): void;
 }
 
-/** So many bytes are given to the socket at once; what waits beyond them can still be dropped. */
+/** How many bytes the socket is given in advance. What waits beyond that can still be dropped. */
 const IN_SOCKET = 64 * 1024;
 /** How many bytes more than twice a packet the fragments of a message may take, as pings come in between. */
 const READ_SLACK = 1024 * 1024;
-/** How long a client has to answer the end of its connection. */
+/** How long a client has to acknowledge the end of its connection. */
 const LINGER_MS = 1000;
 /** Close codes of RFC 6455, section 7.4.1. */
 export const GOING_AWAY = 1001;
 const TOO_LARGE = "WS_ERR_UNSUPPORTED_MESSAGE_LENGTH";
 
-/** One client of a WebSocket server, which is sent packets as fast as it reads. */
+/** One client of a WebSocket server. It is sent packets as fast as it reads. */
 export class WebSocketConnection extends BackpressuredPeer {
   readonly closed: Promise<void>;
   readonly #socket: MessageSocket;
   readonly #limits: WebSocketLimits;
   #ending = false;
-  /** Packets that wait until the client has read those before them. */
+  /** Packets that wait until the client has read earlier ones. */
   readonly #unsent = new Fifo<Uint8Array>();
   #unsentBytes = 0;
   #isSlow = false;
@@ -100,14 +100,14 @@ export class WebSocketConnection extends BackpressuredPeer {
     else this.#hold(packet);
   }
 
-  /** Ends the connection: what has been sent is delivered; a client that does not answer is given a second. */
+  /** Ends the connection after delivering what was sent. A client that doesn't answer has a second. */
   end(code: number, reason: string): void {
     this.#ending = true;
     clearTimeout(this.#timer);
     this.handOnAll();
     for (let packet = this.#unsent.shift(); packet !== undefined; packet = this.#unsent.shift()) this.#transmit(packet);
     this.#socket.close(code, reason);
-    // Its answer would not be read.
+    // Otherwise its answer would not be read.
     if (this.#socket.isPaused) this.#socket.resume();
     this.#timer = setTimeout(() => this.#socket.terminate(), LINGER_MS);
   }
@@ -117,7 +117,7 @@ export class WebSocketConnection extends BackpressuredPeer {
     this.#reads.message((data as Uint8Array).length);
     if (this.#ending) return;
     if (!isBinary) return this.#ignoreText();
-    // Fragments are put together, and nothing else is asked for.
+    // Of all forms that ws can deliver, this is the default one.
     this.arrive(data as Uint8Array);
     this.advance();
   }
@@ -140,7 +140,7 @@ export class WebSocketConnection extends BackpressuredPeer {
     if (this.#sawText) return;
     this.#sawText = true;
     this.events.onError(
-      new OscRejectedError("not-osc", "The client sent text, which is ignored: OSC packets are binary messages of a WebSocket."),
+      new OscRejectedError("not-osc", "The client sent a text message, which is ignored: OSC packets are binary WebSocket messages."),
       this.address,
     );
   }
@@ -172,12 +172,12 @@ export class WebSocketConnection extends BackpressuredPeer {
 
   #transmit(packet: Uint8Array): void {
     this.#socket.send(packet, { binary: true }, (error) => {
-      // The connection's own end tells the rest.
+      // If it failed, the end of the connection says the rest.
       if (error === undefined || error === null) this.#drain();
     });
   }
 
-  /** Sends what waited, now that the client has read. */
+  /** Sends what waited, after the client has read. */
   #drain(): void {
     while (this.#unsent.size > 0 && this.#socket.bufferedAmount < IN_SOCKET) {
       const packet = this.#unsent.shift() as Uint8Array;
@@ -205,11 +205,11 @@ export class WebSocketConnection extends BackpressuredPeer {
     this.accountMemory();
   }
 
-  /** Reports it once, until the client has caught up. */
+  /** Reported once, until the client has caught up. */
   #tellSlow(): void {
     if (this.#isSlow) return;
     this.#isSlow = true;
-    const message = `Packets for a client were dropped, for it reads too slowly: ${this.#limits.maxBuffered} bytes wait for it (maxBuffered).`;
+    const message = `Packets for a client were dropped because it reads too slowly: ${this.#limits.maxBuffered} bytes wait for it (maxBuffered).`;
     this.events.onError(new OscDroppedError("maxBuffered", message), this.address);
   }
 
@@ -219,7 +219,7 @@ export class WebSocketConnection extends BackpressuredPeer {
     this.giveUp(
       new OscDroppedError(
         "maxBuffered",
-        `The connection was ended, for its client reads too slowly: ${maxBuffered} bytes wait (maxBuffered).`,
+        `A connection was ended because its client reads too slowly: ${maxBuffered} bytes wait for it (maxBuffered).`,
       ),
     );
   }
@@ -230,16 +230,16 @@ export class WebSocketConnection extends BackpressuredPeer {
     this.#timer = setTimeout(() => this.#checkOn(), milliseconds).unref();
   }
 
-  /** Pings a client that was silent, and ends the connection of one that does not answer. */
+  /** Pings a client that was silent, and ends the connection of one that doesn't answer. */
   #checkOn(): void {
     const { pingInterval, pingTimeout } = this.#limits;
-    // While it is held up, its answers are not read.
+    // While it is paused, its answers are not read.
     if (pingInterval !== null && (this.#wasHeard || this.#socket.isPaused)) {
       this.#hasPinged = false;
       this.#waitFor(pingInterval);
     } else if (this.#hasPinged) {
       this.giveUp(
-        new OscTimeoutError(`A connection was ended, for its client did not answer a ping within ${pingTimeout} ms (pingTimeout).`),
+        new OscTimeoutError(`A connection was ended because its client didn't answer a ping within ${pingTimeout} ms (pingTimeout).`),
       );
     } else {
       this.#hasPinged = true;
@@ -262,7 +262,7 @@ export class WebSocketConnection extends BackpressuredPeer {
       code === TOO_LARGE
         ? new OscDroppedError(
             "maxPacketSize",
-            `A connection was ended, for its client sent a packet of more than ${this.#limits.maxPacketSize} bytes (maxPacketSize).`,
+            `A connection was ended because its client sent a packet of more than ${this.#limits.maxPacketSize} bytes (maxPacketSize).`,
           )
         : socketError(error, "talk to", formatAddress(this.address)),
       this.address,
@@ -272,7 +272,7 @@ export class WebSocketConnection extends BackpressuredPeer {
   #closed(): void {
     this.#ending = true;
     clearTimeout(this.#timer);
-    // What came before is handled all the same: a client that does not wait for replies may have gone.
+    // What arrived before is still handled: a client that doesn't wait for replies may have disconnected.
     this.handOnAll();
     this.connectionOver();
   }

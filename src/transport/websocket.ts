@@ -13,13 +13,13 @@ import { closedWhileOpening, socketError } from "./socket-error.ts";
 import type { Transport, TransportEvents } from "./transport.ts";
 import { GOING_AWAY, type SlowClientPolicy, WebSocketConnection, type WebSocketLimits } from "./websocket-connection.ts";
 
-/** So many connections may stand beside the clients until they have become some, or are refused. */
+/** How many connections, besides those of clients, may be in their handshake. */
 const HANDSHAKES = 64;
 
-/** What a client that is refused is told. */
+/** The status texts of refused clients. */
 const REASONS = { 400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 503: "Service Unavailable" } as const;
 
-/** Options of a WebSocket server's sockets. */
+/** Options of the sockets of a WebSocket server. */
 export interface WebSocketOptions {
   /**
    * Further pages that may connect, as origins such as `"https://stage.example.org"`; `"null"` for pages opened from a file, `"*"` for all.
@@ -30,30 +30,31 @@ export interface WebSocketOptions {
    */
   readonly origins?: readonly string[];
   /**
-   * Asked for each client that `origins` lets pass, with the HTTP request that it connects with; false refuses it with status 401.
-   * Look here for a token in `request.url`. Default: all may.
+   * Called with the HTTP request of each client that `origins` allows; false refuses the client with status 401. Check tokens in
+   * `request.url` here. Default: all may connect.
    */
   readonly verifyClient?: (request: IncomingMessage) => boolean;
-  /** The path at which clients connect, such as `"/osc"`; others are refused with status 404. Default: any path. */
+  /** The path that clients have to ask for, such as `"/osc"`; others are refused with status 404. Default: any path. */
   readonly path?: string;
   /** How many clients may be connected at once; further ones are refused with status 503. Default 1,024. */
   readonly maxConnections?: number;
-  /** How many packets of one client may be on their way through handlers; it is not read on meanwhile. Default 64. */
+  /** How many packets of one client may be in flight. While they are, the server doesn't read on from it. Default 64. */
   readonly maxPending?: number;
-  /** How many bytes may wait for one client that reads more slowly than it is sent to. One packet may always wait. Default 1 MiB. */
+  /** How many bytes may wait for a client that reads too slowly. One packet may always wait. Default 1 MiB. */
   readonly maxBuffered?: number;
   /**
-   * What happens beyond `maxBuffered`: the packets that have waited longest are dropped, so that a client that catches up sees what is new;
-   * or those that come; or the client's connection is ended. What is dropped is counted as `unsent`. Default `"drop-oldest"`.
+   * What happens beyond `maxBuffered`: `"drop-oldest"` drops the packets that have waited longest, so that a client that catches up gets the
+   * latest; `"drop-newest"` drops those that come; `"disconnect"` ends the connection. Dropped packets are counted as `unsent`.
+   * Default `"drop-oldest"`.
    */
   readonly slowClients?: SlowClientPolicy;
-  /** After how many milliseconds of silence a client is asked whether it is still there; `null`: never. Default 15,000. */
+  /** Ping a client after this many milliseconds of silence; `null`: never. Default 15,000. */
   readonly pingInterval?: number | null;
-  /** How many milliseconds it has to answer, before its connection is ended. Default 10,000. */
+  /** How many milliseconds a client has to answer a ping, before its connection is ended. Default 10,000. */
   readonly pingTimeout?: number;
-  /** Bind an IPv6 address for IPv6 only. Default false: `::` takes IPv4 too (dual stack). Not for a server that is given. */
+  /** Bind an IPv6 address for IPv6 only. Default false: `::` accepts IPv4 too (dual stack). Not used with an existing HTTP server. */
   readonly ipv6Only?: boolean;
-  /** How many connections the system holds until they are taken. Default 511. Not for a server that is given. */
+  /** How many connections the system keeps until the server accepts them. Default 511. Not used with an existing HTTP server. */
   readonly backlog?: number;
 }
 
@@ -104,10 +105,10 @@ function checkOrigin(value: unknown, name: string): string {
   throw bad(name, 'an origin without a path, such as "https://example.org:8080", or "*" or "null"', value);
 }
 
-/** Where to listen, and how. It may hold a server, so it stays in its thread. */
+/** Where to listen, and how. It may contain an HTTP server, so it can't be sent to another thread. */
 export interface WebSocketSpec {
   readonly transport: "websocket";
-  /** An HTTP or HTTPS server that listens already, or null for one of our own. */
+  /** An HTTP or HTTPS server that is already listening, or null to create one. */
   readonly server: Server | null;
   readonly host: string;
   readonly port: number;
@@ -119,20 +120,20 @@ export interface WebSocketSpec {
   readonly maxConnections: number;
   readonly limits: WebSocketLimits;
   readonly listen: { readonly ipv6Only: boolean; readonly backlog: number };
-  /** How many packets of all clients may be on their way through handlers, and how many bytes they may have together. */
+  /** How many packets of all clients may be in flight, and how many bytes they may have together. */
   readonly maxPackets: number;
   readonly maxBytes: number;
-  /** The clients that are connected; the transport keeps it. */
+  /** The connected clients. The transport updates it. */
   readonly clients: Set<WebSocketConnection>;
 }
 
-/** Why a client is not let in: the HTTP status, and the error to report. */
+/** Why a client is refused: the HTTP status, and the error to report. */
 interface Refusal {
   readonly status: keyof typeof REASONS;
   readonly error: OscError;
 }
 
-/** A listening WebSocket and its clients: one binary message is one packet. RFC 6455. */
+/** A WebSocket server and its clients. One binary message is one packet. RFC 6455. */
 export class WebSocketTransport implements Transport {
   readonly #spec: WebSocketSpec;
   readonly #events: TransportEvents;
@@ -153,7 +154,7 @@ export class WebSocketTransport implements Transport {
 
   async open(): Promise<NetAddress> {
     const { server, limits } = this.#spec;
-    // Only who uses them loads them: they take a third of the time that all the rest takes to import.
+    // Lazy: only WebSocket servers need the package.
     const ws = await import("ws");
     this.#accepter = new ws.WebSocketServer({
       noServer: true,
@@ -169,14 +170,14 @@ export class WebSocketTransport implements Transport {
     const http = server ?? (await this.#listen());
     const bound = http.address();
     if (bound === null || typeof bound === "string") {
-      throw new OscServerError("OSC_WRONG_STATE", "The HTTP server does not listen on a port yet: call listen() and wait for it first.");
+      throw new OscServerError("OSC_WRONG_STATE", "The HTTP server isn't listening on a port yet: call listen() and wait for it first.");
     }
     http.on("upgrade", this.#upgrade);
     this.#http = http;
     return ipAddress(bound.address, bound.port);
   }
 
-  // oxlint-disable-next-line typescript/require-await -- that no more is read takes no time here
+  // oxlint-disable-next-line typescript/require-await -- stopping to read takes no time here
   async drain(): Promise<void> {
     this.#draining = true;
     for (const client of this.#spec.clients) client.stopReading();
@@ -192,7 +193,7 @@ export class WebSocketTransport implements Transport {
     if (http === null) return;
     http.off("upgrade", this.#upgrade);
     const clients = [...this.#spec.clients];
-    for (const client of clients) client.end(GOING_AWAY, "the server closes");
+    for (const client of clients) client.end(GOING_AWAY, "the server is closing");
     const down = this.#spec.server === null ? closeHttp(http) : null;
     await Promise.all([down, ...clients.map(({ closed }) => closed)]);
   }
@@ -230,7 +231,7 @@ export class WebSocketTransport implements Transport {
   readonly #upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
     const { path, server } = this.#spec;
     if (path !== null && pathOf(request) !== path) {
-      // Another listener of a server that is given may know that path.
+      // Another listener of an existing server may serve that path.
       if (server !== null && server.listenerCount("upgrade") > 1) return;
       return this.#refuse(socket, request.socket, {
         status: 404,
@@ -239,7 +240,7 @@ export class WebSocketTransport implements Transport {
     }
     const refusal = this.#refusal(request);
     if (refusal !== null) return this.#refuse(socket, request.socket, refusal);
-    // Until it is a WebSocket: one that breaks off is no fault.
+    // A client that disconnects during its handshake isn't a fault.
     const ignore = (): void => undefined;
     socket.on("error", ignore);
     this.#accepter?.handleUpgrade(request, socket, head, (client) => {
@@ -291,7 +292,7 @@ export class WebSocketTransport implements Transport {
       clients.delete(client);
       this.#events.onConnection("closed");
     });
-    if (this.#closed !== null) client.end(GOING_AWAY, "the server closes");
+    if (this.#closed !== null) client.end(GOING_AWAY, "the server is closing");
   }
 }
 

@@ -299,7 +299,7 @@ describe("faults", () => {
     await expect(second.createServeEndpoint()).rejects.toMatchObject({
       code: "EADDRINUSE",
       name: "OscSocketError",
-      message: expect.stringMatching(/Cannot listen on 127\.0\.0\.1:\d+: another program has that port/),
+      message: expect.stringMatching(/Cannot listen on 127\.0\.0\.1:\d+: another program uses that port/),
     });
     await expect(second.serve()).rejects.toMatchObject({ code: "EADDRINUSE" });
     await second.close();

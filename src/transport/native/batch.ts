@@ -4,12 +4,12 @@ import { copyOf } from "../copy-bytes.ts";
 import { type Libc, checkCall } from "./libc.ts";
 import { ADDRESS_ROOM, AF_INET, AF_INET6, decodeSocketAddress, encodeSocketAddress } from "./socket-address.ts";
 
-/** So many datagrams come in by one call. */
+/** How many datagrams one call receives or sends at most. */
 export const BATCH_SIZE = 64;
 /** Room for the largest datagram. */
 const INCOMING_ROOM = 65_536;
 
-/** `struct mmsghdr`, on 64-bit systems: a `msghdr` and how many bytes came. */
+/** `struct mmsghdr` on 64-bit systems: a `msghdr`, and how many bytes were received. */
 const HEADER_SIZE = 64;
 const NAME = 0;
 const NAME_SIZE = 8;
@@ -26,7 +26,7 @@ const PARTS_START = BATCH_SIZE * HEADER_SIZE;
 const NAMES_START = PARTS_START + BATCH_SIZE * PART_SIZE;
 const DATA_START = NAMES_START + BATCH_SIZE * ADDRESS_ROOM;
 
-/** Memory into which `recvmmsg` writes datagrams, laid out as it wants it. */
+/** Memory into which `recvmmsg` writes datagrams. */
 export class MessageBatch {
   /** All of the memory. */
   readonly bytes: Uint8Array = new Uint8Array(DATA_START + BATCH_SIZE * INCOMING_ROOM);
@@ -53,10 +53,10 @@ export class MessageBatch {
   }
 
   /**
-   * Receives what is there, and where that is nothing, waits for it or does not.
+   * Receives what is there. If there is nothing, waits for it or returns, as `mode` says.
    *
    * @param most how many datagrams, at most {@link BATCH_SIZE}
-   * @returns how many came; none where there were none, or where a signal ended the waiting
+   * @returns how many were received; 0 if there were none, or if a signal ended the waiting
    * @throws an error of the system, with its `code`
    */
   receive(fd: number, most: number, mode: "wait" | "look"): number {
@@ -72,24 +72,24 @@ export class MessageBatch {
     return count;
   }
 
-  /** The bytes of a datagram that came, until the next call. */
+  /** The bytes of a received datagram, valid until the next call. */
   data(index: number): Uint8Array {
     const start = DATA_START + index * INCOMING_ROOM;
     return this.bytes.subarray(start, start + this.#dataSize(index));
   }
 
-  /** The bytes of a datagram that came, as a copy. */
+  /** A copy of the bytes of a received datagram. */
   copy(index: number): Uint8Array {
     return copyOf(this.bytes, DATA_START + index * INCOMING_ROOM, this.#dataSize(index));
   }
 
-  /** Where it came from, as a `sockaddr`, until the next call. */
+  /** Its sender as a `sockaddr`, valid until the next call. */
   sender(index: number): Uint8Array {
     const start = this.senderStart(index);
     return this.bytes.subarray(start, start + this.senderSize(index));
   }
 
-  /** Where in {@link bytes} that lies. */
+  /** Where that begins in {@link bytes}. */
   senderStart(index: number): number {
     return NAMES_START + index * ADDRESS_ROOM;
   }
@@ -107,12 +107,12 @@ const SOL_SOCKET = 1;
 const SO_TYPE = 3;
 const SOCK_DGRAM = 2;
 
-/** Room for two of the largest datagrams, or for a full batch of middling ones: what goes out by one call. */
+/** Room for two of the largest datagrams, or for a full batch of medium ones. */
 const OUTGOING_ROOM = 128 * 1024;
 const TO_START = PARTS_START + BATCH_SIZE * PART_SIZE;
 const OUTGOING_START = TO_START + ADDRESS_ROOM;
 
-/** Sends datagrams to one place, many by one call. */
+/** Sends datagrams to one address, many per call. */
 export class OutgoingBatch {
   readonly #libc: Libc;
   readonly #fd: number;
@@ -136,9 +136,9 @@ export class OutgoingBatch {
   }
 
   /**
-   * Over the socket of this process that is bound there, whoever opened it; null where there is none, or where there are several.
+   * Sends over the socket of this process that is bound to that address, whoever opened it. Null if there is none, or more than one.
    *
-   * @param to where to; null for a socket that is connected
+   * @param to null for a socket that is connected
    */
   static over(libc: Libc, local: NetAddress, to: { readonly host: string; readonly port: number } | null): OutgoingBatch | null {
     const fds = readdirSync("/proc/self/fd").map(Number);
@@ -148,13 +148,13 @@ export class OutgoingBatch {
   }
 
   /**
-   * Sends packets in their order, as many as one call takes, and does not wait.
+   * Sends packets in order, as many as one call takes, without waiting.
    *
-   * @param packets each of which a datagram can carry
-   * @param from the first one's place among them
-   * @param end the place after that of the last
-   * @returns how many the system has taken, one at least
-   * @throws an error of the system, with its `code`, that struck the first of them
+   * @param packets each small enough for a datagram
+   * @param from the index of the first one to send
+   * @param end the index after the last one to send
+   * @returns how many the system took, at least one
+   * @throws an error of the system, with its `code`, of the first of them
    */
   send(packets: readonly Uint8Array[], from: number, end: number): number {
     const pointers = this.#pointers;
@@ -176,7 +176,7 @@ export class OutgoingBatch {
 
 function isBoundThere(libc: Libc, fd: number, { address, port }: NetAddress): boolean {
   const bytes = new Uint8Array(ADDRESS_ROOM);
-  // Most descriptors are no sockets.
+  // Most descriptors aren't sockets.
   if (libc.getsockname(fd, bytes, new Uint8Array(Uint32Array.of(ADDRESS_ROOM).buffer)) !== 0) return false;
   const family = new DataView(bytes.buffer).getUint16(0, true);
   if (family !== AF_INET && family !== AF_INET6) return false;

@@ -1,10 +1,10 @@
 import { createRequire } from "node:module";
 import { constants } from "node:os";
 
-/** A place in memory, as C takes it. */
+/** An address in memory. */
 type Pointer = bigint;
 
-/** The calls of the system that native sockets use. A pointer is an address, or an array whose bytes are read or written during the call. */
+/** The system calls of native sockets. A pointer is an address, or an array whose bytes the call reads or writes. */
 export interface Libc {
   socket(family: number, type: number, protocol: number): number;
   bind(fd: number, address: Uint8Array, size: number): number;
@@ -15,7 +15,6 @@ export interface Libc {
   sendmmsg(fd: number, messages: Pointer, count: number, flags: number): number;
   sendto(fd: number, data: Uint8Array, size: number, flags: number, address: Uint8Array, addressSize: number): number;
   ppoll(descriptors: Uint8Array, count: number, timeout: Uint8Array, signals: null): number;
-  shutdown(fd: number, how: number): number;
   close(fd: number): number;
   inet_pton(family: number, text: string, address: Uint8Array): number;
   inet_ntop(family: number, address: Uint8Array, text: Uint8Array, size: number): Pointer | null;
@@ -23,11 +22,11 @@ export interface Libc {
   if_indextoname(index: number, name: Uint8Array): Pointer | null;
   getaddrinfo(node: string, service: null, hints: Uint8Array, results: Uint8Array): number;
   freeaddrinfo(results: Pointer): void;
-  /** Where the bytes of the array lie. Holds for arrays over an `ArrayBuffer` of their own, for as long as that lives. */
+  /** The address of an array's bytes. Valid for arrays over an `ArrayBuffer` of their own, for as long as that lives. */
   addressOf(bytes: Uint8Array): Pointer;
   /** The bytes at an address. */
   bytesAt(pointer: Pointer, size: number): Uint8Array;
-  /** What the last call said was wrong, such as `"EADDRINUSE"`. */
+  /** The error of the last call, such as `"EADDRINUSE"`. */
   errorCode(): string;
 }
 
@@ -41,7 +40,6 @@ const SIGNATURES = [
   "int sendmmsg(int fd, void *messages, uint count, int flags)",
   "intptr sendto(int fd, const void *data, size_t size, int flags, const void *address, uint addressSize)",
   "int ppoll(void *descriptors, ulong count, const void *timeout, const void *signals)",
-  "int shutdown(int fd, int how)",
   "int close(int fd)",
   "int inet_pton(int family, const char *text, void *address)",
   "void *inet_ntop(int family, const void *address, void *text, uint size)",
@@ -51,7 +49,7 @@ const SIGNATURES = [
   "void freeaddrinfo(void *results)",
 ] as const;
 
-/** What is used of the optional dependency. */
+/** The part of the optional dependency that is used. */
 interface Koffi {
   load(path: null): { func(signature: string): (...parameters: never[]) => unknown };
   address(bytes: Uint8Array): Pointer;
@@ -64,23 +62,23 @@ let koffi: Koffi | undefined;
 let libc: Libc | undefined;
 
 /**
- * Loads `koffi`, through which C functions are called. It is an optional dependency, and loaded only when it is first needed.
+ * Loads `koffi`, which calls C functions. It is an optional dependency, so it is loaded only when it is first needed.
  *
- * @throws Error where it is not installed, may not be loaded, or knows other structures than those written here
+ * @throws Error if it isn't installed or can't be loaded, or if the system's structures aren't those written here
  */
 export function loadKoffi(): Koffi {
   if (process.platform !== "linux" || (process.arch !== "x64" && process.arch !== "arm64")) {
-    throw new Error(`the calls of the system are known for Linux on x64 and arm64, this is ${process.platform} on ${process.arch}`);
+    throw new Error(`native sockets need Linux on x64 or arm64, and this is ${process.platform} on ${process.arch}`);
   }
   return (koffi ??= createRequire(import.meta.url)("koffi") as Koffi);
 }
 
-/** @throws Error as {@link loadKoffi}, or where a function is missing */
+/** @throws Error as {@link loadKoffi}, or if a function is missing */
 export function loadLibc(): Libc {
   return (libc ??= bindFunctions(loadKoffi()));
 }
 
-/** Calls C functions by those signatures. */
+/** The C functions with those signatures. */
 export function functionsOf(ffi: Koffi, signatures: readonly string[]): object {
   const library = ffi.load(null);
   return Object.fromEntries(
@@ -102,13 +100,13 @@ export function errorName(number: number): string {
   return (codes ??= errorNames()).get(number) ?? `E${number}`;
 }
 
-/** Where two names have one number, as EAGAIN and EWOULDBLOCK, the first counts. */
+/** If two names have the same number, as EAGAIN and EWOULDBLOCK do, the first counts. */
 function errorNames(): ReadonlyMap<number, string> {
   const names = Object.entries(constants.errno);
   return new Map(names.map(([name, number]) => [number, name] as const).toReversed());
 }
 
-/** @throws an error of the system, with its `code`, where a call gave back that it failed */
+/** @throws an error of the system, with its `code`, if the call returned that it failed */
 export function checkCall(libc: Libc, result: number): number {
   if (result >= 0) return result;
   const code = libc.errorCode();

@@ -10,15 +10,15 @@ const SIZES = [1, 37, 1500];
 
 let result: Libc | Error | undefined;
 
-/** The system's calls, where this system has them and they have been seen to work; else why not. Tested when first asked. */
+/** The system calls if they work here, else the reason why they don't. Tested at the first call. */
 export function nativeSockets(): Libc | Error {
   if (result !== undefined) return result;
   try {
-    // A thread that is ended while it loads koffi aborts the process, and one that is in a call of the system cannot be ended at all.
-    if (!isMainThread) throw new Error("native sockets are for the main thread");
-    // There Node's own sockets share a port with the other processes of the cluster.
+    // Ending a thread while it loads koffi aborts the process, and a thread in a system call can't be ended at all.
+    if (!isMainThread) throw new Error("native sockets are used in the main thread only");
+    // In a cluster, Node's own sockets share a port with the other processes.
     const { isWorker } = process.getBuiltinModule("node:cluster") as unknown as { readonly isWorker: boolean };
-    if (isWorker) throw new Error("native sockets are not for clusters");
+    if (isWorker) throw new Error("native sockets are not used in clusters");
     const libc = loadLibc();
     test(libc);
     result = libc;
@@ -28,7 +28,7 @@ export function nativeSockets(): Libc | Error {
   return result;
 }
 
-/** Sends datagrams to itself, and sees whether they, their sender and an error come as they should. */
+/** Sends datagrams to itself, and checks that they, their sender and an error arrive as expected. */
 function test(libc: Libc): void {
   const socket = NativeUdpSocket.open(libc, "127.0.0.1", 0, {});
   try {
@@ -43,7 +43,7 @@ function test(libc: Libc): void {
       for (let index = 0; index < count; index += 1) expectDatagram(libc, batch, index, SIZES[came + index] ?? 0, port);
       came += count;
     }
-    if (errorOfSecond(libc, port) !== "EADDRINUSE") throw new Error("an error was not told as it should");
+    if (errorOfSecond(libc, port) !== "EADDRINUSE") throw new Error("an error was not reported as expected");
   } finally {
     socket.close();
   }

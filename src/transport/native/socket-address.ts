@@ -12,7 +12,7 @@ export const ADDRESS_ROOM = 32;
 const IPV4_SIZE = 16;
 const IPV6_SIZE = 28;
 
-/** Where the parts of `sockaddr_in` and `sockaddr_in6` lie. The family is in the order of the machine, the port in that of the network. */
+/** Offsets in `sockaddr_in` and `sockaddr_in6`. The family has the byte order of the machine, the port that of the network. */
 const PORT = 2;
 const IPV4_ADDRESS = 4;
 const IPV6_ADDRESS = 8;
@@ -26,7 +26,7 @@ const INFO_TYPE = 8;
 const INFO_ADDRESS = 24;
 const EAI_AGAIN = -3;
 
-/** An address as the system takes it: a `sockaddr`. */
+/** An address as a `sockaddr`. */
 export function encodeSocketAddress(libc: Libc, host: string, port: number): Uint8Array {
   const [address = "", zone] = host.split("%");
   const isIPv6 = isIP(address) === 6;
@@ -47,7 +47,7 @@ export function encodeIp(libc: Libc, address: string): Uint8Array {
   return bytes;
 }
 
-/** The number of a network interface that is given by name or by number. */
+/** The number of a network interface, from its name or number. */
 export function interfaceIndex(libc: Libc, zone: string): number {
   const index = /^\d+$/.test(zone) ? Number(zone) : libc.if_nametoindex(zone);
   if (index === 0) throw Object.assign(new Error(`no network interface ${zone}`), { code: "ENODEV" });
@@ -69,7 +69,7 @@ function decodeIpv6(libc: Libc, ip: Uint8Array): string {
   return textOf(text);
 }
 
-/** A link-local address is one only together with its interface. */
+/** A link-local address needs its interface. */
 function zoneOf(libc: Libc, ip: Uint8Array, scope: number): string {
   const isLinkLocal = ip[0] === 0xfe && ((ip[1] ?? 0) & 0xc0) === 0x80;
   if (!isLinkLocal || scope === 0) return "";
@@ -81,7 +81,7 @@ function textOf(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, 0, bytes.indexOf(0)).toString("latin1");
 }
 
-/** The IP address of a host by the rule of `resolveHost`, for a thread that cannot wait for a promise. */
+/** The IP address of a host by the rule of `resolveHost`, for callers that can't await. */
 export function lookUp(libc: Libc, host: string): string {
   if (isIP(host) !== 0) return plainAddress(host);
   const hints = new Uint8Array(INFO_SIZE);

@@ -18,11 +18,10 @@ const SOCK_DGRAM_CLOEXEC = 2 | 0x8_0000;
 const POLLIN = 1;
 const POLLOUT = 4;
 const MSG_DONTWAIT = 0x40;
-const SHUT_RD = 0;
-/** A thread that waits for room looks again after so long. */
+/** How often a thread that waits for room looks whether the socket was closed. */
 const LONGEST_WAIT_MS = 1000;
 
-/** A UDP socket that is used by the system's own calls. */
+/** A UDP socket that is used by system calls. */
 export class NativeUdpSocket {
   readonly fd: number;
   readonly localAddress: NetAddress;
@@ -43,7 +42,7 @@ export class NativeUdpSocket {
   /**
    * Binds a socket.
    *
-   * @throws OscSocketError where the address cannot be used, or the system refuses an option
+   * @throws OscSocketError if the address can't be used, or the system rejects an option
    */
   static open(libc: Libc, host: string, port: number, options: UdpOptions): NativeUdpSocket {
     let ip: string;
@@ -68,7 +67,7 @@ export class NativeUdpSocket {
     }
   }
 
-  /** Waits until there is something to receive, but not longer than that. May return early. */
+  /** Blocks until there is something to receive, at most for that time. May return early. */
   wait(timeoutMs: number): void {
     this.#waitFor(POLLIN, timeoutMs);
   }
@@ -77,7 +76,7 @@ export class NativeUdpSocket {
    * Sends a datagram.
    *
    * @param address a `sockaddr`
-   * @param patienceMs how long to wait, blocked, where the system has no room for it; `Infinity` for ever
+   * @param patienceMs how long to block if the system has no room for it; `Infinity`: forever
    * @throws an error of the system, with its `code`
    */
   send(packet: Uint8Array, address: Uint8Array, patienceMs: number): void {
@@ -94,15 +93,7 @@ export class NativeUdpSocket {
     }
   }
 
-  /**
-   * Wakes a thread that waits for datagrams, and keeps every other from waiting: it is told of datagrams that have no sender. The system says
-   * that the socket has no other end, and does it all the same.
-   */
-  endReceiving(): void {
-    if (!this.#closed) this.#libc.shutdown(this.fd, SHUT_RD);
-  }
-
-  /** Leaves the descriptor to somebody else, who closes it. */
+  /** Leaves it to someone else to close the descriptor. */
   release(): void {
     this.#closed = true;
   }
@@ -135,9 +126,8 @@ const SO_BROADCAST = 6;
 const SO_SNDBUF = 7;
 const SO_RCVBUF = 8;
 const SO_REUSEPORT = 15;
-const SO_RCVTIMEO = 20;
 
-/** Options that the two families call by other numbers. */
+/** Options that have another number in each family. */
 interface FamilyOptions {
   readonly level: number;
   readonly ttl: number;
@@ -164,7 +154,7 @@ const IPV6_OPTIONS: FamilyOptions = {
 };
 const IPV6_V6ONLY = 26;
 
-/** Sets the options of a socket, those that must be set before it is bound and the others. */
+/** Sets the options of a socket. Some have to be set before it is bound. */
 export class SocketOptions {
   readonly #libc: Libc;
   readonly #fd: number;
@@ -180,7 +170,7 @@ export class SocketOptions {
 
   beforeBind({ ipv6Only = false, reuseAddress = false, reusePort = false }: UdpOptions): void {
     if (this.#isIPv6) this.#set(this.#names.level, IPV6_V6ONLY, Number(ipv6Only));
-    // As Node has it.
+    // As Node does.
     else if (ipv6Only) throw Object.assign(new Error("ipv6Only is for IPv6 addresses"), { code: "EINVAL" });
     if (reuseAddress) this.#set(SOL_SOCKET, SO_REUSEADDR, 1);
     if (reusePort) this.#set(SOL_SOCKET, SO_REUSEPORT, 1);
@@ -202,21 +192,16 @@ export class SocketOptions {
     }
   }
 
-  /** An interface: by its address for IPv4, by its number for IPv6. Both are 4 bytes. */
+  /** A network interface in 4 bytes: its address for IPv4, its number for IPv6. */
   #interface(address: string): Uint8Array {
     if (!this.#isIPv6) return encodeIp(this.#libc, address);
     const [, zone] = address.split("%");
     return new Uint8Array(Uint32Array.of(zone === undefined ? 0 : interfaceIndex(this.#libc, zone)).buffer);
   }
 
-  /** Another socket may not bind the same address, unless that is wished. */
+  /** Keeps other sockets from binding the same address, unless the option says that they may. */
   guardAddress({ reuseAddress = false }: UdpOptions): void {
     this.#set(SOL_SOCKET, SO_REUSEADDR, Number(reuseAddress));
-  }
-
-  /** A call that waits for datagrams returns after so long at the latest, with none. */
-  returnAfter(seconds: number): void {
-    this.#setBytes(SOL_SOCKET, SO_RCVTIMEO, new Uint8Array(BigInt64Array.of(BigInt(seconds), 0n).buffer));
   }
 
   #set(level: number, name: number, value: number): void {

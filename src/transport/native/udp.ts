@@ -1,7 +1,7 @@
 import { createSocket, type RemoteInfo, type Socket } from "node:dgram";
-import { type NetAddress, formatAddress, ipAddress } from "../../net-address.ts";
+import { type NetAddress, formatAddress, formatHostPort, ipAddress } from "../../net-address.ts";
 import { resolveHost } from "../resolve-host.ts";
-import { socketError } from "../socket-error.ts";
+import { closedWhileOpening, socketError } from "../socket-error.ts";
 import type { Peer, Transport, TransportEvents } from "../transport.ts";
 import { PeersByPort, type UdpSpec } from "../udp.ts";
 import { MessageBatch } from "./batch.ts";
@@ -9,22 +9,18 @@ import type { Libc } from "./libc.ts";
 import { NativeUdpSocket, SocketOptions } from "./socket.ts";
 import { decodeSocketAddress, encodeSocketAddress } from "./socket-address.ts";
 
-/** How long the event loop is held up by a reply for which the system has no room. Then the reply is reported as lost. */
-export const REPLY_PATIENCE_MS = 10;
+/** How long the event loop waits if the system has no room for a reply. After that the reply is reported as lost. */
+const REPLY_PATIENCE_MS = 10;
 /**
- * So long may one turn of the event loop take in batches at least, and at most; then all else has its turn. In between it is as long as all else
- * took before: where there is more to do than can be done, half of the time goes to receiving, for what is not received in time is lost in the
- * system, whoever sent it.
+ * How long one turn of the event loop may spend on receiving, at least and at most. In between it gets as long as everything else took before:
+ * under overload half of the time goes to receiving, because the kernel drops what isn't received in time, whoever sent it.
  */
 const SHORTEST_TURN_MS = 1;
 const LONGEST_TURN_MS = 4;
 
 /**
- * A UDP socket in an event loop that receives in batches: Node tells of the first datagram, and one call of the system brings what else has
- * come with it. Replies go out by a call of the system, too.
- *
- * At 300,000 small messages a second, some ten at a time, that takes half of the processor time of Node's own sockets, and one message alone
- * takes no longer (`npm run bench -- udp`).
+ * A UDP socket that receives in batches, in the event loop of any thread. Node delivers the first datagram, and one system call brings those that
+ * came with it; replies are system calls, too. Under load that costs half the CPU time of Node's own sockets (bench/udp).
  */
 export class NativeUdpTransport implements Transport {
   readonly #libc: Libc;
@@ -33,9 +29,10 @@ export class NativeUdpTransport implements Transport {
   readonly #batch: MessageBatch;
   #native: NativeUdpSocket | null = null;
   #socket: Socket | null = null;
-  /** Until when this turn of the event loop may take in batches, once it has taken in a whole one; null before that. */
+  #isClosed = false;
+  /** When this turn of the event loop has to stop receiving; null until it has received a full batch. */
   #turnEnds: number | null = null;
-  /** When something was received last, in such a turn. */
+  /** When such a turn received something last. */
   #lastReceived = 0;
 
   constructor(libc: Libc, spec: UdpSpec, events: TransportEvents) {
@@ -46,31 +43,34 @@ export class NativeUdpTransport implements Transport {
   }
 
   async open(): Promise<NetAddress> {
-    const native = await openNativeSocket(this.#libc, this.#spec);
+    const { host, port, options } = this.#spec;
+    const ip = await resolveHost(host);
+    if (this.#isClosed) throw closedWhileOpening();
+    const native = NativeUdpSocket.open(this.#libc, ip, port, options);
     this.#native = native;
     const address = native.localAddress;
     const socket = createSocket(address.family === "IPv6" ? "udp6" : "udp4");
     try {
       await adopt(socket, native.fd);
-      // Node lets others bind the address of a socket that it is given.
-      new SocketOptions(this.#libc, native.fd, address.family === "IPv6").guardAddress(this.#spec.options);
+      // Node sets SO_REUSEADDR on a descriptor that it adopts.
+      new SocketOptions(this.#libc, native.fd, address.family === "IPv6").guardAddress(options);
     } catch (error) {
       native.close();
       throw socketError(error, "listen on", formatAddress(address));
     }
     this.#socket = socket;
     const peers = new NativePeers(this.#libc, native, this.#events, REPLY_PATIENCE_MS);
-    const { host, port } = this.#spec;
-    socket.on("error", (error) => this.#events.onError(socketError(error, "use", `${host}:${port}`)));
+    socket.on("error", (error) => this.#events.onError(socketError(error, "use", formatHostPort(host, port))));
     socket.on("message", (data: Uint8Array, sender: RemoteInfo) => this.#receive(data, sender, native, peers));
     return address;
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true;
     const socket = this.#socket;
     this.#socket = null;
     if (socket === null) return;
-    // It is Node that closes the descriptor.
+    // Node closes the descriptor.
     this.#native?.release();
     await new Promise<void>((resolve) => socket.close(resolve));
   }
@@ -93,7 +93,7 @@ export class NativeUdpTransport implements Transport {
       if (count === atOnce) this.#boundTurn();
       return count;
     } catch (error) {
-      this.#events.onError(socketError(error, "use", `${host}:${port}`));
+      this.#events.onError(socketError(error, "use", formatHostPort(host, port)));
       return 0;
     }
   }
@@ -115,16 +115,7 @@ export class NativeUdpTransport implements Transport {
   }
 }
 
-/**
- * Binds a socket for an event loop, which is not held up while a name is looked up.
- *
- * @throws OscSocketError where the address cannot be used, or the system refuses an option
- */
-export async function openNativeSocket(libc: Libc, { host, port, options }: UdpSpec): Promise<NativeUdpSocket> {
-  return NativeUdpSocket.open(libc, await resolveHost(host), port, options);
-}
-
-/** Has a socket of Node use a descriptor that is bound already. Rejects where it does not. */
+/** Has a socket of Node use a descriptor that is already bound. */
 function adopt(socket: Socket, fd: number): Promise<void> {
   return new Promise((resolve, reject) => {
     socket.once("error", reject);
@@ -135,7 +126,7 @@ function adopt(socket: Socket, fd: number): Promise<void> {
   });
 }
 
-/** So many senders are remembered, so that their addresses are not decoded for each packet. A power of 2. */
+/** How many senders are remembered, so that their addresses needn't be decoded for each packet. A power of 2. */
 const REMEMBERED = 256;
 
 /** The senders of datagrams. */
@@ -144,11 +135,11 @@ export class NativePeers {
   readonly #socket: NativeUdpSocket;
   readonly #events: TransportEvents;
   readonly #patienceMs: number;
-  /** By what is in their `sockaddr`. */
+  /** By the bytes of their `sockaddr`. */
   readonly #known: (NativePeer | undefined)[] = Array.from({ length: REMEMBERED });
   readonly #knownByPort: PeersByPort;
 
-  /** @param patienceMs how long a reply waits, blocked, where the system has no room for it */
+  /** @param patienceMs how long a reply blocks if the system has no room for it */
   constructor(libc: Libc, socket: NativeUdpSocket, events: TransportEvents, patienceMs: number) {
     this.#libc = libc;
     this.#socket = socket;
@@ -157,7 +148,7 @@ export class NativePeers {
     this.#knownByPort = new PeersByPort((address, ip) => this.#peer(address, encodeSocketAddress(libc, ip, address.port)));
   }
 
-  /** The sender whose `sockaddr` lies there; it is copied where it is kept. */
+  /** The sender whose `sockaddr` lies there. */
   at(bytes: Uint8Array, start: number, size: number): Peer {
     // The low bits of port and IPv4 address.
     const slot = ((bytes[start + 3] ?? 0) ^ (bytes[start + 7] ?? 0)) & (REMEMBERED - 1);
@@ -168,7 +159,7 @@ export class NativePeers {
     return (this.#known[slot] = this.#peer(ipAddress(address, port), socketAddress));
   }
 
-  /** The sender as Node tells of it. */
+  /** The sender of a datagram that Node delivered. */
   of(ip: string, port: number): Peer {
     return this.#knownByPort.of(ip, port);
   }
@@ -200,8 +191,8 @@ class NativePeer implements Peer {
     this.send = send;
   }
 
-  /** A datagram's sender is never held up. */
-  settled(_size: number): void {}
+  /** Nothing slows the sender of a datagram down. */
+  settled(): void {}
 }
 
 function isSame(known: Uint8Array, bytes: Uint8Array, start: number, size: number): boolean {
