@@ -3,7 +3,7 @@ import { openOnWs } from "../client/node-websocket-client.ts";
 import { TcpLink } from "../client/tcp-link.ts";
 import { UdpLink } from "../client/udp-link.ts";
 import { WebSocketLink } from "../client/websocket-link.ts";
-import { listeningPlace } from "../server/listening-place.ts";
+import { listenOptions } from "../server/listen-options.ts";
 import { createTransport, tcpSpec, udpSpec } from "../server/transports.ts";
 import { websocketSpec } from "../server/websocket-server.ts";
 import type { Transport, TransportEvents } from "../transport/transport.ts";
@@ -28,7 +28,7 @@ export interface SocketOptions {
  * @throws OscServerError `OSC_OPTION` for what cannot be listened on
  */
 export function listenerOf(url: OscUrl, events: TransportEvents, limits: Partial<SocketOptions> = {}): Transport {
-  const { address, socket, options } = listeningPlace(url);
+  const { address, socket, options } = listenOptions(url);
   switch (url.transport) {
     case "udp":
       return createTransport(udpSpec(address, options), events);

@@ -23,7 +23,7 @@ import {
   ThreadingOSCUDPServer,
 } from "../server/index.ts";
 import type { NetAddress } from "../net-address.ts";
-import { listeningPlace } from "../server/listening-place.ts";
+import { listenOptions } from "../server/listen-options.ts";
 import { UsageError } from "../text/usage-error.ts";
 import type { OscUrl } from "../url/osc-url.ts";
 import { shownUrl } from "./endpoint.ts";
@@ -86,7 +86,7 @@ function makeAsyncServer(parts: ServerParts, extras: Pick<AsyncServerOptions, "e
 }
 
 function newAsyncServer(url: OscUrl, dispatcher: Dispatcher, extras: AsyncServerOptions, origins: readonly string[]): AsyncServer {
-  const { address, socket, ...place } = listeningPlace(url);
+  const { address, socket, ...place } = listenOptions(url);
   const options = { ...place.options, ...extras };
   switch (url.transport) {
     case "udp":
@@ -100,7 +100,7 @@ function newAsyncServer(url: OscUrl, dispatcher: Dispatcher, extras: AsyncServer
 }
 
 function makeBlockingServer({ url, handlers, onError }: ServerParts): RunnableServer {
-  const { address, socket, options } = listeningPlace(withoutWebSocket(url, "blocking"));
+  const { address, socket, options } = listenOptions(withoutWebSocket(url, "blocking"));
   // Signal listeners can stay, because they run between two packets.
   const blocking: BlockingServerOptions = { ...options, onError, timeout: BLOCKED_AT_MOST_MS, keepSignalListeners: true };
   const server: BlockingServer =
@@ -140,7 +140,7 @@ interface PooledServerClasses {
 /** Makes servers that run the handlers module in their threads or processes. */
 function makePooledServer(kind: string, { udp: UdpServer, tcp: StreamServer }: PooledServerClasses): ServerMaker {
   return ({ url, handlers: { module, dispatcher }, onError }) => {
-    const { address, socket, options } = listeningPlace(withoutWebSocket(url, kind));
+    const { address, socket, options } = listenOptions(withoutWebSocket(url, kind));
     const all = { ...options, onError, strictTiming: dispatcher.strictTiming };
     const server = url.transport === "udp" ? new UdpServer(address, module, all) : new StreamServer(socket ?? address, module, all);
     const shutdown = new Shutdown(server);

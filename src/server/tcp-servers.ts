@@ -11,12 +11,12 @@ import { type StreamAddress, type TcpServerOptions, tcpSpec } from "./transports
 export interface AsyncTcpServerOptions extends AsyncServerOptions, TcpServerOptions {}
 
 /**
- * Receives OSC by TCP, or by a Unix domain socket, and handles it in the event loop. The framing of each connection, OSC 1.0 (a size before
- * each packet) or OSC 1.1 (SLIP), shows in its first bytes; replies go the same way.
+ * Receives OSC over TCP, or over a Unix domain socket, and handles it in the event loop. The server detects the framing of each
+ * connection, OSC 1.0 (a size before each packet) or OSC 1.1 (SLIP), from its first bytes, and replies in the same framing.
  *
- * A client is held up, by TCP itself, while too many of its packets are being handled or it does not read replies; others are not, and
- * nothing is dropped for want of room. `close()` sends the replies of handlers that have begun; packets that were read and not begun are
- * counted as `dropped`, and what had not been read by then is lost as the network's loss would be.
+ * While too many packets of a client are in flight, or it doesn't read its replies, the server stops reading from that client, and TCP slows it
+ * down. Other clients are not affected, and no packet is dropped for lack of room. `close()` sends the replies of handlers that have begun; packets
+ * that were read and not begun are counted as `dropped`, and what wasn't read is lost like in a network failure.
  *
  * ```ts
  * const server = new AsyncOSCTCPServer(["127.0.0.1", 1337], dispatcher);
@@ -27,9 +27,9 @@ export interface AsyncTcpServerOptions extends AsyncServerOptions, TcpServerOpti
  */
 export class AsyncOSCTCPServer extends AsyncServer {
   /**
-   * @param address where to listen, as `[host, port]` or `{ path }`; port 0 lets the system choose. A socket file that a program left behind
-   * is taken over; one that is in use is `EADDRINUSE`
-   * @throws OscServerError `OSC_OPTION` where an option has no such value
+   * @param address where to listen, as `[host, port]` or `{ path }`; port 0 lets the system choose. A socket file that a program left
+   * behind is taken over; one that is in use is `EADDRINUSE`
+   * @throws OscServerError `OSC_OPTION` if an argument or option has a bad value
    */
   constructor(address: StreamAddress, dispatcher: Dispatcher, options: AsyncTcpServerOptions = {}) {
     checkArguments("Async", "TCP", address, dispatcher, options);
@@ -41,8 +41,8 @@ export class AsyncOSCTCPServer extends AsyncServer {
 export interface BlockingTcpServerOptions extends BlockingServerOptions, TcpServerOptions {}
 
 /**
- * Receives OSC by TCP, or by a Unix domain socket, and handles it in the thread that calls `serveForever()`, which is blocked meanwhile: all
- * clients are connected at once, and their packets are handled one after another. Otherwise as {@link AsyncOSCTCPServer}.
+ * Receives OSC over TCP, or over a Unix domain socket, and handles it in the thread that calls `serveForever()`, one packet after
+ * another. That thread is blocked meanwhile; all clients stay connected. Otherwise like {@link AsyncOSCTCPServer}.
  *
  * ```ts
  * const server = new BlockingOSCTCPServer(["127.0.0.1", 1337], dispatcher);
@@ -54,8 +54,8 @@ export class BlockingOSCTCPServer extends BlockingServer {
    * Binds at once.
    *
    * @param address as for {@link AsyncOSCTCPServer}
-   * @throws OscSocketError where the address cannot be used; its `code` is the system's, such as `EADDRINUSE`
-   * @throws OscServerError `OSC_OPTION` where an option has no such value; `OSC_THREAD_FAILED` where the I/O thread cannot be started
+   * @throws OscSocketError if the address can't be used; its `code` is the system's, such as `EADDRINUSE`
+   * @throws OscServerError `OSC_OPTION` if an argument or option has a bad value; `OSC_THREAD_FAILED` if the I/O thread can't be started
    */
   constructor(address: StreamAddress, dispatcher: Dispatcher, options: BlockingTcpServerOptions = {}) {
     checkArguments("Blocking", "TCP", address, dispatcher, options);
@@ -67,16 +67,15 @@ export class BlockingOSCTCPServer extends BlockingServer {
 export interface ThreadingTcpServerOptions extends ThreadingServerOptions, TcpServerOptions {}
 
 /**
- * Receives OSC by TCP, or by a Unix domain socket, and handles each packet in a worker thread of its own, up to `maxThreads` at the same time.
- * `ThreadingOSCUDPServer` says how that works, and {@link AsyncOSCTCPServer} what holds for connections.
+ * Receives OSC over TCP, or over a Unix domain socket, and handles each packet in a worker thread, up to `maxThreads` at the same
+ * time. `ThreadingOSCUDPServer` explains how that works, and {@link AsyncOSCTCPServer} explains connections.
  *
  * ```ts
  * const server = new ThreadingOSCTCPServer(["127.0.0.1", 1337], dispatcher);
  * server.serveForever(); // Blocks until a handler calls context.shutdown()
  * ```
  *
- * Packets are handled at the same time, also those of one connection: what one of them changes, and what it replies, may come before what an
- * earlier one does.
+ * Packets are handled in parallel, also those of one connection: what a packet changes and replies may come before what an earlier one does.
  */
 export class ThreadingOSCTCPServer extends ThreadingServer {
   /**
@@ -84,9 +83,9 @@ export class ThreadingOSCTCPServer extends ThreadingServer {
    *
    * @param address as for {@link AsyncOSCTCPServer}
    * @param handlers a dispatcher, which is frozen by this; or a module whose default export is one, as for `ThreadingOSCUDPServer`
-   * @throws OscSocketError where the address cannot be used; its `code` is the system's, such as `EADDRINUSE`
-   * @throws OscServerError `OSC_OPTION` where an option has no such value; `OSC_ENTRY_NOT_RUNNABLE` for a dispatcher where the entry script
-   * cannot be run again, as in a test runner; `OSC_THREAD_FAILED` where the I/O thread cannot be started
+   * @throws OscSocketError if the address can't be used; its `code` is the system's, such as `EADDRINUSE`
+   * @throws OscServerError `OSC_OPTION` if an argument or option has a bad value; `OSC_ENTRY_NOT_RUNNABLE` for a dispatcher if the entry
+   * script can't be run again, as in a test runner; `OSC_THREAD_FAILED` if the I/O thread can't be started
    */
   constructor(address: StreamAddress, handlers: HandlersSource, options: ThreadingTcpServerOptions = {}) {
     checkArguments("Threading", "TCP", address, handlers, options);
@@ -98,15 +97,15 @@ export class ThreadingOSCTCPServer extends ThreadingServer {
 export interface ForkingTcpServerOptions extends ForkingServerOptions, TcpServerOptions {}
 
 /**
- * Receives OSC by TCP, or by a Unix domain socket, and handles each packet in a child process of its own, which ends after it.
- * `ForkingOSCUDPServer` says how that works, and {@link AsyncOSCTCPServer} what holds for connections.
+ * Receives OSC over TCP, or over a Unix domain socket, and handles each packet in a child process of its own, which ends after it.
+ * `ForkingOSCUDPServer` explains how that works, and {@link AsyncOSCTCPServer} explains connections.
  *
  * ```ts
  * const server = new ForkingOSCTCPServer(["127.0.0.1", 1337], dispatcher);
  * server.serveForever(); // Blocks until a handler calls context.shutdown()
  * ```
  *
- * Packets are handled at the same time, also those of one connection: what one of them replies may come before what an earlier one does.
+ * Packets are handled in parallel, also those of one connection: what a packet replies may come before what an earlier one does.
  */
 export class ForkingOSCTCPServer extends ForkingServer {
   /**

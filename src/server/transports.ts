@@ -14,16 +14,16 @@ import type { Backend } from "./stats.ts";
 import { type ModuleSpec, ModuleTransport } from "./module-transport.ts";
 import { type AddressLike, type ServerOptions, limitsOf } from "./options.ts";
 
-/** What to listen on, as plain data, so that it can go to another thread. */
+/** What to listen on: plain data, so that it can be sent to another thread. */
 export type TransportSpec = UdpSpec | TcpSpec | ModuleSpec;
 
 /** What to listen on in this thread. */
 export type LocalTransportSpec = TransportSpec | WebSocketSpec | CustomSpec;
 
-/** A transport that this folder knows nothing of, in this thread. */
+/** A transport in this thread that this folder doesn't know. */
 interface CustomSpec {
   readonly transport: "custom";
-  /** As the server's, until the transport has opened. */
+  /** The server's address until the transport has opened. */
   readonly address: NetAddress;
   create(events: TransportEvents): Transport;
 }
@@ -32,30 +32,30 @@ interface CustomSpec {
 export type StreamAddress =
   | AddressLike
   | {
-      /** At most 103 bytes, but on Windows. A socket file that a program left behind is taken over. */
+      /** At most 103 bytes, except on Windows. A socket file that a program left behind is taken over. */
       readonly path: string;
     };
 
 /** Options of the TCP servers besides those of their kind. */
 export interface TcpServerOptions extends TcpOptions {
-  /** Another name of `framing`, as python-osc has it. Default: as that. */
+  /** Another name for `framing`, as in python-osc. Default: the same. */
   readonly mode?: Framing;
 }
 
-/** What every system has room for; beyond its own bound a system may use the beginning of a path as if it were the path. */
+/** What every system accepts. A system may silently cut off longer paths. */
 const MAX_PATH_BYTES = 103;
 
-/** Whether the system's own calls are used for sockets. */
+/** Whether native sockets are used. */
 export interface NativeOption {
   /**
-   * `"auto"` (default): packets are received in batches and sent by the system's own calls where that works: on Linux, with the optional
-   * package `koffi` installed, once a test at the first use has passed; not in threads of the program, nor in the processes of a cluster. It
-   * takes less processor time and loses less; all else is the same. `false`: by Node's modules, as everywhere else. `stats().backend` says which.
+   * `"auto"` (default): receive in batches and send by system calls if that works, which takes less CPU time and loses fewer packets. It works on
+   * Linux with the optional package `koffi`, if a test at the first use passes; not in worker threads of the program or in a cluster.
+   * `false`: use Node's sockets. `stats().backend` says which are used.
    */
   readonly native?: "auto" | false;
 }
 
-/** By what the sockets of a server in this thread are to be used. Where native ones are wished, they are tested now. */
+/** Which sockets a server uses. Native ones are tested now, if they are wanted. */
 export function backendOf(spec: LocalTransportSpec): Backend {
   const isNative = spec.transport === "udp" && spec.native === "auto" && !(nativeSockets() instanceof Error);
   return isNative ? "native" : "portable";
@@ -77,14 +77,14 @@ export function createTransport(spec: LocalTransportSpec, events: TransportEvent
   }
 }
 
-/** The address that was asked for. */
+/** The address that the server was made with. */
 export function requestedAddress(spec: LocalTransportSpec): NetAddress {
   if (spec.transport === "module" || spec.transport === "custom") return spec.address;
   if (spec.transport === "tcp" && spec.path !== null) return { address: spec.path, port: 0, family: "unix" };
   return { address: spec.host, port: spec.port, family: isIPv6(spec.host) ? "IPv6" : "IPv4" };
 }
 
-/** @throws OscServerError `OSC_OPTION` where the address cannot be one, or an option has no such value */
+/** @throws OscServerError `OSC_OPTION` if the address or an option has a bad value */
 export function udpSpec(address: AddressLike, options: ServerOptions & UdpOptions & NativeOption): UdpSpec {
   const native = oneOf(["auto", false], "auto")(options.native, "native");
   const { maxQueue, maxQueueBytes } = limitsOf(options);
@@ -92,7 +92,7 @@ export function udpSpec(address: AddressLike, options: ServerOptions & UdpOption
   return { transport: "udp", ...hostAndPort(address), options: udpOptionsOf(options), native, atOnce };
 }
 
-/** @throws OscServerError `OSC_OPTION` where the address cannot be one, or an option has no such value */
+/** @throws OscServerError `OSC_OPTION` if the address or an option has a bad value */
 export function tcpSpec(address: StreamAddress, options: ServerOptions & TcpServerOptions): TcpSpec {
   const { maxPacketSize, maxQueue, maxQueueBytes } = limitsOf(options);
   const { framing } = options;

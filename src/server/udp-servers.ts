@@ -13,7 +13,7 @@ import { type NativeOption, udpSpec } from "./transports.ts";
 export interface AsyncUdpServerOptions extends AsyncServerOptions, NativeOption, UdpOptions {}
 
 /**
- * Receives OSC by UDP and handles it in the event loop.
+ * Receives OSC over UDP and handles it in the event loop.
  *
  * ```ts
  * const server = new AsyncOSCUDPServer(["127.0.0.1", 1337], dispatcher);
@@ -25,7 +25,7 @@ export interface AsyncUdpServerOptions extends AsyncServerOptions, NativeOption,
 export class AsyncOSCUDPServer extends AsyncServer {
   /**
    * @param address where to listen; port 0 lets the system choose
-   * @throws OscServerError `OSC_OPTION` where an option has no such value
+   * @throws OscServerError `OSC_OPTION` if an argument or option has a bad value
    */
   constructor(address: AddressLike, dispatcher: Dispatcher, options: AsyncUdpServerOptions = {}) {
     checkArguments("Async", "UDP", address, dispatcher, options);
@@ -37,24 +37,24 @@ export class AsyncOSCUDPServer extends AsyncServer {
 export interface BlockingUdpServerOptions extends BlockingServerOptions, NativeOption, UdpOptions {}
 
 /**
- * Receives OSC by UDP and handles it in the thread that calls `serveForever()`, which is blocked meanwhile: one handler after another.
- * A thread of its own receives while a handler is at work, so nothing is lost meanwhile, and errors are reported all the same.
+ * Receives OSC over UDP and handles it in the thread that calls `serveForever()`, one packet after another. That thread is blocked meanwhile.
+ * Packets that arrive while a handler runs are kept, and errors are reported as they occur.
  *
  * ```ts
  * const server = new BlockingOSCUDPServer(["127.0.0.1", 1337], dispatcher);
  * server.serveForever(); // Blocks until a handler calls server.shutdown()
  * ```
  *
- * Ctrl-C ends the process at once, for listeners of signals cannot run while the thread is blocked: see `keepSignalListeners`. Programs that
- * must clean up on a signal use {@link AsyncOSCUDPServer}, or `start()` of the threading and forking servers.
+ * Signal handlers can't run while the thread is blocked, so Ctrl-C kills the process immediately: see `keepSignalListeners`. Programs that must
+ * clean up on a signal use {@link AsyncOSCUDPServer}, or `start()` of the threading and forking servers.
  */
 export class BlockingOSCUDPServer extends BlockingServer {
   /**
    * Binds at once.
    *
    * @param address where to listen; port 0 lets the system choose
-   * @throws OscSocketError where the address cannot be used; its `code` is the system's, such as `EADDRINUSE`
-   * @throws OscServerError `OSC_OPTION` where an option has no such value; `OSC_THREAD_FAILED` where the I/O thread cannot be started
+   * @throws OscSocketError if the address can't be used; its `code` is the system's, such as `EADDRINUSE`
+   * @throws OscServerError `OSC_OPTION` if an argument or option has a bad value; `OSC_THREAD_FAILED` if the I/O thread can't be started
    */
   constructor(address: AddressLike, dispatcher: Dispatcher, options: BlockingUdpServerOptions = {}) {
     checkArguments("Blocking", "UDP", address, dispatcher, options);
@@ -66,33 +66,35 @@ export class BlockingOSCUDPServer extends BlockingServer {
 export interface ThreadingUdpServerOptions extends ThreadingServerOptions, NativeOption, UdpOptions {}
 
 /**
- * Receives OSC by UDP and handles each packet in a worker thread of its own, up to `maxThreads` at the same time. For light handlers, and
- * for handlers that wait. Used as {@link BlockingOSCUDPServer} is; `start()` serves without blocking.
+ * Receives OSC over UDP and handles each packet in a worker thread, up to `maxThreads` at the same time. For light handlers, and for handlers
+ * that wait. Used like {@link BlockingOSCUDPServer}; `start()` serves without blocking.
  *
  * ```ts
  * const server = new ThreadingOSCUDPServer(["127.0.0.1", 1337], dispatcher);
  * server.serveForever(); // Blocks until a handler calls context.shutdown()
  * ```
  *
- * A function cannot go to another thread, so each thread runs the program's entry script again, up to this constructor; there it does not
- * bind, but handles packets, and never returns. So what stands above the constructor runs in each thread (see `workerRole`), nothing below
- * it does, and a subclass's `verifyRequest` is called on an object whose own fields were never set. A handler that wants to end the server
- * is mapped with `needsContext` and calls `context.shutdown()`: the variable that holds the server has no value in a thread. Handlers share
- * nothing, unless a `SharedArrayBuffer` is given as `workerData`. They must be synchronous; give a handlers module in place of the
- * dispatcher, and promises are awaited, and the program is not run again.
+ * Functions can't be sent to another thread, so each thread runs the program's entry script again, up to this constructor. There the constructor
+ * doesn't bind: it handles packets, and never returns.
  *
- * Packets are handled at the same time, so what one of them changes, and what it replies, may come before what an earlier one does.
+ * - Code above the constructor runs in every thread (see `workerRole`), code below it only in the main program.
+ * - A subclass's `verifyRequest` is called on an object whose own fields were never set.
+ * - A handler that wants to end the server is mapped with `needsContext` and calls `context.shutdown()`, because the variable that holds the server
+ *   is unset in a thread.
+ * - Handlers share nothing, unless `workerData` contains a `SharedArrayBuffer`.
+ * - Handlers must be synchronous. With a handlers module instead of a dispatcher they may return promises, and the program isn't run again.
+ * - Packets are handled in parallel: what a packet changes and replies may come before what an earlier one does.
  */
 export class ThreadingOSCUDPServer extends ThreadingServer {
   /**
    * Binds at once.
    *
    * @param address where to listen; port 0 lets the system choose
-   * @param handlers a dispatcher, which is frozen by this; or a module whose default export is one, as a `URL` or an absolute path. It may
-   * also export a function `verifyRequest`
-   * @throws OscSocketError where the address cannot be used; its `code` is the system's, such as `EADDRINUSE`
-   * @throws OscServerError `OSC_OPTION` where an option has no such value; `OSC_ENTRY_NOT_RUNNABLE` for a dispatcher where the entry script
-   * cannot be run again, as in a test runner; `OSC_THREAD_FAILED` where the I/O thread cannot be started
+   * @param handlers a dispatcher, which is frozen by this; or a module whose default export is one, as a `URL` or an absolute path. The module
+   * may also export a function `verifyRequest`
+   * @throws OscSocketError if the address can't be used; its `code` is the system's, such as `EADDRINUSE`
+   * @throws OscServerError `OSC_OPTION` if an argument or option has a bad value; `OSC_ENTRY_NOT_RUNNABLE` for a dispatcher if the entry
+   * script can't be run again, as in a test runner; `OSC_THREAD_FAILED` if the I/O thread can't be started
    */
   constructor(address: AddressLike, handlers: HandlersSource, options: ThreadingUdpServerOptions = {}) {
     checkArguments("Threading", "UDP", address, handlers, options);
@@ -104,17 +106,17 @@ export class ThreadingOSCUDPServer extends ThreadingServer {
 export interface ForkingUdpServerOptions extends ForkingServerOptions, NativeOption, UdpOptions {}
 
 /**
- * Receives OSC by UDP and handles each packet in a child process of its own, which ends after it; spare processes are started ahead. For
- * heavy handlers, and for handlers that may crash, hang or use up memory: that costs their own packet and nothing else. Used as
- * {@link BlockingOSCUDPServer} is; `start()` serves without blocking.
+ * Receives OSC over UDP and handles each packet in a child process of its own, which ends after it; spare processes wait for packets. For heavy
+ * handlers, and for handlers that may crash, hang or run out of memory: that costs only their own packet. Used like {@link BlockingOSCUDPServer};
+ * `start()` serves without blocking.
  *
  * ```ts
  * const server = new ForkingOSCUDPServer(["127.0.0.1", 1337], dispatcher);
  * server.serveForever(); // Blocks until a handler calls context.shutdown()
  * ```
  *
- * Each process runs the program's entry script again, up to this constructor: what {@link ThreadingOSCUDPServer} says about its threads holds
- * for processes, too, but that they cannot share memory.
+ * Each process runs the program's entry script again, up to this constructor. What {@link ThreadingOSCUDPServer} says about its threads is true
+ * of processes, too, except that they can't share memory.
  */
 export class ForkingOSCUDPServer extends ForkingServer {
   /**

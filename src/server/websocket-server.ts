@@ -8,13 +8,13 @@ import { checkArguments } from "./check-arguments.ts";
 import { AsyncServer, type AsyncServerOptions } from "./async-server.ts";
 import { type AddressLike, type ServerOptions, limitsOf } from "./options.ts";
 
-/** Where a WebSocket server listens: a host and a port; or an HTTP or HTTPS server that listens already, and the path on it. */
+/** Where a WebSocket server listens: a host and a port, or an HTTP or HTTPS server that is already listening, and the path on it. */
 export type WebSocketAddress =
   | AddressLike
   | {
-      /** An HTTP or HTTPS server that listens already. It goes on when the WebSocket server is closed. */
+      /** An HTTP or HTTPS server that is already listening. It keeps running when the WebSocket server is closed. */
       readonly server: Server;
-      /** The path at which clients connect, beginning with `/`. Default: any. */
+      /** The path that clients have to ask for, beginning with `/`. Default: any. */
       readonly path?: string;
     };
 
@@ -25,18 +25,20 @@ export interface AsyncWebSocketServerOptions extends AsyncServerOptions, WebSock
 export interface WebSocketClientHandle {
   /** Where it is. */
   readonly address: NetAddress;
-  /** Resolves when it has gone. */
+  /** Resolves when it has disconnected. */
   readonly closed?: Promise<void>;
-  /** Sends it the bytes of one packet. Never throws: what fails is reported. */
+  /** Sends it the bytes of one packet. Never throws: failures are reported. */
   send(packet: Uint8Array): void;
 }
 
 /**
- * Receives OSC over WebSocket, from browsers and other programs, and handles it in the event loop: one binary message is one packet. It is what
- * `WebSocketClient` speaks to.
+ * Receives OSC over WebSocket, from browsers and other programs, and handles it in the event loop. One binary message is one packet.
+ * `WebSocketClient` is its client.
  *
- * Text messages are counted (`ignored`), and the first of each client is reported. A client is held up while too many of its packets are being
- * handled, and pinged when it is silent; one that reads too slowly loses packets (`slowClients`). Pages of foreign sites are refused (`origins`).
+ * - Text messages are counted (`ignored`), and the first one of each client is reported.
+ * - While too many packets of a client are in flight, the server stops reading from it. It pings silent clients.
+ * - A client that reads too slowly loses packets (`slowClients`).
+ * - Pages of other sites are refused (`origins`).
  *
  * ```ts
  * const server = new AsyncOSCWebSocketServer(["127.0.0.1", 8080], dispatcher);
@@ -50,8 +52,8 @@ export class AsyncOSCWebSocketServer extends AsyncServer {
 
   /**
    * @param address where to listen, as `[host, port]`, where port 0 lets the system choose; or `{ server, path }` for an HTTP or HTTPS server that
-   * listens already. That server goes on when this one is closed
-   * @throws OscServerError `OSC_OPTION` where an option has no such value
+   * is already listening. That server keeps running when this one is closed
+   * @throws OscServerError `OSC_OPTION` if an argument or option has a bad value
    */
   constructor(address: WebSocketAddress, dispatcher: Dispatcher, options: AsyncWebSocketServerOptions = {}) {
     checkArguments("Async", "WebSocket", address, dispatcher, options);
@@ -60,17 +62,17 @@ export class AsyncOSCWebSocketServer extends AsyncServer {
     this.#clients = spec.clients;
   }
 
-  /** The clients that are connected now. The set changes as they come and go. */
+  /** The connected clients. The set changes as clients connect and disconnect. */
   get clients(): ReadonlySet<WebSocketClientHandle> {
     return this.#clients;
   }
 
   /**
-   * Sends a packet to every client that is connected.
+   * Sends a packet to every connected client.
    *
-   * @param packet a message, a bundle, or the bytes of one, which must not change afterwards
+   * @param packet a message or bundle, or its bytes, which must not change afterwards
    * @returns how many clients there are
-   * @throws OscEncodeError for what is no packet
+   * @throws OscEncodeError if it isn't a packet
    */
   broadcast(packet: OscPacket | Uint8Array): number {
     const bytes = packet instanceof Uint8Array ? packet : encode(packet);

@@ -3,17 +3,17 @@ import type { Framing } from "../framing/index.ts";
 import { type OscUrl, formatOscUrl } from "../url/osc-url.ts";
 import { maskSecrets, urlError } from "../url/url-error.ts";
 
-/** Where a server listens for a URL, as the servers and transports want it. */
-export interface ListeningPlace {
-  /** Not for Unix domain sockets. */
+/** The arguments of a server that listens for a URL. */
+export interface ListenOptions {
+  /** Not used for Unix domain sockets. */
   readonly address: readonly [host: string, port: number];
-  /** For Unix domain sockets alone. */
+  /** Only for Unix domain sockets. */
   readonly socket: { readonly path: string } | null;
   readonly options: {
     readonly multicastGroups?: readonly string[];
     readonly reuseAddress?: boolean;
     readonly framing?: Framing;
-    /** The one that clients of a WebSocket server have to ask for. */
+    /** The path that WebSocket clients have to ask for. */
     readonly path?: string;
   };
 }
@@ -21,11 +21,11 @@ export interface ListeningPlace {
 const ANY = { IPv4: "0.0.0.0", IPv6: "::" } as const;
 
 /**
- * Where to listen for a URL: on all IPv4 interfaces where it names no host, in the group where it names one.
+ * Where to listen for a URL: on all IPv4 interfaces if it has no host, in the multicast group if its host is one.
  *
- * @throws OscServerError `OSC_OPTION` for what can only be connected to
+ * @throws OscServerError `OSC_OPTION` for a URL that can only be connected to
  */
-export function listeningPlace(url: OscUrl): ListeningPlace {
+export function listenOptions(url: OscUrl): ListenOptions {
   const { transport, port, path, framing } = url;
   const host = url.host ?? ANY.IPv4;
   const plain = { address: [host, port], socket: null, options: framing === null ? {} : { framing } } as const;
@@ -43,9 +43,9 @@ export function listeningPlace(url: OscUrl): ListeningPlace {
       return { ...plain, socket: { path: path ?? "" } };
     case "websocket":
       if (url.isSecure)
-        throw urlError(`${maskSecrets(formatOscUrl(url))} cannot be listened on: put a web server with a certificate before ws://.`);
+        throw urlError(`${maskSecrets(formatOscUrl(url))} can't be listened on: put a web server with a certificate in front of ws://.`);
       if (path?.includes("?") === true)
-        throw urlError(`${maskSecrets(formatOscUrl(url))} asks for something after a "?", which is for those who connect: leave it out.`);
+        throw urlError(`${maskSecrets(formatOscUrl(url))} has a query after "?", which is for clients: leave it out.`);
       return { ...plain, options: path === "/" || path === null ? {} : { path } };
   }
 }
