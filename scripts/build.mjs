@@ -39,7 +39,7 @@ const SHARED = [
   { name: "udp-client", test: /[\\/]src[\\/]client[\\/]udp-client(\.d)?\.ts$/, priority: 2.5 },
   { name: "node", test: /[\\/]src[\\/]index(\.d)?\.ts$/, priority: 2 },
   { name: "tool", test: /[\\/]src[\\/]cli[\\/](command|output|options|endpoint)\.ts$/, priority: 1.5 },
-  { name: "bridge", test: /[\\/]src[\\/]bridge[\\/]open-bridge\.ts$/, priority: 1 },
+  { name: "bridge", test: /[\\/]src[\\/]bridge[\\/]relay\.ts$/, priority: 1 },
 ];
 
 /** Builds dist/. */

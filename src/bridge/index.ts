@@ -1,7 +1,5 @@
-/** Bridges: packets passed on from one transport to another, both ways. */
+/** Bridges: packets forwarded from one transport to another, both ways. */
 export { bridge } from "./bridge.ts";
-export type { Bridge } from "./bridge.ts";
-export type { BridgeCounts, BridgeStats } from "./counts.ts";
-export type { BridgeNatsOptions } from "./nats-options.ts";
-export type { BridgeOptions } from "./options.ts";
+export type { Bridge, BridgeCounts, BridgeStats } from "./bridge.ts";
+export type { BridgeNatsOptions, BridgeOptions } from "./options.ts";
 export type { BridgeRule } from "./rules.ts";

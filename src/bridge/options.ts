@@ -1,48 +1,53 @@
-import type { ErrorListener } from "../dispatch/index.ts";
-import { reportToConsole } from "../dispatch/index.ts";
-import { checkMaxPacketSize } from "../framing/frame-decoder.ts";
-import { positive } from "../server/options.ts";
-import { durationOf } from "../server/transports.ts";
-import type { BridgeNatsOptions } from "./nats-options.ts";
+import { type ErrorListener, reportToConsole } from "../dispatch/index.ts";
+import type { NatsConnectionOptions } from "../nats/options.ts";
+import { type OptionChecks, boolean, callback, integer, milliseconds, readOptions, unchecked } from "../options.ts";
 import type { BridgeRule } from "./rules.ts";
-import type { SessionsSettings } from "./sessions.ts";
+import type { SessionSettings } from "./session.ts";
 import type { SocketOptions } from "./sockets.ts";
+
+/** How a bridge connects to NATS. Its servers are in the URL. */
+export type BridgeNatsOptions = Omit<NatsConnectionOptions, "servers">;
 
 /** Options of `bridge`. */
 export interface BridgeOptions {
-  /** What becomes of messages on their way to the targets. Default: all packets pass byte for byte. */
+  /** What happens to messages on their way to the targets. Default: all packets pass byte for byte. */
   readonly rules?: readonly BridgeRule[];
-  /** What becomes of messages on their way back. Default: all packets pass byte for byte. */
+  /** What happens to messages on their way back. Default: all packets pass byte for byte. */
   readonly rulesBack?: readonly BridgeRule[];
-  /** True: nothing is sent back. All clients then share one socket to each target. Default false. */
+  /** True: nothing is sent back, and all clients share one socket to each target. Default false. */
   readonly oneWay?: boolean;
-  /** Called with every error that does not end the bridge. Default: one line on stderr. */
+  /** Called with every error that doesn't end the bridge. Default: one line on stderr. */
   readonly onError?: ErrorListener;
-  /** How many errors of one kind are reported within a second; the others are counted and their number is reported. Default 20. */
+  /** How many errors of one kind are reported per second; the number of the others is reported. Default 20. */
   readonly maxReports?: number;
-  /** How many clients may have sockets to the targets, or answers from NATS, at once; one more takes the place of the one that was silent for longest. Default 256. */
+  /** How many clients may have sockets to the targets, or answers from NATS, at once; one more replaces the one that was silent longest. Default 256. */
   readonly maxSessions?: number;
-  /** After how many milliseconds of silence, both ways, the sockets of a UDP client are closed. Default 60,000. */
+  /** After how many milliseconds of silence, both ways, a UDP client's sockets are closed. Default 60,000. */
   readonly sessionTimeout?: number;
-  /** The most bytes of a packet. Default 16 MiB. */
+  /** The largest packet in bytes. Default 16 MiB. */
   readonly maxPacketSize?: number;
   /**
-   * How many packets of one client may wait for one target that is away or slow; beyond that the oldest are dropped. For NATS, whose connection all share: how
-   * many of all clients. Default 10,000.
+   * How many packets of one client may wait for one target that is away or slow; beyond that the oldest are dropped. For NATS, whose connection all
+   * clients share: how many of all clients. Default 10,000.
    */
   readonly maxUnsent?: number;
-  /** How many bytes they may have together. Default 16 MiB. */
+  /** How many bytes these packets may have together. Default 16 MiB. */
   readonly maxUnsentBytes?: number;
-  /** How many bytes may wait for one client, or on their way to one target. Default 4 MiB. */
+  /** How many bytes may wait for one client, or be in flight to one target. Default 4 MiB. */
   readonly maxBuffered?: number;
+  /**
+   * How many bytes of all clients together may wait for targets. If more do, packets of clients that hold more than their share (`maxMemory` divided by
+   * `maxSessions`) are dropped. Default 256 MiB.
+   */
+  readonly maxMemory?: number;
   /** Pages that may connect to `ws://` besides those of the bridge's own host, as for `AsyncOSCWebSocketServer`. Default none. */
   readonly origins?: readonly string[];
   /**
-   * How often in a row the same bytes may come again from another sender on this machine, or on one that is sent to, each time within a second, until
-   * that is taken for a loop and stopped; `Infinity`: always. Default 16.
+   * How often in a row the same bytes may come again from another sender on this machine, or on one that the bridge sends to, each time within a second,
+   * before they are stopped as a loop; `Infinity`: always. Default 16.
    */
   readonly maxEchoes?: number;
-  /** How to connect to `nats://…`: credentials, TLS, bounds. Default: as `NatsConnectionOptions` says. */
+  /** How to connect to `nats://…`: credentials, TLS, limits. Default: as `NatsConnectionOptions` says. */
   readonly nats?: BridgeNatsOptions;
   /** Closes the bridge when it is aborted. */
   readonly signal?: AbortSignal;
@@ -57,32 +62,49 @@ export interface BridgeSettings {
   readonly maxEchoes: number;
   readonly sockets: SocketOptions;
   readonly nats: BridgeNatsOptions;
-  readonly sessions: SessionsSettings;
+  readonly sessions: SessionSettings;
 }
 
 const MIB = 1024 * 1024;
+/** The longest delay of a timer, and the largest size that a frame can have. */
+const MAX_INT32 = 2_147_483_647;
 
-/** @throws OscServerError `OSC_OPTION` for a value that an option cannot have */
-export function bridgeSettings(options: BridgeOptions): BridgeSettings {
-  const { rules = [], rulesBack = [], oneWay = false, onError = reportToConsole, origins = [], maxEchoes = 16 } = options;
+const CHECKS = {
+  rules: unchecked<readonly BridgeRule[]>(),
+  rulesBack: unchecked<readonly BridgeRule[]>(),
+  oneWay: boolean(false),
+  onError: callback<ErrorListener>(),
+  maxReports: integer(1, 20),
+  maxSessions: integer(1, 256),
+  sessionTimeout: milliseconds(60_000, 1, MAX_INT32),
+  maxPacketSize: integer(4, 16 * MIB, MAX_INT32),
+  maxUnsent: integer(1, 10_000),
+  maxUnsentBytes: integer(1, 16 * MIB),
+  maxBuffered: integer(1, 4 * MIB),
+  maxMemory: integer(1, 256 * MIB),
+  origins: unchecked<readonly string[]>(),
+  maxEchoes: (value: unknown, name: string): number => (value === Infinity ? value : integer(1, 16)(value, name)),
+  nats: unchecked<BridgeNatsOptions>(),
+  signal: unchecked<AbortSignal>(),
+} satisfies OptionChecks<BridgeOptions>;
+
+/**
+ * @param originsOption what holds the allowed origins, for error messages: the option, or a flag of the command line
+ * @throws OscServerError `OSC_OPTION` for an unknown option or a bad value
+ */
+export function bridgeSettings(options: BridgeOptions, originsOption: string): BridgeSettings {
+  const checked = readOptions("bridge", options, CHECKS);
+  const { rules = [], rulesBack = [], oneWay, onError = reportToConsole, origins = [], nats = {} } = checked;
+  const { maxReports, maxEchoes, maxPacketSize, maxBuffered } = checked;
+  const { maxSessions, sessionTimeout, maxUnsent, maxUnsentBytes, maxMemory } = checked;
   return {
     rules: { forward: rules, back: rulesBack },
     oneWay,
     onError,
-    maxReports: positive("maxReports", options.maxReports, 20),
-    maxEchoes: maxEchoes === Infinity ? maxEchoes : positive("maxEchoes", maxEchoes, 16),
-    nats: options.nats ?? {},
-    sockets: {
-      maxPacketSize: checkMaxPacketSize(positive("maxPacketSize", options.maxPacketSize, 16 * MIB)),
-      maxBuffered: positive("maxBuffered", options.maxBuffered, 4 * MIB),
-      origins,
-    },
-    sessions: {
-      maxSessions: positive("maxSessions", options.maxSessions, 256),
-      sessionTimeout: durationOf("sessionTimeout", options.sessionTimeout ?? 60_000) ?? 60_000,
-      maxUnsent: positive("maxUnsent", options.maxUnsent, 10_000),
-      maxUnsentBytes: positive("maxUnsentBytes", options.maxUnsentBytes, 16 * MIB),
-      isShared: oneWay,
-    },
+    maxReports,
+    maxEchoes,
+    nats,
+    sockets: { maxPacketSize, maxBuffered, origins, originsOption },
+    sessions: { maxSessions, sessionTimeout, maxUnsent, maxUnsentBytes, maxMemory, isShared: oneWay },
   };
 }

@@ -5,21 +5,21 @@ const BUNDLE_HEADER = 16;
 const MAX_NESTING = 32;
 const NO_BYTES = new Uint8Array(0);
 
-/** What becomes of a message: another address, the same one, or nothing of it. */
+/** What becomes of a message: another address, the same one, or null to leave it out. */
 export type MessageEdit = (address: string, message: Uint8Array, header: Uint8Array) => string | null;
 
 /**
- * Edits the addresses of all messages of a packet, and touches nothing else: arguments stay byte for byte what they were.
+ * Edits the addresses of all messages of a packet and nothing else: arguments stay the same, byte for byte.
  *
- * @param edit given each message with its bytes, and with the first 16 bytes of the bundle around it, none outside a bundle
- * @returns the packet itself where nothing changed; null where nothing of it is left; undefined where it is no OSC packet
+ * @param edit gets each message with its bytes, and with the first 16 bytes of the bundle around it (none outside a bundle)
+ * @returns the packet itself if nothing changed; null if nothing of it is left; undefined if it is not an OSC packet
  */
 export function editPacket(packet: Uint8Array, edit: MessageEdit): Uint8Array | null | undefined {
   return editElement(packet, edit, NO_BYTES, 0);
 }
 
-/** A message as a packet of its own, in a bundle with the time tag of the one that it was in. */
-export function aloneAgain(message: Uint8Array, header: Uint8Array): Uint8Array {
+/** A message as its own packet, in a bundle with the time tag of the bundle that it was in. */
+export function aloneInBundle(message: Uint8Array, header: Uint8Array): Uint8Array {
   return header.length === 0 ? message : joinBundle(header, [message]);
 }
 
@@ -78,13 +78,13 @@ function joinBundle(header: Uint8Array, elements: readonly Uint8Array[]): Uint8A
   return bundle;
 }
 
-/** Where the address ends: at its NUL, or where the message does. */
+/** Where the address ends: at its NUL, or at the end of the message. */
 function addressEnd(message: Uint8Array): number {
   const end = message.indexOf(0);
   return end === -1 ? message.length : end;
 }
 
-/** With the NULs that follow a string: one at least, up to a multiple of four. */
+/** The size with the NULs that follow a string: at least one, up to a multiple of four. */
 function paddedSize(length: number): number {
   return (length & ~3) + 4;
 }

@@ -1,86 +1,108 @@
-/** So many addresses are held to a rate at once; beyond that, the one whose turn comes first is let go. */
+/** How many addresses a rate limit tracks, and the bytes that it keeps for them; beyond that it sends early what is due first. */
 const MAX_ADDRESSES = 10_000;
+const MAX_BYTES = 16 * 1024 * 1024;
+/** What an address costs besides its text and packet: about the size of the objects around them. */
+const OVERHEAD_BYTES = 200;
 
-/** What is to be sent later, unless something newer comes. */
-interface Held {
+/** A packet to be sent later, unless a newer one comes. */
+interface Kept {
   readonly packet: Uint8Array;
   readonly emit: (packet: Uint8Array) => void;
 }
 
-interface Turn {
+interface Slot {
   /** From when on the next message may pass. */
   readonly at: number;
-  readonly held: Held | null;
+  readonly kept: Kept | null;
 }
 
-/** Lets so many messages a second pass for each address. Of those that come faster, the newest is kept and passes in its turn. */
+/** Lets a number of messages per second pass for each address. The newest of those that come faster is kept, and passes when it may. */
 export class RateLimit {
   readonly #interval: number;
   readonly #onReplaced: () => void;
-  /** In the order of their turns, for all intervals are the same. */
-  readonly #turns = new Map<string, Turn>();
+  /** Ordered by `at`, because all intervals are the same. */
+  readonly #slots = new Map<string, Slot>();
+  #bytes = 0;
   #timer: NodeJS.Timeout | null = null;
   #timerAt = 0;
 
-  /** @param maxRate messages a second, more than 0 */
+  /** @param maxRate messages per second, more than 0 */
   constructor(maxRate: number, onReplaced: () => void) {
     this.#interval = 1000 / maxRate;
     this.#onReplaced = onReplaced;
   }
 
+  /** About how much memory it holds. */
+  get heldBytes(): number {
+    return this.#bytes;
+  }
+
   /**
-   * True where the message may pass now. Otherwise it is kept, or takes the place of the one kept before.
+   * True if the message may pass now. Otherwise it is kept, in place of an older one.
    *
-   * @param later makes what is to be sent in its turn
+   * @param later makes the packet to send later
    */
-  pass(address: string, later: () => Held): boolean {
+  pass(address: string, later: () => Kept): boolean {
     const now = performance.now();
-    const turn = this.#turns.get(address);
-    if (turn === undefined || (turn.held === null && turn.at <= now)) {
-      this.#setTurn(address, now + this.#interval, null);
+    const slot = this.#slots.get(address);
+    if (slot === undefined || (slot.kept === null && slot.at <= now)) {
+      this.#remove(address);
+      this.#set(address, { at: now + this.#interval, kept: null });
+      this.#shrink();
       return true;
     }
-    if (turn.held !== null) this.#onReplaced();
-    // Its place in the order stays.
-    this.#turns.set(address, { at: turn.at, held: later() });
-    this.#arm(turn.at, now);
+    if (slot.kept !== null) this.#onReplaced();
+    // Its position in the order stays.
+    this.#set(address, { at: slot.at, kept: later() });
+    this.#arm(slot.at, now);
+    this.#shrink();
     return false;
   }
 
-  /** Sends what is kept. */
+  /** Sends everything that is kept. */
   flush(): void {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
-    for (const { held } of this.#turns.values()) held?.emit(held.packet);
-    this.#turns.clear();
+    const slots = [...this.#slots.values()];
+    this.#slots.clear();
+    this.#bytes = 0;
+    for (const { kept } of slots) kept?.emit(kept.packet);
   }
 
-  #setTurn(address: string, at: number, held: Held | null): void {
-    this.#turns.delete(address);
-    this.#turns.set(address, { at, held });
-    if (this.#turns.size <= MAX_ADDRESSES) return;
-    for (const [first, turn] of this.#turns) {
-      this.#turns.delete(first);
-      turn.held?.emit(turn.held.packet);
-      return;
+  #set(address: string, slot: Slot): void {
+    this.#bytes += sizeOf(address, slot) - sizeOf(address, this.#slots.get(address));
+    this.#slots.set(address, slot);
+  }
+
+  #remove(address: string): void {
+    this.#bytes -= sizeOf(address, this.#slots.get(address));
+    this.#slots.delete(address);
+  }
+
+  #shrink(): void {
+    while (this.#slots.size > MAX_ADDRESSES || this.#bytes > MAX_BYTES) {
+      const [first] = this.#slots;
+      if (first === undefined) return;
+      this.#remove(first[0]);
+      first[1].kept?.emit(first[1].kept.packet);
     }
   }
 
   #advance(): void {
     this.#timer = null;
     const now = performance.now();
-    for (const [address, { at, held }] of this.#turns) {
+    for (const [address, { at, kept }] of this.#slots) {
       if (at > now) break;
-      this.#turns.delete(address);
-      if (held === null) continue;
-      this.#turns.set(address, { at: now + this.#interval, held: null });
-      held.emit(held.packet);
+      this.#remove(address);
+      if (kept === null) continue;
+      this.#set(address, { at: now + this.#interval, kept: null });
+      kept.emit(kept.packet);
     }
-    const next = this.#firstHeld();
+    const next = this.#firstKept();
     if (next !== null) this.#arm(next, now);
   }
 
-  /** Sees to it that the timer comes no later than that. */
+  /** Makes sure that the timer fires by that time. */
   #arm(at: number, now: number): void {
     if (this.#timer !== null) {
       if (this.#timerAt <= at) return;
@@ -90,9 +112,13 @@ export class RateLimit {
     this.#timer = setTimeout(() => this.#advance(), Math.max(1, at - now)).unref();
   }
 
-  /** When the first of those that are kept has its turn. */
-  #firstHeld(): number | null {
-    for (const { at, held } of this.#turns.values()) if (held !== null) return at;
+  /** When the first packet that is kept may pass. */
+  #firstKept(): number | null {
+    for (const { at, kept } of this.#slots.values()) if (kept !== null) return at;
     return null;
   }
+}
+
+function sizeOf(address: string, slot: Slot | undefined): number {
+  return slot === undefined ? 0 : OVERHEAD_BYTES + address.length * 2 + (slot.kept?.packet.length ?? 0);
 }

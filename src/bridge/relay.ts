@@ -1,37 +1,54 @@
-import { HANDLED } from "../packet-result.ts";
 import { Reporter } from "../dispatch/index.ts";
-import { OscNatsError } from "../errors.ts";
+import { OscDroppedError, type OscError, OscNatsError, OscRejectedError } from "../errors.ts";
 import type { NetAddress } from "../net-address.ts";
-import type { Peer } from "../transport/transport.ts";
+import { HANDLED } from "../packet-result.ts";
+import type { Peer, Transport } from "../transport/transport.ts";
+import { type EndpointUrl, formatEndpoint, parseEndpoint } from "../url/endpoint-url.ts";
 import type { NatsUrl } from "../url/nats-url.ts";
 import type { OscUrl } from "../url/osc-url.ts";
-import { type PlaceUrl, formatPlace } from "../url/place.ts";
 import { urlError } from "../url/url-error.ts";
-import type { BridgeStats } from "./counts.ts";
-import { Direction } from "./direction.ts";
-import { Listener } from "./listener.ts";
-import { LoopGuard } from "./loop-guard.ts";
-import { NatsSource } from "./nats-source.ts";
-import { NatsTarget } from "./nats-target.ts";
-import type { BridgeSettings } from "./options.ts";
-import { addressesOf, isOwnPlace } from "./own-place.ts";
-import type { Passage, Source } from "./passage.ts";
-import type { Session } from "./session.ts";
-import { Sessions } from "./sessions.ts";
-import { linksTo } from "./sockets.ts";
+import type { Bridge, BridgeCounts, BridgeStats } from "./bridge.ts";
+import { LoopGuard, type PacketRoute, addressesOf, isSelfTarget } from "./loop-guard.ts";
+import { NatsSource, NatsTarget } from "./nats.ts";
+import { type BridgeOptions, type BridgeSettings, bridgeSettings } from "./options.ts";
+import { type BridgeRule, Rules } from "./rules.ts";
+import { type Session, Sessions } from "./session.ts";
+import { type SocketOptions, type Source, type Take, linksTo, listenerOf } from "./sockets.ts";
 
-/** Where a bridge is bound. */
-export interface RelayPlaces {
-  readonly from: NetAddress;
-  /** Null for targets that are connected to. */
-  readonly to: readonly (NetAddress | null)[];
+/**
+ * Opens a bridge, as `bridge` does.
+ *
+ * @param originsOption what holds the allowed origins, for error messages: the option, or a flag of the command line
+ */
+export async function openBridge(
+  from: string,
+  to: readonly string[],
+  options: BridgeOptions = {},
+  originsOption: string = "the option origins",
+): Promise<Bridge> {
+  const settings = bridgeSettings(options, originsOption);
+  const { signal } = options;
+  signal?.throwIfAborted();
+  const relay = new Relay(parseEndpoint(from), to.map(parseEndpoint), settings);
+  const places = await relay.open();
+  let resolveClosed = (): void => undefined;
+  const closed = new Promise<void>((resolve) => {
+    resolveClosed = resolve;
+  });
+  let closing: Promise<void> | null = null;
+  const close = (): Promise<void> => (closing ??= relay.close().then(resolveClosed));
+  const abort = (): void => void close();
+  signal?.addEventListener("abort", abort, { once: true });
+  void closed.then(() => signal?.removeEventListener("abort", abort));
+  if (signal?.aborted === true) await close();
+  return { ...places, closed, close, stats: () => relay.stats(), [Symbol.asyncDispose]: close };
 }
 
 /** The inside of a bridge: what listens, what sends, and the ways between them. */
-export class Relay {
-  readonly #url: PlaceUrl;
+class Relay {
+  readonly #url: EndpointUrl;
   readonly #source: Source;
-  readonly #targets: readonly PlaceUrl[];
+  readonly #targets: readonly EndpointUrl[];
   /** Targets with `?listen`. */
   readonly #hubs: readonly Listener[];
   readonly #nats: readonly NatsTarget[];
@@ -42,9 +59,9 @@ export class Relay {
   readonly #back: Direction;
   readonly #oneWay: boolean;
 
-  /** @throws OscServerError, OscDispatchError for a place or a rule that cannot be */
-  constructor(from: PlaceUrl, to: readonly PlaceUrl[], settings: BridgeSettings) {
-    if (to.length === 0) throw urlError("A bridge needs one target at least.");
+  /** @throws OscServerError, OscDispatchError for a bad URL or rule */
+  constructor(from: EndpointUrl, to: readonly EndpointUrl[], settings: BridgeSettings) {
+    if (to.length === 0) throw urlError("A bridge needs at least one target.");
     const { rules, sockets, oneWay } = settings;
     this.#url = from;
     this.#targets = to;
@@ -54,9 +71,9 @@ export class Relay {
     this.#forward = new Direction(rules.forward, this.#reporter);
     this.#back = new Direction(rules.back, this.#reporter);
     this.#source = this.#newSource(from, settings);
-    const sides = to.filter((place): place is OscUrl => place.transport !== "nats");
+    const sides = to.filter((target): target is OscUrl => target.transport !== "nats");
     this.#hubs = sides.filter(({ listens }) => listens).map((url) => this.#newHub(url, settings));
-    this.#nats = to.filter((place): place is NatsUrl => place.transport === "nats").map((url) => this.#newNatsTarget(url, settings));
+    this.#nats = to.filter((target): target is NatsUrl => target.transport === "nats").map((url) => this.#newNatsTarget(url, settings));
     const connected = sides.filter(({ listens }) => !listens);
     const targets = connected.map((url) => ({ createLink: linksTo(url, sockets), transport: url.transport }));
     this.#sessions = new Sessions(targets, settings.sessions, {
@@ -67,14 +84,14 @@ export class Relay {
     });
   }
 
-  /** Begins to listen, everywhere or nowhere. */
-  async open(): Promise<RelayPlaces> {
+  /** Starts to listen, everywhere or nowhere. */
+  async open(): Promise<Pick<Bridge, "from" | "to">> {
     try {
       for (const target of this.#nats) await target.open();
       const from = await this.#source.open();
-      const hubs = new Map<PlaceUrl, NetAddress>();
+      const hubs = new Map<EndpointUrl, NetAddress>();
       for (const hub of this.#hubs) hubs.set(hub.url, await hub.open());
-      for (const target of this.#targets) await this.#refuseOwnPlace(target, from);
+      for (const target of this.#targets) await this.#rejectSelfTarget(target, from);
       return { from, to: this.#targets.map((target) => hubs.get(target) ?? null) };
     } catch (error) {
       await this.#closeAll();
@@ -99,8 +116,8 @@ export class Relay {
     await Promise.all(this.#hubs.map((hub) => hub.close()));
   }
 
-  #newSource(url: PlaceUrl, { nats, sockets, oneWay }: BridgeSettings): Source {
-    const onPacket = (packet: Uint8Array, peer: Peer, passage: Passage): void => this.#fromClient(packet, peer, passage);
+  #newSource(url: EndpointUrl, { nats, sockets, oneWay }: BridgeSettings): Source {
+    const onPacket: Take = (packet, peer, route) => this.#fromClient(packet, peer, route);
     if (url.transport === "nats") return new NatsSource(url, nats, this.#reporter, onPacket);
     const onPeer = (peer: Peer): void => {
       if (!oneWay) this.#sessions.expect(peer);
@@ -125,9 +142,9 @@ export class Relay {
       { id, nats, unsent: { maxUnsent, maxUnsentBytes } },
       {
         onReply: (packet, number) => this.#fromNats(packet, number),
-        onPublished: (packet, peer, passage) => {
-          // What the bridge itself publishes comes back to it where its subjects are among those that it listens to.
-          if (!passage.via.endsWith(id)) this.#toAllClients(packet, peer, passage);
+        onPublished: (packet, peer, route) => {
+          // The bridge hears what it publishes itself if its subjects are among those that it listens to.
+          if (!route.via.endsWith(id)) this.#toAllClients(packet, peer, route);
         },
         onSent: (error) => this.#forward.sent(error),
         onError: (error, client) => this.#reporter.report(error, client),
@@ -135,15 +152,20 @@ export class Relay {
     );
   }
 
-  #fromClient(packet: Uint8Array, peer: Peer, passage: Passage): void {
+  #fromClient(packet: Uint8Array, peer: Peer, route: PacketRoute): void {
     this.#forward.received();
     const settle = (): void => peer.settled(packet.length, HANDLED);
-    if (this.#guard.isLoop(packet, peer.address, passage)) {
+    if (this.#guard.isLoop(packet, peer.address, route)) {
       this.#forward.stopLoop(peer);
       return settle();
     }
     const session = this.#sessions.of(peer);
-    const sender = { address: peer.address, passage, number: this.#oneWay ? null : session.number };
+    if (session === null) {
+      const message = "A packet was not forwarded because the sockets of too many other clients are closing (maxSessions).";
+      this.#forward.sent(new OscDroppedError("maxSessions", message));
+      return settle();
+    }
+    const sender = { address: peer.address, route, number: this.#oneWay ? null : session.number };
     const passes = this.#forward.pass(packet, peer, (passed, when) => {
       let left = 1 + this.#nats.length;
       const done = (): void => {
@@ -152,19 +174,19 @@ export class Relay {
       };
       for (const { clients } of this.#hubs) this.#forward.sendTo(clients, passed);
       for (const target of this.#nats) target.send(passed, sender, done);
-      session.send(passed, done);
+      this.#sessions.send(session, passed, done);
     });
     if (!passes) settle();
   }
 
-  /** A target answered to a client's socket. */
+  /** A target answered on a client's socket. */
   #fromTarget(packet: Uint8Array, session: Session): void {
     if (this.#oneWay) return;
     this.#back.received();
     this.#back.pass(packet, session.peer, (passed) => this.#back.sendTo([session.peer], passed));
   }
 
-  /** An answer came to the subject of a client. */
+  /** An answer came to a client's subject. */
   #fromNats(packet: Uint8Array, number: number): void {
     const session = this.#sessions.withNumber(number);
     if (session !== undefined) {
@@ -172,15 +194,15 @@ export class Relay {
       return this.#fromTarget(packet, session);
     }
     this.#back.received();
-    const message = "An answer was thrown away, for its client is gone, or was silent for longer than sessionTimeout.";
+    const message = "An answer was dropped because its client is gone, or was silent for longer than sessionTimeout.";
     this.#back.sent(new OscNatsError("OSC_NATS_NO_CLIENT", message, ""));
   }
 
-  /** A client of a target with `?listen`, or anyone in NATS, sent something: it is for all on the other side. */
-  #toAllClients(packet: Uint8Array, peer: Peer, passage?: Passage): void {
+  /** A client of a target with `?listen`, or anyone in NATS, sent something: it is for all clients on the other side. */
+  #toAllClients(packet: Uint8Array, peer: Peer, route?: PacketRoute): void {
     if (this.#oneWay) return;
     this.#back.received();
-    if (passage !== undefined && this.#guard.isLoop(packet, peer.address, passage)) return this.#back.stopLoop(peer);
+    if (route !== undefined && this.#guard.isLoop(packet, peer.address, route)) return this.#back.stopLoop(peer);
     this.#back.pass(packet, peer, (passed) => {
       const peers = new Set(this.#source.clients);
       for (const session of this.#sessions) peers.add(session.peer);
@@ -188,13 +210,131 @@ export class Relay {
     });
   }
 
-  /** Refuses a target that is the place where the bridge itself listens, and takes note of where the target is. */
-  async #refuseOwnPlace(target: PlaceUrl, from: NetAddress): Promise<void> {
+  /** Rejects a target that is where the bridge itself listens, and remembers where the target is. */
+  async #rejectSelfTarget(target: EndpointUrl, from: NetAddress): Promise<void> {
     const addresses = await addressesOf(target);
     for (const address of addresses) this.#guard.addTarget(address);
-    if (!isOwnPlace(target, addresses, this.#url, from)) return;
-    throw urlError(
-      `The bridge would send to itself: ${formatPlace(target)} is where it listens. Give the target another ${target.transport === "nats" ? "prefix" : "port"}.`,
+    if (!isSelfTarget(target, addresses, this.#url, from)) return;
+    const what = target.transport === "nats" ? "prefix" : "port";
+    throw urlError(`The bridge would send to itself: it listens on ${formatEndpoint(target)}. Give the target another ${what}.`);
+  }
+}
+
+/** A side of a bridge that listens, and its clients. */
+class Listener implements Source {
+  readonly url: OscUrl;
+  /** UDP has none. */
+  readonly clients: Set<Peer> = new Set();
+  readonly #transport: Transport;
+
+  /** @throws OscServerError `OSC_OPTION` if nothing can listen at the URL */
+  constructor(
+    url: OscUrl,
+    sockets: SocketOptions,
+    reporter: Reporter,
+    events: { readonly onPacket: Take; readonly onPeer?: (peer: Peer) => void },
+  ) {
+    this.url = url;
+    const route: PacketRoute = { transport: url.transport, via: "" };
+    this.#transport = listenerOf(
+      url,
+      {
+        onPacket: (packet, peer) => events.onPacket(packet, peer, route),
+        onError: (error, address) => reporter.report(error, address),
+        refusal: () => null,
+        onConnection: () => undefined,
+        onPeer: (peer) => {
+          this.clients.add(peer);
+          void peer.closed?.then(() => this.clients.delete(peer));
+          events.onPeer?.(peer);
+        },
+      },
+      sockets,
     );
+  }
+
+  open(): Promise<NetAddress> {
+    return this.#transport.open();
+  }
+
+  close(): Promise<void> {
+    return this.#transport.close();
+  }
+}
+
+type MutableCounts = { -readonly [Name in keyof BridgeCounts]: number };
+
+/** One direction of a bridge: what its rules make of each packet, and counters. */
+class Direction {
+  readonly #rules: Rules;
+  readonly #counts: MutableCounts = { received: 0, sent: 0, dropped: 0, filtered: 0, replaced: 0, loops: 0, malformed: 0 };
+  readonly #reporter: Reporter;
+
+  /** @throws OscServerError, OscDispatchError for a rule without a meaning */
+  constructor(rules: readonly BridgeRule[], reporter: Reporter) {
+    this.#reporter = reporter;
+    this.#rules = new Rules(rules, {
+      onFiltered: () => {
+        this.#counts.filtered += 1;
+      },
+      onReplaced: () => {
+        this.#counts.replaced += 1;
+      },
+    });
+  }
+
+  get counts(): BridgeCounts {
+    return { ...this.#counts };
+  }
+
+  received(): void {
+    this.#counts.received += 1;
+  }
+
+  /**
+   * Applies the rules to a packet.
+   *
+   * @param emit gets what passes, now or later
+   * @returns false if nothing passes now
+   */
+  pass(packet: Uint8Array, { address }: Peer, emit: (packet: Uint8Array, when: "now" | "later") => void): boolean {
+    const passed = this.#rules.apply(packet, (late) => emit(late, "later"));
+    if (passed === undefined) {
+      this.#counts.malformed += 1;
+      const message = "A packet was not forwarded because it isn't OSC, so the rules cannot be applied to it.";
+      this.#reporter.report(new OscRejectedError("malformed", message), address);
+    }
+    if (passed === undefined || passed === null) return false;
+    emit(passed, "now");
+    return true;
+  }
+
+  sendTo(peers: Iterable<Peer>, packet: Uint8Array): void {
+    for (const peer of peers) {
+      this.#counts.sent += 1;
+      peer.send(packet);
+    }
+  }
+
+  /** A packet was handed to the network, or could not be. */
+  sent(error: OscError | null): void {
+    if (error === null) {
+      this.#counts.sent += 1;
+      return;
+    }
+    this.#counts.dropped += 1;
+    // What is given up when the bridge or a session ends isn't a fault.
+    if (error.code !== "OSC_CLOSED") this.#reporter.report(error);
+  }
+
+  stopLoop({ address }: Peer): void {
+    this.#counts.loops += 1;
+    const message = "A packet was stopped because it has been through this bridge before: the targets lead back to it (maxEchoes).";
+    this.#reporter.report(new OscDroppedError("maxEchoes", message), address);
+  }
+
+  /** Sends what the rules kept for later. */
+  flush(): void {
+    this.#rules.flush();
   }
 }

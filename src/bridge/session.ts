@@ -1,12 +1,13 @@
 import { Connection, type ConnectionState, type PacketLinkFactory } from "../client/connection.ts";
 import { connectionSettings } from "../client/options.ts";
-import type { OscError } from "../errors.ts";
+import { OscDroppedError, type OscError } from "../errors.ts";
+import { compact } from "../transport/copy-bytes.ts";
 import type { Peer } from "../transport/transport.ts";
 
-/** One target as a session speaks to it. */
+/** A target that a session connects to. */
 export interface Target {
   readonly createLink: PacketLinkFactory;
-  /** As `udp`; sockets of one transport are told apart by their ports. */
+  /** Such as `udp`. */
   readonly transport: string;
 }
 
@@ -16,39 +17,49 @@ export interface SessionEvents {
   onError(error: OscError): void;
   /** A packet was sent to a target, or could not be. */
   onSent(error: OscError | null): void;
-  /** A socket to a target is open now; the function that is returned is called when it is not any more. */
+  /** A socket to a target is open. The returned function is called when it has closed. */
   onOpened(transport: string, port: number): () => void;
 }
 
 export interface SessionSettings {
+  readonly maxSessions: number;
+  /** In milliseconds. */
+  readonly sessionTimeout: number;
   readonly maxUnsent: number;
   readonly maxUnsentBytes: number;
+  /** How many bytes may wait in all sessions together. */
+  readonly maxMemory: number;
+  /** True if nothing comes back, so that all clients share one session. */
+  readonly isShared: boolean;
 }
 
-/** How connections to targets that went away are made again. */
+/** How a session connects to its targets again. */
 const RECONNECT = { minDelay: 100, maxDelay: 5000, maxAttempts: Infinity } as const;
 const CLOSE_TIMEOUT_MS = 1000;
+/** What a packet that waits costs besides its bytes. */
+const OVERHEAD_BYTES = 256;
 
-let made = 0;
-
-/** What belongs to one client of a bridge: a socket of its own to each target, so that replies find their way back. */
+/** What belongs to one client of a bridge: its own socket to each target, so that replies find their way back. */
 export class Session {
   /** Where replies go: where the client's last packet came from. */
   peer: Peer;
   /** When something was last sent either way, by `performance.now()`. */
   lastActive: number = performance.now();
-  /** Tells it from others, for places that have no socket of its own. */
-  readonly number: number = (made += 1);
+  /** Bytes of packets that wait, or are being sent. */
+  heldBytes = 0;
+  /** Identifies the session to targets without a socket of its own. */
+  readonly number: number;
   readonly #events: SessionEvents;
   readonly #connections: readonly Connection[];
 
-  constructor(peer: Peer, targets: readonly Target[], settings: SessionSettings, events: SessionEvents) {
+  constructor(peer: Peer, number: number, targets: readonly Target[], settings: SessionSettings, events: SessionEvents) {
     this.peer = peer;
+    this.number = number;
     this.#events = events;
     this.#connections = targets.map((target) => this.#connect(target, settings));
   }
 
-  /** Connects to the targets, before anything is sent. */
+  /** Connects to the targets before anything is sent. */
   listen(): void {
     for (const connection of this.#connections) void connection.listen();
   }
@@ -56,29 +67,36 @@ export class Session {
   /**
    * Sends a packet to all targets.
    *
-   * @param done called once, when the client may send more: at once where a target is away
+   * @param done called once, when the client may send more: at once if a target is away
+   * @param release called once, when no target needs the packet anymore
    */
-  send(packet: Uint8Array, done: () => void): void {
-    this.lastActive = performance.now();
-    let left = this.#connections.length;
-    if (left === 0) return done();
+  send(packet: Uint8Array, done: () => void, release: () => void): void {
+    let toSend = this.#connections.length;
+    let toRelease = toSend;
     for (const connection of this.#connections) {
+      const isConnected = connection.state === "connected";
       let isCounted = false;
       const settle = (): void => {
         if (isCounted) return;
         isCounted = true;
-        left -= 1;
-        if (left === 0) done();
+        toSend -= 1;
+        if (toSend === 0) done();
       };
-      connection.send(packet, null, (error) => {
+      connection.send(isConnected ? packet : compact(packet), null, (error) => {
         this.#events.onSent(error);
         settle();
+        toRelease -= 1;
+        if (toRelease === 0) release();
       });
-      if (connection.state !== "connected") settle();
+      if (!isConnected) settle();
     }
   }
 
-  /** Closes the sockets when what was sent is on its way. */
+  get hasTargets(): boolean {
+    return this.#connections.length > 0;
+  }
+
+  /** Closes the sockets after the last packets are out. */
   async close(): Promise<void> {
     await Promise.all(this.#connections.map((connection) => connection.close()));
   }
@@ -107,5 +125,119 @@ export class Session {
       },
     });
     return connection;
+  }
+}
+
+/** The sessions of a bridge's clients, within limits. Those that are closing count as well, so that made-up senders can't pile them up. */
+export class Sessions {
+  readonly #targets: readonly Target[];
+  readonly #settings: SessionSettings;
+  readonly #events: SessionEvents;
+  readonly #sessions = new Map<string | object, Session>();
+  readonly #byNumber = new Map<number, Session>();
+  readonly #closing = new Set<Promise<void>>();
+  readonly #sweep: NodeJS.Timeout;
+  #heldBytes = 0;
+  #made = 0;
+
+  constructor(targets: readonly Target[], settings: SessionSettings, events: SessionEvents) {
+    this.#targets = targets;
+    this.#settings = settings;
+    this.#events = events;
+    this.#sweep = setInterval(() => this.#endIdle(), Math.max(5, settings.sessionTimeout / 4)).unref();
+  }
+
+  get size(): number {
+    return this.#sessions.size;
+  }
+
+  /** Bytes that wait in all sessions. */
+  get heldBytes(): number {
+    return this.#heldBytes;
+  }
+
+  [Symbol.iterator](): IterableIterator<Session> {
+    return this.#sessions.values();
+  }
+
+  withNumber(number: number): Session | undefined {
+    return this.#byNumber.get(number);
+  }
+
+  /** The client's session, which is created if there is none; null if too many are closing. */
+  of(peer: Peer): Session | null {
+    const key = this.#settings.isShared ? "all" : peer.key;
+    const known = this.#sessions.get(key);
+    if (known !== undefined) {
+      known.peer = peer;
+      return known;
+    }
+    if (this.#closing.size >= this.#settings.maxSessions) return null;
+    if (this.#sessions.size >= this.#settings.maxSessions) this.#endOldest();
+    const session = new Session(peer, (this.#made += 1), this.#targets, this.#settings, this.#events);
+    this.#sessions.set(key, session);
+    this.#byNumber.set(session.number, session);
+    if (!this.#settings.isShared) void peer.closed?.then(() => this.#end(key, session));
+    return session;
+  }
+
+  /**
+   * Sends a packet to all targets of a session. If too many bytes wait, sessions that hold less than their share may still send.
+   *
+   * @param done called once, when the client may send more
+   */
+  send(session: Session, packet: Uint8Array, done: () => void): void {
+    session.lastActive = performance.now();
+    if (!session.hasTargets) return done();
+    const { maxMemory, maxSessions } = this.#settings;
+    const size = packet.length + OVERHEAD_BYTES;
+    if (this.#heldBytes + size > maxMemory && session.heldBytes + size > maxMemory / maxSessions) {
+      this.#events.onSent(
+        new OscDroppedError("maxMemory", "A packet was not forwarded because too many bytes wait for targets (maxMemory)."),
+      );
+      return done();
+    }
+    session.heldBytes += size;
+    this.#heldBytes += size;
+    session.send(packet, done, () => {
+      session.heldBytes -= size;
+      this.#heldBytes -= size;
+    });
+  }
+
+  /**
+   * Connects a client to the targets before it sends anything, because they may have something to say. If half of all sessions are taken, that waits
+   * until it sends: if targets lead back here, each connection would create another.
+   */
+  expect(peer: Peer): void {
+    if (this.#sessions.size * 2 < this.#settings.maxSessions) this.of(peer)?.listen();
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#sweep);
+    for (const [key, session] of this.#sessions) this.#end(key, session);
+    await Promise.all(this.#closing);
+  }
+
+  #endIdle(): void {
+    const since = performance.now() - this.#settings.sessionTimeout;
+    for (const [key, session] of this.#sessions) {
+      // Connections report their end.
+      if (session.peer.closed === undefined && session.lastActive < since) this.#end(key, session);
+    }
+  }
+
+  #endOldest(): void {
+    let oldest: [key: string | object, session: Session] | null = null;
+    for (const entry of this.#sessions) if (oldest === null || entry[1].lastActive < oldest[1].lastActive) oldest = entry;
+    if (oldest !== null) this.#end(...oldest);
+  }
+
+  #end(key: string | object, session: Session): void {
+    if (this.#sessions.get(key) !== session) return;
+    this.#sessions.delete(key);
+    this.#byNumber.delete(session.number);
+    const closing: Promise<void> = session.close().finally(() => this.#closing.delete(closing));
+    this.#closing.add(closing);
   }
 }

@@ -6,29 +6,46 @@ import { WebSocketLink } from "../client/websocket-link.ts";
 import { listenOptions } from "../server/listen-options.ts";
 import { createTransport, tcpSpec, udpSpec } from "../server/transports.ts";
 import { websocketSpec } from "../server/websocket-server.ts";
-import type { Transport, TransportEvents } from "../transport/transport.ts";
+import type { NetAddress } from "../net-address.ts";
+import type { Peer, Transport, TransportEvents } from "../transport/transport.ts";
 import { type OscUrl, formatOscUrl } from "../url/osc-url.ts";
-import { urlError } from "../url/url-error.ts";
+import { maskSecrets, urlError } from "../url/url-error.ts";
+import type { PacketRoute } from "./loop-guard.ts";
 
 const CONNECT_TIMEOUT_MS = 10_000;
 const LOCAL_HOST = "127.0.0.1";
 
+/** Takes what arrives. */
+export type Take = (packet: Uint8Array, peer: Peer, route: PacketRoute) => void;
+
+/** Where the packets of a bridge come from. */
+export interface Source {
+  /** Connected clients, if the transport has connections. */
+  readonly clients: ReadonlySet<Peer>;
+  /** Starts to listen. Resolves with the address. */
+  open(): Promise<NetAddress>;
+  close(): Promise<void>;
+}
+
 /** What the sockets of a bridge have in common. */
 export interface SocketOptions {
   readonly maxPacketSize: number;
-  /** How many bytes may wait for one client, or on their way to one target. */
+  /** How many bytes may wait for one client, or be in flight to one target. */
   readonly maxBuffered: number;
   readonly origins: readonly string[];
+  /** What holds `origins`, for error messages: the option, or a flag of the command line. */
+  readonly originsOption: string;
 }
 
 /**
- * A socket that waits for packets, or for clients that bring them. It is not open yet.
+ * A transport that receives at a URL. It isn't open yet.
  *
- * @param limits by default those of the servers
- * @throws OscServerError `OSC_OPTION` for what cannot be listened on
+ * @param settings by default those of the servers
+ * @throws OscServerError `OSC_OPTION` if nothing can listen at the URL
  */
-export function listenerOf(url: OscUrl, events: TransportEvents, limits: Partial<SocketOptions> = {}): Transport {
+export function listenerOf(url: OscUrl, events: TransportEvents, settings: Partial<SocketOptions> = {}): Transport {
   const { address, socket, options } = listenOptions(url);
+  const { origins, originsOption, ...limits } = settings;
   switch (url.transport) {
     case "udp":
       return createTransport(udpSpec(address, options), events);
@@ -36,19 +53,23 @@ export function listenerOf(url: OscUrl, events: TransportEvents, limits: Partial
     case "unix":
       return createTransport(tcpSpec(socket ?? address, { ...options, ...limits }), events);
     case "websocket":
-      return createTransport(websocketSpec(address, { ...options, ...limits }), events);
+      return createTransport(
+        websocketSpec(address, { ...options, ...limits, ...(origins === undefined ? {} : { origins }) }, originsOption),
+        events,
+      );
   }
 }
 
-/** Makes connections to a target, or sockets that send to it. */
+/** Creates connections to a target, or sockets that send to it. */
 export function linksTo(url: OscUrl, { maxPacketSize, maxBuffered }: SocketOptions): PacketLinkFactory {
   const { transport, port, path, framing } = url;
   const host = url.host ?? LOCAL_HOST;
   const target = formatOscUrl({ ...url, host });
-  if (transport !== "unix" && port === 0) throw urlError(`${target}: port 0 is for listening; write the port of the receiver.`);
+  if (transport !== "unix" && port === 0)
+    throw urlError(`${maskSecrets(target)}: port 0 is only for listening; write the port of the receiver.`);
   switch (transport) {
     case "udp": {
-      // Who names a broadcast address means it.
+      // Someone who names a broadcast address means it.
       const spec = { host, port, family: 0, localAddress: null, localPort: 0, connected: false, receiver: null } as const;
       return (events) => new UdpLink({ ...spec, options: { broadcast: true } }, events);
     }

@@ -1,8 +1,9 @@
-import { type Bridge, type BridgeCounts, type BridgeRule, bridge } from "../bridge/index.ts";
+import type { Bridge, BridgeCounts, BridgeOptions, BridgeRule } from "../bridge/index.ts";
+import { openBridge } from "../bridge/relay.ts";
 import { OscDispatchError, OscServerError } from "../errors.ts";
 import { formatAddress } from "../net-address.ts";
 import { UsageError } from "../text/usage-error.ts";
-import { parsePlace } from "../url/place.ts";
+import { parseEndpoint } from "../url/endpoint-url.ts";
 import { maskSecrets } from "../url/url-error.ts";
 import { describeTargets } from "./bind-scope.ts";
 import { aborted, type Command, EXIT, report, type Session } from "./command.ts";
@@ -78,7 +79,7 @@ async function runBridge(words: readonly string[], session: Session): Promise<nu
   if (from === undefined || to.length === 0) {
     throw new UsageError('bridge takes a URL to listen on and one or more to send to, as in "oscine bridge ws://127.0.0.1:8080 :57110".');
   }
-  const opened = await openBridge(from, to, {
+  const opened = await open(from, to, {
     rules: rulesOf(values),
     oneWay: values["one-way"] === true,
     origins: values.origin ?? [],
@@ -93,9 +94,9 @@ async function runBridge(words: readonly string[], session: Session): Promise<nu
 }
 
 /** A URL or a rule that the bridge rejects is a mistake on the command line. */
-async function openBridge(...[from, to, options]: Required<Parameters<typeof bridge>>): Promise<Bridge> {
+async function open(from: string, to: readonly string[], options: BridgeOptions): Promise<Bridge> {
   try {
-    return await bridge(from, to, options);
+    return await openBridge(from, to, options, "--origin");
   } catch (error) {
     const isOption = error instanceof OscServerError && error.code === "OSC_OPTION";
     if (isOption || (error instanceof OscDispatchError && error.code === "OSC_BAD_MAPPED_ADDRESS")) throw new UsageError(error.message);
@@ -128,7 +129,7 @@ function rulesOf({ only, drop, rename = [], rate = [] }: RuleWords): BridgeRule[
 }
 
 function greet({ err }: Session, { from, to }: Bridge, source: string, targets: readonly string[]): void {
-  const url = parsePlace(source);
+  const url = parseEndpoint(source);
   err.line(`Listening on ${err.styled("bold", formatAddress(from))} (${maskSecrets(source)}). Ctrl-C stops it.`);
   const reachable = url.transport === "nats" ? null : describeTargets(boundUrl(url, from));
   if (reachable !== null) err.line(reachable);

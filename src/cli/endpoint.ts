@@ -84,7 +84,7 @@ export async function createListener(url: OscUrl, events: ListenerEvents, origin
     refusal: (): null => null,
     onConnection: (): void => undefined,
   };
-  return asUsage(() => listenerOf(url, transportEvents, { origins }));
+  return asUsage(() => listenerOf(url, transportEvents, { origins, originsOption: "--origin" }));
 }
 
 export interface SenderOptions {

@@ -1,14 +1,13 @@
 import { networkInterfaces } from "node:os";
 import { describe, expect, test } from "vitest";
-import { LoopGuard } from "../../src/bridge/loop-guard.ts";
-import type { Passage } from "../../src/bridge/passage.ts";
+import { LoopGuard, type PacketRoute } from "../../src/bridge/loop-guard.ts";
 import type { NetAddress } from "../../src/net-address.ts";
 
 const from = (address: string, port: number): NetAddress => ({ address, port, family: address.includes(":") ? "IPv6" : "IPv4" });
 /** Straight from its client. */
-const by = (transport: string): Passage => ({ transport, via: "" });
+const by = (transport: string): PacketRoute => ({ transport, via: "" });
 /** By NATS. */
-const through = (via: string): Passage => ({ transport: "udp", via });
+const through = (via: string): PacketRoute => ({ transport: "udp", via });
 const packet = Uint8Array.of(0x2f, 0x61, 0, 0);
 
 describe("a packet has been through the bridge", () => {

@@ -264,7 +264,7 @@ describe("a place in NATS", () => {
     ["nats://user:secret@a/b/c", /^"nats:\/\/a\/b\/c" has a slash in its prefix: write b\.c\.$/],
     ["nats://a/osc?listen", /not known, listen/],
     ["nats://a/osc?subject=", /not known, subject/],
-    ["nats://a/osc?subject=/mixer/*", /subject of NATS such as osc\.mixer\.>/],
+    ["nats://a/osc?subject=/mixer/*", /must be a NATS subject such as osc\.mixer\.>/],
     ["nats://a/osc?subject=a..b", /./],
     ["nats://a/a*", /prefix/],
     ["nats://a/osc_reply", /prefix/],

@@ -177,7 +177,7 @@ describe("oscine dump", () => {
   test("--json: what is not in order is sent again byte for byte", async () => {
     const packets = ["2f6100002c7300004be4736500000000", "2f6100002c690000000000010a0b0c0d", "2f6100002c6600007fc12345"];
     await using first = new Tool(["dump", "osc.udp://127.0.0.1:0", "--json", "--count", "3"]);
-    const port = await portOf(first, "err");
+    const port = await portOf(first);
     for (const packet of packets) sendBytes(port, Buffer.from(packet, "hex"));
     const { out } = await first.ended;
     const socket = createSocket("udp4");

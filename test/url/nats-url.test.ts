@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { OscServerError } from "../../src/errors.ts";
 import { formatNatsUrl, parseNatsUrl } from "../../src/url/nats-url.ts";
 import { maskSecrets } from "../../src/url/url-error.ts";
-import { formatPlace, parsePlace } from "../../src/url/place.ts";
+import { formatEndpoint, parseEndpoint } from "../../src/url/endpoint-url.ts";
 
 const NOTHING = { transport: "nats", prefix: null, subjects: [], queue: null };
 
@@ -20,7 +20,7 @@ describe("parseNatsUrl reads", () => {
     ["nats://host?subject=a%2Eb", { servers: ["nats://host"], subjects: ["a.b"] }],
   ])("%s", (text, parts) => {
     expect(parseNatsUrl(text)).toEqual({ ...NOTHING, ...parts });
-    expect(parsePlace(text)).toEqual(parseNatsUrl(text));
+    expect(parseEndpoint(text)).toEqual(parseNatsUrl(text));
   });
 });
 
@@ -29,7 +29,7 @@ test.each([
   ["tls://one", "tls://one/"],
 ])("%s is shown without secrets", (text, shown) => {
   expect(formatNatsUrl(parseNatsUrl(text))).toBe(shown);
-  expect(formatPlace(parsePlace(text))).toBe(shown);
+  expect(formatEndpoint(parseEndpoint(text))).toBe(shown);
   expect(maskSecrets(`to ${text}, and back`)).not.toMatch(/secret|token/);
 });
 
@@ -49,8 +49,8 @@ test("any text is a place or an error of ours, which shows no password", () => {
     fc.property(scheme, hosts, rest, (...parts) => {
       const text = parts.join("");
       try {
-        const place = parsePlace(text);
-        if (place.transport === "nats") expect(formatPlace(place)).not.toContain("secret");
+        const place = parseEndpoint(text);
+        if (place.transport === "nats") expect(formatEndpoint(place)).not.toContain("secret");
       } catch (error) {
         if (!(error instanceof OscServerError)) throw error;
         if (parts[0] !== "") expect(error.message).not.toContain("secret");

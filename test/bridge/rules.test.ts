@@ -1,0 +1,97 @@
+import { describe, expect, test, vi } from "vitest";
+import { RateLimit } from "../../src/bridge/rate-limit.ts";
+import { type BridgeRule, Rules } from "../../src/bridge/rules.ts";
+import { OscMessage, encode } from "../../src/codec/index.ts";
+
+function passes(rule: BridgeRule, address: string): boolean {
+  let filtered = 0;
+  const rules = new Rules([rule], { onFiltered: () => (filtered += 1), onReplaced: () => undefined });
+  // A message whose address this encoder would check.
+  const packet = new Uint8Array((Math.floor(address.length / 4) + 1) * 4 + 4);
+  packet.set(new TextEncoder().encode(address));
+  packet[packet.length - 4] = 0x2c;
+  const passed = rules.apply(packet, () => undefined);
+  expect(filtered).toBe(passed === null ? 1 : 0);
+  return passed !== null;
+}
+
+describe("drop stops a pattern that can match anything dropped", () => {
+  test.each([
+    ["/secret/*", "/secret/x", false],
+    ["/secret/*", "/public/x", true],
+    ["/secret/*", "/secre?/x", false],
+    ["/secret/*", "/s*/x", false],
+    ["/secret/*", "/[st]ecret/x", false],
+    ["/secret/*", "/{secret,public}/x", false],
+    ["/secret/*", "//x", false],
+    ["/secret/*", "/*", false],
+    ["/secret/*", "/public/*", true],
+    ["/secret/*", "/public//x", true],
+    ["/ch/?/gain", "/ch/*", false],
+    ["/ch/?/gain", "/bus/*", true],
+    ["*", "/anything", false],
+    ["*", "/any?", false],
+  ])("drop %s: %s passes: %s", (drop, address, expected) => {
+    expect(passes({ drop }, address)).toBe(expected);
+  });
+});
+
+describe("only lets a pattern pass if everything that it can match is allowed", () => {
+  test.each([
+    ["/n_set", "/n_set", true],
+    ["/n_set", "/{n_set,quit}", false],
+    ["/n_set", "/n_se?", false],
+    ["/n_set", "//n_set", false],
+    ["/ch/*", "/ch/1/gain", true],
+    ["/ch/*", "/ch/{1,2}/gain", true],
+    ["/ch/*", "/ch/*/gain", true],
+    ["/ch/*", "/ch/?", true],
+    ["/ch/*", "/ch//gain", true],
+    ["/ch/*", "/c*", false],
+    ["/ch/*", "//ch/1", false],
+    ["/ch/*/gain", "/ch/*/gain", true],
+    ["/ch/*/gain", "/ch/*", false],
+    ["*", "/any?", true],
+  ])("only %s: %s passes: %s", (only, address, expected) => {
+    expect(passes({ only }, address)).toBe(expected);
+  });
+});
+
+test("only and drop check every message of a bundle and every pattern of a list", () => {
+  expect(passes({ only: ["/a/*", "/b"] }, "/b")).toBe(true);
+  expect(passes({ only: ["/a/*", "/b"] }, "/[ab]")).toBe(false);
+  expect(passes({ drop: ["/a", "/b"] }, "/?")).toBe(false);
+});
+
+describe("RateLimit", () => {
+  test("holds a limited number of bytes, and sends early what it can't keep", () => {
+    const sent: number[] = [];
+    const limit = new RateLimit(0.001, () => undefined);
+    const MIB = 1024 * 1024;
+    for (let index = 0; index < 40; index++) {
+      const packet = new Uint8Array(MIB);
+      const later = (): { packet: Uint8Array; emit: () => void } => ({ packet, emit: () => void sent.push(index) });
+      expect(limit.pass(`/${index}`, later)).toBe(true);
+      expect(limit.pass(`/${index}`, later)).toBe(false);
+      expect(limit.heldBytes).toBeLessThanOrEqual(16 * MIB);
+    }
+    expect(sent).toEqual(Array.from({ length: sent.length }, (_, index) => index));
+    expect(sent.length).toBeGreaterThan(20);
+    limit.flush();
+    expect(sent).toHaveLength(40);
+    expect(limit.heldBytes).toBe(0);
+  });
+
+  test("counts the bytes of addresses, whatever their number", () => {
+    const limit = new RateLimit(0.001, () => undefined);
+    for (let index = 0; index < 300; index++) limit.pass(`/${index}/${"x".repeat(60_000)}`, vi.fn());
+    expect(limit.heldBytes).toBeLessThanOrEqual(16 * 1024 * 1024);
+    limit.flush();
+  });
+});
+
+test("a message of another type than OSC's own stays as it is", () => {
+  const rules = new Rules([{ drop: "/x" }], { onFiltered: () => undefined, onReplaced: () => undefined });
+  const packet = encode(new OscMessage("/y", [1, "a"]));
+  expect(rules.apply(packet, () => undefined)).toBe(packet);
+});
