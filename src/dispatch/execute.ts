@@ -371,7 +371,7 @@ function handlerFailed(address: string, cause: unknown): OscDispatchError {
 }
 
 /** What was thrown, as a text. Never throws itself. */
-function messageOf(thrown: unknown): string {
+export function messageOf(thrown: unknown): string {
   try {
     // Its type says string, but nothing enforces that.
     const { message } = (thrown instanceof Error ? thrown : {}) as { readonly message?: unknown };

@@ -6,6 +6,7 @@ import type { Peer, Transport } from "../transport/transport.ts";
 import { type Backend, Counters, type ServerStats } from "./stats.ts";
 import { EventLoopExecutor } from "./event-loop-executor.ts";
 import { InertTransport } from "./pool/inert-transport.ts";
+import { watchRejections } from "./handler-scope.ts";
 import { type Limits, type ServerOptions, limitsOf, positive } from "./options.ts";
 import type { Executor, ExecutorContext, ExecutorEvents, ExecutorFactory } from "./executor.ts";
 import { Pipeline } from "./pipeline.ts";
@@ -69,7 +70,7 @@ export interface ServerProtocol {
 
 interface Endpoint {
   readonly transport: Transport;
-  readonly road: Pipeline;
+  readonly pipeline: Pipeline;
   readonly handle: ServerTransport;
   end(): Promise<void>;
 }
@@ -139,8 +140,8 @@ export class AsyncServer implements AsyncDisposable {
       if (signal.aborted) await endpoint.end();
     }
     const { dispatcher } = this;
-    const { road, handle } = endpoint;
-    const packetReceived: ServerProtocol["packetReceived"] = (data, sender) => road.onPacket(data, handmadePeer(sender));
+    const { pipeline, handle } = endpoint;
+    const packetReceived: ServerProtocol["packetReceived"] = (data, sender) => pipeline.onPacket(data, handmadePeer(sender));
     return [handle, { dispatcher, packetReceived, stats: () => this.stats() }];
   }
 
@@ -190,7 +191,7 @@ export class AsyncServer implements AsyncDisposable {
       shutdown: () => this.shutdown(),
     };
     let executor: Executor | null = null;
-    const road = new Pipeline({
+    const pipeline = new Pipeline({
       limits,
       strictTiming: this.dispatcher.strictTiming,
       onError: options.onError ?? reportToConsole,
@@ -200,17 +201,17 @@ export class AsyncServer implements AsyncDisposable {
       ...(options.clock === undefined ? {} : { clock: options.clock }),
     });
     this.#backend = backendOf(this.#spec);
-    const transport = isLoadingWorker() ? new InertTransport(this.#address) : createTransport(this.#spec, road, this.#backend);
+    const transport = isLoadingWorker() ? new InertTransport(this.#address) : createTransport(this.#spec, pipeline, this.#backend);
     const requested = this.#address;
     try {
       await (executor as Executor | null)?.prepare?.();
       this.#address = await transport.open();
     } catch (error) {
-      await road.close(0);
+      await pipeline.close(0);
       throw error;
     }
     if (this.#spec.transport === "udp") this.#kernelDrops.opened(this.#address);
-    return this.#endpointOf(transport, road, requested);
+    return this.#endpointOf(transport, pipeline, requested);
   }
 
   #executor(handling: Handling, events: ExecutorEvents): Executor {
@@ -222,14 +223,16 @@ export class AsyncServer implements AsyncDisposable {
     return executor({ events, limits, transport: this.#spec.transport, verify });
   }
 
-  #endpointOf(transport: Transport, road: Pipeline, requested: NetAddress): Endpoint {
+  #endpointOf(transport: Transport, pipeline: Pipeline, requested: NetAddress): Endpoint {
+    const stopWatching = watchRejections();
     let ending: Promise<void> | null = null;
     let resolve = (): void => undefined;
     const closed = new Promise<void>((settle) => (resolve = settle));
     const end = async (): Promise<void> => {
       await transport.drain?.();
       // Handlers that have begun may still reply, so the socket closes last.
-      await road.close(this.#options.closeTimeout ?? 5000);
+      await pipeline.close(this.#options.closeTimeout ?? 5000);
+      stopWatching();
       this.#kernelDrops.closing();
       await transport.close();
       this.#endpoint = null;
@@ -238,7 +241,7 @@ export class AsyncServer implements AsyncDisposable {
     };
     const close = (): Promise<void> => (ending ??= end());
     const handle: ServerTransport = { localAddress: this.#address, closed, close, [Symbol.asyncDispose]: close };
-    return { transport, road, handle, end: close };
+    return { transport, pipeline, handle, end: close };
   }
 }
 

@@ -1,9 +1,12 @@
-import type { ExecutionResult, PacketContext } from "../dispatch/index.ts";
-import { OscDroppedError, type OscError } from "../errors.ts";
+import { OscBundle, OscMessage, type OscPacket } from "../codec/index.ts";
+import { messageOf } from "../dispatch/execute.ts";
+import { type ExecutionResult, type PacketContext, tryDecode } from "../dispatch/index.ts";
+import { OscDispatchError, OscDroppedError, type OscError } from "../errors.ts";
 import type { NetAddress } from "../net-address.ts";
 import { dropped } from "../packet-result.ts";
 import type { Executor, ExecutorEvents, Packet } from "./executor.ts";
 import { FairQueue } from "./fair-queue.ts";
+import { type HandlerScope, runInScope } from "./handler-scope.ts";
 import { type Handling, runInContext } from "./handle.ts";
 import type { Limits } from "./options.ts";
 import { QueueBound } from "./packet-queue.ts";
@@ -94,7 +97,8 @@ export class EventLoopExecutor implements Executor {
   /** Handles a packet. Returns null if that is done, or the promise of the result, which never rejects. */
   #run(packet: Packet): Promise<ExecutionResult> | null {
     const events = this.#events;
-    const result = runInContext(this.#handling, packet.data, new LoopContext(this.#handling, events, packet));
+    const context = new LoopContext(this.#handling, events, packet);
+    const result = runInScope(context, runInContext, this.#handling, packet.data, context);
     if (result instanceof Promise) return result;
     events.end(packet, result);
     return null;
@@ -105,7 +109,7 @@ export class EventLoopExecutor implements Executor {
  * What the handlers of a packet may do. A class and not closures, because it is made for every packet (bench/dispatch); it holds only what is
  * needed to find out the rest.
  */
-class LoopContext implements PacketContext {
+class LoopContext implements PacketContext, HandlerScope {
   readonly #handling: Handling;
   readonly #events: ExecutorEvents;
   readonly #packet: Packet;
@@ -143,6 +147,19 @@ class LoopContext implements PacketContext {
   shutdown(): void {
     this.#handling.shutdown();
   }
+
+  unawaitedRejection(reason: unknown): void {
+    const address = firstAddress(this.#packet.data);
+    const what = `A handler of ${address} started a promise that nothing awaits, and it was rejected: ${messageOf(reason)}. Await or return it.`;
+    this.error(new OscDispatchError("OSC_HANDLER_FAILED", what, address, { cause: reason }));
+  }
+}
+
+/** The address of a packet, of a bundle that of its first message. */
+function firstAddress(data: Uint8Array): string {
+  let packet = tryDecode(data);
+  while (packet instanceof OscBundle) packet = packet.elements[0] as OscPacket;
+  return packet instanceof OscMessage ? packet.address : "";
 }
 
 function closing(): OscError {

@@ -9,7 +9,7 @@ import * as oscine from "oscine";
 import { NatsExecutor, serveNats } from "oscine/nats";
 
 const [kind, transport, json = "{}"] = process.argv.slice(2);
-const { path, address = transport === "unix" ? { path } : ["127.0.0.1", 0], strictTiming = true, ...options } = JSON.parse(json);
+const { path, address = transport === "unix" ? { path } : ["127.0.0.1", 0], strictTiming = true, isDefaultHandled = true, ...options } = JSON.parse(json);
 
 const dispatcher = new oscine.Dispatcher({ strictTiming });
 const withContext = { needsContext: true };
@@ -54,7 +54,7 @@ dispatcher.map(
   },
   withContext,
 );
-dispatcher.setDefaultHandler((received, ...args) => ["/default", received, ...args]);
+if (isDefaultHandled) dispatcher.setDefaultHandler((received, ...args) => ["/default", received, ...args]);
 
 const names = { blocking: "Blocking", threading: "Threading", forking: "Forking", async: "Async", nats: "Async" };
 // oxlint-disable-next-line import/namespace -- the class is what the arguments choose
@@ -105,7 +105,7 @@ function stats() {
   const rejected = Object.fromEntries(Object.entries(front.rejected).map(([reason, count]) => [reason, count + behind.rejected[reason]]));
   const between = front.handled - behind.received;
   const sums = Object.fromEntries(
-    ["dropped", "waiting", "handlerErrors", "faults", "socketErrors", "unsent"].map((name) => [name, sum(name)]),
+    ["dropped", "waiting", "handlerErrors", "faults", "socketErrors", "unsent", "unmatched"].map((name) => [name, sum(name)]),
   );
   return { ...front, ...sums, handled: behind.handled, inProgress: sum("inProgress") + between, rejected };
 }
@@ -115,7 +115,8 @@ if (kind === "async") {
   tell("ready", server.serverAddress);
   await endpoint.closed;
 } else if (kind === "nats") {
-  worker = await serveNats(dispatcher, { ...serverOptions, ...nats, onError });
+  const { native: _native, ...workerOptions } = serverOptions;
+  worker = await serveNats(dispatcher, { ...workerOptions, ...nats, onError });
   const [endpoint] = await server.createServeEndpoint();
   tell("ready", server.serverAddress);
   await worker.closed;

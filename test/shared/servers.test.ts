@@ -282,9 +282,24 @@ function suiteApart(place: Place, more: () => object = () => ({})): void {
 
   // Not within the test: on a busy machine a program, its I/O thread and its workers may take longer to start than a test may take.
   beforeAll(async () => {
-    server = await ServerProcess.start(kind, transport, optionsFor(place, { strictTiming: false, ...more() }));
+    server = await ServerProcess.start(
+      kind,
+      transport,
+      optionsFor(place, { strictTiming: false, isDefaultHandled: false, maxReports: 1000, ...more() }),
+    );
   });
   afterAll(() => server.dispose());
+
+  test("counts messages that no handler matched", async () => {
+    const client = await server.connect();
+    client.send(
+      new OscMessage("/unmatched"),
+      new OscBundle([new OscMessage("/echo", [1]), new OscMessage("/fliter"), new OscMessage("/ehco")]),
+    );
+    await expect.poll(async () => (await server.account(client)).handled, { interval: 5, timeout: 20_000 }).toBeGreaterThanOrEqual(2);
+    const { handled, unmatched } = await server.account(client);
+    expect([handled, unmatched]).toEqual([2, 3]);
+  });
 
   test("with strictTiming: false everything is handled as it comes", async () => {
     const client = await server.connect();
