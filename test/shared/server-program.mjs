@@ -9,7 +9,13 @@ import * as oscine from "oscine";
 import { NatsExecutor, serveNats } from "oscine/nats";
 
 const [kind, transport, json = "{}"] = process.argv.slice(2);
-const { path, address = transport === "unix" ? { path } : ["127.0.0.1", 0], strictTiming = true, isDefaultHandled = true, ...options } = JSON.parse(json);
+const {
+  path,
+  address = transport === "unix" ? { path } : ["127.0.0.1", 0],
+  strictTiming = true,
+  isDefaultHandled = true,
+  ...options
+} = JSON.parse(json);
 
 const dispatcher = new oscine.Dispatcher({ strictTiming });
 const withContext = { needsContext: true };
