@@ -1,9 +1,8 @@
 import type { Dispatcher } from "../dispatch/index.ts";
 import { loadLibc } from "../transport/native/libc.ts";
-import type { BlockingIo } from "./io-thread/blocking-io.ts";
 import { DirectIo } from "./io-thread/direct-io.ts";
 import { RingIo } from "./io-thread/ring-io.ts";
-import type { IoOwner } from "./io-thread/server-io.ts";
+import type { BlockingIo, IoOwner } from "./io-thread/server-io.ts";
 import { SyncServer, type SyncServerOptions } from "./sync-server.ts";
 import { type TransportSpec, backendOf } from "./transports.ts";
 

@@ -110,10 +110,10 @@ export abstract class PooledServer extends SyncServer<IoThread> {
     this.io.send({ type: "serve" });
     try {
       while (!this.stopping) {
-        const { rings } = this.io;
-        this.io.readMail();
+        const { sequence } = this.io;
+        this.io.readMessages();
         if (typeof this.#workers !== "string") throw this.#workers;
-        if (!this.stopping) this.io.sleep(rings, Infinity);
+        if (!this.stopping) this.io.sleep(sequence, Infinity);
       }
     } finally {
       this.io.send({ type: "pause" });
@@ -136,8 +136,8 @@ export abstract class PooledServer extends SyncServer<IoThread> {
     let paused = false;
     this.io.send({ type: "serve-one" });
     for (;;) {
-      const { rings } = this.io;
-      this.io.readMail();
+      const { sequence } = this.io;
+      this.io.readMessages();
       if (typeof this.#workers !== "string") throw this.#workers;
       if (this.#one === "ended" || this.#one === "none") break;
       const left = deadline - performance.now();
@@ -146,7 +146,7 @@ export abstract class PooledServer extends SyncServer<IoThread> {
         this.io.send({ type: "pause" });
         paused = true;
       }
-      this.io.sleep(rings, paused || this.#one === "begun" ? Infinity : left);
+      this.io.sleep(sequence, paused || this.#one === "begun" ? Infinity : left);
     }
     if (this.#one === "ended") return true;
     if (!this.stopping) this.handleTimeout();

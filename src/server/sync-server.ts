@@ -1,3 +1,5 @@
+import EventEmitter from "node:events";
+import { isMainThread } from "node:worker_threads";
 import { type ErrorListener, reportToConsole, tellListener } from "../dispatch/index.ts";
 import { OscServerError, type OscError } from "../errors.ts";
 import type { NetAddress } from "../net-address.ts";
@@ -6,7 +8,6 @@ import { Counters, type ServerStats } from "./stats.ts";
 import type { OneChange } from "./io-thread/messages.ts";
 import { type Limits, type ServerOptions, limitsOf, positive } from "./options.ts";
 import type { IoOwner, ServerIo } from "./io-thread/server-io.ts";
-import { withoutSignalListeners } from "./io-thread/signal-listeners.ts";
 import { type TransportSpec, requestedAddress } from "./transports.ts";
 import { type WorkerContext, countServer, resolveRole } from "./pool/run-as-worker.ts";
 
@@ -224,4 +225,32 @@ function checkedTimeout(timeout: number | null): number {
     "OSC_OPTION",
     `timeout is a number of milliseconds from 0 on, or null to wait for ever; got ${String(timeout)}.`,
   );
+}
+
+/** The signals that end a process by default and that a program may listen for. */
+const ENDING_SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGBREAK"] as const;
+
+type Listener = (...parameters: unknown[]) => void;
+
+/**
+ * Runs something that blocks this thread, with the listeners of signals set aside meanwhile.
+ *
+ * They could not run, for they need the event loop; but while there is one, the system leaves the signal to it, and Ctrl-C would do nothing.
+ * Without them the signal does what it does by default: it ends the process.
+ */
+function withoutSignalListeners<Result>(block: () => Result): Result {
+  if (!isMainThread) return block();
+  const setAside = ENDING_SIGNALS.flatMap((signal) => takeListeners(signal).map((listener) => [signal, listener] as const));
+  try {
+    return block();
+  } finally {
+    for (const [signal, listener] of setAside) process.on(signal, listener);
+  }
+}
+
+function takeListeners(signal: NodeJS.Signals): readonly Listener[] {
+  // Not process.rawListeners: a loader that relays signals (tsx) replaces it, to hide its own listener.
+  const listeners = EventEmitter.prototype.rawListeners.call(process, signal) as Listener[];
+  for (const listener of listeners) process.off(signal, listener);
+  return listeners;
 }

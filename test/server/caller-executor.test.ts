@@ -22,12 +22,12 @@ function bothSides(options: ServerOptions = {}) {
   closing.push(() => port1.close());
   const packets = ringMemory(RING_CAPACITY);
   const outcomes = ringMemory(RING_CAPACITY);
-  const doorbell = new WakeSignal(new SharedArrayBuffer(WakeSignal.byteLength));
+  const signal = new WakeSignal(new SharedArrayBuffer(WakeSignal.byteLength));
   const counters = new Counters();
   const told: string[] = [];
   const settled: [Packet, OscError | null][] = [];
   const dropped: [Packet, OscError][] = [];
-  const executor = new CallerExecutor({ kind: "blocking", packets, outcomes, port: port2 }, limits(options), doorbell, counters, {
+  const executor = new CallerExecutor({ kind: "blocking", packets, outcomes, port: port2 }, limits(options), signal, counters, {
     end: (packet, result) => {
       if (result.kind === "dropped") dropped.push([packet, result.error]);
       else settled.push([packet, result.kind === "rejected" ? result.explain() : null]);
@@ -50,18 +50,18 @@ function bothSides(options: ServerOptions = {}) {
     return numbers;
   };
   const execute = (...numbers: number[]): void => numbers.forEach((number) => executor.execute(packetOf(Uint8Array.of(number))));
-  return { executor, execute, reader, writer, handleAll, settled, dropped, counters, doorbell, port1, parcels };
+  return { executor, execute, reader, writer, handleAll, settled, dropped, counters, signal, port1, parcels };
 }
 
 const limitOf = (error: OscError): string => (error as OscDroppedError).limit;
 const numberOf = ([packet]: [Packet, unknown]): number => packet.data[0]!;
 
 test("a packet crosses with its bytes, its client and its time", () => {
-  const { executor, reader, doorbell } = bothSides();
-  const { rings } = doorbell;
+  const { executor, reader, signal } = bothSides();
+  const { sequence } = signal;
   const from = [new RecordingPeer(9001), new RecordingPeer(9002), new RecordingPeer(9002), new RecordingPeer(9003, "fe80::1%eth0")];
   from.forEach((peer, index) => executor.execute({ data: new Uint8Array(index).fill(index), peer, asOf: index + 0.5, fresh: true }));
-  expect(doorbell.rings).not.toBe(rings);
+  expect(signal.sequence).not.toBe(sequence);
   from.forEach((peer, index) => {
     expect(reader.next()).toBe(true);
     expect(reader.client).toEqual(peer.address);

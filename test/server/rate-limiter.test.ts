@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { RateLimiter, type Rates } from "../../src/server/rate-limiter.ts";
+import { RateLimiter, type Rates } from "../../src/server/admission.ts";
 
 interface Limited {
   readonly rates: RateLimiter;

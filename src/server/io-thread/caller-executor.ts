@@ -36,7 +36,7 @@ export class CallerExecutor implements Executor {
   readonly #outcomes: records.OutcomeReader;
   /** Replies that came by the port before their record was read. */
   readonly #parcels: Uint8Array[] = [];
-  readonly #doorbell: WakeSignal;
+  readonly #signal: WakeSignal;
   readonly #counters: Counters;
   readonly #events: ExecutorEvents;
   readonly #bound: QueueBound;
@@ -47,17 +47,17 @@ export class CallerExecutor implements Executor {
   #count = 0;
   #reading = false;
   /** Set from the first ring in a turn of the event loop until its end. */
-  #rung: NodeJS.Immediate | null = null;
+  #wakeTimer: NodeJS.Immediate | null = null;
   #moreCame = false;
   #look: NodeJS.Timeout | null = null;
 
-  constructor(description: BlockingDescription, limits: Limits, doorbell: WakeSignal, counters: Counters, events: ExecutorEvents) {
+  constructor(description: BlockingDescription, limits: Limits, signal: WakeSignal, counters: Counters, events: ExecutorEvents) {
     this.#description = description;
     this.#packets = new RingWriter(description.packets);
     this.#writer = new records.PacketWriter(this.#packets, description.port);
     this.#outcomeRing = new RingReader(description.outcomes);
     this.#outcomes = new records.OutcomeReader(this.#outcomeRing, () => this.#parcel());
-    this.#doorbell = doorbell;
+    this.#signal = signal;
     this.#counters = counters;
     this.#events = events;
     this.#bound = new QueueBound(limits);
@@ -119,17 +119,17 @@ export class CallerExecutor implements Executor {
    * Wakes the other thread: at once for the first packet in a turn of the event loop, and once more at its end for all others. At 80,000
    * packets a second this saves a sixth of the CPU (`bench/kinds`).
    */
-  #ring(): void {
-    if (this.#rung !== null) {
+  #wakeCaller(): void {
+    if (this.#wakeTimer !== null) {
       this.#moreCame = true;
       return;
     }
-    this.#doorbell.ring();
-    this.#rung = setImmediate(() => {
-      this.#rung = null;
+    this.#signal.wake();
+    this.#wakeTimer = setImmediate(() => {
+      this.#wakeTimer = null;
       if (!this.#moreCame) return;
       this.#moreCame = false;
-      this.#doorbell.ring();
+      this.#signal.wake();
     });
   }
 
@@ -138,7 +138,7 @@ export class CallerExecutor implements Executor {
       if (this.#count === MAX_IN_RING) return;
       const position = this.#writer.write(packet.data, packet.peer.address, packet.asOf);
       if (position === -1) return;
-      this.#ring();
+      this.#wakeCaller();
       this.#queue.shift();
       // The first one counts as being handled, the others wait.
       if (this.#count > 0) this.#bound.taken(packet);
@@ -161,7 +161,7 @@ export class CallerExecutor implements Executor {
     }
     this.#reading = false;
     // The other thread may wait for room, or for the account to be complete.
-    if (read && this.#outcomeRing.lower(WRITER_WAITS)) this.#doorbell.ring();
+    if (read && this.#outcomeRing.lower(WRITER_WAITS)) this.#signal.wake();
   }
 
   #takeOutcome(packet: Packet): void {

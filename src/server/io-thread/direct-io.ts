@@ -1,19 +1,23 @@
-import type { Dispatcher } from "../../dispatch/index.ts";
+import { type Clock, type Dispatcher, type ExecutionResult, systemClock } from "../../dispatch/index.ts";
+import { OscDroppedError } from "../../errors.ts";
 import { type NetAddress, formatAddress } from "../../net-address.ts";
+import { dropped } from "../../packet-result.ts";
 import type { Libc } from "../../transport/native/libc.ts";
 import { BATCH_SIZE, MessageBatch } from "../../transport/native/batch.ts";
 import { NativePeers } from "../../transport/native/udp.ts";
 import { NativeUdpSocket } from "../../transport/native/socket.ts";
 import { socketError } from "../../transport/socket-error.ts";
 import type { UdpSpec } from "../../transport/udp.ts";
+import type { Executor, ExecutorEvents, Packet } from "../executor.ts";
+import { FairQueue } from "../fair-queue.ts";
+import { type Handling, SyncReplyContext, runPacket } from "../handle.ts";
+import type { Limits } from "../options.ts";
+import { QueueBound } from "../packet-queue.ts";
 import { Pipeline } from "../pipeline.ts";
 import type { Counters } from "../stats.ts";
-import { type BlockingIo, blockingHandling } from "./blocking-io.ts";
-import { CallerClock } from "./caller-clock.ts";
-import { DirectExecutor } from "./direct-executor.ts";
 import { DrainThread } from "./drain-thread.ts";
 import { threadFailed } from "./own-thread.ts";
-import type { IoOwner } from "./server-io.ts";
+import { type BlockingIo, type IoOwner, blockingHandling } from "./server-io.ts";
 
 /** After a handler has run this long, what arrived meanwhile is received before the next one runs. */
 const LONG_HANDLER_MS = 5;
@@ -160,5 +164,97 @@ export class DirectIo implements BlockingIo {
       this.#pipeline.onPacket(batch.copy(index), this.#peers.at(batch.bytes, batch.senderStart(index), batch.senderSize(index)));
     }
     return count;
+  }
+}
+
+/** Queues packets until the thread that received them takes them, one after another. */
+class DirectExecutor implements Executor {
+  readonly #handling: Handling;
+  readonly #events: ExecutorEvents;
+  readonly #queue: FairQueue;
+
+  constructor(handling: Handling, limits: Limits, events: ExecutorEvents) {
+    this.#handling = handling;
+    this.#events = events;
+    this.#queue = new FairQueue(new QueueBound(limits), (packet, error) => events.end(packet, dropped(error)));
+  }
+
+  /** True where no packet waits. */
+  get isEmpty(): boolean {
+    return this.#queue.size === 0;
+  }
+
+  execute(packet: Packet): void {
+    this.#queue.push(packet);
+  }
+
+  /** Handles the packet that has waited longest. False where none waits. */
+  handleNext(): boolean {
+    const packet = this.#queue.shift();
+    if (packet === undefined) return false;
+    const events = this.#events;
+    const { peer } = packet;
+    const turn = new SyncReplyContext(
+      (reply) => events.reply(packet, reply),
+      (error) => events.report(error, peer.address),
+    );
+    const result = runPacket(this.#handling, packet.data, peer.address, packet.asOf, turn) as ExecutionResult;
+    turn.isOver = true;
+    events.end(packet, result);
+    return true;
+  }
+
+  close(): Promise<void> {
+    for (let packet = this.#queue.shift(); packet !== undefined; packet = this.#queue.shift()) {
+      this.#events.end(
+        packet,
+        dropped(new OscDroppedError("close", "A packet that waited for a handler was dropped because the server closed.")),
+      );
+    }
+    return Promise.resolve();
+  }
+}
+
+interface Timer {
+  readonly callback: () => void;
+  /** On the monotonic clock. */
+  readonly at: number;
+}
+
+/** The system's clock with one timer. A blocked thread runs the timer itself, because its event loop can't. */
+class CallerClock implements Clock {
+  #timer: Timer | null = null;
+
+  wallNow(): number {
+    return systemClock.wallNow();
+  }
+
+  monotonicNow(): number {
+    return systemClock.monotonicNow();
+  }
+
+  setTimer(callback: () => void, delayMs: number): unknown {
+    this.#timer = { callback, at: systemClock.monotonicNow() + delayMs };
+    return this.#timer;
+  }
+
+  clearTimer(timer: unknown): void {
+    if (timer === this.#timer) this.#timer = null;
+  }
+
+  /**
+   * Calls the timer's callback if it is due.
+   *
+   * @returns the milliseconds until the timer is due; `Infinity` if none is set
+   */
+  catchUp(): number {
+    while (this.#timer !== null) {
+      const { callback, at } = this.#timer;
+      const left = at - systemClock.monotonicNow();
+      if (left > 0) return left;
+      this.#timer = null;
+      callback();
+    }
+    return Infinity;
   }
 }

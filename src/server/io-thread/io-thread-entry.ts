@@ -9,17 +9,17 @@ import type { Pool } from "../pool/pools.ts";
 import type { FromIoThread, IoThreadInit, OneChange, ToIoThread } from "./messages.ts";
 import type { Executor, ExecutorEvents } from "../executor.ts";
 import { Pipeline } from "../pipeline.ts";
-import { ServeGate } from "./serve-gate.ts";
+import { PausableExecutor } from "./pausable-executor.ts";
 import { createTransport } from "../transports.ts";
 
 const BEAT_MS = 500;
 
 const init = workerData as IoThreadInit;
-const doorbell = new WakeSignal(init.doorbell);
+const signal = new WakeSignal(init.signal);
 
 function tell(message: FromIoThread): void {
   init.port.postMessage(message);
-  doorbell.ringForMail();
+  signal.wakeForMessage();
 }
 
 function asOscError(thrown: unknown): OscError {
@@ -27,46 +27,46 @@ function asOscError(thrown: unknown): OscError {
   return new OscServerError("OSC_THREAD_FAILED", `The I/O thread of the server failed: ${String(thrown)}.`, { cause: thrown });
 }
 
-/** How packets are handled, and what opens and shuts their way there. */
+/** Where packets are handled, and what pauses that. */
 interface Execution {
   readonly executor: (events: ExecutorEvents) => Executor;
-  readonly gate: () => ServeGate | null;
+  readonly pausable: () => PausableExecutor | null;
 }
 
 async function executionOf({ executor: description, limits, counters }: IoThreadInit): Promise<Execution> {
   switch (description.kind) {
     case "blocking":
       return {
-        executor: (events) => new CallerExecutor(description, limits, doorbell, new Counters(counters), events),
-        gate: () => null,
+        executor: (events) => new CallerExecutor(description, limits, signal, new Counters(counters), events),
+        pausable: () => null,
       };
     case "threading": {
       const { createThreadPool } = await import("../pool/pools.ts");
-      return gated((events) => createThreadPool(description, limits, events));
+      return pausablePool((events) => createThreadPool(description, limits, events));
     }
     case "forking": {
       const { createProcessPool } = await import("../pool/pools.ts");
-      return gated((events) => createProcessPool(description, limits, events, new Counters(counters)));
+      return pausablePool((events) => createProcessPool(description, limits, events, new Counters(counters)));
     }
   }
 }
 
 /** Packets reach a pool only while the server serves. */
-function gated(createPool: (events: ExecutorEvents) => Pool): Execution {
-  let gate: ServeGate | null = null;
+function pausablePool(createPool: (events: ExecutorEvents) => Pool): Execution {
+  let pausable: PausableExecutor | null = null;
   const pool = (events: ExecutorEvents): Pool => {
     const created = createPool(events);
     void created.started.then((failure) => tell({ type: "workers", failure: failure === null ? null : packError(failure) }));
     return created;
   };
   const onOne = (change: OneChange): void => tell({ type: "one", change });
-  return { executor: (events) => (gate = new ServeGate(pool, init.limits, events, onOne)), gate: () => gate };
+  return { executor: (events) => (pausable = new PausableExecutor(pool, init.limits, events, onOne)), pausable: () => pausable };
 }
 
 async function run(): Promise<void> {
   if (init.nodeOptions !== null) process.env["NODE_OPTIONS"] = init.nodeOptions;
-  const { executor, gate } = await executionOf(init);
-  const road = new Pipeline({
+  const { executor, pausable } = await executionOf(init);
+  const pipeline = new Pipeline({
     limits: init.limits,
     strictTiming: init.strictTiming,
     counters: new Counters(init.counters),
@@ -74,33 +74,31 @@ async function run(): Promise<void> {
     onShutdown: () => tell({ type: "shutdown" }),
     executor,
   });
-  // One receiver, for order and limits; native sockets lose a quarter less than Node's where threads are given more than they take
-  // (`npm run bench -- udp`, 100,000 a second).
-  const transport = createTransport(init.spec, road, init.backend);
-  const beat = setInterval(() => doorbell.beat(), BEAT_MS);
+  const transport = createTransport(init.spec, pipeline, init.backend);
+  const beat = setInterval(() => signal.beat(), BEAT_MS);
 
   const close = async (graceMs: number): Promise<void> => {
     await transport.drain?.();
     // Handlers that have begun may still reply, so the socket closes last.
-    await road.close(graceMs);
+    await pipeline.close(graceMs);
     await transport.close();
     clearInterval(beat);
     tell({ type: "closed" });
     init.port.close();
   };
   init.port.on("message", (message: ToIoThread) => {
-    if (message.type === "serve") gate()?.open();
-    else if (message.type === "serve-one") gate()?.passOne();
-    else if (message.type === "pause") gate()?.shut();
+    if (message.type === "serve") pausable()?.resume();
+    else if (message.type === "serve-one") pausable()?.takeOne();
+    else if (message.type === "pause") pausable()?.pause();
     else void close(message.graceMs).catch(fail);
   });
 
   try {
     const address = await transport.open();
-    gate()?.begin();
+    pausable()?.begin();
     tell({ type: "opened", address });
   } catch (error) {
-    await road.close(0);
+    await pipeline.close(0);
     throw error;
   }
 }
@@ -110,7 +108,7 @@ function fail(thrown: unknown): void {
   process.exit(1);
 }
 
-// An error here is a fault of ours. It must not leave the calling thread asleep for ever.
+// An error here is a fault of ours. It must not leave the calling thread asleep forever.
 process.on("uncaughtException", fail);
 run().catch((error: unknown) => {
   tell({ type: "refused", error: packError(asOscError(error)) });

@@ -14,7 +14,7 @@ const START_MS = 60_000;
 /** How often a sleeping thread looks whether its I/O thread still lives. */
 const CHECK_MS = 1000;
 /** So many checks without a pulse mean that it does not. One is not enough: the whole machine may have been asleep, or overloaded. */
-const CHECKS_WITHOUT_PULSE = 8;
+const CHECKS_WITHOUT_HEARTBEAT = 8;
 /** How long an I/O thread may take to close beyond the grace that handlers get. */
 const CLOSE_MS = 5000;
 
@@ -29,7 +29,7 @@ export interface IoThreadSetup extends Pick<IoOwner, "limits" | "onError" | "onS
 /**
  * The calling thread's side of an I/O thread, which owns the sockets of one server.
  *
- * The calling thread may block: it sleeps on the doorbell and reads its mail by itself, and tells of errors then. While it does not, its event
+ * The calling thread may block: it sleeps on the signal and reads its mail by itself, and tells of errors then. While it does not, its event
  * loop reads the mail.
  */
 export class IoThread implements ServerIo {
@@ -40,14 +40,14 @@ export class IoThread implements ServerIo {
   readonly #setup: IoThreadSetup;
   readonly #worker: Worker;
   readonly #port: MessagePort;
-  readonly #doorbell: WakeSignal;
+  readonly #signal: WakeSignal;
   #opened: NetAddress | null = null;
   #failure: OscError | null = null;
   #closed = false;
   #onClosed: (() => void) | null = null;
-  #mailRead = -1;
-  #lastPulse = -1;
-  #checksWithoutPulse = 0;
+  #messagesRead = -1;
+  #lastHeartbeat = -1;
+  #checksWithoutHeartbeat = 0;
 
   /**
    * Starts the thread and waits until it has bound its transport.
@@ -58,16 +58,16 @@ export class IoThread implements ServerIo {
   constructor(setup: IoThreadSetup) {
     this.#setup = setup;
     const counters = new SharedArrayBuffer(Counters.byteLength);
-    const doorbell = new SharedArrayBuffer(WakeSignal.byteLength);
+    const signal = new SharedArrayBuffer(WakeSignal.byteLength);
     this.counters = new Counters(counters);
-    this.#doorbell = new WakeSignal(doorbell);
+    this.#signal = new WakeSignal(signal);
     const { port1, port2 } = new MessageChannel();
     this.#port = port1;
     const { spec, limits, strictTiming, executor } = setup;
     const nodeOptions = process.env["NODE_OPTIONS"] ?? null;
     const backend = backendOf(spec);
     this.backend = backend;
-    const init: IoThreadInit = { spec, backend, limits, strictTiming, executor, counters, doorbell, port: port2, nodeOptions };
+    const init: IoThreadInit = { spec, backend, limits, strictTiming, executor, counters, signal, port: port2, nodeOptions };
     this.#worker = startOwnThread(new URL("./io-thread-entry.js", import.meta.url), init, [port2, ...setup.transfer], "oscine I/O");
     this.#worker.on("error", (error) => this.#failAsync(threadFailed("it threw", error)));
     this.#worker.on("exit", () => this.#ended());
@@ -82,8 +82,8 @@ export class IoThread implements ServerIo {
   }
 
   /** To be read before looking for work, and given to {@link sleep}. */
-  get rings(): number {
-    return this.#doorbell.rings;
+  get sequence(): number {
+    return this.#signal.sequence;
   }
 
   /** Keeps the process alive until {@link unref}. */
@@ -106,20 +106,20 @@ export class IoThread implements ServerIo {
    *
    * @throws OscServerError `OSC_THREAD_FAILED` where the thread has failed
    */
-  readMail(): void {
-    const { mail } = this.#doorbell;
-    if (mail !== this.#mailRead) {
-      this.#mailRead = mail;
-      this.#takeMail();
+  readMessages(): void {
+    const { messageCount } = this.#signal;
+    if (messageCount !== this.#messagesRead) {
+      this.#messagesRead = messageCount;
+      this.#takeMessages();
     }
     if (this.#failure !== null) throw this.#failure;
   }
 
-  /** Sleeps until something has happened since `rings` was read, but not longer than `timeoutMs`. */
-  sleep(rings: number, timeoutMs: number): void {
-    this.#doorbell.sleep(rings, Math.min(timeoutMs, CHECK_MS));
-    if (this.#doorbell.rings === rings && timeoutMs >= CHECK_MS) this.#checkPulse();
-    else this.#checksWithoutPulse = 0;
+  /** Sleeps until something has happened since `sequence` was read, but not longer than `timeoutMs`. */
+  sleep(sequence: number, timeoutMs: number): void {
+    this.#signal.sleep(sequence, Math.min(timeoutMs, CHECK_MS));
+    if (this.#signal.sequence === sequence && timeoutMs >= CHECK_MS) this.#checkHeartbeat();
+    else this.#checksWithoutHeartbeat = 0;
   }
 
   /** Ends the thread and waits, blocked, until the port is free. What has begun in a pool gets `graceMs` to end. */
@@ -129,9 +129,9 @@ export class IoThread implements ServerIo {
     const deadline = performance.now() + graceMs + CLOSE_MS;
     try {
       for (let left = deadline - performance.now(); !this.#closed && left > 0; left = deadline - performance.now()) {
-        const { rings } = this;
-        this.readMail();
-        if (!this.#closed) this.sleep(rings, left);
+        const { sequence } = this;
+        this.readMessages();
+        if (!this.#closed) this.sleep(sequence, left);
       }
     } catch {
       // It failed, so it is closed; that it failed has been said before.
@@ -166,15 +166,15 @@ export class IoThread implements ServerIo {
   #awaitOpening(): NetAddress {
     const deadline = performance.now() + START_MS;
     for (let left = START_MS; left > 0; left = deadline - performance.now()) {
-      const { rings } = this;
+      const { sequence } = this;
       try {
-        this.readMail();
+        this.readMessages();
       } catch (error) {
         this.#end();
         throw error;
       }
       if (this.#opened !== null) return this.#opened;
-      this.#doorbell.sleep(rings, left);
+      this.#signal.sleep(sequence, left);
     }
     this.#end();
     throw threadFailed(`it did not start within ${START_MS / 1000} s`);
@@ -209,7 +209,7 @@ export class IoThread implements ServerIo {
     this.#onClosed?.();
   }
 
-  #takeMail(): void {
+  #takeMessages(): void {
     for (let next = receiveMessageOnPort(this.#port); next !== undefined; next = receiveMessageOnPort(this.#port)) {
       this.#take(next.message as FromIoThread);
     }
@@ -217,7 +217,7 @@ export class IoThread implements ServerIo {
 
   /** The thread has ended: as it should, if it said so before; and what it said may still lie in the port. */
   #ended(): void {
-    this.#takeMail();
+    this.#takeMessages();
     this.#failAsync(threadFailed("it ended"));
   }
 
@@ -229,10 +229,10 @@ export class IoThread implements ServerIo {
     this.#setup.onError(error, undefined);
   }
 
-  #checkPulse(): void {
-    const { pulse } = this.#doorbell;
-    this.#checksWithoutPulse = pulse === this.#lastPulse ? this.#checksWithoutPulse + 1 : 0;
-    this.#lastPulse = pulse;
-    if (this.#checksWithoutPulse >= CHECKS_WITHOUT_PULSE) this.#fail(threadFailed("it no longer answers"));
+  #checkHeartbeat(): void {
+    const { heartbeat } = this.#signal;
+    this.#checksWithoutHeartbeat = heartbeat === this.#lastHeartbeat ? this.#checksWithoutHeartbeat + 1 : 0;
+    this.#lastHeartbeat = heartbeat;
+    if (this.#checksWithoutHeartbeat >= CHECKS_WITHOUT_HEARTBEAT) this.#fail(threadFailed("it no longer answers"));
   }
 }

@@ -32,7 +32,7 @@ export interface IoThreadInit {
   /** The memory of the `Counters`, which the I/O thread writes and the calling thread reads. */
   readonly counters: SharedArrayBuffer;
   /** The memory of the `WakeSignal` of the calling thread. */
-  readonly doorbell: SharedArrayBuffer;
+  readonly signal: SharedArrayBuffer;
   readonly port: MessagePort;
   /** `NODE_OPTIONS` of the program. The I/O thread itself must not heed it; what it starts must. */
   readonly nodeOptions: string | null;
@@ -52,7 +52,7 @@ export type ToIoThread =
 /** The one packet was handed to the pool; it has been handled, or lost; or none came before `pause`. */
 export type OneChange = "begun" | "ended" | "none";
 
-/** From an I/O thread to the thread that made it. The doorbell is rung after each. */
+/** From an I/O thread to the thread that made it. The signal is rung after each. */
 export type FromIoThread =
   | { readonly type: "opened"; readonly address: NetAddress }
   /** The address could not be used, or the executor not be made. The I/O thread ends. */

@@ -2,16 +2,14 @@ import { MessageChannel, type MessagePort, receiveMessageOnPort } from "node:wor
 import { type Dispatcher, type ExecutionResult, Reporter } from "../../dispatch/index.ts";
 import { OscServerError, type OscError } from "../../errors.ts";
 import type { NetAddress } from "../../net-address.ts";
-import { type BlockingIo, blockingHandling } from "./blocking-io.ts";
 import { FAULT, HANDLER_ERROR, OutcomeWriter, PacketReader, RING_CAPACITY } from "./packet-records.ts";
 import { type Counters, counterOf } from "../stats.ts";
 import { packError } from "../pool/error-transfer.ts";
 import { IoThread } from "./io-thread.ts";
-import { type Handling, runPacket } from "../handle.ts";
-import type { IoOwner } from "./server-io.ts";
+import { type Handling, SyncReplyContext, runPacket } from "../handle.ts";
+import { type BlockingIo, type IoOwner, blockingHandling } from "./server-io.ts";
 import { READER_SLEEPS, RingReader, RingWriter, WRITER_WAITS, ringMemory } from "./shared-ring.ts";
 import type { TransportSpec } from "../transports.ts";
-import { SyncReplyContext } from "../sync-reply-context.ts";
 
 /** After so many packets the I/O thread is told of outcomes, even though more packets lie ready. */
 const OUTCOMES_AT_ONCE = 64;
@@ -75,8 +73,8 @@ export class RingIo implements BlockingIo {
 
   serveOne(deadline: number): boolean {
     for (;;) {
-      const { rings } = this.#io;
-      this.#io.readMail();
+      const { sequence } = this.#io;
+      this.#io.readMessages();
       const held = this.#reporter.catchUp();
       if (this.#owner.isStopping()) break;
       if (this.#packets.next()) {
@@ -86,7 +84,7 @@ export class RingIo implements BlockingIo {
       this.#tellOutcomes();
       const left = deadline - performance.now();
       if (left <= 0) return false;
-      this.#io.sleep(rings, Math.min(left, held));
+      this.#io.sleep(sequence, Math.min(left, held));
     }
     return false;
   }
@@ -121,11 +119,11 @@ export class RingIo implements BlockingIo {
   #write(write: () => boolean): void {
     while (!write()) {
       if (this.#io.failure !== null) throw this.#io.failure;
-      const { rings } = this.#io;
+      const { sequence } = this.#io;
       this.#outcomeRing.raise(WRITER_WAITS);
       if (write()) return;
       this.#tellOutcomes();
-      this.#io.sleep(rings, Infinity);
+      this.#io.sleep(sequence, Infinity);
     }
   }
 
@@ -133,13 +131,13 @@ export class RingIo implements BlockingIo {
   complete(): void {
     const deadline = performance.now() + COMPLETE_MS;
     while (!this.#outcomeRing.isDrained && this.#io.failure === null && performance.now() < deadline) {
-      const { rings } = this.#io;
+      const { sequence } = this.#io;
       this.#outcomeRing.raise(WRITER_WAITS);
       this.#tellOutcomes();
-      if (!this.#outcomeRing.isDrained) this.#io.sleep(rings, deadline - performance.now());
+      if (!this.#outcomeRing.isDrained) this.#io.sleep(sequence, deadline - performance.now());
     }
     // What it has to say about the last packets is told before serving ends.
-    this.#io.readMail();
+    this.#io.readMessages();
   }
 
   /** Wakes the I/O thread if it sleeps, and has not been told of everything. */

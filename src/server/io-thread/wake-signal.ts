@@ -1,15 +1,15 @@
 const INT = Int32Array.BYTES_PER_ELEMENT;
 
-/** Where in the memory what lies. */
-const RINGS = 0;
+/** Words of the shared memory. */
+const SEQUENCE = 0;
 const SLEEPER = 1;
-const MAIL = 2;
-const PULSE = 3;
+const MESSAGES = 2;
+const HEARTBEAT = 3;
 
 /**
  * Lets a thread sleep until another thread has something for it, without using the CPU meanwhile.
  *
- * The sleeper reads `rings`, looks for work, and if there is none sleeps: a ring in between is not missed.
+ * The sleeper reads `sequence`, looks for work, and if there is none sleeps: a wake in between isn't missed.
  */
 export class WakeSignal {
   /** Bytes that the memory must have. */
@@ -21,40 +21,40 @@ export class WakeSignal {
     this.#words = new Int32Array(memory);
   }
 
-  /** How often it was rung; begins again at some time. */
-  get rings(): number {
-    return Atomics.load(this.#words, RINGS);
+  /** Changes with each wake. */
+  get sequence(): number {
+    return Atomics.load(this.#words, SEQUENCE);
   }
 
-  /** How often it was rung for a message in the port; the port need not be looked at where this is unchanged. */
-  get mail(): number {
-    return Atomics.load(this.#words, MAIL);
+  /** How many messages were posted. While it is unchanged, the port need not be looked at. */
+  get messageCount(): number {
+    return Atomics.load(this.#words, MESSAGES);
   }
 
   /** Changes every second while the other thread is alive. */
-  get pulse(): number {
-    return Atomics.load(this.#words, PULSE);
+  get heartbeat(): number {
+    return Atomics.load(this.#words, HEARTBEAT);
   }
 
-  /** Sleeps until it has been rung since `rings` was read, or for `timeoutMs`, which may be `Infinity`. */
-  sleep(rings: number, timeoutMs: number): void {
+  /** Sleeps until it has been woken since `sequence` was read, or for `timeoutMs`, which may be `Infinity`. */
+  sleep(sequence: number, timeoutMs: number): void {
     Atomics.store(this.#words, SLEEPER, 1);
-    Atomics.wait(this.#words, RINGS, rings, timeoutMs);
+    Atomics.wait(this.#words, SEQUENCE, sequence, timeoutMs);
     Atomics.store(this.#words, SLEEPER, 0);
   }
 
-  ring(): void {
-    Atomics.add(this.#words, RINGS, 1);
-    // Waking costs a call of the system, so it is done only where somebody sleeps.
-    if (Atomics.load(this.#words, SLEEPER) !== 0) Atomics.notify(this.#words, RINGS);
+  wake(): void {
+    Atomics.add(this.#words, SEQUENCE, 1);
+    // Notifying is a system call, so it is done only if somebody sleeps.
+    if (Atomics.load(this.#words, SLEEPER) !== 0) Atomics.notify(this.#words, SEQUENCE);
   }
 
-  ringForMail(): void {
-    Atomics.add(this.#words, MAIL, 1);
-    this.ring();
+  wakeForMessage(): void {
+    Atomics.add(this.#words, MESSAGES, 1);
+    this.wake();
   }
 
   beat(): void {
-    Atomics.add(this.#words, PULSE, 1);
+    Atomics.add(this.#words, HEARTBEAT, 1);
   }
 }

@@ -48,7 +48,7 @@ export class ThreadWorker implements PoolWorker {
       forkServer: null,
     });
     this.#worker.postMessage(port2, [port2]);
-    this.#signal.ring();
+    this.#signal.wake();
     port1.on("message", (message: Uint8Array) => this.#take(message));
     this.#worker.on("error", (error) => (this.#reports.reason ??= this.#describeError(error)));
     this.#worker.on("exit", (code) => this.#exited(code));
@@ -80,7 +80,7 @@ export class ThreadWorker implements PoolWorker {
 
   #post(message: Uint8Array): void {
     this.#port.postMessage(message, [message.buffer as ArrayBuffer]);
-    this.#signal.ring();
+    this.#signal.wake();
   }
 
   #take(message: Uint8Array): void {

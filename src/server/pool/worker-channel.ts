@@ -83,10 +83,10 @@ export class ThreadChannel implements WorkerChannel {
 
   #receive(port: MessagePort): unknown {
     for (;;) {
-      const { rings } = this.#signal;
+      const { sequence } = this.#signal;
       const received = receiveMessageOnPort(port);
       if (received !== undefined) return received.message;
-      this.#signal.sleep(rings, Infinity);
+      this.#signal.sleep(sequence, Infinity);
     }
   }
 }

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { ServeGate } from "../../src/server/io-thread/serve-gate.ts";
+import { PausableExecutor } from "../../src/server/io-thread/pausable-executor.ts";
 import { limitsOf } from "../../src/server/options.ts";
 import type { Executor, ExecutorEvents, Packet } from "../../src/server/executor.ts";
 
@@ -30,35 +30,35 @@ function packet(number: number): Packet {
   return { data: Uint8Array.of(number), peer, asOf: Infinity, fresh: true };
 }
 
-function gateOf(pools: Notes[]): ServeGate {
+function executorOf(pools: Notes[]): PausableExecutor {
   const start = (): Notes => {
     const pool = new Notes();
     pools.push(pool);
     return pool;
   };
-  return new ServeGate(start, limitsOf({}), IGNORED, () => undefined);
+  return new PausableExecutor(start, limitsOf({}), IGNORED, () => undefined);
 }
 
-test("a server whose address is taken has started no pool, for that may run the program again", async () => {
+test("starts no pool before the server listens, because that may run the program again", async () => {
   const pools: Notes[] = [];
-  const gate = gateOf(pools);
-  gate.execute(packet(1));
-  await gate.close(0);
+  const executor = executorOf(pools);
+  executor.execute(packet(1));
+  await executor.close(0);
   expect(pools).toEqual([]);
 });
 
-test("the pool is there once the server listens, and has packets only once it serves", async () => {
+test("starts the pool once, and passes packets on only while the server serves", async () => {
   const pools: Notes[] = [];
-  const gate = gateOf(pools);
-  gate.begin();
-  gate.begin();
-  gate.execute(packet(1));
+  const executor = executorOf(pools);
+  executor.begin();
+  executor.begin();
+  executor.execute(packet(1));
   expect(pools).toHaveLength(1);
   expect(pools[0]?.asked).toEqual([]);
-  gate.open();
-  gate.execute(packet(2));
-  gate.shut();
-  gate.execute(packet(3));
-  await gate.close(0);
+  executor.resume();
+  executor.execute(packet(2));
+  executor.pause();
+  executor.execute(packet(3));
+  await executor.close(0);
   expect(pools[0]?.asked).toEqual(["execute 1", "execute 2", "close"]);
 });

@@ -7,20 +7,19 @@ import { FairQueue } from "../fair-queue.ts";
 import { QueueBound } from "../packet-queue.ts";
 
 /**
- * Lets packets wait while nobody serves, as the kernel would, and passes them on to a pool when somebody does.
+ * Queues packets while the server doesn't serve, as the kernel would, and passes them on to a pool while it does.
  *
- * The pool starts when the server listens and not before, for its workers may run the program again: where the address is taken, nothing has
- * been run.
+ * The pool starts only once the server listens, because its workers may run the program again: if the address is taken, nothing has run.
  */
-export class ServeGate implements Executor {
+export class PausableExecutor implements Executor {
   readonly #createPool: () => Executor;
   #pool: Executor | null = null;
   readonly #events: ExecutorEvents;
   readonly #queue: FairQueue;
   readonly #onOne: (change: OneChange) => void;
-  #isOpen = false;
-  #wantsOne = false;
-  /** The packet that was let through alone. */
+  #isServing = false;
+  #awaitsOne = false;
+  /** The packet that was passed on alone. */
   #one: Packet | null = null;
 
   constructor(pool: (events: ExecutorEvents) => Executor, limits: Limits, events: ExecutorEvents, onOne: (change: OneChange) => void) {
@@ -39,41 +38,41 @@ export class ServeGate implements Executor {
     this.#createPool = () => pool(poolEvents);
   }
 
-  /** Starts the pool. Does nothing where that is done. */
+  /** Starts the pool, unless it has started. */
   begin(): Executor {
     return (this.#pool ??= this.#createPool());
   }
 
   execute(packet: Packet): void {
-    if (this.#isOpen) return this.begin().execute(packet);
+    if (this.#isServing) return this.begin().execute(packet);
     this.#queue.push(packet);
-    if (this.#wantsOne) this.passOne();
+    if (this.#awaitsOne) this.takeOne();
   }
 
-  open(): void {
-    this.#isOpen = true;
+  resume(): void {
+    this.#isServing = true;
     for (let packet = this.#queue.shift(); packet !== undefined; packet = this.#queue.shift()) this.begin().execute(packet);
   }
 
-  /** Lets one packet through: the first that waits, or the next that comes. */
-  passOne(): void {
+  /** Passes one packet on: the first that waits, or the next that arrives. */
+  takeOne(): void {
     const packet = this.#queue.shift();
-    this.#wantsOne = packet === undefined;
+    this.#awaitsOne = packet === undefined;
     if (packet === undefined) return;
     this.#one = packet;
     this.#onOne("begun");
     this.begin().execute(packet);
   }
 
-  shut(): void {
-    this.#isOpen = false;
-    if (!this.#wantsOne) return;
-    this.#wantsOne = false;
+  pause(): void {
+    this.#isServing = false;
+    if (!this.#awaitsOne) return;
+    this.#awaitsOne = false;
     this.#onOne("none");
   }
 
   async close(graceMs: number): Promise<void> {
-    this.shut();
+    this.pause();
     for (let packet = this.#queue.shift(); packet !== undefined; packet = this.#queue.shift()) {
       this.#events.end(
         packet,
