@@ -35,6 +35,8 @@ const VALUES: Readonly<Record<string, ConstructorParameters<typeof OscMessage>[1
   N: null,
   I: Infinity,
   "[]": [[1, 2]],
+  // An array within another.
+  "[[]]": [[1, [2]]],
 };
 
 describeWith([PEERS], "the README's table of libraries", () => {
@@ -48,7 +50,7 @@ describeWith([PEERS], "the README's table of libraries", () => {
   test.each(Object.keys(NAMES))("says which type tags %s reads", async (column) => {
     const read = await readerOf(column);
     const tags = Object.keys(VALUES).filter((tag) => {
-      const types = tag === "[]" ? "[ii]" : tag;
+      const types = { "[]": "[ii]", "[[]]": "[i[i]]" }[tag] ?? tag;
       const value = VALUES[tag] ?? null;
       const args = Array.isArray(value) ? value : [value];
       // Ints on both sides: a type of which nothing is known would move what follows.

@@ -45,9 +45,10 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 describe("the tarball", () => {
-  test("holds the built package, its license, its readme and its changelog, and nothing else", () => {
+  test("holds the built package, its documentation and its examples, and nothing else", () => {
     const places = new Set(files.map(({ path }) => path.replace(/\/.*/s, "/")));
-    expect([...places].toSorted()).toEqual(["CHANGELOG.md", "LICENSE", "README.md", "dist/", "package.json"]);
+    const expected = ["CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "README.md", "SECURITY.md", "dist/", "docs/", "examples/", "package.json"];
+    expect([...places].toSorted()).toEqual(expected);
     const kinds = new Set(built().map((path) => /\.(d\.ts|c?js(\.map)?)$/.exec(path)?.[0] ?? path));
     expect([...kinds].toSorted()).toEqual([".cjs", ".cjs.map", ".d.ts", ".js", ".js.map"]);
   });
@@ -80,6 +81,17 @@ describe("the tarball", () => {
     const code = readFileSync(join(installed, PAGE, "page.js"), "utf8");
     expect(code).not.toMatch(/\bimport\b *["'{*]/);
     expect(readFileSync(join(installed, PAGE, "licenses.md"), "utf8")).toMatch(/uPlot[^]*MIT License[^]*Leon Sorokin[^]*WITHOUT WARRANTY/i);
+  });
+
+  test("has every file that its pages link to", () => {
+    const pages = files.map(({ path }) => path).filter((path) => path.endsWith(".md") && !path.startsWith("dist/"));
+    expect(pages).toContain("README.md");
+    const dead = pages.flatMap((page) => {
+      const links = [...readFileSync(join(installed, page), "utf8").matchAll(/\]\((?!\w+:|#)([^)#\s]+)/g)].map(([, link = ""]) => link);
+      const missing = links.filter((link) => !existsSync(join(installed, posix.dirname(page), decodeURIComponent(link))));
+      return missing.map((link) => `${page} links to ${link}`);
+    });
+    expect(dead).toEqual([]);
   });
 
   test("needs one package, which needs none", () => {
@@ -211,6 +223,14 @@ describe("the types", () => {
     import { AsyncOSCUDPServer } from "oscine";
   `;
 
+  const pageCode = `
+    import { OscMessage, WebSocketClient, encode } from "oscine";
+    export const bytes: Uint8Array = encode(new OscMessage("/a", [1]));
+    export const client: WebSocketClient = new WebSocketClient("ws://127.0.0.1:8080/");
+    // @ts-expect-error an address is text
+    export const wrong = new OscMessage(1);
+  `;
+
   const programs = blocksOf("README.md").filter(({ language }) => language === "ts");
   const readme = Object.fromEntries(programs.map((block, index) => [`readme-${index}.mts`, `${block.code}\nexport {};\n`]));
   // Each of these is a run of the compiler, which takes a second.
@@ -226,7 +246,12 @@ describe("the types", () => {
       options: { module: "esnext", moduleResolution: "bundler", types: ["node"] },
     },
     {
-      name: "bundler for browsers, without the types of Node",
+      name: "the settings of a Vite project, without @types/node",
+      files: { "page.ts": pageCode },
+      options: { module: "esnext", moduleResolution: "bundler", types: [], lib: ["es2022", "dom", "dom.iterable"], skipLibCheck: true },
+    },
+    {
+      name: "bundler for browsers, without @types/node, libraries checked",
       files: { "browser.ts": browserCode },
       options: { module: "esnext", moduleResolution: "bundler", customConditions: ["browser"], types: [], lib: ["es2023", "dom"] },
     },
@@ -291,11 +316,11 @@ function program(name: string, code: string, ...options: string[]): string {
 }
 
 /** What the compiler says of files in the user's folder. */
-function complaints(texts: Readonly<Record<string, string>>, options: object): string {
+function complaints(texts: Readonly<Record<string, string>>, options: { readonly types: readonly string[] }): string {
   const types = join(folder, "node_modules", "@types");
   mkdirSync(types, { recursive: true });
   rmSync(join(types, "node"), { force: true });
-  symlinkSync(join(root, "node_modules", "@types", "node"), join(types, "node"), "junction");
+  if (options.types.includes("node")) symlinkSync(join(root, "node_modules", "@types", "node"), join(types, "node"), "junction");
   for (const [file, text] of Object.entries(texts)) writeFileSync(join(folder, file), text);
   const strictness = { strict: true, exactOptionalPropertyTypes: true, skipLibCheck: false };
   const compilerOptions = { target: "es2022", noEmit: true, ...strictness, ...options };
