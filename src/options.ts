@@ -61,7 +61,7 @@ export function checkOptionNames(owner: string, options: unknown, names: readonl
 }
 
 /** An option that is true or false. */
-export function boolean<F extends boolean | undefined>(fallback: F): OptionCheck<boolean | F> {
+/* @__NO_SIDE_EFFECTS__ */ export function boolean<F extends boolean | undefined>(fallback: F): OptionCheck<boolean | F> {
   return (value, name) => {
     if (value === undefined) return fallback;
     if (typeof value === "boolean") return value;
@@ -70,7 +70,7 @@ export function boolean<F extends boolean | undefined>(fallback: F): OptionCheck
 }
 
 /** An integer from `least` to `most`. */
-export function integer<F extends number | undefined>(
+/* @__NO_SIDE_EFFECTS__ */ export function integer<F extends number | undefined>(
   least: number,
   fallback: F,
   most: number = Number.MAX_SAFE_INTEGER,
@@ -84,7 +84,7 @@ export function integer<F extends number | undefined>(
 }
 
 /** A duration in milliseconds, fractions included, from `least` to `most`; `Infinity` only if that is `most`. */
-export function milliseconds<F extends number | undefined>(
+/* @__NO_SIDE_EFFECTS__ */ export function milliseconds<F extends number | undefined>(
   fallback: F,
   least: number = 0,
   most: number = Infinity,
@@ -98,7 +98,7 @@ export function milliseconds<F extends number | undefined>(
 }
 
 /** One of a few strings, or other literals such as `false`. */
-export function oneOf<const V, F extends V | undefined>(values: readonly V[], fallback: F): OptionCheck<V | F> {
+/* @__NO_SIDE_EFFECTS__ */ export function oneOf<const V, F extends V | undefined>(values: readonly V[], fallback: F): OptionCheck<V | F> {
   return (value, name) => {
     if (value === undefined) return fallback;
     if (values.includes(value as V)) return value as V;
@@ -107,7 +107,7 @@ export function oneOf<const V, F extends V | undefined>(values: readonly V[], fa
 }
 
 /** A string that isn't empty. */
-export function text<F extends string | undefined>(fallback: F, example?: string): OptionCheck<string | F> {
+/* @__NO_SIDE_EFFECTS__ */ export function text<F extends string | undefined>(fallback: F, example?: string): OptionCheck<string | F> {
   return (value, name) => {
     if (value === undefined) return fallback;
     if (typeof value === "string" && value !== "") return value;
@@ -116,7 +116,7 @@ export function text<F extends string | undefined>(fallback: F, example?: string
 }
 
 /** A function. */
-export function callback<T extends (...args: never[]) => unknown>(): OptionCheck<T | undefined> {
+/* @__NO_SIDE_EFFECTS__ */ export function callback<T extends (...args: never[]) => unknown>(): OptionCheck<T | undefined> {
   return (value, name) => {
     if (value === undefined || typeof value === "function") return value as T | undefined;
     throw bad(name, "a function", value);
@@ -124,7 +124,7 @@ export function callback<T extends (...args: never[]) => unknown>(): OptionCheck
 }
 
 /** An option that must be given. */
-export function required<V>(check: OptionCheck<V | undefined>): OptionCheck<V> {
+/* @__NO_SIDE_EFFECTS__ */ export function required<V>(check: OptionCheck<V | undefined>): OptionCheck<V> {
   return (value, name) => {
     const checked = check(value, name);
     if (checked === undefined) throw optionError(`${name} must be given; got undefined.`);
@@ -133,12 +133,12 @@ export function required<V>(check: OptionCheck<V | undefined>): OptionCheck<V> {
 }
 
 /** Lets `null` pass, and checks everything else. */
-export function orNull<V>(check: OptionCheck<V>): OptionCheck<V | null> {
+/* @__NO_SIDE_EFFECTS__ */ export function orNull<V>(check: OptionCheck<V>): OptionCheck<V | null> {
   return (value, name) => (value === null ? null : check(value, name));
 }
 
 /** Lists: checks each entry. */
-export function listOf<V>(check: OptionCheck<V | undefined>): OptionCheck<readonly V[] | undefined> {
+/* @__NO_SIDE_EFFECTS__ */ export function listOf<V>(check: OptionCheck<V | undefined>): OptionCheck<readonly V[] | undefined> {
   return (value, name) => {
     if (value === undefined) return undefined;
     if (!Array.isArray(value)) throw bad(name, "an array", value);
@@ -151,7 +151,7 @@ export function listOf<V>(check: OptionCheck<V | undefined>): OptionCheck<readon
 }
 
 /** No check here: for what its reader checks with more knowledge, such as an `AbortSignal` or a nested options object. */
-export function unchecked<V>(): OptionCheck<V | undefined> {
+/* @__NO_SIDE_EFFECTS__ */ export function unchecked<V>(): OptionCheck<V | undefined> {
   return (value) => value as V | undefined;
 }
 

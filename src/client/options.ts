@@ -142,7 +142,7 @@ export const CLIENT_CHECKS: Checks<ClientSettings> = {
   maxInboxBytes: integer(1, 16 * MIB),
 };
 
-export const CONNECTION_CHECKS: Checks<ConnectionClientSettings> = {
+export const CONNECTION_CHECKS: Checks<ConnectionClientSettings> = /* @__PURE__ */ (() => ({
   ...CLIENT_CHECKS,
   connectTimeout: milliseconds(10_000),
   reconnect: reconnect(),
@@ -152,7 +152,7 @@ export const CONNECTION_CHECKS: Checks<ConnectionClientSettings> = {
   maxUnsentTime: milliseconds(30_000),
   overflow: oneOf(["drop-newest", "drop-oldest"], "drop-newest"),
   closeTimeout: milliseconds(5000),
-};
+}))();
 
 /** Bytes given to a stream before it has taken the first of them. */
 const STREAM_IN_FLIGHT = 64 * 1024;
@@ -179,18 +179,18 @@ export function abortSignal(): OptionCheck<AbortSignal | undefined> {
   };
 }
 
-function dispatcher(): OptionCheck<Dispatcher | undefined> {
+/* @__NO_SIDE_EFFECTS__ */ function dispatcher(): OptionCheck<Dispatcher | undefined> {
   return (value, name) => {
     if (value === undefined || value instanceof Dispatcher) return value;
     throw bad(name, "a Dispatcher", value);
   };
 }
 
-function receiver(): OptionCheck<ReceiverProfile | null> {
+/* @__NO_SIDE_EFFECTS__ */ function receiver(): OptionCheck<ReceiverProfile | null> {
   return (value) => (value === undefined ? null : profileOf(value as ReceiverName));
 }
 
-function reconnect(): OptionCheck<Reconnect | null> {
+/* @__NO_SIDE_EFFECTS__ */ function reconnect(): OptionCheck<Reconnect | null> {
   return (value, name) => {
     if (value === false) return null;
     const { minDelay, maxDelay, maxAttempts } = readOptions(name, value === true ? undefined : value, {

@@ -28,14 +28,14 @@ interface WebSocketClientSettings extends ConnectionClientSettings {
   readonly WebSocket: WebSocketClientOptions["WebSocket"];
 }
 
-export const WEBSOCKET_CHECKS: Checks<WebSocketClientSettings> = {
+export const WEBSOCKET_CHECKS: Checks<WebSocketClientSettings> = /* @__PURE__ */ (() => ({
   ...CONNECTION_CHECKS,
   maxUnsent: integer(1, 1000),
   maxUnsentBytes: integer(1, MIB),
   overflow: oneOf(["drop-newest", "drop-oldest"], "drop-oldest"),
   maxBuffered: integer(1, 4 * MIB),
   WebSocket: webSocketClass(),
-};
+}))();
 
 /**
  * Sends OSC packets to a WebSocket server, such as `AsyncOSCWebSocketServer` or a bridge, and receives what it sends. In browsers and in Node.
@@ -76,7 +76,7 @@ function openBy(given: WebSocketClientOptions["WebSocket"]): OpenWebSocket {
   };
 }
 
-function webSocketClass(): OptionCheck<WebSocketClientOptions["WebSocket"]> {
+/* @__NO_SIDE_EFFECTS__ */ function webSocketClass(): OptionCheck<WebSocketClientOptions["WebSocket"]> {
   return (value, name) => {
     if (value === undefined || typeof value === "function") return value as WebSocketClientOptions["WebSocket"];
     throw bad(name, "a WebSocket class", value);

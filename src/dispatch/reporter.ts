@@ -151,9 +151,6 @@ function printError(text: string): void {
   }
 }
 
-/** The files of this package, as they stand in a stack trace. */
-const OWN_FILES = /^(?:file:\/\/)?(.*\/(?:src|dist)\/)/.exec(import.meta.url)?.[1];
-
 /** The frames of a callback's error that are neither ours nor Node's. Never throws. */
 function userFrames(cause: unknown): string[] {
   const frames = stackOf(cause)
@@ -162,7 +159,8 @@ function userFrames(cause: unknown): string[] {
   if (frames === undefined) return [];
   const end = frames.findIndex((line) => line.includes("PacketExecution.") || line.includes("at tellListener "));
   const before = (end < 0 ? frames : frames.slice(0, end)).filter((line) => !/[( ]node:/.test(line));
-  const own = OWN_FILES;
+  // The folder of this package, as it stands in a stack trace.
+  const own = /^(?:file:\/\/)?(.*\/(?:src|dist)\/)/.exec(import.meta.url)?.[1];
   const users = own === undefined ? before : before.filter((line) => !line.includes(own));
   // A program that is bundled together with this package has no file of its own.
   return (users.length > 0 ? users : before).map((line) => escapeForTerminal(line));

@@ -47,7 +47,17 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 describe("the tarball", () => {
   test("holds the built package, its documentation and its examples, and nothing else", () => {
     const places = new Set(files.map(({ path }) => path.replace(/\/.*/s, "/")));
-    const expected = ["CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "README.md", "SECURITY.md", "dist/", "docs/", "examples/", "package.json"];
+    const expected = [
+      "CHANGELOG.md",
+      "CONTRIBUTING.md",
+      "LICENSE",
+      "README.md",
+      "SECURITY.md",
+      "dist/",
+      "docs/",
+      "examples/",
+      "package.json",
+    ];
     expect([...places].toSorted()).toEqual(expected);
     const kinds = new Set(built().map((path) => /\.(d\.ts|c?js(\.map)?)$/.exec(path)?.[0] ?? path));
     expect([...kinds].toSorted()).toEqual([".cjs", ".cjs.map", ".d.ts", ".js", ".js.map"]);
