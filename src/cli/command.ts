@@ -31,12 +31,18 @@ export interface Command {
   run(words: readonly string[], session: Session): Promise<number>;
 }
 
+/** What the library calls its options, and the flags of the command line that set them. */
+const FLAGS: readonly (readonly [option: string, flag: string])[] = [
+  ["the option origins", "--origin"],
+  ["set strictTiming to false", "add --no-strict-timing"],
+  ["strictTiming: false", "--no-strict-timing"],
+];
+
 /** Prints an error that doesn't end the command, as one line on standard error. */
 export function report({ err }: Session, error: OscError, from?: NetAddress): void {
   const sender = from === undefined ? "" : `${formatAddress(from)}  `;
-  err.line(
-    `${err.styled("dim", `${timeOfDay(Date.now())}  ${sender}`)}${err.styled("red", error.code)}  ${escapeForTerminal(error.message)}`,
-  );
+  const message = FLAGS.reduce((text, [option, flag]) => text.replaceAll(option, flag), error.message);
+  err.line(`${err.styled("dim", `${timeOfDay(Date.now())}  ${sender}`)}${err.styled("red", error.code)}  ${escapeForTerminal(message)}`);
 }
 
 /** Resolves when the signal is aborted. */

@@ -10,6 +10,7 @@ import { escapeForTerminal } from "../text/escape.ts";
 import { timeOfDay } from "../text/time-text.ts";
 import { UsageError } from "../text/usage-error.ts";
 import { KernelDrops } from "../transport/kernel-drops.ts";
+import { notOsc } from "../server/admission.ts";
 import type { Transport } from "../transport/transport.ts";
 import type { OscUrl } from "../url/osc-url.ts";
 import { ArrivalWatch, describeBound, describeTargets } from "./bind-scope.ts";
@@ -177,7 +178,7 @@ class Dump {
     if (packet instanceof OscDecodeError) {
       if (isRaw) this.#printRaw(data, from, url, time);
       this.#tally.addFault();
-      report(this.#session, packet, from);
+      report(this.#session, notOsc(data) ?? packet, from);
     } else {
       const wanted = this.#options.filter.select(packet);
       if (wanted !== null && isRaw) this.#printRaw(data, from, url, time);

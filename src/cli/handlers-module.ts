@@ -15,9 +15,10 @@ export interface Handlers {
 /**
  * Loads the dispatcher that a module exports as its default.
  *
+ * @param ignoresTime true to handle bundles at once, whatever `strictTiming` the module's dispatcher has
  * @throws UsageError that says what is wrong with the module
  */
-export async function loadHandlers(module: string): Promise<Handlers> {
+export async function loadHandlers(module: string, ignoresTime: boolean = false): Promise<Handlers> {
   const path = resolve(module);
   const file = await stat(path).catch(() => null);
   if (file?.isFile() !== true) throw new UsageError(`There is no handlers module "${module}". Write the path of a .mjs, .js or .ts file.`);
@@ -28,21 +29,25 @@ export async function loadHandlers(module: string): Promise<Handlers> {
   } catch (error) {
     throw new UsageError(describeLoadError(module, error));
   }
-  if (exported instanceof Dispatcher) return { dispatcher: exported, module: url };
+  if (exported instanceof Dispatcher) {
+    // The dispatcher is this process's own copy, and no server has read the option yet.
+    if (ignoresTime) (exported as { strictTiming: boolean }).strictTiming = false;
+    return { dispatcher: exported, module: url };
+  }
   throw new UsageError(
     `The default export of ${module} must be a Dispatcher of this oscine: export default dispatcher; it is ${describeExport(exported)}.`,
   );
 }
 
 /** Handlers that print every message. In threads and processes, each aligns its own columns. */
-export function printingHandlers(out: Output): Handlers {
-  return { dispatcher: printingDispatcher(out), module: new URL("./printing-handlers.js", import.meta.url) };
+export function printingHandlers(out: Output, ignoresTime: boolean = false): Handlers {
+  return { dispatcher: printingDispatcher(out, ignoresTime), module: new URL("./printing-handlers.js", import.meta.url) };
 }
 
 /** A dispatcher that prints every message. */
-export function printingDispatcher(out: Output): Dispatcher {
+export function printingDispatcher(out: Output, ignoresTime: boolean = false): Dispatcher {
   const printer = new MessagePrinter(out);
-  const dispatcher = new Dispatcher();
+  const dispatcher = new Dispatcher({ strictTiming: !ignoresTime });
   dispatcher.map("/*", ({ message, timeTag, clientAddress }) => printer.print(message, timeTag, clientAddress, Date.now()), {
     needsContext: true,
   });

@@ -109,11 +109,12 @@ export function plural(count: number, noun: string): string {
 
 /** The counters of a server as one line. */
 export function describeTotals(stats: ServerStats): string {
-  const { received, handled, rejected, dropped, kernelDropped, handlerErrors, redelivered, deadLettered } = stats;
+  const { received, handled, unmatched, rejected, dropped, kernelDropped, handlerErrors, redelivered, deadLettered } = stats;
   const reasons = Object.entries(rejected).filter(([, count]) => count > 0);
   const total = reasons.reduce((sum, [, count]) => sum + count, 0);
   const why = reasons.length === 0 ? "" : ` (${reasons.map(([reason, count]) => `${reason} ${count}`).join(", ")})`;
   const others = {
+    "messages without a handler": unmatched,
     "dropped by the kernel": kernelDropped ?? 0,
     "handler errors": handlerErrors,
     redelivered,

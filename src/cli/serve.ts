@@ -1,5 +1,6 @@
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import type { Monitor } from "../monitor/index.ts";
+import type { Dispatcher } from "../dispatch/index.ts";
 import type { NetAddress } from "../net-address.ts";
 import type { ErrorListener, ServerStats } from "../server/index.ts";
 import { UsageError } from "../text/usage-error.ts";
@@ -12,6 +13,7 @@ import { loadHandlers, printingHandlers } from "./handlers-module.ts";
 import { NATS_HELP, NATS_OPTIONS, readNats } from "./nats-options.ts";
 import { parseOptions, readChoice, readPortOption } from "./options.ts";
 import { describeTotals } from "./output.ts";
+import { UnmatchedWatch } from "./unmatched-watch.ts";
 import { KINDS, type RunnableServer, type ServerMaker, makeFrontEnd } from "./server-kinds.ts";
 
 const DEFAULT_HOST = "127.0.0.1";
@@ -44,6 +46,8 @@ The module is a file, handlers.mjs, whose default export is a Dispatcher:
                    forking, in child processes
   --origin ORIGIN  a page that may connect to ws://, such as
                    https://example.org; may be repeated
+  --no-strict-timing
+                   handles bundles at once, whatever their time tags say
   --monitor        also shows what arrives in the browser (--kind async)
   --open           with --monitor: opens the page
 
@@ -73,6 +77,7 @@ async function runServe(words: readonly string[], session: Session): Promise<num
     url: { type: "string" },
     kind: { type: "string", default: "async" },
     origin: { type: "string", multiple: true },
+    "no-strict-timing": { type: "boolean" },
     monitor: { type: "boolean" },
     open: { type: "boolean" },
     ...NATS_OPTIONS,
@@ -87,7 +92,8 @@ async function runServe(words: readonly string[], session: Session): Promise<num
     nats === null
       ? { makeServer: makeOfKind, what: module === undefined ? "prints each message" : `runs the handlers of ${module}` }
       : await frontEnd(nats, { module, kind: values.kind }, session);
-  const handlers = module === undefined ? printingHandlers(session.out) : await loadHandlers(module);
+  const ignoresTime = values["no-strict-timing"] === true;
+  const handlers = module === undefined ? printingHandlers(session.out, ignoresTime) : await loadHandlers(module, ignoresTime);
   const monitor = values.monitor === true ? await makeMonitor(values.kind, () => countersOf(server.stats())) : null;
   if (monitor === null && values.open === true) throw new UsageError("--open opens the monitor's page: add --monitor.");
   const onError: ErrorListener = (error, client) => {
@@ -96,7 +102,8 @@ async function runServe(words: readonly string[], session: Session): Promise<num
   };
   const server = asUsage(() => makeServer({ url, handlers, origins, onError }));
   const opensBrowser = values.open === true;
-  await serveUntilStopped(server, { url, what, monitor, opensBrowser }, session);
+  const dispatcher = module === undefined ? null : handlers.dispatcher;
+  await serveUntilStopped(server, { url, what, dispatcher, monitor, opensBrowser }, session);
   session.err.line(session.err.styled("bold", describeTotals(server.stats())));
   return EXIT.success;
 }
@@ -105,12 +112,16 @@ interface Serving {
   readonly url: OscUrl;
   /** What the server does, for people. */
   readonly what: string;
+  /** The user's; null if every message is printed or goes elsewhere. */
+  readonly dispatcher: Dispatcher | null;
   readonly monitor: Monitor | null;
   readonly opensBrowser: boolean;
 }
 
-async function serveUntilStopped(server: RunnableServer, { url, what, monitor, opensBrowser }: Serving, session: Session): Promise<void> {
+async function serveUntilStopped(server: RunnableServer, serving: Serving, session: Session): Promise<void> {
+  const { url, what, dispatcher, monitor, opensBrowser } = serving;
   const stopWatching = monitor === null ? null : watchPackets((data, client) => monitor.packet(data, client, url.transport));
+  const unmatched = dispatcher === null ? null : new UnmatchedWatch(session, dispatcher, () => server.stats().unmatched);
   let watch: ArrivalWatch | null = null;
   try {
     await server.bind();
@@ -126,6 +137,7 @@ async function serveUntilStopped(server: RunnableServer, { url, what, monitor, o
   } finally {
     watch?.close();
     stopWatching?.();
+    unmatched?.close();
     await Promise.all([server.close(), monitor?.close()]);
   }
 }

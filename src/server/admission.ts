@@ -54,12 +54,26 @@ function refusalError(reason: AdmissionReason, data: Uint8Array, { maxPacketSize
     case "rate":
       return new OscRejectedError(reason, `The sender sends more than ${maxRate} packets in a second: raise maxRate or maxBurst.`);
     case "empty":
-      return new OscRejectedError(reason, "The packet has no bytes.");
+      return emptyError();
     case "too-large":
       return new OscRejectedError(reason, `The packet has ${data.length} bytes, and maxPacketSize is ${maxPacketSize}.`);
     case "not-osc":
-      return new OscRejectedError(reason, `The packet is not OSC: it begins with ${firstBytes(data)}, not with "/" or "#bundle".`);
+      return notOscError(data);
   }
+}
+
+/** Why nobody would read these bytes as OSC, or null if they begin like a message or a bundle. */
+export function notOsc(data: Uint8Array): OscRejectedError | null {
+  if (data.length === 0) return emptyError();
+  return looksLikeOsc(data) ? null : notOscError(data);
+}
+
+function emptyError(): OscRejectedError {
+  return new OscRejectedError("empty", "The packet has no bytes.");
+}
+
+function notOscError(data: Uint8Array): OscRejectedError {
+  return new OscRejectedError("not-osc", `The packet is not OSC: it begins with ${firstBytes(data)}, not with "/" or "#bundle".`);
 }
 
 /** A message begins with "/", a bundle with "#bundle" and a NUL. */

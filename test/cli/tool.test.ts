@@ -54,7 +54,9 @@ describe("oscine serve", () => {
       expect(await runTool("send", `:${port}`, "/other", "--wait", "50")).toEqual({ code: 1, out: "", err: "no reply within 50 ms\n" });
       const { code, out, err } = await server.signal("SIGINT").ended;
       expect([code, out]).toEqual([0, ""]);
-      expect(err).toMatch(/received 3, handled 3, rejected 0, dropped 0\n$/);
+      expect(err).toMatch(/received 3, handled 3, rejected 0, dropped 0, messages without a handler 1\n$/);
+      // The address is known only where packets are handled in the thread that received them.
+      expect(err).toMatch(/^No handler match(?:es \/other|ed 1 message \(1 in all\))\.$/m);
     },
   );
 
@@ -98,6 +100,45 @@ describe("oscine serve", () => {
     const answer = await exchange(port, frame(encode(new OscMessage("/echo", "text"))), expected.length);
     expect(answer.toString("hex")).toBe(Buffer.from(expected).toString("hex"));
     expect((await server.signal("SIGTERM").ended).err).toMatch(/\nreceived 1, handled 1, rejected 0, dropped 0\n$/);
+  });
+
+  test("names messages that no handler matches with the nearest address, a few per second", async () => {
+    const module = await writeModule("filter.mjs", 'dispatcher.map("/filter", () => "/ok");');
+    await using server = new Tool(["serve", module, "--url", "127.0.0.1:0"]);
+    const port = await portOf(server);
+    await new Tool(["send", `:${port}`, "-"]).input("/fliter 1\n".repeat(100)).ended;
+    await server.saysErr(/^(?:No handler matches \/fliter\. Did you mean \/filter\?\n){5}/m);
+    await server.saysErr(/^No handler matched 95 other messages \(100 in all\)\.$/m);
+    const { err } = await server.signal("SIGINT").ended;
+    expect(err.match(/No handler matches/g)).toHaveLength(5);
+    expect(err).toMatch(/messages without a handler 100\n$/);
+  });
+
+  test.each(["async", "threading"])("--kind %s with --no-strict-timing handles a bundle for tomorrow at once", async (kind) => {
+    const module = await writeModule("late.mjs", 'dispatcher.map("/late", () => "/now");');
+    await using server = new Tool(["serve", module, "--url", "127.0.0.1:0", "--kind", kind, "--no-strict-timing"]);
+    const port = await portOf(server);
+    const words = ["--at", "+300s", "/late", "--wait", "8000", "--count", "1"];
+    expect(await runTool("send", `:${port}`, ...words)).toMatchObject({ code: 0, out: expect.stringMatching(/ \/now /) as string });
+  });
+
+  test("--port without a host listens where a URL without a host does", async () => {
+    await using byPort = new Tool(["serve", "--port", "0"]);
+    await byPort.saysErr(/^Listening on osc\.udp:\/\/0\.0\.0\.0:\d+\/ \(all interfaces\): /);
+    await using byUrl = new Tool(["serve", ":0"]);
+    await byUrl.saysErr(/^Listening on osc\.udp:\/\/0\.0\.0\.0:\d+\/ \(all interfaces\): /);
+    await using byHost = new Tool(["serve", "--host", "127.0.0.1", "--port", "0"]);
+    await byHost.saysErr(/^Listening on osc\.udp:\/\/127\.0\.0\.1:\d+\/ \(this machine only\): /);
+  });
+
+  test("a module that Node loads as CommonJS says so", async () => {
+    const project = await mkdtemp(join(folder, "commonjs-"));
+    await writeFile(join(project, "package.json"), '{ "type": "commonjs" }');
+    const path = join(project, "handlers.js");
+    await writeFile(path, 'import { Dispatcher } from "oscine";\nexport default new Dispatcher();\n');
+    const { code, err } = await runTool("serve", path, "--port", "0");
+    expect(code).toBe(2);
+    expect(err).toMatch(/^oscine: .*because package\.json says "type": "commonjs".*Rename it to \S+handlers\.mjs.*$/m);
   });
 
   test("a port that is taken is one line and exit code 1", async () => {
@@ -228,7 +269,9 @@ describe("oscine dump", () => {
     expect(out).toMatch(/^# \S+ {2}127\.0\.0\.1:\d+ {2}udp {2}20 bytes\n/);
     expect(out).toContain("\n0000  2f 6d 69 78 65 72 2f 67 61 69 6e 00              # /mixer/gain\n000c  2c 66 00 00 ");
     expect(out).toMatch(/\n0000 {2}6a 75 6e 6b +# not OSC/);
-    expect(err).toMatch(/OSC_BAD_ADDRESS[^\n]+\n(?:.*\n)*1 message; 1 packet could not be read\n$/);
+    expect(err).toMatch(
+      /OSC_REJECTED {2}The packet is not OSC: it begins with 6a 75 6e 6b, [^\n]+\n(?:.*\n)*1 message; 1 packet could not be read\n$/,
+    );
   });
 
   test("--match lets through what crosses slashes, also out of bundles", async () => {
@@ -264,6 +307,16 @@ describe("oscine dump", () => {
     expect(code).toBe(0);
     expect(err).not.toMatch(/EPIPE|Error|at .*:\d+:\d+/);
     expect((await sender.signal("SIGTERM").ended).code).toBe(0);
+  });
+
+  test("a long address widens only its own line, and lines fit in 80 columns", async () => {
+    await using dump = new Tool(["dump", "127.0.0.1:0", "--count", "4"]);
+    const port = await portOf(dump);
+    const long = `/${"x".repeat(100)}`;
+    await new Tool(["send", `:${port}`, "-"]).input(`/mixer/1/gain 0.5\n${long} 1\n/mixer/2/gain 0.25\n/note/on ,iiT 60 100\n`).ended;
+    const lines = (await dump.ended).out.trimEnd().split("\n");
+    expect(lines[2]?.indexOf(",f")).toBe(lines[0]?.indexOf(",f"));
+    expect(lines.filter((line) => line.length > 80)).toEqual([lines[1]]);
   });
 
   test("SIGTERM ends it with the counts, the most frequent first", async () => {
