@@ -2,8 +2,8 @@
 import { ForkServer } from "./fork-server.ts";
 import { FAILED, encodeRecord } from "./records.ts";
 import { becomeWorker } from "./run-as-worker.ts";
-import { RESULTS_FD, writeFully } from "./worker-channel.ts";
-import { type ForkServerInit, workerInit } from "./worker-init.ts";
+import { writeFully } from "./worker-channel.ts";
+import { type ForkServerInit, RESULTS_FD, workerInit } from "./worker-init.ts";
 
 const init = workerInit();
 if (init?.forkServer) {

@@ -23,8 +23,8 @@ import {
 import { randomizeChildren } from "./fork-parity.ts";
 import { LeftoverWatch } from "./leftovers.ts";
 import { RecordHandler, type WorkerService, readyRecord } from "./run-as-worker.ts";
-import { MAX_RECORD, PACKETS_FD, RESULTS_FD, writeFully } from "./worker-channel.ts";
-import type { ForkServerInit } from "./worker-init.ts";
+import { MAX_RECORD, writeFully } from "./worker-channel.ts";
+import { type ForkServerInit, PACKETS_FD, RESULTS_FD } from "./worker-init.ts";
 
 /** Enough for V8 to collect several times, while few are kept: a process may not have much memory. */
 const TEST_OBJECTS = 200_000;

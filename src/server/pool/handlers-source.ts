@@ -55,11 +55,12 @@ export function programOf(source: HandlersSource): Program {
 
 /** The message about a worker that didn't become ready. */
 export function explainStart(noun: string, program: Program, how: string): string {
-  if (program.kind === "module") return `A ${noun} of the server could not load the handlers module ${program.url}: ${how}.`;
+  if (program.kind === "module") return `A ${noun} of the server could not load the handlers module ${program.url}: ${how}`;
   return (
-    `A ${noun} of the server did not reach the server's constructor: ${how}. ` +
-    `Workers run the entry script (${program.path}) again, up to that constructor. Move what must not run again below the constructor, ` +
-    'guard it with if (workerRole() === "main"), or pass a handlers module instead of the dispatcher: new URL("./handlers.js", import.meta.url).'
+    `A ${noun} of the server did not reach the server's constructor. ` +
+    `Workers run the entry script (${program.path}) again, without stdin, up to that constructor. Move what must not run again below the ` +
+    'constructor, guard it with if (workerRole() === "main"), or pass a handlers module instead of the dispatcher: ' +
+    `new URL("./handlers.js", import.meta.url). What went wrong: ${how}`
   );
 }
 

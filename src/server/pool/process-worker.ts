@@ -6,8 +6,8 @@ import { LengthPrefixDecoder } from "../../framing/index.ts";
 import type { OrphanReaper } from "./orphan-reaper.ts";
 import type { ChildPoolDescription } from "./pool-options.ts";
 import { type RecordBody, encodePackets } from "./records.ts";
-import { MAX_RECORD, PACKETS_FD, RESULTS_FD } from "./worker-channel.ts";
-import { PROCESS_KEY, type WorkerInit } from "./worker-init.ts";
+import { MAX_RECORD } from "./worker-channel.ts";
+import { PACKETS_FD, PROCESS_KEY, RESULTS_FD, type WorkerInit } from "./worker-init.ts";
 import { WorkerReports } from "./worker-reports.ts";
 import type { InFlightPacket, PoolWorker, PoolWorkerEvents } from "./worker.ts";
 

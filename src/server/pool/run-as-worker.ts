@@ -244,8 +244,11 @@ export class RecordHandler {
   }
 
   #explain(error: OscError): OscError {
-    if (error.code !== "OSC_ASYNC_HANDLER" || this.#leftovers === null) return error;
+    if (this.#leftovers === null || !(error.code === "OSC_ASYNC_HANDLER" || isUninitialized(error.cause))) return error;
     const { address } = error as OscDispatchError;
+    if (error.code !== "OSC_ASYNC_HANDLER") {
+      return new OscDispatchError("OSC_HANDLER_FAILED", `${error.message}. ${UNINITIALIZED_ADVICE}`, address, { cause: error.cause });
+    }
     const message = `A handler of ${address} returned a promise, and nothing can await it: ${this.#service.asyncAdvice}`;
     return new OscDispatchError("OSC_ASYNC_HANDLER", message, address);
   }
@@ -256,6 +259,15 @@ export class RecordHandler {
     const message = `A handler of ${address} left ${what} behind${place}, which doesn't go on: ${this.#service.asyncAdvice}`;
     this.#send(encodeJson(LEFTOVER, id, packError(new OscDispatchError("OSC_ASYNC_HANDLER", message, address))));
   }
+}
+
+const UNINITIALIZED_ADVICE =
+  "A worker runs the program again up to the server's constructor, which doesn't return there, so the variable of the server is never set. " +
+  "Map the handler with needsContext: true and use its context, such as context.shutdown()";
+
+/** Whether the program's script didn't get as far as to set a variable. */
+function isUninitialized(cause: unknown): boolean {
+  return cause instanceof ReferenceError && cause.message.includes("before initialization");
 }
 
 /** The address of a message, or "a bundle". */

@@ -5,7 +5,7 @@ import { type MessagePort, parentPort, receiveMessageOnPort } from "node:worker_
 import { LengthPrefixDecoder } from "../../framing/index.ts";
 import { WakeSignal } from "../io-thread/wake-signal.ts";
 import { PACKET, type RecordBody, idOf, kindOf, recordsIn } from "./records.ts";
-import type { ThreadInit } from "./worker-init.ts";
+import { PACKETS_FD, RESULTS_FD, type ThreadInit } from "./worker-init.ts";
 
 export interface WorkerChannel {
   /** Waits, blocked, for the next record. Null if no more will come. */
@@ -19,9 +19,6 @@ export interface WorkerChannel {
   flush(): void;
 }
 
-/** A process's descriptors: packets come by one, results go by the other. */
-export const PACKETS_FD = 3;
-export const RESULTS_FD = 4;
 /** The largest size that the four bytes before a record can say. */
 export const MAX_RECORD = 0x7fffffff;
 

@@ -7,6 +7,10 @@ import { writeOutputAtOnce } from "./sync-stdout.ts";
 export const THREAD_KEY = "oscine:worker";
 export const PROCESS_KEY = "OSCINE_CHILD";
 
+/** A process's descriptors: packets come by one, results go by the other. */
+export const PACKETS_FD = 3;
+export const RESULTS_FD = 4;
+
 /** How a worker decodes packets. */
 export type WorkerLimits = Pick<Limits, "strict" | "maxNesting" | "maxPacketSize">;
 
