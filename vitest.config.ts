@@ -3,7 +3,7 @@ import { defineConfig } from "vitest/config";
 
 const inCi = process.env["CI"] === "true";
 /** What changes what holds for a whole process: what the environment says, for which the tests of other files run once more; the role of a worker. */
-const APART = ["async-portable", "blocking-portable", "pool-native", "role"].map((name) => `test/server/${name}.test.ts`);
+const APART = ["async-portable", "blocking-portable", "role"].map((name) => `test/server/${name}.test.ts`);
 
 export default defineConfig({
   test: {

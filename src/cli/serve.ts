@@ -126,7 +126,12 @@ async function serveUntilStopped(server: RunnableServer, serving: Serving, sessi
   try {
     await server.bind();
     const bound = boundUrl(url, server.serverAddress);
-    greet(session, bound, `${what}${server.stats().backend === "native" ? " (native sockets)" : ""}`);
+    const { backend, strategy } = server.stats();
+    const means = [
+      ...(backend === "native" ? ["native sockets"] : []),
+      ...(strategy === null ? [] : [strategy === "fork" ? "forked processes" : "spawned processes"]),
+    ];
+    greet(session, bound, means.length === 0 ? what : `${what} (${means.join(", ")})`);
     const arrivals = { received: () => server.stats().received, dropped: () => server.stats().kernelDropped };
     watch = new ArrivalWatch(session, bound, arrivals, url.transport === "udp" ? "--host 0.0.0.0" : "a URL without a host");
     if (monitor !== null) {

@@ -146,11 +146,8 @@ function makePooledServer(kind: string, { udp: UdpServer, tcp: StreamServer }: P
     const shutdown = new Shutdown(server);
     return {
       serverAddress: server.serverAddress,
-      bind: () => Promise.resolve(),
-      serve: async () => {
-        await server.start();
-        await shutdown.called;
-      },
+      bind: () => server.start(),
+      serve: () => shutdown.called,
       close: () => server.close(),
       stats: () => server.stats(),
     };

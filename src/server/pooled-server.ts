@@ -6,6 +6,7 @@ import type { ServerOptions } from "./options.ts";
 import { type HandlersSource, strictTimingOf } from "./pool/handlers-source.ts";
 import type { PacketOrder } from "./pool/packet-lanes.ts";
 import { freezeForPool, serveAsWorker } from "./pool/run-as-worker.ts";
+import type { ServerStats } from "./stats.ts";
 import { SyncServer, type SyncServerSetup } from "./sync-server.ts";
 import type { TransportSpec } from "./transports.ts";
 
@@ -46,6 +47,7 @@ export abstract class PooledServer extends SyncServer<IoThread> {
   #one: OneChange | null = null;
   /** Whether a worker has become ready, or why none does. */
   #workers: "starting" | "ready" | OscError = "starting";
+  #strategy: ServerStats["strategy"] = null;
   #onWorkers: () => void = () => undefined;
 
   /** @inheritDoc */
@@ -120,8 +122,14 @@ export abstract class PooledServer extends SyncServer<IoThread> {
     }
   }
 
-  protected override onWorkers(failure: OscError | null): void {
+  /** @inheritDoc */
+  override stats(): ServerStats {
+    return { ...super.stats(), strategy: this.#strategy };
+  }
+
+  protected override onWorkers(failure: OscError | null, strategy: ServerStats["strategy"]): void {
     this.#workers = failure ?? "ready";
+    this.#strategy = strategy;
     this.#onWorkers();
   }
 

@@ -104,7 +104,9 @@ export interface ServerStats {
   readonly evicted: number;
   /** Packets that were dropped on their way to a WebSocket client that reads too slowly (`slowClients`). */
   readonly unsent: number;
-  /** Processes that were forked for packets: above 0 where a forking server's `strategy` is `"native"`, or `"auto"` and that works. */
+  /** How the processes of a forking server come to be, once it has started; null before, and for the other kinds. See the option `strategy`. */
+  readonly strategy: "fork" | "spawn" | null;
+  /** Processes that were forked for packets. */
   readonly forked: number;
   /** Packets of a worker behind NATS that had been delivered before, here or elsewhere, and so may have been handled before; they are among `received`. */
   readonly redelivered: number;
@@ -153,6 +155,6 @@ export class Counters {
       if (name.startsWith("rejected:")) rejected[name.slice("rejected:".length)] = this.read(name);
       else plain[name] = this.read(name);
     }
-    return { backend, kernelDropped, ...plain, rejected } as unknown as ServerStats;
+    return { backend, kernelDropped, strategy: null, ...plain, rejected } as unknown as ServerStats;
   }
 }

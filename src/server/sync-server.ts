@@ -143,7 +143,7 @@ export abstract class SyncServer<Io extends ServerIo = ServerIo> implements Disp
   protected onOne(_change: OneChange): void {}
 
   /** The first worker of a pool is ready, or why it isn't. */
-  protected onWorkers(_failure: OscError | null): void {}
+  protected onWorkers(_failure: OscError | null, _strategy: ServerStats["strategy"]): void {}
 
   /** Closes the server before it returns; from inside a handler, when that has ended. */
   protected closeBlocking(): void {
@@ -209,7 +209,7 @@ export abstract class SyncServer<Io extends ServerIo = ServerIo> implements Disp
       onError: this.report,
       onShutdown: () => this.shutdown(),
       onOne: (change) => this.onOne(change),
-      onWorkers: (failure) => this.onWorkers(failure),
+      onWorkers: (failure, strategy) => this.onWorkers(failure, strategy),
       verify: (data, client) => this.verifyRequest(data, client),
       isStopping: () => this.#stopping,
     });

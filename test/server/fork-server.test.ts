@@ -98,6 +98,19 @@ describe.skipIf(!canFork())("processes that are forked", () => {
     expect(await program.quit()).toMatchObject({ dropped: 1, inProgress: 0 });
   });
 
+  test("come from another fork server when that was stopped, and what was in progress is reported", { timeout: 30_000 }, async () => {
+    const program = await start({});
+    expect(await program.ask("/hang")).toEqual(["/hanging"]);
+    const [forkServer] = descendants(program.child.pid as number);
+    process.kill(forkServer?.pid as number, "SIGSTOP");
+    program.send("/echo", "while it is stopped");
+    await program.until(() => program.errors.length === 2);
+    expect(program.errors.map(({ code }) => code)).toEqual(["OSC_CHILD_FAILED", "OSC_CHILD_FAILED"]);
+    expect(program.errors[0]?.message).toContain("the fork server ended: it no longer answers (for 5 s)");
+    expect(await program.ask("/echo", "again")).toEqual(["/echoed", "again"]);
+    expect(await program.quit()).toMatchObject({ handled: 2, dropped: 2, inProgress: 0 });
+  });
+
   test("answer with more than a pipe takes at once, side by side", async () => {
     const program = await start({});
     for (const letter of ["a", "b", "c", "d"]) program.send("/echo", letter.repeat(60_000));
@@ -124,8 +137,13 @@ describe.skipIf(!canFork())("processes that are forked", () => {
       start({ strategy: "auto", requestsPerChild: 2 }),
     ]);
     for (const program of started) expect(await program.ask("/echo", 1)).toEqual(["/echoed", 1]);
-    const forked = await Promise.all(started.map(async (program) => (await program.quit()).forked));
-    expect(forked).toEqual([2, 2, 0, 0]);
+    const stats = await Promise.all(started.map((program) => program.quit()));
+    expect(stats.map(({ forked, strategy }) => [strategy, forked])).toEqual([
+      ["fork", 2],
+      ["fork", 2],
+      ["spawn", 0],
+      ["spawn", 0],
+    ]);
   });
 
   test("are refused with options that they cannot keep", () => {

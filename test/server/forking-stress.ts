@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { PoolProgram, type ProcessId, descendants, isAlive } from "./pool-program.ts";
 
@@ -12,6 +13,9 @@ const MIXTURE = [
 
 /** How many packets are on their way at once: fewer than the server's queue takes. */
 const AT_ONCE = 200;
+
+/** The same while processes are killed, so that they are killed one after another. */
+const AT_ONCE_IF_KILLED = 20;
 
 /** What became of the packets. */
 export interface Account {
@@ -37,7 +41,8 @@ export class ForkingStress {
     return new ForkingStress(await PoolProgram.start(["pool.mjs", "Forking", "dispatcher", JSON.stringify(all)]));
   }
 
-  async run(packets: number, seed: number): Promise<Account> {
+  /** @param kills how many processes, chosen at random, are killed meanwhile */
+  async run(packets: number, seed: number, kills = 0): Promise<Account> {
     const program = this.#program;
     const random = randomNumbers(seed);
     const sent: Record<string, number> = {};
@@ -45,15 +50,19 @@ export class ForkingStress {
       const address = choose(random());
       sent[address] = (sent[address] ?? 0) + 1;
       program.send(address, count);
-      await program.until(() => count + 1 - this.#ended < AT_ONCE);
+      await program.until(() => count + 1 - this.#ended < (kills > 0 ? AT_ONCE_IF_KILLED : AT_ONCE));
+      // Not before the server has shown that it serves: if the first worker fails, it doesn't.
+      if (kills > 0 && this.#ended > 0 && count % Math.ceil(packets / kills) === 0) this.#killOne(random());
     }
     await program.until(() => this.#ended >= packets);
     const processes = descendants(program.child.pid as number);
+    const zombies = await this.#zombies();
     const stats = await program.quit();
     await program.dispose();
     await goneWithin(processes, 5000);
     const faults = [
-      ...this.#unaccounted(sent),
+      ...this.#unaccounted(sent, kills > 0),
+      ...zombies.map((pid) => `process ${pid} is a zombie`),
       ...(stats.inProgress + stats.waiting === 0 ? [] : [`${stats.inProgress + stats.waiting} packets are still in the server's account`]),
       ...(stats.received === stats.handled + stats.dropped ? [] : ["received is not handled + dropped"]),
       ...processes.filter(isAlive).map(({ pid }) => `process ${pid} is left`),
@@ -71,6 +80,21 @@ export class ForkingStress {
   /** Replies to `/echo`, by the number that was sent. */
   get #answers(): number[] {
     return this.#program.replies.filter(([address]) => address === "/echoed").map(([, number]) => number as number);
+  }
+
+  /** A child, or the process that forks children, or that kills orphans. */
+  #killOne(random: number): void {
+    const processes = descendants(this.#program.child.pid as number);
+    const chosen = processes[Math.floor(random * processes.length)];
+    if (chosen !== undefined && isAlive(chosen)) process.kill(chosen.pid, "SIGKILL");
+  }
+
+  /** Children of the server that have ended and that it has not waited for, also a while later. */
+  async #zombies(): Promise<number[]> {
+    const find = (): number[] => descendants(this.#program.child.pid as number).flatMap(({ pid }) => (isZombie(pid) ? [pid] : []));
+    const first = find();
+    if (first.length > 0) await sleep(1000);
+    return find().filter((pid) => first.includes(pid));
   }
 
   get #drops(): string[] {
@@ -92,19 +116,29 @@ export class ForkingStress {
    * Every number sent with /echo comes back once, and everything else is reported as lost once. On a machine that is busy with other things
    * the time of an echo may be up, too; then it is reported, and that this was why.
    */
-  #unaccounted(sent: Readonly<Record<string, number>>): string[] {
+  #unaccounted(sent: Readonly<Record<string, number>>, areKilled: boolean): string[] {
     const echoed = new Set(this.#answers);
     const total = Object.values(sent).reduce((sum, count) => sum + count, 0);
     const late = (sent["/echo"] ?? 0) - echoed.size;
     const timedOut = this.#drops.filter((message) => message.includes("did not end within childTimeout")).length;
     const faults: string[] = [];
     if (echoed.size !== this.#answers.length) faults.push("a packet was answered twice");
-    if (echoed.size + this.#drops.length !== total) {
+    // One that was killed between its reply and its end is answered and reported.
+    const inAll = echoed.size + this.#drops.length;
+    if (areKilled ? inAll < total : inAll !== total) {
       faults.push(`${total} packets were sent, ${echoed.size} were answered and ${this.#drops.length} reported as lost`);
     }
-    if (timedOut < (sent["/hang"] ?? 0) + late)
+    if (!areKilled && timedOut < (sent["/hang"] ?? 0) + late)
       faults.push("packets were lost, and neither by what their handlers do nor for their time was up");
     return faults;
+  }
+}
+
+function isZombie(pid: number): boolean {
+  try {
+    return /^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, "latin1"));
+  } catch {
+    return false;
   }
 }
 

@@ -266,6 +266,18 @@ describe.skipIf(process.platform !== "linux").each(STRATEGIES)(
   },
 );
 
+describe.skipIf(process.platform !== "linux").each(STRATEGIES)(
+  "processes that are killed at random, the fork server among them (%s)",
+  (strategy) => {
+    test("leave no packet unaccounted for, no process and no zombie", { timeout: 60_000 }, async () => {
+      const stress = await ForkingStress.start(
+        strategy === "fork" ? { strategy, childTimeout: 5000, maxChildren: 8 } : { strategy, requestsPerChild: 10, childTimeout: 500 },
+      );
+      expect(await stress.run(200, 20_261, 8)).toMatchObject({ faults: [] });
+    });
+  },
+);
+
 describe.skipIf(process.platform !== "linux").each(STRATEGIES)("when the server is killed (%s)", (strategy) => {
   test("no child process is left, not even one in an endless loop", async () => {
     const program = await startProgram(["pool.mjs", "Forking", "dispatcher", JSON.stringify({ strategy, spareChildren: 3 })]);

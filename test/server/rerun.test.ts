@@ -48,7 +48,9 @@ describe.each(KINDS)("a program whose workers can't run it again ($how)", ({ kin
     expect(error.code).toBe(code);
     expect(error.message).toMatch(/did not reach the server's constructor/);
     expect(error.message).toMatch(/run the entry script \(.*rerun\.mjs\) again, without stdin, up to that constructor/);
-    expect(error.message).toMatch(/Move .* below the constructor, guard it with if \(workerRole\(\) === "main"\), or pass a handlers module/);
+    expect(error.message).toMatch(
+      /Move .* below the constructor, guard it with if \(workerRole\(\) === "main"\), or pass a handlers module/,
+    );
     expect(error.message).toMatch(what);
   }
 
@@ -75,7 +77,10 @@ describe.each(KINDS)("a program whose workers can't run it again ($how)", ({ kin
   });
 
   test("because it changes the working directory", async () => {
-    expectExplained(await failureOf(run("changes the working directory", kind, options)), kind === "Threading" ? /chdir\(\) is not supported in workers/ : /ENOENT.*chdir/);
+    expectExplained(
+      await failureOf(run("changes the working directory", kind, options)),
+      kind === "Threading" ? /chdir\(\) is not supported in workers/ : /ENOENT.*chdir/,
+    );
   });
 
   test("because it takes longer than startTimeout", async () => {

@@ -1,5 +1,6 @@
 import { execFile } from "node:child_process";
 
+import { tmpdir } from "node:os";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { promisify } from "node:util";
 import { describe, expect, test } from "vitest";
@@ -164,3 +165,22 @@ describe("the role", () => {
     expect(codeOf(() => programOf(new Dispatcher()))).toBe("OSC_ENTRY_NOT_RUNNABLE");
   });
 });
+
+test.skipIf(process.platform === "win32").each(["Blocking", "Threading", "Forking"])(
+  "a %s server says at once that the working directory is gone",
+  async (kind) => {
+    const program = `
+      import { mkdtempSync, rmdirSync } from "node:fs";
+      import * as oscine from ${JSON.stringify(new URL("../../dist/index.js", import.meta.url).href)};
+      const folder = mkdtempSync("${tmpdir()}/oscine-gone-");
+      process.chdir(folder);
+      rmdirSync(folder);
+      try {
+        new oscine.${kind}OSCUDPServer(["127.0.0.1", 0], ${kind === "Blocking" ? "new oscine.Dispatcher()" : JSON.stringify(handlers.href)});
+      } catch ({ code, message }) {
+        console.log(code, message);
+      }`;
+    const { stdout } = await promisify(execFile)(process.execPath, ["--input-type=module", "-e", program]);
+    expect(stdout).toMatch(/^OSC_THREAD_FAILED .*working directory of this process no longer exists.*process\.chdir/);
+  },
+);

@@ -56,7 +56,9 @@ function pausablePool(createPool: (events: ExecutorEvents) => Pool): Execution {
   let pausable: PausableExecutor | null = null;
   const pool = (events: ExecutorEvents): Pool => {
     const created = createPool(events);
-    void created.started.then((failure) => tell({ type: "workers", failure: failure === null ? null : packError(failure) }));
+    void created.started.then(({ failure, strategy }) =>
+      tell({ type: "workers", failure: failure === null ? null : packError(failure), strategy }),
+    );
     return created;
   };
   const onOne = (change: OneChange): void => tell({ type: "one", change });

@@ -195,7 +195,7 @@ export class IoThread implements ServerIo {
       case "one":
         return this.#setup.onOne(message.change);
       case "workers":
-        return this.#setup.onWorkers(message.failure === null ? null : unpackError(message.failure));
+        return this.#setup.onWorkers(message.failure === null ? null : unpackError(message.failure), message.strategy);
       case "closed":
         this.#closed = true;
         this.#onClosed?.();
@@ -205,7 +205,7 @@ export class IoThread implements ServerIo {
   #fail(error: OscError): void {
     if (this.#closed) return;
     this.#failure ??= error;
-    if (this.#opened !== null) this.#setup.onWorkers(error);
+    if (this.#opened !== null) this.#setup.onWorkers(error, null);
     this.#onClosed?.();
   }
 

@@ -64,7 +64,7 @@ export type FromIoThread =
   /** What became of `serve-one`. */
   | { readonly type: "one"; readonly change: OneChange }
   /** The first worker of the pool is ready; or it isn't, and none will be. */
-  | { readonly type: "workers"; readonly failure: PackedError | null }
+  | { readonly type: "workers"; readonly failure: PackedError | null; readonly strategy: "fork" | "spawn" | null }
   /** The port is free and the pool has ended. The I/O thread ends. */
   | { readonly type: "closed" }
   /** The I/O thread failed and ends. */

@@ -15,10 +15,20 @@ export function startOwnThread(entry: URL, workerData: unknown, transferList: re
       `its file ${fileURLToPath(entry)} is missing. If this program was bundled, leave oscine out of the bundle (as an external package)`,
     );
   }
+  checkWorkingDirectory();
   const env = { ...process.env };
   // What a program has loaded into each of its threads, such as a loader for TypeScript, is not for this one.
   delete env["NODE_OPTIONS"];
   return new Worker(entry, { workerData, transferList: [...transferList], env, execArgv: [], name });
+}
+
+/** A thread that starts in a directory that is gone never gets anywhere, and says nothing. */
+function checkWorkingDirectory(): void {
+  try {
+    process.cwd();
+  } catch (error) {
+    throw threadFailed("the working directory of this process no longer exists: change to another one with process.chdir()", error);
+  }
 }
 
 export function threadFailed(what: string, cause?: unknown): OscServerError {

@@ -28,7 +28,7 @@ export interface IoOwner {
   /** Called with what becomes of the one packet that a pool was to handle. */
   readonly onOne: (change: OneChange) => void;
   /** Called when the first worker of a pool is ready, or with why it isn't. */
-  readonly onWorkers: (failure: OscError | null) => void;
+  readonly onWorkers: (failure: OscError | null, strategy: "fork" | "spawn" | null) => void;
   /** The server's `verifyRequest`. */
   verify(data: Uint8Array, client: NetAddress): boolean;
   /** True when what serves is to end. */

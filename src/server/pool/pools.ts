@@ -19,8 +19,8 @@ const PATIENCE_MS = 10;
 
 /** An executor whose workers start with it. */
 export interface Pool extends Executor {
-  /** Resolves when the first worker is ready, or is known to fail: null, or why. */
-  readonly started: Promise<OscError | null>;
+  /** Resolves when the first worker is ready, or is known to fail, and why. */
+  readonly started: Promise<{ readonly failure: OscError | null; readonly strategy: "fork" | "spawn" | null }>;
 }
 
 /** Handles packets in worker threads. */
@@ -44,7 +44,11 @@ export function createThreadPool(description: ThreadPoolDescription, limits: Lim
     explainStart: (how) => explainStart("worker thread", program, how),
     start: (workerEvents) => new ThreadWorker(description, limits, workerEvents),
   });
-  return { started, execute: (packet) => pool.execute(packet), close: (graceMs) => pool.close(graceMs) };
+  return {
+    started: started.then((failure) => ({ failure, strategy: null })),
+    execute: (packet) => pool.execute(packet),
+    close: (graceMs) => pool.close(graceMs),
+  };
 }
 
 /** Handles packets in child processes, forked or spawned. */
@@ -52,7 +56,10 @@ export function createProcessPool(description: ChildPoolDescription, limits: Lim
   const pool = new WorkerPool({ limits, order: description.order, max: description.maxChildren, packetsAtOnce: 1, events });
   const processes = new ProcessStarter(description, limits, events, counters);
   return {
-    started: processes.kind().then((kind) => (kind instanceof OscServerError ? pool.fail(kind) : pool.begin(kind))),
+    started: processes.kind().then(async (kind) => {
+      const failure = kind instanceof OscServerError ? pool.fail(kind) : await pool.begin(kind);
+      return { failure, strategy: failure === null ? processes.strategy : null };
+    }),
     execute: (packet) => pool.execute(packet),
     close: async (graceMs) => {
       const closed = pool.close(graceMs);
@@ -65,6 +72,7 @@ export function createProcessPool(description: ChildPoolDescription, limits: Lim
 
 /** Decides how the processes of a pool come to be, and owns what they share. */
 class ProcessStarter {
+  strategy: "fork" | "spawn" = "spawn";
   readonly #description: ChildPoolDescription;
   readonly #limits: Limits;
   readonly #events: ExecutorEvents;
@@ -95,7 +103,10 @@ class ProcessStarter {
     const { strategy, program } = this.#description;
     if (strategy === "spawn") return this.#spawning();
     const found = await this.#usableForkServer();
-    if (typeof found !== "string") return this.#forking();
+    if (typeof found !== "string") {
+      this.strategy = "fork";
+      return this.#forking();
+    }
     if (strategy === "auto") return this.#spawning();
     return new OscServerError("OSC_CHILD_FAILED", explainStart("fork server", program, found));
   }
