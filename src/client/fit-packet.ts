@@ -3,21 +3,21 @@ import { floatTypesOf } from "../codec/packet.ts";
 import { OscEncodeError } from "../errors.ts";
 import { type ReceiverName, type ReceiverProfile, profileOf } from "./receivers.ts";
 
-/** The largest number that a float of 32 bits holds. */
+/** The largest float32. */
 const MAX_FLOAT = 3.4028234663852886e38;
 
 /** How {@link fitPacket} fits. */
 export interface FitOptions {
-  /** What a number whose type was not said becomes. Default: as the receiver likes it. */
+  /** How numbers without an explicit type are sent. Default: as the receiver likes it. */
   readonly numbers?: "auto" | "float";
 }
 
 /**
- * The packet as a receiver takes it, with other types and forms where it does not take those of the packet: the same packet where it does.
- * What a receiver takes is in {@link RECEIVERS}.
+ * Converts the types and forms of a packet that a receiver doesn't take. Returns the same packet if there are none. {@link RECEIVERS} says
+ * what each receiver takes.
  *
- * @throws OscServerError `OSC_OPTION` for a receiver that is not there
- * @throws OscEncodeError `OSC_RECEIVER_LIMIT` where nothing that the receiver takes says the same
+ * @throws OscServerError `OSC_OPTION` for an unknown receiver
+ * @throws OscEncodeError `OSC_RECEIVER_LIMIT` if the receiver takes nothing equivalent
  *
  * @example fitPacket(new OscMessage("/cue/go", true), "grandma3"); // /cue/go ,i 1
  */
@@ -38,10 +38,10 @@ export function fitTo(packet: OscPacket, profile: ReceiverProfile): OscPacket {
   return isSame ? packet : new OscBundle(fitted, packet.timeTag);
 }
 
-/** What stands in a bundle within a bundle, where that may as well stand beside it: the two are of one time. */
+/** The elements of a nested bundle, which may as well be elements of the outer one because both have the same time tag. */
 function elementsWithin(inner: OscBundle, outer: OscBundle, profile: ReceiverProfile): readonly OscPacket[] {
   if (inner.timeTag.toBigInt() !== outer.timeTag.toBigInt()) {
-    throw unfit(profile, "takes no bundle within a bundle, and this one has a time of its own: send it by itself", inner);
+    throw unfit(profile, "takes no nested bundles, and this one has its own time tag: send it separately", inner);
   }
   return inner.elements.flatMap((element) => (element instanceof OscBundle ? elementsWithin(element, inner, profile) : [element]));
 }
@@ -62,9 +62,9 @@ function fitMessage(message: OscMessage, profile: ReceiverProfile): OscMessage {
   return fitting.types === message.types ? message : new OscMessage(address, values, fitting.types);
 }
 
-/** One pass over the arguments of a message beside their type tags. */
+/** One pass over the arguments of a message and their type tags. */
 class Fitting {
-  /** The type tags that the receiver takes, of the arguments so far. */
+  /** The converted type tags of the arguments so far. */
   types = "";
   readonly #tags: string;
   readonly #profile: ReceiverProfile;
@@ -88,7 +88,7 @@ class Fitting {
     const fitted = this.fit(values);
     this.#position += 1;
     if (isKept) this.types += "]";
-    // What is kept is one value, and flatMap would undo that.
+    // A kept array is one value, and flatMap would flatten it.
     return isKept ? [fitted] : fitted;
   }
 
@@ -102,7 +102,7 @@ class Fitting {
   }
 }
 
-/** A value of one type tag as one of the type that a profile sends instead. */
+/** A value of one type as the type that the profile sends instead. */
 function converted(tag: string, value: OscValue, profile: ReceiverProfile): OscValue {
   switch (tag) {
     case "T":
@@ -112,11 +112,11 @@ function converted(tag: string, value: OscValue, profile: ReceiverProfile): OscV
       return 0;
     case "c":
       if (typeof value === "string") return value;
-      throw unfit(profile, "takes text for a character, and this code is of none", value);
+      throw unfit(profile, "takes a character as text, and this code isn't one", value);
     case "h": {
       const number = Number(value);
       if ((number | 0) === number) return number;
-      throw unfit(profile, "takes no whole number of more than 32 bits: send text, or a float", value);
+      throw unfit(profile, "takes no integer of more than 32 bits: send text, or a float", value);
     }
     case "d":
       if (Math.abs(value as number) <= MAX_FLOAT || !Number.isFinite(value)) return Math.fround(value as number);

@@ -3,25 +3,25 @@ import type { NetAddress } from "../net-address.ts";
 import type { Wait } from "./options.ts";
 import { startTimer } from "./timer.ts";
 
-/** A message, where it came from, and when it is meant for. */
+/** A message, its sender and its time tag. */
 export interface ReceivedMessage {
   /** The message. */
   readonly message: OscMessage;
   /** Who sent it. */
   readonly from: NetAddress;
-  /** The time tag of the bundle that held the message, the innermost where bundles are nested; `null` outside any bundle. */
+  /** The time tag of the innermost bundle around the message; `null` outside a bundle. */
   readonly timeTag: TimeTag | null;
 }
 
 interface Entry {
   readonly received: ReceivedMessage;
-  /** Its share of the packet that it came in. */
+  /** Its share of the bytes of its packet. */
   readonly bytes: number;
 }
 
 type Waiter = (received: ReceivedMessage | null) => void;
 
-/** The messages that nobody has read yet, within bounds, and those who wait for the next. Each message goes to one reader. */
+/** The messages that nobody has read yet, within limits, and the readers that wait for the next. Each message goes to one reader. */
 export class Inbox {
   readonly #maxMessages: number;
   readonly #maxBytes: number;
@@ -41,7 +41,7 @@ export class Inbox {
   }
 
   /**
-   * Gives the message to whoever has waited longest, or keeps it; the oldest ones go where that exceeds a bound.
+   * Gives the message to the reader that has waited longest, or keeps it. Drops the oldest messages beyond a limit.
    *
    * @returns how many messages were dropped
    */
@@ -60,7 +60,7 @@ export class Inbox {
     return dropped;
   }
 
-  /** The oldest message, or `null` where there is none. */
+  /** The oldest message, or `null`. */
   shift(): ReceivedMessage | null {
     const entry = this.#entries.shift();
     if (entry === undefined) return null;
@@ -68,7 +68,7 @@ export class Inbox {
     return entry.received;
   }
 
-  /** The oldest message, waited for if need be; `null` when the time is over, the signal aborted or the inbox interrupted. */
+  /** Waits for the oldest message; `null` when the time is over, the signal aborted or the inbox interrupted. */
   take({ timeout, signal }: Wait): Promise<ReceivedMessage | null> {
     const first = this.shift();
     if (first !== null || signal?.aborted === true) return Promise.resolve(first);

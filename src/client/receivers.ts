@@ -1,26 +1,26 @@
 import { describe, optionError } from "../options.ts";
 
-/** What a program or device takes of OSC, where that is less than the whole. */
+/** What a program or device takes, if it is less than all of OSC. */
 export interface ReceiverProfile {
-  /** As people call it, for error messages. */
+  /** Its name, for error messages. */
   readonly name: string;
-  /** What a number whose type was not said is sent as; see the option `numbers`. */
+  /** How numbers without an explicit type are sent; see the option `numbers`. */
   readonly numbers: "auto" | "float";
-  /** The type tags that it does not take, each with the one that is sent instead; `refused` where none could hold the value. */
+  /** The type tags that it doesn't take, each with the one that is sent instead, or `refused` if none could hold the value. */
   readonly types: Readonly<Record<string, "i" | "f" | "s" | "refused">>;
-  /** `flat`: it takes no arrays, so that their values are sent without them. */
+  /** `flat`: it takes no arrays, so their values are sent one after another. */
   readonly arrays: "kept" | "flat";
-  /** `plain`: it takes no bundle within a bundle. `none`: it takes no bundles. */
+  /** `plain`: it takes no nested bundles. `none`: it takes no bundles. */
   readonly bundles: "nested" | "plain" | "none";
   /** `omitted`: a message without arguments is sent without a type tag string. */
   readonly emptyTypes: "written" | "omitted";
-  /** `ascii`: it cannot read other characters. */
+  /** `ascii`: it can't read other characters. */
   readonly text: "utf-8" | "ascii";
   /** The largest UDP datagram that it takes, in bytes. */
   readonly maxDatagram: number;
 }
 
-/** The receivers whose habits are known: values of the option `for` of clients, and of `oscine send --for`. */
+/** The receivers with a profile: values of the option `for` of clients, and of `oscine send --for`. */
 export type ReceiverName =
   | "chuck"
   | "csound"
@@ -37,7 +37,7 @@ export type ReceiverName =
   | "vrchat"
   | "x32";
 
-/** One that takes everything; each profile says where it departs from this. */
+/** Takes everything; each profile lists its differences. */
 const ALL: ReceiverProfile = {
   name: "",
   numbers: "auto",
@@ -50,14 +50,14 @@ const ALL: ReceiverProfile = {
 };
 
 /**
- * The profiles. “Measured” is what test/interop shows with the program itself, and docs/interoperability.md says; the others are habits that
- * users of the device or program report.
+ * The profiles. “Measured” means that test/interop shows it with the program itself, as docs/interoperability.md says. “Reported” means that
+ * users of the device or program report it.
  *
  * @example
  * RECEIVERS.touchosc.numbers; // "float"
  */
 export const RECEIVERS: Readonly<Record<ReceiverName, ReceiverProfile>> = /* @__PURE__ */ (() => ({
-  // Measured: other types keep their place without a value, arrays are not read, and nothing after a bundle within a bundle.
+  // Measured: other types keep their position without a value; it reads no arrays, and nothing after a nested bundle.
   chuck: {
     ...ALL,
     name: "ChucK",
@@ -73,25 +73,25 @@ export const RECEIVERS: Readonly<Record<ReceiverName, ReceiverProfile>> = /* @__
     types: { T: "i", F: "i", N: "i", S: "s", b: "refused", t: "refused", r: "refused", m: "refused", I: "refused" },
     arrays: "flat",
   },
-  // Reported: no bundles in or out; truth values as 1 and 0.
+  // Reported: no bundles in or out; booleans as 1 and 0.
   grandma3: { ...ALL, name: "grandMA3", types: { T: "i", F: "i" }, bundles: "none" },
-  // Reported: older versions fill up strings with too few zeros where characters are not ASCII.
+  // Reported: older versions pad strings with too few zeros if characters aren't ASCII.
   juce: { ...ALL, name: "JUCE", text: "ascii" },
-  // Measured: refuses messages with a colour or an array.
+  // Measured: rejects messages with a colour or an array.
   liblo: { ...ALL, name: "liblo", types: { r: "refused" }, arrays: "flat" },
   // Reported, of the CNMAT objects: a double is read as 0.
   max: { ...ALL, name: "Max", types: { d: "f" } },
-  // Measured: larger datagrams are cut off, and the program ends by an exception.
+  // Measured: cuts larger datagrams off, and ends with an exception.
   oscpack: { ...ALL, name: "oscpack", maxDatagram: 4096 },
-  // Measured, with oscparse: other types are passed over.
+  // Measured, with oscparse: skips other types.
   puredata: {
     ...ALL,
     name: "Pure Data",
     types: { d: "f", h: "i", T: "i", F: "i", N: "i", S: "s", c: "s", t: "refused", r: "refused", m: "refused", I: "refused" },
   },
-  // Measured: other types are left out, with their bytes still there.
+  // Measured: skips other types but not their bytes.
   "python-osc": { ...ALL, name: "python-osc", types: { S: "s", c: "s", I: "refused" } },
-  // Measured: T, F, N, I and c have no value, h and t stop it, and what stands beside a bundle within a bundle is misread. Reported: nil is int 0.
+  // Measured: T, F, N, I and c have no value, h and t stop it, and elements beside a nested bundle are misread. Reported: nil is int 0.
   supercollider: {
     ...ALL,
     name: "SuperCollider",
@@ -120,7 +120,7 @@ export const RECEIVERS: Readonly<Record<ReceiverName, ReceiverProfile>> = /* @__
   },
   // Reported: all its numbers are floats.
   touchosc: { ...ALL, name: "TouchOSC", numbers: "float" },
-  // Reported: an int that is sent to a float parameter is misread. `int(1)` is for its int parameters.
+  // Reported: misreads an int sent to a float parameter. Use `int(1)` for its int parameters.
   vrchat: { ...ALL, name: "VRChat", numbers: "float" },
   // Reported: messages without arguments have no type tag string, either way.
   x32: { ...ALL, name: "Behringer X32", emptyTypes: "omitted" },

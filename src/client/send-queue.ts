@@ -30,6 +30,8 @@ export class SendQueue<Item extends Unsent = Unsent> {
   #entries: Entry<Item>[] = [];
   #head = 0;
   #bytes = 0;
+  /** How many packets wait. */
+  size = 0;
   /** How many packets were dropped because the queue was full. */
   overflowed = 0;
 
@@ -37,10 +39,6 @@ export class SendQueue<Item extends Unsent = Unsent> {
   constructor(limits: SendQueueLimits, onDropped: (item: Item, error: OscError) => void) {
     this.#limits = limits;
     this.#onDropped = onDropped;
-  }
-
-  get size(): number {
-    return this.#entries.length - this.#head;
   }
 
   /** The packet that has waited longest; it stays in the queue. */
@@ -62,12 +60,14 @@ export class SendQueue<Item extends Unsent = Unsent> {
     }
     this.#entries.push({ item, since: performance.now() });
     this.#bytes += item.packet.length;
+    this.size += 1;
   }
 
   shift(): Item | undefined {
     const entry = this.#entries[this.#head];
     if (entry === undefined) return undefined;
     this.#head += 1;
+    this.size -= 1;
     this.#bytes -= entry.item.packet.length;
     if (this.#head === this.#entries.length || this.#head >= COMPACT_AT) {
       this.#entries = this.#entries.slice(this.#head);

@@ -22,9 +22,9 @@ export interface TcpLinkSpec {
   readonly keepAlive: boolean;
 }
 
-/** After so long a silence the system asks whether the server is still there. */
+/** After this much silence the system probes the server. */
 const KEEP_ALIVE_MS = 60_000;
-/** How long the server has to end its side after this one has. */
+/** How long the server has to end its side of the connection. */
 const LINGER_MS = 1000;
 
 /** One connection to a stream server. */
@@ -37,7 +37,7 @@ export class TcpLink implements PacketLink {
   #server: NetAddress = { address: "", port: 0, family: "unix" };
   #isOpen = false;
   #isClosing = false;
-  /** Why the connection broke; null while nobody knows of anything. */
+  /** Why the connection broke, if it is known. */
   #failure: OscError | null = null;
 
   constructor(spec: TcpLinkSpec, events: PacketLinkEvents) {
@@ -65,7 +65,7 @@ export class TcpLink implements PacketLink {
       socket.once("close", () => {
         clearTimeout(timer);
         if (this.#isOpen) this.#closed();
-        else reject(this.#failure ?? closedError("The client was closed while the connection was made."));
+        else reject(this.#failure ?? closedError("The client was closed while it connected."));
       });
     });
   }
@@ -89,7 +89,7 @@ export class TcpLink implements PacketLink {
     if (socket === null || socket.closed) return;
     const closed = new Promise<void>((resolve) => socket.once("close", () => resolve()));
     if (this.#isOpen) {
-      // With replies unread, the system would break the connection off, and packets on their way could be lost: they are read and let fall.
+      // Keep reading: with unread replies the system would reset the connection, and packets on their way could be lost.
       this.#writer?.flush();
       socket.end();
       socket.ref();
@@ -125,9 +125,9 @@ export class TcpLink implements PacketLink {
 
   /** Why a packet could not be sent. */
   #broken(error: NodeJS.ErrnoException | null = null): OscError {
-    if (this.#isClosing) return closedError("The client was closed before the packet was on its way.");
+    if (this.#isClosing) return closedError("The client was closed before the packet was sent.");
     if (this.#failure !== null) return this.#failure;
-    // Those of Node itself only say that the socket is gone.
+    // Node's own errors only say that the socket is gone.
     return socketError(
       error?.syscall !== undefined && error.code !== "ECANCELED" ? error : { code: "EPIPE" },
       "send to",

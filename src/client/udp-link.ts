@@ -21,20 +21,22 @@ export interface UdpLinkSpec {
   /** The port to bind; 0 lets the system choose. */
   readonly localPort: number;
   readonly connected: boolean;
-  /** The program or device at that place, where its habits are known. */
+  /** The profile of the receiver, if it has one. */
   readonly receiver?: ReceiverProfile | null;
   readonly options: UdpOptions;
-  /** Whether batches are to go out by the system's own calls where these are there. Default false. */
+  /** Whether batches use native system calls if they are available. Default false. */
   readonly native?: "auto" | false;
 }
 
-/** One UDP socket that sends to one place and hears everyone, or that place alone where it is connected. */
+/** One UDP socket that sends to one target and hears everyone, or only the target if it is connected. */
 export class UdpLink implements PacketLink {
   readonly #spec: UdpLinkSpec;
   readonly #events: PacketLinkEvents;
   readonly #target: string;
+  /** The largest datagram that the receiver takes. */
+  readonly #maxSize: number;
   #socket: Socket | null = null;
-  /** The IP address of the host. Looked up once: a lookup for each packet would let them overtake one another. */
+  /** The IP address of the host. Looked up once, because packets could overtake each other if each were looked up. */
   #host = "";
   #isClosed = false;
   /** Sends batches; null if they go out one by one, undefined until it is first needed. */
@@ -44,6 +46,7 @@ export class UdpLink implements PacketLink {
     this.#spec = spec;
     this.#events = events;
     this.#target = formatHostPort(spec.host, spec.port);
+    this.#maxSize = spec.receiver?.maxDatagram ?? MAX_DATAGRAM;
   }
 
   async open(): Promise<NetAddress> {
@@ -71,7 +74,7 @@ export class UdpLink implements PacketLink {
   }
 
   send(packet: Uint8Array, to: NetAddress | null, done: SendDone): void {
-    if (this.#isTooLarge(packet)) {
+    if (packet.length > this.#maxSize) {
       done(tooLarge(packet.length, this.#target, this.#spec.receiver ?? null));
       return;
     }
@@ -81,7 +84,7 @@ export class UdpLink implements PacketLink {
         done(error === null ? null : socketError(error, "send to", target));
         return;
       }
-      // What was refused is an earlier packet; the system says so now and has not sent this one.
+      // The refused packet is an earlier one; the system reports it now and hasn't sent this one.
       this.#events.onError(socketError(error, "send to", target));
       this.#transmit(packet, to, (again) => done(again === null ? null : socketError(again, "send to", target)));
     });
@@ -108,9 +111,9 @@ export class UdpLink implements PacketLink {
     if (socket !== null) await closeSocket(socket);
   }
 
-  /** @returns how far it came; the rest is to be sent one by one */
+  /** @returns the index of the first packet that still has to be sent one by one */
   #sendTogether(batch: OutgoingBatch, packets: readonly Uint8Array[], done: BatchDone): number {
-    const large = packets.flatMap((packet, index) => (this.#isTooLarge(packet) ? [index] : []));
+    const large = packets.flatMap((packet, index) => (packet.length > this.#maxSize ? [index] : []));
     let next = 0;
     let refused = -1;
     while (next < packets.length) {
@@ -137,10 +140,6 @@ export class UdpLink implements PacketLink {
       }
     }
     return next;
-  }
-
-  #isTooLarge(packet: Uint8Array): boolean {
-    return packet.length > (this.#spec.receiver?.maxDatagram ?? MAX_DATAGRAM);
   }
 
   #outgoing(): OutgoingBatch | null {

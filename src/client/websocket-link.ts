@@ -3,19 +3,19 @@ import type { NetAddress } from "../net-address.ts";
 import { websocketServer } from "../url/websocket-url.ts";
 import type { PacketLink, PacketLinkEvents, SendDone } from "./connection.ts";
 
-/** What is used of a WebSocket: that of browsers, of Node from 22 on, and of the package `ws` have it. */
+/** The part of a WebSocket that is used. Those of browsers, Node 22 and the package `ws` have it. */
 export interface WebSocketLike {
-  /** Is set to `"arraybuffer"`. */
+  /** Set to `"arraybuffer"`. */
   binaryType: string;
-  /** Bytes given to `send` that are not yet on their way. */
+  /** Bytes given to `send` that haven't left yet. */
   readonly bufferedAmount: number;
-  /** Is called when the connection is there. */
+  /** Called when the connection is open. */
   onopen: ((event: never) => void) | null;
-  /** Is called with each message, as `data` of the event. */
+  /** Called with each message, as `data` of the event. */
   onmessage: ((event: never) => void) | null;
-  /** Is called when the connection fails; `onclose` follows. */
+  /** Called when the connection fails; `onclose` follows. */
   onerror: ((event: never) => void) | null;
-  /** Is called when the connection has ended, with `code` and `reason` of why. */
+  /** Called when the connection has ended, with `code` and `reason`. */
   onclose: ((event: never) => void) | null;
   /** Sends a binary message. */
   send(data: Uint8Array<ArrayBuffer>): void;
@@ -23,7 +23,7 @@ export interface WebSocketLike {
   close(code?: number, reason?: string): void;
 }
 
-/** A WebSocket that is being opened, and what its maker can do with it that a browser cannot. */
+/** A WebSocket that is being opened, and what Node can do with it that a browser can't. */
 export interface OpenedWebSocket {
   /** The socket, which may still be connecting. */
   readonly socket: WebSocketLike;
@@ -33,25 +33,25 @@ export interface OpenedWebSocket {
   localAddress?(): NetAddress | null;
 }
 
-/** Begins to open a WebSocket. What it throws, or rejects with, is why that is not possible. */
+/** Begins to open a WebSocket. Throws or rejects if that is not possible. */
 export type OpenWebSocket = (url: string) => OpenedWebSocket | Promise<OpenedWebSocket>;
 
 export interface WebSocketLinkSpec {
   readonly url: string;
   /** How long one attempt to connect may take, in milliseconds. */
   readonly connectTimeout: number;
-  /** How many bytes may be given to the socket before the network has taken them. */
+  /** How many bytes the socket may hold that the network hasn't taken yet. */
   readonly maxBuffered: number;
   readonly openWebSocket: OpenWebSocket;
 }
 
-/** How long the server has to answer the end of the connection. */
+/** How long the server has to answer the closing handshake. */
 const LINGER_MS = 1000;
-/** Where a browser does not say. */
+/** The local address in a browser, which doesn't tell it. */
 const NOWHERE: NetAddress = { address: "", port: 0, family: "IPv4" };
-/** How often the clock is looked at, to see whether the machine slept. */
+/** How often to check the clock for a sleep of the machine. */
 const WATCH_MS = 15_000;
-/** Timers of a page in the background may come only once a minute; where one comes later than this, the machine slept. */
+/** If a timer is later than this, the machine slept: even pages in the background get theirs once a minute. */
 const ASLEEP_MS = 90_000;
 
 /** One connection to a WebSocket server: one binary message is one packet. RFC 6455. */
@@ -61,7 +61,7 @@ export class WebSocketLink implements PacketLink {
   readonly #server: NetAddress;
   #opened: OpenedWebSocket | null = null;
   #state: "new" | "connecting" | "open" | "closing" | "closed" = "new";
-  /** Why it failed, as far as that is told; a browser tells nothing. */
+  /** Why it failed, if it is known; a browser doesn't tell. */
   #cause: unknown;
   #sawText = false;
   #watch: ReturnType<typeof setInterval> | undefined;
@@ -122,7 +122,7 @@ export class WebSocketLink implements PacketLink {
       return done(
         new OscDroppedError(
           "maxBuffered",
-          `A packet was not sent, for the network does not take them as fast: ${waiting} bytes wait, and maxBuffered is ${maxBuffered}.`,
+          `A packet was not sent because the network is too slow: ${waiting} bytes wait, and maxBuffered is ${maxBuffered}.`,
         ),
       );
     }
@@ -147,7 +147,7 @@ export class WebSocketLink implements PacketLink {
     if (opened === null || wasOver) return;
     opened.keepAlive?.("on");
     await new Promise<void>((resolve) => {
-      // A server that is gone does not answer, and a browser has no way to insist.
+      // A server that is gone doesn't answer, and a browser can't force the end.
       const timer = setTimeout(resolve, LINGER_MS);
       this.#whenClosed = (): void => {
         clearTimeout(timer);
@@ -170,11 +170,11 @@ export class WebSocketLink implements PacketLink {
 
   #message(data: unknown): void {
     if (this.#state !== "open") return;
-    // Not by its class, which differs from one window to another.
+    // Don't test for its class, which differs between windows.
     if (typeof data !== "string") return this.#events.onPacket(new Uint8Array(data as ArrayBuffer), this.#server);
     if (this.#sawText) return;
     this.#sawText = true;
-    const message = "The server sent text, which is ignored: OSC packets are binary messages of a WebSocket.";
+    const message = "The server sent a text message, which is ignored: OSC packets are binary messages.";
     this.#events.onError(new OscRejectedError("not-osc", message), this.#server);
   }
 
@@ -188,9 +188,7 @@ export class WebSocketLink implements PacketLink {
     this.#events.onEnd(this.#failed());
   }
 
-  /**
-   * After a sleep of the machine the server has given the connection up, and nobody tells: it is ended here, so that another is made.
-   */
+  /** During a sleep of the machine the server gives the connection up, and nobody tells. End it, so that the client reconnects. */
   #watchForSleep(socket: WebSocketLike): void {
     let last = Date.now();
     this.#watch = setInterval(() => {
@@ -204,7 +202,7 @@ export class WebSocketLink implements PacketLink {
 
   #giveUp(socket: WebSocketLike): void {
     this.#cause = { code: "ETIMEDOUT", message: "this machine slept" };
-    // Its answer would be long in coming.
+    // Don't wait for an answer that may never come.
     socket.onclose = null;
     socket.onmessage = null;
     socket.close();
@@ -213,16 +211,16 @@ export class WebSocketLink implements PacketLink {
 
   /** Why the connection cannot be used. */
   #failed(): OscError {
-    if (this.#state === "closing") return new OscServerError("OSC_CLOSED", "The client was closed while the connection was made.");
+    if (this.#state === "closing") return new OscServerError("OSC_CLOSED", "The client was closed while it connected.");
     const { url } = this.#spec;
     const { code, message } = (this.#cause ?? {}) as { readonly code?: unknown; readonly message?: unknown };
-    const why = typeof message === "string" && message !== "" ? message : "the server cannot be reached, or refuses this page";
+    const why = typeof message === "string" && message !== "" ? message : "the server can't be reached, or rejects this page";
     return new OscSocketError(typeof code === "string" ? code : "ENOTCONN", `No connection to ${url}: ${why}.`, url, {
       cause: this.#cause,
     });
   }
 
-  /** Asked by a method, for the state may have changed while it waited. */
+  /** A method, because the state may have changed during an `await`. */
   #is(state: "closing"): boolean {
     return this.#state === state;
   }

@@ -7,7 +7,7 @@ import { Reports, dispatchClient, portOf } from "./clients.ts";
 import { Peer } from "./peer.ts";
 
 describe("handleMessages", () => {
-  test("calls the handlers of what has arrived, and says how many messages there were", async () => {
+  test("calls the handlers of the messages that have arrived, and returns how many there were", async () => {
     const peer = await Peer.open();
     const client = dispatchClient(peer.port);
     const calls: unknown[] = [];
@@ -22,7 +22,7 @@ describe("handleMessages", () => {
     expect(calls).toEqual([["/gain", 1, 0.5], ["/name/of", ["fixed"], "bass"], "/unknown"]);
   });
 
-  test("timeout: 0 handles what has arrived and waits for no more", async () => {
+  test("handles what has arrived and doesn't wait with timeout: 0", async () => {
     const peer = await Peer.open();
     const client = dispatchClient(peer.port);
     const port = await portOf(client);
@@ -31,7 +31,7 @@ describe("handleMessages", () => {
     expect(await client.handleMessages({ timeout: 0 })).toBe(0);
   });
 
-  test("sends replies of every form to whoever sent the message, in the client's numbers", async () => {
+  test("sends replies of every form to the sender of the message, with the client's option numbers", async () => {
     const peer = await Peer.open();
     const stranger = await Peer.open();
     const client = dispatchClient(peer.port, { numbers: "float" });
@@ -70,7 +70,7 @@ describe("handleMessages", () => {
     expect(events).toEqual(["begin a", "end a", "begin b", "end b"]);
   });
 
-  test("a handler that throws, now or later, is reported with the sender; the others still run", async () => {
+  test("reports a handler that throws, now or later, with the sender, and runs the others", async () => {
     const peer = await Peer.open();
     const reports = new Reports();
     const client = dispatchClient(peer.port, { onError: reports.listener });
@@ -88,7 +88,7 @@ describe("handleMessages", () => {
     expect(reports.all.map(({ address }) => address?.port)).toEqual([peer.port, peer.port, peer.port]);
   });
 
-  test("handlers see the time tag, the captures and the message; a fault of the decoder is reported once", async () => {
+  test("shows handlers the time tag, the captures and the message, and reports a decoding fault once", async () => {
     const peer = await Peer.open();
     const reports = new Reports();
     const client = dispatchClient(peer.port, { onError: reports.listener });
@@ -125,7 +125,7 @@ describe("handleMessages", () => {
     expect(await handling).toBe(1);
   });
 
-  test("replies to requests do not reach the handlers", async () => {
+  test("doesn't call handlers with replies to requests", async () => {
     const peer = await Peer.open();
     const client = dispatchClient(peer.port);
     const calls: unknown[] = [];
@@ -138,7 +138,7 @@ describe("handleMessages", () => {
     expect(calls).toEqual(["/news"]);
   });
 
-  test("a dispatcher can be given; each client has its own otherwise", () => {
+  test("uses the given dispatcher, or one of the client's own", () => {
     const dispatcher = new Dispatcher();
     expect(new DispatchClient("127.0.0.1", 9000, { dispatcher }).dispatcher).toBe(dispatcher);
     expect(new DispatchClient("127.0.0.1", 9000).dispatcher).not.toBe(new DispatchClient("127.0.0.1", 9000).dispatcher);

@@ -13,7 +13,7 @@ function example(name: string, port: number): Promise<{ stdout: string; stderr: 
   return run(process.execPath, ["--import", "tsx", path, String(port)], { timeout: 12_000 });
 }
 
-test("examples/simple-client.ts sends what it says, and ends by itself", async () => {
+test("examples/simple-client.ts sends its messages and ends", async () => {
   const peer = await Peer.open();
   await example("simple-client", peer.port);
   expect((await peer.next()).packet).toMatchObject({ address: "/some/address", types: "i", args: [123] });
@@ -24,7 +24,7 @@ test("examples/simple-client.ts sends what it says, and ends by itself", async (
   expect(packet).toMatchObject({ elements: [{ args: [60] }, { args: [64] }], timeTag: { isImmediate: false } });
 });
 
-test("examples/dispatch-client.ts handles what is sent back, and replies", async () => {
+test("examples/dispatch-client.ts handles messages and replies", async () => {
   const peer = await Peer.open();
   peer.answerAll(({ address }) => {
     if (address !== "/subscribe") return null;
@@ -35,7 +35,7 @@ test("examples/dispatch-client.ts handles what is sent back, and replies", async
   expect(peer.addresses).toEqual(["/subscribe", "/pong"]);
 });
 
-test("examples/request.ts prints the answers, though the first question gets lost", async () => {
+test("examples/request.ts prints the answers although the first request gets lost", async () => {
   const peer = await Peer.open();
   const asked: string[] = [];
   peer.answerAll(({ address, args }, { from }) => {
@@ -51,7 +51,7 @@ test("examples/request.ts prints the answers, though the first question gets los
   expect(asked).toEqual(["/info", "/info", "/name/get", "/name/get", "/name/get"]);
 });
 
-test("examples/request.ts says what it waited for where nobody answers", async () => {
+test("examples/request.ts says what it waited for if nobody answers", async () => {
   const port = await steadyPort();
   await expect(example("request", port)).rejects.toMatchObject({
     code: 1,

@@ -45,8 +45,8 @@ const MESSAGES: readonly (readonly [receiver: ReceiverName, sent: OscMessage, ty
   ["juce", new OscMessage("/größe", 1), "", /^JUCE reads ASCII only; got "\/größe"\.$/],
   ["supercollider", message(true, false, null, symbol("s"), char("c"), long(5n), double(0.1)), "iiissid", [1, 0, 0, "s", "c", 5, 0.1]],
   ["supercollider", message([1, 2], 3), "[ii]i", [[1, 2], 3]],
-  ["supercollider", message(long(2n ** 31n)), "", /^SuperCollider takes no whole number of more than 32 bits/],
-  ["supercollider", message(2 ** 40), "", /^SuperCollider takes no whole number of more than 32 bits/],
+  ["supercollider", message(long(2n ** 31n)), "", /^SuperCollider takes no integer of more than 32 bits/],
+  ["supercollider", message(2 ** 40), "", /^SuperCollider takes no integer of more than 32 bits/],
   ["supercollider", message(TimeTag.IMMEDIATELY), "", /^SuperCollider takes no value of type tag t\.$/],
   ["supercollider", message(char(-1)), "", /^SuperCollider takes text for a character/],
   ["puredata", message(double(0.25), long(-1n), Uint8Array.of(1), [true]), "fib[i]", [0.25, -1, Uint8Array.of(1), [1]]],
@@ -73,7 +73,7 @@ describe("fitPacket", () => {
     expect(encode(sent), "the message itself").toEqual(before);
   });
 
-  test.each(NAMES)("for %s: what fits is the same packet, and what was fitted fits", (receiver) => {
+  test.each(NAMES)("returns a packet that fits %s unchanged, also one that it fitted", (receiver) => {
     const plain = [message(float(0.5)), message(int(3)), OscMessage.withoutTypeTags("/a")];
     for (const packet of plain) expect(fitPacket(packet, receiver)).toBe(packet);
     for (const packet of [...MESSAGES.map(([, sent]) => sent), message()]) {
@@ -89,17 +89,17 @@ describe("fitPacket", () => {
     }
   });
 
-  test("leaves out an empty type tag string where the receiver has it so", () => {
+  test("omits an empty type tag string for a receiver that omits it", () => {
     expect(encode(fitPacket(message(), "x32"))).toEqual(new TextEncoder().encode("/a\0\0"));
     expect(encode(fitPacket(message(), "max"))).toEqual(new TextEncoder().encode("/a\0\0,\0\0\0"));
   });
 
-  test("takes the numbers that the caller says", () => {
+  test("prefers the caller's option numbers", () => {
     expect(fitPacket(message(1), "vrchat", { numbers: "auto" })).toMatchObject({ types: "i" });
     expect(fitPacket(message(1, [2]), "chuck", { numbers: "float" })).toMatchObject({ types: "ff", args: [1, 2] });
   });
 
-  test("knows its receivers", () => {
+  test("rejects an unknown receiver", () => {
     expect(() => fitPacket(message(1), "nothing" as ReceiverName)).toThrow(
       /^There is no receiver profile "nothing" \(string\)\. There are chuck, .*x32\.$/,
     );
@@ -128,7 +128,7 @@ describe("fitPacket, of bundles", () => {
   test("refuses a bundle within a bundle that has a time of its own", () => {
     const bundle = new OscBundle([message(1), new OscBundle(message(2), later)]);
     expect(() => fitPacket(bundle, "chuck")).toThrow(
-      /^ChucK takes no bundle within a bundle, and this one has a time of its own: send it by itself\.$/,
+      /^ChucK takes no nested bundles, and this one has its own time tag: send it separately\.$/,
     );
   });
 
@@ -144,7 +144,7 @@ describe("fitPacket, of bundles", () => {
 });
 
 describe("a client `for` a receiver", () => {
-  test("sends packets and requests as that takes them, and leaves bytes alone", async () => {
+  test("sends packets and requests as the receiver takes them, and leaves bytes alone", async () => {
     const peer = await Peer.open();
     await using client = new UDPClient("127.0.0.1", peer.port, { for: "vrchat" });
     await client.send(message(1, int(2), true));
@@ -158,7 +158,7 @@ describe("a client `for` a receiver", () => {
     expect((await peer.next()).packet).toMatchObject({ types: "i" });
   });
 
-  test("rejects what that cannot take, before anything is sent", async () => {
+  test("rejects what the receiver can't take before anything is sent", async () => {
     const peer = await Peer.open();
     await using client = new UDPClient("127.0.0.1", peer.port, { for: "grandma3" });
     await expect(client.send(new OscBundle([message(1), message(2)]))).rejects.toMatchObject({ code: "OSC_RECEIVER_LIMIT" });
@@ -166,14 +166,14 @@ describe("a client `for` a receiver", () => {
     expect((await peer.next()).packet).toMatchObject({ address: "/last" });
   });
 
-  test("lets the option `numbers` say otherwise", async () => {
+  test("prefers the option `numbers`", async () => {
     const peer = await Peer.open();
     await using client = new UDPClient("127.0.0.1", peer.port, { for: "touchosc", numbers: "auto" });
     await client.send(message(1));
     expect((await peer.next()).packet).toMatchObject({ types: "i" });
   });
 
-  test("sends no datagram that is larger than that takes", async () => {
+  test("sends no datagram larger than the receiver takes", async () => {
     const peer = await Peer.open();
     await using client = new UDPClient("127.0.0.1", peer.port, { for: "oscpack" });
     // `/a`, `,b` and the size take 12 bytes.
@@ -189,7 +189,7 @@ describe("a client `for` a receiver", () => {
 describe("docs/interoperability.md", () => {
   const PAGE = new URL("../../docs/interoperability.md", import.meta.url);
 
-  test("lists the profiles as they are", () => {
+  test("lists the profiles", () => {
     const page = readFileSync(PAGE, "utf8");
     const written = page.replace(
       /(<!-- profiles -->\n.*\n.*\n)(?:\|.*\n)*/,

@@ -10,7 +10,7 @@ import { Peer } from "./peer.ts";
 const run = promisify(execFile);
 
 describe("a client's socket", () => {
-  test("is not there before the first use", async () => {
+  test("doesn't exist before the first use", async () => {
     const peer = await Peer.open();
     const client = simpleClient(peer.port);
     expect(client.clientAddress).toBeNull();
@@ -19,7 +19,7 @@ describe("a client's socket", () => {
     expect((await peer.next()).from.port).toBe(client.clientAddress?.port);
   });
 
-  test("open() opens it once", async () => {
+  test("is opened once by several open() calls", async () => {
     const client = udpClient(9000);
     const [first, second] = await Promise.all([client.open(), client.open()]);
     expect(first).toEqual(second);
@@ -27,7 +27,7 @@ describe("a client's socket", () => {
     expect(client.clientAddress).toEqual(first);
   });
 
-  test("is freed by close(), which may come twice, and before any use", async () => {
+  test("is freed by close(), which may be called twice and before any use", async () => {
     const client = udpClient(9000);
     await client.close();
     await client.open();
@@ -40,7 +40,7 @@ describe("a client's socket", () => {
     expect(await portOf(next)).toBe(port);
   });
 
-  test("await using closes it", async () => {
+  test("is closed by await using", async () => {
     const peer = await Peer.open();
     let kept: UDPClient;
     {
@@ -52,7 +52,7 @@ describe("a client's socket", () => {
     await expect(kept.send(new OscMessage("/x"))).rejects.toMatchObject({ code: "OSC_CLOSED" });
   });
 
-  test("close() comes after all that was given to send, even before the socket was open", async () => {
+  test("is closed after everything given to send is out, even if it wasn't open yet", async () => {
     const peer = await Peer.open();
     const client = new UDPClient("localhost", peer.port);
     for (let index = 0; index < 100; index += 1) void client.send(new OscMessage("/n", index));
@@ -63,7 +63,7 @@ describe("a client's socket", () => {
 });
 
 describe("close()", () => {
-  test("ends iterations, those too that are between two messages, and forgets what nobody has read", async () => {
+  test("ends iterations, also between two messages, and drops unread messages", async () => {
     const peer = await Peer.open();
     const client = udpClient(peer.port);
     const waiting = collect(client.messages());
@@ -78,7 +78,7 @@ describe("close()", () => {
     expect(client.stats().unread).toBe(0);
   });
 
-  test("rejects pending requests with OSC_CLOSED, and all that comes after it", async () => {
+  test("rejects pending requests and everything after it with OSC_CLOSED", async () => {
     const peer = await Peer.open();
     const client = udpClient(peer.port);
     const request = client.request("/x", [], { timeout: Infinity });
@@ -92,7 +92,7 @@ describe("close()", () => {
     expect(client.stats().pending).toBe(0);
   });
 
-  test("a request that is on its way to be sent is rejected, too", async () => {
+  test("rejects a request that is still being sent", async () => {
     const peer = await Peer.open();
     const client = udpClient(peer.port);
     const rejected = expect(client.request("/x", [], { timeout: Infinity })).rejects.toMatchObject({ code: "OSC_CLOSED" });
@@ -100,7 +100,7 @@ describe("close()", () => {
     await rejected;
   });
 
-  test("open() opens a closed client again", async () => {
+  test("is undone by open()", async () => {
     const peer = await Peer.open();
     peer.answerAll((message) => message);
     const client = udpClient(peer.port);
@@ -125,7 +125,7 @@ describe("the process", () => {
     return stdout + stderr;
   }
 
-  test("that only sends ends by itself, with nothing lost, nothing awaited and nothing closed", async () => {
+  test("that only sends ends by itself, without await and close, and loses nothing", async () => {
     const peer = await Peer.open();
     const output = await program(
       `for (const host of ["127.0.0.1", "localhost"]) {
@@ -143,7 +143,7 @@ describe("the process", () => {
     expect(Object.fromEntries(counts)).toEqual({ "/127.0.0.1": 200, "/localhost": 200 });
   });
 
-  test("goes on while it waits for a message, and ends after it", async () => {
+  test("stays alive while it waits for a message, and ends after it", async () => {
     const peer = await Peer.open();
     peer.answerAll((message) => message);
     const output = await program(
@@ -156,7 +156,7 @@ describe("the process", () => {
     expect(output).toBe("/x\n/y\n");
   });
 
-  test("survives sends that fail and that nobody looks at", async () => {
+  test("survives failed sends whose promises nobody looks at", async () => {
     const peer = await Peer.open();
     const output = await program(
       `const client = new SimpleUDPClient("127.0.0.1", port);

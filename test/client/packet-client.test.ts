@@ -98,7 +98,7 @@ class TestClient extends PacketClient {
 const refused = (): OscSocketError => new OscSocketError("ECONNREFUSED", "Nobody there.", "there:2");
 
 describe("a client over any link", () => {
-  test("makes no link before the first use, and then one", async () => {
+  test("creates no link before the first use, and then one", async () => {
     const client = new TestClient();
     expect(client.links).toHaveLength(0);
     void client.send(new OscMessage("/a"));
@@ -113,7 +113,7 @@ describe("a client over any link", () => {
     expect(client.links).toHaveLength(1);
   });
 
-  test("tries again with another link where the first could not be opened", async () => {
+  test("tries again with another link if the first couldn't be opened", async () => {
     const client = new TestClient();
     const first = client.send(new OscMessage("/a"));
     client.link.finishOpening(refused());
@@ -126,7 +126,7 @@ describe("a client over any link", () => {
     expect(client.stats()).toMatchObject({ sent: 1, sendErrors: 1 });
   });
 
-  test("close() waits for what is on its way, the link's opening included", async () => {
+  test("waits in close() for packets in flight and for the link to open", async () => {
     const client = new TestClient();
     const send = client.send(new OscMessage("/a"));
     let isClosed = false;
@@ -141,7 +141,7 @@ describe("a client over any link", () => {
     expect([isClosed, client.link.isOpen]).toEqual([true, false]);
   });
 
-  test("close() comes to an end where the link breaks meanwhile", async () => {
+  test("finishes close() if the link breaks meanwhile", async () => {
     const client = new TestClient();
     const link = await client.opened();
     const send = client.send(new OscMessage("/a"));
@@ -153,7 +153,7 @@ describe("a client over any link", () => {
     expect(client.clientAddress).toBeNull();
   });
 
-  test("hears nothing any more after close()", async () => {
+  test("hears nothing after close()", async () => {
     const client = new TestClient();
     const link = await client.opened();
     await client.close();
@@ -180,7 +180,7 @@ describe("a client over any link", () => {
 });
 
 describe("when the link ends by itself", () => {
-  test("iterations end after what has arrived, and requests are rejected with the reason", async () => {
+  test("ends iterations after the messages that have arrived, and rejects requests with the reason", async () => {
     const client = new TestClient();
     const link = await client.opened();
     const iteration = client.messages();
@@ -195,7 +195,7 @@ describe("when the link ends by itself", () => {
     expect(await collect(iteration)).toEqual([new OscMessage("/b")]);
   });
 
-  test("without a reason, requests are rejected with OSC_CLOSED, and iterations that wait end", async () => {
+  test("rejects requests with OSC_CLOSED without a reason, and ends waiting iterations", async () => {
     const client = new TestClient();
     const link = await client.opened();
     const iteration = collect(client.messages());
@@ -205,7 +205,7 @@ describe("when the link ends by itself", () => {
     expect(await iteration).toEqual([]);
   });
 
-  test("the next use opens another, and what nobody has read is still there", async () => {
+  test("opens another link at the next use, and keeps unread messages", async () => {
     const client = new TestClient();
     const link = await client.opened();
     link.receive(new OscMessage("/left"));

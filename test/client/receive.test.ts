@@ -9,7 +9,7 @@ import { steadyPort } from "../steady-port.ts";
 const addressesOf = (messages: readonly OscMessage[]): string[] => messages.map(({ address }) => address);
 
 describe("messages", () => {
-  test("are what is sent back to the client's socket; the iteration ends after the timeout", async () => {
+  test("are received on the client's socket until the timeout", async () => {
     const peer = await Peer.open();
     const client = simpleClient(peer.port);
     for (const name of ["first", "second"]) {
@@ -23,7 +23,7 @@ describe("messages", () => {
     ]);
   });
 
-  test("that have arrived are not missed where the event loop was busy for longer than the timeout", async () => {
+  test("that have arrived aren't missed if the event loop was busy for longer than the timeout", async () => {
     const peer = await Peer.open();
     const client = udpClient(peer.port);
     const port = await portOf(client);
@@ -54,7 +54,7 @@ describe("messages", () => {
     for (const { from } of received) expect(from).toEqual({ address: "127.0.0.1", port: peer.port, family: "IPv4" });
   });
 
-  test("timeout: 0 gives what has arrived and waits for no more", async () => {
+  test("are only those that have arrived with timeout: 0", async () => {
     const peer = await Peer.open();
     const client = udpClient(peer.port);
     const port = await portOf(client);
@@ -63,7 +63,7 @@ describe("messages", () => {
     expect(addressesOf(await collect(client.messages({ timeout: 0 })))).toEqual(["/a", "/b", "/c"]);
   });
 
-  test("the timeout counts from the last message", async () => {
+  test("reset the timeout", async () => {
     const peer = await Peer.open();
     const client = udpClient(peer.port);
     const port = await portOf(client);
@@ -77,7 +77,7 @@ describe("messages", () => {
     expect(heard).toBe(6);
   });
 
-  test("that nobody has read wait for the next iteration", async () => {
+  test("that nobody has read stay for the next iteration", async () => {
     const peer = await Peer.open();
     const client = udpClient(peer.port);
     for (const address of ["/a", "/b", "/c"]) await peer.say(new OscMessage(address), await portOf(client));
@@ -88,7 +88,7 @@ describe("messages", () => {
     expect(addressesOf(await collect(client.messages({ timeout: 0 })))).toEqual(["/b", "/c"]);
   });
 
-  test("go to one of several iterations each, to the one that waited longest", async () => {
+  test("go to the iteration that has waited longest", async () => {
     const peer = await Peer.open();
     const client = udpClient(peer.port);
     const port = await portOf(client);
@@ -102,7 +102,7 @@ describe("messages", () => {
     expect(client.stats()).toMatchObject({ received: 3, unread: 0, dropped: 0 });
   });
 
-  test("end quietly when the signal is aborted, before or while they are waited for", async () => {
+  test("end quietly when the signal is aborted", async () => {
     const peer = await Peer.open();
     const client = udpClient(peer.port);
     const controller = new AbortController();
@@ -115,7 +115,7 @@ describe("messages", () => {
     expect(await collect(client.messages({ timeout: 0 }))).toHaveLength(1);
   });
 
-  test("an iteration of its own opens the socket, at the port that was asked for", async () => {
+  test("open the socket, at the given port", async () => {
     const peer = await Peer.open();
     const taken = await Peer.open();
     const wrong = udpClient(peer.port, { localPort: taken.port, localAddress: "127.0.0.1" });
@@ -129,7 +129,7 @@ describe("messages", () => {
     expect((await next).value).toEqual(new OscMessage("/hello"));
   });
 
-  test.each([-1, Number.NaN, "1" as unknown as number])("a timeout of %s is refused at once", (timeout) => {
+  test.each([-1, Number.NaN, "1" as unknown as number])("reject a timeout of %s at once", (timeout) => {
     expect(() => udpClient(9000).messages({ timeout })).toThrow(OscServerError);
   });
 });
@@ -197,7 +197,7 @@ describe("hostile datagrams", () => {
     expect(reports.all[1]?.address).toEqual({ address: "127.0.0.1", port: peer.port, family: "IPv4" });
   });
 
-  test("whatever they are, none ends the client", async () => {
+  test("never end the client", async () => {
     expect(malformed.length).toBeGreaterThan(10);
     const peer = await Peer.open();
     const reports = new Reports();
@@ -216,7 +216,7 @@ describe("hostile datagrams", () => {
     expect(faults).toBeGreaterThan(10);
   });
 
-  test("a bad element costs itself alone", async () => {
+  test("lose only a bad element", async () => {
     const peer = await Peer.open();
     const reports = new Reports();
     const client = udpClient(peer.port, { onError: reports.listener });
@@ -230,7 +230,7 @@ describe("hostile datagrams", () => {
     expect(reports.all[0]?.error).toBeInstanceOf(OscDecodeError);
   });
 
-  test("strict: true refuses what is read by default", async () => {
+  test("are rejected with strict: true although they are read by default", async () => {
     const cutShort = Uint8Array.from(Buffer.from("/x\0\0,f\0\0\x3f\x80", "latin1"));
     const peer = await Peer.open();
     for (const strict of [false, true]) {
@@ -241,7 +241,7 @@ describe("hostile datagrams", () => {
     }
   });
 
-  test("a flood of them is not a flood of reports; close() says how many were held back", async () => {
+  test("are reported at a limited rate, and close() says how many weren't", async () => {
     const peer = await Peer.open();
     const reports = new Reports();
     const client = udpClient(peer.port, { maxReports: 3, onError: reports.listener });
@@ -257,7 +257,7 @@ describe("hostile datagrams", () => {
     expect(reported + held.reduce((sum, count) => sum + count, 0)).toBe(50);
   });
 
-  test("an onError that throws ends nothing", async () => {
+  test("survive an onError that throws", async () => {
     const peer = await Peer.open();
     const client = udpClient(peer.port, {
       onError: () => {

@@ -5,13 +5,13 @@ import { collect, portOf, simpleClient, udpClient } from "./clients.ts";
 import { Peer } from "./peer.ts";
 
 describe("request", () => {
-  test("resolves with the message of the same address that is sent back", async () => {
+  test("resolves with the message of the same address that comes back", async () => {
     const peer = await Peer.open();
     peer.answerAll((message) => new OscMessage(message.address, [...message.args, "answered"]));
     expect(await udpClient(peer.port).request("/ch/01/mix/fader", [1])).toEqual(new OscMessage("/ch/01/mix/fader", [1, "answered"]));
   });
 
-  test("replyTo names the reply's address, or a pattern of it, and what is no reply stays in the inbox", async () => {
+  test("matches replyTo as an address or a pattern, and leaves other messages in the inbox", async () => {
     const peer = await Peer.open();
     peer.answerAll((message, { from }) => {
       void peer.say(new OscMessage("/other"), from.port);
@@ -30,19 +30,19 @@ describe("request", () => {
     ]);
   });
 
-  test("an address pattern is answered by what it matches", async () => {
+  test("takes a message that its address pattern matches as the reply", async () => {
     const peer = await Peer.open();
     peer.answerAll(() => new OscMessage("/ch/12/name", "bass"));
     expect((await udpClient(peer.port).request("/ch/*/name")).args).toEqual(["bass"]);
   });
 
-  test("an address with characters that patterns use is answered by itself", async () => {
+  test("takes the same address as the reply even if it contains pattern characters", async () => {
     const peer = await Peer.open();
     peer.answerAll((message) => new OscMessage(message.address));
     expect((await udpClient(peer.port).request("/avatar/[broken")).address).toBe("/avatar/[broken");
   });
 
-  test("a hundred at once each get their own reply, in order", async () => {
+  test("gives each of a hundred simultaneous requests its own reply, in order", async () => {
     const peer = await Peer.open();
     peer.answerAll((message) => new OscMessage(message.address, [`reply ${String(message.args[0])}`]));
     const client = udpClient(peer.port);
@@ -51,7 +51,7 @@ describe("request", () => {
     expect(client.stats()).toMatchObject({ pending: 0, unread: 0 });
   });
 
-  test("accept tells replies apart that come in another order", async () => {
+  test("tells replies apart by accept if they come in another order", async () => {
     const peer = await Peer.open();
     const client = udpClient(peer.port);
     const ask = (id: number): Promise<OscMessage> => client.request("/track/volume", id, { accept: (reply) => reply.args[0] === id });
@@ -61,7 +61,7 @@ describe("request", () => {
     expect((await Promise.all(replies)).map(({ args }) => args[0])).toEqual([1, 2, 3]);
   });
 
-  test("an accept that throws fails its request alone", async () => {
+  test("fails only the request whose accept throws", async () => {
     const peer = await Peer.open();
     peer.answerAll((message) => message);
     const client = udpClient(peer.port);
@@ -75,13 +75,13 @@ describe("request", () => {
     expect((await other).address).toBe("/x");
   });
 
-  test("types says the type tags of the arguments", async () => {
+  test("sends the arguments with the type tags in types", async () => {
     const peer = await Peer.open();
     peer.answerAll((message) => new OscMessage("/x", message.types));
     expect((await udpClient(peer.port).request("/x", [1, 2], { types: "fd" })).args).toEqual(["fd"]);
   });
 
-  test("is sent again after the timeout, as often as retries says", async () => {
+  test("is sent again after each timeout, up to retries times", async () => {
     const peer = await Peer.open();
     const client = udpClient(peer.port);
     const request = client.request("/x", "once more", { timeout: 30, retries: 1000 });
@@ -93,7 +93,7 @@ describe("request", () => {
     expect(client.stats().sent).toBeGreaterThanOrEqual(3);
   });
 
-  test("rejects with OscTimeoutError that says what was waited for", async () => {
+  test("rejects with an OscTimeoutError that names the missing reply", async () => {
     const peer = await Peer.open();
     const client = udpClient(peer.port);
     const error: unknown = await client
@@ -105,7 +105,7 @@ describe("request", () => {
     expect(client.stats()).toMatchObject({ sent: 3, pending: 0 });
   });
 
-  test("a reply that comes too late is an ordinary message", async () => {
+  test("treats a late reply as an ordinary message", async () => {
     const peer = await Peer.open();
     const client = udpClient(peer.port);
     await expect(client.request("/slow", [], { timeout: 10 })).rejects.toBeInstanceOf(OscTimeoutError);
@@ -125,7 +125,7 @@ describe("request", () => {
     expect(client.stats()).toMatchObject({ sent: 1, pending: 0 });
   });
 
-  test("rejects with what the send fails with", async () => {
+  test("rejects with the error of the send", async () => {
     const client = simpleClient(9000);
     await expect(client.request("no slash")).rejects.toMatchObject({ code: "OSC_BAD_ADDRESS" });
     await expect(client.request("/x", new Uint8Array(70_000))).rejects.toMatchObject({ code: "EMSGSIZE" });

@@ -25,7 +25,7 @@ describe.each(backends)("sendBatch, native %s", (native) => {
     return all;
   }
 
-  test.each([0, 1, 2, 63, 64, 65, 200])("%i messages arrive in their order, from the client's own port", async (count) => {
+  test.each([0, 1, 2, 63, 64, 65, 200])("sends %i messages in order, from the client's own port", async (count) => {
     const peer = await Peer.open();
     const client = udpClient(peer.port, { native });
     await client.sendBatch(numbered(count));
@@ -35,7 +35,7 @@ describe.each(backends)("sendBatch, native %s", (native) => {
     expect(client.clientAddress?.port).toBeGreaterThan(0);
   });
 
-  test.each([false, true])("keep their order among other sends, and before the socket is open; connected: %s", async (connected) => {
+  test.each([false, true])("keeps the order among other sends, also before the socket is open; connected: %s", async (connected) => {
     const peer = await Peer.open();
     const client = udpClient(peer.port, { native, connected }, "localhost");
     void client.send(new OscMessage("/n", 0));
@@ -46,7 +46,7 @@ describe.each(backends)("sendBatch, native %s", (native) => {
     expect([first.packet, ...(await received(peer, 74))]).toEqual(numbered(75));
   });
 
-  test("bundles, bytes and packets of every size go together", async () => {
+  test("sends bundles, bytes and packets of every size together", async () => {
     const peer = await Peer.open();
     const client = udpClient(peer.port, { native });
     const bundle = new OscBundle(numbered(3));
@@ -55,7 +55,7 @@ describe.each(backends)("sendBatch, native %s", (native) => {
     expect(await received(peer, 4)).toEqual([bundle, new OscMessage("/bytes"), large, new OscMessage("/small")]);
   });
 
-  test("what cannot be sent is told with its place, and the others are sent", async () => {
+  test("reports the index of each packet that can't be sent, and sends the others", async () => {
     const peer = await Peer.open();
     const client = udpClient(peer.port, { native });
     const large = new OscMessage("/large", new Uint8Array(70_000));
@@ -70,14 +70,14 @@ describe.each(backends)("sendBatch, native %s", (native) => {
     expect(client.stats()).toMatchObject({ sent: 3, sendErrors: 4 });
   });
 
-  test("a failure that nobody looks at goes to onError", async () => {
+  test("reports a failure to onError if nobody looks at the promise", async () => {
     const reports = new Reports();
     const client = udpClient(9, { native, onError: reports.listener });
     void client.sendBatch([new OscMessage("/large", new Uint8Array(70_000)), new OscMessage("/a")]);
     expect(await reports.atLeast(1)).toMatchObject([{ error: { code: "OSC_BATCH", sent: 1 } }]);
   });
 
-  test("where one is no packet, nothing is sent", async () => {
+  test("sends nothing if one isn't a packet", async () => {
     const peer = await Peer.open();
     const client = udpClient(peer.port, { native });
     await client.open();
@@ -87,7 +87,7 @@ describe.each(backends)("sendBatch, native %s", (native) => {
     expect((await peer.next()).packet).toEqual(new OscMessage("/c"));
   });
 
-  test("a port where nobody listens is told of; after close nothing is sent", async () => {
+  test("reports a port where nobody listens, and sends nothing after close", async () => {
     const reports = new Reports();
     const client = udpClient(await steadyPort(), { native, connected: true, onError: reports.listener });
     // One by one, what is sent again may meet the refusal of the packet after it.
@@ -103,7 +103,7 @@ describe.each(backends)("sendBatch, native %s", (native) => {
     expect((error as OscBatchError).failures.map(({ error: { code } }) => code)).toEqual(["OSC_CLOSED", "OSC_CLOSED"]);
   });
 
-  test("a name that does not resolve fails each of them", async () => {
+  test("fails every packet if the name doesn't resolve", async () => {
     const client = udpClient(9000, { native }, "no-such-name.invalid");
     await expect(client.sendBatch(numbered(2))).rejects.toMatchObject({
       code: "OSC_BATCH",
@@ -113,7 +113,7 @@ describe.each(backends)("sendBatch, native %s", (native) => {
   });
 });
 
-test("native is auto or false", () => {
+test("rejects a native other than auto and false", () => {
   expect(() => new UDPClient("127.0.0.1", 9, { native: true as unknown as false })).toThrow(
     expect.objectContaining({ code: "OSC_OPTION" }) as Error,
   );
@@ -140,7 +140,7 @@ describe.skipIf(libc instanceof Error)("packets that go out by one call", () => 
     return seen;
   }
 
-  test("take that call, and no other", async () => {
+  test("use that call and no other", async () => {
     const seen = instead();
     const one = vi.spyOn(Socket.prototype, "send");
     const peer = await Peer.open();
@@ -170,7 +170,7 @@ describe.skipIf(libc instanceof Error)("packets that go out by one call", () => 
     expect(reports.codes).toEqual((turns as readonly unknown[]).includes("ECONNREFUSED") ? ["ECONNREFUSED"] : []);
   });
 
-  test("go one by one where two sockets of the process are bound to the same place", async () => {
+  test("go one by one if two sockets of the process are bound to the same address", async () => {
     const seen = instead();
     const peer = await Peer.open();
     const first = udpClient(peer.port, { reuseAddress: true });

@@ -20,7 +20,7 @@ describe("send", () => {
     expect(new Uint8Array((await peer.next()).bytes)).toEqual(encode(bundle));
   });
 
-  test("whatever is sent arrives equal and in order", async () => {
+  test("delivers random packets equal and in order", async () => {
     const peer = await Peer.open();
     const client = simpleClient(peer.port);
     const argument = fc.oneof(
@@ -43,7 +43,7 @@ describe("send", () => {
     );
   });
 
-  test("keeps the order of what is sent before the socket is open, by name too", async () => {
+  test("keeps the order of packets sent before the socket is open, also to a host name", async () => {
     const peer = await Peer.open();
     const client = udpClient(peer.port, {}, "localhost");
     for (let index = 0; index < 50; index += 1) void client.send(new OscMessage("/n", index));
@@ -76,14 +76,14 @@ describe("send", () => {
     expect((await peer.next()).packet).toMatchObject({ elements: [{ types: "f", args: [3] }] });
   });
 
-  test("sendBytes sends the bytes as they are", async () => {
+  test("sends bytes unchanged with sendBytes", async () => {
     const peer = await Peer.open();
     const client = udpClient(peer.port);
     await client.sendBytes(encode(new OscMessage("/raw", "bytes")));
     expect((await peer.next()).packet).toEqual(new OscMessage("/raw", "bytes"));
   });
 
-  test("works over IPv6, with a port of ours, from an address of ours", async () => {
+  test("works over IPv6, from a given port and address", async () => {
     const peer = await Peer.open("::1");
     const localPort = await steadyPort();
     const client = udpClient(peer.port, { localAddress: "::1", localPort }, "::1");
@@ -92,7 +92,7 @@ describe("send", () => {
     expect(client.clientAddress).toEqual({ address: "::1", port: localPort, family: "IPv6" });
   });
 
-  test("sends to a broadcast address where that is allowed, and says what to do where it is not", async () => {
+  test("sends to a broadcast address if that is allowed, and says how to allow it", async () => {
     const peer = await Peer.open("0.0.0.0");
     const timid = udpClient(peer.port, {}, "127.255.255.255");
     const refused = await timid.send(new OscMessage("/all")).catch((error: unknown) => error);
@@ -104,7 +104,7 @@ describe("send", () => {
 });
 
 describe("a send that fails", () => {
-  test("a packet too large for UDP is refused with its size and the limit; the largest is sent", async () => {
+  test("rejects a packet too large for UDP with its size and the limit, and sends the largest", async () => {
     const peer = await Peer.open();
     const client = udpClient(peer.port);
     const error: unknown = await client.sendBytes(new Uint8Array(MAX_DATAGRAM + 1)).catch((reason: unknown) => reason);
@@ -118,7 +118,7 @@ describe("a send that fails", () => {
     expect((await peer.next()).bytes).toHaveLength(65_504);
   });
 
-  test("a name that does not resolve is a rejection that says what to do, and the next send looks it up again", async () => {
+  test("rejects if the name doesn't resolve and says what to do; the next send looks it up again", async () => {
     const client = udpClient(9000, {}, "no-such-host.invalid");
     for (let attempt = 0; attempt < 2; attempt += 1) {
       const error: unknown = await client.send(new OscMessage("/x")).catch((reason: unknown) => reason);
@@ -131,7 +131,7 @@ describe("a send that fails", () => {
     expect(client.stats()).toMatchObject({ sent: 0, sendErrors: 2 });
   });
 
-  test("a port that is taken is a rejection, of open() and of every packet that waited for it", async () => {
+  test("rejects open() and every waiting packet if the port is taken", async () => {
     const peer = await Peer.open();
     const client = udpClient(9000, { localAddress: "127.0.0.1", localPort: peer.port });
     const sends = [client.send(new OscMessage("/x")), client.send(new OscMessage("/y"))];
@@ -139,7 +139,7 @@ describe("a send that fails", () => {
     for (const send of sends) await expect(send).rejects.toMatchObject({ code: "EADDRINUSE", address: `127.0.0.1:${peer.port}` });
   });
 
-  test("a value that cannot be sent rejects with the encoder's error", async () => {
+  test("rejects a value that can't be sent with the encoder's error", async () => {
     const client = simpleClient(9000);
     await expect(client.sendMessage("no slash")).rejects.toBeInstanceOf(OscEncodeError);
     await expect(client.sendMessage("/x", 3e9, "i")).rejects.toBeInstanceOf(OscEncodeError);
@@ -148,7 +148,7 @@ describe("a send that fails", () => {
     expect(client.clientAddress).toBeNull();
   });
 
-  test("goes to onError where nobody looks at the promise, and only there", async () => {
+  test("goes to onError if nobody looks at the promise, and only there", async () => {
     const reports = new Reports();
     const client = simpleClient(9000, { onError: reports.listener });
     void client.sendMessage("no slash");
@@ -162,7 +162,7 @@ describe("a send that fails", () => {
     expect(reports.all[0]?.error.message).toContain("no slash");
   });
 
-  test("is one line on stderr where there is no onError", async () => {
+  test("is one line on stderr without onError", async () => {
     const print = vi.spyOn(console, "error").mockImplementation(() => undefined);
     try {
       const client = simpleClient(9000);
@@ -178,7 +178,7 @@ describe("a send that fails", () => {
 });
 
 describe("connected: true", () => {
-  test("a port where nothing listens is reported, is never fatal, and no packet is lost to the report of another", async () => {
+  test("reports a port where nothing listens, and loses no packet to the report of another", async () => {
     const port = await steadyPort();
     const reports = new Reports();
     const client = udpClient(port, { connected: true, onError: reports.listener });
@@ -193,7 +193,7 @@ describe("connected: true", () => {
     expect(client.stats()).toMatchObject({ sent: 10, sendErrors: 0 });
   });
 
-  test("sends on once somebody listens, with nothing lost", async () => {
+  test("delivers everything once somebody listens", async () => {
     const port = await steadyPort();
     const reports = new Reports();
     const client = udpClient(port, { connected: true, onError: reports.listener });
@@ -207,7 +207,7 @@ describe("connected: true", () => {
     expect(again.clientAddress).toMatchObject({ address: "127.0.0.1", family: "IPv4" });
   });
 
-  test("hears the place it is connected to and no other; without, it hears everyone", async () => {
+  test("hears only the address it is connected to; without it hears everyone", async () => {
     const peer = await Peer.open();
     const stranger = await Peer.open();
     for (const connected of [true, false]) {
@@ -248,7 +248,7 @@ describe("a client that cannot be", () => {
     expect(make).toThrow(expect.objectContaining({ code: "OSC_OPTION" }));
   });
 
-  test("an option that the system refuses is an OscSocketError on the first use", async () => {
+  test("rejects the first use with an OscSocketError if the system rejects an option", async () => {
     const client = udpClient(9000, { multicastInterface: "203.0.113.1" });
     await expect(client.send(new OscMessage("/x"))).rejects.toBeInstanceOf(OscSocketError);
     expect(client.clientAddress).toBeNull();

@@ -112,7 +112,7 @@ function tcpClient(
 }
 
 describe("a TCP client", () => {
-  test.each(FRAMINGS)("sends, receives and asks in framing %s", async (framing) => {
+  test.each(FRAMINGS)("sends, receives and requests in framing %s", async (framing) => {
     const { server, dispatcher } = await serve({ framing });
     dispatcher.map("/add", (_address: string, a: number, b: number) => ["/add", a + b]);
     const { client } = tcpClient(server.serverAddress.port, { framing });
@@ -123,7 +123,7 @@ describe("a TCP client", () => {
     expect(client.stats()).toMatchObject({ sent: 2, received: 2, connects: 1, unsent: 0, overflowed: 0, inDoubt: 0 });
   });
 
-  test("uses SLIP unless told otherwise; mode is another name of framing", async () => {
+  test("uses SLIP by default, and takes mode for framing", async () => {
     for (const [options, framing] of [
       [{}, "1.1"],
       [{ mode: "1.0" }, "1.0"],
@@ -136,7 +136,7 @@ describe("a TCP client", () => {
     }
   });
 
-  test("sends in the order in which it was told to, all in few writes, and the server takes them all", async () => {
+  test("sends everything in order, in few writes", async () => {
     const { server, dispatcher } = await serve();
     const seen: OscValue[] = [];
     dispatcher.map("/n", (_address: string, index: OscValue) => void seen.push(index));
@@ -146,7 +146,7 @@ describe("a TCP client", () => {
     expect(seen).toEqual(numbers(5000));
   });
 
-  test("refuses a packet without bytes, which no framing can carry, and goes on", async () => {
+  test("rejects an empty packet, which no framing can carry, and goes on", async () => {
     const server = await TestServer.listen();
     const { client } = tcpClient(server.port);
     await expect(client.sendBytes(new Uint8Array(0))).rejects.toMatchObject({ code: "OSC_VALUE_OUT_OF_RANGE" });
@@ -155,7 +155,7 @@ describe("a TCP client", () => {
     expect(client.stats()).toMatchObject({ sent: 1, sendErrors: 1, inDoubt: 0 });
   });
 
-  test("over a Unix domain socket", async () => {
+  test("works over a Unix domain socket", async () => {
     const folder = mkdtempSync(join(tmpdir(), "oscine-"));
     onTestFinished(() => rmSync(folder, { recursive: true }));
     const path = join(folder, "osc.sock");
@@ -171,7 +171,7 @@ describe("a TCP client", () => {
     await expect(nobody.connect()).rejects.toMatchObject({ code: "ENOENT", address: `${path}.missing` });
   });
 
-  test("connect() says where the socket is bound; the server's address comes with what it sends", async () => {
+  test("returns the local address from connect(), and the server's with each message", async () => {
     const server = await TestServer.listen();
     const { client, states } = tcpClient(server.port);
     expect([client.state, client.clientAddress]).toEqual(["disconnected", null]);
@@ -191,7 +191,7 @@ describe("a TCP client", () => {
     expect(states).toEqual(["connecting", "connected", "closed"]);
   });
 
-  test("a listener can be taken off, and one that throws is reported and breaks nothing", async () => {
+  test("removes a listener, and reports one that throws", async () => {
     const server = await TestServer.listen();
     const { client, reports } = tcpClient(server.port);
     let calls = 0;
@@ -208,7 +208,7 @@ describe("a TCP client", () => {
     expect(reports.codes).toEqual(["OSC_HANDLER_FAILED", "OSC_HANDLER_FAILED"]);
   });
 
-  test("TCPDispatchClient handles what is sent back, and answers", async () => {
+  test("handles messages and replies as TCPDispatchClient", async () => {
     const server = await TestServer.listen();
     const client = new TCPDispatchClient(LOCAL, server.port, { dispatcher: new Dispatcher() });
     onTestFinished(() => client.close());
@@ -225,14 +225,14 @@ describe("a TCP client", () => {
 });
 
 describe("connect()", () => {
-  test("says what is wrong where nobody listens, and does not go on by itself", async () => {
+  test("rejects if nobody listens, and doesn't retry by itself", async () => {
     const { client, states } = tcpClient(await steadyPort());
     await expect(client.connect()).rejects.toMatchObject({ code: "ECONNREFUSED", message: expect.stringContaining("start the receiver") });
     await turns();
     expect(states).toEqual(["connecting", "disconnected"]);
   });
 
-  test("gives up when its signal is aborted, before, meanwhile and by the time", async () => {
+  test("gives up when its signal is aborted", async () => {
     // A server whose queue of connections is full answers nobody; a host name is looked up in its own time: neither can be had here for sure,
     // so that the attempt is watched rather than its end.
     const server = await TestServer.listen();
@@ -248,7 +248,7 @@ describe("connect()", () => {
     expect(client.state).toBe("connected");
   });
 
-  test("one who gives up does not take the connection from another", async () => {
+  test("leaves the attempt to another caller when one gives up", async () => {
     const server = await TestServer.listen();
     const { client } = tcpClient(server.port);
     const abort = new AbortController();
@@ -258,7 +258,7 @@ describe("connect()", () => {
     expect(await second).toMatchObject({ address: LOCAL });
   });
 
-  test("ends when the client is closed", async () => {
+  test("rejects when the client is closed", async () => {
     const server = await TestServer.listen();
     const { client } = tcpClient(server.port);
     const connecting = client.connect();
@@ -268,7 +268,7 @@ describe("connect()", () => {
     expect(client.state).toBe("closed");
   });
 
-  test("opens a closed client again", async () => {
+  test("reopens a closed client", async () => {
     const server = await TestServer.listen();
     const { client } = tcpClient(server.port);
     await client.connect();
@@ -297,7 +297,7 @@ describe("reconnection", () => {
     expect(client.state).toBe("connected");
   });
 
-  test.each(["end", "reset"] as const)("a connection that is lost (%s) is made again, also while nothing waits for it", async (how) => {
+  test.each(["end", "reset"] as const)("restores a lost connection (%s), also if nothing waits for it", async (how) => {
     const server = await TestServer.listen();
     const { client, state } = tcpClient(server.port, { reconnect: QUICK });
     await client.connect();
@@ -311,7 +311,7 @@ describe("reconnection", () => {
     await server.changes.until(() => server.addresses.includes("/after"));
   });
 
-  test("messages() and request() go on over a broken connection", async () => {
+  test("keeps messages() and request() going across a broken connection", async () => {
     const server = await TestServer.listen();
     const { client, state } = tcpClient(server.port, { reconnect: QUICK });
     const messages = client.messages();
@@ -334,7 +334,7 @@ describe("reconnection", () => {
     expect((await asked).args).toEqual([42]);
   });
 
-  test("a server that restarts under a sending client: each packet arrives, or its promise is rejected, or TCP had taken it", async () => {
+  test("delivers or rejects every packet that TCP hasn't taken while a server restarts", async () => {
     const seen = new Set<OscValue>();
     const dispatcher = new Dispatcher();
     dispatcher.map("/n", (_address: string, index: OscValue) => void seen.add(index));
@@ -384,7 +384,7 @@ describe("reconnection", () => {
     expect(client.stats().connects).toBeGreaterThan(1);
   });
 
-  test("with maxAttempts it gives up, until it is used again", async () => {
+  test("gives up after maxAttempts until it is used again", async () => {
     const port = await steadyPort();
     const { client, states } = tcpClient(port, { reconnect: { ...QUICK, maxAttempts: 2 } });
     await expect(client.sendMessage("/x")).rejects.toMatchObject({ code: "ECONNREFUSED" });
@@ -394,7 +394,7 @@ describe("reconnection", () => {
     await server.changes.until(() => server.addresses.includes("/y"));
   });
 
-  test("reconnect: false: what waits is rejected, iterations and requests end, and the next use connects again", async () => {
+  test("rejects waiting packets, ends iterations and requests with reconnect: false, and connects again at the next use", async () => {
     const port = await steadyPort();
     const { client, states } = tcpClient(port, { reconnect: false });
     await expect(client.sendMessage("/x")).rejects.toMatchObject({ code: "ECONNREFUSED" });
@@ -414,7 +414,7 @@ describe("reconnection", () => {
     expect(client.stats().connects).toBe(2);
   });
 
-  test("pauses grow, and a connection that does not hold does not make them short again", async () => {
+  test("makes growing pauses, also if connections are accepted and dropped at once", async () => {
     // A server that takes connections and ends them at once.
     const server = createServer((socket) => socket.resetAndDestroy());
     let count = 0;
@@ -484,14 +484,14 @@ describe("what waits to be sent", () => {
     expect(await messages).toEqual([]);
   });
 
-  test("maxUnsentBytes is kept, too", async () => {
+  test("keeps maxUnsentBytes", async () => {
     const { client } = tcpClient(await steadyPort(), { maxUnsentBytes: 100 });
     const first = client.sendMessage("/n", new Uint8Array(60));
     await expect(client.sendMessage("/n", new Uint8Array(60))).rejects.toMatchObject({ limit: "maxUnsentBytes" });
     void first.catch(() => undefined);
   });
 
-  test("a server that does not read holds up the promises, and the packets wait here within bounds", async () => {
+  test("holds up promises and queues packets within limits if the server doesn't read", async () => {
     const { server, dispatcher } = await serve({ maxPending: 1 });
     const gate = new Gate();
     const seen: number[] = [];
@@ -519,7 +519,7 @@ describe("what waits to be sent", () => {
     expect(seen).toEqual(arrived);
   });
 
-  test("close() sends what waits for the connection that is being made, and no longer than closeTimeout", async () => {
+  test("sends waiting packets in close() if a connection is being made", async () => {
     const server = await TestServer.listen();
     const { client } = tcpClient(server.port, { closeTimeout: 5000 });
     const sends = numbers(100).map((index) => client.sendMessage("/n", index));
@@ -528,7 +528,7 @@ describe("what waits to be sent", () => {
     await server.changes.until(() => server.arrived.length === 100);
   });
 
-  test("close() between two attempts rejects what waits at once", async () => {
+  test("rejects waiting packets in close() between two attempts", async () => {
     const { client, reports } = tcpClient(await steadyPort(), { reconnect: { minDelay: 60_000, maxDelay: 60_000 }, closeTimeout: 60_000 });
     const send = client.sendMessage("/x");
     const rejected = expect(send).rejects.toMatchObject({ code: "OSC_CLOSED" });
@@ -538,7 +538,7 @@ describe("what waits to be sent", () => {
     expect(client.stats()).toMatchObject({ sent: 0, sendErrors: 1, unsent: 0 });
   });
 
-  test("close() does not wait for ever for a server that does not read", async () => {
+  test("limits close() by closeTimeout if the server doesn't read", async () => {
     const server = await TestServer.listen();
     server.server.on("connection", (socket) => socket.pause());
     const { client } = tcpClient(server.port, { closeTimeout: 20, maxUnsentBytes: 1e9 });
@@ -553,7 +553,7 @@ describe("what waits to be sent", () => {
 });
 
 describe("what a server sends", () => {
-  test("a broken SLIP frame is reported and costs that frame", async () => {
+  test("reports a broken SLIP frame and loses only that frame", async () => {
     const server = await TestServer.listen();
     const { client, reports } = tcpClient(server.port);
     await client.connect();
@@ -567,7 +567,7 @@ describe("what a server sends", () => {
     expect(reports.all).toMatchObject([{ error: { code: "OSC_FRAME_BAD_ESCAPE" }, address: { port: server.port } }]);
   });
 
-  test("an impossible size costs the connection, which is made again", async () => {
+  test("reconnects after an impossible size", async () => {
     const server = await TestServer.listen("1.0");
     const { client, reports } = tcpClient(server.port, { framing: "1.0", reconnect: QUICK });
     await client.connect();
@@ -576,7 +576,7 @@ describe("what a server sends", () => {
     expect(reports.codes).toEqual(["OSC_FRAME_TOO_LARGE"]);
   });
 
-  test("a frame that the end of the connection cuts off is reported", async () => {
+  test("reports a frame that the end of the connection cuts off", async () => {
     const server = await TestServer.listen("1.0");
     const { client, reports } = tcpClient(server.port, { framing: "1.0", reconnect: false });
     await client.connect();
@@ -600,13 +600,13 @@ describe("options", () => {
     [{ closeTimeout: Number.NaN }, "closeTimeout"],
     [{ maxPacketSize: 2 }, "maxPacketSize"],
   ];
-  test.each(wrong)("%o is refused at once", (options, named) => {
+  test.each(wrong)("rejects %o at once", (options, named) => {
     const make = (): TCPClient => new TCPClient(LOCAL, 9000, options);
     expect(make).toThrow(OscServerError);
     expect(make).toThrow(expect.objectContaining({ code: "OSC_OPTION", message: expect.stringContaining(named) }));
   });
 
-  test.each([[["", 9000]], [[LOCAL, 0]], [[LOCAL, "9000"]], [[{ path: "" }]], [[{}]]])("%o is no place", (args) => {
+  test.each([[["", 9000]], [[LOCAL, 0]], [[LOCAL, "9000"]], [[{ path: "" }]], [[{}]]])("rejects the address %o", (args) => {
     expect(() => new TCPClient(...(args as unknown as TCPClientArguments<TCPClientOptions>))).toThrow(
       expect.objectContaining({ code: "OSC_OPTION" }),
     );

@@ -38,7 +38,7 @@ class Example {
 }
 
 describe("examples", () => {
-  test("tcp-async-server.ts and tcp-client.ts talk with each other, and both end as they should", async () => {
+  test("tcp-async-server.ts and tcp-client.ts talk to each other and end cleanly", async () => {
     const server = new Example("tcp-async-server", 0);
     const [, port = ""] = await server.says(/^Serving on 127\.0\.0\.1:(\d+)$/);
     const client = new Example("tcp-client", Number(port));
@@ -49,7 +49,7 @@ describe("examples", () => {
     expect(await server.ended).toBe(0);
   });
 
-  test("tcp-blocking-server.ts prints, replies and ends when it is told to", async () => {
+  test("tcp-blocking-server.ts prints, replies and ends on request", async () => {
     const server = new Example("tcp-blocking-server", 0);
     const [, port = ""] = await server.says(/^Serving on 127\.0\.0\.1:(\d+)$/);
     await using client = new SimpleTCPClient("127.0.0.1", Number(port), { mode: "1.0", reconnect: false });

@@ -20,7 +20,7 @@ describe("the process of a TCP client", () => {
     return stdout + stderr;
   }
 
-  test("that only sends ends by itself, with nothing lost, nothing awaited and nothing closed", async () => {
+  test("that only sends ends by itself, without await and close, and loses nothing", async () => {
     const { dispatcher, server } = await serve();
     const seen: OscValue[] = [];
     dispatcher.map("/n", (_address: string, index: OscValue) => void seen.push(index));
@@ -34,7 +34,7 @@ describe("the process of a TCP client", () => {
     expect(seen).toEqual(Array.from({ length: 5000 }, (_, index) => index));
   });
 
-  test("ends when its connection is idle, whether the server is there or has gone", async () => {
+  test("ends when its connection is idle, also if the server is gone", async () => {
     const { server } = await serve();
     const output = await program(
       `const client = new SimpleTCPClient("127.0.0.1", port, { reconnect: { minDelay: 60_000, maxDelay: 60_000 } });
@@ -51,7 +51,7 @@ describe("the process of a TCP client", () => {
     expect(output).toContain("connected\ndisconnected\n");
   });
 
-  test("ends when a client that waits for its next attempt is closed", async () => {
+  test("ends when a client between two attempts is closed", async () => {
     const { server } = await serve();
     const { port } = server.serverAddress;
     await server.close();

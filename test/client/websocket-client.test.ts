@@ -35,7 +35,7 @@ describe.each(CLASSES)("$name WebSocketClient", ({ make }) => {
     return made;
   }
 
-  test("sends, asks, and reads what is sent to it", async () => {
+  test("sends, requests and receives", async () => {
     const rig = await Rig.serve();
     const one = client(rig.url());
     expect(one.state).toBe("disconnected");
@@ -50,7 +50,7 @@ describe.each(CLASSES)("$name WebSocketClient", ({ make }) => {
     expect(one.stats()).toMatchObject({ sent: 4, received: 4, connects: 1, sendErrors: 0 });
   });
 
-  test("calls handlers, whose replies go back, until it is closed", async () => {
+  test("calls handlers and sends their replies until it is closed", async () => {
     const rig = await Rig.serve();
     const answered = new Promise((resolve) => rig.dispatcher.map("/pong", (_address, value) => resolve(value)));
     const one = client(rig.url());
@@ -63,7 +63,7 @@ describe.each(CLASSES)("$name WebSocketClient", ({ make }) => {
     expect(await handled).toBe(1);
   });
 
-  test("connects again when the server has been restarted; handlers, listeners and packets outlive that", async () => {
+  test("reconnects after a restart of the server, and keeps handlers, listeners and packets", async () => {
     const port = await steadyPort();
     const rig = await Rig.serve({}, ["127.0.0.1", port]);
     const states: ConnectionState[] = [];
@@ -87,7 +87,7 @@ describe.each(CLASSES)("$name WebSocketClient", ({ make }) => {
     expect([states[0], states[1], states[2], states.at(-1)]).toEqual(["connecting", "connected", "disconnected", "connected"]);
   });
 
-  test("keeps the newest packets while there is no connection, and tells of those that are lost", async () => {
+  test("keeps the newest packets while there is no connection, and reports the dropped ones", async () => {
     const port = await steadyPort();
     const one = client(`ws://127.0.0.1:${port}/`, { maxUnsent: 3 });
     const sends = Array.from({ length: 5 }, (_, index) =>
@@ -105,7 +105,7 @@ describe.each(CLASSES)("$name WebSocketClient", ({ make }) => {
     expect(got).toEqual([2, 3, 4]);
   });
 
-  test("a request does not outwait its time where there is no server", async () => {
+  test("times out a request if there is no server", async () => {
     const url = `ws://127.0.0.1:${await steadyPort()}/`;
     await expect(client(url).request("/x", [], { timeout: 50, retries: 1 })).rejects.toMatchObject({
       code: "OSC_TIMEOUT",
@@ -113,7 +113,7 @@ describe.each(CLASSES)("$name WebSocketClient", ({ make }) => {
     });
   });
 
-  test("connect() fails where there is no server; with reconnect: false, so does a send", async () => {
+  test("fails to connect() if there is no server; with reconnect: false a send fails too", async () => {
     const one = client(`ws://127.0.0.1:${await steadyPort()}/`, { reconnect: false });
     // Browsers do not say why.
     const code = expect.stringMatching(/^(?:ECONNREFUSED|ENOTCONN)$/);
@@ -121,7 +121,7 @@ describe.each(CLASSES)("$name WebSocketClient", ({ make }) => {
     await expect(one.sendMessage("/x")).rejects.toMatchObject({ code });
   });
 
-  test("close() sends what was given to it, says goodbye, and rejects what comes after", async () => {
+  test("sends what it has before it closes, and rejects later packets", async () => {
     const rig = await Rig.serve();
     const got: unknown[] = [];
     rig.dispatcher.map("/n", (_address, value) => void got.push(value));
@@ -135,7 +135,7 @@ describe.each(CLASSES)("$name WebSocketClient", ({ make }) => {
     expect(rig.errors).toEqual([]);
   });
 
-  test("text is ignored and reported once; a packet that is none is reported", async () => {
+  test("ignores and reports text messages once, and reports malformed packets", async () => {
     const server = new WebSocketServer({ port: 0, host: "127.0.0.1" });
     onTestFinished(() => server.close());
     await once(server, "listening");
@@ -155,7 +155,7 @@ describe.each(CLASSES)("$name WebSocketClient", ({ make }) => {
     expect(one.stats()).toMatchObject({ received: 2, malformed: 1 });
   });
 
-  test("the end of the connection ends iterations where it does not connect again", async () => {
+  test("ends iterations with the connection if it doesn't reconnect", async () => {
     const rig = await Rig.serve();
     const one = client(rig.url(), { reconnect: false });
     const all = collect(one.messages());
@@ -166,11 +166,11 @@ describe.each(CLASSES)("$name WebSocketClient", ({ make }) => {
 });
 
 describe("a WebSocketClient", () => {
-  test.each(["127.0.0.1:9000", "ftp://127.0.0.1/", "ws://", "ws://x/#part"])("refuses the URL %s", (url) => {
+  test.each(["127.0.0.1:9000", "ftp://127.0.0.1/", "ws://", "ws://x/#part"])("rejects the URL %s", (url) => {
     expect(() => new WebSocketClient(url)).toThrow(/URL of a WebSocket/);
   });
 
-  test("takes http for ws, as pages have it in location", async () => {
+  test("takes http for ws, as in a page's location", async () => {
     const rig = await Rig.serve();
     const one = new WebSocketClient(new URL(rig.url().replace("ws", "http")), { headers: { origin: `http://127.0.0.1:${rig.port}` } });
     await one.connect();
@@ -178,7 +178,7 @@ describe("a WebSocketClient", () => {
     expect(rig.errors).toEqual([]);
   });
 
-  test("refuses packets of the server that are too large before they have come", async () => {
+  test("rejects packets of the server that are too large before they have arrived", async () => {
     const rig = await Rig.serve();
     const reports = new Reports();
     const one = new WebSocketClient(rig.url(), { maxPacketSize: 1000, reconnect: false, onError: reports.listener });
@@ -191,7 +191,7 @@ describe("a WebSocketClient", () => {
     expect(one.state).toBe("disconnected");
   });
 
-  test("refuses a packet where the network takes them too slowly", async () => {
+  test("rejects a packet if the network is too slow", async () => {
     /** A socket that takes nothing. */
     class Stuck implements WebSocketLike {
       binaryType = "blob";
@@ -216,7 +216,7 @@ describe("a WebSocketClient", () => {
     await one.close();
   });
 
-  test("takes a machine's sleep for the end of its connection", async () => {
+  test("reconnects after the machine slept", async () => {
     vi.useFakeTimers({ toFake: ["setInterval", "clearInterval", "Date"] });
     onTestFinished(() => void vi.useRealTimers());
     const rig = await Rig.serve({ pingInterval: null });
@@ -232,7 +232,7 @@ describe("a WebSocketClient", () => {
     expect(one.stats().connects).toBe(2);
   });
 
-  test("does not keep a process alive that has nothing more to do, and loses nothing of what it sent", async () => {
+  test("doesn't keep an idle process alive, and loses nothing that it sent", async () => {
     const rig = await Rig.serve();
     const got: unknown[] = [];
     rig.dispatcher.map("/n", (_address, value) => void got.push(value));
