@@ -112,6 +112,7 @@ export abstract class BackpressuredPeer implements Peer, InFlightWaiter {
   #waiting = false;
   #advancing = false;
   #stopped = false;
+  #givenUp = false;
   #isOver = false;
 
   constructor(address: NetAddress, maxPending: number, { inFlight, memory }: SharedLimits, events: TransportEvents) {
@@ -212,6 +213,9 @@ export abstract class BackpressuredPeer implements Peer, InFlightWaiter {
 
   /** Reports why the server ends the connection. */
   protected giveUp(error: OscError): void {
+    // It may still take a moment to end, and give another reason meanwhile.
+    if (this.#givenUp) return;
+    this.#givenUp = true;
     this.events.onConnection("ended");
     this.events.onError(error, this.address);
   }
@@ -235,7 +239,7 @@ export abstract class BackpressuredPeer implements Peer, InFlightWaiter {
   #giveUpMemory(): void {
     if (this.#isOver) return;
     const message = `A connection was ended because its client made the server hold ${this.#memory.held} bytes, more than any other, and all together exceed maxMemory.`;
-    this.events.onLoss?.("evicted");
+    if (!this.#givenUp) this.events.onLoss?.("evicted");
     this.giveUp(new OscDroppedError("maxMemory", message));
     this.#inFlight.leave(this);
     this.#waiting = false;
