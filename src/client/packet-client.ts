@@ -1,4 +1,13 @@
-import { type OscArgument, OscBundle, OscMessage, type OscPacket, type TimeTag, encode } from "../codec/index.ts";
+import {
+  type EncodeOptions,
+  type OscArgument,
+  OscBundle,
+  OscMessage,
+  type OscPacket,
+  type TimeTag,
+  encode,
+  encodeMessage,
+} from "../codec/index.ts";
 import { Dispatcher, Reporter, executeDecoded, tryDecode, reportToConsole } from "../dispatch/index.ts";
 import { OscDecodeError, OscDroppedError, OscEncodeError, type OscError, OscRejectedError, OscServerError } from "../errors.ts";
 import type { NetAddress } from "../net-address.ts";
@@ -8,6 +17,7 @@ import { fitTo } from "./fit-packet.ts";
 import { Inbox, type ReceivedMessage } from "./inbox.ts";
 import { type ClientSettings, type ReceiveOptions, type Wait, waitOf } from "./options.ts";
 import { type RequestOptions, Requests } from "./requests.ts";
+import type { ReceiverProfile } from "./receivers.ts";
 import { SendPromise } from "./send-promise.ts";
 
 /** Counters of a client since it was created. */
@@ -50,6 +60,8 @@ export abstract class PacketClient implements AsyncDisposable {
   /** The socket and what waits for it. */
   protected readonly connection: Connection;
   readonly #settings: ClientSettings;
+  readonly #receiver: ReceiverProfile | null;
+  readonly #encodeOptions: EncodeOptions | undefined;
   readonly #reporter: Reporter;
   readonly #inbox: Inbox;
   readonly #requests = new Requests();
@@ -59,7 +71,10 @@ export abstract class PacketClient implements AsyncDisposable {
 
   /** @param target where packets go, for error messages: `host:port` */
   protected constructor(target: string, createLink: PacketLinkFactory, settings: ClientSettings, connection: ConnectionSettings) {
+    const { for: receiver, numbers = receiver?.numbers } = settings;
     this.#settings = settings;
+    this.#receiver = receiver === null || numbers === undefined ? receiver : { ...receiver, numbers };
+    this.#encodeOptions = numbers === undefined ? undefined : { numbers };
     this.#target = target;
     this.dispatcher = settings.dispatcher ?? new Dispatcher();
     this.#reporter = new Reporter(settings.onError ?? reportToConsole, settings.maxReports);
@@ -134,7 +149,7 @@ export abstract class PacketClient implements AsyncDisposable {
   sendMessage(address: string, value: OscArgument = [], types?: string, ...more: readonly never[]): Promise<void> {
     return SendPromise.of((done) => {
       checkNotVariadic(address, value, types, more);
-      this.connection.send(this.encode(new OscMessage(address, value, types)), null, done);
+      this.connection.send(this.#encodeMessage(address, value, types), null, done);
     }, this.#onUnseen);
   }
 
@@ -229,7 +244,7 @@ export abstract class PacketClient implements AsyncDisposable {
   request(address: string, args: OscArgument = [], options: RequestOptions = {}): Promise<OscMessage> {
     return this.#requests.make(address, options, {
       target: this.#target,
-      encode: () => this.encode(new OscMessage(address, args, options.types)),
+      encode: () => this.#encodeMessage(address, args, options.types),
       send: (packet) =>
         new Promise((resolve, reject) => this.connection.send(packet, null, (error) => (error === null ? resolve() : reject(error)))),
       ref: () => this.connection.ref(),
@@ -246,10 +261,12 @@ export abstract class PacketClient implements AsyncDisposable {
 
   /** The packet's bytes, as the receiver that the client was made for understands them. */
   protected encode(packet: OscPacket): Uint8Array {
-    const { numbers, for: receiver } = this.#settings;
-    if (receiver === null) return encode(packet, numbers === undefined ? undefined : { numbers });
-    const profile = numbers === undefined ? receiver : { ...receiver, numbers };
-    return encode(fitTo(packet, profile), { numbers: profile.numbers });
+    return encode(this.#receiver === null ? packet : fitTo(packet, this.#receiver), this.#encodeOptions);
+  }
+
+  #encodeMessage(address: string, value: OscArgument, types: string | undefined): Uint8Array {
+    if (this.#receiver !== null) return this.encode(new OscMessage(address, value, types));
+    return encodeMessage(address, value, types, this.#encodeOptions);
   }
 
   /** Reports an error to `onError`. */

@@ -48,7 +48,7 @@ const MESSAGES: readonly (readonly [receiver: ReceiverName, sent: OscMessage, ty
   ["supercollider", message(long(2n ** 31n)), "", /^SuperCollider takes no integer of more than 32 bits/],
   ["supercollider", message(2 ** 40), "", /^SuperCollider takes no integer of more than 32 bits/],
   ["supercollider", message(TimeTag.IMMEDIATELY), "", /^SuperCollider takes no value of type tag t\.$/],
-  ["supercollider", message(char(-1)), "", /^SuperCollider takes text for a character/],
+  ["supercollider", message(char(-1)), "", /^SuperCollider takes a character as text/],
   ["puredata", message(double(0.25), long(-1n), Uint8Array.of(1), [true]), "fib[i]", [0.25, -1, Uint8Array.of(1), [1]]],
   ["puredata", message(midi(0, 144, 60, 127)), "", /type tag m/],
   ["chuck", message(0.5, [1, ["in", true]], null), "fisii", [0.5, 1, "in", 1, 0]],
