@@ -1,30 +1,28 @@
 import { randomBytes, randomUUID } from "node:crypto";
-import { type IncomingMessage, type Server, type ServerResponse, createServer } from "node:http";
+import type { IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
 import { WebSocketServer } from "ws";
 import { OscDecodeError, type OscError, OscRejectedError, OscServerError, OscSocketError } from "../errors.ts";
 import { type NetAddress, formatAddress } from "../net-address.ts";
-import { Feed } from "./feed.ts";
-import { FEED_PATH, encodeHello, encodeStatus } from "./feed-protocol.ts";
-import { Guard } from "./guard.ts";
-import { PageConnection } from "./page-connection.ts";
-import { PageFiles, SAFE_HEADERS } from "./page-files.ts";
-import type { SenderFactory } from "./page-senders.ts";
+import { type OptionChecks, callback, integer, readOptions, required, text, unchecked } from "../options.ts";
+import { Feed, PageConnection, type SenderFactory } from "./feed.ts";
+import { PageServer } from "./http.ts";
+import { FEED_PATH, encodeHello, encodeStatus } from "./protocol.ts";
 
-/** What a monitor is made of. */
+/** Options of {@link Monitor}. */
 export interface MonitorOptions {
   /** The address to serve the page on. Default `127.0.0.1`: this machine only. */
   readonly host?: string;
   /** Its port. Default 0: the system chooses. */
   readonly port?: number;
-  /** What guards the page, at least 16 of `A-Z a-z 0-9 - _`. Default: 192 random bits. */
+  /** The secret part of the page's address, at least 16 of `A-Z a-z 0-9 - _`. Default: 192 random bits. */
   readonly token?: string;
-  /** Makes what the page's form sends with. */
+  /** Creates what the page's form sends with. */
   readonly createSender: SenderFactory;
-  /** Counters of the server whose packets are shown, asked for once a second while a page is open. Default: none. */
+  /** Counters of the server whose packets are shown, asked for once per second while a page is open. Default: none. */
   readonly counters?: () => Readonly<Record<string, number>>;
-  /** Where the files of the page are. Default: beside the compiled monitor. */
+  /** The folder of the page's files. Default: beside the compiled monitor. */
   readonly files?: URL;
 }
 
@@ -37,118 +35,119 @@ interface Listening {
 }
 
 const MIB = 1024 * 1024;
-/** What a page that comes, or comes back, gets to see of the past. */
+/** What a page that comes, or comes back, sees of the past. */
 const HISTORY = { maxEntries: 5000, maxBytes: 4 * MIB };
 /** What may wait for one page. */
 const QUEUE = { maxEntries: 20_000, maxBytes: 8 * MIB };
 const MAX_PAGES = 8;
-/** The largest datagram, and what the command needs around it. */
+/** The largest datagram, and what the command adds to it. */
 const MAX_COMMAND_BYTES = 65_507 + 1024;
 const STATUS_MS = 1000;
 const ALIVE_MS = 15_000;
 
-/** Errors of which the page tells by itself, since it reads the same bytes. */
+/** Errors that the page itself finds, because it reads the same bytes. */
 const SEEN_IN_BYTES: ReadonlySet<string> = new Set(["empty", "malformed", "not-osc"]);
 
-/** Serves a page that shows packets live. It is told of every packet; it does not listen for any itself. */
+const CHECKS = {
+  host: text("127.0.0.1"),
+  port: integer(0, 0, 65_535),
+  token: unchecked<string>(),
+  createSender: required(callback<SenderFactory>()),
+  counters: callback<() => Readonly<Record<string, number>>>(),
+  files: unchecked<URL>(),
+} satisfies OptionChecks<MonitorOptions>;
+
+/** Serves a page that shows packets live. Its owner hands it every packet; it receives none itself. */
 export class Monitor {
-  readonly #options: MonitorOptions;
+  readonly #host: string;
+  readonly #port: number;
+  readonly #createSender: SenderFactory;
+  readonly #counters: () => Readonly<Record<string, number>>;
   readonly #token: string;
   readonly #session = randomUUID();
   readonly #feed = new Feed(HISTORY);
-  readonly #guard: Guard;
-  readonly #files: PageFiles;
-  readonly #http: Server;
+  readonly #server: PageServer;
   readonly #sockets = new WebSocketServer({ noServer: true, maxPayload: MAX_COMMAND_BYTES, perMessageDeflate: false });
   readonly #timers: NodeJS.Timeout[] = [];
   #listening: Listening = { urls: [], target: "" };
   #ignoredFrames = 0;
 
-  /** @throws OscServerError `OSC_OPTION` for a token that could be guessed or does not fit into a URL */
+  /** @throws OscServerError `OSC_OPTION` for an unknown option, a bad value, or a token that is too short or doesn't fit into a URL */
   constructor(options: MonitorOptions) {
-    this.#options = options;
-    this.#token = checkToken(options.token ?? randomBytes(24).toString("base64url"));
-    this.#guard = new Guard(this.#token, options.host ?? "127.0.0.1");
-    this.#files = new PageFiles(options.files ?? new URL("./page/", import.meta.url));
-    this.#http = createServer((request, response) => this.#answer(request, response));
-    this.#http.on("upgrade", (request, socket, head) => this.#upgrade(request, socket, head));
+    const { host, port, token, createSender, counters, files } = readOptions("Monitor", options, CHECKS);
+    this.#host = host;
+    this.#port = port;
+    this.#createSender = createSender;
+    this.#counters = counters ?? (() => ({}));
+    this.#token = checkToken(token ?? randomBytes(24).toString("base64url"));
+    this.#server = new PageServer({
+      token: this.#token,
+      hostName: host,
+      files: files ?? new URL("./page/", import.meta.url),
+      onUpgrade: (admitted, request, socket, head) => this.#upgrade(admitted, request, socket, head),
+    });
   }
 
-  /** Entries that were refused or lost on the way to pages are not among them: see the page. */
+  /** The number of packets and problems so far. */
   get entries(): number {
     return this.#feed.newest;
   }
 
   /**
-   * Begins to serve the page.
+   * Starts to serve the page.
    *
    * @returns its URL, with the token
-   * @throws OscSocketError where the port cannot be had
+   * @throws OscSocketError if the port is not available
    */
   async open(listening: Listening): Promise<string> {
-    const { host = "127.0.0.1", port = 0 } = this.#options;
+    const { http } = this.#server;
     this.#listening = listening;
     await new Promise<void>((resolve, reject) => {
-      this.#http.once("error", (cause: NodeJS.ErrnoException) => {
-        const place = `${host}:${port}`;
-        reject(
-          new OscSocketError(cause.code ?? "EUNKNOWN", `The page of the monitor cannot be served on ${place}: ${cause.message}`, place, {
-            cause,
-          }),
-        );
+      http.once("error", (cause: NodeJS.ErrnoException) => {
+        const where = `${this.#host}:${this.#port}`;
+        const message = `The monitor's page cannot be served on ${where}: ${cause.message}`;
+        reject(new OscSocketError(cause.code ?? "EUNKNOWN", message, where, { cause }));
       });
-      this.#http.listen(port, host, resolve);
+      http.listen(this.#port, this.#host, resolve);
     });
     this.#timers.push(setInterval(() => this.#tellStatus(), STATUS_MS).unref());
     this.#timers.push(setInterval(() => this.#checkPages(), ALIVE_MS).unref());
-    const { address, port: boundPort, family } = this.#http.address() as AddressInfo;
+    const { address, port, family } = http.address() as AddressInfo;
     const isAny = address === "0.0.0.0" || address === "::";
-    return `http://${isAny ? "127.0.0.1" : family === "IPv6" ? `[${address}]` : address}:${boundPort}/${this.#token}/`;
+    return `http://${isAny ? "127.0.0.1" : family === "IPv6" ? `[${address}]` : address}:${port}/${this.#token}/`;
   }
 
-  /** A packet arrived. The bytes must not change any more. */
+  /** Shows a packet that arrived. The bytes must not change anymore. */
   packet(bytes: Uint8Array, from: NetAddress, transport: string): void {
     this.#feed.add({ kind: "packet", time: Date.now(), from: formatAddress(from), transport, bytes });
   }
 
-  /** Something went wrong. What is wrong with a packet's bytes the page sees by itself; it is passed over here. */
+  /** Shows a problem. Those of a packet's bytes are skipped, because the page finds them itself. */
   problem(error: OscError, from?: NetAddress): void {
     if (error instanceof OscDecodeError || (error instanceof OscRejectedError && SEEN_IN_BYTES.has(error.reason))) return;
     const sender = from === undefined ? "" : formatAddress(from);
     this.#feed.add({ kind: "problem", time: Date.now(), from: sender, code: error.code, message: error.message });
   }
 
-  /** Sends the pages away and frees the port. */
+  /** Disconnects the pages and frees the port. */
   async close(): Promise<void> {
     for (const timer of this.#timers) clearInterval(timer);
     for (const page of this.#feed.pages) page.close();
-    await new Promise<void>((resolve) => {
-      this.#http.close(() => resolve());
-      this.#http.closeAllConnections();
-    });
+    await this.#server.close();
   }
 
-  #answer(request: IncomingMessage, response: ServerResponse): void {
-    const admitted = this.#guard.admit(request);
-    if ("status" in admitted) return refuse(response, admitted.status, admitted.reason);
-    if (request.method !== "GET" && request.method !== "HEAD") return refuse(response, 405, "The page can only be read.");
-    if (admitted.path === "") {
-      response.writeHead(308, { ...SAFE_HEADERS, location: `/${this.#token}/` }).end();
-      return;
-    }
-    if (!this.#files.serve(admitted.path, response)) refuse(response, 404, "There is no such file.");
-  }
+  readonly #upgrade: ConstructorParameters<typeof PageServer>[0]["onUpgrade"] = ({ path, query }, request, socket, head) => {
+    if (path !== `/${FEED_PATH}`) return { status: 404, reason: "There is no such WebSocket." };
+    if (this.#feed.pages.size >= MAX_PAGES) return { status: 503, reason: `There are ${MAX_PAGES} pages already.` };
+    const after = query.get("session") === this.#session ? Number(query.get("after")) || 0 : 0;
+    this.#accept(after, request, socket, head);
+    return null;
+  };
 
-  #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    const admitted = this.#guard.admit(request);
-    if ("status" in admitted) return refuseUpgrade(socket, admitted.status);
-    if (admitted.path !== `/${FEED_PATH}`) return refuseUpgrade(socket, 404);
-    if (this.#feed.pages.size >= MAX_PAGES) return refuseUpgrade(socket, 503);
-    const isSameSession = admitted.query.get("session") === this.#session;
-    const after = isSameSession ? Number(admitted.query.get("after")) || 0 : 0;
+  #accept(after: number, request: IncomingMessage, socket: Duplex, head: Buffer): void {
     this.#sockets.handleUpgrade(request, socket, head, (webSocket) => {
       const page = new PageConnection(webSocket, QUEUE, {
-        createSender: this.#options.createSender,
+        createSender: this.#createSender,
         ignored: () => (this.#ignoredFrames += 1),
       });
       webSocket.once("close", () => this.#feed.pages.delete(page));
@@ -162,10 +161,9 @@ export class Monitor {
   #tellStatus(): void {
     const { pages, newest } = this.#feed;
     if (pages.size === 0) return;
-    const counters = this.#options.counters?.() ?? {};
-    for (const page of pages) {
-      page.say(encodeStatus({ entries: newest, dropped: page.dropped, ignoredFrames: this.#ignoredFrames, pages: pages.size, counters }));
-    }
+    const counters = this.#counters();
+    const status = { entries: newest, ignoredFrames: this.#ignoredFrames, evicted: this.#server.evicted, pages: pages.size, counters };
+    for (const page of pages) page.say(encodeStatus({ ...status, dropped: page.dropped }));
   }
 
   #checkPages(): void {
@@ -174,15 +172,6 @@ export class Monitor {
 }
 
 function checkToken(token: string): string {
-  if (/^[\w-]{16,256}$/.test(token)) return token;
-  throw new OscServerError("OSC_OPTION", "The token of the monitor's page has at least 16 of the characters A-Z a-z 0-9 - _");
-}
-
-function refuse(response: ServerResponse, status: number, reason: string): void {
-  response.writeHead(status, { ...SAFE_HEADERS, "content-type": "text/plain; charset=utf-8" }).end(`${reason}\n`);
-}
-
-function refuseUpgrade(socket: Duplex, status: number): void {
-  socket.on("error", () => undefined);
-  socket.end(`HTTP/1.1 ${status} Refused\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+  if (typeof token === "string" && /^[\w-]{16,256}$/.test(token)) return token;
+  throw new OscServerError("OSC_OPTION", "The monitor's token must have at least 16 characters, only A-Z a-z 0-9 - _");
 }

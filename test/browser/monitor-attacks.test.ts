@@ -70,7 +70,7 @@ describeWith([CHROMIUM], "attacks on the monitor's page", () => {
     })`);
     expect(framed).toBe("refused");
     expect(other.errors.join("\n")).toMatch(/frame-ancestors|X-Frame-Options|refused to connect/i);
-    expect(await monitor.counter("pages open")).toBe(1);
+    expect(await monitor.counter("open pages")).toBe(1);
   });
 
   test("frames that are no command are counted, and nothing comes of them", async () => {
@@ -84,7 +84,7 @@ describeWith([CHROMIUM], "attacks on the monitor's page", () => {
       };
       socket.onclose = resolve;
     })`);
-    await expect.poll(() => monitor.counter("frames ignored")).toBe(2);
+    await expect.poll(() => monitor.counter("ignored frames")).toBe(2);
     await monitor.send(new OscMessage("/still/here"));
     await monitor.row("/still/here").waitFor();
     monitor.expectNoFault();

@@ -293,8 +293,8 @@ describeWith([CHROMIUM], "the monitor's page over time", () => {
       await monitor.send(new OscMessage("/last"));
       await monitor.row("/last").waitFor();
       const account = async (): Promise<[number, number]> => [
-        (await monitor.counter("page received")) + (await monitor.counter("dropped before the page")),
-        await monitor.counter("server received"),
+        (await monitor.counter("received by the page")) + (await monitor.counter("lost on the way to the page")),
+        await monitor.counter("server: received"),
       ];
       // What the system lost before the server is no one's to count here; it is none on most machines.
       await expect.poll(async () => (await account())[0]).toBeGreaterThan((150 * perTick) / 2);

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { describe, expect, test } from "vitest";
 import { WebSocket } from "ws";
 import { OscMessage, decode, encode } from "../../src/codec/index.ts";
-import { type FeedEntry, readFeedEvent } from "../../src/monitor/feed-protocol.ts";
+import { type FeedEntry, readFeedEvent } from "../../src/monitor/protocol.ts";
 import { portOf, runTool, Tool } from "./run-tool.ts";
 import { steadyPort } from "../steady-port.ts";
 

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { OscMessage, encode } from "../../src/codec/index.ts";
-import { EntryQueue } from "../../src/monitor/entry-queue.ts";
+import { EntryQueue } from "../../src/monitor/feed.ts";
 import {
   type FeedEntry,
   encodeEntries,
@@ -13,7 +13,7 @@ import {
   encodeStatus,
   readFeedEvent,
   readSendCommand,
-} from "../../src/monitor/feed-protocol.ts";
+} from "../../src/monitor/protocol.ts";
 
 const MUCH = { maxEntries: 1e9, maxBytes: 1e9 };
 
@@ -33,8 +33,8 @@ describe("the queue of entries", () => {
     expect(queue.size).toBe(0);
   });
 
-  test("is bounded by bytes, too", () => {
-    const queue = new EntryQueue({ maxEntries: 1e9, maxBytes: 1000 });
+  test("is limited by bytes as well", () => {
+    const queue = new EntryQueue({ maxEntries: 1e9, maxBytes: 1500 });
     queue.push(packet(1, 300));
     queue.push(packet(2, 300));
     expect(queue.push(packet(3, 500))).toBe(2);
@@ -80,7 +80,7 @@ describe("what the monitor and its page say", () => {
     expect(readFeedEvent(encodeEntries(entries))).toEqual({ kind: "entries", entries });
     const hello = { session: "s", listening: ["osc.udp://[::1]:9/"], target: "[::1]:9", time: 1.5, newest: 3 };
     expect(readFeedEvent(encodeHello(hello))).toEqual({ kind: "hello", hello });
-    const status = { entries: 1, dropped: 2, ignoredFrames: 3, pages: 4, counters: { received: 5 } };
+    const status = { entries: 1, dropped: 2, ignoredFrames: 3, evicted: 6, pages: 4, counters: { received: 5 } };
     expect(readFeedEvent(encodeStatus(status))).toEqual({ kind: "status", status });
     expect(readFeedEvent(encodeSent(1, "127.0.0.1:5"))).toEqual({ kind: "sent", id: 1, from: "127.0.0.1:5" });
     expect(readFeedEvent(encodeFailed(1, "no"))).toEqual({ kind: "failed", id: 1, message: "no" });

@@ -7,7 +7,7 @@ import { WebSocket } from "ws";
 import { UDPClient } from "../../src/client/index.ts";
 import { OscMessage, encode } from "../../src/codec/index.ts";
 import { OscRejectedError, OscSocketError } from "../../src/errors.ts";
-import { type FeedEvent, encodeSend, readFeedEvent } from "../../src/monitor/feed-protocol.ts";
+import { type FeedEvent, encodeSend, readFeedEvent } from "../../src/monitor/protocol.ts";
 import { Monitor, type MonitorOptions } from "../../src/monitor/index.ts";
 
 const FILES = new URL("../../dist/page/", import.meta.url);
@@ -105,6 +105,36 @@ describe("the page", () => {
     const [a, b] = [await openMonitor(), await openMonitor()];
     expect(new URL(a.page).pathname).toMatch(/^\/[\w-]{32}\/$/);
     expect(new URL(a.page).pathname).not.toBe(new URL(b.page).pathname);
+  });
+
+  test("closes connections that send no headers, or nothing more, and keeps open pages", async () => {
+    const { page } = await openMonitor();
+    const { port, pathname } = new URL(page);
+    const reader = new FakePage(page);
+    await reader.event("hello");
+    const silent = connect(Number(port), "127.0.0.1");
+    const half = connect(Number(port), "127.0.0.1");
+    half.write(`GET ${pathname} HTTP/1.1\r\nHost: 127.0.0.1\r\n`);
+    silent.resume();
+    half.resume();
+    await Promise.all([once(silent, "close"), once(half, "close")]);
+    expect(reader.socket.readyState).toBe(WebSocket.OPEN);
+  });
+
+  test("replaces the oldest connection without the token by a new one, and counts it", async () => {
+    const { page } = await openMonitor();
+    const { port } = new URL(page);
+    const reader = new FakePage(page);
+    await reader.event("hello");
+    const strangers = Array.from({ length: 64 }, () => connect(Number(port), "127.0.0.1").resume());
+    await Promise.all(strangers.map((socket) => once(socket, "connect")));
+    const ended = once(strangers[0]!, "close");
+    const one = connect(Number(port), "127.0.0.1").resume();
+    await Promise.all([ended, once(one, "connect")]);
+    expect((await get(page)).status).toBe(200);
+    await expect.poll(() => reader.events.findLast((event) => event.kind === "status")?.status.evicted).toBeGreaterThanOrEqual(1);
+    expect(reader.socket.readyState).toBe(WebSocket.OPEN);
+    for (const socket of [...strangers, one]) socket.destroy();
   });
 
   test("asks the network for nothing", async () => {

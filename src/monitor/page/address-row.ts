@@ -44,7 +44,8 @@ export class AddressRowView {
     if (hasChildren) this.element.ariaExpanded = String(node.isOpen);
     else this.element.removeAttribute("aria-expanded");
     this.element.ariaSelected = String(isChosen);
-    setText(this.#value, node.last === null ? "" : formatParts(node.last, null).args.slice(0, MAX_SHOWN));
+    const value = node.last === null ? (node.hasMessages ? "(large)" : "") : formatParts(node.last, null).args.slice(0, MAX_SHOWN);
+    setText(this.#value, value);
     setText(this.#rate, rateText(node.meter.rate(now)));
     const glow = Math.exp((node.lastTime - now) / AFTERGLOW_MS);
     this.#light.style.opacity = Math.max(0.12, Math.min(1, glow)).toFixed(2);

@@ -1,4 +1,4 @@
-import { FEED_PATH, type FeedEvent, type SendCommand, encodeSend, readFeedEvent } from "../feed-protocol.ts";
+import { FEED_PATH, type FeedEvent, type SendCommand, encodeSend, readFeedEvent } from "../protocol.ts";
 
 /** What the page hears of its connection. */
 export interface FeedSocketEvents {

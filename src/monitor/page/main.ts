@@ -1,4 +1,4 @@
-import type { FeedEvent } from "../feed-protocol.ts";
+import type { FeedEvent } from "../protocol.ts";
 import { AddressPanel } from "./address-panel.ts";
 import { download } from "./download.ts";
 import { byId, setText } from "./element.ts";

@@ -6,7 +6,7 @@ import { readLine } from "../../text/lines.ts";
 import { escapeForTerminal } from "../../text/escape.ts";
 import { timeOfDay } from "../../text/time-text.ts";
 import { UsageError } from "../../text/usage-error.ts";
-import type { FeedEvent, SendCommand } from "../feed-protocol.ts";
+import type { FeedEvent, SendCommand } from "../protocol.ts";
 import { byId, element, setText } from "./element.ts";
 import { SendHistory } from "./model/send-history.ts";
 

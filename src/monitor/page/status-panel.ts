@@ -1,4 +1,4 @@
-import type { Hello, Status } from "../feed-protocol.ts";
+import type { Hello, Status } from "../protocol.ts";
 import { byId, element, setText } from "./element.ts";
 
 /** The numbers that the page shows. */
@@ -54,15 +54,16 @@ export class StatusPanel {
     setText(this.#lost, count(lost));
     this.#bad.classList.toggle("alarm", figures.badPackets > 0);
     this.#lost.classList.toggle("alarm", lost > 0);
-    this.#show("page received", figures.received);
-    this.#show("dropped before the page", figures.dropped);
-    this.#show("page remembers", figures.remembered);
-    this.#show("page forgot", figures.forgotten);
+    this.#show("received by the page", figures.received);
+    this.#show("lost on the way to the page", figures.dropped);
+    this.#show("kept in the page", figures.remembered);
+    this.#show("no longer kept", figures.forgotten);
     if (this.#status !== null) {
-      this.#show("pages open", this.#status.pages);
-      this.#show("frames ignored", this.#status.ignoredFrames);
+      this.#show("open pages", this.#status.pages);
+      this.#show("ignored frames", this.#status.ignoredFrames);
+      if (this.#status.evicted > 0) this.#show("connections without the token closed", this.#status.evicted);
     }
-    for (const [name, value] of Object.entries(counters)) this.#show(`server ${name}`, value);
+    for (const [name, value] of Object.entries(counters)) this.#show(`server: ${name}`, value);
   }
 
   #show(name: string, value: number): void {

@@ -1,11 +1,11 @@
 import { describe, expect, test } from "vitest";
 import { OscMessage } from "../../../src/codec/index.ts";
-import { type AddressNode, AddressTree, MAX_NODES, patternFor } from "../../../src/monitor/page/model/address-tree.ts";
+import { type AddressNode, AddressTree, MAX_CHARACTERS, MAX_NODES, patternFor } from "../../../src/monitor/page/model/address-tree.ts";
 import { MessageFilter } from "../../../src/text/message-filter.ts";
 
 function treeOf(...addresses: readonly string[]): AddressTree {
   const tree = new AddressTree();
-  for (const [index, address] of addresses.entries()) tree.learn(new OscMessage(address, index), 1000 + index);
+  for (const [index, address] of addresses.entries()) tree.add(new OscMessage(address, index), 1000 + index, 100);
   return tree;
 }
 
@@ -40,18 +40,32 @@ describe("the address tree", () => {
     const tree = treeOf("/m/1", "/n");
     tree.setOpen(node(tree, "/m"), false);
     expect(tree.rows().map(({ address }) => address)).toEqual(["/m", "/n"]);
-    tree.learn(new OscMessage("/m/2"), 1);
+    tree.add(new OscMessage("/m/2"), 1, 100);
     expect(tree.rows().map(({ address }) => address)).toEqual(["/m", "/n"]);
   });
 
   test("is bounded: further addresses are counted, known ones go on", () => {
     const tree = new AddressTree();
-    for (let index = 0; index < MAX_NODES + 10; index += 1) tree.learn(new OscMessage(`/${index}`), 1);
+    for (let index = 0; index < MAX_NODES + 10; index += 1) tree.add(new OscMessage(`/${index}`), 1, 100);
     expect(tree.size).toBe(MAX_NODES);
     expect(tree.unlisted).toBe(10);
-    expect(tree.learn(new OscMessage("/7"), 2)?.count).toBe(2);
+    expect(tree.add(new OscMessage("/7"), 2, 100)?.count).toBe(2);
     tree.clear();
     expect([tree.size, tree.unlisted, tree.rows().length]).toEqual([0, 0, 0]);
+  });
+
+  test("limits the characters of all addresses together", () => {
+    const tree = new AddressTree();
+    for (let index = 0; index < 200; index += 1) tree.add(new OscMessage(`/${index}${"x".repeat(30_000)}`), 1, 100);
+    expect(tree.size).toBeLessThanOrEqual(MAX_CHARACTERS / 30_000);
+    expect(tree.unlisted).toBe(200 - tree.size);
+  });
+
+  test("keeps no message that is large, and knows that there was one", () => {
+    const tree = new AddressTree();
+    const node = tree.add(new OscMessage("/big", "text"), 1, 1_000_000);
+    expect(node).toMatchObject({ hasMessages: true, last: null, count: 1 });
+    expect(tree.add(new OscMessage("/big", 1), 2, 100)?.last?.args).toEqual([1]);
   });
 
   test("takes addresses that are odd for what they are", () => {

@@ -1,5 +1,5 @@
 import { type OscPacket, encode } from "../../../src/codec/index.ts";
-import type { FeedPacket } from "../../../src/monitor/feed-protocol.ts";
+import type { FeedPacket } from "../../../src/monitor/protocol.ts";
 
 /** An entry as the feed brings it. */
 export function packetEntry(number: number, packet: OscPacket | Uint8Array, time: number = number): FeedPacket {

@@ -70,12 +70,28 @@ describe("the window of rows", () => {
     expect(window.positionOf(second as Row)).toBeNull();
   });
 
-  test("is bounded by bytes, and always keeps the newest", () => {
-    const window = new RowWindow({ maxRecords: MUCH, maxBytes: 20 });
+  test("is limited by bytes, and always keeps the newest", () => {
+    const { weight } = readEntry(packetEntry(1, new OscMessage("/a")));
+    const window = new RowWindow({ maxRecords: MUCH, maxBytes: 2.5 * weight });
     add(window, ["/a", "/b", "/c"]);
     expect(shown(window)).toEqual(["/b", "/c"]);
-    add(window, [`/${"long".repeat(10)}`]);
+    add(window, [`/${"long".repeat(1000)}`]);
     expect(window.size).toBe(1);
+  });
+
+  test("counts what arguments take in memory, not only on the wire", () => {
+    const many = readEntry(
+      packetEntry(
+        1,
+        new OscMessage(
+          "/a",
+          Array.from({ length: 10_000 }, () => true),
+        ),
+      ),
+    );
+    const few = readEntry(packetEntry(1, new OscMessage("/a", "x".repeat(10_000))));
+    expect(many.weight).toBeGreaterThan(240_000);
+    expect(few.weight).toBeLessThan(60_000);
   });
 
   test("shows what the filter wants, of what there is and of what comes", () => {

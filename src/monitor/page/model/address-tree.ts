@@ -1,20 +1,25 @@
 import type { OscMessage } from "../../../codec/index.ts";
 import { RateMeter } from "./rate-meter.ts";
 
-/** A sender that makes up addresses must not fill the page. */
+/** A sender that makes up addresses must not fill the page: the number of levels, and the characters of all their addresses. */
 export const MAX_NODES = 5000;
+export const MAX_CHARACTERS: number = 1024 * 1024;
+/** A larger message is not kept for its address; the list has it. */
+const MAX_LAST_BYTES = 4096;
 
 /** A level of an address, such as `gain` of `/mixer/1/gain`. */
 export interface AddressNode {
-  /** What stands between two slashes; may be empty. */
+  /** The part between two slashes; may be empty. */
   readonly name: string;
-  /** All of it from the first slash on. */
+  /** The address from the first slash on. */
   readonly address: string;
   /** How many levels are above. */
   readonly depth: number;
   readonly parent: AddressNode | null;
   readonly children: Map<string, AddressNode>;
-  /** The newest message with exactly this address; null where there was none. */
+  /** Whether a message with exactly this address has arrived. */
+  hasMessages: boolean;
+  /** The newest one; null if it was too large to keep, or if there was none. */
   last: OscMessage | null;
   /** When a message arrived here or below, in milliseconds since 1970. */
   lastTime: number;
@@ -26,19 +31,24 @@ export interface AddressNode {
 
 /** The addresses that have arrived, level by level. */
 export class AddressTree {
-  /** Messages whose address found no more room. */
+  /** Messages whose address found no room. */
   unlisted = 0;
   #size = 0;
+  #characters = 0;
   #root: AddressNode = newNode("", "", -1, null);
   #rows: AddressNode[] | null = null;
 
-  /** How many levels it has learned. */
+  /** How many levels there are. */
   get size(): number {
     return this.#size;
   }
 
-  /** Takes note of a message that arrived at that time. */
-  learn(message: OscMessage, time: number): AddressNode | null {
+  /**
+   * Adds a message that arrived at that time.
+   *
+   * @param bytes about how many bytes the message holds
+   */
+  add(message: OscMessage, time: number, bytes: number): AddressNode | null {
     const { address } = message;
     const names = address.startsWith("/") ? address.slice(1).split("/") : [address];
     let node = this.#root;
@@ -50,7 +60,8 @@ export class AddressTree {
       }
       node = next;
     }
-    node.last = message;
+    node.hasMessages = true;
+    node.last = bytes <= MAX_LAST_BYTES ? message : null;
     for (let at: AddressNode | null = node; at !== null; at = at.parent) {
       at.count += 1;
       at.lastTime = time;
@@ -59,7 +70,7 @@ export class AddressTree {
     return node;
   }
 
-  /** The nodes that are to be seen, from top to bottom: those whose parents are all open, in the order of their names. */
+  /** The visible nodes from top to bottom: those whose parents are all open, sorted by name. */
   rows(): readonly AddressNode[] {
     this.#rows ??= visibleBelow(this.#root);
     return this.#rows;
@@ -74,13 +85,16 @@ export class AddressTree {
     this.#root = newNode("", "", -1, null);
     this.#rows = null;
     this.#size = 0;
+    this.#characters = 0;
     this.unlisted = 0;
   }
 
   #grow(parent: AddressNode, name: string): AddressNode | null {
-    if (this.#size >= MAX_NODES) return null;
     const isRootless = parent === this.#root && name.startsWith("/");
-    const node = newNode(name, isRootless ? name : `${parent.address}/${name}`, parent.depth + 1, parent);
+    const address = isRootless ? name : `${parent.address}/${name}`;
+    if (this.#size >= MAX_NODES || this.#characters + address.length > MAX_CHARACTERS) return null;
+    this.#characters += address.length;
+    const node = newNode(name, address, parent.depth + 1, parent);
     parent.children.set(name, node);
     this.#size += 1;
     this.#rows = null;
@@ -88,10 +102,10 @@ export class AddressTree {
   }
 }
 
-/** An address pattern, as `--match` takes it, for a node: exactly its address, or everything below where it is only a level. */
-export function patternFor({ address, children, last }: AddressNode): string {
+/** An address pattern, as `--match` takes it, for a node: exactly its address, or everything below if it is only a level. */
+export function patternFor({ address, children, hasMessages }: AddressNode): string {
   const literal = address.replace(/[*?[{]/g, "[$&]");
-  return children.size > 0 && last === null ? `${literal}/*` : literal;
+  return children.size > 0 && !hasMessages ? `${literal}/*` : literal;
 }
 
 function visibleBelow(root: AddressNode): AddressNode[] {
@@ -120,6 +134,7 @@ function newNode(name: string, address: string, depth: number, parent: AddressNo
     depth,
     parent,
     children: new Map(),
+    hasMessages: false,
     last: null,
     lastTime: -Infinity,
     count: 0,

@@ -1,4 +1,4 @@
-import type { Hello } from "../../feed-protocol.ts";
+import type { Hello } from "../../protocol.ts";
 
 /** Keeps account of what the feed brought, so that nothing is missing silently. */
 export class FeedAccount {

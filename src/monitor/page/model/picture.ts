@@ -1,13 +1,13 @@
 import type { MessageFilter } from "../../../text/message-filter.ts";
-import type { FeedEntry, Hello } from "../../feed-protocol.ts";
+import type { FeedEntry, Hello } from "../../protocol.ts";
 import { AddressTree } from "./address-tree.ts";
 import { FeedAccount } from "./feed-account.ts";
 import { Plots } from "./plots.ts";
 import { RateMeter } from "./rate-meter.ts";
-import { readEntry } from "./read-entry.ts";
+import { readEntry, weightOf } from "./read-entry.ts";
 import { RowWindow } from "./row-window.ts";
 
-/** What the page remembers: ten seconds of 5,000 messages a second. */
+/** What the page keeps: ten seconds of 5,000 messages per second. */
 const MEMORY = { maxRecords: 50_000, maxBytes: 64 * 1024 * 1024 };
 
 /** All that the page knows, apart from how it is drawn. */
@@ -42,7 +42,7 @@ export class Picture {
       if (row.kind !== "message") continue;
       this.messages += 1;
       this.meter.count(entry.time);
-      this.tree.learn(row.message, entry.time);
+      this.tree.add(row.message, entry.time, weightOf(row.message) + (entry.kind === "packet" ? entry.bytes.length : 0));
       this.plots.add(row.message, entry.time);
     }
   }

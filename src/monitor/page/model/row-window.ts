@@ -4,13 +4,13 @@ import { type ReadEntry, type Row, wantedRows } from "./read-entry.ts";
 /** How much the page remembers. */
 export interface MemoryBounds {
   readonly maxRecords: number;
-  /** Of the packets together. */
+  /** Of the records together, with what was decoded from them. */
   readonly maxBytes: number;
 }
 
 /**
- * The records that the page remembers and, of their lines, those that the filter wants. The oldest are forgotten where a bound is reached; a
- * line keeps its position all the while: positions only grow.
+ * The records that the page keeps and, of their lines, those that the filter wants. The oldest go when a limit is reached. A line keeps its position
+ * meanwhile: positions only grow.
  */
 export class RowWindow {
   /** Records that were forgotten because there were too many. */
@@ -74,7 +74,7 @@ export class RowWindow {
 
   add(record: ReadEntry): void {
     this.#records.push(record);
-    this.#bytes += bytesOf(record);
+    this.#bytes += record.weight;
     for (const row of wantedRows(record, this.#filter)) this.#rows.push(row);
     while (this.size > 1 && (this.size > this.#bounds.maxRecords || this.#bytes > this.#bounds.maxBytes)) this.#forgetOldest();
   }
@@ -116,7 +116,7 @@ export class RowWindow {
   #forgetOldest(): void {
     const record = this.#records[this.#firstRecord]!;
     this.#firstRecord += 1;
-    this.#bytes -= bytesOf(record);
+    this.#bytes -= record.weight;
     this.forgotten += 1;
     while (this.#rows[this.#firstRow]?.record === record) this.#firstRow += 1;
     if (this.#firstRecord * 2 > this.#records.length) {
@@ -127,8 +127,4 @@ export class RowWindow {
       this.#firstRow = 0;
     }
   }
-}
-
-function bytesOf({ entry }: ReadEntry): number {
-  return entry.kind === "packet" ? entry.bytes.length : 0;
 }

@@ -1,5 +1,5 @@
 /**
- * What the monitor and its page say to each other: OSC packets, in the binary frames of a WebSocket. Both sides use this file.
+ * The protocol between the monitor and its page: OSC packets in binary frames of a WebSocket. Both sides use this file.
  */
 import { OscMessage, type OscValue, decode, encode } from "../codec/index.ts";
 import { OscDecodeError } from "../errors.ts";
@@ -18,12 +18,12 @@ export interface FeedPacket {
   readonly bytes: Uint8Array;
 }
 
-/** Something that went wrong and of which no packet tells: a socket, a broken frame, a handler. */
+/** A problem that no packet shows: of a socket, a broken frame, a handler. */
 export interface FeedProblem {
   readonly kind: "problem";
   readonly number: number;
   readonly time: number;
-  /** The sender, as `host:port`; empty where none is to blame. */
+  /** The sender, as `host:port`; empty if there is none. */
   readonly from: string;
   readonly code: string;
   readonly message: string;
@@ -31,35 +31,37 @@ export interface FeedProblem {
 
 export type FeedEntry = FeedPacket | FeedProblem;
 
-/** The first that a page hears. */
+/** The first message to a page. */
 export interface Hello {
-  /** Another one after each start of the monitor: the numbers of entries begin anew then. */
+  /** Changes with each start of the monitor, when the numbers of entries start again. */
   readonly session: string;
   /** Where the monitor listens, as URLs. */
   readonly listening: readonly string[];
-  /** Where the form sends to at first: the place that is listened to. */
+  /** Where the form sends to at first. */
   readonly target: string;
-  /** The monitor's clock when it said this, in milliseconds since 1970; the page may be on another machine. */
+  /** The monitor's clock now, in milliseconds since 1970; the page may be on another machine. */
   readonly time: number;
-  /** The number of the newest entry there was when the page came. */
+  /** The number of the newest entry when the page came. */
   readonly newest: number;
 }
 
-/** What the page hears once a second. */
+/** Sent to the page once per second. */
 export interface Status {
-  /** Entries made since the monitor began. */
+  /** Entries since the monitor started. */
   readonly entries: number;
-  /** Entries that this page did not get, because it did not read fast enough. */
+  /** Entries that this page didn't get because it didn't read fast enough. */
   readonly dropped: number;
-  /** Frames from pages that were no command: text, or other bytes. */
+  /** Frames from pages that were not a command: text, or other bytes. */
   readonly ignoredFrames: number;
-  /** Pages that are open. */
+  /** Connections without the token that were closed because there were too many. */
+  readonly evicted: number;
+  /** Open pages. */
   readonly pages: number;
   /** Counters of the server whose packets are shown. */
   readonly counters: Readonly<Record<string, number>>;
 }
 
-/** What the monitor says. */
+/** Messages to the page. */
 export type FeedEvent =
   | { readonly kind: "hello"; readonly hello: Hello }
   | { readonly kind: "entries"; readonly entries: readonly FeedEntry[] }
@@ -68,9 +70,9 @@ export type FeedEvent =
   | { readonly kind: "reply"; readonly id: number; readonly packet: Omit<FeedPacket, "kind" | "number"> }
   | { readonly kind: "failed"; readonly id: number; readonly message: string };
 
-/** What a page says: send this packet there, and show me what comes back. */
+/** The page's command to send a packet and show the replies. */
 export interface SendCommand {
-  /** Given back with the answers. */
+  /** Comes back with the answers. */
   readonly id: number;
   /** A URL, or `host:port`. */
   readonly target: string;
@@ -98,7 +100,7 @@ export function encodeStatus(status: Status): Uint8Array {
   return encode(new OscMessage(STATUS, [JSON.stringify(status)], "s"));
 }
 
-/** @param entries one or more, numbered without gaps */
+/** @param entries at least one, numbered without gaps */
 export function encodeEntries(entries: readonly FeedEntry[]): Uint8Array {
   const args: OscValue[] = [entries[0]?.number ?? 0];
   let types = "d";
@@ -130,7 +132,7 @@ export function encodeSend({ id, target, packet }: SendCommand): Uint8Array {
   return encode(new OscMessage(SEND, [id, target, packet], "isb"));
 }
 
-/** Reads what the monitor says; null for what it never says. */
+/** Reads a message to the page; null for anything else. */
 export function readFeedEvent(frame: Uint8Array): FeedEvent | null {
   const message = readMessage(frame);
   if (message === null) return null;
@@ -148,7 +150,7 @@ export function readFeedEvent(frame: Uint8Array): FeedEvent | null {
   return null;
 }
 
-/** Reads what a page says; null for anything else, which may come from anywhere. */
+/** Reads a page's command; null for anything else. */
 export function readSendCommand(frame: Uint8Array): SendCommand | null {
   const message = readMessage(frame);
   if (message === null || message.address !== SEND || message.types !== "isb") return null;
@@ -181,7 +183,7 @@ function entriesOf(args: readonly OscValue[]): FeedEntry[] {
   return entries;
 }
 
-/** A string of OSC ends at its first NUL and is UTF-8; the text of an error may quote what is neither. */
+/** An OSC string ends at its first NUL and is UTF-8; the text of an error may quote bytes that aren't. */
 function asText(text: string): string {
   return text.replace(/[\0\p{Surrogate}]/gu, "\uFFFD");
 }
