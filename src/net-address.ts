@@ -1,3 +1,5 @@
+import { bad } from "./options.ts";
+
 /** Where a peer is, or where a server listens. As Node writes it; a Unix domain socket has its path as `address` and port 0. */
 export interface NetAddress {
   /**
@@ -17,7 +19,9 @@ export interface NetAddress {
  * @example
  * formatAddress({ address: "::1", port: 57120, family: "IPv6" }); // "[::1]:57120"
  */
-export function formatAddress({ address, port, family }: NetAddress): string {
+export function formatAddress(netAddress: NetAddress): string {
+  const { address, port, family } = netAddress ?? {};
+  if (typeof address !== "string") throw bad("The address", "a NetAddress, { address, port, family }", netAddress);
   if (family === "unix") return address === "" ? "(unnamed socket)" : address;
   return formatHostPort(address, port);
 }

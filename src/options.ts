@@ -48,11 +48,13 @@ export function checkOptionValues<C extends Readonly<Record<string, OptionCheck<
 export function checkOptionNames(owner: string, options: unknown, names: readonly string[]): void {
   if (options === undefined) return;
   const isObject = typeof options === "object" && options !== null && !Array.isArray(options);
+  const given: string[] = [];
+  if (isObject) for (const name in options) given.push(name);
   // An instance of some class may hold options, but one without any of ours is a mistake: an event loop, a socket, a promise.
-  if (!isObject || !(isPlain(options) || names.some((name) => name in options))) {
+  if (!isObject || !(isPlain(options) || names.some((name) => given.includes(name)))) {
     throw optionError(`The options of ${owner} must be an object, such as { ${names[0] ?? "name"}: … }; got ${describe(options)}.`);
   }
-  for (const name in options) {
+  for (const name of given) {
     if (names.includes(name)) continue;
     const right = nearest(name, names);
     const advice = right === undefined ? `The options are ${names.toSorted().join(", ")}.` : `Did you mean ${right}?`;
@@ -148,6 +150,33 @@ export function checkOptionNames(owner: string, options: unknown, names: readonl
       return checked;
     });
   };
+}
+
+/** A signal that ends something. By its looks, because an `AbortController` may be another library's. */
+export function abortSignal(): OptionCheck<AbortSignal | undefined> {
+  return hasMethods<AbortSignal>("an AbortSignal", "addEventListener", "throwIfAborted");
+}
+
+/** An object written as `{ … }`, whose reader checks what is in it. */
+export function plainObject<V extends object>(): OptionCheck<V | undefined> {
+  return (value, name) => {
+    if (value === undefined || (typeof value === "object" && value !== null && isPlain(value))) return value as V | undefined;
+    throw bad(name, "an object", value);
+  };
+}
+
+/** An object of the caller's with these methods. */
+export function hasMethods<V extends object>(expected: string, ...methods: readonly (keyof V)[]): OptionCheck<V | undefined> {
+  return (value, name) => {
+    const object = Object(value) as V;
+    if (value === undefined || (object === value && methods.every((method) => typeof object[method] === "function"))) return value as V;
+    throw bad(name, expected, value);
+  };
+}
+
+/** @throws OscServerError `OSC_OPTION` if an argument isn't a string; `name` is what the message calls it */
+export function checkString(name: string, value: unknown): asserts value is string {
+  if (typeof value !== "string") throw bad(name, "a string", value);
 }
 
 /** No check here: for what its reader checks with more knowledge, such as an `AbortSignal` or a nested options object. */

@@ -1,6 +1,6 @@
 /** The address space: what is mapped under which address, found by the address or pattern of a message. */
 
-import { integer, type OptionChecks, readOptions } from "../options.ts";
+import { checkString, integer, type OptionChecks, readOptions } from "../options.ts";
 import { ByteIndex, MatchCache } from "./caches.ts";
 import { isPattern, leastLengthOf, parseLevels, parseMappedAddress } from "./pattern.ts";
 import { NO_CAPTURES, type TokenSequence } from "./tokens.ts";
@@ -125,11 +125,13 @@ export class AddressSpace<T> {
 
   /** What is mapped under exactly this address, in the order in which it was added. */
   at(mappedAddress: string): readonly T[] {
+    checkString("A mapped address", mappedAddress);
     return this.#slots.get(mappedAddress)?.entries.map(({ value }) => value) ?? [];
   }
 
   /** Removes what was added first of this value under exactly this address. Returns false if there is none. */
   remove(mappedAddress: string, value: T): boolean {
+    checkString("A mapped address", mappedAddress);
     const slot = this.#slots.get(mappedAddress);
     const index = slot === undefined ? -1 : slot.entries.findIndex((entry) => Object.is(entry.value, value));
     if (slot === undefined || index < 0) return false;

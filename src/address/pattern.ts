@@ -1,6 +1,7 @@
 /** Address patterns of messages, and the addresses, with or without wildcards, under which a program maps its handlers. */
 
 import { OscDispatchError } from "../errors.ts";
+import { checkString } from "../options.ts";
 import { MAX_EMPTY_CHOICES, opensWildcard, type Token, tokenize, TokenSequence } from "./tokens.ts";
 
 const STAR = 0x2a;
@@ -38,8 +39,9 @@ export interface AddressPattern {
  * gains.matches("/mixer/2/gain-left"); // true
  */
 export function compilePattern(pattern: string): AddressPattern {
+  checkString("A pattern", pattern);
   const { levels, problem } = parseLevels(pattern);
-  return { pattern, problem, matches: (address) => levels !== undefined && matchesAddress(levels, address) };
+  return { pattern, problem, matches: (address) => matchesAddress(levels, address) };
 }
 
 /**
@@ -61,6 +63,7 @@ export function matchAddress(pattern: string, address: string): boolean {
  * isPattern("/mixer/*"); // true
  */
 export function isPattern(text: string): boolean {
+  checkString("An address", text);
   if (text.charCodeAt(0) !== SLASH) return false;
   let previous = SLASH;
   for (let index = 1; index < text.length; index += 1) {
@@ -71,8 +74,9 @@ export function isPattern(text: string): boolean {
   return false;
 }
 
-function matchesAddress(levels: readonly Level[], address: string): boolean {
-  return address.startsWith("/") && matchLevels(levels, partsOf(address));
+function matchesAddress(levels: readonly Level[] | undefined, address: string): boolean {
+  checkString("An address", address);
+  return levels !== undefined && address.startsWith("/") && matchLevels(levels, partsOf(address));
 }
 
 /**

@@ -1,4 +1,5 @@
 import type { NetAddress } from "../net-address.ts";
+import { checkString } from "../options.ts";
 import type { BridgeOptions } from "./options.ts";
 
 /** What became of the packets of one direction. A bundle is one packet. */
@@ -60,8 +61,9 @@ export interface Bridge extends AsyncDisposable {
  * await using one = await bridge("ws://127.0.0.1:8080", "osc.udp://127.0.0.1:57110");
  */
 export async function bridge(from: string, to: string | readonly string[], options: BridgeOptions = {}): Promise<Bridge> {
-  const targets = typeof to === "string" ? [to] : [...to];
+  const targets: readonly unknown[] = Array.isArray(to) ? to : [to];
+  for (const [name, url] of [["from", from] as const, ...targets.map((target) => ["to", target] as const)]) checkString(name, url);
   // Few programs use bridges, so the rest is loaded now.
   const { openBridge } = await import("./relay.ts");
-  return openBridge(from, targets, options);
+  return openBridge(from, targets as readonly string[], options);
 }

@@ -1,6 +1,18 @@
 import { type ErrorListener, reportToConsole } from "../dispatch/index.ts";
 import type { NatsConnectionOptions } from "../nats/options.ts";
-import { type OptionChecks, boolean, callback, integer, milliseconds, readOptions, unchecked } from "../options.ts";
+import {
+  type OptionChecks,
+  abortSignal,
+  boolean,
+  callback,
+  integer,
+  listOf,
+  milliseconds,
+  plainObject,
+  readOptions,
+  text,
+  unchecked,
+} from "../options.ts";
 import type { BridgeRule } from "./rules.ts";
 import type { SessionSettings } from "./session.ts";
 import type { SocketOptions } from "./sockets.ts";
@@ -82,10 +94,10 @@ const CHECKS = {
   maxUnsentBytes: integer(1, 16 * MIB),
   maxBuffered: integer(1, 4 * MIB),
   maxMemory: integer(1, 256 * MIB),
-  origins: unchecked<readonly string[]>(),
+  origins: listOf(text(undefined, "http://localhost:5173")),
   maxEchoes: (value: unknown, name: string): number => (value === Infinity ? value : integer(1, 16)(value, name)),
-  nats: unchecked<BridgeNatsOptions>(),
-  signal: unchecked<AbortSignal>(),
+  nats: plainObject<BridgeNatsOptions>(),
+  signal: abortSignal(),
 } satisfies OptionChecks<BridgeOptions>;
 
 /**

@@ -1,5 +1,6 @@
 import { AddressSpace } from "../address/index.ts";
 import { OscServerError } from "../errors.ts";
+import { describe } from "../options.ts";
 import { aloneInBundle, type MessageEdit, editPacket, withAddress } from "./packet-edit.ts";
 import { RateLimit } from "./rate-limit.ts";
 
@@ -53,7 +54,7 @@ export class Rules {
 
   /** @throws OscServerError `OSC_OPTION` for a rule without a meaning, OscDispatchError for an address that nothing can match */
   constructor(rules: readonly BridgeRule[], events: RuleEvents) {
-    if (!Array.isArray(rules)) throw ruleError(`Rules must be an array such as [{ drop: "/debug/*" }]; got ${JSON.stringify(rules)}.`);
+    if (!Array.isArray(rules)) throw ruleError(`Rules must be an array such as [{ drop: "/debug/*" }]; got ${describe(rules)}.`);
     const addresses: Step[] = [];
     const rates: Step[] = [];
     for (const rule of rules as readonly BridgeRule[]) {

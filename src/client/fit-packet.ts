@@ -1,6 +1,7 @@
 import { OscBundle, OscMessage, type OscPacket, type OscValue } from "../codec/index.ts";
 import { floatTypesOf } from "../codec/packet.ts";
 import { OscEncodeError } from "../errors.ts";
+import { bad, oneOf, type OptionChecks, readOptions } from "../options.ts";
 import { type ReceiverName, type ReceiverProfile, profileOf } from "./receivers.ts";
 
 /** The largest float32. */
@@ -12,6 +13,8 @@ export interface FitOptions {
   readonly numbers?: "auto" | "float";
 }
 
+const FIT_CHECKS = { numbers: oneOf(["auto", "float"], undefined) } satisfies OptionChecks<FitOptions>;
+
 /**
  * Converts the types and forms of a packet that a receiver doesn't take. Returns the same packet if there are none. {@link RECEIVERS} says
  * what each receiver takes.
@@ -21,9 +24,11 @@ export interface FitOptions {
  *
  * @example fitPacket(new OscMessage("/cue/go", true), "grandma3"); // /cue/go ,i 1
  */
-export function fitPacket(packet: OscPacket, receiver: ReceiverName, options: FitOptions = {}): OscPacket {
+export function fitPacket(packet: OscPacket, receiver: ReceiverName, options?: FitOptions): OscPacket {
+  if (!(packet instanceof OscMessage || packet instanceof OscBundle)) throw bad("A packet", "an OscMessage or an OscBundle", packet);
   const profile = profileOf(receiver);
-  return fitTo(packet, { ...profile, numbers: options.numbers ?? profile.numbers });
+  const { numbers = profile.numbers } = readOptions("fitPacket", options, FIT_CHECKS);
+  return fitTo(packet, { ...profile, numbers });
 }
 
 /** @see fitPacket */

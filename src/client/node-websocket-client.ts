@@ -33,7 +33,7 @@ export class WebSocketClient extends PortableWebSocketClient {
 function httpHeaders(): OptionCheck<Readonly<Record<string, string>>> {
   return (value, name) => {
     if (value === undefined) return {};
-    const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
+    const isObject = typeof value === "object" && value !== null && !Array.isArray(value) && !(Symbol.iterator in value);
     if (isObject && Object.values(value).every((header) => typeof header === "string")) return value as Readonly<Record<string, string>>;
     throw bad(name, 'an object of strings, such as { authorization: "Bearer …" }', value);
   };

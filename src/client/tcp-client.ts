@@ -1,4 +1,3 @@
-import { checkMaxPacketSize } from "../framing/frame-decoder.ts";
 import type { Framing } from "../framing/index.ts";
 import { formatHostPort } from "../net-address.ts";
 import { bad, boolean, oneOf, type OptionChecks, optionError, readOptions } from "../options.ts";
@@ -70,7 +69,7 @@ export class TCPClient extends ConnectionClient {
       path,
       target: path ?? formatHostPort(host, port),
       framing: framing ?? mode ?? "1.1",
-      maxPacketSize: checkMaxPacketSize(settings.maxPacketSize),
+      maxPacketSize: settings.maxPacketSize,
       connectTimeout,
       noDelay,
       keepAlive,

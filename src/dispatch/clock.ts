@@ -1,3 +1,5 @@
+import { hasMethods, type OptionCheck } from "../options.ts";
+
 /** Where the scheduler gets the time and its timer from. Tests use one that they turn by hand. All times in milliseconds, with fractions. */
 export interface Clock {
   /** Milliseconds since 1970-01-01 UTC by the system's clock. May jump either way when that is set. */
@@ -9,6 +11,15 @@ export interface Clock {
   /** Cancels the timer that `setTimer` returned. */
   clearTimer(timer: unknown): void;
 }
+
+/** Checks an option that is a clock. */
+export const clockOption: OptionCheck<Clock | undefined> = /* @__PURE__ */ hasMethods<Clock>(
+  "a Clock",
+  "wallNow",
+  "monotonicNow",
+  "setTimer",
+  "clearTimer",
+);
 
 /** The system's clock and timers. */
 class SystemClock implements Clock {

@@ -2,7 +2,7 @@ import { AddressSpace, type KnownAddress } from "../address/index.ts";
 import type { OscPacket, OscValue } from "../codec/index.ts";
 import { OscDecodeError, OscDispatchError, type OscError } from "../errors.ts";
 import type { NetAddress } from "../net-address.ts";
-import { bad, boolean, callback, describe, nearest, type OptionChecks, optionError, readOptions } from "../options.ts";
+import { bad, boolean, callback, checkString, describe, nearest, type OptionChecks, optionError, readOptions } from "../options.ts";
 import { executePacket, type ExecutionResult, type HandlerMatch } from "./execute.ts";
 import {
   type AddressFirst,
@@ -189,6 +189,7 @@ export class Dispatcher {
    * dispatcher.nearestAddress("/fliter"); // "/filter"
    */
   nearestAddress(address: string): string | undefined {
+    checkString("An address", address);
     return nearest(address, this.#addresses.addresses());
   }
 
@@ -250,6 +251,7 @@ export class Dispatcher {
    * @param reason a sentence that says why, for the error's message
    */
   freeze(reason: string): void {
+    checkString("The reason", reason);
     this.#frozenBecause ??= reason;
   }
 

@@ -1,7 +1,7 @@
 import type { OscArgument, OscBundle, OscMessage, OscValue, TimeTag } from "../codec/index.ts";
 import { OscDispatchError } from "../errors.ts";
 import type { NetAddress } from "../net-address.ts";
-import { bad, boolean, type CheckedOptions, describe, type OptionChecks, optionError, readOptions } from "../options.ts";
+import { bad, boolean, type CheckedOptions, checkString, describe, type OptionChecks, optionError, readOptions } from "../options.ts";
 
 /**
  * What a handler may reply with, to the client that sent the message:
@@ -157,6 +157,7 @@ export class Handler {
    * `OSC_OPTION` for options that aren't {@link MapOptions}
    */
   constructor(address: string | null, callback: HandlerCallback, options?: MapOptions) {
+    if (address !== null) checkString("A mapped address", address);
     if (typeof callback !== "function") {
       const name = address === null ? "The default handler" : `The handler of ${JSON.stringify(address)}`;
       throw new OscDispatchError("OSC_BAD_HANDLER", `${name} must be a function; got ${describe(callback)}.`, address ?? "");

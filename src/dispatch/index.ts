@@ -1,6 +1,6 @@
 /** From packets to handlers to replies, and the scheduler for what is dated later. Pure: runs in browsers too. */
 export { bundleTime, clockDoubt, isEmptyBundle, laterElements } from "./bundle-time.ts";
-export { systemClock } from "./clock.ts";
+export { clockOption, systemClock } from "./clock.ts";
 export type { Clock } from "./clock.ts";
 export { checkDispatcher, Dispatcher, isDispatcher } from "./dispatcher.ts";
 export type { CallOptions, DispatcherOptions } from "./dispatcher.ts";

@@ -1,5 +1,5 @@
-import { callback, integer, milliseconds, type OptionChecks, readOptions, required, unchecked } from "../options.ts";
-import { type Clock, systemClock, wallClockOffset } from "./clock.ts";
+import { callback, describe, integer, milliseconds, type OptionChecks, readOptions, required, unchecked } from "../options.ts";
+import { type Clock, clockOption, systemClock, wallClockOffset } from "./clock.ts";
 
 const DEFAULT_MAX_WAITING = 4096;
 const DEFAULT_MAX_WAITING_BYTES = 64 * 1024 * 1024;
@@ -69,8 +69,10 @@ const CHECKS = {
   maxAhead: milliseconds(DEFAULT_MAX_AHEAD_MS),
   onDue: required(callback<SchedulerOptions<unknown>["onDue"]>()),
   onDrop: callback<(item: unknown) => void>(),
-  clock: unchecked<Clock>(),
+  clock: clockOption,
 } satisfies OptionChecks<SchedulerOptions<unknown>>;
+
+const ITEM_CHECKS = { sender: unchecked<unknown>(), size: integer(0, 0) } satisfies OptionChecks<ItemOptions>;
 
 /**
  * Holds items until their time, with one timer however many wait. OSC 1.0, "Temporal Semantics and OSC Time Tags".
@@ -134,10 +136,11 @@ export class Scheduler<T> {
    * of senders that hold less, so that nobody can keep others out. `onDrop` gets what was given up.
    *
    * @param at milliseconds since 1970-01-01 UTC, with fractions
-   * @throws RangeError if `at` is NaN
+   * @throws RangeError if `at` isn't a number, or NaN; OscServerError `OSC_OPTION` for options that aren't {@link ItemOptions}
    */
-  schedule(at: number, item: T, { sender = "", size = 0 }: ItemOptions = {}): ScheduleResult {
-    if (Number.isNaN(at)) throw new RangeError("An item needs a time; got NaN.");
+  schedule(at: number, item: T, options?: ItemOptions): ScheduleResult {
+    if (typeof at !== "number" || Number.isNaN(at)) throw new RangeError(`The time of an item must be milliseconds; got ${describe(at)}.`);
+    const { sender = "", size } = readOptions("schedule", options, ITEM_CHECKS);
     this.#readOffset();
     const now = this.#clock.monotonicNow();
     const deadline = Math.max(now, at - this.#offset);

@@ -1,6 +1,6 @@
 import { OscFrameError } from "../errors.ts";
 import { checkBytes } from "./check-packet.ts";
-import { checkMaxPacketSize } from "./frame-decoder.ts";
+import { readDecoderOptions } from "./frame-decoder.ts";
 import type { FrameDecoder, FrameDecoderOptions, Framing } from "./frame-decoder.ts";
 import { LengthPrefixDecoder } from "./length-prefix.ts";
 import { SlipDecoder } from "./slip.ts";
@@ -21,15 +21,13 @@ const HASH = 0x23;
  * decoder.framing; // "1.1"
  */
 export class AutoDecoder implements FrameDecoder {
-  readonly #options: FrameDecoderOptions;
-  readonly #maxPacketSize: number;
+  readonly #options: Required<FrameDecoderOptions>;
   #decoder: FrameDecoder | null = null;
   #closed = false;
 
   /** @throws OscServerError `OSC_OPTION` where `maxPacketSize` cannot be */
   constructor(options: FrameDecoderOptions) {
-    this.#options = options;
-    this.#maxPacketSize = checkMaxPacketSize(options.maxPacketSize);
+    this.#options = readDecoderOptions(options);
   }
 
   get framing(): Framing | null {
@@ -66,10 +64,10 @@ export class AutoDecoder implements FrameDecoder {
 
   #detect(first: number): FrameDecoder | null {
     if (first === END || first === SLASH || first === HASH) return new SlipDecoder(this.#options);
-    if (first * 0x1000000 <= this.#maxPacketSize) return new LengthPrefixDecoder(this.#options);
+    if (first * 0x1000000 <= this.#options.maxPacketSize) return new LengthPrefixDecoder(this.#options);
     this.#closed = true;
     const byte = `0x${first.toString(16).padStart(2, "0").toUpperCase()}`;
-    const message = `A stream of OSC begins with a size prefix or a SLIP frame, not with ${byte}. Does the peer use another protocol, or send a packet larger than maxPacketSize, ${this.#maxPacketSize}?`;
+    const message = `A stream of OSC begins with a size prefix or a SLIP frame, not with ${byte}. Does the peer use another protocol, or send a packet larger than maxPacketSize, ${this.#options.maxPacketSize}?`;
     this.#options.onError(new OscFrameError("OSC_FRAME_UNKNOWN", message, 0, true));
     return null;
   }

@@ -1,5 +1,5 @@
-import { OscServerError } from "../errors.ts";
 import type { OscFrameError } from "../errors.ts";
+import { callback, integer, type OptionChecks, readOptions, required } from "../options.ts";
 
 /** How packets lie in a byte stream: `"1.0"` a size prefix of four bytes, `"1.1"` SLIP. */
 export type Framing = "1.0" | "1.1";
@@ -59,10 +59,13 @@ export interface FrameDecoder {
   close(): void;
 }
 
-/** The limit to be used. Throws `OSC_OPTION` for one that cannot serve. */
-export function checkMaxPacketSize(maxPacketSize: number = DEFAULT_MAX_PACKET_SIZE): number {
-  if (!Number.isInteger(maxPacketSize) || maxPacketSize < 4 || maxPacketSize > 0x7fffffff) {
-    throw new OscServerError("OSC_OPTION", `maxPacketSize is ${String(maxPacketSize)}; give a whole number of bytes from 4 to 2147483647`);
-  }
-  return maxPacketSize;
+const CHECKS = {
+  onPacket: required(callback<FrameDecoderOptions["onPacket"]>()),
+  onError: required(callback<FrameDecoderOptions["onError"]>()),
+  maxPacketSize: integer(4, DEFAULT_MAX_PACKET_SIZE, 0x7fff_ffff),
+} satisfies OptionChecks<FrameDecoderOptions>;
+
+/** @throws OscServerError `OSC_OPTION` for an option with a bad value or an unknown name */
+export function readDecoderOptions(options: FrameDecoderOptions): Required<FrameDecoderOptions> {
+  return readOptions("a frame decoder", options, CHECKS);
 }

@@ -2,7 +2,7 @@ import { OscFrameError } from "../errors.ts";
 import type { OscFrameErrorCode } from "../errors.ts";
 import { checkBytes } from "./check-packet.ts";
 import { FrameBuffer } from "./frame-buffer.ts";
-import { checkMaxPacketSize } from "./frame-decoder.ts";
+import { readDecoderOptions } from "./frame-decoder.ts";
 import type { FrameDecoder, FrameDecoderOptions, Framing } from "./frame-decoder.ts";
 
 const NO_BYTES = new Uint8Array(0);
@@ -27,9 +27,10 @@ export abstract class FrameReader implements FrameDecoder {
 
   /** @throws OscServerError `OSC_OPTION` where `maxPacketSize` cannot be */
   constructor(options: FrameDecoderOptions) {
-    this.maxPacketSize = checkMaxPacketSize(options.maxPacketSize);
-    this.#onPacket = options.onPacket;
-    this.#onError = options.onError;
+    const { maxPacketSize, onPacket, onError } = readDecoderOptions(options);
+    this.maxPacketSize = maxPacketSize;
+    this.#onPacket = onPacket;
+    this.#onError = onError;
   }
 
   get buffered(): number {

@@ -1,4 +1,4 @@
-import { OscServerError } from "../errors.ts";
+import { bad } from "../options.ts";
 import { AutoDecoder } from "./auto-decoder.ts";
 import type { FrameDecoder, FrameDecoderOptions, Framing } from "./frame-decoder.ts";
 import { LengthPrefixDecoder, lengthPrefixEncode, lengthPrefixSize, lengthPrefixWrite } from "./length-prefix.ts";
@@ -56,6 +56,8 @@ export function encodeFrame(packet: Uint8Array, framing: Framing): Uint8Array {
  */
 export function encodeFrames(packets: readonly Uint8Array[], framing: Framing): Uint8Array {
   if (framing !== "1.0" && framing !== "1.1") return refuse(framing, '"1.0" or "1.1"');
+  const given: unknown = packets;
+  if (!Array.isArray(given)) throw bad("packets", "an array of Uint8Array", given);
   const sizeOf = framing === "1.0" ? lengthPrefixSize : slipSize;
   const write = framing === "1.0" ? lengthPrefixWrite : slipWrite;
   let size = 0;
@@ -67,5 +69,5 @@ export function encodeFrames(packets: readonly Uint8Array[], framing: Framing): 
 }
 
 function refuse(framing: never, known: string): never {
-  throw new OscServerError("OSC_OPTION", `There is no framing "${String(framing)}"; give ${known}`);
+  throw bad("framing", known, framing);
 }

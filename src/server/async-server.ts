@@ -1,13 +1,14 @@
-import { type Clock, type Dispatcher, reportToConsole } from "../dispatch/index.ts";
+import { type Clock, clockOption, type Dispatcher, reportToConsole } from "../dispatch/index.ts";
 import { OscServerError } from "../errors.ts";
 import { type NetAddress, formatAddress } from "../net-address.ts";
+import { abortSignal, callback, checkOptionValues, integer, milliseconds, oneOf, type OptionChecks, readOptions } from "../options.ts";
 import { KernelDrops } from "../transport/kernel-drops.ts";
 import type { Peer, Transport } from "../transport/transport.ts";
 import { type Backend, Counters, type ServerStats } from "./stats.ts";
 import { EventLoopExecutor } from "./event-loop-executor.ts";
 import { InertTransport } from "./pool/inert-transport.ts";
 import { watchRejections } from "./handler-scope.ts";
-import { type Limits, type ServerOptions, limitsOf, positive } from "./options.ts";
+import { type Limits, type ServerOptions, limitsOf } from "./options.ts";
 import type { Executor, ExecutorContext, ExecutorEvents, ExecutorFactory } from "./executor.ts";
 import { Pipeline } from "./pipeline.ts";
 import { type Handling, verifyPacket } from "./handle.ts";
@@ -34,11 +35,22 @@ export interface AsyncServerOptions extends ServerOptions {
   readonly clock?: Clock;
 }
 
+/** The checks of the options that other servers don't have. */
+const ASYNC_CHECKS = {
+  concurrency: integer(1, 64),
+  order: oneOf(["client", "none"], "client"),
+  closeTimeout: milliseconds(5000),
+  executor: callback<ExecutorFactory>(),
+  clock: clockOption,
+} satisfies OptionChecks<Omit<AsyncServerOptions, keyof ServerOptions>>;
+
 /** How long to serve. */
 export interface ServeOptions {
   /** Closes the server when it is aborted. */
   readonly signal?: AbortSignal;
 }
+
+const SERVE_CHECKS = { signal: abortSignal() } satisfies OptionChecks<ServeOptions>;
 
 /** A server's socket while it is served. `await using` closes it. */
 export interface ServerTransport extends AsyncDisposable {
@@ -103,7 +115,8 @@ export class AsyncServer implements AsyncDisposable {
    */
   constructor(spec: LocalTransportSpec, dispatcher: Dispatcher, options: AsyncServerOptions) {
     this.#limits = limitsOf(options);
-    this.#concurrency = positive("concurrency", options.concurrency, 64);
+    const { concurrency } = checkOptionValues(options, ASYNC_CHECKS);
+    this.#concurrency = concurrency;
     this.#spec = spec;
     this.#address = requestedAddress(spec);
     this.dispatcher = dispatcher;
@@ -121,7 +134,8 @@ export class AsyncServer implements AsyncDisposable {
    * @throws OscSocketError where the address cannot be used; its `code` is the system's, such as `EADDRINUSE`
    * @throws OscServerError `OSC_WRONG_STATE` where the server serves already
    */
-  async createServeEndpoint({ signal }: ServeOptions = {}): Promise<[transport: ServerTransport, protocol: ServerProtocol]> {
+  async createServeEndpoint(options?: ServeOptions): Promise<[transport: ServerTransport, protocol: ServerProtocol]> {
+    const { signal } = readOptions("serve", options, SERVE_CHECKS);
     if (this.#endpoint !== null)
       throw new OscServerError("OSC_WRONG_STATE", "This server serves already: close it first, or make another.");
     signal?.throwIfAborted();
@@ -150,7 +164,7 @@ export class AsyncServer implements AsyncDisposable {
    *
    * @throws as {@link createServeEndpoint}
    */
-  async serve(options: ServeOptions = {}): Promise<void> {
+  async serve(options?: ServeOptions): Promise<void> {
     const [transport] = await this.createServeEndpoint(options);
     await transport.closed;
   }

@@ -1,5 +1,6 @@
 import { Dispatcher } from "../dispatch/index.ts";
 import type { OscError } from "../errors.ts";
+import { boolean, checkOptionValues } from "../options.ts";
 import { IoThread } from "./io-thread/io-thread.ts";
 import type { ExecutorDescription, OneChange } from "./io-thread/messages.ts";
 import type { ServerOptions } from "./options.ts";
@@ -21,6 +22,7 @@ export function poolSetup(
   options: ServerOptions & { readonly strictTiming?: boolean },
   describe: (order: PacketOrder) => ExecutorDescription,
 ): SyncServerSetup<IoThread> {
+  checkOptionValues(options, { strictTiming: boolean(undefined) });
   const setup: SyncServerSetup<IoThread> = {
     spec,
     open: (owner) => {

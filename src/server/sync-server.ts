@@ -3,10 +3,11 @@ import { isMainThread } from "node:worker_threads";
 import { type ErrorListener, reportToConsole, tellListener } from "../dispatch/index.ts";
 import { OscServerError, type OscError } from "../errors.ts";
 import type { NetAddress } from "../net-address.ts";
+import { boolean, checkOptionValues, milliseconds, type OptionChecks, orNull } from "../options.ts";
 import { KernelDrops } from "../transport/kernel-drops.ts";
 import { Counters, type ServerStats } from "./stats.ts";
 import type { OneChange } from "./io-thread/messages.ts";
-import { type Limits, type ServerOptions, limitsOf, positive } from "./options.ts";
+import { type Limits, type ServerOptions, limitsOf } from "./options.ts";
 import type { IoOwner, ServerIo } from "./io-thread/server-io.ts";
 import { type TransportSpec, requestedAddress } from "./transports.ts";
 import { type WorkerContext, countServer, resolveRole } from "./pool/run-as-worker.ts";
@@ -23,6 +24,13 @@ export interface SyncServerOptions extends ServerOptions {
    */
   readonly keepSignalListeners?: boolean;
 }
+
+/** The checks of the options that async servers don't have. */
+const SYNC_CHECKS = {
+  closeTimeout: milliseconds(5000),
+  timeout: orNull(milliseconds(undefined)),
+  keepSignalListeners: boolean(false),
+} satisfies OptionChecks<Omit<SyncServerOptions, keyof ServerOptions>>;
 
 /** What a kind of server adds to its base. */
 export interface SyncServerSetup<Io extends ServerIo> {
@@ -63,8 +71,9 @@ export abstract class SyncServer<Io extends ServerIo = ServerIo> implements Disp
 
   protected constructor(setup: SyncServerSetup<Io>, options: SyncServerOptions) {
     const limits = limitsOf(options);
-    this.closeTimeout = positive("closeTimeout", options.closeTimeout, 5000);
-    this.timeout = checkedTimeout(options.timeout ?? null);
+    const { closeTimeout, timeout } = checkOptionValues(options, SYNC_CHECKS);
+    this.closeTimeout = closeTimeout;
+    this.timeout = timeout ?? Infinity;
     this.#keepSignalListeners = options.keepSignalListeners ?? false;
     const listener: ErrorListener = options.onError ?? reportToConsole;
     this.report = (error, client) => tellListener(listener, error, client);
@@ -216,15 +225,6 @@ export abstract class SyncServer<Io extends ServerIo = ServerIo> implements Disp
     countServer(io.address);
     return io;
   }
-}
-
-function checkedTimeout(timeout: number | null): number {
-  if (timeout === null) return Infinity;
-  if (timeout >= 0) return timeout;
-  throw new OscServerError(
-    "OSC_OPTION",
-    `timeout is a number of milliseconds from 0 on, or null to wait for ever; got ${String(timeout)}.`,
-  );
 }
 
 /** The signals that end a process by default and that a program may listen for. */

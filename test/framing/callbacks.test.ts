@@ -156,7 +156,7 @@ describe("options", () => {
     for (const framing of ["1.0", "1.1", "auto"] as const) {
       const make = (): FrameDecoder => createFrameDecoder(framing, { onPacket: () => {}, onError: () => {}, maxPacketSize });
       expect(make).toThrow(OscServerError);
-      expect(make).toThrow(/maxPacketSize is .*from 4 to 2147483647/);
+      expect(make).toThrow(/maxPacketSize must be an integer from 4 to 2147483647/);
     }
   });
 
