@@ -15,7 +15,7 @@ import {
 } from "../nats/headers.ts";
 import { DEFAULT_PREFIX, checkPrefix, packetSubject, patternToSubject, replyPrefix } from "../nats/subject.ts";
 import { type NetAddress, formatAddress } from "../net-address.ts";
-import { compact } from "../transport/copy-bytes.ts";
+import { compact } from "../transport/memory-budget.ts";
 import type { Peer } from "../transport/transport.ts";
 import type { NatsUrl } from "../url/nats-url.ts";
 import { urlError } from "../url/url-error.ts";

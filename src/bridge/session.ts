@@ -1,7 +1,7 @@
 import { Connection, type ConnectionState, type PacketLinkFactory } from "../client/connection.ts";
 import { connectionSettings } from "../client/options.ts";
 import { OscDroppedError, type OscError } from "../errors.ts";
-import { compact } from "../transport/copy-bytes.ts";
+import { compact } from "../transport/memory-budget.ts";
 import type { Peer } from "../transport/transport.ts";
 
 /** A target that a session connects to. */

@@ -1,7 +1,6 @@
 import { OscDroppedError, type OscError } from "../errors.ts";
 import type { NetAddress } from "../net-address.ts";
-import { compact } from "./copy-bytes.ts";
-import { type MemoryAccount, type MemoryBudget, PACKET_OVERHEAD } from "./memory-budget.ts";
+import { type MemoryAccount, type MemoryBudget, PACKET_OVERHEAD, compact } from "./memory-budget.ts";
 import type { Peer, TransportEvents } from "./transport.ts";
 
 /** Waits for room in an {@link InFlightLimit}. */

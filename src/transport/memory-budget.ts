@@ -4,6 +4,14 @@ export const DEFAULT_MAX_MEMORY: number = 256 * 1024 * 1024;
 /** What a kept packet takes besides its bytes: a generous estimate of the JavaScript objects around them. */
 export const PACKET_OVERHEAD = 256;
 
+/** A view may keep alive this many bytes besides its own. */
+const MAX_WASTE = 512;
+
+/** The bytes to keep for long: a copy if they are a small view, which would keep alive everything that was read together with it. */
+export function compact(bytes: Uint8Array): Uint8Array {
+  return bytes.buffer.byteLength - bytes.length <= Math.max(MAX_WASTE, bytes.length) ? bytes : new Uint8Array(bytes);
+}
+
 /**
  * How many bytes a server holds for all of its peers together. Limits of one connection multiply with the number of connections; this one
  * does not. If it is exceeded, whoever holds the most has to give it up, and then the next, until the rest fits.

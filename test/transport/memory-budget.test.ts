@@ -1,6 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { compact } from "../../src/transport/copy-bytes.ts";
-import { type MemoryAccount, MemoryBudget } from "../../src/transport/memory-budget.ts";
+import { type MemoryAccount, MemoryBudget, compact } from "../../src/transport/memory-budget.ts";
 import { ReadMeter } from "../../src/transport/websocket-connection.ts";
 
 describe("a memory budget", () => {

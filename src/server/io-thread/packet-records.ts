@@ -2,7 +2,6 @@
 import type { MessagePort } from "node:worker_threads";
 import type { OscRejectedError } from "../../errors.ts";
 import type { NetAddress } from "../../net-address.ts";
-import { copyOf } from "../../transport/copy-bytes.ts";
 import { type PackedError, unpackError } from "../pool/error-transfer.ts";
 import type { RingReader, RingWriter } from "./shared-ring.ts";
 
@@ -129,7 +128,7 @@ export class PacketReader {
     this.asOf = ring.doubles[(at + AS_OF) / 8] ?? Infinity;
     this.#readClient(at, addressEnd);
     const size = ring.ints[(at + SIZE) / 4] ?? 0;
-    this.data = ring.kind === PARCEL ? this.#parcel() : copyOf(ring.bytes, addressEnd, size);
+    this.data = ring.kind === PARCEL ? this.#parcel() : ring.bytes.slice(addressEnd, addressEnd + size);
     ring.release();
     return true;
   }
@@ -229,7 +228,8 @@ export class OutcomeReader {
     this.kind = ring.kind;
     if (ring.kind === HANDLED) this.unmatched = ring.ints[ring.payload / 4] ?? 0;
     else if (ring.kind === REPLY || ring.kind === REJECTED) {
-      this.data = copyOf(ring.bytes, ring.payload + 4, ring.ints[ring.payload / 4] ?? 0);
+      const start = ring.payload + 4;
+      this.data = ring.bytes.slice(start, start + (ring.ints[ring.payload / 4] ?? 0));
     } else if (ring.kind === REPLY_PARCEL) {
       this.data = this.#parcel();
     }

@@ -1,6 +1,5 @@
 import { readdirSync } from "node:fs";
 import type { NetAddress } from "../../net-address.ts";
-import { copyOf } from "../copy-bytes.ts";
 import { type Libc, checkCall } from "./libc.ts";
 import { ADDRESS_ROOM, AF_INET, AF_INET6, decodeSocketAddress, encodeSocketAddress } from "./socket-address.ts";
 
@@ -80,7 +79,9 @@ export class MessageBatch {
 
   /** A copy of the bytes of a received datagram. */
   copy(index: number): Uint8Array {
-    return copyOf(this.bytes, DATA_START + index * INCOMING_ROOM, this.#dataSize(index));
+    // Not from Node's pool: a packet that waits would keep alive all that shares its piece of it.
+    const start = DATA_START + index * INCOMING_ROOM;
+    return this.bytes.slice(start, start + this.#dataSize(index));
   }
 
   /** Its sender as a `sockaddr`, valid until the next call. */
