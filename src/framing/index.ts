@@ -1,7 +1,6 @@
 /** Stream bytes ⇄ packet bytes. Pure: no sockets, no timers, nothing of Node. */
-export { AutoDecoder } from "./auto-decoder.ts";
 export { DEFAULT_MAX_PACKET_SIZE } from "./frame-decoder.ts";
 export type { FrameDecoder, FrameDecoderOptions, Framing } from "./frame-decoder.ts";
-export { createFrameDecoder, encodeFrame, encodeFrames } from "./framing.ts";
+export { AutoDecoder, createFrameDecoder, encodeFrame, encodeFrames } from "./framing.ts";
 export { LengthPrefixDecoder, lengthPrefixEncode } from "./length-prefix.ts";
 export { SlipDecoder, slipEncode } from "./slip.ts";

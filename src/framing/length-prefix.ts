@@ -1,15 +1,13 @@
-import { checkPacket } from "./check-packet.ts";
-import { FrameReader } from "./frame-reader.ts";
+import { FrameReader, checkPacket } from "./frame-decoder.ts";
 
 const PREFIX_SIZE = 4;
 
 /**
  * Cuts a stream of packets with a size before each into packets (OSC 1.0).
  *
- * A size that cannot be right leaves no way to find the next one, so it is fatal: `OSC_FRAME_BAD_SIZE` for zero (an OSC packet is never
- * empty, and zeros are what a reader that lost its place meets most) and below, `OSC_FRAME_TOO_LARGE` above `maxPacketSize`. A size that is
- * not a multiple of 4 is read as it is: real senders leave off padding at the end of a packet, it is plain where the packet ends, and
- * whether it is good is for the packet's decoder to say.
+ * A wrong size leaves no way to find the next packet, so it is fatal: `OSC_FRAME_BAD_SIZE` for zero (an OSC packet is never empty, and a reader
+ * that lost its place mostly meets zeros) and below, `OSC_FRAME_TOO_LARGE` above `maxPacketSize`. A size that isn't a multiple of 4 is read
+ * as it is, because real senders leave off the padding at the end of a packet; the packet's decoder says whether it is good.
  *
  * @example
  * const decoder = new LengthPrefixDecoder({ onPacket: (bytes) => console.log(decode(bytes)), onError: (error) => console.warn(error.code) });
@@ -35,7 +33,7 @@ export class LengthPrefixDecoder extends FrameReader {
     return this.#prefixLength > 0 || this.#size > 0;
   }
 
-  /** Reads as much of the size as there is. Gives the position behind it. */
+  /** Reads as much of the size as there is. Returns the position after it. */
   #readPrefix(piece: Uint8Array, from: number): number {
     let position = from;
     while (position < piece.length && this.#prefixLength < PREFIX_SIZE) {
@@ -53,7 +51,7 @@ export class LengthPrefixDecoder extends FrameReader {
   #checkSize(size: number, index: number): number {
     if (size > 0 && size <= this.maxPacketSize) return size;
     if (size > 0) {
-      const message = `A packet of ${size} bytes is announced, more than maxPacketSize, ${this.maxPacketSize}. Raise maxPacketSize if the sender means it`;
+      const message = `A packet of ${size} bytes is announced, more than maxPacketSize, ${this.maxPacketSize}. Raise maxPacketSize to receive it`;
       this.report("OSC_FRAME_TOO_LARGE", message, index, "fatal");
     } else {
       const message = `A packet of ${size} bytes is announced. Does the peer use OSC 1.1 framing, or another protocol?`;
@@ -62,7 +60,7 @@ export class LengthPrefixDecoder extends FrameReader {
     return 0;
   }
 
-  /** Reads as much of the packet as there is. Gives the position behind it. */
+  /** Reads as much of the packet as there is. Returns the position after it. */
   #readPacket(piece: Uint8Array, from: number): number {
     const size = this.#size;
     const to = Math.min(piece.length, from + size - this.frame.length);
@@ -82,7 +80,7 @@ export class LengthPrefixDecoder extends FrameReader {
 
 /**
  * The bytes of a packet with its size before it (OSC 1.0).
- * @throws OscEncodeError `OSC_VALUE_TYPE` for anything but bytes, `OSC_VALUE_OUT_OF_RANGE` for no bytes at all: receivers close a connection over it
+ * @throws OscEncodeError `OSC_VALUE_TYPE` for anything but bytes, `OSC_VALUE_OUT_OF_RANGE` for no bytes: receivers close the connection over it
  *
  * @example
  * lengthPrefixEncode(encode(new OscMessage("/a"))); // 00 00 00 08 before the 8 bytes of the packet
@@ -99,7 +97,7 @@ export function lengthPrefixSize(packet: Uint8Array): number {
   return PREFIX_SIZE + packet.length;
 }
 
-/** Writes a packet's size and the packet, and gives the offset behind it. There must be room for {@link lengthPrefixSize}. */
+/** Writes a packet's size and the packet, and returns the offset after it. There must be room for {@link lengthPrefixSize}. */
 export function lengthPrefixWrite(packet: Uint8Array, target: Uint8Array, offset: number): number {
   const size = packet.length;
   target[offset] = size >>> 24;

@@ -1,5 +1,4 @@
-import { checkPacket } from "./check-packet.ts";
-import { FrameReader } from "./frame-reader.ts";
+import { FrameReader, checkPacket } from "./frame-decoder.ts";
 
 /** The bytes of SLIP, RFC 1055. */
 const END = 0xc0;
@@ -9,16 +8,16 @@ const ESCAPED_ESC = 0xdd;
 
 const READING = 0;
 const ESCAPED = 1; // the byte before was an ESC
-const SKIPPING = 2; // the frame is broken and reported; nothing of it is kept
+const SKIPPING = 2; // the frame is broken and was reported; the rest of it is skipped
 
 type State = typeof READING | typeof ESCAPED | typeof SKIPPING;
 
 /**
  * Cuts a stream framed by SLIP into packets (OSC 1.1, RFC 1055).
  *
- * Frames may have an END before them, after them or both; empty frames are skipped; bytes before the first END are a frame, too, since
- * some senders only end their frames. A frame with a bad escape (`OSC_FRAME_BAD_ESCAPE`) or of more than `maxPacketSize` bytes
- * (`OSC_FRAME_TOO_LARGE`) costs that frame: it is reported once, the rest of it is skipped, and reading goes on after the next END.
+ * Frames may have an END before them, after them or both. Empty frames are skipped. Bytes before the first END are a frame too, because some
+ * senders only end their frames. A frame with a bad escape (`OSC_FRAME_BAD_ESCAPE`) or of more than `maxPacketSize` bytes
+ * (`OSC_FRAME_TOO_LARGE`) is reported once and skipped; reading goes on after the next END.
  *
  * @example
  * const decoder = new SlipDecoder({ onPacket: (bytes) => console.log(decode(bytes)), onError: (error) => console.warn(error.code) });
@@ -30,7 +29,7 @@ export class SlipDecoder extends FrameReader {
   #state: State = READING;
 
   protected read(piece: Uint8Array): void {
-    // The next ESC is sought once for all frames before it, so that every byte is looked at once for each of the two.
+    // The next ESC is searched for once for all frames before it, so that the cost stays linear.
     let escape = -1;
     let position = 0;
     while (position < piece.length && !this.closed) {
@@ -48,7 +47,7 @@ export class SlipDecoder extends FrameReader {
     return this.#state === ESCAPED || this.frame.length > 0;
   }
 
-  /** Reads bytes among which there is no END. */
+  /** Reads bytes that contain no END. */
   #readRun(piece: Uint8Array, from: number, to: number, escape: number): void {
     if (this.#state === ESCAPED || escape < to) {
       this.#unescape(piece, from, to);
@@ -80,7 +79,7 @@ export class SlipDecoder extends FrameReader {
         index++;
         continue;
       }
-      // A tight loop over what needs no thought: packets full of numbers spend their time here.
+      // A tight loop over plain bytes: packets full of numbers spend their time here.
       const stop = Math.min(to, index + limit - length);
       while (index < stop && (byte = piece[index] as number) !== ESC) {
         target[length++] = byte;
@@ -110,7 +109,7 @@ export class SlipDecoder extends FrameReader {
 
   #tooLarge(index: number): void {
     this.#skip();
-    const message = `A SLIP frame holds more than maxPacketSize, ${this.maxPacketSize} bytes; the frame is skipped. Raise maxPacketSize if the sender means it`;
+    const message = `A SLIP frame has more bytes than maxPacketSize, ${this.maxPacketSize}; the frame is skipped. Raise maxPacketSize to receive it`;
     this.report("OSC_FRAME_TOO_LARGE", message, index, "frame");
   }
 
@@ -128,7 +127,7 @@ function find(piece: Uint8Array, byte: number, from: number): number {
 
 /**
  * The bytes of a packet as a SLIP frame, with an END before and after (OSC 1.1).
- * @throws OscEncodeError `OSC_VALUE_TYPE` for anything but bytes, `OSC_VALUE_OUT_OF_RANGE` for no bytes at all: an empty frame is not a packet
+ * @throws OscEncodeError `OSC_VALUE_TYPE` for anything but bytes, `OSC_VALUE_OUT_OF_RANGE` for no bytes: an empty frame isn't a packet
  *
  * @example
  * slipEncode(encode(new OscMessage("/a"))); // c0 before and after the 8 bytes of the packet
@@ -150,7 +149,7 @@ export function slipSize(packet: Uint8Array): number {
   return size;
 }
 
-/** Writes a packet's SLIP frame, and gives the offset behind it. There must be room for {@link slipSize}. */
+/** Writes a packet's SLIP frame, and returns the offset after it. There must be room for {@link slipSize}. */
 export function slipWrite(packet: Uint8Array, target: Uint8Array, offset: number): number {
   target[offset++] = END;
   for (let index = 0; index < packet.length; index++) {

@@ -3,7 +3,7 @@ import type { ReceivedMessage } from "../client/index.ts";
 import { OscBundle, type OscPacket, decode, encode } from "../codec/index.ts";
 import type { OscError } from "../errors.ts";
 import { type NetAddress, formatAddress } from "../net-address.ts";
-import { compact } from "../transport/copy-bytes.ts";
+import { compact } from "../transport/memory-budget.ts";
 import {
   type FeedEntry,
   type FeedPacket,

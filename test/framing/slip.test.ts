@@ -97,7 +97,7 @@ describe("broken frames", () => {
     const { decoder, errors } = record("1.1", 4);
     decoder.push(hex("c0 0102030405 c0 db41 c0"));
     expect(errors.map((error) => error.message)).toEqual([
-      expect.stringMatching(/maxPacketSize, 4 bytes.*Raise maxPacketSize/),
+      expect.stringMatching(/maxPacketSize, 4;.*Raise maxPacketSize/),
       expect.stringMatching(/0xDB is followed by 0x41/),
     ]);
     expect(errors.every((error) => !error.fatal)).toBe(true);
