@@ -1,0 +1,212 @@
+import { TimeTag } from "../codec/index.ts";
+import { type Clock, systemClock } from "../dispatch/index.ts";
+import type { RecordedPacket, Recording } from "./recording.ts";
+import { isRelative, moveTimeTags, relativeMillis } from "./time-tags.ts";
+
+/** Where a {@link Player} plays to: a client of Oscine, or a function that is called with the bytes of each packet. A promise is awaited. */
+export type PlayerTarget =
+  | { sendBytes(packet: Uint8Array): Promise<void> }
+  | ((packet: Uint8Array, recorded: RecordedPacket) => void | Promise<void>);
+
+/** Options of a {@link Player}. */
+export interface PlayerOptions {
+  /** How many times as fast as recorded. Above 0; default 1. */
+  readonly speed?: number | undefined;
+  /** How often to play: a whole number from 1, or `Infinity`. Default 1. */
+  readonly times?: number | undefined;
+  /** Where to begin, in milliseconds from the beginning of the recording. Default 0. */
+  readonly from?: number | undefined;
+  /** Where to end, in milliseconds from the beginning of the recording; packets at that very time are left out. Default `Infinity`. */
+  readonly to?: number | undefined;
+  /**
+   * What to do with the time tags of bundles. `"shift"` (default): they are moved along, so that a bundle recorded half a second ahead is played half a second ahead.
+   * `"keep"`: they stay as they are.
+   */
+  readonly timeTags?: "shift" | "keep" | undefined;
+  /** Called after each packet. */
+  readonly onPacket?: ((recorded: RecordedPacket, position: number) => void) | undefined;
+  /** The clock to play by. Default: the system's. */
+  readonly clock?: Clock | undefined;
+}
+
+/** How a {@link Player} ended. */
+export interface PlayerSummary {
+  /** How many packets were played. */
+  readonly packets: number;
+  /** False if `stop()` or the signal ended it. */
+  readonly isComplete: boolean;
+}
+
+/** Packets that are late are played without a pause; after this many the event loop has its turn. */
+const BURST = 100;
+
+/**
+ * Plays a recording with its original timing, against a clock that never jumps, so that nothing drifts. Packets that are late follow at once, in their order.
+ *
+ * @example
+ * const player = new Player(await openRecording("show.jsonl"), new UDPClient("127.0.0.1", 9000), { speed: 2 });
+ * await player.play();
+ */
+export class Player {
+  readonly #recording: Recording | AsyncIterable<RecordedPacket>;
+  readonly #send: (packet: Uint8Array, recorded: RecordedPacket) => void | Promise<void>;
+  readonly #options: PlayerOptions;
+  readonly #clock: Clock;
+  readonly #speed: number;
+  #state: "idle" | "playing" | "paused" = "idle";
+  /** The position at {@link #anchorTime}. */
+  #anchor = 0;
+  /** On the monotonic clock. */
+  #anchorTime = 0;
+  /** What the time of the recording's first moment is: its packets count from there. */
+  #start = 0;
+  /** Set by `seek` and `stop`: what is played now ends. */
+  #interruption: { readonly seekTo: number | null } | null = null;
+  #wake: (() => void) | null = null;
+
+  /**
+   * @throws OscServerError `OSC_OPTION` for an option with a value it can't have
+   */
+  constructor(recording: Recording | AsyncIterable<RecordedPacket>, target: PlayerTarget, options: PlayerOptions = {}) {
+    this.#recording = recording;
+    this.#send = typeof target === "function" ? target : (packet) => target.sendBytes(packet);
+    this.#options = options;
+    this.#clock = options.clock ?? systemClock;
+    this.#speed = options.speed ?? 1;
+  }
+
+  /** What it does now. */
+  get state(): "idle" | "playing" | "paused" {
+    return this.#state;
+  }
+
+  /** Where it is, in milliseconds from the beginning of the recording. */
+  get position(): number {
+    if (this.#state !== "playing") return this.#anchor;
+    return this.#anchor + (this.#clock.monotonicNow() - this.#anchorTime) * this.#speed;
+  }
+
+  /**
+   * Plays. Resolves at the end, or when `stop()` or the signal ends it; rejects if the recording can't be read or a packet can't be sent.
+   *
+   * @throws (rejects) what the recording's iterator or the target throws; OscServerError `OSC_WRONG_STATE` if it plays already
+   */
+  async play({ signal }: { readonly signal?: AbortSignal } = {}): Promise<PlayerSummary> {
+    const { times = 1, from = 0 } = this.#options;
+    const stop = (): void => this.stop();
+    signal?.addEventListener("abort", stop, { once: true });
+    this.#interruption = signal?.aborted === true ? { seekTo: null } : null;
+    this.#state = "playing";
+    let packets = 0;
+    let begin = from;
+    try {
+      for (let round = 0; round < times; ) {
+        packets += await this.#playFrom(begin);
+        const interruption = this.#takeInterruption();
+        if (interruption === null) {
+          round += 1;
+          begin = from;
+        } else if (interruption.seekTo === null) return { packets, isComplete: false };
+        else begin = interruption.seekTo;
+      }
+      return { packets, isComplete: true };
+    } finally {
+      signal?.removeEventListener("abort", stop);
+      this.#anchor = this.position;
+      this.#state = "idle";
+    }
+  }
+
+  /** Holds until `resume()`. Does nothing if it doesn't play. */
+  pause(): void {
+    if (this.#state !== "playing") return;
+    this.#anchor = this.position;
+    this.#state = "paused";
+    this.#wake?.();
+  }
+
+  /** Goes on where `pause()` held. */
+  resume(): void {
+    if (this.#state !== "paused") return;
+    this.#anchorTime = this.#clock.monotonicNow();
+    this.#state = "playing";
+    this.#wake?.();
+  }
+
+  /** Goes on from another place, in milliseconds from the beginning of the recording. Needs a recording that can be iterated again, as a file can. */
+  seek(position: number): void {
+    if (this.#state === "idle") return;
+    this.#interruption = { seekTo: Math.max(0, position) };
+    this.#wake?.();
+  }
+
+  /** Ends `play()`. */
+  stop(): void {
+    if (this.#state === "idle") return;
+    this.#interruption = { seekTo: null };
+    this.#wake?.();
+  }
+
+  #takeInterruption(): { readonly seekTo: number | null } | null {
+    const interruption = this.#interruption;
+    this.#interruption = null;
+    return interruption;
+  }
+
+  /** Plays once, up to the end or an interruption. Gives the number of packets. */
+  async #playFrom(begin: number): Promise<number> {
+    const { to = Infinity, onPacket } = this.#options;
+    let start = "start" in this.#recording ? this.#recording.start : null;
+    let packets = 0;
+    let burst = 0;
+    this.#anchor = begin;
+    this.#anchorTime = this.#clock.monotonicNow();
+    for await (const recorded of this.#recording) {
+      start ??= recorded.time;
+      this.#start = start;
+      const position = recorded.time - start;
+      if (position >= to) break;
+      if (position < begin) continue;
+      if (await this.#waitFor(position)) burst = 0;
+      else if (++burst % BURST === 0) await this.#sleep(0);
+      if (this.#interruption !== null) break;
+      const done = this.#send(this.#withShiftedTimeTags(recorded), recorded);
+      if (done !== undefined) await done;
+      packets += 1;
+      onPacket?.(recorded, position);
+    }
+    return packets;
+  }
+
+  /** Waits until the position is reached. False if there was no need to. */
+  async #waitFor(position: number): Promise<boolean> {
+    let hasWaited = false;
+    while (this.#interruption === null) {
+      const left = this.#state === "paused" ? Infinity : (position - this.position) / this.#speed;
+      if (left <= 0) break;
+      hasWaited = true;
+      await this.#sleep(left);
+    }
+    return hasWaited;
+  }
+
+  /** Sleeps, at most until `pause`, `resume`, `seek` or `stop` is called. */
+  #sleep(milliseconds: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = milliseconds === Infinity ? null : this.#clock.setTimer(() => this.#wake?.(), milliseconds);
+      this.#wake = () => {
+        if (timer !== null) this.#clock.clearTimer(timer);
+        this.#wake = null;
+        resolve();
+      };
+    });
+  }
+
+  #withShiftedTimeTags(recorded: RecordedPacket): Uint8Array {
+    if (this.#options.timeTags === "keep") return recorded.data;
+    return moveTimeTags(recorded.data, (tag) => {
+      const position = isRelative(tag) ? relativeMillis(tag) : tag.toMillis() - this.#start;
+      return TimeTag.from(this.#clock.wallNow() + (position - this.position) / this.#speed);
+    });
+  }
+}
