@@ -360,3 +360,32 @@ export class OscTimeoutError extends OscError {
     super("OSC_TIMEOUT", message);
   }
 }
+
+/** Codes of {@link OscRecordingError}. */
+export type OscRecordingErrorCode = "OSC_RECORDING_DAMAGED" | "OSC_RECORDING_FORMAT" | "OSC_RECORDING_UNSUPPORTED";
+
+/**
+ * A recording that can't be read further, or a packet that its format can't hold.
+ *
+ * @example
+ * try {
+ *   for await (const { data } of await openRecording("show.jsonl")) console.log(decode(data));
+ * } catch (error) {
+ *   if (error instanceof OscRecordingError) console.warn(error.code, "at byte", error.offset);
+ * }
+ */
+export class OscRecordingError extends OscError {
+  declare readonly code: OscRecordingErrorCode;
+  /** Where in the file, in bytes from its beginning. */
+  readonly offset: number;
+
+  /**
+   * Made by Oscine.
+   *
+   * @param offset in bytes from the beginning of the file
+   */
+  constructor(code: OscRecordingErrorCode, message: string, offset: number, options?: ErrorOptions) {
+    super(code, message, options);
+    this.offset = offset;
+  }
+}

@@ -56,7 +56,9 @@ export abstract class LineReader implements RecordingReader {
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       this.events.fault(
-        new OscRecordingError("OSC_RECORDING_DAMAGED", `Line ${this.#line} (at byte ${offset}) can't be read: ${reason}`, offset, error),
+        new OscRecordingError("OSC_RECORDING_DAMAGED", `Line ${this.#line} (at byte ${offset}) can't be read: ${reason}`, offset, {
+          cause: error,
+        }),
         false,
       );
     }

@@ -1,4 +1,3 @@
-import type { NetAddress } from "../net-address.ts";
 import type { CapturedFrame } from "./pcap.ts";
 import type { RecordingEvents } from "./recording.ts";
 import { TcpStreams } from "./tcp-streams.ts";
@@ -196,18 +195,17 @@ function etherType(frame: Uint8Array, offset: number): number {
   return ((frame[offset] ?? 0) << 8) | (frame[offset + 1] ?? 0);
 }
 
-/** RFC 5952: the longest run of zeros is left out. */
+/** RFC 5952: the longest run of two or more zeros is left out, the first of several. */
 function ipv6Text(view: DataView, offset: number): string {
-  const groups = Array.from({ length: 8 }, (_, index) => view.getUint16(offset + index * 2).toString(16));
-  const text = groups.join(":");
-  let longest = "";
-  for (const [run] of text.matchAll(/(?<![\da-f])0(?::0)+(?![\da-f])/g)) if (run.length > longest.length) longest = run;
-  return longest === "" ? text : text.replace(longest, ":").replace(/^:(?!:)|(?<!:):$/g, "::").replace(/:{3,}/, "::");
-}
-
-/** Where a TCP segment or UDP datagram comes from. */
-export function peer(payload: IpPayload, end: "source" | "destination", port: number): NetAddress {
-  return { address: payload[end], port, family: payload.family };
+  const groups = Array.from({ length: 8 }, (_, index) => view.getUint16(offset + index * 2));
+  let [start, length] = [0, 1];
+  for (let from = 0; from < groups.length; from++) {
+    let to = from;
+    while (groups[to] === 0) to++;
+    if (to - from > length) [start, length] = [from, to - from];
+  }
+  const text = groups.map((group) => group.toString(16));
+  return length === 1 ? text.join(":") : `${text.slice(0, start).join(":")}::${text.slice(start + length).join(":")}`;
 }
 
 function viewOf(bytes: Uint8Array): DataView {

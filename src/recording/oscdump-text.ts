@@ -103,13 +103,22 @@ function readValue(tag: string, text: string, isLast: boolean): { value: OscArgu
       const [matched, lost, bytes = ""] = BLOB.exec(text) ?? [];
       if (matched === undefined) return fail(tag, word);
       if (lost !== undefined) throw new Error(`the ${lost} bytes of a blob are not in the text: oscdump leaves out what is longer than 12`);
-      return found(Uint8Array.from(bytes.split(" ").filter((byte) => byte !== ""), (byte) => Number.parseInt(byte, 16)), matched.length);
+      return found(
+        Uint8Array.from(
+          bytes.split(" ").filter((byte) => byte !== ""),
+          (byte) => Number.parseInt(byte, 16),
+        ),
+        matched.length,
+      );
     }
     case "m": {
       const [matched, list, digits] = MIDI.exec(text) ?? [];
       if (matched === undefined) return fail(tag, word);
       const bytes = list?.trim().split(" ") ?? digits?.match(/../g) ?? [];
-      return found(bytes.map((byte) => Number.parseInt(byte, 16)) as unknown as OscValue, matched.length);
+      return found(
+        bytes.map((byte) => Number.parseInt(byte, 16)),
+        matched.length,
+      );
     }
     case "r": {
       const [r, g, b, a] = word.match(/[\da-f]{2}/gi)?.map((byte) => Number.parseInt(byte, 16)) ?? [];
@@ -175,7 +184,11 @@ function linesOf(packet: OscPacket, recorded: TimeTag): string[] {
   const words = [hexTime(recorded), address, types, ...valuesOf(types, args)];
   const line = words.join(" ");
   if (/[\r\n]/.test(line) || /\s/.test(address)) {
-    throw new OscRecordingError("OSC_RECORDING_UNSUPPORTED", `The text of oscdump can't hold a line end in a value, or a space in an address: ${JSON.stringify(address)}`, 0);
+    throw new OscRecordingError(
+      "OSC_RECORDING_UNSUPPORTED",
+      `The text of oscdump can't hold a line end in a value, or a space in an address: ${JSON.stringify(address)}`,
+      0,
+    );
   }
   return [`${line}\n`];
 }

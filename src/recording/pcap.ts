@@ -18,7 +18,7 @@ const MAX_BLOCK = 16 * 1024 * 1024;
 
 /** The base of both formats: blocks with their size in front, that are read when they are whole. */
 abstract class CaptureReader implements RecordingReader {
-  protected readonly queue = new ByteQueue();
+  protected readonly queue: ByteQueue = new ByteQueue();
   protected readonly extractor: PacketExtractor;
   readonly #events: RecordingEvents;
   #isDamaged = false;
@@ -143,7 +143,8 @@ export class PcapngReader extends CaptureReader {
     const length = view.getUint32(4, this.#littleEndian);
     if (length < 12 || length % 4 !== 0 || length > MAX_BLOCK) return this.damaged(`a block of ${length} bytes is announced`);
     if (queue.length < length) return false;
-    if (view.getUint32(length - 4, this.#littleEndian) !== length) return this.damaged("a block ends with another size than it begins with");
+    if (view.getUint32(length - 4, this.#littleEndian) !== length)
+      return this.damaged("a block ends with another size than it begins with");
     const block = queue.take(length);
     this.#readBlock(view.getUint32(0, this.#littleEndian), block.subarray(8, length - 4));
     return true;
@@ -167,7 +168,7 @@ export class PcapngReader extends CaptureReader {
   #readInterface(view: DataView): CaptureInterface {
     let unitsPerMs = 1e3;
     let offset = 0;
-    for (let position = 8; position + 4 <= view.byteLength; ) {
+    for (let position = 8; position + 4 <= view.byteLength;) {
       const code = view.getUint16(position, this.#littleEndian);
       const length = view.getUint16(position + 2, this.#littleEndian);
       position += 4;

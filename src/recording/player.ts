@@ -1,5 +1,7 @@
 import { TimeTag } from "../codec/index.ts";
 import { type Clock, systemClock } from "../dispatch/index.ts";
+import { OscServerError } from "../errors.ts";
+import { type CheckedOptions, type OptionChecks, bad, callback, milliseconds, oneOf, readOptions, unchecked } from "../options.ts";
 import type { RecordedPacket, Recording } from "./recording.ts";
 import { isRelative, moveTimeTags, relativeMillis } from "./time-tags.ts";
 
@@ -37,6 +39,37 @@ export interface PlayerSummary {
   readonly isComplete: boolean;
 }
 
+/** The longest delay that a timer takes. */
+const MAX_TIMER_MS = 0x7fff_ffff;
+
+/** The system's clock with timers that keep the process alive: a program that only plays must not end. */
+const playingClock: Clock = {
+  wallNow: () => systemClock.wallNow(),
+  monotonicNow: () => systemClock.monotonicNow(),
+  setTimer: (call, delay) => setTimeout(call, Math.min(delay, MAX_TIMER_MS)),
+  clearTimer: (timer) => systemClock.clearTimer(timer),
+};
+
+const CHECKS = {
+  speed: (value, name) =>
+    value === undefined ? 1 : typeof value === "number" && value > 0 && value < Infinity ? value : notA(name, "a number above 0", value),
+  times: (value, name) =>
+    value === undefined
+      ? 1
+      : value === Infinity || (Number.isSafeInteger(value) && (value as number) >= 1)
+        ? (value as number)
+        : notA(name, "an integer of at least 1, or Infinity", value),
+  from: milliseconds(0, 0, Number.MAX_SAFE_INTEGER),
+  to: milliseconds(Infinity),
+  timeTags: oneOf(["shift", "keep"], "shift"),
+  onPacket: callback<NonNullable<PlayerOptions["onPacket"]>>(),
+  clock: unchecked<Clock>(),
+} satisfies OptionChecks<PlayerOptions>;
+
+function notA(name: string, expected: string, value: unknown): never {
+  throw bad(name, expected, value);
+}
+
 /** Packets that are late are played without a pause; after this many the event loop has its turn. */
 const BURST = 100;
 
@@ -50,9 +83,8 @@ const BURST = 100;
 export class Player {
   readonly #recording: Recording | AsyncIterable<RecordedPacket>;
   readonly #send: (packet: Uint8Array, recorded: RecordedPacket) => void | Promise<void>;
-  readonly #options: PlayerOptions;
+  readonly #options: CheckedOptions<typeof CHECKS>;
   readonly #clock: Clock;
-  readonly #speed: number;
   #state: "idle" | "playing" | "paused" = "idle";
   /** The position at {@link #anchorTime}. */
   #anchor = 0;
@@ -68,11 +100,15 @@ export class Player {
    * @throws OscServerError `OSC_OPTION` for an option with a value it can't have
    */
   constructor(recording: Recording | AsyncIterable<RecordedPacket>, target: PlayerTarget, options: PlayerOptions = {}) {
+    if (typeof (recording as unknown as Partial<Recording> | null)?.[Symbol.asyncIterator] !== "function")
+      throw bad("recording", "a recording, as openRecording() gives it", recording);
+    if (typeof target !== "function" && typeof (target as Partial<typeof target> | null)?.sendBytes !== "function") {
+      throw bad("target", "a client or a function", target);
+    }
+    this.#options = readOptions("Player", options, CHECKS);
     this.#recording = recording;
     this.#send = typeof target === "function" ? target : (packet) => target.sendBytes(packet);
-    this.#options = options;
-    this.#clock = options.clock ?? systemClock;
-    this.#speed = options.speed ?? 1;
+    this.#clock = this.#options.clock ?? playingClock;
   }
 
   /** What it does now. */
@@ -83,7 +119,7 @@ export class Player {
   /** Where it is, in milliseconds from the beginning of the recording. */
   get position(): number {
     if (this.#state !== "playing") return this.#anchor;
-    return this.#anchor + (this.#clock.monotonicNow() - this.#anchorTime) * this.#speed;
+    return this.#anchor + (this.#clock.monotonicNow() - this.#anchorTime) * this.#options.speed;
   }
 
   /**
@@ -92,7 +128,9 @@ export class Player {
    * @throws (rejects) what the recording's iterator or the target throws; OscServerError `OSC_WRONG_STATE` if it plays already
    */
   async play({ signal }: { readonly signal?: AbortSignal } = {}): Promise<PlayerSummary> {
-    const { times = 1, from = 0 } = this.#options;
+    if (this.#state !== "idle")
+      throw new OscServerError("OSC_WRONG_STATE", "This player is playing already. Stop it first, or create another one.");
+    const { times, from } = this.#options;
     const stop = (): void => this.stop();
     signal?.addEventListener("abort", stop, { once: true });
     this.#interruption = signal?.aborted === true ? { seekTo: null } : null;
@@ -100,8 +138,8 @@ export class Player {
     let packets = 0;
     let begin = from;
     try {
-      for (let round = 0; round < times; ) {
-        packets += await this.#playFrom(begin);
+      for (let round = 0; round < times;) {
+        packets += await this.#playFrom(begin, round + 1 < times);
         const interruption = this.#takeInterruption();
         if (interruption === null) {
           round += 1;
@@ -153,9 +191,14 @@ export class Player {
     return interruption;
   }
 
-  /** Plays once, up to the end or an interruption. Gives the number of packets. */
-  async #playFrom(begin: number): Promise<number> {
-    const { to = Infinity, onPacket } = this.#options;
+  /**
+   * Plays once, up to the end or an interruption.
+   *
+   * @param isAgain it is played again after that
+   * @returns the number of packets
+   */
+  async #playFrom(begin: number, isAgain: boolean): Promise<number> {
+    const { to, onPacket } = this.#options;
     let start = "start" in this.#recording ? this.#recording.start : null;
     let packets = 0;
     let burst = 0;
@@ -165,7 +208,11 @@ export class Player {
       start ??= recorded.time;
       this.#start = start;
       const position = recorded.time - start;
-      if (position >= to) break;
+      if (position >= to) {
+        // What is played again keeps its length.
+        if (isAgain) await this.#waitFor(to);
+        break;
+      }
       if (position < begin) continue;
       if (await this.#waitFor(position)) burst = 0;
       else if (++burst % BURST === 0) await this.#sleep(0);
@@ -182,7 +229,7 @@ export class Player {
   async #waitFor(position: number): Promise<boolean> {
     let hasWaited = false;
     while (this.#interruption === null) {
-      const left = this.#state === "paused" ? Infinity : (position - this.position) / this.#speed;
+      const left = this.#state === "paused" ? Infinity : (position - this.position) / this.#options.speed;
       if (left <= 0) break;
       hasWaited = true;
       await this.#sleep(left);
@@ -206,7 +253,7 @@ export class Player {
     if (this.#options.timeTags === "keep") return recorded.data;
     return moveTimeTags(recorded.data, (tag) => {
       const position = isRelative(tag) ? relativeMillis(tag) : tag.toMillis() - this.#start;
-      return TimeTag.from(this.#clock.wallNow() + (position - this.position) / this.#speed);
+      return TimeTag.from(this.#clock.wallNow() + (position - this.position) / this.#options.speed);
     });
   }
 }

@@ -14,7 +14,7 @@ export class ScoreReader implements RecordingReader {
     this.#decoder = new LengthPrefixDecoder({
       maxPacketSize,
       onPacket: (data) => events.packet({ time: timeOf(data), source: null, destination: null, transport: null, data: data.slice() }),
-      onError: (error) => events.fault(damaged(error), error.fatal),
+      onError: (error) => events.fault(damaged(error), true),
     });
   }
 
@@ -33,7 +33,9 @@ function timeOf(data: Uint8Array): number {
 }
 
 function damaged(error: OscFrameError): OscRecordingError {
-  return new OscRecordingError("OSC_RECORDING_DAMAGED", `The score is damaged at byte ${error.offset}: ${error.message}`, error.offset, error);
+  return new OscRecordingError("OSC_RECORDING_DAMAGED", `The score is damaged at byte ${error.offset}: ${error.message}`, error.offset, {
+    cause: error,
+  });
 }
 
 /**

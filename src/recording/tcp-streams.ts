@@ -129,7 +129,7 @@ export class TcpStreams {
   }
 
   #readEarly(stream: Stream): void {
-    for (let isDone = false; !isDone; ) {
+    for (let isDone = false; !isDone;) {
       isDone = true;
       for (const [sequence, bytes] of stream.early) {
         const ahead = (sequence - stream.next) | 0;
@@ -172,5 +172,5 @@ export class TcpStreams {
 
 function broken({ source }: Stream, error: OscFrameError): OscRecordingError {
   const message = `The TCP stream from port ${source.port} can't be read: ${error.message}`;
-  return new OscRecordingError("OSC_RECORDING_DAMAGED", message, error.offset, error);
+  return new OscRecordingError("OSC_RECORDING_DAMAGED", message, error.offset, { cause: error });
 }

@@ -53,7 +53,7 @@ export function moveTimeTags(packet: Uint8Array, move: (tag: TimeTag) => TimeTag
     const tag = readTimeTag(bundle);
     if (!tag.isImmediate) writeTimeTag(bundle, move(tag));
     const view = new DataView(bundle.buffer, bundle.byteOffset, bundle.length);
-    for (let position = HEADER_SIZE; position + 4 <= bundle.length; ) {
+    for (let position = HEADER_SIZE; position + 4 <= bundle.length;) {
       const size = view.getInt32(position);
       position += 4;
       if (size <= 0 || position + size > bundle.length) break;

@@ -1,0 +1,167 @@
+import { type OscError, OscRecordingError } from "../errors.ts";
+import { DEFAULT_MAX_PACKET_SIZE } from "../framing/index.ts";
+import { callback, integer, oneOf, readOptions } from "../options.ts";
+import type { OptionChecks } from "../options.ts";
+import { JsonLinesReader, JsonLinesWriter } from "./json-lines.ts";
+import { OscdumpReader, OscdumpWriter } from "./oscdump-text.ts";
+import { PcapReader, PcapngReader, isPcap, isPcapng } from "./pcap.ts";
+import { PcapngWriter } from "./pcapng-writer.ts";
+import type {
+  ReadRecordingOptions,
+  ReadableFormat,
+  RecordedPacket,
+  Recording,
+  RecordingEvents,
+  RecordingReader,
+  RecordingWriter,
+  WritableFormat,
+} from "./recording.ts";
+import { ScoreReader, ScoreWriter } from "./score.ts";
+import { isBundle } from "./time-tags.ts";
+
+export const READABLE_FORMATS: readonly ReadableFormat[] = ["jsonl", "score", "oscdump", "pcap", "pcapng"];
+export const WRITABLE_FORMATS: readonly WritableFormat[] = ["jsonl", "score", "oscdump", "pcapng"];
+
+/** A format is found out from so many bytes. */
+const DETECTION_SIZE = 64;
+
+const CHECKS = {
+  format: oneOf(READABLE_FORMATS, undefined),
+  maxPacketSize: integer(4, DEFAULT_MAX_PACKET_SIZE, 0x7fffffff),
+  onError: callback<(error: OscError) => void>(),
+} satisfies OptionChecks<ReadRecordingOptions>;
+
+/**
+ * Reads a recording from bytes. Nothing is read ahead of the iteration, so recordings of any size take constant memory.
+ *
+ * @param open gives the bytes from their beginning; called for each iteration, and once before to find out the format unless it is given
+ * @throws (rejects) OscServerError `OSC_OPTION` for a bad option; OscRecordingError `OSC_RECORDING_FORMAT` if the bytes are in none of the formats
+ *
+ * @example
+ * const recording = await readRecording(() => new Blob([bytes]).stream());
+ * for await (const { time, data } of recording) console.log(time, decode(data));
+ */
+export async function readRecording(open: () => AsyncIterable<Uint8Array>, options: ReadRecordingOptions = {}): Promise<Recording> {
+  const { format: given, maxPacketSize, onError } = readOptions("readRecording", options, CHECKS);
+  const format = given ?? detectFormat(await firstBytes(open()));
+  return {
+    format,
+    start: format === "score" ? 0 : null,
+    [Symbol.asyncIterator]: () => readPackets(open(), format, maxPacketSize, onError),
+  };
+}
+
+async function* readPackets(
+  bytes: AsyncIterable<Uint8Array>,
+  format: ReadableFormat,
+  maxPacketSize: number,
+  onError: ((error: OscError) => void) | undefined,
+): AsyncGenerator<RecordedPacket, void, undefined> {
+  let packets: RecordedPacket[] = [];
+  let damage: OscError | null = null;
+  const reader = createReader(
+    format,
+    {
+      packet: (packet) => packets.push(packet),
+      fault: (error, isFatal) => {
+        onError?.(error);
+        if (isFatal) damage ??= error;
+      },
+    },
+    maxPacketSize,
+  );
+  const take = (): RecordedPacket[] => {
+    const taken = packets;
+    packets = [];
+    return taken;
+  };
+  for await (const piece of bytes) {
+    reader.push(piece);
+    yield* take();
+    if (damage !== null) break;
+  }
+  if (damage === null) {
+    reader.end();
+    yield* take();
+  }
+  if (damage !== null && onError === undefined) throw damage as OscError;
+}
+
+function createReader(format: ReadableFormat, events: RecordingEvents, maxPacketSize: number): RecordingReader {
+  switch (format) {
+    case "jsonl":
+      return new JsonLinesReader(events, maxPacketSize);
+    case "score":
+      return new ScoreReader(events, maxPacketSize);
+    case "oscdump":
+      return new OscdumpReader(events, maxPacketSize);
+    case "pcap":
+      return new PcapReader(events, maxPacketSize);
+    case "pcapng":
+      return new PcapngReader(events, maxPacketSize);
+  }
+}
+
+/**
+ * What turns packets into the bytes of a recording: `header()` once, then `packet()` for each.
+ *
+ * @param start the time at which the recording begins, which matters to a score; default: the time of its first packet
+ * @throws OscServerError `OSC_OPTION` for a format that can't be written
+ *
+ * @example
+ * const writer = createRecordingWriter("jsonl");
+ * const bytes = writer.packet({ time: Date.now(), source: null, destination: null, transport: "udp", data: encode(new OscMessage("/a")) });
+ */
+export function createRecordingWriter(format: WritableFormat, start: number | null = null): RecordingWriter {
+  oneOf(WRITABLE_FORMATS, undefined)(format, "format");
+  switch (format) {
+    case "jsonl":
+      return new JsonLinesWriter();
+    case "score":
+      return new ScoreWriter(start);
+    case "oscdump":
+      return new OscdumpWriter(start === 0);
+    case "pcapng":
+      return new PcapngWriter();
+  }
+}
+
+async function firstBytes(bytes: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+  let first = new Uint8Array(0);
+  for await (const piece of bytes) {
+    first = Uint8Array.of(...first, ...piece.subarray(0, DETECTION_SIZE));
+    if (first.length >= DETECTION_SIZE) break;
+  }
+  return first;
+}
+
+function detectFormat(first: Uint8Array): ReadableFormat {
+  if (isPcap(first)) return "pcap";
+  if (isPcapng(first)) return "pcapng";
+  if (first.length >= 8 && first[0] === 0 && (first[4] === 0x2f || isBundle(first.subarray(4)))) return "score";
+  const text = new TextDecoder().decode(first).trimStart();
+  if (text === "" || text.startsWith("{")) return "jsonl";
+  if (/^(?:[\da-f]{1,8}\.[\da-f]{1,8}\s+)?\//i.test(text)) return "oscdump";
+  throw new OscRecordingError(
+    "OSC_RECORDING_FORMAT",
+    `This begins like none of the formats ${READABLE_FORMATS.join(", ")}. Give the format if you know it.`,
+    0,
+  );
+}
+
+/** The format that a file name stands for; undefined if its ending says nothing. */
+export function formatOfName(name: string): ReadableFormat | undefined {
+  const [, ending = ""] = /\.([^.]+)$/.exec(name.toLowerCase()) ?? [];
+  return ENDINGS.get(ending);
+}
+const ENDINGS: ReadonlyMap<string, ReadableFormat> = new Map([
+  ["jsonl", "jsonl"],
+  ["ndjson", "jsonl"],
+  ["json", "jsonl"],
+  ["osc", "score"],
+  ["txt", "oscdump"],
+  ["oscdump", "oscdump"],
+  ["pcap", "pcap"],
+  ["cap", "pcap"],
+  ["pcapng", "pcapng"],
+]);
