@@ -121,6 +121,11 @@ export class RecordingFile implements AsyncDisposable {
     this.#counts.packets += 1;
   }
 
+  /** Resolves when there is room for more: await it between packets that come faster than a disk may take them. */
+  async drain(): Promise<void> {
+    if (this.#stream.writableNeedDrain) await Promise.race([once(this.#stream, "drain"), once(this.#stream, "close")]);
+  }
+
   /** Writes what waits and closes the file. */
   async close(): Promise<void> {
     if (!this.#stream.writableEnded) this.#closing.push(ended(this.#stream));
