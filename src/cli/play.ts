@@ -128,7 +128,9 @@ async function printAll(
     if (wanted === null) continue;
     const packet = decodeOrFault(wanted);
     if (packet instanceof OscDecodeError) report(session, packet);
-    else for (const { message, timeTag } of flatten(packet)) printer.print(message, timeTag, source ?? { address: "-", port: 0, family: "unix" }, time);
+    else
+      for (const { message, timeTag } of flatten(packet))
+        printer.print(message, timeTag, source ?? { address: "-", port: 0, family: "unix" }, time);
   }
   return EXIT.success;
 }

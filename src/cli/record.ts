@@ -61,7 +61,8 @@ async function runRecord(words: readonly string[], session: Session): Promise<nu
   const duration = values.duration === undefined ? null : readNumberOption("duration", values.duration, { least: 0 });
   const format = readWritableFormat(values.format);
   const maxSize = values["max-size"] === undefined ? null : readSize(values["max-size"]);
-  if (values.force !== true && exists(output)) throw new UsageError(`${output} exists already. Choose another name, or add --force to replace it.`);
+  if (values.force !== true && exists(output))
+    throw new UsageError(`${output} exists already. Choose another name, or add --force to replace it.`);
 
   const file = await create(output, { ...(format !== undefined && { format }), maxSize });
   const listeners: Transport[] = [];
@@ -85,7 +86,8 @@ async function runRecord(words: readonly string[], session: Session): Promise<nu
       const listener = await createListener(url, { onPacket: record, onError }, values.origin ?? []);
       destination = await listener.open();
       listeners.push(listener);
-      if (values.quiet !== true) session.err.line(`Recording ${shownUrl(boundUrl(url, destination))} into ${output} (${file.format}). Ctrl-C ends it.`);
+      if (values.quiet !== true)
+        session.err.line(`Recording ${shownUrl(boundUrl(url, destination))} into ${output} (${file.format}). Ctrl-C ends it.`);
     }
     const signals = [session.stop, failure.signal];
     if (duration !== null) signals.push(AbortSignal.timeout(duration * 1000));
@@ -136,5 +138,7 @@ function statusOf(file: RecordingFile, started: number): string {
   const seconds = (performance.now() - started) / 1000;
   const size = bytes < 1e6 ? `${(bytes / 1e3).toFixed(1)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
   const more = [files > 1 ? `${files} files` : "", dropped > 0 ? `${plural(dropped, "packet")} dropped: the disk is too slow` : ""];
-  return [`${plural(packets, "packet")}`, `${(packets / Math.max(seconds, 0.001)).toFixed(1)}/s`, size, `${seconds.toFixed(0)} s`, ...more].filter((part) => part !== "").join(", ");
+  return [`${plural(packets, "packet")}`, `${(packets / Math.max(seconds, 0.001)).toFixed(1)}/s`, size, `${seconds.toFixed(0)} s`, ...more]
+    .filter((part) => part !== "")
+    .join(", ");
 }

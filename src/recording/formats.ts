@@ -87,7 +87,8 @@ async function* readPackets(
   if (damage !== null && onError === undefined) throw damage as OscError;
 }
 
-function createReader(format: ReadableFormat, events: RecordingEvents, maxPacketSize: number): RecordingReader {
+/** What turns the bytes of a recording into packets. */
+export function createReader(format: ReadableFormat, events: RecordingEvents, maxPacketSize: number): RecordingReader {
   switch (format) {
     case "jsonl":
       return new JsonLinesReader(events, maxPacketSize);
