@@ -10,6 +10,7 @@ const LAYERS = {
   url: ["framing"],
   text: ["codec", "address"],
   dispatch: ["codec", "address", "framing", "text"],
+  recording: ["codec", "framing", "text", "dispatch"],
   transport: ["framing"],
   server: ["codec", "address", "framing", "url", "dispatch", "transport"],
   client: ["codec", "address", "framing", "url", "dispatch", "transport"],
@@ -17,10 +18,10 @@ const LAYERS = {
   // Bridges and commands load NATS when they need it; see "nats-is-loaded-on-demand".
   bridge: ["codec", "address", "framing", "url", "dispatch", "transport", "server", "client", "nats"],
   monitor: ["codec", "address", "text", "client"],
-  cli: ["codec", "address", "framing", "url", "text", "dispatch", "transport", "server", "client", "nats", "bridge", "monitor"],
+  cli: ["codec", "address", "framing", "url", "text", "dispatch", "transport", "server", "client", "nats", "bridge", "monitor", "recording"],
 };
 const PURE =
-  "^src/(codec|address|framing|dispatch|text|url)/|^src/(errors|net-address|options|packet-result|stack-traces|core|browser)\\.ts$";
+  "^src/(codec|address|framing|dispatch|text|url)/|^src/recording/(?!file\\.ts)|^src/(errors|net-address|options|packet-result|stack-traces|core|browser)\\.ts$";
 const OUTSIDE = ["core", "npm", "npm-dev", "npm-optional", "npm-peer", "npm-no-pkg", "npm-unknown", "undetermined", "unknown"];
 
 export default {

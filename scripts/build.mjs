@@ -31,12 +31,14 @@ const EXPORTS = {
   codec: join(src, "codec/index.ts"),
   address: join(src, "address/index.ts"),
   framing: join(src, "framing/index.ts"),
+  recording: join(src, "recording/index.ts"),
   nats: join(src, "nats/index.ts"),
 };
 /** Each bundle shares these with the others, so that every class exists once. "core" is what browsers load, "udp-client" what `oscine send` needs besides, "node" the rest of what `import "oscine"` loads at once. */
 const SHARED = [
   { name: "core", test: /[\\/]src[\\/](browser|(codec|address|framing)[\\/]index)(\.d)?\.ts$/, priority: 3 },
   { name: "udp-client", test: /[\\/]src[\\/]client[\\/]udp-client(\.d)?\.ts$/, priority: 2.5 },
+  { name: "recordings", test: /[\\/]src[\\/]recording[\\/]index(\.d)?\.ts$/, priority: 2.4 },
   { name: "node", test: /[\\/]src[\\/]index(\.d)?\.ts$/, priority: 2 },
   { name: "tool", test: /[\\/]src[\\/]cli[\\/](command|output|options|endpoint)\.ts$/, priority: 1.5 },
   { name: "bridge", test: /[\\/]src[\\/]bridge[\\/]relay\.ts$/, priority: 1 },

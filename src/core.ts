@@ -85,6 +85,8 @@ export {
   type OscFrameErrorCode,
   OscNatsError,
   type OscNatsErrorCode,
+  OscRecordingError,
+  type OscRecordingErrorCode,
   OscRejectedError,
   OscServerError,
   type OscServerErrorCode,

@@ -66,3 +66,5 @@ export type { TcpOptions } from "./transport/tcp.ts";
 export type { UdpOptions } from "./transport/udp.ts";
 export type { WebSocketOptions } from "./transport/websocket.ts";
 export type { SlowClientPolicy } from "./transport/websocket-connection.ts";
+export * from "./recording/index.ts";
+export { createRecording, type CreateRecordingOptions, openRecording, RecordingFile } from "./recording/file.ts";

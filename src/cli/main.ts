@@ -21,6 +21,9 @@ const COMMANDS: ReadonlyMap<string, LazyCommand> = new Map([
   ],
   ["dump", { summary: "prints what arrives on one or several URLs", load: async () => (await import("./dump.ts")).DUMP }],
   ["send", { summary: "sends a message, a bundle or a file, and shows replies", load: async () => (await import("./send.ts")).SEND }],
+  ["record", { summary: "records what arrives into a file", load: async () => (await import("./record.ts")).RECORD }],
+  ["play", { summary: "plays a recording with its original timing", load: async () => (await import("./play.ts")).PLAY }],
+  ["convert", { summary: "converts a recording to another format", load: async () => (await import("./convert.ts")).CONVERT }],
   [
     "monitor",
     { summary: "shows what arrives in the browser, and sends from there", load: async () => (await import("./monitor.ts")).MONITOR },

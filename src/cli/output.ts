@@ -25,6 +25,7 @@ export class Output {
   readonly #descriptor: number;
   readonly #onClosed: (error: NodeJS.ErrnoException) => void;
   #isClosed = false;
+  #hasStatus = false;
 
   /**
    * @param descriptor 1 or 2
@@ -43,7 +44,19 @@ export class Output {
 
   /** Writes a line, which may itself contain line ends. */
   line(text: string): void {
-    if (!this.#isClosed) this.#write(new TextEncoder().encode(`${text}\n`));
+    if (!this.#isClosed) this.#write(new TextEncoder().encode(`${this.#hasStatus ? CLEAR_LINE : ""}${text}\n`));
+    this.#hasStatus = false;
+  }
+
+  /** Whether it is a terminal, on which a line can be rewritten. */
+  get isTerminal(): boolean {
+    return isatty(this.#descriptor);
+  }
+
+  /** Shows a text on the last line of a terminal, in place of the one before; empty for none. The next `line` takes its place. */
+  status(text: string): void {
+    if (!this.#isClosed) this.#write(new TextEncoder().encode(`${CLEAR_LINE}${text}`));
+    this.#hasStatus = text !== "";
   }
 
   /** The text in a style, or as it is if colors are off. */
@@ -66,6 +79,27 @@ export class Output {
         return;
       }
     }
+  }
+}
+
+/** To the beginning of the line, and erase it. */
+const CLEAR_LINE = "\r\u001b[K";
+const STATUS_MS = 500;
+
+/** A line on a terminal that says how far something is, written anew twice a second. Elsewhere there is none. */
+export class StatusLine {
+  readonly #output: Output;
+  readonly #timer: ReturnType<typeof setInterval> | null;
+
+  constructor(output: Output, describe: () => string) {
+    this.#output = output;
+    this.#timer = output.isTerminal ? setInterval(() => output.status(describe()), STATUS_MS) : null;
+  }
+
+  close(): void {
+    if (this.#timer === null) return;
+    clearInterval(this.#timer);
+    this.#output.status("");
   }
 }
 

@@ -1,7 +1,7 @@
 import { statSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { RECEIVERS, type ReceiverName } from "../client/receivers.ts";
-import { decodeOrFault } from "../codec/faults.ts";
+import { decodeOrFault } from "../codec/decode.ts";
 import { OscDecodeError, type OscError } from "../errors.ts";
 import type { NetAddress } from "../net-address.ts";
 import { Player, type RecordedPacket, type Recording } from "../recording/index.ts";
@@ -99,14 +99,14 @@ async function runPlay(words: readonly string[], session: Session): Promise<numb
   };
   const timeTags = values["keep-time-tags"] === true ? "keep" : "shift";
   const player = new Player(recording, rate === null ? send : atMost(rate, send, session.stop), { ...range, speed, times, timeTags });
-  const length = values.quiet === true || !process.stderr.isTTY ? null : await lengthOf(file, recording);
-  const status = new StatusLine(session.err, values.quiet !== true, () => describe(player, length, sent));
+  const length = values.quiet === true || !session.err.isTerminal ? null : await lengthOf(file, recording);
+  const status = values.quiet === true ? null : new StatusLine(session.err, () => describe(player, length, sent));
   const stopListening = pauseWithSpace(player);
   try {
     await player.play({ signal: session.stop });
   } finally {
     stopListening();
-    status.close();
+    status?.close();
     await client.close();
   }
   if (values.quiet !== true) session.err.line(`played ${plural(sent, "packet")}`);

@@ -67,8 +67,8 @@ async function runRecord(words: readonly string[], session: Session): Promise<nu
   const file = await create(output, { ...(format !== undefined && { format }), maxSize });
   const listeners: Transport[] = [];
   const failure = new AbortController();
-  const status = new StatusLine(session.err, values.quiet !== true, () => statusOf(file, started));
   const started = performance.now();
+  const status = values.quiet === true ? null : new StatusLine(session.err, () => statusOf(file, started));
   try {
     for (const url of urls) {
       const onError = (error: OscError, from?: NetAddress): void => report(session, error, from);
@@ -93,7 +93,7 @@ async function runRecord(words: readonly string[], session: Session): Promise<nu
     if (duration !== null) signals.push(AbortSignal.timeout(duration * 1000));
     await aborted(AbortSignal.any(signals));
   } finally {
-    status.close();
+    status?.close();
     await Promise.all(listeners.map((listener) => listener.close()));
     await file.close().catch((error: unknown) => failure.abort(error));
   }

@@ -1,6 +1,10 @@
-import { decode, encode } from "../codec/index.ts";
+import { decodeOrFault } from "../codec/decode.ts";
+import { encode } from "../codec/index.ts";
+import { OscDecodeError } from "../errors.ts";
 import { type NetAddress, formatAddress } from "../net-address.ts";
+import { formatHex } from "../text/format.ts";
 import { formatJson, packetFromJson } from "../text/json.ts";
+import { hexBytes } from "../text/value-text.ts";
 import { LineReader } from "./line-reader.ts";
 import type { RecordedPacket, RecordingEvents, RecordingWriter } from "./recording.ts";
 
@@ -17,8 +21,9 @@ export class JsonLinesReader extends LineReader {
 
   protected line(text: string): void {
     if (text.startsWith("#")) return;
-    const data = encode(packetFromJson(text)).slice();
-    const { time, from, transport } = JSON.parse(text) as Readonly<Record<string, unknown>>;
+    const { time, from, transport, raw } = parseObject(text);
+    const data = typeof raw === "string" ? hexBytes(raw) : encode(packetFromJson(text)).slice();
+    if (data === undefined) throw new Error('"raw" must be an even number of hexadecimal digits');
     if (time !== undefined) this.#time = readTime(time);
     this.events.packet({
       time: this.#time,
@@ -28,6 +33,12 @@ export class JsonLinesReader extends LineReader {
       data,
     });
   }
+}
+
+function parseObject(text: string): Readonly<Record<string, unknown>> {
+  const parsed: unknown = JSON.parse(text);
+  if (typeof parsed === "object" && parsed !== null) return parsed as Readonly<Record<string, unknown>>;
+  throw new Error("a line is an object");
 }
 
 function readTime(time: unknown): number {
@@ -53,6 +64,12 @@ export class JsonLinesWriter implements RecordingWriter {
 
   packet({ time, source, transport, data }: RecordedPacket): Uint8Array {
     const arrival = { time, from: source === null ? "" : formatAddress(source), transport: transport ?? "" };
-    return this.#encoder.encode(`${formatJson(decode(data), arrival)}\n`);
+    const packet = decodeOrFault(data);
+    // What is no packet is recorded all the same: somebody wants to find out why.
+    const line =
+      packet instanceof OscDecodeError
+        ? JSON.stringify({ ...arrival, time: new Date(time).toISOString(), raw: formatHex(data) })
+        : formatJson(packet, arrival);
+    return this.#encoder.encode(`${line}\n`);
   }
 }

@@ -1,5 +1,4 @@
-import type { CapturedFrame } from "./pcap.ts";
-import type { RecordingEvents } from "./recording.ts";
+import type { CapturedFrame, IpPayload, RecordingEvents } from "./recording.ts";
 import { TcpStreams } from "./tcp-streams.ts";
 
 /** LINKTYPE_ numbers of the libpcap project. */
@@ -23,16 +22,6 @@ const IPV6_FRAGMENT = 44;
 /** Datagrams of which fragments are missing; the oldest is given up for one more. */
 const MAX_UNFINISHED = 64;
 const MAX_DATAGRAM = 65_535;
-
-/** An IP packet's payload. */
-export interface IpPayload {
-  readonly time: number;
-  readonly family: "IPv4" | "IPv6";
-  readonly source: string;
-  readonly destination: string;
-  readonly protocol: number;
-  readonly data: Uint8Array;
-}
 
 interface Fragment {
   /** Which datagram it belongs to. */

@@ -3,16 +3,6 @@ import { ByteQueue } from "./byte-queue.ts";
 import { PacketExtractor } from "./network-packets.ts";
 import type { RecordingEvents, RecordingReader } from "./recording.ts";
 
-/** A frame as it was captured on a network interface. */
-export interface CapturedFrame {
-  /** A LINKTYPE_ number of the libpcap project. */
-  readonly linkType: number;
-  /** Milliseconds since 1970-01-01 UTC, with fractions. */
-  readonly time: number;
-  /** A view that is good until the next frame. */
-  readonly data: Uint8Array;
-}
-
 /** The largest block or frame to believe: 16 MiB. Wireshark's own bound for a frame is 256 KiB. */
 const MAX_BLOCK = 16 * 1024 * 1024;
 

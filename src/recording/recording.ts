@@ -79,3 +79,23 @@ export interface RecordingWriter {
    */
   packet(packet: RecordedPacket): Uint8Array;
 }
+
+/** A frame as it was captured on a network interface. */
+export interface CapturedFrame {
+  /** A LINKTYPE_ number of the libpcap project. */
+  readonly linkType: number;
+  /** Milliseconds since 1970-01-01 UTC, with fractions. */
+  readonly time: number;
+  /** A view that is good until the next frame. */
+  readonly data: Uint8Array;
+}
+
+/** An IP packet's payload. */
+export interface IpPayload {
+  readonly time: number;
+  readonly family: "IPv4" | "IPv6";
+  readonly source: string;
+  readonly destination: string;
+  readonly protocol: number;
+  readonly data: Uint8Array;
+}

@@ -1,8 +1,7 @@
 import { type OscFrameError, OscRecordingError } from "../errors.ts";
 import { type FrameDecoder, type Framing, createFrameDecoder } from "../framing/index.ts";
 import type { NetAddress } from "../net-address.ts";
-import type { IpPayload } from "./network-packets.ts";
-import type { RecordingEvents } from "./recording.ts";
+import type { IpPayload, RecordingEvents } from "./recording.ts";
 
 const FIN = 0x01;
 const SYN = 0x02;

@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { OscBundle, OscMessage, TimeTag, decode, encode, float, int } from "../../src/codec/index.ts";
 import type { OscError } from "../../src/errors.ts";
 import { lengthPrefixEncode, slipEncode } from "../../src/framing/index.ts";
+import { vectors } from "../codec/support.ts";
 import { createRecording, openRecording } from "../../src/recording/file.ts";
 import { createRecordingWriter, readRecording } from "../../src/recording/index.ts";
 import type { ReadRecordingOptions, RecordedPacket, WritableFormat } from "../../src/recording/index.ts";
@@ -55,6 +56,17 @@ describe("every format that can be written", () => {
       }
     });
   }
+
+  test("jsonl gives back every byte of packets of real programs, of malformed ones and of rubbish", async () => {
+    const hexes = ["packets", "malformed"]
+      .flatMap((name) => vectors<{ hex: string }>(name).map(({ hex }) => hex))
+      .filter((hex) => hex !== "");
+    const packets = hexes.map(
+      (hex) => ({ time: T0, source: LOCAL, destination: null, transport: "udp", data: Uint8Array.from(Buffer.from(hex, "hex")) }) as const,
+    );
+    const read1 = await read(written("jsonl", packets));
+    expect(read1.map(({ data }) => Buffer.from(data).toString("hex"))).toEqual(hexes);
+  });
 
   test("a score counts from its first packet and gives every message a bundle", async () => {
     const packets = await read(written("score", show));
