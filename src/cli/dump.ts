@@ -1,3 +1,4 @@
+import { statSync } from "node:fs";
 import { decodeOrFault, faultsOf } from "../codec/decode.ts";
 import type { OscPacket } from "../codec/index.ts";
 import { OscDecodeError } from "../errors.ts";
@@ -22,12 +23,14 @@ import { MessagePrinter, type Output, plural } from "./output.ts";
 const HELP = `Prints every message as it arrives, regardless of time tags.
 
 Usage: oscine dump [options] URL…
+       oscine dump [options] FILE…
 
 A URL or a port without a host listens on all interfaces (IPv4); a multicast
 address joins that group. URLs: osc.udp://host:port/, osc.tcp://host:port/,
 osc.unix:///path/of.sock, ws://host:port/path, host:port, :port, or a port
 number. Streams (osc.tcp, osc.unix) take both framings, or only one with
 ?framing=1.0 or 1.1.
+A FILE is a recording in any format that "oscine play" reads.
 
   --json            one JSON object per line for each packet;
                     "oscine send URL --json" reads it back
@@ -49,6 +52,7 @@ Examples:
   oscine dump osc.unix:///tmp/osc.sock ws://127.0.0.1:8080
   oscine dump 'osc.tcp://:9000/?framing=1.0'
   oscine dump :9000 --json | jq -r .address
+  oscine dump show.pcapng --match "/cue/*"
   oscine dump :9000 --raw --count 1`;
 
 /** `oscine dump` */
@@ -56,6 +60,8 @@ export const DUMP: Command = { help: HELP, run: runDump };
 
 interface DumpOptions {
   readonly urls: readonly OscUrl[];
+  /** Recordings, in place of URLs. */
+  readonly files: readonly string[];
   readonly form: "readable" | "json" | "raw";
   readonly filter: MessageFilter;
   readonly count: number;
@@ -68,6 +74,11 @@ async function runDump(words: readonly string[], session: Session): Promise<numb
   const options = readOptions(words);
   const enough = new AbortController();
   const dump = new Dump(options, session, () => enough.abort());
+  if (options.files.length > 0) {
+    await dumpFiles(options.files, dump, AbortSignal.any([session.stop, enough.signal]), session);
+    if (!options.isQuiet) dump.printTotals(0);
+    return EXIT.success;
+  }
   const listeners: Transport[] = [];
   const drops: KernelDrops[] = [];
   const dropped = (): number => drops.reduce((sum, { count }) => sum + (count ?? 0), 0);
@@ -76,7 +87,7 @@ async function runDump(words: readonly string[], session: Session): Promise<numb
     const urls: OscUrl[] = [];
     for (const url of options.urls) {
       const events = {
-        onPacket: (data: Uint8Array, from: NetAddress) => dump.packet(data, from, url),
+        onPacket: (data: Uint8Array, from: NetAddress) => dump.packet(data, from, url.transport),
         onError: (error: Parameters<typeof report>[1], from?: NetAddress) => report(session, error, from),
       };
       const listener = await createListener(url, events, options.origins);
@@ -103,6 +114,18 @@ async function runDump(words: readonly string[], session: Session): Promise<numb
   return EXIT.success;
 }
 
+const UNKNOWN_SENDER: NetAddress = { address: "-", port: 0, family: "unix" };
+
+async function dumpFiles(files: readonly string[], dump: Dump, signal: AbortSignal, session: Session): Promise<void> {
+  const { openInput } = await import("./recordings.ts");
+  for (const file of files) {
+    for await (const { data, source, transport, time } of await openInput(file, undefined, session)) {
+      if (signal.aborted) return;
+      dump.packet(data, source ?? UNKNOWN_SENDER, transport ?? "file", time);
+    }
+  }
+}
+
 function greet({ err }: Session, urls: readonly OscUrl[]): void {
   for (const url of urls) {
     err.line(`Listening on ${describeBound(url)}`);
@@ -123,12 +146,15 @@ function readOptions(words: readonly string[]): DumpOptions {
   });
   if (positionals.length === 0) throw new UsageError('The URL to listen on is missing: write a URL or a port, as in "oscine dump :9000".');
   if (values.json === true && values.raw === true) throw new UsageError("--json and --raw are different outputs: leave one out.");
-  const urls = positionals.map(parseUrl);
+  const files = positionals.filter(isFile);
+  if (files.length > 0 && files.length < positionals.length) throw new UsageError("dump takes URLs or files, not both at once.");
+  const urls = files.length > 0 ? [] : positionals.map(parseUrl);
   if (values.origin !== undefined && !urls.some(({ transport }) => transport === "websocket")) {
     throw new UsageError("--origin is for pages, which connect to ws://.");
   }
   return {
     urls,
+    files,
     form: values.json === true ? "json" : values.raw === true ? "raw" : "readable",
     filter: readFilter(values.match ?? []),
     count: values.count === undefined ? Infinity : readNumberOption("count", values.count, { least: 1, whole: true }),
@@ -136,6 +162,10 @@ function readOptions(words: readonly string[]): DumpOptions {
     origins: values.origin ?? [],
     isQuiet: values.quiet === true,
   };
+}
+
+function isFile(word: string): boolean {
+  return statSync(word, { throwIfNoEntry: false })?.isFile() === true;
 }
 
 function readFilter(patterns: readonly string[]): MessageFilter {
@@ -169,21 +199,20 @@ class Dump {
     return this.#received;
   }
 
-  packet(data: Uint8Array, from: NetAddress, url: OscUrl): void {
+  packet(data: Uint8Array, from: NetAddress, transport: string, time: number = Date.now()): void {
     this.#received += 1;
     if (this.#left === 0) return;
-    const time = Date.now();
     const packet = decodeOrFault(data);
     const isRaw = this.#options.form === "raw";
     if (packet instanceof OscDecodeError) {
-      if (isRaw) this.#printRaw(data, from, url, time);
+      if (isRaw) this.#printRaw(data, from, transport, time);
       this.#tally.addFault();
       report(this.#session, notOsc(data) ?? packet, from);
     } else {
       const wanted = this.#options.filter.select(packet);
-      if (wanted !== null && isRaw) this.#printRaw(data, from, url, time);
+      if (wanted !== null && isRaw) this.#printRaw(data, from, transport, time);
       for (const fault of faultsOf(packet)) report(this.#session, fault, from);
-      if (wanted !== null) this.#printPacket(wanted, from, url, time);
+      if (wanted !== null) this.#printPacket(wanted, from, transport, time);
     }
     if (this.#left === 0) this.#onEnough();
   }
@@ -193,10 +222,10 @@ class Dump {
     this.#tally.print(this.#session.err, kernelDropped);
   }
 
-  #printPacket(packet: OscPacket, from: NetAddress, url: OscUrl, time: number): void {
+  #printPacket(packet: OscPacket, from: NetAddress, transport: string, time: number): void {
     const { form } = this.#options;
     const messages = flatten(packet);
-    if (form === "json") this.#session.out.line(formatJson(packet, { time, from: formatAddress(from), transport: url.transport }));
+    if (form === "json") this.#session.out.line(formatJson(packet, { time, from: formatAddress(from), transport }));
     for (const { message, timeTag } of form === "readable" ? messages.slice(0, this.#left) : messages) {
       if (form === "readable") this.#printer.print(message, timeTag, from, time);
       this.#tally.add(message.address);
@@ -204,9 +233,9 @@ class Dump {
     if (form !== "raw") this.#left = Math.max(0, this.#left - messages.length);
   }
 
-  #printRaw(data: Uint8Array, from: NetAddress, url: OscUrl, time: number): void {
+  #printRaw(data: Uint8Array, from: NetAddress, transport: string, time: number): void {
     const { out } = this.#session;
-    const heading = `# ${timeOfDay(time)}  ${formatAddress(from)}  ${url.transport}  ${data.length} bytes`;
+    const heading = `# ${timeOfDay(time)}  ${formatAddress(from)}  ${transport}  ${data.length} bytes`;
     out.line(`${out.styled("dim", heading)}\n${formatCommentedHex(data)}\n`);
     this.#left -= 1;
   }
