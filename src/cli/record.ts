@@ -138,7 +138,7 @@ function statusOf(file: RecordingFile, started: number): string {
   const seconds = (performance.now() - started) / 1000;
   const size = bytes < 1e6 ? `${(bytes / 1e3).toFixed(1)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
   const more = [files > 1 ? `${files} files` : "", dropped > 0 ? `${plural(dropped, "packet")} dropped: the disk is too slow` : ""];
-  return [`${plural(packets, "packet")}`, `${(packets / Math.max(seconds, 0.001)).toFixed(1)}/s`, size, `${seconds.toFixed(0)} s`, ...more]
+  return [plural(packets, "packet"), `${(packets / Math.max(seconds, 0.001)).toFixed(1)}/s`, size, `${seconds.toFixed(0)} s`, ...more]
     .filter((part) => part !== "")
     .join(", ");
 }
