@@ -18,7 +18,21 @@ const LAYERS = {
   // Bridges and commands load NATS when they need it; see "nats-is-loaded-on-demand".
   bridge: ["codec", "address", "framing", "url", "dispatch", "transport", "server", "client", "nats"],
   monitor: ["codec", "address", "text", "client"],
-  cli: ["codec", "address", "framing", "url", "text", "dispatch", "transport", "server", "client", "nats", "bridge", "monitor", "recording"],
+  cli: [
+    "codec",
+    "address",
+    "framing",
+    "url",
+    "text",
+    "dispatch",
+    "transport",
+    "server",
+    "client",
+    "nats",
+    "bridge",
+    "monitor",
+    "recording",
+  ],
 };
 const PURE =
   "^src/(codec|address|framing|dispatch|text|url)/|^src/recording/(?!file\\.ts)|^src/(errors|net-address|options|packet-result|stack-traces|core|browser)\\.ts$";
