@@ -2,7 +2,7 @@ import { lookup } from "node:dns/promises";
 import { networkInterfaces } from "node:os";
 import { hasPassed } from "../nats/headers.ts";
 import { type NetAddress, plainAddress } from "../net-address.ts";
-import { type EndpointUrl, formatEndpoint } from "../url/endpoint-url.ts";
+import { type EndpointUrl, formatEndpoint } from "../url/nats-url.ts";
 
 /** How a packet came to the bridge. */
 export interface PacketRoute {

@@ -18,7 +18,7 @@ import { type NetAddress, formatAddress } from "../net-address.ts";
 import { compact } from "../transport/memory-budget.ts";
 import type { Peer } from "../transport/transport.ts";
 import type { NatsUrl } from "../url/nats-url.ts";
-import { urlError } from "../url/url-error.ts";
+import { optionError } from "../options.ts";
 import type { PacketRoute } from "./loop-guard.ts";
 import type { BridgeNatsOptions } from "./options.ts";
 import type { Source, Take } from "./sockets.ts";
@@ -259,7 +259,7 @@ function prefixOf({ prefix }: NatsUrl): string {
 function subjectsOf({ subjects }: NatsUrl): readonly string[] {
   for (const subject of subjects) {
     if (subject.startsWith("/"))
-      throw urlError(`?subject= must be a NATS subject such as osc.mixer.>; got "${subject}". To choose addresses, use the rule only.`);
+      throw optionError(`?subject= must be a NATS subject such as osc.mixer.>; got "${subject}". To choose addresses, use the rule only.`);
     patternToSubject(subject);
   }
   return subjects;

@@ -3,10 +3,9 @@ import { OscDroppedError, type OscError, OscNatsError, OscRejectedError } from "
 import type { NetAddress } from "../net-address.ts";
 import { HANDLED } from "../packet-result.ts";
 import type { Peer, Transport } from "../transport/transport.ts";
-import { type EndpointUrl, formatEndpoint, parseEndpoint } from "../url/endpoint-url.ts";
-import type { NatsUrl } from "../url/nats-url.ts";
+import { type EndpointUrl, formatEndpoint, parseEndpoint, type NatsUrl } from "../url/nats-url.ts";
 import type { OscUrl } from "../url/osc-url.ts";
-import { urlError } from "../url/url-error.ts";
+import { optionError } from "../options.ts";
 import type { Bridge, BridgeCounts, BridgeStats } from "./bridge.ts";
 import { LoopGuard, type PacketRoute, addressesOf, isSelfTarget } from "./loop-guard.ts";
 import { NatsSource, NatsTarget } from "./nats.ts";
@@ -61,7 +60,7 @@ class Relay {
 
   /** @throws OscServerError, OscDispatchError for a bad URL or rule */
   constructor(from: EndpointUrl, to: readonly EndpointUrl[], settings: BridgeSettings) {
-    if (to.length === 0) throw urlError("A bridge needs at least one target.");
+    if (to.length === 0) throw optionError("A bridge needs at least one target.");
     const { rules, sockets, oneWay } = settings;
     this.#url = from;
     this.#targets = to;
@@ -216,7 +215,7 @@ class Relay {
     for (const address of addresses) this.#guard.addTarget(address);
     if (!isSelfTarget(target, addresses, this.#url, from)) return;
     const what = target.transport === "nats" ? "prefix" : "port";
-    throw urlError(`The bridge would send to itself: it listens on ${formatEndpoint(target)}. Give the target another ${what}.`);
+    throw optionError(`The bridge would send to itself: it listens on ${formatEndpoint(target)}. Give the target another ${what}.`);
   }
 }
 

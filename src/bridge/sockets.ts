@@ -9,7 +9,8 @@ import { websocketSpec } from "../server/websocket-server.ts";
 import type { NetAddress } from "../net-address.ts";
 import type { Peer, Transport, TransportEvents } from "../transport/transport.ts";
 import { type OscUrl, formatOscUrl } from "../url/osc-url.ts";
-import { maskSecrets, urlError } from "../url/url-error.ts";
+import { optionError } from "../options.ts";
+import { maskSecrets } from "../url/secrets.ts";
 import type { PacketRoute } from "./loop-guard.ts";
 
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -66,7 +67,7 @@ export function linksTo(url: OscUrl, { maxPacketSize, maxBuffered }: SocketOptio
   const host = url.host ?? LOCAL_HOST;
   const target = formatOscUrl({ ...url, host });
   if (transport !== "unix" && port === 0)
-    throw urlError(`${maskSecrets(target)}: port 0 is only for listening; write the port of the receiver.`);
+    throw optionError(`${maskSecrets(target)}: port 0 is only for listening; write the port of the receiver.`);
   switch (transport) {
     case "udp": {
       // Someone who names a broadcast address means it.

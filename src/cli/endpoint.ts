@@ -8,7 +8,7 @@ import { UsageError } from "../text/usage-error.ts";
 import type { Peer, Transport } from "../transport/transport.ts";
 import { isNatsUrl } from "../url/nats-url.ts";
 import { type OscUrl, formatOscUrl, parseOscUrl } from "../url/osc-url.ts";
-import { maskSecrets } from "../url/url-error.ts";
+import { maskSecrets } from "../url/secrets.ts";
 
 const LOCAL_HOST = "127.0.0.1";
 

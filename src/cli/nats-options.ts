@@ -1,7 +1,7 @@
 import type { BridgeOptions } from "../bridge/index.ts";
 import type { NatsDeliveryOptions } from "../nats/index.ts";
 import { UsageError } from "../text/usage-error.ts";
-import { maskSecrets } from "../url/url-error.ts";
+import { maskSecrets } from "../url/secrets.ts";
 import { readChoice, readNumberOption } from "./options.ts";
 
 /** Options that say how to connect to NATS. */

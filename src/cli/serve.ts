@@ -5,7 +5,7 @@ import type { NetAddress } from "../net-address.ts";
 import type { ErrorListener, ServerStats } from "../server/index.ts";
 import { UsageError } from "../text/usage-error.ts";
 import { type OscUrl, formatOscUrl, parseOscUrl } from "../url/osc-url.ts";
-import { maskSecrets } from "../url/url-error.ts";
+import { maskSecrets } from "../url/secrets.ts";
 import { ArrivalWatch, describeBound, localTarget, localUrl, targetsForOthers } from "./bind-scope.ts";
 import { aborted, type Command, EXIT, report, type Session } from "./command.ts";
 import { asUsage, boundUrl, parseUrl } from "./endpoint.ts";

@@ -1,5 +1,5 @@
 import { bad, integer, oneOf, type OptionCheck, optionError, readOptions } from "../options.ts";
-import { websocketUrl } from "../url/websocket-url.ts";
+import { websocketUrl } from "../url/osc-url.ts";
 import { ConnectionClient } from "./connection-client.ts";
 import { CONNECTION_CHECKS, type Checks, type ConnectionClientSettings, type ConnectionOptions } from "./options.ts";
 import { type OpenWebSocket, type WebSocketLike, WebSocketLink } from "./websocket-link.ts";

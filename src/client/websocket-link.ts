@@ -1,6 +1,6 @@
 import { OscDroppedError, OscRejectedError, OscServerError, OscSocketError, type OscError } from "../errors.ts";
 import type { NetAddress } from "../net-address.ts";
-import { websocketServer } from "../url/websocket-url.ts";
+import { websocketServer } from "../url/osc-url.ts";
 import type { PacketLink, PacketLinkEvents, SendDone } from "./connection.ts";
 
 /** The part of a WebSocket that is used. Those of browsers, Node 22 and the package `ws` have it. */

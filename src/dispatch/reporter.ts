@@ -158,7 +158,7 @@ function userFrames(cause: unknown): string[] {
     .filter((line) => /^\s+at /.test(line));
   if (frames === undefined) return [];
   const end = frames.findIndex((line) => line.includes("PacketExecution.") || line.includes("at tellListener "));
-  const before = (end < 0 ? frames : frames.slice(0, end)).filter((line) => !/[( ]node:/.test(line));
+  const before = (end < 0 ? frames : frames.slice(0, end)).filter((line) => !/[( ]node:|\(<anonymous>\)/.test(line));
   // The folder of this package, as it stands in a stack trace.
   const own = /^(?:file:\/\/)?(.*\/(?:src|dist)\/)/.exec(import.meta.url)?.[1];
   const users = own === undefined ? before : before.filter((line) => !line.includes(own));

@@ -1,7 +1,8 @@
 import { isMulticast } from "../net-address.ts";
 import type { Framing } from "../framing/index.ts";
 import { type OscUrl, formatOscUrl } from "../url/osc-url.ts";
-import { maskSecrets, urlError } from "../url/url-error.ts";
+import { optionError } from "../options.ts";
+import { maskSecrets } from "../url/secrets.ts";
 
 /** The arguments of a server that listens for a URL. */
 export interface ListenOptions {
@@ -43,9 +44,9 @@ export function listenOptions(url: OscUrl): ListenOptions {
       return { ...plain, socket: { path: path ?? "" } };
     case "websocket":
       if (url.isSecure)
-        throw urlError(`${maskSecrets(formatOscUrl(url))} can't be listened on: put a web server with a certificate in front of ws://.`);
+        throw optionError(`${maskSecrets(formatOscUrl(url))} can't be listened on: put a web server with a certificate in front of ws://.`);
       if (path?.includes("?") === true)
-        throw urlError(`${maskSecrets(formatOscUrl(url))} has a query after "?", which is for clients: leave it out.`);
+        throw optionError(`${maskSecrets(formatOscUrl(url))} has a query after "?", which is for clients: leave it out.`);
       return { ...plain, options: path === "/" || path === null ? {} : { path } };
   }
 }

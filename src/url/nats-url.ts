@@ -1,28 +1,30 @@
-import { maskSecrets, urlError } from "./url-error.ts";
+import { optionError } from "../options.ts";
+import { type OscUrl, formatOscUrl, parseOscUrl } from "./osc-url.ts";
+import { maskSecrets } from "./secrets.ts";
 
-/** A place in NATS, as read from a URL. */
+/** NATS servers and subjects, as parsed from a URL. */
 export interface NatsUrl {
   readonly transport: "nats";
   /** Servers of one cluster, as `nats://host:port` or `tls://…`; a user and password may stand before the first host. */
   readonly servers: readonly string[];
-  /** What the subjects of packets begin with; null where the URL does not say. */
+  /** The prefix of the subjects of packets; null if the URL doesn't say. */
   readonly prefix: string | null;
-  /** The subjects that are listened to, with the wildcards of NATS; empty where the URL names none. */
+  /** The subjects to listen to, with the wildcards of NATS; empty if the URL names none. */
   readonly subjects: readonly string[];
-  /** The queue group that those who listen share, each packet going to one of them; null where the URL names none. */
+  /** The queue group whose listeners share the packets; null if the URL names none. */
   readonly queue: string | null;
 }
 
 const SCHEME = /^(nats|tls):\/\//i;
 
-/** Whether a text is meant as a place in NATS. */
+/** Whether a text is meant as a URL of NATS. */
 export function isNatsUrl(text: string): boolean {
   return SCHEME.test(text);
 }
 
 /**
- * Reads `nats://host:port/prefix`, with several servers as `nats://one:4222,two:4222/prefix`, and what to listen to as `?subject=osc.mixer.>`, which may
- * come again, and `&queue=name`. `tls://` asks for TLS.
+ * Parses `nats://host:port/prefix`, with several servers as `nats://one:4222,two:4222/prefix`, and what to listen to as
+ * `?subject=osc.mixer.>`, any number of times, and `&queue=name`. `tls://` asks for TLS.
  *
  * @throws OscServerError `OSC_OPTION` that says which part is wrong
  */
@@ -30,21 +32,21 @@ export function parseNatsUrl(text: string): NatsUrl {
   const [, scheme = "", authority = "", path = "", query = ""] = /^([a-z]+:\/\/)([^/?]*)(?:\/([^?]*))?(?:\?(.*))?$/is.exec(text) ?? [];
   const [, user = "", places = ""] = /^([^@]*@)?(.*)$/s.exec(authority) ?? [];
   if (user.includes(",") || places.includes("@") || path.includes("@") || query.includes("@")) {
-    throw urlError(`"${maskSecrets(text)}" has a user or password with one of @ , / ? in it: write %40 %2C %2F %3F.`);
+    throw optionError(`"${maskSecrets(text)}" has a user or password with one of @ , / ? in it: write %40 %2C %2F %3F.`);
   }
   const hosts = places.split(",");
   if (!SCHEME.test(scheme) || hosts.includes("")) {
-    throw urlError(`"${maskSecrets(text)}" is to name a server of NATS, as in nats://127.0.0.1:4222/osc.`);
+    throw optionError(`"${maskSecrets(text)}" must name a NATS server, as in nats://127.0.0.1:4222/osc.`);
   }
   const subjects: string[] = [];
   let queue: string | null = null;
   for (const [key, value] of new URLSearchParams(query)) {
     if (key === "subject" && value !== "") subjects.push(value);
     else if (key === "queue" && value !== "") queue = value;
-    else throw urlError(`"${maskSecrets(text)}" has an option that is not known, ${key}. NATS has ?subject=osc.mixer.> and ?queue=name.`);
+    else throw optionError(`"${maskSecrets(text)}" has an unknown option, ${key}. NATS has ?subject=osc.mixer.> and ?queue=name.`);
   }
   const prefix = path.replace(/\/$/, "");
-  if (prefix.includes("/")) throw urlError(`"${maskSecrets(text)}" has a slash in its prefix: write ${prefix.replaceAll("/", ".")}.`);
+  if (prefix.includes("/")) throw optionError(`"${maskSecrets(text)}" has a slash in its prefix: write ${prefix.replaceAll("/", ".")}.`);
   return {
     transport: "nats",
     servers: hosts.map((host, index) => scheme.toLowerCase() + (index === 0 ? user : "") + host),
@@ -54,10 +56,27 @@ export function parseNatsUrl(text: string): NatsUrl {
   };
 }
 
-/** The URL in full, for people to read; without users and passwords. */
+/** The whole URL for people to read, without users and passwords. */
 export function formatNatsUrl({ servers, prefix, subjects, queue }: NatsUrl): string {
   const query = [...subjects.map((subject) => `subject=${subject}`), ...(queue === null ? [] : [`queue=${queue}`])].join("&");
   const hosts = servers.map((server) => server.replace(SCHEME, "").replace(/^.*@/, ""));
   const [scheme = ""] = SCHEME.exec(servers[0] ?? "") ?? [];
   return `${scheme}${hosts.join(",")}/${prefix ?? ""}${query === "" ? "" : `?${query}`}`;
+}
+
+/** One end of a bridge: a socket, or NATS subjects. */
+export type EndpointUrl = OscUrl | NatsUrl;
+
+/**
+ * Parses what `parseOscUrl` and `parseNatsUrl` parse.
+ *
+ * @throws OscServerError `OSC_OPTION` that says which part is wrong
+ */
+export function parseEndpoint(text: string): EndpointUrl {
+  return isNatsUrl(text) ? parseNatsUrl(text) : parseOscUrl(text);
+}
+
+/** The whole URL as people may see it, without users, passwords and tokens. */
+export function formatEndpoint(endpoint: EndpointUrl): string {
+  return endpoint.transport === "nats" ? formatNatsUrl(endpoint) : maskSecrets(formatOscUrl(endpoint));
 }

@@ -1,29 +1,31 @@
 import type { OscServerError } from "../errors.ts";
 import type { Framing } from "../framing/index.ts";
-import { maskSecrets, urlError, withoutUser } from "./url-error.ts";
+import type { NetAddress } from "../net-address.ts";
+import { describe, optionError } from "../options.ts";
+import { maskSecrets, withoutUser } from "./secrets.ts";
 
-/** Where packets go to or come from, as read from a URL. */
+/** An endpoint that packets go to or come from, as parsed from a URL. */
 export interface OscUrl {
   /** What carries the packets. `unix`: a stream over a Unix domain socket. */
   readonly transport: "udp" | "tcp" | "unix" | "websocket";
-  /** As written, without the brackets of IPv6; null where the URL names none: this machine to send to, all its IPv4 interfaces to listen on. */
+  /** As written, without the brackets of IPv6. Null if the URL has none: then send to this machine, listen on all IPv4 interfaces. */
   readonly host: string | null;
-  /** 0 to 65535; 0 lets the system choose a port to listen on, and stands where there is none, for a Unix domain socket. */
+  /** 0 to 65535. 0 lets the system choose a port to listen on; also for a Unix domain socket, which has none. */
   readonly port: number;
-  /** Of a Unix domain socket; of a WebSocket, `/` at least, with what its server is asked for after a `?`. Null for UDP and TCP. */
+  /** Of a Unix domain socket, or of a WebSocket with its query (at least `/`). Null for UDP and TCP. */
   readonly path: string | null;
-  /** How packets are told apart in a stream; null where the URL does not say. */
+  /** How a stream is split into packets; null if the URL doesn't say. */
   readonly framing: Framing | null;
   /** True for `wss`. */
   readonly isSecure: boolean;
-  /** True where a target waits for clients instead of connecting: `?listen`. */
+  /** True if a target waits for clients instead of connecting: `?listen`. */
   readonly listens: boolean;
 }
 
 type Scheme = Pick<OscUrl, "transport" | "isSecure">;
 type Query = Pick<OscUrl, "framing" | "listens"> & { readonly rest: string };
 
-/** Every scheme that is understood; those of OSC as liblo writes them. */
+/** The known schemes; those of OSC as liblo writes them. */
 const SCHEMES: ReadonlyMap<string, Scheme> = new Map([
   ["osc.udp", { transport: "udp", isSecure: false }],
   ["osc.tcp", { transport: "tcp", isSecure: false }],
@@ -31,14 +33,14 @@ const SCHEMES: ReadonlyMap<string, Scheme> = new Map([
   ["ws", { transport: "websocket", isSecure: false }],
   ["wss", { transport: "websocket", isSecure: true }],
 ]);
-/** What is written in place of these. */
+/** What users of these schemes most likely mean. */
 const MEANT: Readonly<Record<string, string>> = { osc: "osc.udp", http: "ws", https: "wss" };
 
 const FORMS = "osc.udp://host:port/, host:port, :port or a port number";
 const LARGEST_PORT = 65_535;
 
 /**
- * Reads `osc.udp://host:port/`, `osc.tcp://host:port/?framing=1.0`, `osc.unix:///path`, `ws://host:port/path`, `wss://…`, and for UDP `host:port`,
+ * Parses `osc.udp://host:port/`, `osc.tcp://host:port/?framing=1.0`, `osc.unix:///path`, `ws://host:port/path`, `wss://…`, and for UDP `host:port`,
  * `[::1]:port`, `:port` or `port`.
  *
  * @throws OscServerError `OSC_OPTION` that says which part is wrong, and what to write
@@ -50,7 +52,7 @@ export function parseOscUrl(url: string): OscUrl {
   const scheme = findScheme(schemeName ?? "osc.udp", text);
   const [, authority = "", path = "", query = ""] = /^([^/?]*)([^?]*)(?:\?(.*))?$/s.exec(afterScheme) ?? [];
   const hasUser = authority.includes("@") || (scheme.transport !== "websocket" && withoutUser(url) !== url);
-  if (hasUser) throw urlError(`"${text}" was written with a user or password, which only nats:// and tls:// take: leave it out.`);
+  if (hasUser) throw optionError(`"${text}" was written with a user or password, which only nats:// and tls:// take: leave it out.`);
   if (scheme.transport === "unix")
     return { ...scheme, host: null, port: 0, path: socketPath(authority, path, text), ...parseQuery(query, scheme, text) };
   const isWebSocket = scheme.transport === "websocket";
@@ -59,7 +61,7 @@ export function parseOscUrl(url: string): OscUrl {
   return { ...scheme, ...parseAuthority(authority, scheme, text), path: isWebSocket ? (path || "/") + rest : null, ...options };
 }
 
-/** The URL in full, for people to read and copy. */
+/** The whole URL, for people to read and copy. */
 export function formatOscUrl({ transport, host, port, path, framing, isSecure, listens }: OscUrl): string {
   const query = [framing === null ? "" : `framing=${framing}`, listens ? "listen" : ""].filter((part) => part !== "").join("&");
   const name = transport === "websocket" ? (isSecure ? "wss" : "ws") : `osc.${transport}`;
@@ -67,10 +69,10 @@ export function formatOscUrl({ transport, host, port, path, framing, isSecure, l
   return `${name}://${place}${path ?? "/"}${query === "" ? "" : `?${query}`}`;
 }
 
-/** @throws OscServerError `OSC_OPTION` where the text is neither `1.0` nor `1.1` */
+/** @throws OscServerError `OSC_OPTION` if the text is neither `1.0` nor `1.1` */
 export function parseFraming(text: string): Framing {
   if (text === "1.0" || text === "1.1") return text;
-  throw urlError(`A framing is 1.0 (size before each packet) or 1.1 (SLIP); got "${text}".`);
+  throw optionError(`A framing is 1.0 (size before each packet) or 1.1 (SLIP); got "${text}".`);
 }
 
 function findScheme(name: string, text: string): Scheme {
@@ -79,21 +81,21 @@ function findScheme(name: string, text: string): Scheme {
   const known = [...SCHEMES.keys()].map((one) => `${one}://`).join(" ");
   const meant = MEANT[name.toLowerCase()] ?? (SCHEMES.has(`osc.${name.toLowerCase()}`) ? `osc.${name.toLowerCase()}` : null);
   const guess = meant === null ? "" : `, here perhaps ${meant}://${text.slice(text.indexOf("://") + "://".length)}`;
-  throw urlError(`"${text}" begins with ${name}://, which is not known. Use one of ${known}${guess}`);
+  throw optionError(`"${text}" begins with the unknown scheme ${name}://. Use one of ${known}${guess}`);
 }
 
 function socketPath(authority: string, path: string, text: string): string {
   if (authority === "" && path.length > 1) return path;
   const example = authority === "" ? "osc.unix:///tmp/osc.sock" : `osc.unix:///${authority}${path}`;
-  throw urlError(`"${text}" is to have the path of a socket, which begins with "/", after osc.unix://, as in ${example}`);
+  throw optionError(`"${text}" needs the path of a socket, which begins with "/", after osc.unix://, as in ${example}`);
 }
 
 function pathError(text: string, authority: string, path: string): OscServerError {
   if (authority === "" && !text.includes("://")) {
-    return urlError(`"${text}" is an OSC address: a URL or a port comes before it, as in :9000 ${path}`);
+    return optionError(`"${text}" is an OSC address: a URL or a port comes before it, as in :9000 ${path}`);
   }
   const place = text.slice(0, text.indexOf(path, text.indexOf("://") + "://".length));
-  return urlError(
+  return optionError(
     `"${text}" has a path, ${path}, which only ws:// and osc.unix:// have: give an OSC address as a word of its own, as in: ${place} ${path}`,
   );
 }
@@ -102,23 +104,23 @@ function parseAuthority(authority: string, { transport, isSecure }: Scheme, text
   const place = /^\d+$/.test(authority) ? `:${authority}` : authority;
   const [matched, inBrackets, plain = "", digits] = /^(?:\[([^\]]*)\]|([^:[\]]*))(?::(\d+))?$/.exec(place) ?? [];
   const host = inBrackets ?? plain;
-  if (/\s/.test(host)) throw urlError(`"${text}" has a space in its host. Write ${FORMS}`);
+  if (/\s/.test(host)) throw optionError(`"${text}" has a space in its host. Write ${FORMS}`);
   const usual = transport === "websocket" && host !== "" ? (isSecure ? "443" : "80") : undefined;
   const port = digits ?? usual;
   if (matched === undefined || port === undefined) throw portError(authority, host, text);
-  if (Number(port) > LARGEST_PORT) throw urlError(`"${text}" has port ${port}; a port is a number from 0 to ${LARGEST_PORT}.`);
+  if (Number(port) > LARGEST_PORT) throw optionError(`"${text}" has port ${port}; a port is a number from 0 to ${LARGEST_PORT}.`);
   const isWrong = inBrackets !== undefined && !/^[\da-f.]*:[\da-f:.]*(?:%.+)?$/i.test(inBrackets);
-  if (isWrong) throw urlError(`"${text}" has something other than an IPv6 address in its brackets.`);
-  if (usual !== undefined && !URL.canParse(`ws://${place}/`)) throw urlError(`"${text}" has a host that no WebSocket can have.`);
+  if (isWrong) throw optionError(`"${text}" has something other than an IPv6 address in its brackets.`);
+  if (usual !== undefined && !URL.canParse(`ws://${place}/`)) throw optionError(`"${text}" has a host that no WebSocket can have.`);
   return { host: host === "" ? null : host, port: Number(port) };
 }
 
 function portError(authority: string, host: string, text: string): OscServerError {
   if (/^\[?[\da-f]*:[\da-f]*:[\da-f:.%]*\]?$/i.test(authority)) {
-    return urlError(`"${text}" is an IPv6 address without a port. Put it in brackets and add the port, as in [::1]:9000`);
+    return optionError(`"${text}" is an IPv6 address without a port. Put it in brackets and add the port, as in [::1]:9000`);
   }
   const example = host === "" || /["']/.test(host) ? "" : `, as in ${text.replace(authority, () => `${authority}:9000`)}`;
-  return urlError(`"${text}" names no port. Write ${FORMS}${example}`);
+  return optionError(`"${text}" names no port. Write ${FORMS}${example}`);
 }
 
 function parseQuery(query: string, { transport }: Scheme, text: string): Query {
@@ -129,19 +131,45 @@ function parseQuery(query: string, { transport }: Scheme, text: string): Query {
   for (const part of query.split("&").filter((one) => one !== "")) {
     const [key = "", value = ""] = part.split(/=(.*)/s);
     if (key === "framing") {
-      if (!isStream) throw urlError(`"${text}" asks for a framing, which only a stream has. Use osc.tcp://, or leave it out.`);
+      if (!isStream) throw optionError(`"${text}" asks for a framing, which only a stream has. Use osc.tcp://, or leave it out.`);
       framing = parseFraming(value);
     } else if (key === "listen" && value === "") {
-      if (transport === "udp") throw urlError(`"${text}" asks to ?listen for clients that connect, which UDP has not.`);
+      if (transport === "udp") throw optionError(`"${text}" asks to ?listen for connections, but UDP has none.`);
       listens = true;
     } else if (transport === "websocket") others.push(part);
     else {
-      throw urlError(
+      throw optionError(
         `"${text}" has an option that is not known, ${key}. Streams have ?framing=1.0 or ?framing=1.1, and targets of a bridge ?listen.`,
       );
     }
   }
   if (listens && others.length > 0)
-    throw urlError(`"${text}" asks to ?listen, where nothing else can be asked for: leave the rest of the query out.`);
+    throw optionError(`"${text}" asks to ?listen, where nothing else can be asked for: leave the rest of the query out.`);
   return { framing, listens, rest: others.length === 0 ? "" : `?${others.join("&")}` };
+}
+
+/**
+ * The URL of a WebSocket server as RFC 6455 has it: `ws://host:port/path?query` or `wss://…`; `http` and `https` mean the same.
+ *
+ * @throws OscServerError `OSC_OPTION` for anything else
+ */
+export function websocketUrl(url: string | URL): string {
+  const text = String(url).replace(/^http/i, "ws");
+  if (/^wss?:/i.test(text) && URL.canParse(text)) {
+    const { href, hash } = new URL(text);
+    if (hash === "") return href;
+  }
+  throw optionError(`A WebSocket URL must be like "ws://127.0.0.1:8080/"; got ${describe(url instanceof URL ? url.href : url)}.`);
+}
+
+/** The server that a WebSocket URL names. Its `address` may be a name that isn't resolved yet. */
+export function websocketServer(url: string): NetAddress {
+  const { hostname, port, protocol } = new URL(url);
+  const isIPv6 = hostname.startsWith("[");
+  const usual = protocol === "wss:" ? 443 : 80;
+  return {
+    address: isIPv6 ? hostname.slice(1, -1) : hostname,
+    port: port === "" ? usual : Number(port),
+    family: isIPv6 ? "IPv6" : "IPv4",
+  };
 }

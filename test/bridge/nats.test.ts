@@ -259,11 +259,11 @@ describeWithNats("a bridge and NATS", () => {
 
 describe("a place in NATS", () => {
   test.each([
-    ["nats://", /is to name a server/],
-    ["nats://a,,b/osc", /is to name a server/],
+    ["nats://", /must name a NATS server/],
+    ["nats://a,,b/osc", /must name a NATS server/],
     ["nats://user:secret@a/b/c", /^"nats:\/\/a\/b\/c" has a slash in its prefix: write b\.c\.$/],
-    ["nats://a/osc?listen", /not known, listen/],
-    ["nats://a/osc?subject=", /not known, subject/],
+    ["nats://a/osc?listen", /unknown option, listen/],
+    ["nats://a/osc?subject=", /unknown option, subject/],
     ["nats://a/osc?subject=/mixer/*", /must be a NATS subject such as osc\.mixer\.>/],
     ["nats://a/osc?subject=a..b", /./],
     ["nats://a/a*", /prefix/],

@@ -6,7 +6,7 @@ import { formatOscUrl } from "../../src/url/osc-url.ts";
 describe("a word that is no URL is wrong use", () => {
   test.each([
     ["localhost", /names no port/],
-    ["osc.sctp://host:9000/", /not known/],
+    ["osc.sctp://host:9000/", /unknown scheme osc\.sctp/],
     ["osc.tcp://:9000/?listen", /oscine bridge/],
     ["\u001b[31m", /\\u001b\[31m/],
   ])("%j", (text, message) => {

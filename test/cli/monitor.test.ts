@@ -68,7 +68,7 @@ describe("oscine monitor", () => {
 
   test.each([
     [["monitor", ":0", "--port", "70000"], /--port must be a whole number from 0 to 65535/],
-    [["monitor", "osc.carrier-pigeon://x:1"], /is not known/],
+    [["monitor", "osc.carrier-pigeon://x:1"], /unknown scheme/],
     [["serve", "--port", "0", "--open"], /add --monitor/],
     [["serve", "--port", "0", "--monitor", "--kind", "threading"], /use --kind async/],
   ])("%j is one line and exit code 2", async (words, message) => {

@@ -167,7 +167,7 @@ describe.each(CLASSES)("$name WebSocketClient", ({ make }) => {
 
 describe("a WebSocketClient", () => {
   test.each(["127.0.0.1:9000", "ftp://127.0.0.1/", "ws://", "ws://x/#part"])("rejects the URL %s", (url) => {
-    expect(() => new WebSocketClient(url)).toThrow(/URL of a WebSocket/);
+    expect(() => new WebSocketClient(url)).toThrow(/A WebSocket URL must be like/);
   });
 
   test("takes http for ws, as in a page's location", async () => {

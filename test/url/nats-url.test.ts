@@ -1,9 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { OscServerError } from "../../src/errors.ts";
-import { formatNatsUrl, parseNatsUrl } from "../../src/url/nats-url.ts";
-import { maskSecrets } from "../../src/url/url-error.ts";
-import { formatEndpoint, parseEndpoint } from "../../src/url/endpoint-url.ts";
+import { formatNatsUrl, parseNatsUrl, formatEndpoint, parseEndpoint } from "../../src/url/nats-url.ts";
+import { maskSecrets } from "../../src/url/secrets.ts";
 
 const NOTHING = { transport: "nats", prefix: null, subjects: [], queue: null };
 

@@ -1,10 +1,3 @@
-import { OscServerError } from "../errors.ts";
-
-/** A URL that cannot be used there. The message quotes what the user typed through {@link maskSecrets}. */
-export function urlError(message: string): OscServerError {
-  return new OscServerError("OSC_OPTION", message);
-}
-
 /** Query parameters that hold no secrets: ours and those of NATS. */
 const HARMLESS: ReadonlySet<string> = new Set(["framing", "listen", "subject", "queue", "baud"]);
 
