@@ -12,7 +12,7 @@ const anyPacket = fc.array(anyByte, { minLength: 1, maxLength: 60 }).map((bytes)
 const anyCuts = fc.array(fc.integer({ min: 0, max: 40 }), { maxLength: 30 });
 
 describe.each(["1.0", "1.1"] as const)("framing %s", (framing) => {
-  test("any packets, any cuts: the same packets", () => {
+  test("delivers the same packets however the stream is cut", () => {
     fc.assert(
       fc.property(fc.array(anyPacket, { maxLength: 12 }), anyCuts, (packets, cuts) => {
         expect(eventsOf(framing, encodeFrames(packets, framing), cuts)).toEqual(packets.map(toHex));
@@ -32,7 +32,7 @@ describe.each(["1.0", "1.1"] as const)("framing %s", (framing) => {
 });
 
 describe.each(["1.0", "1.1", "auto"] as const)("decoder %s", (framing) => {
-  test("any bytes: what is said depends on the bytes, not on the cuts", () => {
+  test("reports the same for any bytes however they are cut", () => {
     fc.assert(
       fc.property(anyBytes, anyCuts, fc.constantFrom(4, 7, 20, 0x7fffffff), (stream, cuts, maxPacketSize) => {
         const whole = eventsOf(framing, stream, [], maxPacketSize);
@@ -43,7 +43,7 @@ describe.each(["1.0", "1.1", "auto"] as const)("decoder %s", (framing) => {
     );
   });
 
-  test("any bytes: a packet is never empty nor above maxPacketSize, a fatal error is the last", () => {
+  test("never delivers an empty or too large packet, and nothing after a fatal error", () => {
     fc.assert(
       fc.property(anyBytes, anyCuts, fc.integer({ min: 4, max: 30 }), (stream, cuts, maxPacketSize) => {
         const events = eventsOf(framing, stream, cuts, maxPacketSize);
@@ -55,7 +55,7 @@ describe.each(["1.0", "1.1", "auto"] as const)("decoder %s", (framing) => {
   });
 });
 
-test("any bytes, then an END: SLIP reads the next frame", () => {
+test("SLIP reads the next frame after any bytes and an END", () => {
   fc.assert(
     fc.property(anyBytes, anyCuts, fc.integer({ min: 8, max: 30 }), (garbage, cuts, maxPacketSize) => {
       const stream = concat([garbage, slipEncode(hex(GOOD))]);
@@ -64,7 +64,7 @@ test("any bytes, then an END: SLIP reads the next frame", () => {
   );
 });
 
-test("SLIP against a naive reader of whole streams", () => {
+test("SLIP reads any stream as a naive reader does", () => {
   fc.assert(
     fc.property(anyBytes, (bytes) => {
       const stream = concat([bytes, hex("c0")]);
@@ -122,7 +122,7 @@ describe("8 MiB of garbage in pieces of 64 kB holds little memory", () => {
     expect(calls).toBeGreaterThan(0);
   });
 
-  test("SLIP without any END, and an endless announced packet", () => {
+  test("drops SLIP without any END and an endless announced packet", () => {
     const piece = new Uint8Array(65_536).fill(0x61);
     for (const start of ["c0", "000186a0"]) {
       const { decoder, errors } = record("auto", limit);

@@ -23,7 +23,7 @@ test.each([
   expect(decoder.framing).toBe(framing);
 });
 
-test("the framing is known when the first packet comes, so that a reply can use it", () => {
+test("knows the framing when the first packet arrives, so that a reply can use it", () => {
   for (const framing of ["1.0", "1.1"] as const) {
     const seen: (Framing | null)[] = [];
     const decoder = new AutoDecoder({
@@ -56,7 +56,7 @@ describe("other protocols", () => {
     expect(events).toHaveLength(1);
   });
 
-  test("none at all", () => {
+  test("says nothing about an empty stream", () => {
     const { decoder, events } = record("auto");
     decoder.end();
     decoder.push(hex(`c0 ${A} c0`));
@@ -65,7 +65,7 @@ describe("other protocols", () => {
   });
 });
 
-test("a size prefix may begin with any byte that maxPacketSize leaves room for", () => {
+test("accepts a size prefix that begins with any byte that maxPacketSize allows", () => {
   const packet = new Uint8Array(16 * 1024 * 1024).fill(1);
   const { decoder, packets } = record("auto");
   decoder.push(encodeFrame(packet, "1.0"));
@@ -76,13 +76,13 @@ test("a size prefix may begin with any byte that maxPacketSize leaves room for",
   expect(eventsOf("auto", hex("02000000"), [], 0x3000000)).toEqual(["OSC_FRAME_TRUNCATED@4"]);
 });
 
-test("broken frames are reported as by the decoder of that framing", () => {
+test("reports broken frames as the decoder of that framing does", () => {
   const slip = concat([hex("c0 db 41 c0"), encodeFrame(hex(A), "1.1")]);
   expect(eventsOf("auto", slip, [])).toEqual(["OSC_FRAME_BAD_ESCAPE@2", A]);
   expect(eventsOf("auto", hex("00000000"), [])).toEqual(["OSC_FRAME_BAD_SIZE@0 fatal"]);
 });
 
-test("close before the first byte", () => {
+test("can be closed before the first byte", () => {
   const { decoder, events } = record("auto");
   decoder.close();
   decoder.push(hex("47"));

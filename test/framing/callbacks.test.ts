@@ -30,7 +30,7 @@ describe.each([
 ] as const)("decoder %s, stream %s", (choice, framing) => {
   const stream = encodeFrames(packets, framing);
 
-  test("close from onPacket: nothing more is called", () => {
+  test("calls nothing more after close from onPacket", () => {
     const seen: string[] = [];
     const decoder = decoderWith(choice, (self, name) => {
       seen.push(name);
@@ -43,7 +43,7 @@ describe.each([
     expect(decoder.closed).toBe(true);
   });
 
-  test("push from onPacket: the bytes come after those being read, and before the outer push returns", () => {
+  test("reads bytes pushed from onPacket after those being read, before the outer push returns", () => {
     const seen: string[] = [];
     const decoder = decoderWith(choice, (self, name) => {
       seen.push(name);
@@ -58,7 +58,7 @@ describe.each([
     expect(seen.at(-1)).toBe("0b000000");
   });
 
-  test("end from onPacket: the rest is read, then it ends", () => {
+  test("reads the rest after end from onPacket, then ends", () => {
     const seen: string[] = [];
     const decoder = decoderWith(
       choice,
@@ -74,7 +74,7 @@ describe.each([
     expect(decoder.closed).toBe(true);
   });
 
-  test("a callback that throws: the other packets come, and the error comes out of push", () => {
+  test("delivers the other packets if a callback throws, and throws its error from push", () => {
     const seen: string[] = [];
     const failure = new Error("handler");
     const decoder = decoderWith(choice, (_, name) => {
@@ -87,7 +87,7 @@ describe.each([
     expect(seen).toEqual([...names, ...names]);
   });
 
-  test("several callbacks that throw", () => {
+  test("throws an AggregateError if several callbacks throw", () => {
     const decoder = decoderWith(choice, (_, name) => {
       throw new Error(name);
     });
@@ -97,7 +97,7 @@ describe.each([
     expect(() => decoder.push(encodeFrame(packets[0]!, framing))).toThrow(names[0]);
   });
 
-  test("close from onPacket, then throw", () => {
+  test("throws the error of a callback that closes and then throws", () => {
     const seen: string[] = [];
     const decoder = decoderWith(choice, (self, name) => {
       seen.push(name);
@@ -109,7 +109,7 @@ describe.each([
     expect(seen).toHaveLength(1);
   });
 
-  test("end and close may be called again", () => {
+  test("allows end and close to be called again", () => {
     const codes: string[] = [];
     const decoder = decoderWith(
       choice,
@@ -125,7 +125,7 @@ describe.each([
   });
 });
 
-test("onError may close, and may throw, without harm", () => {
+test("lets onError close the decoder, and throw", () => {
   const codes: string[] = [];
   const stream = concat([hex("c0 db 41 c0 db 42 c0"), encodeFrame(packets[0]!, "1.1")]);
   const closing = decoderWith(
@@ -152,7 +152,7 @@ test("onError may close, and may throw, without harm", () => {
 });
 
 describe("options", () => {
-  test.each([0, 3, -1, 4.5, NaN, Infinity, 0x80000000, "16" as unknown as number])("maxPacketSize %s is refused", (maxPacketSize) => {
+  test.each([0, 3, -1, 4.5, NaN, Infinity, 0x80000000, "16" as unknown as number])("refuses maxPacketSize %s", (maxPacketSize) => {
     for (const framing of ["1.0", "1.1", "auto"] as const) {
       const make = (): FrameDecoder => createFrameDecoder(framing, { onPacket: () => {}, onError: () => {}, maxPacketSize });
       expect(make).toThrow(OscServerError);
@@ -160,7 +160,7 @@ describe("options", () => {
     }
   });
 
-  test("an unknown framing is refused", () => {
+  test("refuses an unknown framing", () => {
     const framing = "2.0" as Framing;
     const refusal = expect.objectContaining({ code: "OSC_OPTION", message: expect.stringContaining('"2.0"') });
     expect(() => createFrameDecoder(framing, { onPacket: () => {}, onError: () => {} })).toThrow(refusal);
@@ -168,7 +168,7 @@ describe("options", () => {
     expect(() => encodeFrames(packets, framing)).toThrow(refusal);
   });
 
-  test("text instead of bytes is refused", () => {
+  test("refuses text instead of bytes", () => {
     for (const framing of ["1.0", "1.1", "auto"] as const) {
       const decoder = createFrameDecoder(framing, { onPacket: () => {}, onError: () => {} });
       expect(() => decoder.push("c0" as unknown as Uint8Array)).toThrow(expect.objectContaining({ code: "OSC_VALUE_TYPE", value: "c0" }));

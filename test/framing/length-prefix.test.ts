@@ -19,18 +19,18 @@ describe("lengthPrefixEncode", () => {
     expect(toHex(lengthPrefixEncode(new Uint8Array(0x012345)).subarray(0, 5))).toBe("0001234500");
   });
 
-  test("refuses what is not a packet", () => {
+  test("refuses what isn't a packet", () => {
     expect(() => lengthPrefixEncode(new Uint8Array(0))).toThrow(expect.objectContaining({ code: "OSC_VALUE_OUT_OF_RANGE" }));
     expect(() => lengthPrefixEncode([1, 2, 3, 4] as unknown as Uint8Array)).toThrow(OscEncodeError);
   });
 });
 
 describe("sizes and packets", () => {
-  test("several at once", () => {
+  test("reads several packets from one piece", () => {
     expect(prefixEvents(hex(`00000004 ${A} 00000008 ${A}${B} 00000004 ${B}`))).toEqual([A, A + B, B]);
   });
 
-  test.each([1, 2, 3, 4, 5, 7])("a size cut after %i bytes", (index) => {
+  test.each([1, 2, 3, 4, 5, 7])("reads a size that is cut after %i bytes", (index) => {
     const stream = hex(`00000004 ${A}`);
     const { decoder, events } = record("1.0");
     const [first, second] = cut(stream, [index]);
@@ -40,11 +40,11 @@ describe("sizes and packets", () => {
     expect(events).toEqual([A]);
   });
 
-  test("a size that is not a multiple of 4 is read as it is", () => {
+  test("reads a size that isn't a multiple of 4 as it is", () => {
     expect(prefixEvents(hex(`00000003 2f6100 00000004 ${B}`))).toEqual(["2f6100", B]);
   });
 
-  test("every byte of the size counts", () => {
+  test("uses every byte of the size", () => {
     const packet = new Uint8Array(0x010203).fill(7);
     const { decoder, packets } = record("1.0");
     decoder.push(lengthPrefixEncode(packet));
@@ -63,7 +63,7 @@ describe("fatal sizes", () => {
     expect(prefixEvents(hex(`00000004 ${A} ${size} 00000004 ${B}`), 8)).toEqual([A, error]);
   });
 
-  test("the decoder is closed then, and ignores what follows", () => {
+  test("close the decoder, which ignores what follows", () => {
     const { decoder, events, errors } = record("1.0");
     decoder.push(hex("01000001"));
     expect(decoder.closed).toBe(true);
@@ -73,7 +73,7 @@ describe("fatal sizes", () => {
     expect(errors[0]?.message).toMatch(/16777217 bytes.*maxPacketSize, 16777216.*Raise maxPacketSize/);
   });
 
-  test("a packet of exactly maxPacketSize is read", () => {
+  test("don't include exactly maxPacketSize", () => {
     expect(prefixEvents(hex(`00000008 ${A}${B}`), 8)).toEqual([A + B]);
     const { decoder, packets } = record("1.0");
     decoder.push(lengthPrefixEncode(new Uint8Array(DEFAULT_MAX_PACKET_SIZE)));
@@ -94,7 +94,7 @@ describe("the end of the stream", () => {
 });
 
 describe("memory", () => {
-  test("a whole packet is a view of what was pushed", () => {
+  test("delivers a whole packet as a view of what was pushed", () => {
     const { decoder, packets } = record("1.0");
     const piece = hex(`00000004 ${A} 00000004 ${B}`);
     decoder.push(piece);
@@ -104,7 +104,7 @@ describe("memory", () => {
     ]);
   });
 
-  test("put together packets are not written to again", () => {
+  test("never writes again to packets that it put together", () => {
     const { decoder, packets } = record("1.0");
     const piece = new Uint8Array(1);
     for (const byte of hex(`00000004 ${A} 00000004 ${B} 00000008 ${B}${A}`)) {
@@ -114,7 +114,7 @@ describe("memory", () => {
     expect(packets.map(toHex)).toEqual([A, B, B + A]);
   });
 
-  test("buffered counts the bytes that came, not those announced", () => {
+  test("counts the bytes that arrived as buffered, not those announced", () => {
     const { decoder } = record("1.0");
     decoder.push(hex("01000000 2f61"));
     expect(decoder.buffered).toBe(2);

@@ -88,27 +88,27 @@ describe.each([
 ] as const)("framing %s, %s", (framing, _, byte) => {
   const stream = (size: number): Uint8Array => encodeFrame(new Uint8Array(size).fill(byte), framing);
 
-  test("a frame in a thousand pieces costs a fixed number of steps a byte", () => {
+  test("reads a frame in a thousand pieces in a fixed number of steps per byte", () => {
     const frame = stream(200_000);
     const steps = workOf(framing, frame, Math.ceil(frame.length / 1000)) / frame.length;
     expect(steps).toBeGreaterThan(1);
     expect(steps).toBeLessThan(8);
   });
 
-  test("and no more when it is ten times as long, in ten times as many pieces", () => {
+  test("takes no more steps per byte for a frame ten times as long in ten times as many pieces", () => {
     const short = workOf(framing, stream(20_000), 20) / 20_000;
     const long = workOf(framing, stream(200_000), 20) / 200_000;
     expect(long / short).toBeLessThan(1.6);
   });
 
-  test("a whole frame takes no memory, or its own once", () => {
+  test("takes no memory for a whole frame, or its size once", () => {
     const frame = stream(20_000);
     const work = workOf(framing, frame, frame.length);
     expect(work).toBeLessThan(4 * frame.length);
   });
 });
 
-test("a claimed 16 MiB takes no memory before its bytes come", () => {
+test("takes no memory for 16 MiB that are announced until they arrive", () => {
   const work: Work = { looked: 0, taken: 0, copied: 0 };
   const decoder = createFrameDecoder("1.0", { onPacket: () => {}, onError: () => {} });
   const pieces = [hex("01000000"), new Uint8Array(100), new Uint8Array(100)];

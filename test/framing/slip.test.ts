@@ -26,7 +26,7 @@ describe("slipEncode", () => {
     expect(toHex(slipEncode(hex(`ffff${A}ffff`).subarray(2, 6)))).toBe(`c0${A}c0`);
   });
 
-  test("refuses what is not a packet", () => {
+  test("refuses what isn't a packet", () => {
     expect(() => slipEncode(new Uint8Array(0))).toThrow(expect.objectContaining({ code: "OSC_VALUE_OUT_OF_RANGE" }));
     expect(() => slipEncode("/a" as unknown as Uint8Array)).toThrow(OscEncodeError);
     expect(() => slipEncode(new Uint16Array(2) as unknown as Uint8Array)).toThrow(expect.objectContaining({ code: "OSC_VALUE_TYPE" }));
@@ -45,7 +45,7 @@ describe("ENDs", () => {
     expect(slipEvents(hex(stream))).toEqual(packets);
   });
 
-  test("a frame comes out at its END, without the next read", () => {
+  test("delivers a frame at its END, without waiting for the next read", () => {
     const { decoder, events } = record("1.1");
     decoder.push(hex(`c0 ${A}`));
     expect(events).toEqual([]);
@@ -53,7 +53,7 @@ describe("ENDs", () => {
     expect(events).toEqual([A]);
   });
 
-  test("a frame of exactly 4096 bytes comes out", () => {
+  test("delivers a frame of exactly 4096 bytes", () => {
     const packet = new Uint8Array(4094).fill(0x61);
     expect(slipEvents(slipEncode(packet))).toEqual([toHex(packet)]);
   });
@@ -74,12 +74,12 @@ describe("broken frames", () => {
     expect(slipEvents(hex(stream))).toEqual(events);
   });
 
-  test("an oversize frame is reported once and skipped, one of exactly maxPacketSize is not", () => {
+  test("reports and skips an oversize frame once, and delivers one of exactly maxPacketSize", () => {
     const large = "61".repeat(9);
     expect(slipEvents(hex(`c0 ${large} c0 ${large.slice(2)} c0 ${A} c0`), 8)).toEqual(["OSC_FRAME_TOO_LARGE@9", large.slice(2), A]);
   });
 
-  test("maxPacketSize counts the packet, not its escapes", () => {
+  test("counts the packet without its escapes against maxPacketSize", () => {
     const packet = "c0".repeat(8);
     const escaped = "dbdc".repeat(8);
     expect(slipEvents(hex(`c0 ${escaped} c0 ${escaped} dbdd c0 ${A} c0`), 8)).toEqual([packet, "OSC_FRAME_TOO_LARGE@35", A]);
@@ -89,11 +89,11 @@ describe("broken frames", () => {
     ["an escape", "dbdc", "OSC_FRAME_TOO_LARGE@6"],
     ["a bad escape", "db41", "OSC_FRAME_BAD_ESCAPE@6"],
     ["an ESC and END", "db", "OSC_FRAME_BAD_ESCAPE@6"],
-  ])("%s behind maxPacketSize", (_, escape, error) => {
+  ])("reports %s after maxPacketSize bytes", (_, escape, error) => {
     expect(slipEvents(hex(`c0 01020304 ${escape} c0 ${A} c0`), 4)).toEqual([error, A]);
   });
 
-  test("the report says what to do", () => {
+  test("says in the report what to do", () => {
     const { decoder, errors } = record("1.1", 4);
     decoder.push(hex("c0 0102030405 c0 db41 c0"));
     expect(errors.map((error) => error.message)).toEqual([
@@ -106,7 +106,7 @@ describe("broken frames", () => {
 });
 
 describe("memory", () => {
-  test("a whole frame without escapes is a view of what was pushed", () => {
+  test("delivers a whole frame without escapes as a view of what was pushed", () => {
     const { decoder, packets } = record("1.1");
     const piece = hex(`c0 ${A} c0 ${B} c0`);
     decoder.push(piece);
@@ -116,7 +116,7 @@ describe("memory", () => {
     ]);
   });
 
-  test("put together frames are not written to again", () => {
+  test("never writes again to frames that it put together", () => {
     const { decoder, packets } = record("1.1");
     const stream = concat([slipEncode(hex(`${A}c0`)), slipEncode(hex(`${B}db`)), slipEncode(hex("01020304"))]);
     const piece = new Uint8Array(1);
@@ -127,7 +127,7 @@ describe("memory", () => {
     expect(packets.map(toHex)).toEqual([`${A}c0`, `${B}db`, "01020304"]);
   });
 
-  test("buffered counts the unfinished frame, and is 0 while one is skipped", () => {
+  test("counts the unfinished frame as buffered, and 0 while it skips one", () => {
     const { decoder } = record("1.1", 8);
     decoder.push(hex(`c0 ${A} c0 2f db`));
     expect(decoder.buffered).toBe(1);

@@ -17,7 +17,7 @@ const lines = readFileSync(new URL("../vectors/streams.jsonl", import.meta.url),
   .split("\n");
 const vectors = lines.map((line) => JSON.parse(line) as StreamVector);
 
-test("there are streams of both framings", () => {
+test("has streams of both framings", () => {
   expect(vectors.length).toBeGreaterThanOrEqual(15);
   expect(new Set(vectors.map((vector) => vector.framing))).toEqual(new Set(["slip", "length-prefix"]));
 });
@@ -28,15 +28,15 @@ describe.each(vectors)("$id, $framing", (vector) => {
   const expected = vector.packets.map((packet) => packet.hex);
 
   describe.each([framing, "auto"] as const)("read as %s", (choice) => {
-    test("whole", () => {
+    test("reads it whole", () => {
       expect(eventsOf(choice, stream, [])).toEqual(expected);
     });
 
-    test("as it was read from the socket", () => {
+    test("reads it as it came from the socket", () => {
       expect(eventsOf(choice, stream, vector.chunks ?? [stream.length])).toEqual(expected);
     });
 
-    test("byte by byte", () => {
+    test("reads it byte by byte", () => {
       expect(eventsOf(choice, stream, byteByByte(stream))).toEqual(expected);
     });
 
@@ -50,7 +50,7 @@ describe.each(vectors)("$id, $framing", (vector) => {
     });
   });
 
-  test("its packets come out the same of a stream of ours", () => {
+  test("reads its packets from a stream of ours", () => {
     const frames = encodeFrames(
       expected.map((packet) => hex(packet)),
       framing,

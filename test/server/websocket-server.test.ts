@@ -5,6 +5,7 @@ import type { AddressInfo } from "node:net";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { OscMessage, encode } from "../../src/codec/index.ts";
 import { Dispatcher } from "../../src/dispatch/index.ts";
+import { OscDroppedError } from "../../src/errors.ts";
 import { AsyncOSCWebSocketServer } from "../../src/server/index.ts";
 import { Raw, Rig, refusalOf } from "./websocket-fixtures.ts";
 import { steadyPort } from "../steady-port.ts";
@@ -85,6 +86,25 @@ describe("who may connect", () => {
     first?.socket.close();
     await until(() => rig.server.stats().connections === 1);
     expect(await (await Raw.open(rig.url())).ask(1)).toBe(1);
+  });
+
+  test("counts connections beyond maxConnections and the handshakes under way as refused", async () => {
+    const rig = await Rig.serve({ maxConnections: 2 });
+    const sockets = Array.from({ length: 2 + 64 + 30 }, () => connect(rig.port, "127.0.0.1"));
+    onTestFinished(() => sockets.forEach((socket) => socket.destroy()));
+    for (const socket of sockets) socket.on("error", () => undefined);
+    await until(() => rig.server.stats().connectionsRefused === 30);
+    expect(rig.errors.every(({ error }) => error instanceof OscDroppedError && error.limit === "maxConnections")).toBe(true);
+  });
+
+  test("counts clients that don't speak HTTP as refused", async () => {
+    const rig = await Rig.serve();
+    const socket = connect(rig.port, "127.0.0.1");
+    socket.end("/osc\0\0\0\0,\0\0\0");
+    const [answer] = (await once(socket, "data")) as [Buffer];
+    expect(String(answer)).toMatch(/^HTTP\/1\.1 400 Bad Request/);
+    expect(rig.server.stats()).toMatchObject({ connectionsRefused: 1, connections: 0 });
+    expect(rig.errors).toMatchObject([{ error: { reason: "malformed" }, client: { address: "127.0.0.1" } }]);
   });
 
   test("those who know the path", async () => {

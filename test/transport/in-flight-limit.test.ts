@@ -16,7 +16,7 @@ function taker(limit: InFlightLimit, name: string, taken: string[], size = 1): I
   return waiter;
 }
 
-test("packets and bytes are both bounded, and what is given back can be taken again", () => {
+test("limits packets and bytes, and gives out room again that was given back", () => {
   const limit = new InFlightLimit(3, 100);
   const taken: string[] = [];
   const small = taker(limit, "small", taken, 10);
@@ -28,7 +28,7 @@ test("packets and bytes are both bounded, and what is given back can be taken ag
   expect(small.take()).toBe(false);
 });
 
-test("one packet passes alone, however large", () => {
+test("lets one packet pass alone, however large", () => {
   const limit = new InFlightLimit(3, 100);
   const taken: string[] = [];
   expect(taker(limit, "huge", taken, 1000).take()).toBe(true);
@@ -37,7 +37,7 @@ test("one packet passes alone, however large", () => {
   expect(taken).toEqual(["huge", "other"]);
 });
 
-test("room goes to those who wait in the order in which they came, and nobody goes before them", () => {
+test("gives room to waiters in their order, and to nobody before them", () => {
   const limit = new InFlightLimit(2, 100);
   const taken: string[] = [];
   const [a, b, c] = ["a", "b", "c"].map((name) => taker(limit, name, taken)) as [
@@ -50,7 +50,7 @@ test("room goes to those who wait in the order in which they came, and nobody go
   expect(taken).toEqual(["a", "a", "a", "b", "c"]);
 });
 
-test("a large packet is not overtaken for ever by small ones", () => {
+test("doesn't let small packets overtake a large one forever", () => {
   const limit = new InFlightLimit(100, 100);
   const taken: string[] = [];
   const small = taker(limit, "small", taken, 10);
@@ -65,7 +65,7 @@ test("a large packet is not overtaken for ever by small ones", () => {
   expect(taken.slice(10)).toEqual(["large", "small"]);
 });
 
-test("a waiter that gives its room back at once does not deepen the stack, however many wait", () => {
+test("keeps the stack flat if waiters give their room back at once", () => {
   const limit = new InFlightLimit(1, 100);
   let served = 0;
   const blocker = { roomTaken: (): void => undefined };
@@ -84,7 +84,7 @@ test("a waiter that gives its room back at once does not deepen the stack, howev
   expect(limit.take(1, blocker)).toBe(true);
 });
 
-test("one that is forced in waits no longer", () => {
+test("ends the waiting of one that is forced in", () => {
   const limit = new InFlightLimit(1, 100);
   const taken: string[] = [];
   const first = taker(limit, "first", taken);

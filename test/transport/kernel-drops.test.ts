@@ -33,21 +33,21 @@ describe("the kernel's table of sockets", () => {
     expect(dropsIn(table, at(address), nobody)).toBe(drops);
   });
 
-  test("of sockets that share an address only our own count", () => {
+  test("counts only our own sockets of those that share an address", () => {
     expect(dropsIn(IPV4, at("0.0.0.0", 9000), () => new Set(["288426"]))).toBe(11);
     expect(dropsIn(IPV4, at("0.0.0.0", 9000), () => new Set(["288425", "288426"]))).toBe(18);
     expect(dropsIn(IPV4, at("0.0.0.0", 9000), nobody)).toBeNull();
   });
 });
 
-test("where there is no such socket nothing is known", () => {
+test("knows nothing of a socket that doesn't exist", () => {
   expect(readKernelDrops({ address: "/tmp/x.sock", port: 0, family: "unix" })).toBeNull();
   expect(readKernelDrops(at("127.0.0.1", 1))).toBeNull();
   expect(new KernelDrops().count).toBeNull();
 });
 
 describe.runIf(process.platform === "linux")("a server whose buffer is full", () => {
-  test("accounts for every datagram that was sent: received, or dropped by the kernel; also when it serves again", async () => {
+  test("accounts for every datagram sent, as received or dropped by the kernel, also when it serves again", async () => {
     const server = new AsyncOSCUDPServer(["127.0.0.1", 0], new Dispatcher(), { receiveBufferSize: 4096 });
     expect(server.stats().kernelDropped).toBeNull();
     let sent = 0;

@@ -6,14 +6,14 @@ import type { Peer } from "../../src/transport/transport.ts";
 const peerOf = (address: NetAddress): Peer => ({ address, key: "", paced: false, send: () => undefined, settled: () => undefined });
 
 describe("senders by their port", () => {
-  test("one that comes again is the same", () => {
+  test("returns the same peer for a sender that comes again", () => {
     const peers = new PeersByPort(peerOf);
     const first = peers.of("10.0.0.1", 9000);
     expect(first.address).toEqual({ address: "10.0.0.1", port: 9000, family: "IPv4" });
     expect(peers.of("10.0.0.1", 9000)).toBe(first);
   });
 
-  test("those that share a place are told apart, in whatever order they come", () => {
+  test("distinguishes senders that share a slot, in any order", () => {
     const peers = new PeersByPort(peerOf);
     const all = [
       ["10.0.0.1", 9000],

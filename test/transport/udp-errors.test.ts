@@ -35,7 +35,7 @@ const failure = (code: string): Error => Object.assign(new Error(`send ${code}`)
 describe.each(["ENETDOWN", "ENETUNREACH", "EHOSTUNREACH", "ECONNREFUSED", "EMSGSIZE", "ENOBUFS", "EPERM", "EAGAIN"])(
   "a reply that fails with %s",
   (code) => {
-    test.each(["later", "at once"])("%s is reported with the client and what to do, and the next goes out", async (when) => {
+    test.each(["later", "at once"])("%s, reports it with the client and what to do, and sends the next one", async (when) => {
       const { client, errors, close } = await echo();
       client.send(new OscMessage("/lost"));
       // The client's own was sent before this; what fails is the reply.
@@ -55,7 +55,7 @@ describe.each(["ENETDOWN", "ENETUNREACH", "EHOSTUNREACH", "ECONNREFUSED", "EMSGS
   },
 );
 
-test("an error of the socket itself is reported, and the socket goes on", async () => {
+test("reports an error of the socket itself, and goes on", async () => {
   const bind = vi.spyOn(Socket.prototype, "bind");
   const { client, errors, close } = await echo();
   const [socket] = bind.mock.contexts as Socket[];

@@ -35,7 +35,7 @@ const OTHERS = {
   sendBufferSize: 60_000,
 } as const satisfies Required<Omit<UdpOptions, "reusePort">>;
 
-describe.skipIf(found instanceof Error)("an option does the same to a native socket as to one of Node", () => {
+describe.skipIf(found instanceof Error)("a native socket gets the same options as one of Node", () => {
   const libc = found as Libc;
   const events: TransportEvents = {
     onPacket: () => undefined,

@@ -23,7 +23,7 @@ test.skipIf(isKnown)("elsewhere it says why there are no native sockets", () => 
   expect(String(found)).toContain(process.platform);
 });
 
-test("an error number has the name that Node gives it", () => {
+test("names an error number as Node does", () => {
   expect([errorName(11), errorName(12_345)]).toEqual([isKnown ? "EAGAIN" : errorName(11), "E12345"]);
 });
 
@@ -73,7 +73,7 @@ describe.skipIf(found instanceof Error)("a native UDP socket", () => {
     },
   );
 
-  test("the largest datagram goes both ways, and a larger one is refused", () => {
+  test("sends and receives the largest datagram, and refuses a larger one", () => {
     const socket = bind("127.0.0.1");
     const { address, port } = socket.localAddress;
     const data = Array.from({ length: 65_507 }, (_, index) => index % 251);
@@ -82,7 +82,7 @@ describe.skipIf(found instanceof Error)("a native UDP socket", () => {
     expect(() => send(socket, { address, port }, [...data, 0])).toThrow(expect.objectContaining({ code: "EMSGSIZE" }) as Error);
   });
 
-  test("the memory for a batch is used again, whatever the sizes before", () => {
+  test("reuses the memory of a batch, whatever the sizes before", () => {
     const [receiver, sender] = [bind("127.0.0.1"), bind("127.0.0.1")];
     const batch = new MessageBatch(libc);
     const came: number[] = [];
@@ -113,7 +113,7 @@ describe.skipIf(found instanceof Error)("a native UDP socket", () => {
     expect(new MessageBatch(libc).receive(only.fd, 1, "look")).toBe(0);
   });
 
-  test("talks with Node's sockets both ways", async () => {
+  test("sends to and receives from Node's sockets", async () => {
     const native = bind("127.0.0.1");
     const node = createSocket("udp4").bind(0, "127.0.0.1");
     await once(node, "listening");
@@ -125,13 +125,13 @@ describe.skipIf(found instanceof Error)("a native UDP socket", () => {
     node.close();
   });
 
-  test("several sockets of one port each get a share with reusePort, and only so", () => {
+  test("shares a port among sockets with reusePort, and only then", () => {
     const first = bind("127.0.0.1", { reusePort: true });
     expect(bind("127.0.0.1", { reusePort: true }, first.localAddress.port).localAddress).toEqual(first.localAddress);
     expect(() => bind("127.0.0.1", {}, first.localAddress.port)).toThrow(OscSocketError);
   });
 
-  test("multicast comes to those that joined", () => {
+  test("receives multicast if it joined the group", () => {
     const options = { multicastGroups: ["239.255.13.37"], multicastInterface: "127.0.0.1", reuseAddress: true, multicastLoopback: true };
     const first = bind("0.0.0.0", options);
     const second = bind("0.0.0.0", options, first.localAddress.port);
@@ -154,7 +154,7 @@ describe.skipIf(found instanceof Error)("a native UDP socket", () => {
     expect([17, 18, 19, 16].map((name) => readOption(socket.fd, 41, name))).toEqual([interfaceIndex(libc, "lo"), 0, 1, 3]);
   });
 
-  test("buffers, ttl and broadcast are set as the portable sockets set them", () => {
+  test("sets buffers, ttl and broadcast as portable sockets do", () => {
     const socket = bind("127.0.0.1", {
       ttl: 7,
       broadcast: true,
@@ -177,7 +177,7 @@ describe.skipIf(found instanceof Error)("a native UDP socket", () => {
     );
   });
 
-  test("the port is free when close has returned, and closing twice does nothing", () => {
+  test("frees the port before close returns, and may be closed twice", () => {
     const socket = bind("127.0.0.1");
     const { port } = socket.localAddress;
     expect(() => bind("127.0.0.1", {}, port)).toThrow(expect.objectContaining({ code: "EADDRINUSE" }) as Error);
@@ -186,7 +186,7 @@ describe.skipIf(found instanceof Error)("a native UDP socket", () => {
     expect(bind("127.0.0.1", {}, port).localAddress.port).toBe(port);
   });
 
-  test("waiting ends when it is time, and an error of the system has its code", () => {
+  test("stops waiting in time, and has the code of a system error", () => {
     const socket = bind("127.0.0.1");
     const started = performance.now();
     socket.wait(20.5);
@@ -207,7 +207,7 @@ describe.skipIf(found instanceof Error)("a native UDP socket", () => {
     expect(decodeSocketAddress(libc, encodeSocketAddress(libc, address, port))).toMatchObject({ address, port });
   });
 
-  test("an address is not looked up", () => {
+  test("doesn't look an IP address up", () => {
     expect(["127.0.0.1", "::1"].map((host) => lookUp(libc, host))).toEqual(["127.0.0.1", "::1"]);
   });
 });

@@ -65,7 +65,7 @@ describe.skipIf(found instanceof Error)("a native UDP socket in an event loop", 
     return socket;
   }
 
-  test("brings all that comes, in its order, and a sender is the same however it was received", async () => {
+  test("delivers everything in order, with the same peer for a sender however it was received", async () => {
     const { address, peers } = await echo();
     const sender = await client();
     const came: number[] = [];
@@ -94,7 +94,7 @@ describe.skipIf(found instanceof Error)("a native UDP socket in an event loop", 
     },
   );
 
-  test.each(["EAGAIN", "EINTR"])("a reply that the system does not take for a moment is sent again: %s", async (code) => {
+  test.each(["EAGAIN", "EINTR"])("sends a reply again that the system rejects for a moment: %s", async (code) => {
     let failures = 0;
     const { address, errors } = await echo(failing(code, () => (failures += 1) <= 2));
     const sender = await client();
@@ -103,7 +103,7 @@ describe.skipIf(found instanceof Error)("a native UDP socket in an event loop", 
     expect([failures, errors]).toEqual([3, []]);
   });
 
-  test("what the system says while it receives is reported, and the next comes all the same", async () => {
+  test("reports an error while receiving, and receives the next datagram", async () => {
     let fails = true;
     const { address, errors, peers } = await echo({
       recvmmsg: (...parameters) => (fails ? -1 : libc.recvmmsg(...parameters)),
@@ -119,7 +119,7 @@ describe.skipIf(found instanceof Error)("a native UDP socket in an event loop", 
     expect(errors[0]).toEqual(["ENOMEM", undefined, expect.stringContaining("127.0.0.1:0")]);
   });
 
-  test("a name is looked up; a name that is none, and a reply after the end, are told", async () => {
+  test("looks a name up, and reports an unknown name and a reply after the end", async () => {
     const { address, peers, errors } = await echo({}, "localhost");
     expect(["127.0.0.1", "::1"]).toContain(address.address);
     await expect(echo({}, "no-such-name.invalid")).rejects.toMatchObject({
