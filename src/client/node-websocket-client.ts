@@ -2,6 +2,7 @@ import type { Socket } from "node:net";
 import type { WebSocket } from "ws";
 import type { NetAddress } from "../net-address.ts";
 import { bad, type OptionCheck, readOptions } from "../options.ts";
+import { lookupIPv4First } from "../transport/resolve-host.ts";
 import { WEBSOCKET_CHECKS, WebSocketClient as PortableWebSocketClient, type WebSocketClientOptions } from "./websocket-client.ts";
 import type { OpenWebSocket, OpenedWebSocket } from "./websocket-link.ts";
 
@@ -50,7 +51,14 @@ interface WsOptions {
 export function openOnWs(options: WsOptions): OpenWebSocket {
   return async (url) => {
     const ws = await import("ws");
-    return handleOf(new ws.WebSocket(url, { maxPayload: options.maxPayload, headers: { ...options.headers }, perMessageDeflate: false }));
+    return handleOf(
+      new ws.WebSocket(url, {
+        maxPayload: options.maxPayload,
+        headers: { ...options.headers },
+        perMessageDeflate: false,
+        lookup: lookupIPv4First,
+      }),
+    );
   };
 }
 

@@ -3,6 +3,7 @@ import { OscEncodeError, OscServerError, type OscError, type OscFrameError } fro
 import { type FrameDecoder, type Framing, createFrameDecoder } from "../framing/index.ts";
 import { type NetAddress, ipAddress } from "../net-address.ts";
 import { FrameWriter } from "../transport/frame-writer.ts";
+import { lookupIPv4First } from "../transport/resolve-host.ts";
 import { socketError } from "../transport/socket-error.ts";
 import type { PacketLink, PacketLinkEvents, SendDone } from "./connection.ts";
 
@@ -52,7 +53,8 @@ export class TcpLink implements PacketLink {
 
   open(): Promise<NetAddress> {
     const { path, host, port, noDelay, keepAlive, connectTimeout, target } = this.#spec;
-    const socket = connect(path === null ? { host, port, noDelay, keepAlive, keepAliveInitialDelay: KEEP_ALIVE_MS } : { path });
+    const tcp = { host, port, noDelay, keepAlive, keepAliveInitialDelay: KEEP_ALIVE_MS, lookup: lookupIPv4First };
+    const socket = connect(path === null ? tcp : { path });
     this.#socket = socket;
     socket.on("error", (error) => (this.#failure ??= socketError(error, this.#isOpen ? "talk to" : "connect to", target)));
     return new Promise((resolve, reject) => {

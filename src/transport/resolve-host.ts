@@ -1,5 +1,6 @@
 import { promises as dns } from "node:dns";
-import { isIP } from "node:net";
+import { isIP, type LookupFunction } from "node:net";
+import { callbackify } from "node:util";
 import { plainAddress } from "../net-address.ts";
 import { socketError } from "./socket-error.ts";
 
@@ -21,3 +22,17 @@ export async function resolveHost(host: string, family: 0 | 4 | 6 = 0): Promise<
   }
   throw socketError({ code: "ENOTFOUND" }, "look up", host);
 }
+
+const lookupSorted = callbackify(async (host: string) => {
+  const addresses = await dns.lookup(host, { all: true });
+  return addresses.toSorted((one, other) => one.family - other.family);
+});
+
+/** The same rule for connections, which try all addresses of a name: IPv4 first. */
+export const lookupIPv4First: LookupFunction = (host, { all = false }, callback) => {
+  lookupSorted(host, (error, addresses) => {
+    const [first] = error === null ? addresses : [];
+    if (all || first === undefined) callback(error, addresses);
+    else callback(null, first.address, first.family);
+  });
+};
