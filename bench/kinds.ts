@@ -23,7 +23,7 @@ import { finish, type Goal } from "./suite/report.ts";
 const values = benchOptions();
 
 const file = (name: string): string => fileURLToPath(new URL(`kinds/${name}`, import.meta.url));
-const NATIVE = "oscine forking, native";
+const FORKING = "oscine forking";
 const PYTHON_FORKING = "python-osc forking";
 const KINDS = ["async", "blocking", "threading", "forking"];
 
@@ -46,10 +46,10 @@ interface Result {
 
 const contestants: Contestant[] = [{ name: "bare dgram", command: process.execPath, args: [file("bare.mjs")] }];
 for (const kind of KINDS) contestants.push({ name: `oscine ${kind}`, command: process.execPath, args: [file("server.mjs"), kind] });
-// A process for each packet waits for Node to start; these two do not.
+// Where processes can't be forked: each packet waits for Node to start, or processes handle several.
 contestants.push(
+  { name: "oscine forking, spawned", command: process.execPath, args: [file("server.mjs"), "forking", '{"strategy":"spawn"}'] },
   { name: "oscine forking, reused", command: process.execPath, args: [file("server.mjs"), "forking", '{"requestsPerChild":1000}'] },
-  { name: NATIVE, command: process.execPath, args: [file("server.mjs"), "forking", '{"strategy":"auto"}'] },
 );
 if (hasPythonOsc()) {
   for (const kind of KINDS) contestants.push({ name: `python-osc ${kind}`, command: "python3", args: [file("server.py"), kind] });
@@ -108,7 +108,7 @@ for (const [load, address, rate] of [
 /** Packets a second of the servers that fork, which are all there at once and take turns; the median of the rounds. */
 async function trivialRates(): Promise<{ name: string; rate: number; p50: number; p99: number }[]> {
   const running = [];
-  for (const contestant of contestants.filter(({ name }) => name === NATIVE || name === PYTHON_FORKING)) {
+  for (const contestant of contestants.filter(({ name }) => name === FORKING || name === PYTHON_FORKING)) {
     const { child, port } = await start(contestant);
     const client = await Client.to(port);
     await client.echo(5);
@@ -164,10 +164,10 @@ finish(
 /** Threads and processes are for handlers that take their time; there they are to be ahead of python-osc's. */
 function goals(): Goal[] {
   const of = (server: string, load: string): Result | undefined => results.find((one) => one.server === server && one.load === load);
-  return loads.slice(1).flatMap((load) =>
-    ["threading", "forking", "forking, native"].flatMap((kind): Goal[] => {
+  return loads.flatMap((load) =>
+    ["threading", "forking"].flatMap((kind): Goal[] => {
       const ours = of(`oscine ${kind}`, load);
-      const theirs = of(`python-osc ${kind.replace(", native", "")}`, load);
+      const theirs = of(`python-osc ${kind}`, load);
       if (ours === undefined || theirs === undefined) return [];
       const figures = ({ answered, sent, p50 }: Result): string =>
         `${((answered / sent) * 100).toFixed(1)} % answered, p50 ${p50.toFixed(1)} ms`;
@@ -175,19 +175,17 @@ function goals(): Goal[] {
       const met = share > 0.001 || (share > -0.001 && ours.p50 <= theirs.p50);
       const goal = `${kind} ahead of python-osc's: ${load}`;
       const measured = `${figures(ours)}, beside ${figures(theirs)}`;
-      return [met ? { goal, measured, met } : { goal, measured, met, because: reason(kind, ours.answered >= theirs.answered) }];
+      return [met ? { goal, measured, met } : { goal, measured, met, because: reason(ours.answered >= theirs.answered) }];
     }),
   );
 }
 
-function reason(kind: string, isLevel: boolean): string {
-  if (kind === "forking")
-    return "A process of Node for each packet costs some 100 ms of processor time; the strategy native does not, nor do processes that are reused";
+function reason(isLevel: boolean): string {
   return isLevel ? "All were answered by both; the medians differ by less than from run to run" : "The two cores are fully used";
 }
 
 function trivialGoal(): Goal[] {
-  const [ours, theirs] = [NATIVE, PYTHON_FORKING].map((name) => trivial.find((one) => one.name === name)?.rate);
+  const [ours, theirs] = [FORKING, PYTHON_FORKING].map((name) => trivial.find((one) => one.name === name)?.rate);
   if (ours === undefined || theirs === undefined) return [];
   const measured = `${ours.toFixed(0)}/s beside ${theirs.toFixed(0)}/s: ${(ours / theirs).toFixed(2)}x`;
   return [{ goal: "more trivial packets per second than python-osc's ForkingOSCUDPServer", measured, met: ours > theirs }];

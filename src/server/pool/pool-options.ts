@@ -1,4 +1,5 @@
 import { availableParallelism } from "node:os";
+import { OscServerError } from "../../errors.ts";
 import { type OptionCheck, integer, milliseconds, oneOf, optionError } from "../../options.ts";
 import type { PacketOrder } from "./packet-lanes.ts";
 import { type HandlersSource, type Program, programOf, strictTimingOf } from "./handlers-source.ts";
@@ -129,12 +130,16 @@ export interface ChildPoolDescription {
 const LONGEST_TIMEOUT = 2_147_483_647;
 const HEAP_FLAG = /^--max[-_]old[-_]space[-_]size/;
 
-/** @throws OscServerError `OSC_OPTION` if an option has a bad value, `OSC_ENTRY_NOT_RUNNABLE` as {@link programOf} */
+/** @throws OscServerError `OSC_OPTION` if an option has a bad value, `OSC_ENTRY_NOT_RUNNABLE` as {@link programOf}, `OSC_UNSUPPORTED_RUNTIME` */
 export function threadPoolDescription(
   source: HandlersSource,
   options: ThreadPoolOptions,
   order: PacketOrder = "none",
 ): ThreadPoolDescription {
+  if (process.versions["deno"] !== undefined) {
+    const what = "A threading server can't work on Deno, whose threads can't wait for messages while they are blocked";
+    throw new OscServerError("OSC_UNSUPPORTED_RUNTIME", `${what}. Use the forking or the async server, or run the program on Node or Bun.`);
+  }
   const processors = availableParallelism();
   const maxThreads = integer(1, Math.min(64, Math.max(32, 16 * processors)))(options.maxThreads, "maxThreads");
   const minThreads = integer(1, Math.min(maxThreads, 8, Math.max(4, processors)), maxThreads)(options.minThreads, "minThreads");
@@ -184,10 +189,15 @@ export function childPoolDescription(source: HandlersSource, options: ChildPoolO
     childTimeout: timeout(60_000)(options.childTimeout, "childTimeout"),
     startTimeout: timeout(30_000)(options.startTimeout, "startTimeout"),
     requestsPerChild,
-    strategy: requestsPerChild === 1 ? strategy : "spawn",
+    strategy: strategy === "auto" && (requestsPerChild > 1 || !mayFork()) ? "spawn" : strategy,
     idleTimeout: timeout(30_000)(options.idleTimeout, "idleTimeout"),
     childMemory: options.childMemory === undefined && heapIsSet ? null : integer(1, 512)(options.childMemory, "childMemory"),
   };
+}
+
+/** Whether it is worth a test at the start. Bun and Deno name their own version beside that of Node which they are like. */
+function mayFork(): boolean {
+  return process.platform === "linux" && process.versions["bun"] === undefined && process.versions["deno"] === undefined;
 }
 
 /** A number of milliseconds that a timer can wait. */

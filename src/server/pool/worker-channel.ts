@@ -1,5 +1,5 @@
 /** A worker's side of the way to its pool. */
-import { readSync, writeSync } from "node:fs";
+import { createReadStream, readSync, writeSync } from "node:fs";
 import { Socket } from "node:net";
 import { type MessagePort, parentPort, receiveMessageOnPort } from "node:worker_threads";
 import { LengthPrefixDecoder } from "../../framing/index.ts";
@@ -96,7 +96,9 @@ export class ProcessChannel implements WorkerChannel {
   }
 
   listen(onRecord: (record: RecordBody) => void, onEnd: () => void): void {
-    const packets = new Socket({ fd: PACKETS_FD, readable: true, writable: false });
+    // A socket of Bun's ends at once when it is given a pipe.
+    const isBun = process.versions["bun"] !== undefined;
+    const packets = isBun ? createReadStream("", { fd: PACKETS_FD }) : new Socket({ fd: PACKETS_FD, readable: true, writable: false });
     const records = new LengthPrefixDecoder({
       maxPacketSize: MAX_RECORD,
       onPacket: onRecord,
@@ -104,7 +106,7 @@ export class ProcessChannel implements WorkerChannel {
         throw error;
       },
     });
-    packets.on("data", (piece) => records.push(piece));
+    packets.on("data", (piece: Uint8Array) => records.push(piece));
     packets.on("close", onEnd);
     packets.on("error", onEnd);
   }

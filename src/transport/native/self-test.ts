@@ -16,6 +16,8 @@ export function nativeSockets(): Libc | Error {
   try {
     // Ending a thread while it loads koffi aborts the process, and a thread in a system call can't be ended at all.
     if (!isMainThread) throw new Error("native sockets are used in the main thread only");
+    // Its dgram module can't adopt a socket.
+    if (process.versions["deno"] !== undefined) throw new Error("native sockets are not used on Deno");
     // In a cluster, Node's own sockets share a port with the other processes.
     const { isWorker } = process.getBuiltinModule("node:cluster") as unknown as { readonly isWorker: boolean };
     if (isWorker) throw new Error("native sockets are not used in clusters");

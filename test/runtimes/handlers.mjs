@@ -1,0 +1,5 @@
+import { Dispatcher } from "oscine";
+
+const dispatcher = new Dispatcher();
+dispatcher.map("/echo", async (_address, ...args) => ["/echoed", ...args]);
+export default dispatcher;
