@@ -68,7 +68,13 @@ interface FileSettings {
   readonly maxBuffered: number;
 }
 
-/** A recording that is being written; see {@link createRecording}. */
+/**
+ * A recording that is being written; see {@link createRecording}.
+ *
+ * @example
+ * const file: RecordingFile = await createRecording("show.pcapng", { maxSize: 100_000_000 });
+ * file.stats().packets;
+ */
 export class RecordingFile implements AsyncDisposable {
   /** How it is written. */
   readonly format: WritableFormat;

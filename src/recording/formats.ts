@@ -38,7 +38,9 @@ const CHECKS = {
  * @throws (rejects) OscServerError `OSC_OPTION` for a bad option; OscRecordingError `OSC_RECORDING_FORMAT` if the bytes are in none of the formats
  *
  * @example
- * const recording = await readRecording(() => new Blob([bytes]).stream());
+ * import { createReadStream } from "node:fs";
+ *
+ * const recording = await readRecording(() => createReadStream("show.jsonl"));
  * for await (const { time, data } of recording) console.log(time, decode(data));
  */
 export async function readRecording(open: () => AsyncIterable<Uint8Array>, options: ReadRecordingOptions = {}): Promise<Recording> {
