@@ -7,7 +7,7 @@ const SLASH = 0x2f;
 const NO_BYTES = new Uint8Array(0);
 const BUNDLE = Array.from("#bundle\0", (character) => character.charCodeAt(0));
 
-/** The cheap check before anything is spent on a packet: its sender, how many came from there, its size, its first bytes. */
+/** Rejects packets before decoding them, by their sender, rate, size and first bytes. */
 export class Admission {
   readonly #limits: Limits;
   readonly #allowed: BlockList | null;
@@ -20,12 +20,12 @@ export class Admission {
     this.#rates = maxRate === null ? null : new RateLimiter({ ...limits, maxRate });
   }
 
-  /** Why the sender is refused, or null where it may send. */
+  /** Why the sender is refused, or null if it may send. */
   senderRefusal(sender: NetAddress): OscRejectedError | null {
     return this.#mayNotSend(sender) ? refusalError("sender", NO_BYTES, this.#limits) : null;
   }
 
-  /** Why the packet is refused, or null where it may pass. */
+  /** Why the packet is rejected, or null if it is admitted. */
   refusal(data: Uint8Array, sender: NetAddress): AdmissionReason | null {
     if (this.#mayNotSend(sender)) return "sender";
     if (this.#rates !== null && !this.#rates.allows(sender.address)) return "rate";
@@ -34,7 +34,7 @@ export class Admission {
     return looksLikeOsc(data) ? null : "not-osc";
   }
 
-  /** What is to be said about a packet that was refused. Made apart from the refusal, for most of a flood is only counted. */
+  /** The error for a rejected packet. Built lazily: under flood most rejections are only counted. */
   explain(reason: AdmissionReason, data: Uint8Array): OscRejectedError {
     return refusalError(reason, data, this.#limits);
   }
@@ -44,15 +44,15 @@ export class Admission {
   }
 }
 
-/** For what a packet can be refused before anything is spent on it. */
+/** Reasons for rejecting a packet before decoding it. */
 export type AdmissionReason = Extract<RejectReason, "empty" | "not-osc" | "rate" | "sender" | "too-large">;
 
 function refusalError(reason: AdmissionReason, data: Uint8Array, { maxPacketSize, maxRate }: Limits): OscRejectedError {
   switch (reason) {
     case "sender":
-      return new OscRejectedError(reason, "The sender is not among those allowed: add it to the option allow.");
+      return new OscRejectedError(reason, "The sender isn't allowed. Add it to the option allow.");
     case "rate":
-      return new OscRejectedError(reason, `The sender sends more than ${maxRate} packets in a second: raise maxRate or maxBurst.`);
+      return new OscRejectedError(reason, `The sender sends more than ${maxRate} packets per second. Raise maxRate or maxBurst.`);
     case "empty":
       return emptyError();
     case "too-large":
@@ -69,7 +69,7 @@ export function notOsc(data: Uint8Array): OscRejectedError | null {
 }
 
 function emptyError(): OscRejectedError {
-  return new OscRejectedError("empty", "The packet has no bytes.");
+  return new OscRejectedError("empty", "The packet is empty.");
 }
 
 function notOscError(data: Uint8Array): OscRejectedError {
@@ -95,7 +95,7 @@ function firstBytes(data: Uint8Array): string {
 
 /** The numbers of a {@link RateLimiter}. */
 export interface Rates {
-  /** How many packets one source may send in a second, in the long run. */
+  /** How many packets one source may send per second, in the long run. */
   readonly maxRate: number;
   /** How many it may send at once after a pause. */
   readonly maxBurst: number;
@@ -103,7 +103,7 @@ export interface Rates {
   readonly maxSources: number;
 }
 
-/** For the sources that there is no room to tell apart. */
+/** Stands for the sources beyond `maxSources`. */
 const OTHERS = Symbol("others");
 /** How often, at most, those that have been silent are looked for, in milliseconds. */
 const SWEEP_MS = 100;

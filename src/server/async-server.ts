@@ -17,11 +17,14 @@ import { isLoadingWorker } from "./pool/run-as-worker.ts";
 
 /** Options of the async servers. */
 export interface AsyncServerOptions extends ServerOptions {
-  /** How many packets may be in progress at once while their handlers await something. Default 64. */
+  /**
+   * How many packets may be in progress at once while their handlers await something. One client may have seven eighths of them, so that it
+   * can't keep out all others. Default 64.
+   */
   readonly concurrency?: number;
   /**
    * `"client"` (default): the packets of one client are handled one after another, in the order in which they came.
-   * `"none"`: a packet does not wait for the one before it.
+   * `"none"`: a packet doesn't wait for the one before it.
    */
   readonly order?: "client" | "none";
   /** How long `close()` waits for handlers that have begun, in milliseconds. Default 5,000. */
@@ -54,7 +57,7 @@ const SERVE_CHECKS = { signal: abortSignal() } satisfies OptionChecks<ServeOptio
 
 /** A server's socket while it is served. `await using` closes it. */
 export interface ServerTransport extends AsyncDisposable {
-  /** Where the socket is bound: the real port where 0 was asked for. */
+  /** Where the socket is bound, with the real port if 0 was asked for. */
   readonly localAddress: NetAddress;
   /** Resolves when the socket is closed and all that was under way has ended. */
   readonly closed: Promise<void>;
@@ -62,19 +65,19 @@ export interface ServerTransport extends AsyncDisposable {
   close(): Promise<void>;
 }
 
-/** Whoever is said to have sent a packet that a program hands to a server itself. */
+/** The sender attributed to an injected packet. */
 export interface PacketSender {
-  /** What handlers are told as the client's address, and by which senders are told apart. */
+  /** Passed to handlers as the client's address; it also tells senders apart. */
   readonly address: NetAddress;
   /** Called with the bytes of each reply. */
   send(packet: Uint8Array): void;
 }
 
-/** What happens with packets, apart from any socket. */
+/** Handles packets, without a socket. */
 export interface ServerProtocol {
   /** The handlers. */
   readonly dispatcher: Dispatcher;
-  /** Handles a packet as if it had come from that sender, by a way that this server does not know. */
+  /** Injects a packet, as if it had arrived from that sender. */
   packetReceived(data: Uint8Array, sender: PacketSender): void;
   /** The counters of the server. */
   stats(): ServerStats;
@@ -131,13 +134,13 @@ export class AsyncServer implements AsyncDisposable {
   /**
    * Concurrent mode: binds, begins to serve, and goes on. Close the returned transport at the end.
    *
-   * @throws OscSocketError where the address cannot be used; its `code` is the system's, such as `EADDRINUSE`
-   * @throws OscServerError `OSC_WRONG_STATE` where the server serves already
+   * @throws OscSocketError if the address can't be used; its `code` is the system's, such as `EADDRINUSE`
+   * @throws OscServerError `OSC_WRONG_STATE` if the server is running
    */
   async createServeEndpoint(options?: ServeOptions): Promise<[transport: ServerTransport, protocol: ServerProtocol]> {
     const { signal } = readOptions("serve", options, SERVE_CHECKS);
     if (this.#endpoint !== null)
-      throw new OscServerError("OSC_WRONG_STATE", "This server serves already: close it first, or make another.");
+      throw new OscServerError("OSC_WRONG_STATE", "The server is already running. Close it first, or create another one.");
     signal?.throwIfAborted();
     this.#endpoint = this.#open();
     let endpoint: Endpoint;
@@ -169,12 +172,12 @@ export class AsyncServer implements AsyncDisposable {
     await transport.closed;
   }
 
-  /** Ends serving, also from inside a handler; does not wait. Use `close()` to wait. */
+  /** Stops the server without waiting, also from inside a handler. */
   shutdown(): void {
     void this.close();
   }
 
-  /** Ends serving and waits for the end. Does nothing where the server does not serve. It may serve again later. */
+  /** Stops the server and waits for the end; handlers get `closeTimeout` to finish. The server may serve again later. */
   async close(): Promise<void> {
     await (await this.#endpoint?.catch(() => null))?.end();
   }
@@ -259,7 +262,7 @@ export class AsyncServer implements AsyncDisposable {
   }
 }
 
-/** A peer that a program made up: nothing holds it up, and its address tells it from others. */
+/** The peer of an injected packet. */
 function handmadePeer(sender: PacketSender): Peer {
   const { address } = sender;
   return { address, key: formatAddress(address), paced: false, send: (packet) => sender.send(packet), settled: () => undefined };

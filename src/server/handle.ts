@@ -4,10 +4,10 @@ import { OscDecodeError, OscDispatchError, type OscError, OscRejectedError, type
 import type { NetAddress } from "../net-address.ts";
 import { rejected } from "../packet-result.ts";
 
-/** All that a packet needs where it is handled: in the event loop, in a blocked thread, in a worker thread or in a child process. */
+/** What handling a packet needs: in the event loop, a blocked thread, a worker thread or a child process. */
 export interface Handling {
   readonly dispatcher: Dispatcher;
-  /** Whether handlers' promises are awaited (`"async"`), or are a fault since nothing here could await them (`"sync"`). */
+  /** Whether handlers' promises are awaited (`"async"`), or are an error because nothing here can await them (`"sync"`). */
   readonly mode: "sync" | "async";
   readonly strict: boolean;
   readonly maxNesting: number;
@@ -17,7 +17,7 @@ export interface Handling {
   shutdown(): void;
 }
 
-/** What a packet gives back while it is handled. */
+/** Takes a packet's replies and errors while it is handled. */
 export interface PacketSink {
   reply(data: Uint8Array): void;
   report(error: OscError): void;
@@ -34,17 +34,17 @@ export function runPacket(
   return runInContext(handling, data, new ServedPacket(handling, client, asOf, sink));
 }
 
-/** As {@link runPacket}, where what the packet gives back goes by a context of the caller's. */
+/** As {@link runPacket}, with a context of the caller. */
 export function runInContext(handling: Handling, data: Uint8Array, context: PacketContext): ExecutionResult | Promise<ExecutionResult> {
   const refusal = verifyPacket(handling, data, context.clientAddress, context);
   if (refusal !== null) return rejected(refusal.reason, () => refusal);
   return handlePacket(handling.dispatcher, data, context);
 }
 
-/** For what a packet can be refused where it is handled. */
+/** Reasons for rejecting a packet where it is handled. */
 export type LateReason = Extract<RejectReason, "malformed" | "unverified">;
 
-/** What is to be said about a packet that was refused in another thread. Its bytes tell it again, which costs less than to bring each error here. */
+/** The error for a packet rejected in another thread. It is built again from the bytes, which costs less than transferring every error. */
 export function explainRefusal(reason: LateReason, data: Uint8Array, options: DecodeOptions): OscRejectedError {
   const result = reason === "malformed" ? tryDecode(data, options) : undefined;
   return result instanceof OscDecodeError ? malformed(result) : unverified();
@@ -55,10 +55,10 @@ function malformed(cause: OscDecodeError): OscRejectedError {
 }
 
 function unverified(): OscRejectedError {
-  return new OscRejectedError("unverified", "verifyRequest refused the packet.");
+  return new OscRejectedError("unverified", "verifyRequest rejected the packet.");
 }
 
-/** Asks the server's `verifyRequest`: null where the packet may pass. One that throws refuses. */
+/** Asks the server's `verifyRequest`. Returns null if it accepts the packet; if it throws, the packet is rejected. */
 export function verifyPacket(
   handling: Pick<Handling, "verify">,
   data: Uint8Array,
@@ -70,13 +70,13 @@ export function verifyPacket(
     verified = handling.verify(data, client);
   } catch (cause) {
     context.error(
-      new OscDispatchError("OSC_HANDLER_FAILED", `verifyRequest failed, so the packet is refused: ${String(cause)}`, "", { cause }),
+      new OscDispatchError("OSC_HANDLER_FAILED", `verifyRequest failed, so the packet is rejected: ${String(cause)}`, "", { cause }),
     );
   }
   return verified ? null : unverified();
 }
 
-/** What the handlers of one packet may do. A class and not closures, for it is made for every packet (bench/dispatch). */
+/** What the handlers of one packet may do. A class and not closures, because one is made for every packet (bench/dispatch). */
 class ServedPacket implements PacketContext {
   readonly clientAddress: NetAddress;
   readonly asOf: number;
@@ -105,7 +105,7 @@ class ServedPacket implements PacketContext {
   }
 }
 
-/** What a packet gives back while a blocked thread handles it, and not later: then others are handled. */
+/** Takes a packet's replies and errors while a blocked thread handles it, and rejects later replies. */
 export class SyncReplyContext implements PacketSink {
   isOver = false;
   readonly #send: (data: Uint8Array) => void;

@@ -48,7 +48,7 @@ export interface ServerOptions {
    * always handled at once. Default `"deliver"`, because a live show wants the message.
    */
   readonly farAhead?: FarAheadPolicy;
-  /** How many packets may wait for a handler. Default 65,536: what 100,000 packets a second bring while a handler takes half a second. */
+  /** How many packets may wait for a handler. Default 65,536: what 100,000 packets per second bring while a handler takes half a second. */
   readonly maxQueue?: number;
   /** How many bytes the packets that wait for a handler may have together. Default 64 MiB. */
   readonly maxQueueBytes?: number;
@@ -57,14 +57,17 @@ export interface ServerOptions {
    * not been read. Beyond it the connection that holds the most is ended, and counted as `evicted`; datagrams are dropped. Default 256 MiB.
    */
   readonly maxMemory?: number;
-  /** What is lost when `maxQueue` or `maxQueueBytes` is reached: the packet that comes, or the one that has waited longest. Default `"drop-newest"`. */
+  /**
+   * What is dropped when `maxQueue` or `maxQueueBytes` is reached: the newest or the oldest packet of the sender that has most waiting.
+   * Default `"drop-newest"`.
+   */
   readonly overflow?: OverflowPolicy;
-  /** How many errors of one kind are reported within a second; the others are counted and their number is reported. Default 20. */
+  /** How many errors of one kind are reported per second; the others are counted, and their number is reported. Default 20. */
   readonly maxReports?: number;
   /** Senders that are heard, as IP addresses (`"10.0.0.5"`) or subnets (`"10.0.0.0/8"`). Default: all. */
   readonly allow?: readonly string[];
   /**
-   * How many packets each sender may send in a second; more are refused and counted as `rate`. A sender is an IP address, whatever its port;
+   * How many packets each sender may send per second; more are rejected and counted as `rate`. A sender is an IP address, whatever its port;
    * all clients of a Unix domain socket are one. Default null: as many as there is room for.
    */
   readonly maxRate?: number | null;
@@ -158,7 +161,7 @@ export function subnetList(entries: readonly string[]): BlockList {
   return list;
 }
 
-/** A whole number from 1 on, or the default where it is not given. */
+/** An integer from 1 on, or the default if it isn't given. */
 export function positive(name: string, value: number | undefined, fallback: number): number {
   if (value === undefined) return fallback;
   if (!Number.isSafeInteger(value) || value < 1)

@@ -2,7 +2,7 @@ import { OscDroppedError } from "../errors.ts";
 import type { Limits } from "./options.ts";
 import type { Packet } from "./executor.ts";
 
-/** The bound that the queues of one server share. */
+/** The limits that the queues of one server share. */
 export class QueueBound {
   readonly #maxPackets: number;
   readonly #maxBytes: number;
@@ -20,15 +20,15 @@ export class QueueBound {
     return this.#limits.overflow === "drop-oldest";
   }
 
-  /** Which option's bound keeps the packet out, or null where there is room. */
+  /** The option whose limit keeps the packet out, or null if there is room. */
   obstacle(packet: Packet): "maxQueue" | "maxQueueBytes" | null {
-    // Its transport holds to the same bounds by not reading on.
+    // Its transport applies the same limits by not reading on.
     if (packet.peer.paced) return null;
     if (this.#packets >= this.#maxPackets) return "maxQueue";
     return this.#bytes + packet.data.length > this.#maxBytes ? "maxQueueBytes" : null;
   }
 
-  /** Whether there would be no room for the packet even if nothing else waited. */
+  /** True if there would be no room for the packet even in an empty queue. */
   isTooLarge(packet: Packet): boolean {
     return !packet.peer.paced && packet.data.length > this.#maxBytes;
   }
@@ -158,8 +158,8 @@ export class PacketQueue {
   }
 }
 
-/** What is said of a packet for which there was no room. */
+/** The error for a packet that found no room. */
 export function queueIsFull(obstacle: "maxQueue" | "maxQueueBytes"): OscDroppedError {
-  const what = "A packet was dropped, for the queue is full: handlers are slower than what comes in.";
+  const what = "A packet was dropped because the queue is full: handlers are slower than packets arrive.";
   return new OscDroppedError(obstacle, `${what} Raise ${obstacle}, or make them faster.`);
 }

@@ -24,7 +24,7 @@ const HASH = 0x23;
 
 export interface PipelineOptions {
   readonly limits: Limits;
-  /** Whether bundles wait for their time; else they are handled as they come. */
+  /** Whether bundles wait for their time; otherwise they are handled as they arrive. */
   readonly strictTiming: boolean;
   readonly onError: ErrorListener;
   /** Called when a handler asks the server to end. */
@@ -37,12 +37,12 @@ export interface PipelineOptions {
 }
 
 /**
- * The road of a packet through a server: admit, schedule, execute; and the account of what became of it.
- * It is the same for every transport and every kind of server, and runs where the sockets are.
+ * The pipeline of a server: admits, schedules and executes packets, and counts what became of them. It is the same for every transport and
+ * every kind of server, and runs in the thread that owns the sockets.
  */
 export class Pipeline implements TransportEvents, ExecutorEvents {
   readonly counters: Counters;
-  /** Tells of every packet that arrives, before anything is asked of it: `{ data, client }`, in the thread that owns the sockets. */
+  /** Publishes every packet that arrives, before admission: `{ data, client }`, in the thread that owns the sockets. */
   readonly #arrived: Channel = channel("oscine:packet");
   /** Publishes every handled packet in which messages matched no handler: `{ data, client, count }`. */
   readonly #unmatched: Channel = channel("oscine:unmatched");
@@ -89,10 +89,10 @@ export class Pipeline implements TransportEvents, ExecutorEvents {
   onPacket(data: Uint8Array, peer: Peer, asOf?: number): void {
     this.counters.addAt(RECEIVED);
     if (this.#arrived.hasSubscribers) this.#arrived.publish({ data, client: peer.address });
-    // To read the clock takes longer than to find a handler, and only bundles are held against it.
+    // Reading the clock takes longer than finding a handler, and only bundles need it.
     const timed = asOf === undefined && this.#strictTiming && data[0] === HASH;
     const packet: Packet = { data, peer, asOf: asOf ?? (timed ? this.#clock.wallNow() : Infinity), fresh: true };
-    if (this.#closed) return this.#drop(packet, new OscDroppedError("close", "A packet that came while the server closed was dropped."));
+    if (this.#closed) return this.#drop(packet, new OscDroppedError("close", "A packet that arrived while the server closed was dropped."));
     const reason = this.#admission.refusal(data, peer.address);
     if (reason !== null) this.#rejectAdmission(packet, reason);
     else if (timed) this.#schedule(packet);
@@ -141,7 +141,7 @@ export class Pipeline implements TransportEvents, ExecutorEvents {
     this.#onShutdown();
   }
 
-  /** Lets what is under way come to its end within `graceMs`; what waits for its time is dropped. */
+  /** Lets what is in progress end within `graceMs`; bundles that wait for their time are dropped. */
   async close(graceMs: number): Promise<void> {
     if (this.#closed) return;
     this.#dropWaiting();
@@ -149,7 +149,7 @@ export class Pipeline implements TransportEvents, ExecutorEvents {
     this.#reporter.close();
   }
 
-  /** As {@link close}, without waiting: for an executor that has nothing under way. */
+  /** As {@link close}, without waiting, for an executor that has nothing in progress. */
   closeAtOnce(): void {
     if (this.#closed) return;
     this.#dropWaiting();
@@ -158,9 +158,9 @@ export class Pipeline implements TransportEvents, ExecutorEvents {
   }
 
   /**
-   * For a thread that blocks: reports what was held back, if it is time for that.
+   * For a blocked thread, whose timers can't fire: reports what was held back, if it is due.
    *
-   * @returns in how many milliseconds there will be something to report; `Infinity` where nothing is held back
+   * @returns the milliseconds until there will be something to report; `Infinity` if nothing is held back
    */
   catchUp(): number {
     return this.#reporter.catchUp();
@@ -174,7 +174,7 @@ export class Pipeline implements TransportEvents, ExecutorEvents {
     }
   }
 
-  /** Lets a bundle wait for its time, or sends it on. */
+  /** Holds a bundle until its time, or passes it on. */
   #schedule(packet: Packet): void {
     const at = bundleTime(packet.data);
     if (at === null || at <= packet.asOf) this.#pass(packet);
@@ -213,7 +213,7 @@ export class Pipeline implements TransportEvents, ExecutorEvents {
     this.#drop(packet, tooManyWait("maxWaiting"));
   }
 
-  /** The time of a bundle has come. */
+  /** A bundle is due. */
   #release(packet: Packet, at: number): void {
     this.#waitsNoLonger(packet);
     this.#pass({ ...packet, asOf: Math.max(at, this.#clock.wallNow()) });

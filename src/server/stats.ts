@@ -1,7 +1,7 @@
 import { channel, type Channel } from "node:diagnostics_channel";
 import { OscDispatchError, type OscError, OscNatsError, OscSocketError, type RejectReason } from "../errors.ts";
 
-/** By what sockets are used: the system's own calls, or Node's modules. */
+/** What the sockets are built on: system calls, or Node's modules. */
 export type Backend = "native" | "portable";
 
 /** Every counter of a server, in the order in which they lie in memory. */
@@ -39,13 +39,13 @@ export type CounterName = (typeof NAMES)[number];
 
 const INDEX = Object.fromEntries(NAMES.map((name, index) => [name, index])) as Readonly<Record<CounterName, number>>;
 
-/** Where the counters lie that change with every packet: to look up a name takes longer than to count. */
+/** Indexes of the counters that change with every packet, because looking up a name takes longer than counting. */
 export const RECEIVED: number = INDEX.received;
 export const HANDLED: number = INDEX.handled;
 export const REPLIED: number = INDEX.replied;
 export const IN_PROGRESS: number = INDEX.inProgress;
 
-/** Which counter an error belongs to that does not decide the fate of a packet. */
+/** The counter of an error that doesn't decide what becomes of a packet. */
 export function counterOf(error: OscError): "handlerErrors" | "socketErrors" | "faults" {
   if (error instanceof OscDispatchError) return "handlerErrors";
   return error instanceof OscSocketError || error instanceof OscNatsError ? "socketErrors" : "faults";
@@ -57,16 +57,16 @@ export function counterOf(error: OscError): "handlerErrors" | "socketErrors" | "
  */
 export interface ServerStats {
   /**
-   * By what the sockets are used: `"native"` where these are the system's own calls (see the option `native`), else `"portable"`. An async server
+   * What the sockets are built on: `"native"` for system calls (see the option `native`), otherwise `"portable"`. An async server
    * knows that from when it first serves.
    */
   readonly backend: Backend;
   /**
    * Datagrams that the kernel dropped before the server saw them, because its buffer was full (`receiveBufferSize`); they are not among
-   * `received`. Null where that is not known: the system is not Linux, or the server is not a UDP server.
+   * `received`. Null if that isn't known: the system isn't Linux, or the server isn't a UDP server.
    */
   readonly kernelDropped: number | null;
-  /** Packets that arrived. A bundle within a bundle that is dated later counts as a packet of its own. */
+  /** Packets that arrived. A nested bundle that is dated later counts as a packet of its own. */
   readonly received: number;
   /** Packets whose handlers have run, whether one matched or not. */
   readonly handled: number;

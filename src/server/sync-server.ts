@@ -16,7 +16,7 @@ import { type WorkerContext, countServer, resolveRole } from "./pool/run-as-work
 export interface SyncServerOptions extends ServerOptions {
   /** How long `close()` waits for handlers that have begun, in milliseconds; then they are ended by force. Default 5,000. */
   readonly closeTimeout?: number;
-  /** How long `handleRequest()` waits for a packet, in milliseconds (in Python: seconds). Default null: for ever. */
+  /** How long `handleRequest()` waits for a packet, in milliseconds (in Python: seconds). Default null: forever. */
   readonly timeout?: number | null;
   /**
    * Listeners of SIGINT, SIGTERM, SIGHUP and SIGQUIT cannot run while the thread is blocked. Default false: they are set aside meanwhile, so
@@ -36,18 +36,18 @@ const SYNC_CHECKS = {
 export interface SyncServerSetup<Io extends ServerIo> {
   /** What the server is to listen on. */
   readonly spec: TransportSpec;
-  /** Opens the sockets. Called only where the server is to bind. */
+  /** Opens the sockets. Called only if the server is to bind. */
   readonly open: (owner: IoOwner) => Io;
-  /** In a worker that runs the program again to come to this server: does the worker's work in its place, and never returns. */
+  /** In a worker that runs the program again for this server: does the worker's work, and never returns. */
   readonly becomeWorker?: (worker: WorkerContext, server: SyncServer) => never;
 }
 
 /**
- * A server whose sockets do without the event loop of the thread that serves, so that it may block.
+ * Base class of the servers that block the calling thread.
  *
- * In a worker that runs the program again to come to another server, this one is inert: it does not bind, and serving it returns at once.
+ * In a worker that runs the program again for another server, this one is inert: it doesn't bind, and serving it returns at once.
  *
- * Until it serves, and between serving, packets wait; a server that does not serve does not keep the process alive.
+ * While it doesn't serve, packets wait, and the server doesn't keep the process alive.
  *
  * @example
  * const server: SyncServer = new BlockingOSCTCPServer(["127.0.0.1", 9000], dispatcher);
@@ -61,7 +61,7 @@ export abstract class SyncServer<Io extends ServerIo = ServerIo> implements Disp
   protected readonly timeout: number;
   readonly #address: NetAddress;
   readonly #keepSignalListeners: boolean;
-  /** Null where the server is inert. */
+  /** Null if the server is inert. */
   readonly #io: Io | null;
   readonly #kernelDrops = new KernelDrops();
   /** The method that serves just now. */
@@ -84,7 +84,7 @@ export abstract class SyncServer<Io extends ServerIo = ServerIo> implements Disp
     if (this.#io !== null && setup.spec.transport === "udp") this.#kernelDrops.opened(this.#address);
   }
 
-  /** Where the server listens: the real port where 0 was asked for. */
+  /** Where the server listens, with the real port if 0 was asked for. */
   get serverAddress(): NetAddress {
     return this.#address;
   }
@@ -92,7 +92,7 @@ export abstract class SyncServer<Io extends ServerIo = ServerIo> implements Disp
   /**
    * Serves until `shutdown()`; the calling thread is blocked meanwhile. May be called again afterwards.
    *
-   * @throws OscServerError `OSC_CLOSED` after `close()`; `OSC_WRONG_STATE` from inside a handler; `OSC_THREAD_FAILED` where the I/O thread failed
+   * @throws OscServerError `OSC_CLOSED` after `close()`; `OSC_WRONG_STATE` from inside a handler; `OSC_THREAD_FAILED` if the I/O thread failed
    */
   abstract serveForever(): void;
 
@@ -108,7 +108,7 @@ export abstract class SyncServer<Io extends ServerIo = ServerIo> implements Disp
   /** Called by `handleRequest()` when no packet came in time; override it. Here it does nothing. */
   handleTimeout(): void {}
 
-  /** Ends `serveForever()` when the handler that runs just now has ended. Does nothing where the server does not serve. */
+  /** Ends `serveForever()` once the running handler has ended. Does nothing if the server doesn't serve. */
   shutdown(): void {
     if (this.#occupant !== null) this.#stopping = true;
   }
@@ -138,7 +138,7 @@ export abstract class SyncServer<Io extends ServerIo = ServerIo> implements Disp
     return this.#io;
   }
 
-  /** True where the program is only run again to come to another server. */
+  /** True if a worker runs the program again for another server. */
   protected get isInert(): boolean {
     return this.#io === null;
   }
@@ -179,7 +179,7 @@ export abstract class SyncServer<Io extends ServerIo = ServerIo> implements Disp
   }
 
   /**
-   * Runs what serves: one at a time, and closes the server afterwards where that was asked for meanwhile.
+   * Runs what serves: one at a time, and closes the server afterwards if that was asked for meanwhile.
    *
    * @param inert what an inert server returns instead
    */
@@ -235,7 +235,7 @@ type Listener = (...parameters: unknown[]) => void;
 /**
  * Runs something that blocks this thread, with the listeners of signals set aside meanwhile.
  *
- * They could not run, for they need the event loop; but while there is one, the system leaves the signal to it, and Ctrl-C would do nothing.
+ * They can't run, because they need the event loop; but while there is one, the system leaves the signal to it, and Ctrl-C would do nothing.
  * Without them the signal does what it does by default: it ends the process.
  */
 function withoutSignalListeners<Result>(block: () => Result): Result {

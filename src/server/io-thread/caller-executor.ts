@@ -13,12 +13,12 @@ import { READER_SLEEPS, RingReader, RingWriter, WRITER_WAITS } from "./shared-ri
 
 /** How many packets lie in the ring at most; the others wait in a queue. A power of 2. */
 const MAX_IN_RING = 1024;
-/** How long outcomes may lie unread while a handler is at work, for nobody is woken for an outcome alone. */
+/** How long results may stay unread while a handler runs, because a result alone wakes nobody. */
 const LOOK_MS = 20;
 
 /** A packet that lies in the ring or is being handled. */
 interface Flight {
-  /** Null where it was taken back. */
+  /** Null if it was taken back. */
   packet: Packet | null;
   readonly position: number;
   readonly kind: number;
@@ -34,7 +34,7 @@ export class CallerExecutor implements Executor {
   readonly #writer: records.PacketWriter;
   readonly #outcomeRing: RingReader;
   readonly #outcomes: records.OutcomeReader;
-  /** Replies that came by the port before their record was read. */
+  /** Replies that came over the port before their record was read. */
   readonly #parcels: Uint8Array[] = [];
   readonly #signal: WakeSignal;
   readonly #counters: Counters;
@@ -117,7 +117,7 @@ export class CallerExecutor implements Executor {
 
   /**
    * Wakes the other thread: at once for the first packet in a turn of the event loop, and once more at its end for all others. At 80,000
-   * packets a second this saves a sixth of the CPU (`bench/kinds`).
+   * packets per second this saves CPU (`bench/kinds`).
    */
   #wakeCaller(): void {
     if (this.#wakeTimer !== null) {
@@ -209,7 +209,7 @@ export class CallerExecutor implements Executor {
     }
   }
 
-  /** Takes the packet that has waited longest back from the ring; undefined where all in it are being handled. */
+  /** Takes the packet that has waited longest back from the ring; undefined if all in it are being handled. */
   #takeBackOldest(): Packet | undefined {
     for (let index = 0; index < this.#count; index++) {
       const flight = this.#flights[(this.#first + index) % MAX_IN_RING];

@@ -179,7 +179,7 @@ class DirectExecutor implements Executor {
     this.#queue = new FairQueue(new QueueBound(limits), (packet, error) => events.end(packet, dropped(error)));
   }
 
-  /** True where no packet waits. */
+  /** True if no packet waits. */
   get isEmpty(): boolean {
     return this.#queue.size === 0;
   }
@@ -188,7 +188,7 @@ class DirectExecutor implements Executor {
     this.#queue.push(packet);
   }
 
-  /** Handles the packet that has waited longest. False where none waits. */
+  /** Handles the packet that has waited longest. False if none waits. */
   handleNext(): boolean {
     const packet = this.#queue.shift();
     if (packet === undefined) return false;

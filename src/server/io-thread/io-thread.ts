@@ -29,8 +29,8 @@ export interface IoThreadSetup extends Pick<IoOwner, "limits" | "onError" | "onS
 /**
  * The calling thread's side of an I/O thread, which owns the sockets of one server.
  *
- * The calling thread may block: it sleeps on the signal and reads its mail by itself, and tells of errors then. While it does not, its event
- * loop reads the mail.
+ * The calling thread may block: it then sleeps on the signal, and reads the messages and reports errors itself. While it doesn't block, its
+ * event loop reads them.
  */
 export class IoThread implements ServerIo {
   readonly backend: Backend;
@@ -52,8 +52,8 @@ export class IoThread implements ServerIo {
   /**
    * Starts the thread and waits until it has bound its transport.
    *
-   * @throws OscSocketError where the address cannot be used
-   * @throws OscServerError `OSC_THREAD_FAILED` where the thread cannot be started
+   * @throws OscSocketError if the address can't be used
+   * @throws OscServerError `OSC_THREAD_FAILED` if the thread can't be started
    */
   constructor(setup: IoThreadSetup) {
     this.#setup = setup;
@@ -104,7 +104,7 @@ export class IoThread implements ServerIo {
   /**
    * Takes messages that have come: errors and wishes to end are passed on.
    *
-   * @throws OscServerError `OSC_THREAD_FAILED` where the thread has failed
+   * @throws OscServerError `OSC_THREAD_FAILED` if the thread has failed
    */
   readMessages(): void {
     const { messageCount } = this.#signal;
@@ -221,7 +221,7 @@ export class IoThread implements ServerIo {
     this.#failAsync(threadFailed("it ended"));
   }
 
-  /** As {@link #fail}, where no call of the user is under way that could throw it. */
+  /** As {@link #fail}, if no call of the user is running that could throw it. */
   #failAsync(error: OscError): void {
     if (this.#closed || this.#failure !== null) return;
     this.#fail(error);

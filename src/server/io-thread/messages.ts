@@ -23,7 +23,7 @@ export interface BlockingDescription {
 /** What an I/O thread is started with: its `workerData`. */
 export interface IoThreadInit {
   readonly spec: TransportSpec;
-  /** By what the sockets are used. The calling thread has found out, for it alone may. */
+  /** What the sockets are built on. The calling thread has found out, because only it may. */
   readonly backend: Backend;
   readonly limits: Limits;
   /** Whether bundles wait for their time. */
@@ -40,7 +40,7 @@ export interface IoThreadInit {
 
 /** From the calling thread to its I/O thread. */
 export type ToIoThread =
-  /** Hand packets to the pool. Until then they wait. Not for blocking servers, where taking a packet is all there is to it. */
+  /** Pass packets to the pool; until then they wait. Not for blocking servers, whose caller takes packets itself. */
   | { readonly type: "serve" }
   /** Hand one packet to the pool, the next that comes or waits. Answered by `one`, and again when that packet's end has come. */
   | { readonly type: "serve-one" }
@@ -52,7 +52,7 @@ export type ToIoThread =
 /** The one packet was handed to the pool; it has been handled, or lost; or none came before `pause`. */
 export type OneChange = "begun" | "ended" | "none";
 
-/** From an I/O thread to the thread that made it. The signal is rung after each. */
+/** From an I/O thread to the thread that made it. A wake follows each. */
 export type FromIoThread =
   | { readonly type: "opened"; readonly address: NetAddress }
   /** The address could not be used, or the executor not be made. The I/O thread ends. */

@@ -6,7 +6,7 @@ import { OscServerError } from "../../errors.ts";
 /**
  * Starts a thread of the library itself, which the calling thread may wait for, blocked.
  *
- * @throws OscServerError `OSC_THREAD_FAILED` where its file is missing
+ * @throws OscServerError `OSC_THREAD_FAILED` if its file is missing
  */
 export function startOwnThread(entry: URL, workerData: unknown, transferList: readonly TransferListItem[], name: string): Worker {
   // A worker whose file is missing says so only in the event loop, which is about to be blocked.

@@ -7,12 +7,12 @@ import type { RingReader, RingWriter } from "./shared-ring.ts";
 
 /** Kinds of records to the blocked thread. */
 export const PACKET = 1;
-/** A packet whose bytes come by the port, for they are too many. */
+/** A packet whose bytes come over the port because they are too many. */
 export const PARCEL = 2;
 
 /** Kinds of records from the blocked thread; each is about the packet that it took last. */
 export const REPLY = 1;
-/** A reply whose bytes come by the port. */
+/** A reply whose bytes come over the port. */
 export const REPLY_PARCEL = 2;
 /** Holds how many messages matched no handler. */
 export const HANDLED = 3;
@@ -24,7 +24,7 @@ export const FAULT = 6;
 
 /** How many bytes a ring holds. The memory is used only as far as it is ever filled. */
 export const RING_CAPACITY: number = 1024 * 1024;
-/** What is larger goes by the port. A UDP packet never is. */
+/** What is larger goes over the port. A UDP packet never is. */
 const LARGEST_IN_RING = RING_CAPACITY / 4;
 
 const FAMILIES = ["IPv4", "IPv6", "unix"] as const satisfies readonly NetAddress["family"][];
@@ -59,8 +59,8 @@ export class PacketWriter {
   }
 
   /**
-   * @param id what tells the packet from others, where what becomes of it does not come back in the same order; a whole number of 32 bits
-   * @returns the record's position, or -1 where the ring has no room
+   * @param id tells the packet from others if results come back in another order; a 32-bit integer
+   * @returns the record's position, or -1 if the ring has no room
    */
   write(data: Uint8Array, client: NetAddress, asOf: number, id = 0): number {
     const ring = this.#ring;
@@ -118,7 +118,7 @@ export class PacketReader {
     return this.#ring.position;
   }
 
-  /** Takes a packet from the ring; false where there is none. The bytes are a copy. */
+  /** Takes a packet from the ring; false if there is none. The bytes are a copy. */
   next(): boolean {
     const ring = this.#ring;
     if (!ring.claim()) return false;
@@ -180,7 +180,7 @@ export class OutcomeWriter {
     return true;
   }
 
-  /** False where the ring has no room. */
+  /** False if the ring has no room. */
   reply(data: Uint8Array): boolean {
     if (data.length <= LARGEST_IN_RING) return this.#write(REPLY, data);
     if (this.#ring.begin(0) === -1) return false;
@@ -189,7 +189,7 @@ export class OutcomeWriter {
     return true;
   }
 
-  /** False where the ring has no room. */
+  /** False if the ring has no room. */
   reject(error: PackedError): boolean {
     return this.#write(REJECTED, this.#encoder.encode(JSON.stringify(error)));
   }
@@ -215,13 +215,13 @@ export class OutcomeReader {
   readonly #ring: RingReader;
   readonly #parcel: () => Uint8Array;
 
-  /** @param parcel takes the bytes that came by the port */
+  /** @param parcel takes the bytes that came over the port */
   constructor(ring: RingReader, parcel: () => Uint8Array) {
     this.#ring = ring;
     this.#parcel = parcel;
   }
 
-  /** Goes to the next record; false where there is none. It is to be given back by `release` when all has been done about it. */
+  /** Goes to the next record; false if there is none. Call `release` when it is dealt with. */
   next(): boolean {
     const ring = this.#ring;
     if (!ring.claim()) return false;

@@ -11,7 +11,7 @@ import { type BlockingIo, type IoOwner, blockingHandling } from "./server-io.ts"
 import { READER_SLEEPS, RingReader, RingWriter, WRITER_WAITS, ringMemory } from "./shared-ring.ts";
 import type { TransportSpec } from "../transports.ts";
 
-/** After so many packets the I/O thread is told of outcomes, even though more packets lie ready. */
+/** After this many packets the I/O thread is told the results, even if more packets are ready. */
 const OUTCOMES_AT_ONCE = 64;
 
 /** The longest that the end of serving waits for the account of the last packets. */
@@ -35,8 +35,8 @@ export class RingIo implements BlockingIo {
   #untold = 0;
 
   /**
-   * @throws OscSocketError where the address cannot be used
-   * @throws OscServerError `OSC_THREAD_FAILED` where the thread cannot be started
+   * @throws OscSocketError if the address can't be used
+   * @throws OscServerError `OSC_THREAD_FAILED` if the thread can't be started
    */
   constructor(spec: TransportSpec, dispatcher: Dispatcher, owner: IoOwner) {
     const { port1, port2 } = new MessageChannel();
@@ -115,7 +115,7 @@ export class RingIo implements BlockingIo {
     this.#reporter.report(error, client);
   }
 
-  /** Writes a record, waiting for room where there is none. */
+  /** Writes a record, waiting for room if there is none. */
   #write(write: () => boolean): void {
     while (!write()) {
       if (this.#io.failure !== null) throw this.#io.failure;
@@ -127,7 +127,7 @@ export class RingIo implements BlockingIo {
     }
   }
 
-  /** Waits, for it is a matter of microseconds, until the I/O thread has counted and sent all that it was given: `stats()` then is complete. */
+  /** Waits until the I/O thread has counted and sent all that it was given, a matter of microseconds. `stats()` is complete then. */
   complete(): void {
     const deadline = performance.now() + COMPLETE_MS;
     while (!this.#outcomeRing.isDrained && this.#io.failure === null && performance.now() < deadline) {
@@ -154,6 +154,6 @@ export class RingIo implements BlockingIo {
   #parcel(): Uint8Array {
     const message: unknown = receiveMessageOnPort(this.#port)?.message;
     if (message instanceof Uint8Array) return message;
-    throw new OscServerError("OSC_THREAD_FAILED", "The I/O thread of the server failed: a packet did not come by the port.");
+    throw new OscServerError("OSC_THREAD_FAILED", "The I/O thread of the server failed: a packet didn't arrive over the port.");
   }
 }

@@ -6,7 +6,7 @@ import type { Backend, Counters } from "../stats.ts";
 import type { OneChange } from "./messages.ts";
 import type { Limits } from "../options.ts";
 
-/** What owns the sockets of a server whose thread may block. */
+/** Owns the sockets of a server whose thread may block. */
 export interface ServerIo {
   readonly backend: Backend;
   readonly counters: Counters;
@@ -35,15 +35,15 @@ export interface IoOwner {
   isStopping(): boolean;
 }
 
-/** What brings packets to a thread that blocks, and handles them there. */
+/** Brings packets to a blocked thread, and handles them there. */
 export interface BlockingIo extends ServerIo {
   /**
-   * Waits for a packet and handles it. False where none came before the deadline, or the server is to stop.
+   * Waits for a packet and handles it. False if none came before the deadline, or the server is to stop.
    *
    * @param deadline as `performance.now()` counts; `Infinity` for none
    */
   serveOne(deadline: number): boolean;
-  /** Sees to it that all that was handled has been counted, and replies sent. */
+  /** Waits until all that was handled has been counted and all replies have been sent. */
   complete(): void;
 }
 

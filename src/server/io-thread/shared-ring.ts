@@ -1,10 +1,10 @@
 const INT = Int32Array.BYTES_PER_ELEMENT;
-/** Records begin at multiples of this, so that a 64-bit number in one lies where it can be read at once. */
+/** Records begin at multiples of this, so that 64-bit numbers in them are aligned. */
 const ALIGNMENT = 8;
 /** A record begins with its size, this header included, and its state: two words. */
 export const RECORD_HEADER: number = 2 * INT;
 
-/** Words of the ring's own header. Each lies in a line of the processor's cache of its own, for two threads write them. */
+/** Words of the ring's own header. Each has a cache line of its own, because two threads write them. */
 const WRITTEN = 0;
 const READ = 16;
 const FLAGS = 32;
@@ -46,7 +46,7 @@ class RingEnd {
     Atomics.store(this.words, FLAGS + flag, 1);
   }
 
-  /** Lowers a flag. True where it was raised. */
+  /** Lowers a flag. True if it was raised. */
   lower(flag: typeof READER_SLEEPS | typeof WRITER_WAITS): boolean {
     return Atomics.exchange(this.words, FLAGS + flag, 0) === 1;
   }
@@ -62,7 +62,7 @@ class RingEnd {
  * Positions count all bytes ever written and begin again at 2^32.
  */
 export class RingWriter extends RingEnd {
-  /** Goes on where a writer before this one has ended. */
+  /** Continues where a writer before this one ended. */
   #written = Atomics.load(this.words, WRITTEN) >>> 0;
   #pending = 0;
   /** How far the reader had come when it was looked for last: to look takes longer than to write a word. */
@@ -73,12 +73,12 @@ export class RingWriter extends RingEnd {
     return this.#written;
   }
 
-  /** True where the reader has given back all that was written. */
+  /** True if the reader has given back all that was written. */
   get isDrained(): boolean {
     return Atomics.load(this.words, READ) >>> 0 === this.#written;
   }
 
-  /** True where a record of up to a quarter of the ring is sure to find room. */
+  /** True if a record of up to a quarter of the ring is sure to find room. */
   get isHalfEmpty(): boolean {
     return this.#hasFree(this.capacity / 2);
   }
@@ -86,7 +86,7 @@ export class RingWriter extends RingEnd {
   /**
    * Makes room for a record.
    *
-   * @returns where its payload is to be written, in bytes from the beginning of the views; -1 where there is no room now
+   * @returns where its payload is to be written, in bytes from the beginning of the views; -1 if there is no room now
    */
   begin(payloadSize: number): number {
     const size = align(RECORD_HEADER + payloadSize);
@@ -121,9 +121,9 @@ export class RingWriter extends RingEnd {
     return position;
   }
 
-  /** Takes back a record of that kind, if the reader has not read it yet. True where that is so. */
+  /** Takes back a record of that kind, if the reader hasn't read it yet. True if so. */
   cancel(position: number, kind: number): boolean {
-    // What lies there now may be a later record, where that one has been read already.
+    // If that record has been read, a later one may be there now.
     const isRead = (this.#written - position) >>> 0 > (this.#written - Atomics.load(this.words, READ)) >>> 0;
     if (isRead) return false;
     return Atomics.compareExchange(this.ints, (position & (this.capacity - 1)) / INT + 1, kind, CANCELLED) === kind;
@@ -153,7 +153,7 @@ export class RingReader extends RingEnd {
     return this.#read;
   }
 
-  /** Goes to the next record; false where there is none. It has to be given back by {@link release} before the next one. */
+  /** Goes to the next record; false if there is none. Call {@link release} before the next one. */
   claim(): boolean {
     for (;;) {
       if (this.#writtenBefore === (this.#read | 0)) {
