@@ -37,7 +37,7 @@ describe("finding", () => {
     expect(values(space.find("/mixer/[1/gain"))).toEqual([]);
   });
 
-  test("an exact text finds itself, also with pattern characters", () => {
+  test("an exact text finds itself, even with pattern characters", () => {
     const space = spaceOf("/a//b", "/a b+c", "/x}", "/x]", "/c[ab]", "/c*");
     expect(values(space.find("/a//b"))).toEqual(["/a//b"]);
     expect(values(space.find("/a b+c"))).toEqual(["/a b+c"]);
@@ -72,7 +72,7 @@ describe("finding", () => {
     expect(values(space.find("/*/x.y"))).toEqual(["*/x.y", "/g/x.y"]);
   });
 
-  test("a mapped * sees every message that begins so, patterns too", () => {
+  test("a mapped * finds every message that begins like it, patterns too", () => {
     const space = spaceOf("/*", "/some/address*", "*/gain", "/some/address");
     expect(values(space.find("/some/address"))).toEqual(["/*", "/some/address*", "/some/address"]);
     expect(values(space.find("/some/address/gain"))).toEqual(["/*", "/some/address*", "*/gain"]);
@@ -91,14 +91,14 @@ describe("finding", () => {
     expect(values(space.find("/*/2"))).toEqual([0, 1, 4, 5, 6]);
   });
 
-  test("each value once for each time it was added", () => {
+  test("finds each value once for each time it was added", () => {
     const space = spaceOf("/a", "/a", "/a*", "/b");
     expect(values(space.find("/a"))).toEqual(["/a", "/a", "/a*"]);
     expect(values(space.find("/{a,a,b}"))).toEqual(["/a", "/a", "/b"]);
     expect(space.size).toBe(4);
   });
 
-  test("the same frozen array for an address that comes again", () => {
+  test("returns the same frozen array for an address that comes again", () => {
     const space = spaceOf("/a/b", "/a/c", "/x/*", "/x/y");
     for (const text of ["/a/b", "/a/?", "/x/y", "/x/z", "/none", "/none/*"]) {
       const found = space.find(text);
@@ -136,7 +136,7 @@ describe("captures", () => {
     ["/mixer/*/gain", "/mixer/gain"],
     ["/a*a", "/a"],
     ["/*a*b", "/b/a"],
-  ])("%s does not see %s", (mapped, text) => {
+  ])("%s does not match %s", (mapped, text) => {
     expect(spaceOf(mapped).find(text)).toEqual([]);
   });
 });
@@ -201,7 +201,7 @@ function plainCaptures(mapped: string, text: string): readonly string[] | undefi
 }
 
 describe("removing", () => {
-  test("takes back one value, the first added, and says whether there was one", () => {
+  test("removes one value, the first added, and says whether there was one", () => {
     const space = new AddressSpace<string>();
     for (const value of ["x", "y", "x"]) space.add("/a", value);
     expect(space.remove("/a", "x")).toBe(true);
@@ -215,7 +215,7 @@ describe("removing", () => {
     expect([space.size, space.find("/a"), space.find("/*")]).toEqual([0, [], []]);
   });
 
-  test("leaves what lies above, below and beside", () => {
+  test("keeps what is above, below and beside", () => {
     const space = spaceOf("/a", "/a/b", "/a/b/c", "/a/c", "/a/*", "/a/*/c", "/a/*/d");
     space.remove("/a/b", "/a/b");
     expect(values(space.find("//*"))).toEqual(["/a", "/a/b/c", "/a/c", "/a/*", "/a/*/c", "/a/*/d"]);
@@ -227,7 +227,7 @@ describe("removing", () => {
     expect(values(space.find("/a/x/d"))).toEqual(["/a/*/d"]);
   });
 
-  test("100,000 addresses under one parent, and 20,000 with wildcards, in any order", () => {
+  test("removes 100,000 addresses under one parent, and 20,000 with wildcards, in any order", () => {
     const space = new AddressSpace<number>();
     const count = 100_000;
     const mapped = Array.from({ length: count }, (_, index) => (index % 5 === 0 ? `/p/*/${index}` : `/p/${index}`));
@@ -243,8 +243,8 @@ describe("removing", () => {
   });
 });
 
-describe("what is remembered", () => {
-  test("is forgotten when something is added or removed", () => {
+describe("the cache", () => {
+  test("is cleared when something is added or removed", () => {
     const space = spaceOf("/a/1");
     expect(values(space.find("/a/*"))).toEqual(["/a/1"]);
     expect(values(space.find("/b/1"))).toEqual([]);
@@ -260,7 +260,7 @@ describe("what is remembered", () => {
     expect(values(space.find("/a/*"))).toEqual(["/a/2"]);
   });
 
-  test("is bounded in texts, however many different ones come", () => {
+  test("limits the number of texts, however many different ones come", () => {
     const space = spaceOf("/a/1", "/*");
     for (let index = 0; index < 5000; index += 1) {
       space.find(`/a/{1,${index}}`);
@@ -273,7 +273,7 @@ describe("what is remembered", () => {
     expect(space.cache).toEqual(before);
   });
 
-  test("is bounded in the length of a text", () => {
+  test("limits the length of a text", () => {
     const space = new AddressSpace<number>({ maxCachedTextLength: 20 });
     space.add("/*", 1);
     space.find(`/${"x".repeat(20)}`);
@@ -282,7 +282,7 @@ describe("what is remembered", () => {
     expect(space.cache.texts).toBe(1);
   });
 
-  test("is bounded in what was found", () => {
+  test("limits what was found", () => {
     const space = new AddressSpace<number>({ maxCachedWords: 1000 });
     for (let index = 0; index < 300; index += 1) space.add(`/a/${index}`, index);
     for (let index = 0; index < 100; index += 1) {
@@ -308,7 +308,7 @@ describe("what is remembered", () => {
     }
   });
 
-  test("can be nothing at all", () => {
+  test("can be switched off", () => {
     const space = new AddressSpace<number>({ maxCachedTexts: 0 });
     space.add("/a", 1);
     expect(values(space.find("/?"))).toEqual([1]);
@@ -316,7 +316,7 @@ describe("what is remembered", () => {
     expect(space.cache).toEqual({ texts: 0, words: 0 });
   });
 
-  test.each(["maxCachedTexts", "maxCachedTextLength", "maxCachedWords"])("needs a finite bound for %s", (option) => {
+  test.each(["maxCachedTexts", "maxCachedTextLength", "maxCachedWords"])("needs a finite limit for %s", (option) => {
     for (const value of [-1, 0.5, Number.NaN, Number.POSITIVE_INFINITY]) {
       expect(() => new AddressSpace({ [option]: value })).toThrow(
         expect.objectContaining({
@@ -327,7 +327,7 @@ describe("what is remembered", () => {
     }
   });
 
-  test("a literal address that many wildcards match uses the bounded room, too", () => {
+  test("has a literal address that many wildcards match, too", () => {
     const space = spaceOf("/a", ...Array.from({ length: 5 }, (_, index) => `/${"*".repeat(index + 1)}`));
     expect(space.find("/a")).toHaveLength(6);
     expect(space.cache.texts).toBe(1);

@@ -27,8 +27,8 @@ function spaceOf(...addresses: string[]): AddressSpace<string> {
 
 const paddedSize = (text: string): number => (Buffer.byteLength(text) & ~3) + 4;
 
-describe("an address that is known by its bytes", () => {
-  test.each(["/", "/a", "/abc", "/mixer/1/gain", "/größe/☃", `/${"x".repeat(254)}`])("%s gives what find gives", (text) => {
+describe("an address that is cached by its bytes", () => {
+  test.each(["/", "/a", "/abc", "/mixer/1/gain", "/größe/☃", `/${"x".repeat(254)}`])("%s finds what find does", (text) => {
     const space = spaceOf("/other", text);
     expect(space.findBytes(messageTo(text))).toBeUndefined();
     meet(space, text);
@@ -37,7 +37,7 @@ describe("an address that is known by its bytes", () => {
     expect(space.findBytes(messageTo("/other"))).toBeUndefined();
   });
 
-  test("is one that is mapped literally, and no pattern", () => {
+  test("is mapped literally, and isn't a pattern", () => {
     const space = spaceOf("/a/*", "/a//b", "/x");
     for (const text of ["/a/b", "/a/*", "/a//b", "/nothing", "/?"]) {
       meet(space, text);
@@ -45,7 +45,7 @@ describe("an address that is known by its bytes", () => {
     }
   });
 
-  test("of more than 255 bytes is not known", () => {
+  test("has at most 255 bytes", () => {
     const text = `/${"x".repeat(255)}`;
     const space = spaceOf(text);
     meet(space, text);
@@ -53,7 +53,7 @@ describe("an address that is known by its bytes", () => {
     expect(space.find(text)).toHaveLength(1);
   });
 
-  test("is found by all of its bytes: padding that is not zero, or a string that does not end, is another", () => {
+  test("is found by all of its bytes, padding included", () => {
     const space = spaceOf("/a", "/abc");
     meet(space, "/a");
     meet(space, "/abc");
@@ -64,7 +64,7 @@ describe("an address that is known by its bytes", () => {
     expect(space.findBytes(new Uint8Array(0))).toBeUndefined();
   });
 
-  test("follows what is mapped and taken back afterwards", () => {
+  test("follows what is mapped and unmapped afterwards", () => {
     const space = spaceOf("/a");
     const message = messageTo("/a");
     const found = (): readonly string[] | undefined => space.findBytes(message)?.found.map(({ value }) => value);
@@ -87,7 +87,7 @@ describe("an address that is known by its bytes", () => {
     expect(found()).toEqual(["all", "new"]);
   });
 
-  test("finds what find does, whatever is mapped and taken back in between", () => {
+  test("finds what find does, whatever is mapped and unmapped in between", () => {
     const step = fc.record({ mapped: fc.oneof(address, mappedAddress), removed: fc.boolean(), asked: fc.array(address, { maxLength: 6 }) });
     fc.assert(
       fc.property(fc.array(step, { maxLength: 30 }), (steps) => {
@@ -105,7 +105,7 @@ describe("an address that is known by its bytes", () => {
     );
   });
 
-  test("is forgotten in time when it is no longer mapped", () => {
+  test("is dropped some time after it is unmapped", () => {
     const space = new AddressSpace<number>();
     const dead = Array.from({ length: 500 }, (_, index) => `/gone/${index}`);
     for (const [index, text] of dead.entries()) {
@@ -132,7 +132,7 @@ describe("the index", () => {
     expect(index.find(messageTo(texts[0]!))).toBeUndefined();
   });
 
-  test("takes in only so many texts of one hash", () => {
+  test("caches a limited number of texts of one hash", () => {
     // What the highest bit of a word changes in the hash, the bit 4 of the word after it changes back; with 10 such pairs, 1,024 texts.
     const index = new ByteIndex<number>();
     const textOf = (choice: number): Uint8Array => {
@@ -150,7 +150,7 @@ describe("the index", () => {
   });
 });
 
-describe("a message after an address that is known", () => {
+describe("a message with a cached address", () => {
   const outcome = (read: () => unknown): unknown => {
     try {
       return read();
@@ -160,7 +160,7 @@ describe("a message after an address that is known", () => {
     }
   };
 
-  test("is read as any other is, whatever follows", () => {
+  test("is decoded like any other, whatever follows", () => {
     const tail = fc.oneof(
       fc.uint8Array({ maxLength: 24 }),
       fc.constantFrom(",i\0\0\0\0\0\x01", ",", ",i\0\0", ",s\0\0ab", ",N\0\0x").map((text) => Buffer.from(text)),
@@ -174,7 +174,7 @@ describe("a message after an address that is known", () => {
     );
   });
 
-  test("calls its handlers and reports its faults the second time as the first", () => {
+  test("calls its handlers and reports its faults the second time like the first", () => {
     const calls: unknown[] = [];
     const codes: string[] = [];
     const dispatcher = new Dispatcher();

@@ -33,7 +33,7 @@ describe("addresses that can be mapped", () => {
   });
 });
 
-describe("addresses under which no message can arrive are refused", () => {
+describe("an address that no message can match", () => {
   test.each([
     ["", 'Cannot map "": it begins with neither / nor *. Use /* to see every message.'],
     ["gain", 'Cannot map "gain": it begins with neither / nor *. Write /gain.'],
@@ -68,12 +68,12 @@ describe("addresses under which no message can arrive are refused", () => {
     expect(error).toMatchObject({ code: "OSC_BAD_MAPPED_ADDRESS", address, message });
   });
 
-  test("what is not a string", () => {
+  test("throws if it isn't a string", () => {
     const error = thrown(() => validateMappedAddress(undefined as unknown as string));
     expect(error).toMatchObject({ code: "OSC_BAD_MAPPED_ADDRESS", address: "undefined" });
   });
 
-  test("and leave the space as it was", () => {
+  test("leaves the space as it was", () => {
     const space = new AddressSpace<number>();
     expect(() => space.add("/a[", 1)).toThrow(OscDispatchError);
     expect([space.size, space.find("/a["), space.find("//*")]).toEqual([0, [], []]);

@@ -24,7 +24,7 @@ describe("the corpus of patterns", () => {
     expect(matchAddress(row.pattern, row.address)).toBe(row.spec11);
   });
 
-  test.each(undecided)("$id $pattern on $address, which the texts leave open, gives an answer", (row) => {
+  test.each(undecided)("$id $pattern on $address, which the OSC texts leave open, gives an answer", (row) => {
     expect(typeof matchAddress(row.pattern, row.address)).toBe("boolean");
   });
 
@@ -33,7 +33,7 @@ describe("the corpus of patterns", () => {
   });
 });
 
-describe("where the texts are silent", () => {
+describe("what the OSC texts leave open", () => {
   test.each([
     // Unclosed brackets are malformed, also where a slash comes before the closing one.
     ["/[", "/[", false],
@@ -91,7 +91,7 @@ describe("where the texts are silent", () => {
     expect(matchAddress("/é[é-ö]日?", "/éñ日本")).toBe(true);
   });
 
-  test("8 braces may list the empty text, not more", () => {
+  test("at most 8 braces may list the empty text", () => {
     expect(matchAddress(`/${"{,a}".repeat(8)}`, `/${"a".repeat(5)}`)).toBe(true);
     expect(compilePattern(`/${"{,a}".repeat(9)}`).problem).toBe("more than 8 braces have an empty alternative");
     expect(matchAddress(`/${"{,a}".repeat(9)}`, "/aa")).toBe(false);

@@ -32,7 +32,7 @@ test.each([
   expect(leastLengthOf(text)).toBe(least);
 });
 
-test("the work of a search is counted: what is compared and what is found, and nothing where it is remembered", () => {
+test("counts what a search compares and finds, and nothing if it is cached", () => {
   const space = new AddressSpace<number>();
   for (let index = 0; index < 100; index++) space.add(`/ch${index}`, index);
   const workOf = (text: string): number => {

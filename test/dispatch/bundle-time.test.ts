@@ -12,7 +12,7 @@ function hex(text: string): Uint8Array {
 }
 
 describe("bundleTime", () => {
-  test("is the time of a bundle, with its fraction, wherever the bytes lie in their buffer", () => {
+  test("returns the time of a bundle with its fraction, wherever the bytes are in their buffer", () => {
     const data = bundle([new OscMessage("/a")], NOON + 0.5);
     expect(bundleTime(data)).toBeCloseTo(NOON + 0.5, 3);
     const shifted = new Uint8Array(data.length + 3);
@@ -20,7 +20,7 @@ describe("bundleTime", () => {
     expect(bundleTime(shifted.subarray(3))).toBe(bundleTime(data));
   });
 
-  test("is null for a message, for an immediate bundle (1 and 0), and for what is no bundle", () => {
+  test("returns null for a message, an immediate bundle (1 and 0), and anything that isn't a bundle", () => {
     expect(bundleTime(message("/a", 1))).toBeNull();
     expect(bundleTime(bundle([new OscMessage("/a")]))).toBeNull();
     expect(bundleTime(encode(new OscBundle([], new TimeTag(0, 0))))).toBeNull();
@@ -31,7 +31,7 @@ describe("bundleTime", () => {
     expect(bundleTime(dated)).toBe(NOON);
   });
 
-  test("reads the era nearest to the present: after 2036 the seconds begin again", () => {
+  test("reads the era nearest to the present, because the seconds start over in 2036", () => {
     const in2040 = Date.UTC(2040, 0, 1);
     expect(bundleTime(bundle([], in2040))).toBe(in2040);
   });
@@ -40,7 +40,7 @@ describe("bundleTime", () => {
 describe("laterElements", () => {
   const at = (ms: number, ...elements: OscPacket[]) => new OscBundle(elements, TimeTag.from(ms));
 
-  test("gives the outermost bundles later than asOf, in order, as views", () => {
+  test("returns the outermost bundles later than asOf, in order, as views", () => {
     const later = at(NOON + 5, new OscMessage("/later"), at(NOON + 9, new OscMessage("/inside")));
     const deep = at(NOON + 7, new OscMessage("/deep"));
     const data = bundle([new OscMessage("/a"), later, at(NOON - 5, at(NOON), deep), new OscBundle([deep])]);
@@ -50,7 +50,7 @@ describe("laterElements", () => {
     for (const element of found) expect(element.data.buffer).toBe(data.buffer);
   });
 
-  test("gives the same empty array wherever there is none", () => {
+  test("returns the same empty array if there is none", () => {
     const none = laterElements(message("/a"), NOON);
     expect(none).toEqual([]);
     expect(laterElements(bundle([at(NOON)], NOON), NOON)).toBe(none);
@@ -84,13 +84,13 @@ describe("laterElements", () => {
     expect(later.map(({ data }) => data.length)).toEqual([16, 16]);
   });
 
-  test("an element without bytes is passed over", () => {
+  test("skips an element without bytes", () => {
     const header = Buffer.from(bundle([])).toString("hex");
     const inner = Buffer.from(bundle([], NOON + 1)).toString("hex");
     expect(laterElements(hex(`${header} 00000000 00000000 00000010 ${inner}`), NOON)).toHaveLength(1);
   });
 
-  test("bundles nested without end need no stack", () => {
+  test("walks bundles nested endlessly without using the stack", () => {
     // From the inside out: each is the bundle around all before, 20 bytes of header, time tag and size in front of it.
     const depth = 50_000;
     const header = [...bundle([])];
@@ -157,7 +157,7 @@ function handledInStages(data: Uint8Array, asOf: number): string[] {
   return seen;
 }
 
-describe("what handlePacket leaves out is what laterElements finds: in stages or at once, the same messages are handled", () => {
+describe("handlePacket leaves out what laterElements finds: in stages or at once, the same messages are handled", () => {
   const leaf = fc.nat(999).map((number) => message(`/${number}`, number, "text", true));
   const times = fc.oneof(
     fc.constant(TimeTag.IMMEDIATELY),

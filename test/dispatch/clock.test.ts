@@ -19,7 +19,7 @@ test("the system's wall clock agrees with Date.now(), and has a fraction", () =>
   expect(readings.some(({ wall }) => !Number.isInteger(wall))).toBe(true);
 });
 
-test("a timer of the system that is cleared does not fire", async () => {
+test("a cleared system timer does not fire", async () => {
   const fired: string[] = [];
   systemClock.clearTimer(systemClock.setTimer(() => fired.push("cleared"), 1));
   await new Promise<void>((resolve) => {
@@ -31,7 +31,7 @@ test("a timer of the system that is cleared does not fire", async () => {
   expect(fired).toEqual(["kept"]);
 });
 
-test("with the system's clock an item comes due, and not before its time", async () => {
+test("an item comes due on the system's clock, and not before its time", async () => {
   const at = Date.now() + 20;
   const came = await new Promise<number>((resolve) => {
     const scheduler = new Scheduler<null>({ onDue: () => resolve(Date.now()) });
@@ -51,7 +51,7 @@ test("a scheduler in which something waits does not keep the process alive", () 
   execFileSync(process.execPath, ["--import", "tsx", "--input-type=module", "--eval", program], { cwd: root, timeout: 30_000 });
 });
 
-test("the offset between the clocks is read again where the thread was paused in between", () => {
+test("reads the offset between the clocks again if the thread was paused in between", () => {
   const manual = new ManualClock(1_000_000);
   let readings = 0;
   const pausing: Clock = {

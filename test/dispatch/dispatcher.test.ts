@@ -19,8 +19,8 @@ function run(dispatcher: Dispatcher, data: Uint8Array) {
   });
 }
 
-describe("what a handler is called with", () => {
-  test("the message's own address and its arguments", () => {
+describe("a handler", () => {
+  test("is called with the message's own address and its arguments", () => {
     const dispatcher = new Dispatcher();
     const { calls, record } = recorder();
     dispatcher.map("/mixer/gain", record);
@@ -29,7 +29,7 @@ describe("what a handler is called with", () => {
     expect(calls).toEqual([["/mixer/gain", 0.5, "left", null, [1, 2]], ["/mixer/g*"]]);
   });
 
-  test("fixed arguments as one array after the address", () => {
+  test("gets fixed arguments as one array after the address", () => {
     const dispatcher = new Dispatcher();
     const { calls, record } = recorder();
     dispatcher.map("/x", record, { args: ["one", { two: 2 }] });
@@ -41,7 +41,7 @@ describe("what a handler is called with", () => {
     ]);
   });
 
-  test("fixed arguments are those of the moment of mapping", () => {
+  test("gets the fixed arguments as they were when it was mapped", () => {
     const dispatcher = new Dispatcher();
     const { calls, record } = recorder();
     const args = ["then"];
@@ -51,7 +51,7 @@ describe("what a handler is called with", () => {
     expect(calls).toEqual([["/x", ["then"]]]);
   });
 
-  test("the client's address first where it is asked for", () => {
+  test("gets the client's address first if it asks for it", () => {
     const dispatcher = new Dispatcher();
     const { calls, record } = recorder();
     dispatcher.map("/x", record, { needsReplyAddress: true });
@@ -63,7 +63,7 @@ describe("what a handler is called with", () => {
     ]);
   });
 
-  test("a context first where it is asked for", () => {
+  test("gets a context first if it asks for it", () => {
     const dispatcher = new Dispatcher();
     const { calls, record } = recorder();
     dispatcher.map("/ch/*/gain", record, { needsContext: true });
@@ -81,7 +81,7 @@ describe("what a handler is called with", () => {
     expect(context.timeTag).toBeNull();
   });
 
-  test("nothing as `this`", () => {
+  test("is called without this", () => {
     const dispatcher = new Dispatcher();
     const seen: unknown[] = [];
     dispatcher.map("/x", function (this: unknown) {
@@ -91,7 +91,7 @@ describe("what a handler is called with", () => {
     expect(seen).toEqual([undefined]);
   });
 
-  test("the time tag of the bundle that holds the message, the innermost one", () => {
+  test("gets the time tag of the innermost bundle that holds the message", () => {
     const dispatcher = new Dispatcher();
     const times: (TimeTag | null)[] = [];
     dispatcher.map("/x", ({ timeTag }: HandlerContext) => void times.push(timeTag), { needsContext: true });
@@ -103,8 +103,8 @@ describe("what a handler is called with", () => {
   });
 });
 
-describe("which handlers are called", () => {
-  test("all that match, in the order in which they were mapped, wildcards or not", () => {
+describe("finding handlers", () => {
+  test("calls all that match, in the order in which they were mapped", () => {
     const dispatcher = new Dispatcher();
     const seen: string[] = [];
     for (const [name, address] of Object.entries({ a: "/*", b: "/x/y", c: "/x/?", d: "/x/z", e: "/x*", f: "/x/y" })) {
@@ -114,7 +114,7 @@ describe("which handlers are called", () => {
     expect(seen).toEqual(["a", "b", "c", "e", "f"]);
   });
 
-  test("a star in a mapped address goes over slashes and is anchored at both ends; in a message it ends at one", () => {
+  test("matches slashes with a star in a mapped address, but not in a message", () => {
     const dispatcher = new Dispatcher();
     const { calls, record } = recorder();
     dispatcher.map("/some/address*", record);
@@ -133,7 +133,7 @@ describe("which handlers are called", () => {
     expect(calls.map(([address]) => address)).toEqual(["/some/address", "/some/address/of/mine", "/some/addresses", "/deep/*/still"]);
   });
 
-  test("the default handler only where nothing matched", () => {
+  test("calls the default handler only if nothing matches", () => {
     const dispatcher = new Dispatcher();
     const { calls, record } = recorder();
     dispatcher.map("/known", () => undefined);
@@ -150,7 +150,7 @@ describe("which handlers are called", () => {
     expect(calls).toHaveLength(2);
   });
 
-  test("the default handler can have the client's address or a context", () => {
+  test("gives the default handler the client's address or a context", () => {
     const dispatcher = new Dispatcher();
     const { calls, record } = recorder();
     dispatcher.setDefaultHandler(record, { needsReplyAddress: true });
@@ -163,7 +163,7 @@ describe("which handlers are called", () => {
     ]);
   });
 
-  test("the messages of a bundle in their order, those of nested bundles in their place", () => {
+  test("handles the messages of a bundle in order, those of nested bundles in their place", () => {
     const dispatcher = new Dispatcher();
     const seen: string[] = [];
     dispatcher.map("/*", (address) => void seen.push(address));
@@ -172,7 +172,7 @@ describe("which handlers are called", () => {
     expect(seen).toEqual(["/a", "/b", "/c", "/d"]);
   });
 
-  test("what a handler maps counts from the next message on", () => {
+  test("calls what a handler maps from the next message on", () => {
     const dispatcher = new Dispatcher();
     const seen: string[] = [];
     dispatcher.map("/learn", () => {
@@ -183,7 +183,7 @@ describe("which handlers are called", () => {
     expect(seen).toEqual(["learned"]);
   });
 
-  test("time tags are not waited for", () => {
+  test("does not wait for time tags", () => {
     const dispatcher = new Dispatcher();
     const { calls, record } = recorder();
     dispatcher.map("/x", record);
@@ -193,7 +193,7 @@ describe("which handlers are called", () => {
 });
 
 describe("handlersForAddress", () => {
-  test("gives the handlers in order, and the default handler only where there is none", () => {
+  test("returns the handlers in order, and the default handler only if there is none", () => {
     const dispatcher = new Dispatcher();
     expect(dispatcher.handlersForAddress("/a")).toEqual([]);
     const fallback = () => undefined;
@@ -243,7 +243,7 @@ describe("unmap", () => {
     expect(left()[0]).toBe(plainAgain);
   });
 
-  test("throws where nothing is mapped so, and changes nothing", () => {
+  test("throws if no such handler is mapped, and changes nothing", () => {
     const dispatcher = new Dispatcher();
     const handler = dispatcher.map("/x", fn, { args: [1] });
     const notMapped = expect.objectContaining({ name: "OscDispatchError", code: "OSC_NOT_MAPPED" });
@@ -260,8 +260,8 @@ describe("unmap", () => {
   });
 });
 
-describe("bad use is refused at once", () => {
-  test("an address that is none", () => {
+describe("map", () => {
+  test("refuses an address that nothing can match", () => {
     const dispatcher = new Dispatcher();
     const bad = expect.objectContaining({ code: "OSC_BAD_MAPPED_ADDRESS" });
     expect(() => dispatcher.map("no-slash", () => undefined)).toThrow(bad);
@@ -270,7 +270,7 @@ describe("bad use is refused at once", () => {
     expect(() => dispatcher.unmap("no-slash", () => undefined)).toThrow(expect.objectContaining({ code: "OSC_NOT_MAPPED" }));
   });
 
-  test("a handler that is no function, or with options that contradict each other", () => {
+  test("refuses something other than a function, and contradicting options", () => {
     const dispatcher = new Dispatcher();
     const bad = expect.objectContaining({ code: "OSC_BAD_HANDLER" });
     const missing = undefined as unknown as () => void;
@@ -317,7 +317,7 @@ test("strictTiming is true unless it is switched off", () => {
 });
 
 describe("replies", () => {
-  test("in every form, in the order of messages and handlers", () => {
+  test("are returned in every form, in the order of messages and handlers", () => {
     const dispatcher = new Dispatcher();
     const whole = new OscMessage("/whole", [1]);
     const together = new OscBundle([whole]);
@@ -338,7 +338,7 @@ describe("replies", () => {
     ]);
   });
 
-  test("more than one through the context, before what is returned", () => {
+  test("may come through the context, before what the handler returns", () => {
     const dispatcher = new Dispatcher();
     dispatcher.map(
       "/ask",
@@ -385,7 +385,7 @@ describe("replies", () => {
 });
 
 describe("errors", () => {
-  test("of a handler are reported with their cause; the other handlers of the packet run", () => {
+  test("of a handler are reported with their cause, and the packet's other handlers run", () => {
     const dispatcher = new Dispatcher();
     const cause = new TypeError("thrown on purpose");
     const seen: string[] = [];
@@ -440,7 +440,7 @@ describe("errors", () => {
     expect(printed[1]).toMatch(/^oscine: from 192\.0\.2\.7:9000: .*\[OSC_[A-Z_]+\]$/);
   });
 
-  test("a promise where none is awaited: reported, its rejection swallowed, the others run", async () => {
+  test("are reported for a promise that nothing awaits; its rejection is swallowed and the others run", async () => {
     const dispatcher = new Dispatcher();
     dispatcher.map("/a", async () => {
       throw new Error("rejected on purpose");
@@ -455,7 +455,7 @@ describe("errors", () => {
   });
 });
 
-test("what onError throws comes out, so that a caller may choose to fail", async () => {
+test("throws what onError throws, so that a caller may choose to fail", async () => {
   const dispatcher = new Dispatcher();
   dispatcher.map("/a", () => 42 as unknown as string);
   const onError = (error: Error): never => {
@@ -485,7 +485,7 @@ describe("asyncCallHandlersForPacket", () => {
     expect(replies.map((reply) => (reply as OscMessage).args[0])).toEqual(["slow", "quick", "plain", "plain"]);
   });
 
-  test("a rejection is reported and the rest runs", async () => {
+  test("reports a rejection and goes on", async () => {
     const dispatcher = new Dispatcher();
     const cause = new Error("rejected on purpose");
     dispatcher.map("/a", () => Promise.reject(cause));
@@ -499,7 +499,7 @@ describe("asyncCallHandlersForPacket", () => {
     ]);
   });
 
-  test("calls before the first await are made before it returns", () => {
+  test("makes the calls before the first await before it returns", () => {
     const dispatcher = new Dispatcher();
     const { calls, record } = recorder();
     dispatcher.map("/a", record);
@@ -508,7 +508,7 @@ describe("asyncCallHandlersForPacket", () => {
     return expect(pending).resolves.toEqual([]);
   });
 
-  test("an undecodable packet is reported, not thrown", async () => {
+  test("reports an undecodable packet instead of throwing", async () => {
     const { errors, onError } = errorList();
     expect(await new Dispatcher().asyncCallHandlersForPacket(new Uint8Array(0), CLIENT, { onError })).toEqual([]);
     expect(errors).toEqual([expect.objectContaining({ name: "OscDecodeError" })]);

@@ -33,15 +33,15 @@ function listening() {
   return { dispatcher, seen };
 }
 
-describe("the way of a packet", () => {
-  test("from bytes to handlers to the bytes of replies, without a promise where no handler returns one", () => {
+describe("handlePacket", () => {
+  test("turns bytes into calls and replies into bytes, without a promise if no handler returns one", () => {
     const { dispatcher, context, replies } = setUp();
     dispatcher.map("/ask", (address, ...args) => ["/answer", address, ...args]);
     expect(handlePacket(dispatcher, message("/ask", 1, "two"), context)).toEqual(HANDLED);
     expect(replies).toEqual([decode(message("/answer", "/ask", 1, "two"))]);
   });
 
-  test("a packet of which nothing can be read is returned as its error; no handler is called, nothing is reported", () => {
+  test("rejects a packet of which nothing can be read; it calls no handler and reports nothing", () => {
     const { context, codes } = setUp();
     const { dispatcher, seen } = listening();
     for (const bytes of [[], [1, 2, 3], [0x23, 0x62, 0x75, 0x6e]]) {
@@ -51,7 +51,7 @@ describe("the way of a packet", () => {
     expect(codes()).toEqual([]);
   });
 
-  test("faults inside a packet are reported one by one, and the good parts are handled", () => {
+  test("reports faults inside a packet one by one, and handles the good parts", () => {
     const { context, errors } = setUp();
     const { dispatcher, seen } = listening();
     const data = encode(new OscBundle([new OscMessage("/a", ["x"]), new OscMessage("/b", ["y"]), new OscMessage("/c", ["z"])]));
@@ -64,7 +64,7 @@ describe("the way of a packet", () => {
     expect(errors).toEqual([expect.objectContaining({ name: "OscDecodeError", code: "OSC_UNKNOWN_TYPE_TAG" })]);
   });
 
-  test("an address without its slash invokes nothing, the default handler neither", () => {
+  test("calls nothing for an address without its slash, not even the default handler", () => {
     const { context, codes } = setUp();
     const { dispatcher, seen } = listening();
     dispatcher.setDefaultHandler((address) => void seen.push(`default ${address}`));
@@ -76,7 +76,7 @@ describe("the way of a packet", () => {
     expect(seen).toEqual([]);
   });
 
-  test("options go to the decoder", () => {
+  test("passes its options to the decoder", () => {
     const { context } = setUp({ decodeOptions: { strict: true } });
     const { dispatcher, seen } = listening();
     // A message that is no multiple of 4 long: taken, unless strict.
@@ -87,7 +87,7 @@ describe("the way of a packet", () => {
     expect(seen).toEqual(["/a"]);
   });
 
-  test("a handler's shutdown reaches the server, and the rest of the packet is still handled", () => {
+  test("shuts the server down for a handler, and still handles the rest of the packet", () => {
     const { dispatcher, context, shutdowns, replies } = setUp();
     dispatcher.map("/quit", ({ shutdown }) => shutdown(), { needsContext: true });
     dispatcher.map("/quit", () => "/bye");
@@ -96,7 +96,7 @@ describe("the way of a packet", () => {
     expect(replies).toEqual([decode(message("/bye"))]);
   });
 
-  test("a handler that throws is reported with its cause and costs nothing else", () => {
+  test("reports a handler that throws with its cause, and goes on", () => {
     const { dispatcher, context, errors, replies } = setUp();
     const cause = new Error("thrown on purpose");
     dispatcher.map("/a", () => {
@@ -109,7 +109,7 @@ describe("the way of a packet", () => {
     expect(replies).toHaveLength(2);
   });
 
-  test("more arguments than a call can take fail that call only", () => {
+  test("fails only the call that gets more arguments than a call can take", () => {
     const { context, codes, replies } = setUp();
     const dispatcher = new Dispatcher();
     dispatcher.map("/many", () => undefined);
@@ -124,7 +124,7 @@ describe("the way of a packet", () => {
     expect(replies).toHaveLength(1);
   });
 
-  test("a reply that cannot be sent is reported with its cause, and the next is sent", () => {
+  test("reports a reply that can't be sent with its cause, and sends the next", () => {
     const cause = new OscServerError("OSC_CLOSED", "closed on purpose");
     const sent: string[] = [];
     const { dispatcher, context, errors } = setUp({
@@ -212,7 +212,7 @@ describe("what can't be looked at", () => {
 describe("time", () => {
   const nested = (at: number, address: string, ...more: OscPacket[]) => new OscBundle([new OscMessage(address), ...more], TimeTag.from(at));
 
-  test("nested bundles later than asOf are left out, with all they hold; due and immediate ones are not", () => {
+  test("leaves out nested bundles later than asOf with all they hold, but not due and immediate ones", () => {
     const { context } = setUp({ asOf: NOON });
     const { dispatcher, seen } = listening();
     const data = bundle([
@@ -231,14 +231,14 @@ describe("time", () => {
     expect(seen).toEqual(["/first", "/past", "/now", "/later", "/later/still", "/at/once", "/zero", "/inside", "/last"]);
   });
 
-  test("the packet's own time tag is the caller's affair", () => {
+  test("ignores the packet's own time tag", () => {
     const { context } = setUp({ asOf: NOON });
     const { dispatcher, seen } = listening();
     void handlePacket(dispatcher, bundle([new OscMessage("/a")], NOON + 60_000), context);
     expect(seen).toEqual(["/a"]);
   });
 
-  test("the messages of a bundle run with nothing in between", async () => {
+  test("handles the messages of a bundle with nothing in between", async () => {
     const { context } = setUp();
     const { dispatcher, seen } = listening();
     const one = handlePacket(dispatcher, bundle([new OscMessage("/1"), new OscMessage("/2")]), context);
@@ -249,7 +249,7 @@ describe("time", () => {
 });
 
 describe("promises", () => {
-  test("async: awaited one after another across handlers and messages; synchronous ones before the first are done at once", async () => {
+  test("async: awaits one after another across handlers and messages, after the synchronous ones before the first", async () => {
     const { dispatcher, context, replies, codes } = setUp();
     const seen: string[] = [];
     const waiting: (() => void)[] = [];
@@ -274,7 +274,7 @@ describe("promises", () => {
     expect(codes()).toEqual([]);
   });
 
-  test("async: rejections and bad replies are reported, and the promise is fulfilled", async () => {
+  test("async: reports rejections and bad replies, and fulfills the promise", async () => {
     const { dispatcher, context, codes, replies } = setUp();
     dispatcher.map("/a", () => Promise.reject(new Error("rejected on purpose")));
     dispatcher.map("/a", async () => 7 as unknown as string);
@@ -287,7 +287,7 @@ describe("promises", () => {
     expect(replies).toHaveLength(1);
   });
 
-  test("async: a context's reply may come while the promise is pending", async () => {
+  test("async: sends a context's reply while the promise is pending", async () => {
     const { dispatcher, context, replies } = setUp();
     dispatcher.map(
       "/a",
@@ -303,7 +303,7 @@ describe("promises", () => {
     expect(replies.map((reply) => (reply as OscMessage).address)).toEqual(["/soon", "/later", "/last"]);
   });
 
-  test("async: a reply that comes too late and fails is reported, not thrown at the handler", async () => {
+  test("async: reports a reply that comes too late and fails, instead of throwing", async () => {
     const sent: string[] = [];
     const { dispatcher, context, codes } = setUp({
       reply: () => {
@@ -321,7 +321,7 @@ describe("promises", () => {
     expect(codes()).toEqual(["OSC_BAD_REPLY", "OSC_BAD_REPLY"]);
   });
 
-  test("sync: an error that says where promises are awaited; the others run; no promise is returned; its rejection is swallowed", async () => {
+  test("sync: says where promises are awaited, swallows the rejection, returns no promise and runs the others", async () => {
     const { dispatcher, context, errors, replies } = setUp({ mode: "sync" });
     dispatcher.map("/a", () => Promise.reject(new Error("rejected on purpose")));
     dispatcher.map("/a", () => "/other");
@@ -346,7 +346,7 @@ describe("promises", () => {
     await new Promise((resolve) => setImmediate(resolve));
   });
 
-  test("many messages with async handlers need no stack", async () => {
+  test("handles many messages with async handlers without using the stack", async () => {
     const { dispatcher, context, replies } = setUp();
     let calls = 0;
     dispatcher.map("/a", async () => {

@@ -34,7 +34,7 @@ describe("maxWork", () => {
     expect(handle(dispatcher, "/ch1"), "the next packet is a new beginning").toEqual([]);
   });
 
-  test("takes a pattern that has been seen for no more than the calls it makes", () => {
+  test("counts only the calls of a pattern that has been seen", () => {
     const { dispatcher, calls } = mixer(100);
     expect(handle(dispatcher, ...Array.from({ length: 900 }, () => "/*"))).toEqual([]);
     expect(calls()).toBe(90_000);
@@ -49,7 +49,7 @@ describe("maxWork", () => {
     expect(plain.calls()).toBe(5400);
   });
 
-  test("may be set, and is checked", () => {
+  test("can be set, and is checked", () => {
     const { dispatcher, calls } = mixer(3, 2);
     expect(handle(dispatcher, "/ch0", "/ch1", "/ch2")).toMatchObject([{ code: "OSC_DROPPED", limit: "maxWork" }]);
     expect(calls()).toBe(2);

@@ -19,7 +19,7 @@ afterEach(() => {
 
 const malformed = (): OscError => new OscRejectedError("malformed", "bad");
 
-test("so many errors of a kind within a second; the number of the others follows", () => {
+test("reports a limited number of errors of a kind per second, then the number of the others", () => {
   const told: string[] = [];
   const reporter = new Reporter((error) => told.push(error.message), 3);
   for (let i = 0; i < 10; i += 1) reporter.report(malformed());
@@ -33,7 +33,7 @@ test("so many errors of a kind within a second; the number of the others follows
   expect(vi.getTimerCount()).toBe(0);
 });
 
-test("the error of a refusal is made only where it is told, and counts among its kind", () => {
+test("makes the error of a rejection only if it is reported, and counts it among its kind", () => {
   const told: string[] = [];
   let made = 0;
   const reporter = new Reporter((error) => told.push(error.message), 2);
@@ -57,7 +57,7 @@ const nowhere = {
   shutdown: () => undefined,
 } as const;
 
-test("what is only reported carries no stack trace, and others keep theirs", () => {
+test("leaves out the stack trace of errors that are only reported", () => {
   const errors = [malformed(), new OscDroppedError("maxQueue", "full"), new OscFrameError("OSC_FRAME_BAD_SIZE", "bad", 0, true)];
   for (const error of errors) expect(error.stack).not.toContain("\n");
   expect(leaveOutStackTraces(true)).toBe(false);
@@ -70,7 +70,7 @@ test("what is only reported carries no stack trace, and others keep theirs", () 
   expect(decodeError("OSC_TRUNCATED", "short", 0).stack).toContain("reporter.test.ts");
 });
 
-test("slow errors are all reported, and leave no timer", () => {
+test("reports all errors that come slowly, and leaves no timer", () => {
   let told = 0;
   const reporter = new Reporter(() => (told += 1), 1);
   for (let i = 0; i < 5; i += 1) {
@@ -81,7 +81,7 @@ test("slow errors are all reported, and leave no timer", () => {
   expect(vi.getTimerCount()).toBe(0);
 });
 
-test("closing tells what was held back", () => {
+test("reports what was held back when it closes", () => {
   const told: OscError[] = [];
   const reporter = new Reporter((error) => told.push(error), 1);
   reporter.report(new OscDroppedError("maxQueue", "full"));

@@ -15,8 +15,8 @@ function setUp(limits: SchedulerLimits = {}) {
   return { clock, start, due, scheduler };
 }
 
-describe("items wait for their time", () => {
-  test("one comes due at its time and not a millisecond before", () => {
+describe("the time of items", () => {
+  test("comes at the time asked for and not a millisecond before", () => {
     const { clock, start, due, scheduler } = setUp();
     expect(scheduler.schedule(start + 250, "a")).toBe("scheduled");
     clock.advance(249);
@@ -27,7 +27,7 @@ describe("items wait for their time", () => {
     expect(clock.timers).toBe(0);
   });
 
-  test("onDue is told the time that was asked for", () => {
+  test("is passed to onDue as it was asked for", () => {
     const clock = new ManualClock();
     const times: number[] = [];
     const scheduler = new Scheduler<null>({ clock, onDue: (_item, at) => times.push(at) });
@@ -37,7 +37,7 @@ describe("items wait for their time", () => {
     expect(times).toEqual([at]);
   });
 
-  test("a time with a fraction is rounded up, never before its time", () => {
+  test("is rounded up if it has a fraction", () => {
     const { clock, start, due, scheduler } = setUp();
     scheduler.schedule(start + 9.25, "a");
     clock.advance(9);
@@ -46,7 +46,7 @@ describe("items wait for their time", () => {
     expect(due).toEqual([["a", 10]]);
   });
 
-  test("they come in the order of their times, however they were scheduled", () => {
+  test("sets their order, however they were scheduled", () => {
     const { clock, start, due, scheduler } = setUp();
     for (const after of [30, 10, 20]) scheduler.schedule(start + after, String(after));
     clock.advance(100);
@@ -57,14 +57,14 @@ describe("items wait for their time", () => {
     ]);
   });
 
-  test("equal times come in the order of scheduling, together", () => {
+  test("keeps the order of scheduling if it is the same", () => {
     const { clock, start, due, scheduler } = setUp();
     for (let index = 0; index < 100; index += 1) scheduler.schedule(start + 40, String(index));
     clock.advance(40);
     expect(due).toEqual(Array.from({ length: 100 }, (_, index) => [String(index), 40]));
   });
 
-  test("equal times keep their order when they are scheduled at different moments and the clocks drift apart a little", () => {
+  test("keeps the order of scheduling if the clocks drift apart a little meanwhile", () => {
     const { clock, start, due, scheduler } = setUp();
     scheduler.schedule(start + 40, "first");
     clock.advance(10);
@@ -76,7 +76,7 @@ describe("items wait for their time", () => {
     expect(due.map(([item]) => item)).toEqual(["first", "second", "third"]);
   });
 
-  test("a time that is past is due at once, but not before schedule has returned", () => {
+  test("comes at once if it is past, but not before schedule has returned", () => {
     const { clock, start, due, scheduler } = setUp();
     scheduler.schedule(start - 500, "late");
     scheduler.schedule(-Infinity, "very late");
@@ -88,7 +88,7 @@ describe("items wait for their time", () => {
     ]);
   });
 
-  test("any times at all come out sorted, equal ones in order of scheduling, each exactly at its time", () => {
+  test("sorts them, equal ones in order of scheduling, each exactly at its time", () => {
     fc.assert(
       fc.property(fc.array(fc.record({ wait: fc.nat(50), pause: fc.nat(8) }), { maxLength: 60 }), (plan) => {
         const { clock, start, due, scheduler } = setUp();
@@ -108,7 +108,7 @@ describe("items wait for their time", () => {
 });
 
 describe("one timer", () => {
-  test("however many wait", () => {
+  test("is enough, however many wait", () => {
     const { clock, start, due, scheduler } = setUp({ maxWaiting: 10_000 });
     for (let index = 0; index < 10_000; index += 1) {
       scheduler.schedule(start + 1 + ((index * 7_919) % 10_000), String(index));
@@ -123,7 +123,7 @@ describe("one timer", () => {
     expect(clock.timers).toBe(0);
   });
 
-  test("is set anew only for what is due earlier than all that waits", () => {
+  test("is set again only for what is due earlier than all that waits", () => {
     const { clock, start, scheduler } = setUp();
     scheduler.schedule(start + 100, "a");
     scheduler.schedule(start + 200, "b");
@@ -131,7 +131,7 @@ describe("one timer", () => {
     expect(clock.delays).toEqual([100, 50]);
   });
 
-  test("that fires early calls nothing and is set again", () => {
+  test("calls nothing if it fires early, and is set again", () => {
     const { clock, start, due, scheduler } = setUp();
     scheduler.schedule(start + 100, "a");
     clock.advance(99);
@@ -180,8 +180,8 @@ describe("a jump of the wall clock", () => {
   });
 });
 
-describe("bounds", () => {
-  test("full: the newest is refused, and there is room again when one has come due", () => {
+describe("limits", () => {
+  test("refuse the newest item if full, until one has come due", () => {
     const { clock, start, due, scheduler } = setUp({ maxWaiting: 2 });
     expect(scheduler.schedule(start + 1, "a")).toBe("scheduled");
     expect(scheduler.schedule(start + 2, "b")).toBe("scheduled");
@@ -192,7 +192,7 @@ describe("bounds", () => {
     expect(due.map(([item]) => item)).toEqual(["a", "b", "d"]);
   });
 
-  test("too far ahead: up to maxAhead is kept, later is refused, Infinity too", () => {
+  test("refuse what is further ahead than maxAhead, Infinity too", () => {
     const { start, scheduler } = setUp({ maxAhead: 5_000 });
     expect(scheduler.schedule(start + 5_001, "a")).toBe("too-far-ahead");
     expect(scheduler.schedule(Infinity, "b")).toBe("too-far-ahead");
@@ -200,20 +200,20 @@ describe("bounds", () => {
     expect(scheduler.schedule(start + 5_000, "c")).toBe("scheduled");
   });
 
-  test("defaults: 4,096 items, ten minutes", () => {
+  test("default to 4,096 items and ten minutes", () => {
     const { start, scheduler } = setUp();
     expect(scheduler.schedule(start + 600_001, "a")).toBe("too-far-ahead");
     for (let index = 0; index < 4_096; index += 1) expect(scheduler.schedule(start + 600_000, "b")).toBe("scheduled");
     expect(scheduler.schedule(start + 1, "c")).toBe("full");
   });
 
-  test.each([{ maxWaiting: 0 }, { maxWaiting: Number.NaN }, { maxAhead: -1 }])("%o is refused", (limits) => {
+  test.each([{ maxWaiting: 0 }, { maxWaiting: Number.NaN }, { maxAhead: -1 }])("throw for %o", (limits) => {
     expect(() => setUp(limits)).toThrow(
       expect.objectContaining({ code: "OSC_OPTION", message: expect.stringContaining(Object.keys(limits)[0]!) }),
     );
   });
 
-  test("NaN is no time", () => {
+  test("throws for the time NaN", () => {
     const { scheduler } = setUp();
     expect(() => scheduler.schedule(Number.NaN, "a")).toThrow(RangeError);
     expect(scheduler.waiting).toBe(0);
@@ -313,7 +313,7 @@ describe("inside onDue", () => {
     return { clock, seen, scheduler };
   }
 
-  test("what is scheduled for later comes later", () => {
+  test("what is scheduled for later comes due later", () => {
     const { clock, seen, scheduler } = nested((scheduler, item, clock) => {
       if (item.length < 3) scheduler.schedule(clock.wallNow() + 10, `${item}+`);
     });
@@ -327,7 +327,7 @@ describe("inside onDue", () => {
     expect(seen).toEqual(["a", "a+", "a++"]);
   });
 
-  test("what is scheduled for now or earlier comes after all that is due, in a turn of its own", () => {
+  test("what is scheduled for now or earlier comes due after all others, in a timer of its own", () => {
     const { clock, seen, scheduler } = nested((scheduler, item, clock) => {
       if (item === "a") scheduler.schedule(clock.wallNow() - 1_000, "new");
     });
@@ -353,7 +353,7 @@ describe("inside onDue", () => {
     expect(clock.timers).toBe(0);
   });
 
-  test("clear ends it", () => {
+  test("clear stops it", () => {
     const { clock, seen, scheduler } = nested((scheduler, item) => {
       if (item === "a") expect(scheduler.clear()).toEqual(["b", "c"]);
     });
@@ -363,7 +363,7 @@ describe("inside onDue", () => {
     expect(clock.timers).toBe(0);
   });
 
-  test("an error leaves through the timer and what waits is not touched", () => {
+  test("an error leaves through the timer and does not touch what waits", () => {
     const { clock, seen, scheduler } = nested((_scheduler, item) => {
       if (item === "a") throw new Error("thrown on purpose");
     });
@@ -391,7 +391,7 @@ test("nextAt is the earliest time", () => {
   expect(scheduler.nextAt).toBe(start + 20);
 });
 
-test("clear gives back what waits in the order of its times, and leaves no timer", () => {
+test("clear returns what waits in the order of its times, and leaves no timer", () => {
   const { clock, start, due, scheduler } = setUp();
   for (const [after, item] of [
     [30, "c"],
