@@ -1,6 +1,6 @@
 import { type BlockList, isIP } from "node:net";
 import { OscRejectedError, type RejectReason } from "../errors.ts";
-import type { NetAddress } from "../net-address.ts";
+import { type NetAddress, plainAddress } from "../net-address.ts";
 import { type Limits, subnetList } from "./options.ts";
 
 const SLASH = 0x2f;
@@ -81,12 +81,12 @@ function looksLikeOsc(data: Uint8Array): boolean {
   return data[0] === SLASH || BUNDLE.every((byte, index) => data[index] === byte);
 }
 
-/** A dual-stack socket shows an IPv4 sender as `::ffff:10.0.0.5`; it is allowed as 10.0.0.5 is. */
+/** A program that hands packets to the server itself may write an IPv4 address as `::ffff:10.0.0.5`. */
 function isAllowed(list: BlockList, { address, family }: NetAddress): boolean {
   if (family === "unix") return true;
-  const mapped = address.startsWith("::ffff:") ? address.slice("::ffff:".length) : address;
-  const kind = isIP(mapped);
-  return kind !== 0 && list.check(mapped, kind === 4 ? "ipv4" : "ipv6");
+  const plain = plainAddress(address);
+  const kind = isIP(plain);
+  return kind !== 0 && list.check(plain, kind === 4 ? "ipv4" : "ipv6");
 }
 
 function firstBytes(data: Uint8Array): string {

@@ -133,7 +133,13 @@ export function checkArguments(kind: Kind, transport: TransportName, address: un
     );
   }
   checkHandlers(owner, kind, handlers);
-  checkOptionNames(owner, options, [...Object.keys(TRANSPORTS[transport]), ...Object.keys(KINDS[kind])]);
+  const names = [...Object.keys(TRANSPORTS[transport]), ...Object.keys(KINDS[kind])];
+  const foreign = typeof options === "object" && options !== null ? Object.keys(options).filter((name) => !names.includes(name)) : [];
+  for (const name of foreign) {
+    const [other] = Object.entries({ ...TRANSPORTS, ...KINDS }).find(([, others]) => name in others) ?? [];
+    if (other !== undefined) throw optionError(`${owner} has no option ${JSON.stringify(name)}: ${other} servers have it.`);
+  }
+  checkOptionNames(owner, options, names);
 }
 
 function checkHandlers(owner: string, kind: Kind, handlers: unknown): void {

@@ -156,6 +156,17 @@ test.each([
   expect(make).toThrow(optionError(new RegExp(`Did you mean ${right}\\?`)));
 });
 
+test.each([
+  ["AsyncOSCTCPServer", "native", "UDP"],
+  ["AsyncOSCUDPServer", "framing", "TCP"],
+  ["BlockingOSCTCPServer", "origins", "WebSocket"],
+  ["AsyncOSCUDPServer", "maxThreads", "Threading"],
+  ["ThreadingOSCUDPServer", "maxChildren", "Forking"],
+])("%s says that its option %s is one of %s servers", (name, option, other) => {
+  const make = (): unknown => new (SERVERS[name] as Constructor)(LOCAL, new Dispatcher(), { [option]: 1 });
+  expect(make).toThrow(optionError(new RegExp(`^${name} has no option "${option}": ${other} servers have it\\.$`)));
+});
+
 test.each([{ path: "" }, { path: 5 }, { path: undefined }])("a TCP server refuses the socket path in %j", (address) => {
   const make = (): unknown => new (SERVERS["AsyncOSCTCPServer"] as Constructor)(address, new Dispatcher());
   expect(make).toThrow(expect.objectContaining({ code: "OSC_OPTION" }));
