@@ -1,5 +1,5 @@
 import { OscEncodeError } from "../errors.ts";
-import { describe } from "../options.ts";
+import { describe } from "./options.ts";
 import { TimeTag } from "./time-tag.ts";
 import { characterOf, isColor, isInt32, isText, type OscValue } from "./types.ts";
 
@@ -43,7 +43,8 @@ export function checkValue(tag: string, value: unknown): OscValue {
 
 /** True if a 32-bit float can hold the number, rounded: all but finite numbers that would become infinite. */
 export function fitsFloat(value: number): boolean {
-  return Number.isFinite(value) === Number.isFinite(Math.fround(value));
+  const rounded = Math.fround(value);
+  return rounded - rounded === 0 || value - value !== 0;
 }
 
 /** The value to keep, or undefined if it doesn't fit. */

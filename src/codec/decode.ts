@@ -1,7 +1,7 @@
 import { OscDecodeError, type OscDecodeErrorCode } from "../errors.ts";
-import { checkOptionNames, describe } from "../options.ts";
+import { checkNames, describe } from "./options.ts";
 import { OscBundle, type OscMessage, type OscPacket, trustedBundle, trustedMessage } from "./packet.ts";
-import { readArguments, readInt, readText, readTimeTag, readTypeTags } from "./read-arguments.ts";
+import { readArguments, readInt, readText, readTimeTag } from "./read-arguments.ts";
 import { decodeError, type DecodeOptions, Reading } from "./reading.ts";
 import { isEarlier, type TimeTag } from "./time-tag.ts";
 import { latin1 } from "./text.ts";
@@ -32,7 +32,7 @@ const current = /* @__PURE__ */ new Reading();
  */
 export function decode(bytes: Uint8Array, options?: DecodeOptions): OscPacket {
   if (options !== checked) {
-    checkOptionNames("decode", options, OPTION_NAMES);
+    checkNames("decode", options, OPTION_NAMES);
     checked = options;
   }
   return decodePacket(bytes, options);
@@ -100,7 +100,7 @@ function readMessage(reading: Reading, bytes: Uint8Array, start: number, end: nu
   reading.errors = undefined;
   reading.keepsBytes = false;
   if (bytes[start] !== SLASH) checkOddAddress(reading, bytes, start, end);
-  const address = readText(reading, bytes, start, end);
+  const address = readText(reading, bytes, start, end, 0);
   return readAfterAddress(reading, bytes, start, address, reading.position, end);
 }
 
@@ -126,7 +126,7 @@ function readAfterAddress(reading: Reading, bytes: Uint8Array, start: number, ad
 
 /** Reads the type tag string at `position`, and the arguments. */
 function readTyped(reading: Reading, bytes: Uint8Array, start: number, address: string, position: number, end: number): OscMessage {
-  const types = readTypeTags(reading, bytes, position, end);
+  const types = readText(reading, bytes, position, end, 1);
   const args = readCounted(reading, bytes, position + 1, types.length, end);
   if (reading.position < end) faultOfRest(reading, reading.position, end, "OSC_TRAILING_BYTES", "after the last argument");
   return trustedMessage(address, args, types, reading.errors, reading.rawBytes(bytes, start, end));
@@ -183,7 +183,7 @@ function faultOfRest(reading: Reading, position: number, end: number, code: OscD
 
 function checkOddAddress(reading: Reading, bytes: Uint8Array, start: number, end: number): void {
   if (bytes[start] === 0 || bytes.subarray(start, end).indexOf(0) === -1) {
-    throw decodeError("OSC_BAD_ADDRESS", "This is neither a message, which begins with an address, nor a bundle", start);
+    throw decodeError("OSC_BAD_ADDRESS", "This is neither a message nor a bundle", start);
   }
   reading.fault("OSC_BAD_ADDRESS", 'An address does not begin with "/"', start);
 }
@@ -241,7 +241,7 @@ function readBundleHeader(reading: Reading, bytes: Uint8Array, start: number, en
     }
     if (size >= 16 && bytes[start + 7] === 0) return 16;
   }
-  throw decodeError("OSC_BAD_BUNDLE", 'A bundle begins with "#bundle", a NUL and a time tag of 8 bytes', start);
+  throw decodeError("OSC_BAD_BUNDLE", "The header of a bundle is cut short or wrong", start);
 }
 
 function beginsElement(bytes: Uint8Array, offset: number): boolean {

@@ -1,25 +1,12 @@
 import { OscEncodeError } from "../errors.ts";
-import { bad, checkOptionNames, describe } from "../options.ts";
+import { bad, checkNames, describe, limit, MAX_NESTING, MAX_PACKET_SIZE } from "./options.ts";
 import { checkValue } from "./check.ts";
 import { inferTag, keptNumber, type OscArgument, untyped } from "./infer.ts";
 import { floatTypesOf, OscBundle, OscMessage, type OscPacket, rawBytesOf } from "./packet.ts";
-import { limit } from "./reading.ts";
 import { writeCharacters } from "./text.ts";
 import type { TimeTag } from "./time-tag.ts";
 import { TypedValue } from "./typed-value.ts";
-import {
-  ARRAY_BEGIN,
-  ARRAY_END,
-  COMMA,
-  FLOAT,
-  INT,
-  MAX_NESTING,
-  MAX_PACKET_SIZE,
-  type OscColor,
-  type OscMidi,
-  type OscValue,
-  SLASH,
-} from "./types.ts";
+import { ARRAY_BEGIN, ARRAY_END, COMMA, FLOAT, INT, type OscColor, type OscMidi, type OscValue, SLASH } from "./types.ts";
 
 /** How packets are encoded. */
 export interface EncodeOptions {
@@ -155,7 +142,7 @@ export function encodeInto(packet: OscPacket, target: Uint8Array, offset: number
 }
 
 function checkOptions(options: EncodeOptions): void {
-  if (options !== checked) checkOptionNames("encode", options, OPTION_NAMES);
+  if (options !== checked) checkNames("encode", options, OPTION_NAMES);
   const { numbers, maxPacketSize, maxNesting } = options;
   if (numbers !== undefined && numbers !== "auto" && numbers !== "float") throw bad("numbers", '"auto" or "float"', numbers);
   limit(maxPacketSize, "maxPacketSize", MAX_PACKET_SIZE);
@@ -290,7 +277,9 @@ function writeArguments(types: string, args: readonly OscValue[], target: Uint8A
   for (let i = 0; i < length; i++) {
     const tag = types.charCodeAt(i);
     target[offset + 1 + i] = tag;
-    if (tag === ARRAY_BEGIN) {
+    if (tag === FLOAT) {
+      position = writeFloat(list[index++] as number | bigint, target, position);
+    } else if (tag === ARRAY_BEGIN) {
       if (around.length === maxNesting) {
         throw new OscEncodeError("OSC_NESTING_TOO_DEEP", `Arrays nest deeper than maxNesting, ${maxNesting} levels.`, args);
       }
@@ -310,9 +299,7 @@ function writeArguments(types: string, args: readonly OscValue[], target: Uint8A
 function writeArgument(tag: number, value: OscValue, target: Uint8Array, offset: number): number {
   switch (tag) {
     case FLOAT:
-      floatNumber[0] = typeof value === "number" ? value : Number(value);
-      writeUint32(floatBits[0]!, target, offset);
-      return offset + 4;
+      return writeFloat(value as number | bigint, target, offset);
     case INT:
       writeUint32(value as number, target, offset);
       return offset + 4;
@@ -349,6 +336,12 @@ function writeArgument(tag: number, value: OscValue, target: Uint8Array, offset:
     default: // T F N I, which have no bytes
       return offset;
   }
+}
+
+function writeFloat(value: number | bigint, target: Uint8Array, offset: number): number {
+  floatNumber[0] = typeof value === "number" ? value : Number(value);
+  writeUint32(floatBits[0]!, target, offset);
+  return offset + 4;
 }
 
 /** Writes 32 bits, most significant byte first. Beyond the target's end it does nothing, as typed arrays do. */

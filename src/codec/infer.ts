@@ -1,9 +1,9 @@
 import { OscEncodeError } from "../errors.ts";
-import { describe } from "../options.ts";
+import { DEEPEST_NESTING, describe } from "./options.ts";
 import { checkValue, fitsFloat } from "./check.ts";
 import { TimeTag } from "./time-tag.ts";
 import { TypedValue } from "./typed-value.ts";
-import { DEEPEST_NESTING, isColor, isInt32, type OscValue } from "./types.ts";
+import { FLOAT, isColor, isInt32, type OscValue } from "./types.ts";
 
 /** What a caller may pass as an argument: a value, whose type tag is inferred, or one that has its type tag. */
 export type OscArgument = OscValue | TypedValue | Float32Array | readonly OscArgument[];
@@ -29,30 +29,43 @@ export function listOf(args: OscArgument): OscArgument[] {
 export function inferTypes(list: OscArgument[], depth: number = 1): InferredTypes {
   checkDepth(list, depth);
   let types = "";
-  // Kept apart from `types` only from the first number on that makes a difference.
+  // Kept apart from `types` only from the first tag on that makes a difference.
   let floatTypes: string | undefined;
+  /** How many tags `f` come next: long lists of floats are common, and one string for each of their tags is slow. */
+  let floats = 0;
   for (let i = 0; i < list.length; i++) {
     const argument = list[i]!;
-    if (Array.isArray(argument)) {
+    let tag: string;
+    let floatTag: string | undefined;
+    if (typeof argument === "number") {
+      tag = inferTag(argument);
+      floatTag = "f";
+      if (tag !== "f") list[i] = keptNumber(tag, argument);
+    } else if (argument instanceof TypedValue) {
+      ({ tag } = argument);
+      list[i] = argument.value;
+    } else if (Array.isArray(argument)) {
       const inner = (list[i] = (argument as OscArgument[]).slice());
       const tags = inferTypes(inner, depth + 1);
-      if (floatTypes !== undefined || tags.floatTypes !== tags.types) floatTypes = `${floatTypes ?? types}[${tags.floatTypes}]`;
-      types += `[${tags.types}]`;
-      continue;
-    }
-    let tag: string;
-    if (argument instanceof TypedValue) {
-      tag = argument.tag;
-      list[i] = argument.value;
+      tag = `[${tags.types}]`;
+      floatTag = `[${tags.floatTypes}]`;
     } else {
       tag = inferTag(argument);
-      if (tag !== "f") list[i] = typeof argument === "number" ? keptNumber(tag, argument) : checkValue(tag, argument);
+      list[i] = checkValue(tag, argument);
     }
-    if (typeof argument === "number" && tag !== "f") floatTypes = `${floatTypes ?? types}f`;
-    else if (floatTypes !== undefined) floatTypes += tag;
-    types += tag;
+    if (tag === "f") {
+      floats += 1;
+      continue;
+    }
+    const before = floats === 0 ? "" : "f".repeat(floats);
+    floats = 0;
+    floatTag ??= tag;
+    if (floatTypes !== undefined || floatTag !== tag) floatTypes = (floatTypes ?? types) + before + floatTag;
+    types += before + tag;
   }
-  return { types, floatTypes: floatTypes ?? types };
+  const rest = "f".repeat(floats);
+  types += rest;
+  return { types, floatTypes: floatTypes === undefined ? types : floatTypes + rest };
 }
 
 /**
@@ -116,6 +129,11 @@ function fitList(list: OscArgument[], types: string, position: number, depth: nu
   checkDepth(list, depth);
   for (let i = 0; i < list.length; i++) {
     const argument = list[i]!;
+    // The common case, which needs no change.
+    if (types.charCodeAt(position) === FLOAT && typeof argument === "number" && fitsFloat(argument)) {
+      position += 1;
+      continue;
+    }
     const tag = types[position];
     if (tag === undefined || tag === "]") throw badTypeTags(types, "are fewer than the arguments");
     if (tag === "[") {

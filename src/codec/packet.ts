@@ -1,5 +1,5 @@
 import { type OscDecodeError, OscEncodeError } from "../errors.ts";
-import { describe } from "../options.ts";
+import { describe } from "./options.ts";
 import { fitTypes, inferTypes, listOf, type OscArgument } from "./infer.ts";
 import { isEarlier, TimeTag } from "./time-tag.ts";
 import { isText, type OscValue, SLASH } from "./types.ts";

@@ -13,10 +13,6 @@ const floatMemory = /* @__PURE__ */ new ArrayBuffer(4);
 const floatBits = /* @__PURE__ */ new Int32Array(floatMemory);
 const floatNumber = /* @__PURE__ */ new Float32Array(floatMemory);
 
-/** What a typed array says of its memory, by the getters themselves: through the properties it takes three times as long. */
-const bufferOf = /* @__PURE__ */ getterOf("buffer") as (this: Uint8Array) => ArrayBuffer;
-const byteOffsetOf = /* @__PURE__ */ getterOf("byteOffset") as (this: Uint8Array) => number;
-
 /**
  * Reads the arguments from `reading.position` to `end`, and sets the position after them. OSC 1.0, "OSC Arguments".
  *
@@ -82,14 +78,7 @@ function readNested(reading: Reading, bytes: Uint8Array, tags: number, tagsEnd: 
       if (outer === undefined) throw decodeError("OSC_UNBALANCED_ARRAY", "An array is closed that was not opened", at);
       list = outer;
     } else {
-      const run = runLength(bytes, at, tagsEnd);
-      const numbers = run < LONG_RUN ? undefined : readRun(reading, bytes, tag, run, end);
-      if (numbers === undefined) {
-        list.push(readArgument(reading, bytes, tag, reading.position, end, at));
-      } else {
-        for (const number of numbers) list.push(number);
-        at += run - 1;
-      }
+      list.push(readArgument(reading, bytes, tag, reading.position, end, at));
     }
   }
   if (around.length > 0) throw decodeError("OSC_UNBALANCED_ARRAY", "An array is opened that is not closed", tagsEnd);
@@ -101,7 +90,7 @@ function readArgument(reading: Reading, bytes: Uint8Array, tag: number, position
   switch (tag) {
     case 0x73: // s
     case 0x53: // S
-      if (position < end) return readText(reading, bytes, position, end);
+      if (position < end) return readText(reading, bytes, position, end, 0);
       reading.position = position;
       reading.fault("OSC_TRUNCATED", "A string has no bytes; it is read as empty", position);
       return "";
@@ -127,7 +116,13 @@ function readFixed(reading: Reading, bytes: Uint8Array, tag: number, position: n
   const size = sizeOf(tag, tagOffset);
   const after = position + size;
   if (after > end) {
-    bytes = completed(reading, bytes, tag, position, end, size);
+    const message = `An argument of type ${String.fromCharCode(tag)} has ${end - position} of its ${size} bytes`;
+    // Reaktor leaves out zeros at the end of a float. Anything else would be a value that was never sent.
+    if (tag !== FLOAT || position === end) throw decodeError("OSC_TRUNCATED", message, position);
+    reading.fault("OSC_TRUNCATED", message, position);
+    const whole = new Uint8Array(size);
+    whole.set(bytes.subarray(position, end));
+    bytes = whole;
     position = 0;
   }
   reading.position = Math.min(after, end);
@@ -170,20 +165,6 @@ function sizeOf(tag: number, tagOffset: number): number {
   }
 }
 
-/**
- * The bytes of a float that the packet's end cuts short, with zeros for the missing ones: Reaktor leaves out zeros at the end. A float without
- * any bytes, and any other argument cut short, would be a value that was never sent.
- */
-function completed(reading: Reading, bytes: Uint8Array, tag: number, position: number, end: number, size: number): Uint8Array {
-  const present = end - position;
-  const message = `An argument of type ${String.fromCharCode(tag)} has ${present} of its ${size} bytes`;
-  if (present === 0 || tag !== FLOAT) throw decodeError("OSC_TRUNCATED", message, position);
-  reading.fault("OSC_TRUNCATED", message, position);
-  const whole = new Uint8Array(size);
-  whole.set(bytes.subarray(position, end));
-  return whole;
-}
-
 /** OSC 1.0, "OSC-blob". */
 function readBlob(reading: Reading, bytes: Uint8Array, position: number, end: number): Uint8Array {
   const start = position + 4;
@@ -193,27 +174,22 @@ function readBlob(reading: Reading, bytes: Uint8Array, position: number, end: nu
     throw decodeError("OSC_BAD_BLOB_SIZE", `A blob of ${size} bytes is announced, but ${end - start} are left`, position);
   }
   readPadding(reading, bytes, start + size, start + ((size + 3) & ~3), end, "blob");
-  const blob = new Uint8Array(bufferOf.call(bytes), byteOffsetOf.call(bytes) + start, size);
+  const blob = new Uint8Array(bytes.buffer, bytes.byteOffset + start, size);
   return reading.copyBlobs ? new Uint8Array(blob) : blob;
 }
 
-/** Reads the string at `start` and sets `reading.position` after its padding. OSC 1.0, "OSC-string". */
-export function readText(reading: Reading, bytes: Uint8Array, start: number, end: number): string {
-  const known = texts.find(bytes, start, end, 0);
-  if (known === undefined) return readNewText(reading, bytes, start, end, 0);
+/**
+ * Reads the string at `start` and sets `reading.position` after its padding. OSC 1.0, "OSC-string".
+ *
+ * @param skip how many characters at its beginning are left out of the text: 1 for the comma of type tags
+ */
+export function readText(reading: Reading, bytes: Uint8Array, start: number, end: number, skip: number): string {
+  const known = texts.find(bytes, start, end, skip);
+  if (known === undefined) return readNewText(reading, bytes, start, end, skip);
   reading.position = texts.end;
   return known;
 }
 
-/** Reads the type tag string at `start`, without its comma, and sets `reading.position` after its padding. */
-export function readTypeTags(reading: Reading, bytes: Uint8Array, start: number, end: number): string {
-  const known = texts.find(bytes, start, end, 1);
-  if (known === undefined) return readNewText(reading, bytes, start, end, 1);
-  reading.position = texts.end;
-  return known;
-}
-
-/** @param skip how many bytes at its beginning are left out of the text */
 function readNewText(reading: Reading, bytes: Uint8Array, start: number, end: number, skip: number): string {
   const found = texts.end !== -1;
   if (found && texts.isPlain) {
@@ -296,11 +272,6 @@ function readFloat(reading: Reading, bytes: Uint8Array, position: number): numbe
 function keepNaN(reading: Reading, value: number, isUsual: boolean): number {
   if (Number.isNaN(value) && !isUsual) reading.keepsBytes = true;
   return value;
-}
-
-function getterOf(name: string): (this: Uint8Array) => unknown {
-  const property = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint8Array.prototype), name);
-  return (property as { readonly get: (this: Uint8Array) => unknown }).get;
 }
 
 function fillParts(bytes: Uint8Array, position: number): void {

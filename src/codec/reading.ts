@@ -1,7 +1,6 @@
 import { OscDecodeError, type OscDecodeErrorCode } from "../errors.ts";
-import { bad } from "../options.ts";
+import { bad, DEEPEST_NESTING, limit, MAX_ARGUMENTS, MAX_NESTING, MAX_PACKET_SIZE } from "./options.ts";
 import { exchangeStackTraceLimit, stackTracesLeftOut } from "../stack-traces.ts";
-import { DEEPEST_NESTING, MAX_NESTING, MAX_PACKET_SIZE } from "./types.ts";
 
 /** How packets are decoded. */
 export interface DecodeOptions {
@@ -23,8 +22,6 @@ export interface DecodeOptions {
   readonly maxArguments?: number;
 }
 
-/** The default of `maxArguments`. */
-const MAX_ARGUMENTS = 65_536;
 /** How many faults of one packet are recorded. Errors cost far more than the bytes that cause them. */
 const MAX_FAULTS = 32;
 
@@ -138,13 +135,6 @@ export function decodeError(code: OscDecodeErrorCode, message: string, offset: n
   const error = new OscDecodeError(code, message, offset);
   exchangeStackTraceLimit(before);
   return error;
-}
-
-/** The value of an option that is a limit: a number, or the default. */
-export function limit(value: unknown, name: string, fallback: number): number {
-  if (value === undefined) return fallback;
-  if (typeof value === "number" && value >= 0) return value;
-  throw bad(name, "a number of at least 0, or Infinity", value);
 }
 
 function flag(value: unknown, name: string): boolean {

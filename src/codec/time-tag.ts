@@ -1,5 +1,5 @@
 import { OscEncodeError } from "../errors.ts";
-import { describe } from "../options.ts";
+import { describe } from "./options.ts";
 
 /** Milliseconds between 1900-01-01, where NTP time begins, and 1970-01-01, where JavaScript's does. */
 const EPOCH_OFFSET_MS = 2_208_988_800_000;

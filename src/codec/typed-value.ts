@@ -1,4 +1,4 @@
-import { checkValue } from "./check.ts";
+import { checkValue, fitsFloat } from "./check.ts";
 import { TimeTag } from "./time-tag.ts";
 import type { OscColor, OscMidi, OscValue } from "./types.ts";
 
@@ -15,14 +15,13 @@ export class TypedValue {
   declare readonly value: OscValue;
 
   /**
-   * Made by {@link int}, {@link float} and the like, rather than by hand.
+   * Made by {@link int}, {@link float} and the like, which check the value.
    *
    * @param tag one type tag, of one character
-   * @throws OscEncodeError if the value does not fit the tag
    */
   constructor(tag: string, value: OscValue) {
     this.tag = tag;
-    this.value = checkValue(tag, value);
+    this.value = value;
   }
 }
 
@@ -36,7 +35,7 @@ export class TypedValue {
  * int(0.5); // throws OscEncodeError, OSC_VALUE_OUT_OF_RANGE
  */
 export function int(value: number): TypedValue {
-  return new TypedValue("i", value);
+  return typed("i", value);
 }
 
 /**
@@ -48,7 +47,7 @@ export function int(value: number): TypedValue {
  * new OscMessage("/gain", float(1)); // ,f, while plain 1 is sent as ,i
  */
 export function float(value: number): TypedValue {
-  return new TypedValue("f", value);
+  return typeof value === "number" && fitsFloat(value) ? new TypedValue("f", value) : typed("f", value);
 }
 
 /**
@@ -60,7 +59,7 @@ export function float(value: number): TypedValue {
  * new OscMessage("/latitude", double(52.520008)); // ,d
  */
 export function double(value: number): TypedValue {
-  return new TypedValue("d", value);
+  return typed("d", value);
 }
 
 /**
@@ -72,7 +71,7 @@ export function double(value: number): TypedValue {
  * new OscMessage("/samples", [long(48_000), long(2n ** 40n)]); // ,hh
  */
 export function long(value: bigint | number): TypedValue {
-  return new TypedValue("h", value);
+  return typed("h", value);
 }
 
 /**
@@ -84,7 +83,7 @@ export function long(value: bigint | number): TypedValue {
  * new OscMessage("/name", string("Act 1")); // ,s, as "Act 1" alone
  */
 export function string(value: string): TypedValue {
-  return new TypedValue("s", value);
+  return typed("s", value);
 }
 
 /**
@@ -96,7 +95,7 @@ export function string(value: string): TypedValue {
  * new OscMessage("/mode", symbol("loop")); // ,S
  */
 export function symbol(value: string): TypedValue {
-  return new TypedValue("S", value);
+  return typed("S", value);
 }
 
 /**
@@ -108,7 +107,7 @@ export function symbol(value: string): TypedValue {
  * new OscMessage("/key", [char("a"), char(98)]); // ,cc
  */
 export function char(value: string | number): TypedValue {
-  return new TypedValue("c", value);
+  return typed("c", value);
 }
 
 /**
@@ -120,7 +119,7 @@ export function char(value: string | number): TypedValue {
  * new OscMessage("/light/3", color({ r: 255, g: 128, b: 0, a: 255 })); // ,r
  */
 export function color(value: OscColor): TypedValue {
-  return new TypedValue("r", value);
+  return typed("r", value);
 }
 
 /**
@@ -132,7 +131,7 @@ export function color(value: OscColor): TypedValue {
  * new OscMessage("/midi", midi(0, 0x90, 60, 100)); // ,m: note on, middle C
  */
 export function midi(...message: OscMidi): TypedValue {
-  return new TypedValue("m", message);
+  return typed("m", message);
 }
 
 /**
@@ -156,7 +155,7 @@ export function timeTag(moment: TimeTag | Date | number): TypedValue {
  * new OscMessage("/image", blob(new Uint8Array([0, 255, 0]))); // ,b
  */
 export function blob(value: Uint8Array): TypedValue {
-  return new TypedValue("b", value);
+  return typed("b", value);
 }
 
 /**
@@ -167,4 +166,8 @@ export function blob(value: Uint8Array): TypedValue {
  */
 export function infinitum(): TypedValue {
   return new TypedValue("I", Infinity);
+}
+
+function typed(tag: string, value: unknown): TypedValue {
+  return new TypedValue(tag, checkValue(tag, value));
 }

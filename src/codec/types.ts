@@ -34,13 +34,6 @@ export const FLOAT = 0x66; // f
 export const ARRAY_BEGIN = 0x5b; // [
 export const ARRAY_END = 0x5d; // ]
 
-/** The default of `maxPacketSize`, in bytes: 16 MiB. */
-export const MAX_PACKET_SIZE = 16_777_216;
-/** The default of `maxNesting`: how many levels bundles, and arrays, may nest. */
-export const MAX_NESTING = 32;
-/** The most that `maxNesting` can be. It keeps the stack safe, also from arrays that contain themselves. */
-export const DEEPEST_NESTING = 1000;
-
 /** True for an object with the four parts of a colour. */
 export function isColor(value: unknown): value is OscColor {
   return typeof value === "object" && value !== null && "r" in value && "g" in value && "b" in value && "a" in value;

@@ -558,10 +558,10 @@ describe("limits and misuse", () => {
   });
 
   test.each([
-    ["a string", "strict", "must be an object"],
-    ["null", null, "must be an object"],
-    ["an unknown name", { maxDepth: 3 }, "has no option"],
-    ["a misspelt name", { max_nesting: 3 }, "Did you mean maxNesting?"],
+    ["a string", "strict", "must be an object with"],
+    ["null", null, "must be an object with"],
+    ["an unknown name", { maxDepth: 3 }, '"maxDepth" (string)'],
+    ["a misspelt name", { max_nesting: 3 }, "strict, copyBlobs, maxNesting"],
     ["a limit that is no number", { maxPacketSize: "100" }, '"100" (string)'],
     ["a limit below 0", { maxArguments: -1 }, "-1"],
     ["a limit that is NaN", { maxNesting: Number.NaN }, "NaN"],

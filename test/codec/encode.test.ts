@@ -379,7 +379,7 @@ describe("limits", () => {
   test.each([
     ["a string", "float", "must be an object"],
     ["null", null, "must be an object"],
-    ["an unknown name", { number: "float" }, "Did you mean numbers?"],
+    ["an unknown name", { number: "float" }, "numbers, maxPacketSize, maxNesting"],
     ["an unknown choice", { numbers: "floats" }, '"floats" (string)'],
     ["a limit that is no number", { maxPacketSize: "100" }, '"100" (string)'],
     ["a limit below 0", { maxNesting: -1 }, "-1"],
