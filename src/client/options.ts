@@ -49,7 +49,7 @@ export interface PacketClientOptions {
   readonly maxPacketSize?: number;
   /** How many messages are kept until someone reads them; then the oldest is dropped. Default 10,000. */
   readonly maxInbox?: number;
-  /** How many bytes the packets of the kept messages may have together; then the oldest are dropped. Default 16 MiB. */
+  /** How many bytes the kept messages may have together, 32 for each argument included; then the oldest are dropped. Default 16 MiB. */
   readonly maxInboxBytes?: number;
 }
 

@@ -40,6 +40,9 @@ export interface ClientStats {
   readonly pending: number;
 }
 
+/** What an argument of an unread message counts for besides its bytes. */
+const BYTES_PER_ARGUMENT = 32;
+
 /**
  * What all clients can do, whatever their transport.
  *
@@ -311,7 +314,11 @@ export abstract class PacketClient implements AsyncDisposable {
     }
     const messages: ReceivedMessage[] = [];
     this.#flatten(packet, from, null, messages);
-    for (const received of messages) this.#receiveMessage(received, bytes.length / messages.length);
+    for (const received of messages) {
+      // Decoded values outweigh their bytes: a true or nil has only its type tag.
+      const weight = bytes.length / messages.length + received.message.types.length * BYTES_PER_ARGUMENT;
+      this.#receiveMessage(received, weight);
+    }
   }
 
   /** Collects the messages of a packet, and reports the faults that the decoder found. */

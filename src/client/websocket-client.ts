@@ -1,5 +1,6 @@
 import { bad, integer, oneOf, type OptionCheck, optionError, readOptions } from "../options.ts";
 import { websocketUrl } from "../url/osc-url.ts";
+import { maskSecrets } from "../url/secrets.ts";
 import { ConnectionClient } from "./connection-client.ts";
 import { CONNECTION_CHECKS, type Checks, type ConnectionClientSettings, type ConnectionOptions } from "./options.ts";
 import { type OpenWebSocket, type WebSocketLike, WebSocketLink } from "./websocket-link.ts";
@@ -64,7 +65,7 @@ export class WebSocketClient extends ConnectionClient {
     const settings = readOptions("WebSocketClient", options, WEBSOCKET_CHECKS);
     const { connectTimeout, maxBuffered, WebSocket } = settings;
     const spec = { url: address, connectTimeout, maxBuffered, openWebSocket: openWebSocket ?? openBy(WebSocket) };
-    super(address, (events) => new WebSocketLink(spec, events), settings);
+    super(maskSecrets(address), (events) => new WebSocketLink(spec, events), settings);
   }
 }
 

@@ -1,6 +1,7 @@
 import { OscDroppedError, OscRejectedError, OscServerError, OscSocketError, type OscError } from "../errors.ts";
 import type { NetAddress } from "../net-address.ts";
 import { websocketServer } from "../url/osc-url.ts";
+import { maskSecrets } from "../url/secrets.ts";
 import type { PacketLink, PacketLinkEvents, SendDone } from "./connection.ts";
 
 /** The part of a WebSocket that is used. Those of browsers, Node 22 and the package `ws` have it. */
@@ -212,7 +213,7 @@ export class WebSocketLink implements PacketLink {
   /** Why the connection cannot be used. */
   #failed(): OscError {
     if (this.#state === "closing") return new OscServerError("OSC_CLOSED", "The client was closed while it connected.");
-    const { url } = this.#spec;
+    const url = maskSecrets(this.#spec.url);
     const { code, message } = (this.#cause ?? {}) as { readonly code?: unknown; readonly message?: unknown };
     const why = typeof message === "string" && message !== "" ? message : "the server can't be reached, or rejects this page";
     return new OscSocketError(typeof code === "string" ? code : "ENOTCONN", `No connection to ${url}: ${why}.`, url, {

@@ -20,6 +20,7 @@ import {
 import { SERVER_OPTIONS } from "../server/check-arguments.ts";
 import type { ServerOptions } from "../server/options.ts";
 import type { ChildPoolOptions, ThreadPoolOptions } from "../server/pool/pool-options.ts";
+import { maskSecrets } from "../url/secrets.ts";
 import { DEFAULT_PREFIX, checkPrefix } from "./subject.ts";
 
 /** How a connection to NATS is secured. */
@@ -389,8 +390,7 @@ function serverOf(server: unknown): ServerAddress {
   const full = typeof server === "string" && !server.includes("://") ? `nats://${server}` : server;
   const url = typeof full === "string" && URL.canParse(full) ? new URL(full) : null;
   if (url === null || !/^(nats|tls):$/.test(url.protocol) || url.hostname === "" || !/^\/?$/.test(url.pathname)) {
-    // Nothing before an @ belongs in a log.
-    const shown = describe(typeof server === "string" ? server.replace(/\/\/[^@/]*@/, "//…@") : server);
+    const shown = describe(typeof server === "string" ? maskSecrets(server) : server);
     throw optionError(`A server of NATS is written nats://host:port, tls://host:port or host:port; got ${shown}.`);
   }
   const userName = url.username === "" ? undefined : decodeURIComponent(url.username);

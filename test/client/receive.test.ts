@@ -167,6 +167,18 @@ describe("the inbox", () => {
     expect(reports.all[0]?.error).toMatchObject({ limit: "maxInboxBytes", message: expect.stringContaining("maxInboxBytes (2500)") });
     expect((await collect(client.messages({ timeout: 0 }))).map(({ args }) => args[0])).toEqual([2, 3]);
   });
+
+  test("counts what the arguments of unread messages weigh, not only their bytes", async () => {
+    const peer = await Peer.open();
+    const reports = new Reports();
+    const client = udpClient(peer.port, { maxInboxBytes: 100_000, onError: reports.listener });
+    const port = await portOf(client);
+    await peer.say(new OscMessage("/few", 1), port);
+    await peer.say(new OscMessage("/flags", new Array(8000).fill(true)), port);
+    await reports.atLeast(1);
+    expect(reports.all[0]?.error).toMatchObject({ code: "OSC_DROPPED", limit: "maxInboxBytes" });
+    expect(client.stats()).toMatchObject({ received: 2, dropped: 2, unread: 0 });
+  });
 });
 
 describe("hostile datagrams", () => {

@@ -170,6 +170,21 @@ describe("a WebSocketClient", () => {
     expect(() => new WebSocketClient(url)).toThrow(/A WebSocket URL must be like/);
   });
 
+  test("shows neither a password nor a token of its URL in errors", async () => {
+    const port = await steadyPort();
+    const reports = new Reports();
+    const client = new WebSocketClient(`ws://me:s3cret@127.0.0.1:${port}/?token=t0ken`, { reconnect: false, onError: reports.listener });
+    const error: unknown = await client.connect().catch((thrown: unknown) => thrown);
+    const request: unknown = await client.request("/a", [], { timeout: 10 }).catch((thrown: unknown) => thrown);
+    void client.sendMessage("/b");
+    await reports.atLeast(1);
+    for (const shown of [error, request, reports.all[0]?.error]) {
+      expect((shown as Error).message).toContain(`127.0.0.1:${port}`);
+      expect(`${(shown as Error).message} ${(shown as { address?: string }).address ?? ""}`).not.toMatch(/s3cret|t0ken/);
+    }
+    await client.close();
+  });
+
   test("takes http for ws, as in a page's location", async () => {
     const rig = await Rig.serve();
     const one = new WebSocketClient(new URL(rig.url().replace("ws", "http")), { headers: { origin: `http://127.0.0.1:${rig.port}` } });
