@@ -301,6 +301,21 @@ function suiteApart(place: Place, more: () => object = () => ({})): void {
     expect([handled, unmatched]).toEqual([2, 3]);
   });
 
+  test.skipIf(kind === "async" || kind === "nats" || transport === "udp")(
+    "lets a polite client in before a greedy one is done",
+    async () => {
+      const [greedy, polite] = [await server.connect(), await server.connect()];
+      const packets = 60;
+      for (let index = 0; index < packets; index += 1) greedy.send(new OscMessage("/block", [int(30)]));
+      await greedy.nextMessages(1);
+      let answered = 1;
+      const all = greedy.nextMessages(packets - 1).then(() => (answered = packets));
+      expect(await polite.ask("/echo", 1)).toEqual(["/echoed", 1]);
+      expect(answered).toBe(1);
+      await all;
+    },
+  );
+
   test("with strictTiming: false everything is handled as it comes", async () => {
     const client = await server.connect();
     client.send(new OscBundle([new OscMessage("/echo", ["at once"])], TimeTag.in(7_200_000)));

@@ -11,8 +11,12 @@ import { FairQueue } from "../fair-queue.ts";
 import { QueueBound, queueIsFull } from "../packet-queue.ts";
 import { READER_SLEEPS, RingReader, RingWriter, WRITER_WAITS } from "./shared-ring.ts";
 
-/** How many packets lie in the ring at most; the others wait in a queue. A power of 2. */
+/** How many packets may be in the ring. A power of 2. */
 const MAX_IN_RING = 1024;
+/** How many may be in it if handlers are slow: those behind wait in the queue, where senders take turns. */
+const LEAST_IN_RING = 8;
+/** How many may be in it after a pause. */
+const FIRST_IN_RING = 16;
 /** How long results may stay unread while a handler runs, because a result alone wakes nobody. */
 const LOOK_MS = 20;
 
@@ -45,6 +49,9 @@ export class CallerExecutor implements Executor {
   readonly #flights: (Flight | undefined)[] = Array.from({ length: MAX_IN_RING });
   #first = 0;
   #count = 0;
+  /** How many packets may be in the ring now: twice as many as were handled between the last two looks. */
+  #window = FIRST_IN_RING;
+  #ended = 0;
   #reading = false;
   /** Set from the first ring in a turn of the event loop until its end. */
   #wakeTimer: NodeJS.Immediate | null = null;
@@ -111,8 +118,11 @@ export class CallerExecutor implements Executor {
   #lookAgain(): void {
     this.#look = null;
     this.#readOutcomes();
+    this.#window = Math.min(MAX_IN_RING, Math.max(LEAST_IN_RING, 2 * this.#ended));
+    this.#ended = 0;
     this.#fillRing();
     if (this.#count > 0) this.#look = setTimeout(() => this.#lookAgain(), LOOK_MS);
+    else this.#window = FIRST_IN_RING;
   }
 
   /**
@@ -135,7 +145,7 @@ export class CallerExecutor implements Executor {
 
   #fillRing(): void {
     for (let packet = this.#queue.first; packet !== undefined; packet = this.#queue.first) {
-      if (this.#count === MAX_IN_RING) return;
+      if (this.#count >= this.#window) return;
       const position = this.#writer.write(packet.data, packet.peer.address, packet.asOf);
       if (position === -1) return;
       this.#wakeCaller();
@@ -171,9 +181,11 @@ export class CallerExecutor implements Executor {
       case records.REPLY_PARCEL:
         return this.#events.reply(packet, data);
       case records.HANDLED:
+        this.#ended += 1;
         this.#remove(0);
         return this.#events.end(packet, handled(this.#outcomes.unmatched));
       case records.REJECTED: {
+        this.#ended += 1;
         this.#remove(0);
         const error = this.#outcomes.error();
         return this.#events.end(
