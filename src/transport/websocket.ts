@@ -31,7 +31,7 @@ export interface WebSocketOptions {
   readonly origins?: readonly string[];
   /**
    * Called with the HTTP request of each client that `origins` allows; false refuses the client with status 401. Check tokens in
-   * `request.url` here. Default: all may connect.
+   * `request.url` here. It must be synchronous. Default: all may connect.
    */
   readonly verifyClient?: (request: IncomingMessage) => boolean;
   /** The path that clients have to ask for, such as `"/osc"`; others are refused with status 404. Default: any path. */
@@ -216,7 +216,9 @@ export class WebSocketTransport implements Transport {
         ipAddress(dropped?.remoteAddress ?? "", dropped?.remotePort ?? 0),
       );
     });
-    http.on("clientError", (cause, socket) => {
+    http.on("clientError", (cause: NodeJS.ErrnoException, socket) => {
+      // A client that disconnects within a request isn't refused.
+      if (cause.code === "ECONNRESET" || !socket.writable) return void socket.destroy();
       const error = new OscRejectedError("malformed", `A client was refused because it doesn't speak HTTP: ${cause.message}`, { cause });
       this.#refuse(socket, socket as Socket, { status: 400, error });
     });
@@ -259,9 +261,8 @@ export class WebSocketTransport implements Transport {
       const message = `A page was refused because its origin ${JSON.stringify(origin)} isn't allowed: add it to ${this.#spec.originsOption}.`;
       return { status: 403, error: new OscRejectedError("sender", message) };
     }
-    if (verifyClient !== null && !verifyClient(request)) {
-      return { status: 401, error: new OscRejectedError("unverified", "A client was refused by verifyClient.") };
-    }
+    const unverified = verifyClient === null ? null : verificationError(verifyClient, request);
+    if (unverified !== null) return { status: 401, error: unverified };
     if (clients.size < maxConnections) return null;
     return {
       status: 503,
@@ -293,6 +294,20 @@ export class WebSocketTransport implements Transport {
       this.#events.onConnection("closed");
     });
     if (this.#closed !== null) client.end(GOING_AWAY, "the server is closing");
+  }
+}
+
+/** Why the program's function refuses the client, or null if it lets it in. An exception or a promise must not let anyone in. */
+function verificationError(verifyClient: (request: IncomingMessage) => unknown, request: IncomingMessage): OscRejectedError | null {
+  try {
+    const verdict = verifyClient(request);
+    if (verdict instanceof Promise) {
+      verdict.catch(() => undefined);
+      return new OscRejectedError("unverified", "A client was refused because verifyClient returned a promise: return true or false.");
+    }
+    return verdict ? null : new OscRejectedError("unverified", "A client was refused by verifyClient.");
+  } catch (cause) {
+    return new OscRejectedError("unverified", `A client was refused because verifyClient threw: ${String(cause)}`, { cause });
   }
 }
 

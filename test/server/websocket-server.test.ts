@@ -72,6 +72,22 @@ describe("who may connect", () => {
     expect(await (await Raw.open(rig.url("/?token=secret"))).ask(1)).toBe(1);
   });
 
+  test.each<[string, () => boolean, RegExp]>([
+    [
+      "throws",
+      () => {
+        throw new Error("no database");
+      },
+      /because verifyClient threw: Error: no database/,
+    ],
+    ["returns a promise", () => Promise.resolve(true) as unknown as boolean, /returned a promise/],
+    ["returns a promise that rejects", () => Promise.reject(new Error("no database")) as unknown as boolean, /returned a promise/],
+  ])("refuses clients if verifyClient %s", async (_what, verifyClient, message) => {
+    const rig = await Rig.serve({ verifyClient });
+    expect(await refusalOf(rig.url())).toBe(401);
+    expect(rig.errors).toMatchObject([{ error: { reason: "unverified", message: expect.stringMatching(message) as string } }]);
+  });
+
   test("addresses that are allowed", async () => {
     const rig = await Rig.serve({ allow: ["10.0.0.0/8"] });
     expect(await refusalOf(rig.url())).toBe(403);
