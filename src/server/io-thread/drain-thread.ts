@@ -34,7 +34,7 @@ export class DrainThread {
     this.packets = new PacketReader(new RingReader(packets));
     this.turn.leave();
     const init: DrainInit = { fd, turn, packets };
-    const worker = startOwnThread(new URL("./drain-entry.js", import.meta.url), init, [], "oscine drain");
+    const worker = startOwnThread(() => new URL("./drain-entry.js", import.meta.url), init, [], "oscine drain");
     worker.on("error", onFailure);
     worker.unref();
     // The process would be aborted if it ended while a thread loads koffi.

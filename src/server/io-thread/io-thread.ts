@@ -68,7 +68,7 @@ export class IoThread implements ServerIo {
     const backend = backendOf(spec);
     this.backend = backend;
     const init: IoThreadInit = { spec, backend, limits, strictTiming, executor, counters, signal, port: port2, nodeOptions };
-    this.#worker = startOwnThread(new URL("./io-thread-entry.js", import.meta.url), init, [port2, ...setup.transfer], "oscine I/O");
+    this.#worker = startOwnThread(() => new URL("./io-thread-entry.js", import.meta.url), init, [port2, ...setup.transfer], "oscine I/O");
     this.#worker.on("error", (error) => this.#failAsync(threadFailed("it threw", error)));
     this.#worker.on("exit", () => this.#ended());
     this.address = this.#awaitOpening();

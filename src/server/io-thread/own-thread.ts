@@ -6,21 +6,33 @@ import { OscServerError } from "../../errors.ts";
 /**
  * Starts a thread of the library itself, which the calling thread may wait for, blocked.
  *
- * @throws OscServerError `OSC_THREAD_FAILED` if its file is missing
+ * @param entryOf its file
+ * @throws OscServerError `OSC_THREAD_FAILED` if its file is missing, as in a bundle
  */
-export function startOwnThread(entry: URL, workerData: unknown, transferList: readonly TransferListItem[], name: string): Worker {
-  // A worker whose file is missing says so only in the event loop, which is about to be blocked.
-  if (!existsSync(fileURLToPath(entry))) {
-    throw threadFailed(
-      `its file ${fileURLToPath(entry)} is missing. If this program was bundled, leave oscine out of the bundle (as an external package)`,
-    );
-  }
+export function startOwnThread(entryOf: () => URL, workerData: unknown, transferList: readonly TransferListItem[], name: string): Worker {
+  const entry = fileOf(entryOf);
   checkWorkingDirectory();
   const env = { ...process.env };
   // What a program has loaded into each of its threads, such as a loader for TypeScript, is not for this one.
   delete env["NODE_OPTIONS"];
   return new Worker(entry, { workerData, transferList: [...transferList], env, execArgv: [], name });
 }
+
+/** A worker whose file is missing says so only in the event loop, which is about to be blocked. */
+function fileOf(entryOf: () => URL): URL {
+  let entry: URL;
+  try {
+    entry = entryOf();
+  } catch {
+    // A bundle of CommonJS doesn't know its own URL.
+    throw threadFailed(BUNDLED);
+  }
+  if (!existsSync(fileURLToPath(entry))) throw threadFailed(`its file ${fileURLToPath(entry)} is missing. ${BUNDLED}`);
+  return entry;
+}
+
+const BUNDLED =
+  "Threads and processes are started from files of the package, which a bundle doesn't have: leave oscine out of the bundle, as an external package";
 
 /** A thread that starts in a directory that is gone never gets anywhere, and says nothing. */
 function checkWorkingDirectory(): void {

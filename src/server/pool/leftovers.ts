@@ -5,7 +5,6 @@ import { fileURLToPath } from "node:url";
 /** What goes on by itself: a process that was started, its pipes, and what only tidies up. */
 const HARMLESS = new Set(["PROCESSWRAP", "PIPEWRAP", "PIPESERVERWRAP", "TickObject", "SIGNALWRAP", "TTYWRAP", "MESSAGEPORT", "FILEHANDLE"]);
 const TIMERS = new Set(["Timeout", "Immediate"]);
-const OUR_FOLDER = dirname(fileURLToPath(import.meta.url));
 const MAX_FRAMES = 40;
 
 /** Something asynchronous that a handler has begun in a thread or process that doesn't go on with it. */
@@ -55,7 +54,8 @@ function placeInProgram(): string {
   Error.stackTraceLimit = MAX_FRAMES;
   const { stack = "" } = new Error("where");
   Error.stackTraceLimit = stackTraceLimit;
+  const ours = dirname(fileURLToPath(import.meta.url));
   const frames = stack.split("\n").filter((line) => line.startsWith("    at "));
-  const frame = frames.find((line) => !/\(?node:|<anonymous>/.test(line) && !line.includes(OUR_FOLDER));
+  const frame = frames.find((line) => !/\(?node:|<anonymous>/.test(line) && !line.includes(ours));
   return /\(?([^()\s]+:\d+:\d+)\)?$/.exec(frame ?? "")?.[1] ?? "";
 }

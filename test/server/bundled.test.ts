@@ -1,0 +1,61 @@
+/** What docs/bundling.md says, with the bundlers it names. */
+import { execFile } from "node:child_process";
+import { mkdirSync, rmSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { buildSync } from "esbuild";
+import { rolldown } from "rolldown";
+import { build as vite } from "vite";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+
+const run = promisify(execFile);
+const entry = fileURLToPath(new URL("programs/bundled/server.mjs", import.meta.url));
+/** Within the repository, so that what is left out of the bundle is found. */
+const folder = fileURLToPath(new URL(`../../coverage/bundled-${process.pid}/`, import.meta.url));
+beforeAll(() => {
+  mkdirSync(folder, { recursive: true });
+});
+afterAll(() => {
+  rmSync(folder, { recursive: true });
+});
+
+type Format = "cjs" | "esm";
+
+async function bundleWith(bundler: string, format: Format, external: readonly string[]): Promise<string> {
+  const file = `${folder}${bundler}-${format}-${external.length}.${format === "cjs" ? "cjs" : "mjs"}`;
+  if (bundler === "esbuild") {
+    const options = { outfile: file, bundle: true, platform: "node", format, logLevel: "silent" } as const;
+    buildSync({ ...options, entryPoints: [entry], external: ["koffi", ...external] });
+  } else if (bundler === "rolldown") {
+    const bundle = await rolldown({ input: entry, platform: "node", external: ["koffi", ...external], logLevel: "silent" });
+    await bundle.write({ file, format, ...(external.length === 0 ? { codeSplitting: false } : {}) });
+    await bundle.close();
+  } else {
+    const output = { entryFileNames: file.slice(folder.length), format };
+    const rolldownOptions = { input: entry, external: ["koffi", ...external], output };
+    const options = { ssr: true, outDir: folder, emptyOutDir: false, minify: false, rolldownOptions } as const;
+    await vite({ configFile: false, logLevel: "silent", ssr: external.length === 0 ? { noExternal: true } : {}, build: options });
+  }
+  return file;
+}
+
+const BUNDLERS = ["esbuild", "rolldown", "vite"].flatMap((bundler) => (["cjs", "esm"] as const).map((format) => ({ bundler, format })));
+
+describe.each(BUNDLERS)("a program bundled by $bundler as $format", ({ bundler, format }) => {
+  test("serves with every kind if oscine is external", { timeout: 60_000 }, async () => {
+    const file = await bundleWith(bundler, format, ["oscine"]);
+    for (const kind of ["Async", "Blocking", "Threading", "Forking"]) {
+      const { stdout } = await run(process.execPath, [file, kind]);
+      expect(stdout).toContain("closed");
+    }
+  });
+
+  test("serves in the event loop, and otherwise says what to do, if oscine is in the bundle", { timeout: 60_000 }, async () => {
+    const file = await bundleWith(bundler, format, []);
+    expect((await run(process.execPath, [file, "Async"])).stdout).toContain("closed");
+    for (const kind of ["Blocking", "Threading", "Forking"]) {
+      const { stdout } = await run(process.execPath, [file, kind]);
+      expect(stdout).toMatch(/^OSC_THREAD_FAILED .*leave oscine out of the bundle, as an external package/);
+    }
+  });
+});
