@@ -3,6 +3,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { WebSocket } from "ws";
 import { OscMessage, decode, encode } from "../../src/codec/index.ts";
 import { openWire } from "../shared/wire.ts";
 import { runTool, Tool } from "./run-tool.ts";
@@ -159,5 +160,42 @@ describe("what cannot be is one line", () => {
     const { code, err } = await runTool("dump", url);
     expect(code).toBe(1);
     expect(err).toMatch(/^oscine: [^\n]*EADDRINUSE[^\n]*\n$/);
+  });
+});
+
+describe.each(["serve", "dump", "monitor", "bridge"])("pages of other sites and oscine %s on ws://", (command) => {
+  const words = (...flags: readonly string[]): string[] => [
+    command,
+    "ws://127.0.0.1:0/",
+    ...(command === "bridge" ? ["osc.udp://127.0.0.1:9"] : []),
+    ...flags,
+  ];
+
+  /** The status that a page of that origin gets. */
+  async function connectFrom(tool: Tool, origin: string): Promise<number> {
+    const [, port] = await tool.saysErr(/^Listening on \S*?127\.0\.0\.1:(\d+)/m);
+    const socket = new WebSocket(`ws://127.0.0.1:${port}/`, { origin });
+    return new Promise((resolve, reject) => {
+      socket.once("open", () => {
+        socket.terminate();
+        resolve(101);
+      });
+      socket.once("unexpected-response", (_request, response) => {
+        socket.terminate();
+        resolve(response.statusCode ?? 0);
+      });
+      socket.once("error", reject);
+    });
+  }
+
+  test("are refused with a line that names --origin, which lets them in", async () => {
+    await using closed = new Tool(words());
+    expect(await connectFrom(closed, "https://stage.example.org")).toBe(403);
+    await closed.saysErr(
+      /OSC_REJECTED {2}A page was refused because its origin "https:\/\/stage\.example\.org" isn't allowed: add it to --origin\./,
+    );
+    expect(await connectFrom(closed, "http://localhost:5173")).toBe(101);
+    await using open = new Tool(words("--origin", "https://stage.example.org"));
+    expect(await connectFrom(open, "https://stage.example.org")).toBe(101);
   });
 });
