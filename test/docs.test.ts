@@ -122,11 +122,7 @@ test("the documents' command lines use options that there are", async () => {
   }
   const unknown: string[] = [];
   for (const [command, options] of used) {
-    const { stdout } = await run(process.execPath, [
-      join(root, "dist", "cli", "main.js"),
-      "help",
-      ...(command === "help" ? [] : [command]),
-    ]);
+    const { stdout } = await run(process.execPath, [join(root, "dist", "cli.js"), "help", ...(command === "help" ? [] : [command])]);
     const known = new Set([...stdout.matchAll(/--[a-z][a-z-]*/g), "--help", "--version"].map(String));
     unknown.push(...[...options].filter((option) => !known.has(option)).map((option) => `oscine ${command} ${option}`));
   }
