@@ -1,6 +1,7 @@
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -31,7 +32,8 @@ async function openVitePage(browser: TestBrowser, host: string, script: string):
     await server.close();
     await rm(root, { recursive: true });
   });
-  return browser.open(`http://${host}:${server.config.server.port || (server.httpServer?.address() as { port: number }).port}/`);
+  const address = server.httpServer?.address() as AddressInfo | null | undefined;
+  return browser.open(`http://${host}:${address?.port}/`);
 }
 
 describeWith([CHROMIUM], "a page from Vite", () => {
