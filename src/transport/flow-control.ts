@@ -9,11 +9,16 @@ export interface InFlightWaiter {
   roomTaken(): void;
 }
 
+/** How many connections it takes to use up the bytes that may be in flight. */
+const SHARES = 8;
+
 /**
  * How many packets of all connections may be in flight: handed on and not yet handled. A connection that finds no room stops reading, so that
  * TCP slows its client down, and waits for its turn. Nothing is lost, and no connection starves.
  */
 export class InFlightLimit {
+  /** How many bytes of one connection may be in flight, so that it can't keep others out. One packet may always pass. */
+  readonly share: number;
   readonly #maxPackets: number;
   readonly #maxBytes: number;
   /** Who waits, first come first served, and for how many bytes. */
@@ -25,6 +30,7 @@ export class InFlightLimit {
   constructor(maxPackets: number, maxBytes: number) {
     this.#maxPackets = maxPackets;
     this.#maxBytes = maxBytes;
+    this.share = maxBytes / SHARES;
   }
 
   /**
@@ -160,7 +166,7 @@ export abstract class BackpressuredPeer implements Peer, InFlightWaiter {
 
   /** True if nothing more is to be read from the client for now. */
   protected get isFull(): boolean {
-    return this.#stopped || this.holdsPackets || this.#pending >= this.#maxPending;
+    return this.#stopped || this.holdsPackets || this.#usesItsShare;
   }
 
   /** Hands a packet on, or keeps it until there is room. `advance` has to follow. */
@@ -234,6 +240,10 @@ export abstract class BackpressuredPeer implements Peer, InFlightWaiter {
   /** Reads on or stops reading, as `isFull` says. */
   protected abstract pace(): void;
 
+  get #usesItsShare(): boolean {
+    return this.#pending >= this.#maxPending || this.#pendingBytes >= this.#inFlight.share;
+  }
+
   /** It holds more than any other connection, and all together hold too much. */
   #giveUpMemory(): void {
     if (this.#isOver) return;
@@ -249,7 +259,7 @@ export abstract class BackpressuredPeer implements Peer, InFlightWaiter {
   }
 
   #handOnArrived(): void {
-    while (!this.#stopped && !this.#waiting && this.#pending < this.#maxPending && this.mayProceed()) {
+    while (!this.#stopped && !this.#waiting && !this.#usesItsShare && this.mayProceed()) {
       const packet = this.#arrived.peek();
       if (packet === undefined || !this.#take(packet)) return;
       this.#shiftArrived();
