@@ -7,6 +7,8 @@ export { fitPacket } from "./client/fit-packet.ts";
 export type { FitOptions } from "./client/fit-packet.ts";
 export type { ReceivedMessage } from "./client/inbox.ts";
 export type { ConnectionOptions, PacketClientOptions, ReceiveOptions, ReconnectOptions } from "./client/options.ts";
+export { KEEP_ALIVE, KeepAliveSession } from "./client/keep-alive.ts";
+export type { KeepAliveMessage, KeepAliveName, KeepAliveOptions, SessionState } from "./client/keep-alive.ts";
 export { PacketClient } from "./client/packet-client.ts";
 export type { ClientStats } from "./client/packet-client.ts";
 export { RECEIVERS } from "./client/receivers.ts";

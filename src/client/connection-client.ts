@@ -1,4 +1,4 @@
-import { OscDispatchError, OscTimeoutError, type OscError } from "../errors.ts";
+import { OscTimeoutError, type OscError } from "../errors.ts";
 import type { NetAddress } from "../net-address.ts";
 import { bad, milliseconds, readOptions } from "../options.ts";
 import type { ConnectionState, PacketLinkFactory } from "./connection.ts";
@@ -96,13 +96,12 @@ export abstract class ConnectionClient extends PacketClient {
   }
 
   protected override stateChanged(state: ConnectionState, error: OscError | null): void {
+    super.stateChanged(state, error);
     for (const listener of this.#listeners) {
       try {
         listener(state, error);
       } catch (cause) {
-        this.report(
-          new OscDispatchError("OSC_HANDLER_FAILED", `A listener of the state "${state}" failed: ${String(cause)}`, "", { cause }),
-        );
+        this.listenerFailed("state", cause);
       }
     }
   }

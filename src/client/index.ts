@@ -8,6 +8,8 @@ export type { ReceivedMessage } from "./inbox.ts";
 export { WebSocketClient } from "./node-websocket-client.ts";
 export type { NodeWebSocketClientOptions as WebSocketClientOptions } from "./node-websocket-client.ts";
 export type { ConnectionOptions, PacketClientOptions, ReceiveOptions, ReconnectOptions } from "./options.ts";
+export { KEEP_ALIVE, KeepAliveSession } from "./keep-alive.ts";
+export type { KeepAliveMessage, KeepAliveName, KeepAliveOptions, SessionState } from "./keep-alive.ts";
 export { PacketClient } from "./packet-client.ts";
 export type { ClientStats } from "./packet-client.ts";
 export { RECEIVERS } from "./receivers.ts";

@@ -9,13 +9,22 @@ import {
   encodeMessage,
 } from "../codec/index.ts";
 import { Dispatcher, Reporter, executeDecoded, tryDecode, reportToConsole } from "../dispatch/index.ts";
-import { OscDecodeError, OscDroppedError, OscEncodeError, type OscError, OscRejectedError, OscServerError } from "../errors.ts";
+import {
+  OscDecodeError,
+  OscDispatchError,
+  OscDroppedError,
+  OscEncodeError,
+  type OscError,
+  OscRejectedError,
+  OscServerError,
+} from "../errors.ts";
 import type { NetAddress } from "../net-address.ts";
 import { describe } from "../options.ts";
 import { Connection, type ConnectionSettings, type ConnectionState, type PacketLinkFactory, type SendDone } from "./connection.ts";
 import { fitTo } from "./fit-packet.ts";
 import { Inbox, type ReceivedMessage } from "./inbox.ts";
 import { type ClientSettings, type ReceiveOptions, type Wait, waitOf } from "./options.ts";
+import { type KeepAliveName, type KeepAliveOptions, KeepAliveSession } from "./keep-alive.ts";
 import { type RequestOptions, Requests } from "./requests.ts";
 import type { ReceiverProfile } from "./receivers.ts";
 import { SendPromise } from "./send-promise.ts";
@@ -68,6 +77,7 @@ export abstract class PacketClient implements AsyncDisposable {
   readonly #reporter: Reporter;
   readonly #inbox: Inbox;
   readonly #requests = new Requests();
+  readonly #sessions = new Set<KeepAliveSession>();
   readonly #target: string;
   readonly #counts = { received: 0, malformed: 0, faults: 0, dropped: 0 };
   readonly #onUnseen = (error: OscError): void => this.report(error);
@@ -116,6 +126,7 @@ export abstract class PacketClient implements AsyncDisposable {
    * is out. Resolves when that is done. May be called twice, and before the first use.
    */
   async close(): Promise<void> {
+    for (const session of this.#sessions) session.stop();
     const closed = this.connection.close();
     this.#inbox.clear();
     this.#endWaits(closedError("The client was closed while it waited for a reply."));
@@ -254,8 +265,47 @@ export abstract class PacketClient implements AsyncDisposable {
     });
   }
 
+  /**
+   * Keeps a session with a device that forgets clients after a while (`/xremote`), or that doesn't tell when it is gone: sends again and
+   * again, watches for signs of life, and subscribes again after a reconnect. Ends with `stop()`, and when the client is closed.
+   *
+   * ```ts
+   * const session = client.keepAlive({ send: "/xremote", every: 8000 });
+   * session.on("lost", () => console.log("The console is gone."));
+   * ```
+   *
+   * @param options what to send and to expect, or the name of a profile in {@link KEEP_ALIVE}
+   * @throws OscServerError `OSC_OPTION`; OscEncodeError if a string isn't an address
+   */
+  keepAlive(options: KeepAliveOptions | KeepAliveName): KeepAliveSession {
+    const { connection } = this;
+    if (connection.isClosed) throw closedError("The client is closed. Call open(), or create another client.");
+    const session = new KeepAliveSession(
+      {
+        get isConnected() {
+          return connection.address !== null;
+        },
+        connect: () => void connection.listen().catch((error: unknown) => this.report(error as OscError)),
+        send: (message) => void this.send(message),
+        ref: () => connection.ref(),
+        listenerFailed: (event, cause) => this.listenerFailed(event, cause),
+        stopped: (one) => this.#sessions.delete(one),
+      },
+      options,
+    );
+    this.#sessions.add(session);
+    return session;
+  }
+
   /** Called when the connection changes. */
-  protected stateChanged(_state: ConnectionState, _error: OscError | null): void {}
+  protected stateChanged(state: ConnectionState, _error: OscError | null): void {
+    if (state === "connected") for (const session of this.#sessions) session.connected();
+  }
+
+  /** Reports a listener of an event that threw. */
+  protected listenerFailed(event: string, cause: unknown): void {
+    this.report(new OscDispatchError("OSC_HANDLER_FAILED", `A listener of "${event}" failed: ${String(cause)}`, "", { cause }));
+  }
 
   /** As {@link send}, for subclasses that send in another way. */
   protected sendWith(send: (done: SendDone) => void): Promise<void> {
@@ -335,6 +385,9 @@ export abstract class PacketClient implements AsyncDisposable {
   }
 
   #receiveMessage(received: ReceivedMessage, bytes: number): void {
+    let isSign = false;
+    for (const session of this.#sessions) isSign = session.hear(received.message) || isSign;
+    if (isSign) return;
     if (this.#requests.settle(received.message)) return;
     const dropped = this.#inbox.push(received, bytes);
     if (dropped === 0) return;
