@@ -267,7 +267,12 @@ const UNINITIALIZED_ADVICE =
 
 /** Whether the program's script didn't get as far as to set a variable. */
 function isUninitialized(cause: unknown): boolean {
-  return cause instanceof ReferenceError && cause.message.includes("before initialization");
+  try {
+    return cause instanceof ReferenceError && cause.message.includes("before initialization");
+  } catch {
+    // A proxy that lets nobody look at it.
+    return false;
+  }
 }
 
 /** The address of a message, or "a bundle". */
