@@ -1,6 +1,9 @@
 /**
  * How fast are packets decoded and encoded, beside the npm packages, liblo (C) and oscpack (C++)?
  *
+ * First with packets that nobody has seen before: each is built from new values and read once, in a process for each contestant. Then with prepared
+ * packets that are encoded and decoded again and again.
+ *
  *     npm run bench -- codec [--json] [--quick]
  *     npx tsx bench/codec.ts --pure       without Node's Buffer in Oscine, as in a browser
  *
@@ -12,6 +15,7 @@ import { isDeepStrictEqual, parseArgs } from "node:util";
 import type { OscPacket } from "../src/codec/index.ts";
 import { cCodecs } from "./codec/c-codecs.ts";
 import { codec as ours } from "./codec/compiled-codec.ts";
+import { measureFresh } from "./codec/measure-fresh.ts";
 import { measure, type Subject } from "./codec/measure.ts";
 import { type Codec, npmPeers } from "./codec/peers.ts";
 import { plain, VARIANTS, type Workload, workloads } from "./codec/workloads.ts";
@@ -70,11 +74,12 @@ for (const [i, workload] of workloads.entries()) {
   compare("encode", i, encoders(workload, encoded[i]!));
 }
 const names = workloads.map(({ name }) => name);
+const fresh = flags.pure ? { tables: [], goals: [] } : measureFresh(flags.quick ? 1 : 3);
 finish(
   {
     benchmark: flags.pure ? "codec-pure" : "codec",
-    tables: (["decode", "encode"] as const).map(tableOf),
-    goals: goals(),
+    tables: [...fresh.tables, ...(["decode", "encode"] as const).map(tableOf)],
+    goals: [...fresh.goals, ...goals()],
     plots: flags.quick ? [] : [plotOf("decode"), plotOf("encode")],
   },
   flags,
@@ -136,7 +141,7 @@ function tableOf(direction: "decode" | "encode"): Table {
       const figures = names.map((workload) => ratio(row[workload], ours[workload]));
       return { name: `${name} / oscine`, cells: [...figures.map((figure) => figure ?? "wrong"), geometricMean(figures) ?? null] };
     });
-  return { title: `${direction}, nanoseconds for a packet`, columns: [...names, "geometric mean"], rows: [...rows, ...ratios] };
+  return { title: `${direction} prepared packets, nanoseconds`, columns: [...names, "geometric mean"], rows: [...rows, ...ratios] };
 }
 
 function goals(): Goal[] {

@@ -1,0 +1,161 @@
+import type { OscMessage } from "../../src/codec/index.ts";
+import { codec } from "./compiled-codec.ts";
+import { type FreshBundle, type FreshMessage, type FreshPacket, isBundle } from "./fresh-workloads.ts";
+
+/** A codec as a program uses it: from new values to bytes, and from bytes to a sum of the values. */
+export interface Contestant {
+  readonly name: string;
+  encode(packet: FreshPacket): ArrayBufferView;
+  /** Decodes a packet, and adds up its numbers, so that every value is read. */
+  decode(bytes: Buffer): number;
+}
+
+/** How each contestant is made. It is loaded only in the process that measures it. */
+export const CONTESTANTS: Readonly<Record<string, () => Promise<Contestant>>> = {
+  "oscine, float(v)": () => Promise.resolve(oscine("oscine, float(v)", inferred)),
+  "oscine, types given": () => Promise.resolve(oscine("oscine, types given", typed)),
+  "oscine, encodeMessage": () => Promise.resolve(oscineStraight()),
+  "node-osc 11.7.1": nodeOsc,
+  "osc 2.4.5": oscJs,
+  "osc-min 2.1.2": oscMin,
+};
+
+const { decode, encode, encodeMessage, float, OscBundle, OscMessage: Message } = codec;
+
+function inferred([address, args]: FreshMessage): OscMessage {
+  return new Message(
+    address,
+    args.map(([type, value]) => (type === "f" ? float(value as number) : value)),
+  );
+}
+
+function typed([address, args]: FreshMessage): OscMessage {
+  let types = "";
+  for (const [type] of args) types += type;
+  return new Message(
+    address,
+    args.map(([, value]) => value),
+    types,
+  );
+}
+
+function oscine(name: string, make: (message: FreshMessage) => OscMessage): Contestant {
+  return {
+    name,
+    encode: (packet) => encode(isBundle(packet) ? new OscBundle(packet.bundle.map(make)) : make(packet)),
+    decode: (bytes) => {
+      const packet = decode(bytes);
+      if (!(packet instanceof OscBundle)) return sumOf(packet);
+      let sum = 0;
+      for (const element of packet.elements) sum += sumOf(element as OscMessage);
+      return sum;
+    },
+  };
+}
+
+/** Messages without an object for each; a bundle still needs them. */
+function oscineStraight(): Contestant {
+  const other = oscine("oscine, encodeMessage", inferred);
+  return {
+    ...other,
+    encode: (packet) => {
+      if (isBundle(packet)) return other.encode(packet);
+      const [address, args] = packet;
+      return encodeMessage(
+        address,
+        args.map(([type, value]) => (type === "f" ? float(value as number) : value)),
+      );
+    },
+  };
+}
+
+function sumOf({ args }: OscMessage): number {
+  let sum = 0;
+  for (const value of args) sum += typeof value === "number" ? value : 1;
+  return sum;
+}
+
+interface PeerArgument {
+  readonly value: unknown;
+}
+interface PeerMessage {
+  readonly args: readonly PeerArgument[];
+}
+
+function sumOfPeer({ args }: PeerMessage): number {
+  let sum = 0;
+  for (const { value } of args) sum += typeof value === "number" ? value : 1;
+  return sum;
+}
+
+function sumOfAll(elements: readonly PeerMessage[]): number {
+  let sum = 0;
+  for (const element of elements) sum += sumOfPeer(element);
+  return sum;
+}
+
+function withArguments([address, args]: FreshMessage, names: Readonly<Record<string, string>>): object {
+  return { address, args: args.map(([type, value]) => ({ type: names[type] ?? type, value })) };
+}
+
+async function load<T>(name: string): Promise<T> {
+  const loaded = (await import(name)) as T & { default?: T };
+  return loaded.default ?? loaded;
+}
+
+async function nodeOsc(): Promise<Contestant> {
+  const library = await load<{
+    Message: new (address: string) => { append(argument: object): void };
+    encode(packet: unknown): Buffer;
+    decode(bytes: Buffer): PeerMessage & { readonly elements?: readonly PeerMessage[] };
+  }>("node-osc");
+  const message = ([address, args]: FreshMessage): object => {
+    const made = new library.Message(address);
+    for (const [type, value] of args) made.append({ type, value });
+    return made;
+  };
+  const element = (packet: FreshMessage): object => ({ oscType: "message", ...withArguments(packet, {}) });
+  const bundle = (packet: FreshBundle): object => ({ oscType: "bundle", timetag: 0, elements: packet.bundle.map(element) });
+  return {
+    name: "node-osc 11.7.1",
+    encode: (packet) => library.encode(isBundle(packet) ? bundle(packet) : message(packet)),
+    decode: (bytes) => {
+      const packet = library.decode(bytes);
+      return packet.elements ? sumOfAll(packet.elements) : sumOfPeer(packet);
+    },
+  };
+}
+
+async function oscJs(): Promise<Contestant> {
+  const library = await load<{
+    writePacket(packet: unknown, options: unknown): Uint8Array;
+    readPacket(bytes: Uint8Array, options: unknown): PeerMessage & { readonly packets?: readonly PeerMessage[] };
+  }>("osc");
+  const options = { metadata: true, unpackSingleArgs: false };
+  const message = (packet: FreshMessage): object => withArguments(packet, {});
+  return {
+    name: "osc 2.4.5",
+    encode: (packet) =>
+      library.writePacket(isBundle(packet) ? { timeTag: { raw: [0, 1] }, packets: packet.bundle.map(message) } : message(packet), options),
+    decode: (bytes) => {
+      const packet = library.readPacket(bytes, options);
+      return packet.packets ? sumOfAll(packet.packets) : sumOfPeer(packet);
+    },
+  };
+}
+
+async function oscMin(): Promise<Contestant> {
+  const library = await load<{
+    toBuffer(packet: unknown): DataView;
+    fromBuffer(bytes: Uint8Array): PeerMessage & { readonly elements?: readonly PeerMessage[] };
+  }>("osc-min");
+  const message = (packet: FreshMessage): object => withArguments(packet, { i: "integer", f: "float", s: "string" });
+  return {
+    name: "osc-min 2.1.2",
+    encode: (packet) => library.toBuffer(isBundle(packet) ? { timetag: [0, 1], elements: packet.bundle.map(message) } : message(packet)),
+    decode: (bytes) => {
+      const packet = library.fromBuffer(bytes);
+      return packet.elements ? sumOfAll(packet.elements) : sumOfPeer(packet);
+    },
+  };
+}
