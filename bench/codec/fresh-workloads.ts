@@ -13,7 +13,7 @@ interface FreshWorkload {
   readonly name: string;
   /** How many packets a round has. */
   readonly count: number;
-  make(): FreshPacket;
+  readonly make: () => FreshPacket;
 }
 
 let seed = 42;
