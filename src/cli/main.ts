@@ -3,6 +3,7 @@ import { createRequire } from "node:module";
 import { basename, relative } from "node:path";
 import { OscEncodeError, OscError } from "../errors.ts";
 import { escapeForTerminal } from "../text/escape.ts";
+import { nearest } from "../options.ts";
 import { UsageError } from "../text/usage-error.ts";
 import { type Command, EXIT, type Session } from "./command.ts";
 import { Output } from "./output.ts";
@@ -105,7 +106,9 @@ async function findCommand(name: string): Promise<Command> {
       `Unknown option "${name}". Options come after the command: oscine COMMAND [options]; "oscine help" lists the commands.`,
     );
   }
-  throw new UsageError(`There is no command "${name}". The commands are: ${[...COMMANDS.keys(), "help"].join(", ")}.`);
+  const right = nearest(name, COMMANDS.keys());
+  const advice = right === undefined ? `The commands are: ${[...COMMANDS.keys(), "help"].join(", ")}.` : `Did you mean ${right}?`;
+  throw new UsageError(`There is no command "${name}". ${advice}`);
 }
 
 /** Prints what went wrong as one line, and returns the exit code. */

@@ -1,4 +1,5 @@
 import { type ParseArgsConfig, parseArgs } from "node:util";
+import { nearest } from "../options.ts";
 import { UsageError } from "../text/usage-error.ts";
 
 type OptionTable = NonNullable<ParseArgsConfig["options"]>;
@@ -24,14 +25,16 @@ export function parseOptions<Options extends OptionTable>(command: string, words
     return { ...parsed, values: values as typeof parsed.values, positionals: parsed.positionals.map(unshield) };
   } catch (error) {
     if (!(error instanceof TypeError)) throw error;
-    throw new UsageError(`${describeParseError(error)} "oscine ${command} --help" lists the options.`);
+    throw new UsageError(`${describeParseError(error, Object.keys(options))} "oscine ${command} --help" lists the options.`);
   }
 }
 
-function describeParseError(error: TypeError): string {
+function describeParseError(error: TypeError, names: readonly string[]): string {
   const [, unknown] = /^Unknown option '(.*?)'/s.exec(error.message) ?? [];
   if (unknown === undefined) return `${unshield(error.message.split(/[.\n]/)[0] ?? "")}.`;
-  return `Unknown option "${unknown}". If it is text and not an option, put -- before it: -- ${unknown}.`;
+  const right = nearest(unknown.replace(/^-+/, ""), names);
+  const advice = right === undefined ? `If it is text and not an option, put -- before it: -- ${unknown}.` : `Did you mean --${right}?`;
+  return `Unknown option "${unknown}". ${advice}`;
 }
 
 /**

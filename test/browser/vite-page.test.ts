@@ -17,7 +17,10 @@ const DIST = fileURLToPath(new URL("../../dist/", import.meta.url));
 /** A page served by Vite's development server, which speaks to a WebSocket on another port of this machine. */
 async function openVitePage(browser: TestBrowser, host: string, script: string): Promise<TestPage> {
   const root = await mkdtemp(join(tmpdir(), "oscine-vite-"));
-  await writeFile(join(root, "index.html"), '<!doctype html><title>Faders</title><script type="module" src="/main.js"></script>');
+  await writeFile(
+    join(root, "index.html"),
+    '<!doctype html><title>Faders</title><link rel="icon" href="data:,"><script type="module" src="/main.js"></script>',
+  );
   await writeFile(join(root, "main.js"), script);
   const server = await createServer({
     root,

@@ -34,6 +34,8 @@ describe("help and version", () => {
 describe("a wrong command line is one line on standard error and exit code 2", () => {
   test.each([
     [["explode"], /no command "explode".*serve, dump, send/],
+    [["sned"], /no command "sned"\. Did you mean send\?/],
+    [["serve", "--orgin", "x"], /Unknown option "--orgin"\. Did you mean --origin\?/],
     [["--loud"], /Unknown option "--loud"\. Options come after the command/],
     [["serve", "--loud"], /Unknown option "--loud".*"oscine serve --help"/],
     [["serve", "--port"], /'--port <value>' argument missing/],
