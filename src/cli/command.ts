@@ -1,7 +1,7 @@
 import type { OscError } from "../errors.ts";
 import { type NetAddress, formatAddress } from "../net-address.ts";
 import { escapeForTerminal } from "../text/escape.ts";
-import { timeOfDay } from "../text/time-text.ts";
+import { timeOfDay } from "../text/values.ts";
 import type { Output } from "./output.ts";
 
 /** Exit codes. */

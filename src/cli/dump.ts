@@ -8,7 +8,7 @@ import { formatCommentedHex } from "../text/hex.ts";
 import { formatJson } from "../text/json.ts";
 import { MessageFilter } from "../text/message-filter.ts";
 import { escapeForTerminal } from "../text/escape.ts";
-import { timeOfDay } from "../text/time-text.ts";
+import { timeOfDay } from "../text/values.ts";
 import { UsageError } from "../text/usage-error.ts";
 import { KernelDrops } from "../transport/kernel-drops.ts";
 import { notOsc } from "../server/admission.ts";

@@ -5,7 +5,7 @@ import { type NetAddress, formatAddress } from "../net-address.ts";
 import type { ServerStats } from "../server/index.ts";
 import { formatParts } from "../text/format.ts";
 import { escapeForTerminal } from "../text/escape.ts";
-import { timeOfDay } from "../text/time-text.ts";
+import { timeOfDay } from "../text/values.ts";
 
 /** SGR codes of a terminal. */
 const STYLES = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33, cyan: 36 } as const;

@@ -1,7 +1,7 @@
 import { OscEncodeError } from "../errors.ts";
 import { describe } from "./options.ts";
 
-/** Milliseconds between 1900-01-01, where NTP time begins, and 1970-01-01, where JavaScript's does. */
+/** Milliseconds between 1900-01-01, when NTP time begins, and 1970-01-01, when JavaScript's does. */
 const EPOCH_OFFSET_MS = 2_208_988_800_000;
 /** The length of an NTP era, after which its 32 bits of seconds begin again at 0. The first ends on 2036-02-07. */
 const ERA_MS = 0x1_0000_0000 * 1000;
@@ -10,7 +10,7 @@ const FRACTIONS_PER_MS = 0x1_0000_0000 / 1000;
 /**
  * A moment as OSC writes it: the 64 bits of an NTP time stamp, kept exactly. OSC 1.0, "Temporal Semantics and OSC Time Tags".
  *
- * The 32 bits of seconds begin again in 2036; a time tag is read in the era that puts it nearest to the present.
+ * The 32 bits of seconds begin again in 2036; a time tag is read in the era nearest to the present.
  *
  * @example
  * TimeTag.in(250); // a quarter of a second from now
@@ -68,7 +68,7 @@ export class TimeTag {
   /**
    * The time tag of these 64 bits: seconds in the upper half, fraction in the lower.
    *
-   * @throws RangeError where it is not a number from 0 to 2^64 - 1
+   * @throws RangeError if it isn't from 0 to 2^64 - 1; OscEncodeError `OSC_VALUE_TYPE` if it isn't a bigint
    */
   static fromBigInt(bits: bigint): TimeTag {
     if (typeof bits !== "bigint") throw badMoment("TimeTag.fromBigInt needs a bigint of 64 bits", bits);

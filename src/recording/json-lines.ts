@@ -4,7 +4,7 @@ import { OscDecodeError } from "../errors.ts";
 import { type NetAddress, formatAddress } from "../net-address.ts";
 import { formatHex } from "../text/format.ts";
 import { formatJson, packetFromJson } from "../text/json.ts";
-import { hexBytes } from "../text/value-text.ts";
+import { hexBytes } from "../text/values.ts";
 import { LineReader } from "./line-reader.ts";
 import type { RecordedPacket, RecordingEvents, RecordingWriter } from "./recording.ts";
 

@@ -1,9 +1,7 @@
-import { type OscArgument, OscMessage, type OscValue } from "../codec/index.ts";
+import { type OscArgument, OscBundle, OscMessage, type OscPacket, type OscValue } from "../codec/index.ts";
+import { packetFromJson } from "./json.ts";
 import { UsageError } from "./usage-error.ts";
-import { constantOf, isNumber, readValue, takesWord } from "./value-text.ts";
-import type { ReadValueOptions } from "./value-text.ts";
-import { unquote } from "./words.ts";
-import type { Word } from "./words.ts";
+import { constantOf, isNumber, readTime, readValue, type ReadValueOptions, takesWord } from "./values.ts";
 
 /** How the words of a message are read. */
 export interface ReadOptions extends ReadValueOptions {
@@ -14,7 +12,7 @@ export interface ReadOptions extends ReadValueOptions {
 /**
  * Reads `ADDRESS [,types] [arguments…]`.
  *
- * With `,types` each tag takes one word, but for `T F N I [ ]`, which take none. Without, the look of a word decides: see docs/command-line.md.
+ * With `,types` each tag takes one word, except `T F N I [ ]`, which take none. Without, the look of a word decides: see docs/command-line.md.
  *
  * @throws UsageError that names the word and says what it should be
  */
@@ -49,7 +47,7 @@ function readTyped(address: string, types: string, words: readonly Word[], optio
       list = outer;
     } else {
       const word = words[next++];
-      // A tag that is not known is said first, before the count that it spoils.
+      // Report an unknown tag first, before the count that it makes wrong.
       if (word === undefined && takesWord(tag)) throw new UsageError(countMessage(address, types, words.length));
       list.push(readValue(tag, word?.text ?? "", options));
     }
@@ -88,4 +86,76 @@ function failToPair(types: string): never {
 function countMessage(address: string, types: string, given: number): string {
   const needed = countWords(types);
   return `${address} ,${types} needs ${needed} ${needed === 1 ? "value" : "values"}, one for each type tag but T F N I [ ]; got ${given}.`;
+}
+
+/** The time of day that begins a line of readable output; the sender is the next word. */
+const TIME_OF_DAY = /^\d\d:\d\d:\d\d\.\d+$/;
+
+/**
+ * Reads one line: a packet as `dump --json` writes it, or a message as the readable output shows it, with or without its time and sender.
+ * Returns null for an empty line and one that begins with `#`.
+ *
+ * @throws UsageError
+ */
+export function readLine(line: string, options: ReadOptions = {}): OscPacket | null {
+  const text = line.trim();
+  if (text === "" || text.startsWith("#")) return null;
+  return text.startsWith("{") ? packetFromJson(text) : readReadable(text, options);
+}
+
+function readReadable(text: string, options: ReadOptions): OscPacket {
+  const all = splitWords(text);
+  const words = TIME_OF_DAY.test(all[0]?.text ?? "") ? all.slice(2) : all;
+  const last = words.at(-1);
+  if (last === undefined || !isTimeTag(last, words)) return readMessage(words, options);
+  return new OscBundle(readMessage(words.slice(0, -1), options), readTime(last.text.slice(1)));
+}
+
+/** True for an unquoted `@time` that isn't the value of the last type tag. */
+function isTimeTag(last: Word, words: readonly Word[]): boolean {
+  if (last.quoted || !last.text.startsWith("@")) return false;
+  const [, types] = words;
+  return types?.text.startsWith(",") !== true || types.quoted || words.length - 2 > countWords(types.text);
+}
+
+/** One word of a command line or of a line of text. */
+export interface Word {
+  readonly text: string;
+  /** True if it stood in double quotes, so that it is text and never a number. */
+  readonly quoted: boolean;
+}
+
+/** The words of one line, separated by white space; one that begins with a double quote is a string as JSON writes it. */
+export function splitWords(line: string): Word[] {
+  const words: Word[] = [];
+  const pattern = /\s*(?:("(?:[^"\\]|\\.)*")(?=\s|$)|(\S+))/gsy;
+  for (const [, quoted, bare] of line.matchAll(pattern)) {
+    words.push(quoted === undefined ? bareWord(bare ?? "") : { text: unquote(quoted), quoted: true });
+  }
+  return words;
+}
+
+/** The words that a shell has already separated. */
+export function shellWords(words: readonly string[]): Word[] {
+  return words.map((text) => ({ text, quoted: false }));
+}
+
+/** The text of a word in double quotes. */
+export function unquote(quoted: string): string {
+  try {
+    const text: unknown = JSON.parse(quoted);
+    if (typeof text === "string") return text;
+  } catch {
+    // Said below.
+  }
+  throw new UsageError(`${quoted} is not a quoted string. Inside quotes write \\" for a quote and \\\\ for a backslash.`);
+}
+
+function bareWord(text: string): Word {
+  if (text.startsWith('"')) {
+    throw new UsageError(
+      `${text} begins with a quote that does not end before a space. Inside quotes write \\" for a quote and \\\\ for a backslash.`,
+    );
+  }
+  return { text, quoted: false };
 }

@@ -1,11 +1,11 @@
 import { OscBundle, type OscColor, type OscMessage, type OscMidi, type OscPacket, type OscValue, type TimeTag } from "../codec/index.ts";
-import { formatTime } from "./time-text.ts";
+import { formatTime } from "./values.ts";
 import { escapeForTerminal, quote } from "./escape.ts";
 
-/** The parts of a message as words, before they are put into columns. */
+/** The parts of a message as words, not yet in columns. */
 export interface FormattedMessage {
   readonly address: string;
-  /** `,types`, or nothing for a message that came without a type tag string. */
+  /** `,types`, or nothing for a message without a type tag string. */
   readonly types: string;
   /** The values, one word for each type tag that has one. */
   readonly args: string;
@@ -25,7 +25,7 @@ export function flatten(packet: OscPacket, timeTag: TimeTag | null = null): Date
   return packet.elements.flatMap((element) => flatten(element, packet.timeTag));
 }
 
-/** A message as one line that `readLine` reads back: `/mixer/gain ,f 0.5`, and `@` with a time tag at its end where it was in a bundle. */
+/** A message as one line that `readLine` reads back: `/mixer/gain ,f 0.5`, with `@` and the time tag at its end if it was in a bundle. */
 export function formatMessage({ message, timeTag }: DatedMessage): string {
   return Object.values(formatParts(message, timeTag))
     .filter((part) => part !== "")
@@ -64,7 +64,7 @@ function formatArguments({ types, args }: OscMessage): string[] {
   return words;
 }
 
-/** One value as a word, or nothing where the type tag says it all. */
+/** One value as a word, or nothing if the type tag says it all. */
 export function formatValue(tag: string, value: OscValue): string {
   switch (tag) {
     case "f":
@@ -115,7 +115,7 @@ function formatNumber(value: number, digits: string): string {
   return /[.e]/.test(digits) ? digits : `${digits}.0`;
 }
 
-/** An OSC address as one word: in quotes where it holds spaces or what cannot be seen. */
+/** An OSC address as one word: in quotes if it contains spaces or anything that can't be seen. */
 export function formatAddress(address: string): string {
   return /^\/\S*$/.test(address) && escapeForTerminal(address, Infinity) === address ? address : quote(address);
 }

@@ -1,6 +1,6 @@
 import { type OscValue, TimeTag } from "../codec/index.ts";
 import { formatHex, formatValue } from "./format.ts";
-import { formatTime } from "./time-text.ts";
+import { formatTime } from "./values.ts";
 import { quote } from "./escape.ts";
 
 const BYTES_A_LINE = 16;
@@ -17,7 +17,7 @@ interface Field {
 }
 
 /**
- * A packet as commented hexadecimal: each line has the offset, the bytes of one field, and what they are. Never throws: bytes that are no OSC are
+ * A packet as an annotated hex dump: each line has the offset, the bytes of one field, and what they are. Never throws: bytes that aren't OSC are
  * shown with what is wrong.
  */
 export function formatCommentedHex(packet: Uint8Array): string {
@@ -86,7 +86,7 @@ class FieldReader {
     this.#takeRest(end, `${margin}not read`);
   }
 
-  /** False where the rest of the message cannot be told apart. */
+  /** False if the rest of the message can't be told apart. */
   #readArgument(tag: string, end: number, margin: string): boolean {
     const note = `${margin}${quote(tag).slice(1, -1)} `;
     if (tag === "s" || tag === "S") {

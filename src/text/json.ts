@@ -13,9 +13,8 @@ import { decodeOrFault } from "../codec/decode.ts";
 import { rawBytesOf } from "../codec/packet.ts";
 import { OscDecodeError } from "../errors.ts";
 import { formatHex } from "./format.ts";
-import { formatTimeBits, readTime } from "./time-text.ts";
 import { UsageError } from "./usage-error.ts";
-import { constantOf, hexBytes, readValue } from "./value-text.ts";
+import { constantOf, formatTimeBits, hexBytes, readTime, readValue } from "./values.ts";
 import { escapeForTerminal } from "./escape.ts";
 
 /** A packet as plain JSON values. docs/command-line.md shows the value of every type tag. */
@@ -28,7 +27,7 @@ interface RawJson {
 
 interface JsonMessage {
   readonly address: string;
-  /** The type tag string without its comma; null where the message had none. */
+  /** The type tag string without its comma; null if the message had none. */
   readonly types: string | null;
   readonly args: readonly JsonValue[];
 }
@@ -41,7 +40,7 @@ interface JsonBundle {
 
 type JsonValue = number | string | boolean | null | readonly JsonValue[];
 
-/** What is known of a packet beside its bytes. */
+/** What is known of a packet besides its bytes. */
 export interface Arrival {
   /** Milliseconds since 1970-01-01 UTC. */
   readonly time: number;

@@ -4,7 +4,7 @@ import { AddressSpace } from "../address/index.ts";
 import { OscDispatchError } from "../errors.ts";
 import { UsageError } from "./usage-error.ts";
 
-/** Lets through the messages that a handler mapped to one of the patterns would see; all, where there are no patterns. */
+/** Lets through the messages that a handler mapped to one of the patterns would see; all, if there are no patterns. */
 export class MessageFilter {
   readonly #patterns: AddressSpace<true> | null;
 
@@ -26,7 +26,7 @@ export class MessageFilter {
     return this.#patterns === null || this.#patterns.find(address).length > 0;
   }
 
-  /** The packet without the messages that are not wanted; null where none is left. */
+  /** The packet without the messages that are not wanted; null if none is left. */
   select(packet: OscPacket): OscPacket | null {
     if (this.#patterns === null) return packet;
     if (!(packet instanceof OscBundle)) return this.matches(packet.address) ? packet : null;

@@ -1,11 +1,11 @@
 import { strictEqual } from "node:assert";
 import { readMessage } from "../../src/text/arguments.ts";
-import { readLine } from "../../src/text/lines.ts";
+import { readLine } from "../../src/text/arguments.ts";
 import { escapeForTerminal } from "../../src/text/escape.ts";
 import { readSendOptions } from "../../src/cli/send.ts";
 import { parseUrl } from "../../src/cli/endpoint.ts";
 import { UsageError } from "../../src/text/usage-error.ts";
-import { shellWords } from "../../src/text/words.ts";
+import { shellWords } from "../../src/text/arguments.ts";
 import { encode } from "../../src/codec/index.ts";
 import { OscEncodeError } from "../../src/errors.ts";
 import type { Target } from "./fuzzer.ts";

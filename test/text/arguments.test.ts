@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { TimeTag } from "../../src/codec/index.ts";
 import { readMessage } from "../../src/text/arguments.ts";
 import { UsageError } from "../../src/text/usage-error.ts";
-import { shellWords, splitWords } from "../../src/text/words.ts";
+import { shellWords, splitWords } from "../../src/text/arguments.ts";
 
 const read = (...words: string[]) => readMessage(shellWords(words));
 

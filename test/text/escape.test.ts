@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { escapeForTerminal, quote } from "../../src/text/escape.ts";
-import { splitWords } from "../../src/text/words.ts";
+import { splitWords } from "../../src/text/arguments.ts";
 
 const UNSAFE: readonly [kind: string, first: number, last: number][] = [
   ["C0 controls and the escape character", 0x00, 0x1f],

@@ -6,8 +6,8 @@ import { decode, encode, OscBundle, OscMessage, TimeTag } from "../../src/codec/
 import { OscDecodeError } from "../../src/errors.ts";
 import { flatten, formatMessage } from "../../src/text/format.ts";
 import { formatJson, packetFromJson, packetToJson } from "../../src/text/json.ts";
-import { readLine } from "../../src/text/lines.ts";
-import { formatTime, readTime } from "../../src/text/time-text.ts";
+import { readLine } from "../../src/text/arguments.ts";
+import { formatTime, readTime } from "../../src/text/values.ts";
 import { MessageFilter } from "../../src/text/message-filter.ts";
 import { UsageError } from "../../src/text/usage-error.ts";
 import { message, packet } from "./arbitrary.ts";

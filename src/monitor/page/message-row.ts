@@ -1,7 +1,7 @@
 import type { TimeTag } from "../../codec/index.ts";
 import { formatParts } from "../../text/format.ts";
 import { escapeForTerminal } from "../../text/escape.ts";
-import { timeOfDay } from "../../text/time-text.ts";
+import { timeOfDay } from "../../text/values.ts";
 import { element, setText } from "./element.ts";
 import type { Row } from "./model/read-entry.ts";
 
