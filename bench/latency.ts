@@ -18,7 +18,7 @@ import { EventLoopExecutor } from "../src/server/event-loop-executor.ts";
 import { limitsOf } from "../src/server/options.ts";
 import { Pipeline } from "../src/server/pipeline.ts";
 import { benchOptions } from "./suite/options.ts";
-import { finish, type Goal, median, type Table } from "./suite/report.ts";
+import { finish, median, type Table } from "./suite/report.ts";
 import { type Echoes, loadProgram, ServerProcess } from "./udp/load.ts";
 
 const options = benchOptions();
@@ -33,9 +33,8 @@ if (program === undefined) {
   console.error("The benchmark of latency needs its sender: nothing was measured.");
   process.exitCode = 1;
 } else {
-  const allocated = allocations();
-  const tables = [await echoes(program), allocated, await pauses(program)];
-  finish({ benchmark: "latency", tables, goals: allocationGoals(allocated) }, options);
+  const tables = [await echoes(program), allocations(), await pauses(program)];
+  finish({ benchmark: "latency", tables, goals: [] }, options);
 }
 
 async function echoes(load: string): Promise<Table> {
@@ -123,24 +122,6 @@ function allocations(): Table {
     columns: ["bytes"],
     rows,
   };
-}
-
-/** What a message may cost the collector: about what its parts take that handlers see, and as much again for its way. */
-function allocationGoals({ rows }: Table): Goal[] {
-  const mostOf = new Map([
-    ["decode a small message", 160],
-    ["the same in the async server, without its socket", 512],
-  ]);
-  return rows.flatMap(({ name, cells: [bytes] }) => {
-    const most = mostOf.get(name);
-    if (most === undefined || typeof bytes !== "number") return [];
-    const goal = { goal: `${name}: at most ${most} bytes on the heap`, measured: `${Math.round(bytes)} bytes` };
-    return [
-      bytes <= most
-        ? { ...goal, met: true }
-        : { ...goal, met: false, because: "It is the message itself, its list of arguments, and the number" },
-    ];
-  });
 }
 
 async function pauses(load: string): Promise<Table> {

@@ -1,14 +1,15 @@
 /**
  * Runs benchmarks, each in a process of its own:
  *
- *     npm run bench -- codec|dispatch|udp|kinds|latency|tcp|nats|startup [--json] [--quick]
+ *     npm run bench                                     those that measure the floors, about 15 minutes
+ *     npm run bench -- codec|dispatch|udp|kinds|tcp|startup|latency|nats [--json] [--quick]
  *
- * Without a name it runs them all, one after another. Each prints tables, or JSON with `--json`, and keeps its JSON in bench/results, of which
- * `npm run bench:docs` makes docs/performance.md. `--quick` takes a few seconds and shows roughly how things are.
+ * Each prints tables, or JSON with `--json`, and keeps its JSON in bench/results, from which `npm run bench:docs` fills docs/performance.md.
+ * `--quick` takes a few seconds and shows roughly how things are.
  */
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import { BENCHMARKS } from "./suite/benchmarks.ts";
+import { BENCHMARKS, FLOORS } from "./suite/benchmarks.ts";
 
 const words = process.argv.slice(2);
 const flags = words.filter((word) => word.startsWith("--"));
@@ -19,7 +20,7 @@ if (unknown.length > 0) {
   console.error(`There is no benchmark ${unknown.join(", ")}. There are ${BENCHMARKS.join(", ")}.`);
   process.exitCode = 2;
 } else {
-  for (const name of names.length > 0 ? names : BENCHMARKS) {
+  for (const name of names.length > 0 ? names : FLOORS) {
     if (names.length !== 1) console.error(`\n== ${name}`);
     const script = fileURLToPath(new URL(`${name}.ts`, import.meta.url));
     const { status } = spawnSync(process.execPath, ["--import", "tsx", "--expose-gc", script, ...flags], { stdio: "inherit" });

@@ -33,6 +33,12 @@ export interface Sent {
   readonly memory: number;
 }
 
+/** What was sent in a burst, and how much of it was handled in the end. */
+export interface Burst {
+  readonly sent: number;
+  readonly handled: number;
+}
+
 /** The program that sends, or undefined where it cannot be compiled. */
 export function loadProgram(): string | undefined {
   return compileProgram("udp-load.c", ["pthread"], "apt install gcc; Linux only");
@@ -73,6 +79,17 @@ export class ServerProcess {
     const [sent = 0, reached = 0] = stdout.split(" ").map(Number);
     const handled = (await this.counted()) - before;
     return { sent, rate: reached, handled, cpu: ((cpuSeconds(this.#child.pid) - cpuBefore) * 1e6) / handled, memory: this.memory() };
+  }
+
+  /** Some 12,000 messages within 60 ms, right after one whose handler is busy for 100 ms. */
+  async burst(): Promise<Burst> {
+    const before = await this.counted();
+    const socket = createSocket("udp4");
+    await new Promise((resolve) => socket.send(encode(new OscMessage("/busy")), this.port, "127.0.0.1", resolve));
+    socket.close();
+    const { stdout } = await run(this.#program, [String(this.port), "send", "200000", "0.06"]);
+    const [sent = 0] = stdout.split(" ").map(Number);
+    return { sent, handled: (await this.counted()) - before };
   }
 
   /** How many messages the server has counted, once it has handled what lies in its buffer. */

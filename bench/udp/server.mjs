@@ -33,6 +33,9 @@ async function oscine() {
   const library = await import("../../dist/index.js");
   const dispatcher = new library.Dispatcher();
   dispatcher.map("/count", (_address, value) => count(value));
+  dispatcher.map("/busy", () => {
+    for (const until = performance.now() + 100; performance.now() < until;);
+  });
   dispatcher.map("/echo", (_address, n) => ["/r", library.int(n)]);
   const isPooled = kind === "Threading" || kind === "Forking";
   dispatcher.map("/report", isPooled ? ask : report);
