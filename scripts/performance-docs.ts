@@ -22,6 +22,7 @@ const TITLES: Readonly<Record<string, string>> = {
   tcp: "TCP servers",
   nats: "NATS",
   startup: "Start-up and size",
+  play: "Playing recordings",
 };
 
 const reports = new Map<string, KeptReport>();

@@ -1,48 +1,6 @@
-import type { NetAddress } from "../net-address.ts";
 import { checkString } from "../options.ts";
 import type { BridgeOptions } from "./options.ts";
-
-/** What became of the packets of one direction. A bundle is one packet. */
-export interface BridgeCounts {
-  /** Packets that arrived. */
-  readonly received: number;
-  /** Packets handed to the network: with several targets, or clients, once for each. */
-  readonly sent: number;
-  /** Packets lost because a target was away for too long, too slow, or refused them: once for each target. */
-  readonly dropped: number;
-  /** Messages left out by `only` and `drop`. */
-  readonly filtered: number;
-  /** Messages that a newer one replaced (`maxRate`). */
-  readonly replaced: number;
-  /** Packets that were stopped because they had been through the bridge before. */
-  readonly loops: number;
-  /** Packets that aren't OSC, so that a rule couldn't be applied to them; without rules such packets pass. */
-  readonly malformed: number;
-}
-
-/** What a bridge has done. */
-export interface BridgeStats {
-  /** From clients to targets. */
-  readonly forward: BridgeCounts;
-  /** From targets to clients. */
-  readonly back: BridgeCounts;
-  /** Clients that have sockets to the targets now. */
-  readonly sessions: number;
-}
-
-/** An open bridge. `await using` closes it. */
-export interface Bridge extends AsyncDisposable {
-  /** Where it listens, with the real port if port 0 was asked for. */
-  readonly from: NetAddress;
-  /** Where targets with `?listen` listen; null for the others. */
-  readonly to: readonly (NetAddress | null)[];
-  /** Resolves when the bridge is closed. */
-  readonly closed: Promise<void>;
-  /** Counters since the bridge was opened. */
-  stats(): BridgeStats;
-  /** Sends what waits, as far as possible, and frees all ports. May be called twice. */
-  close(): Promise<void>;
-}
+import type { Bridge } from "./relay.ts";
 
 /**
  * Forwards OSC packets, byte for byte, from where it listens to one or several targets, over any transports, and their answers back.

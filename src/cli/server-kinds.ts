@@ -41,7 +41,7 @@ export interface RunnableServer {
 }
 
 /** What a server is made from. */
-export interface ServerParts {
+interface ServerParts {
   readonly url: OscUrl;
   readonly handlers: Handlers;
   /** Pages that may connect to `ws://` besides those of this machine. */

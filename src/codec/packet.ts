@@ -218,7 +218,7 @@ export function floatTypesOf(message: OscMessage): string {
  *
  * @throws OscEncodeError if it doesn't begin with `/`, or isn't text that OSC can carry
  */
-export function checkAddress(address: unknown): void {
+function checkAddress(address: unknown): void {
   if (!isText(address) || address.charCodeAt(0) !== SLASH) {
     throw new OscEncodeError(
       "OSC_BAD_ADDRESS",

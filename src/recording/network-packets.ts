@@ -146,7 +146,7 @@ export class PacketExtractor {
 }
 
 /** Whether a datagram begins as a message or a bundle does. */
-export function isOsc(packet: Uint8Array): boolean {
+function isOsc(packet: Uint8Array): boolean {
   return packet[0] === 0x2f || (packet[0] === 0x23 && packet[1] === 0x62 && packet.length >= 8);
 }
 

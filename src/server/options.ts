@@ -1,6 +1,5 @@
 import { BlockList, isIP } from "node:net";
 import type { ErrorListener } from "../dispatch/index.ts";
-import { OscServerError } from "../errors.ts";
 import { plainAddress } from "../net-address.ts";
 import {
   type OptionChecks,
@@ -159,14 +158,6 @@ export function subnetList(entries: readonly string[]): BlockList {
     else list.addSubnet(address, bits, family === 4 ? "ipv4" : "ipv6");
   }
   return list;
-}
-
-/** An integer from 1 on, or the default if it isn't given. */
-export function positive(name: string, value: number | undefined, fallback: number): number {
-  if (value === undefined) return fallback;
-  if (!Number.isSafeInteger(value) || value < 1)
-    throw new OscServerError("OSC_OPTION", `${name} is a whole number from 1 on; got ${String(value)}.`);
-  return value;
 }
 
 /** A host and a port, as `[host, port]` or as the `serverAddress` of a server. */

@@ -1,7 +1,7 @@
 import { isIPv6 } from "node:net";
 import type { Framing } from "../framing/index.ts";
 import type { NetAddress } from "../net-address.ts";
-import { bad, describe, hostAndPort, integer, oneOf, optionError, orNull } from "../options.ts";
+import { bad, describe, hostAndPort, oneOf, optionError } from "../options.ts";
 import { type TcpOptions, type TcpSpec, TcpTransport, tcpOptionsOf } from "../transport/tcp.ts";
 import type { Transport, TransportEvents } from "../transport/transport.ts";
 import { loadLibc } from "../transport/native/libc.ts";
@@ -127,9 +127,4 @@ function pathOf(address: unknown): unknown {
   if (typeof address !== "object" || address === null) return undefined;
   if ("path" in address) return address.path;
   return "family" in address && address.family === "unix" && "address" in address ? address.address : undefined;
-}
-
-/** @throws OscServerError `OSC_OPTION` if it is neither null nor milliseconds that a timer takes */
-export function durationOf(name: string, value: number | null): number | null {
-  return orNull(integer(1, 1, 0x7fff_ffff))(value, name);
 }

@@ -3,39 +3,14 @@ import { createRequire } from "node:module";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { Dispatcher } from "../../dispatch/index.ts";
 import { OscServerError } from "../../errors.ts";
-import type { NetAddress } from "../../net-address.ts";
 import { serverAddresses, serversMade, workerRole } from "./run-as-worker.ts";
+import type { Program } from "./worker-init.ts";
 
 /**
  * Where the handlers of a threading or forking server come from: a dispatcher, for whose sake each worker runs the program again up to the
  * server; or a module whose default export is a dispatcher, as a `URL`, a `file:` URL or an absolute path.
  */
 export type HandlersSource = Dispatcher | URL | string;
-
-/** What a worker runs, as plain data. */
-export type Program = EntryProgram | ModuleProgram;
-
-/** The program's entry script, up to the constructor of a server. */
-interface EntryProgram extends Invocation {
-  readonly kind: "entry";
-  readonly path: string;
-  /** The number of the server at which the worker begins its work. */
-  readonly target: number;
-  /** Where the servers before that one listen. */
-  readonly addresses: readonly NetAddress[];
-}
-
-/** A module whose default export is a dispatcher. */
-interface ModuleProgram extends Invocation {
-  readonly kind: "module";
-  readonly url: string;
-}
-
-/** How the program was started. */
-interface Invocation {
-  readonly argv: readonly string[];
-  readonly execArgv: readonly string[];
-}
 
 /** Set by test runners in their processes, and found in the programs that tests start, too. */
 const RUNNER_VARIABLES = ["VITEST", "JEST_WORKER_ID", "MOCHA_WORKER_ID", "AVA_PATH"];

@@ -2,7 +2,8 @@ import { availableParallelism } from "node:os";
 import { OscServerError } from "../../errors.ts";
 import { type OptionCheck, integer, milliseconds, oneOf, optionError } from "../../options.ts";
 import type { PacketOrder } from "./packet-lanes.ts";
-import { type HandlersSource, type Program, programOf, strictTimingOf } from "./handlers-source.ts";
+import { type HandlersSource, programOf, strictTimingOf } from "./handlers-source.ts";
+import type { Program } from "./worker-init.ts";
 
 /** Options of the threads of a threading server. */
 export interface ThreadPoolOptions {

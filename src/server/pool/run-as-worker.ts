@@ -6,7 +6,6 @@ import { OscDispatchError, type OscError, OscServerError } from "../../errors.ts
 import type { NetAddress } from "../../net-address.ts";
 import { type LateReason, type PacketSink, runPacket } from "../handle.ts";
 import { packError } from "./error-transfer.ts";
-import type { Program } from "./handlers-source.ts";
 import { type Leftover, LeftoverWatch } from "./leftovers.ts";
 import {
   FAILED,
@@ -27,7 +26,7 @@ import {
   packetOf,
 } from "./records.ts";
 import { ProcessChannel, ThreadChannel, type WorkerChannel } from "./worker-channel.ts";
-import { type WorkerLimits, workerInit } from "./worker-init.ts";
+import { type Program, type WorkerLimits, workerInit } from "./worker-init.ts";
 
 /** How the code that asks is run: as the program itself, or again in a thread or process that handles packets for it. */
 export type WorkerRole = "main" | "thread" | "process";

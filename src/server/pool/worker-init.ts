@@ -1,7 +1,32 @@
 import { getEnvironmentData, isMainThread, setEnvironmentData } from "node:worker_threads";
+import type { NetAddress } from "../../net-address.ts";
 import type { Limits } from "../options.ts";
-import type { Program } from "./handlers-source.ts";
 import { writeOutputAtOnce } from "./sync-stdout.ts";
+
+/** What a worker runs, as plain data. */
+export type Program = EntryProgram | ModuleProgram;
+
+/** The program's entry script, up to the constructor of a server. */
+interface EntryProgram extends Invocation {
+  readonly kind: "entry";
+  readonly path: string;
+  /** The number of the server at which the worker begins its work. */
+  readonly target: number;
+  /** Where the servers before that one listen. */
+  readonly addresses: readonly NetAddress[];
+}
+
+/** A module whose default export is a dispatcher. */
+interface ModuleProgram extends Invocation {
+  readonly kind: "module";
+  readonly url: string;
+}
+
+/** How the program was started. */
+interface Invocation {
+  readonly argv: readonly string[];
+  readonly execArgv: readonly string[];
+}
 
 /** Where a thread finds its {@link WorkerInit} in the environment data, and a process in its environment. */
 export const THREAD_KEY = "oscine:worker";
