@@ -17,7 +17,6 @@ const LAYERS = {
   nats: ["codec", "address", "framing", "url", "dispatch", "transport", "server"],
   // Bridges and commands load NATS when they need it; see "nats-is-loaded-on-demand".
   bridge: ["codec", "address", "framing", "url", "dispatch", "transport", "server", "client", "nats"],
-  recording: ["codec", "framing", "dispatch", "text"],
   monitor: ["codec", "address", "text", "transport", "client"],
   cli: [
     "codec",
