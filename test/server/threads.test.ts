@@ -1,4 +1,7 @@
+import { execFile } from "node:child_process";
 import { connect } from "node:net";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import type * as Oscine from "../../src/index.ts";
 import type {
@@ -171,5 +174,23 @@ describe("threads that are given packets in batches", () => {
     const { received, handled, dropped, inProgress } = server.stats();
     expect([received, inProgress]).toEqual([handled + dropped, 0]);
     expect(dropped).toBeGreaterThan(0);
+  });
+});
+
+const KINDS = ["Threading", "Forking"] as const;
+const PROGRAM = fileURLToPath(new URL("programs/slow-first.mjs", import.meta.url));
+
+describe.each(KINDS)("order over TCP, %s", (kind) => {
+  async function replies(order: string): Promise<string> {
+    const { stdout } = await promisify(execFile)(process.execPath, [PROGRAM, kind, order]);
+    return stdout.trim();
+  }
+
+  test("connection, the default: one connection's messages are answered in order, others beside them", async () => {
+    expect(await replies("default")).toBe("0 1 2 3; the other before 0: true");
+  });
+
+  test("none: messages overtake each other", async () => {
+    expect(await replies("none")).toMatch(/^(?!0).* 0.*; the other before 0: true$/);
   });
 });

@@ -12,7 +12,7 @@ export interface ThreadPoolOptions {
    * processors to others. A thread takes about 10 MiB.
    */
   readonly maxThreads?: number;
-  /** How many threads are kept ready, at most `maxThreads`. Default 4 to 8, as many as there are processors. */
+  /** How many threads are kept ready, at most `maxThreads`. Default 8, which take about 80 MiB together. */
   readonly minThreads?: number;
   /** After how long without a packet a thread ends that is more than `minThreads`, in milliseconds. Default 30,000. */
   readonly idleTimeout?: number;
@@ -143,7 +143,7 @@ export function threadPoolDescription(
   }
   const processors = availableParallelism();
   const maxThreads = integer(1, Math.min(64, Math.max(32, 16 * processors)))(options.maxThreads, "maxThreads");
-  const minThreads = integer(1, Math.min(maxThreads, 8, Math.max(4, processors)), maxThreads)(options.minThreads, "minThreads");
+  const minThreads = integer(1, Math.min(maxThreads, 8), maxThreads)(options.minThreads, "minThreads");
   const packetsPerThread = integer(1, 1)(options.packetsPerThread, "packetsPerThread");
   const program = programOf(source);
   if (packetsPerThread > 1 && program.kind === "entry") {

@@ -17,6 +17,8 @@ const SLOW_BATCH_MS = 5;
 const SLOW_HANDLER_MS = 2;
 /** How many workers may be starting at once: more would only make each of them later. */
 const MAX_STARTING = 8;
+/** The same until the first is ready, because the server starts with it. */
+const MAX_STARTING_FIRST = 2;
 /** How long a worker may take to end by itself, and how long the end of killed ones is awaited. */
 const RETIRE_MS = 2000;
 const KILL_MS = 2000;
@@ -277,7 +279,8 @@ export class WorkerPool implements Executor {
     if (this.#closing || kind === null || this.#started === "failed") return;
     const state = this.#state(kind);
     const missing = this.#backoff.isHopeless ? Math.min(1, this.#lanes.size) : kind.missing(state);
-    const most = Math.min((this.#backoff.failures > 0 ? 1 : MAX_STARTING) - state.starting, kind.max - this.#slots.size);
+    const together = this.#backoff.failures > 0 ? 1 : this.#started === "yes" ? MAX_STARTING : MAX_STARTING_FIRST;
+    const most = Math.min(together - state.starting, kind.max - this.#slots.size);
     const { wait } = this.#backoff;
     if (missing > 0 && wait > 0) this.#growLater(wait);
     else for (let left = Math.min(missing, most); left > 0; left -= 1) this.#startOne(kind);

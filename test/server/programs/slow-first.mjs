@@ -1,0 +1,28 @@
+// Sends 0 to 3 over one connection, of which 0 takes long, and something over another: node slow-first.mjs Threading|Forking default|none
+import * as oscine from "oscine";
+
+const [kind, order] = process.argv.slice(2);
+const dispatcher = new oscine.Dispatcher();
+const nobody = new Int32Array(new SharedArrayBuffer(4));
+dispatcher.map("/n", (_address, number) => {
+  if (number === 0) Atomics.wait(nobody, 0, 0, 600);
+  return ["/n", number];
+});
+dispatcher.map("/other", () => ["/other"]);
+const Server = kind === "Threading" ? oscine.ThreadingOSCTCPServer : oscine.ForkingOSCTCPServer;
+const server = new Server(["127.0.0.1", 0], dispatcher, order === "default" ? {} : { order });
+await server.start();
+
+const [one, other] = [1, 2].map(() => new oscine.TCPClient("127.0.0.1", server.serverAddress.port));
+// Both are connected, and workers have been started for both.
+for (const client of [one, other]) await client.request("/n", 9, { replyTo: "/n" });
+const came = [];
+const all = (async () => {
+  for await (const { args } of one.messages()) if (came.push(args[0]) === 4) return;
+})();
+for (const number of [0, 1, 2, 3]) await one.send(new oscine.OscMessage("/n", [number]));
+await other.request("/other", [], { replyTo: "/other" });
+const isBeside = !came.includes(0);
+await all;
+console.log(`${came.join(" ")}; the other before 0: ${isBeside}`);
+for (const closable of [one, other, server]) await closable.close();
