@@ -7,60 +7,17 @@
  */
 import * as oscine from "oscine";
 import { NatsExecutor, serveNats } from "oscine/nats";
+import dispatcher, { verifyRequest } from "./server-handlers.mjs";
 
 const [kind, transport, json = "{}"] = process.argv.slice(2);
 const {
   path,
   address = transport === "unix" ? { path } : ["127.0.0.1", 0],
   strictTiming = true,
-  isDefaultHandled = true,
+  isDefaultHandled: _isDefaultHandled,
+  source = "dispatcher",
   ...options
 } = JSON.parse(json);
-
-const dispatcher = new oscine.Dispatcher({ strictTiming });
-const withContext = { needsContext: true };
-
-dispatcher.map("/echo", ({ message }, _address, ...args) => new oscine.OscMessage("/echoed", args, message.types), withContext);
-dispatcher.map("/twice", (_address, ...args) => ["/first", ...args]);
-dispatcher.map("/twice", (_address, ...args) => ["/second", ...args]);
-dispatcher.map("/fixed", (_address, fixed, ...args) => ["/fixed", ...fixed, ...args], { args: ["a", 1] });
-dispatcher.map("/wild/*/card", (context, received) => ["/wildcard", received, ...context.captures], withContext);
-dispatcher.map("/client", (client) => ["/client", client.address, client.port], { needsReplyAddress: true });
-dispatcher.map("/bundle", () => new oscine.OscBundle([new oscine.OscMessage("/one"), new oscine.OscMessage("/two")]));
-dispatcher.map("/several", (context) => void [1, 2, 3].map((n) => context.reply(["/part", n])), withContext);
-dispatcher.map("/when", (_address, ...args) =>
-  ["/at", Date.now(), ...args].map((value) => (typeof value === "number" && value > 1e9 ? oscine.double(value) : value)),
-);
-dispatcher.map("/throw", () => {
-  throw new RangeError("thrown on purpose");
-});
-dispatcher.map("/throw", () => ["/after-throw"]);
-dispatcher.map("/promise", async () => ["/kept"]);
-dispatcher.map("/bad-reply", () => ({ not: "a reply" }));
-const recurse = (depth) => recurse(depth + 1) + 1;
-dispatcher.map("/recurse", () => recurse(0));
-dispatcher.map("/stop", () => process.kill(process.pid, "SIGSTOP"));
-dispatcher.map("/large", () => ["/large", new Uint8Array(70_000)]);
-dispatcher.map("/quiet", () => undefined);
-dispatcher.map("/exit", (_address, code) => process.exit(code));
-dispatcher.map("/print", (_address, text) => {
-  console.log("printed", text);
-  return "/printed";
-});
-dispatcher.map("/block", (_address, milliseconds) => {
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
-  return ["/blocked", milliseconds];
-});
-dispatcher.map("/size", (_address, blob) => ["/size", blob.length, blob]);
-dispatcher.map(
-  "/quit",
-  (context) => {
-    context.shutdown();
-    return "/bye";
-  },
-  withContext,
-);
-if (isDefaultHandled) dispatcher.setDefaultHandler((received, ...args) => ["/default", received, ...args]);
 
 const names = { blocking: "Blocking", threading: "Threading", forking: "Forking", async: "Async", nats: "Async" };
 // oxlint-disable-next-line import/namespace -- the class is what the arguments choose
@@ -68,7 +25,7 @@ const Base = oscine[`${names[kind]}OSC${{ udp: "UDP", websocket: "WebSocket" }[t
 
 class Server extends Base {
   verifyRequest(data) {
-    return !Buffer.from(data).includes("/forbidden");
+    return verifyRequest(data);
   }
 }
 
@@ -94,10 +51,12 @@ const onError = (error, client) => {
 };
 const { nats, ...serverOptions } = options;
 const executor = kind === "nats" ? { executor: NatsExecutor.for(nats) } : {};
-const server = new Server(address, dispatcher, {
+const fromModule = source === "module";
+const server = new Server(address, fromModule ? new URL("./server-handlers.mjs", import.meta.url) : dispatcher, {
   ...framing,
   ...serverOptions,
   ...executor,
+  ...(fromModule ? { strictTiming } : {}),
   onError,
 });
 let worker = null;

@@ -22,6 +22,8 @@ interface Place {
   readonly backend: Backend;
   /** How a forking server comes by a process for each packet. */
   readonly strategy: "spawn" | "fork";
+  /** What a server with workers is given. Default: a dispatcher. */
+  readonly source?: "dispatcher" | "module";
 }
 /** Native sockets are there for UDP, and not on every system. */
 const backends = (transport: TransportName): Backend[] =>
@@ -41,6 +43,11 @@ const grid: readonly Place[] = [
     ),
   ),
   { kind: "async", transport: "websocket", backend: "portable", strategy: "spawn" },
+  { kind: "threading", transport: "udp", backend: "portable", strategy: "spawn", source: "module" },
+  { kind: "forking", transport: "udp", backend: "portable", strategy: "spawn", source: "module" },
+  ...(nativeSockets() instanceof Error
+    ? []
+    : [{ kind: "forking", transport: "udp", backend: "portable", strategy: "fork", source: "module" } as const]),
 ];
 /** Bundles are held back behind the transport: the streams differ in nothing there. */
 const gridApart = grid.filter(({ transport }) => transport !== "tcp-1.1" && transport !== "unix");
@@ -56,14 +63,15 @@ const natsGrid = (["udp", "tcp-1.0"] as const).flatMap((transport) =>
 );
 /** Kinds that handle one client's packets in their order. */
 const ordered = (kind: Kind): boolean => !pooled(kind);
-/** Kinds that await handlers' promises. */
-const awaits = (kind: Kind): boolean => kind === "async" || kind === "nats";
+/** Whether handlers' promises are awaited. */
+const awaits = ({ kind, strategy, source }: Place): boolean =>
+  kind === "async" || kind === "nats" || (source === "module" && (kind === "threading" || strategy === "spawn"));
 const pooled = (kind: Kind): boolean => kind === "threading" || kind === "forking";
 
 let sockets = 0;
-function optionsFor({ kind, transport, backend, strategy }: Place, options: object = {}): object {
+function optionsFor({ kind, transport, backend, strategy, source }: Place, options: object = {}): object {
   const native = backend === "native" ? "auto" : false;
-  const common = { ...(kind === "forking" ? { strategy } : {}), ...options };
+  const common = { ...(kind === "forking" ? { strategy } : {}), ...(source === undefined ? {} : { source }), ...options };
   if (transport === "unix") return { path: join(tmpdir(), `oscine-test-${process.pid}-${sockets++}.sock`), ...common };
   return transport === "udp" ? { native, ...common } : common;
 }
@@ -208,9 +216,9 @@ function suite(place: Place, more: () => object = () => ({})): void {
     expect(server.errors.splice(0)).toMatchObject([{ code: "OSC_BAD_REPLY" }]);
   });
 
-  test(awaits(kind) ? "a handler's promise is awaited" : "a handler's promise is a clear error", async () => {
+  test(awaits(place) ? "a handler's promise is awaited" : "a handler's promise is a clear error", async () => {
     client.send(new OscMessage("/promise"));
-    if (awaits(kind)) {
+    if (awaits(place)) {
       expect(await client.nextMessages(1)).toEqual([["/kept"]]);
     } else {
       await server.until(() => server.errors.length > 0);
@@ -268,7 +276,7 @@ function suite(place: Place, more: () => object = () => ({})): void {
       dropped: 0,
       waiting: 0,
       rejected: { malformed: 1, "not-osc": 1 + server.accountsAsked, unverified: 1 },
-      handlerErrors: awaits(kind) ? 2 : 3,
+      handlerErrors: awaits(place) ? 2 : 3,
     });
     expect(stats.forked > 0).toBe(kind === "forking" && strategy === "fork");
     await expectFree(transport, server.address);
@@ -324,8 +332,8 @@ function suiteApart(place: Place, more: () => object = () => ({})): void {
   });
 }
 
-describe.each(grid)("$kind server over $transport, $backend", (place) => suite(place));
-describe.each(gridApart)("$kind server over $transport, $backend, apart", (place) => suiteApart(place));
+describe.each(grid)("$kind server over $transport, $backend, $strategy, $source", (place) => suite(place));
+describe.each(gridApart)("$kind server over $transport, $backend, $strategy, $source, apart", (place) => suiteApart(place));
 
 describeWithNats("a front end with a worker behind it", () => {
   let nats: NatsServer;

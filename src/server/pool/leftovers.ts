@@ -10,7 +10,7 @@ const MAX_FRAMES = 40;
 /** Something asynchronous that a handler has begun in a thread or process that doesn't go on with it. */
 export interface Leftover {
   readonly what: string;
-  /** The place in the program, as in a stack trace; empty if it isn't known. */
+  /** The place in the program, as in a stack trace. */
   readonly where: string;
 }
 
@@ -24,7 +24,10 @@ export class LeftoverWatch {
       init: (_id, type) => {
         if (!this.#isWatching || this.#found !== null || HARMLESS.has(type)) return;
         this.#isWatching = false;
-        this.#found = { what: describe(type), where: placeInProgram() };
+        const where = placeInProgram();
+        // Without one it is a matter of ours.
+        if (where === "") this.#isWatching = true;
+        else this.#found = { what: describe(type), where };
       },
     }).enable();
   }

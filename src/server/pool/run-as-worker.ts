@@ -254,8 +254,7 @@ export class RecordHandler {
 
   #reportLeftover(id: number, data: Uint8Array, { what, where }: Leftover): void {
     const address = addressOf(data);
-    const place = where === "" ? "" : `, at ${where}`;
-    const message = `A handler of ${address} left ${what} behind${place}, which doesn't go on: ${this.#service.asyncAdvice}`;
+    const message = `A handler of ${address} left ${what} behind, at ${where}, which doesn't go on: ${this.#service.asyncAdvice}`;
     this.#send(encodeJson(LEFTOVER, id, packError(new OscDispatchError("OSC_ASYNC_HANDLER", message, address))));
   }
 }

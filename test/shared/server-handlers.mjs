@@ -1,0 +1,55 @@
+/** The handlers of server-program.mjs: a dispatcher for it, and a handlers module for the workers of threading and forking servers. */
+import * as oscine from "oscine";
+
+const { strictTiming = true, isDefaultHandled = true } = JSON.parse(process.argv[4] ?? "{}");
+
+const dispatcher = new oscine.Dispatcher({ strictTiming });
+const withContext = { needsContext: true };
+
+dispatcher.map("/echo", ({ message }, _address, ...args) => new oscine.OscMessage("/echoed", args, message.types), withContext);
+dispatcher.map("/twice", (_address, ...args) => ["/first", ...args]);
+dispatcher.map("/twice", (_address, ...args) => ["/second", ...args]);
+dispatcher.map("/fixed", (_address, fixed, ...args) => ["/fixed", ...fixed, ...args], { args: ["a", 1] });
+dispatcher.map("/wild/*/card", (context, received) => ["/wildcard", received, ...context.captures], withContext);
+dispatcher.map("/client", (client) => ["/client", client.address, client.port], { needsReplyAddress: true });
+dispatcher.map("/bundle", () => new oscine.OscBundle([new oscine.OscMessage("/one"), new oscine.OscMessage("/two")]));
+dispatcher.map("/several", (context) => void [1, 2, 3].map((n) => context.reply(["/part", n])), withContext);
+dispatcher.map("/when", (_address, ...args) =>
+  ["/at", Date.now(), ...args].map((value) => (typeof value === "number" && value > 1e9 ? oscine.double(value) : value)),
+);
+dispatcher.map("/throw", () => {
+  throw new RangeError("thrown on purpose");
+});
+dispatcher.map("/throw", () => ["/after-throw"]);
+dispatcher.map("/promise", async () => ["/kept"]);
+dispatcher.map("/bad-reply", () => ({ not: "a reply" }));
+const recurse = (depth) => recurse(depth + 1) + 1;
+dispatcher.map("/recurse", () => recurse(0));
+dispatcher.map("/stop", () => process.kill(process.pid, "SIGSTOP"));
+dispatcher.map("/large", () => ["/large", new Uint8Array(70_000)]);
+dispatcher.map("/quiet", () => undefined);
+dispatcher.map("/exit", (_address, code) => process.exit(code));
+dispatcher.map("/print", (_address, text) => {
+  console.log("printed", text);
+  return "/printed";
+});
+dispatcher.map("/block", (_address, milliseconds) => {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
+  return ["/blocked", milliseconds];
+});
+dispatcher.map("/size", (_address, blob) => ["/size", blob.length, blob]);
+dispatcher.map(
+  "/quit",
+  (context) => {
+    context.shutdown();
+    return "/bye";
+  },
+  withContext,
+);
+if (isDefaultHandled) dispatcher.setDefaultHandler((received, ...args) => ["/default", received, ...args]);
+
+export default dispatcher;
+
+export function verifyRequest(data) {
+  return !Buffer.from(data).includes("/forbidden");
+}
