@@ -1,12 +1,12 @@
 import { describe, expect, test } from "vitest";
 import type { NetAddress } from "../../src/net-address.ts";
-import { Admission } from "../../src/server/admission.ts";
+import { Admission, RateLimiter, type Rates } from "../../src/server/admission.ts";
 import { limits } from "./fixtures.ts";
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 const client = (address: string): NetAddress => ({ address, port: 1, family: address.includes(":") ? "IPv6" : "IPv4" });
 
-describe("what a packet must begin with", () => {
+describe("the first bytes of a packet", () => {
   const admission = new Admission(limits());
   test.each([
     ["", "empty"],
@@ -20,7 +20,7 @@ describe("what a packet must begin with", () => {
     expect(admission.refusal(bytes(text), client("127.0.0.1"))).toBe(reason);
   });
 
-  test("a packet over the size is refused, one of that size is not", () => {
+  test("rejects a packet larger than maxPacketSize, and admits one of that size", () => {
     const small = new Admission(limits({ maxPacketSize: 8 }));
     expect(small.refusal(bytes("/1234567"), client("127.0.0.1"))).toBeNull();
     expect(small.refusal(bytes("/12345678"), client("127.0.0.1"))).toBe("too-large");
@@ -31,7 +31,7 @@ describe("what a packet must begin with", () => {
   });
 });
 
-describe("who may send", () => {
+describe("the option allow", () => {
   const admission = new Admission(limits({ allow: ["10.1.2.3", "192.168.0.0/16", "fe80::/10"] }));
   test.each([
     ["10.1.2.3", true],
@@ -46,15 +46,15 @@ describe("who may send", () => {
     expect(admission.senderRefusal(client(address))?.reason ?? null).toBe(allowed ? null : "sender");
   });
 
-  test.each(["nonsense", "10.0.0.0/33", "10.0.0.0/x", "", "::/129"])("%j is no address", (entry) => {
+  test.each(["nonsense", "10.0.0.0/33", "10.0.0.0/x", "", "::/129"])("rejects %j as an address", (entry) => {
     expect(() => limits({ allow: [entry] })).toThrow(expect.objectContaining({ code: "OSC_OPTION" }));
   });
 });
 
-describe("how many packets one sender may send", () => {
+describe("the option maxRate", () => {
   const packet = bytes("/a\0\0");
 
-  test("more than maxRate in a second are refused, whatever the port; others are not", () => {
+  test("rejects what one address sends above maxRate, whatever the port, and nothing of others", () => {
     const admission = new Admission(limits({ maxRate: 2 }));
     const refusals = [1, 2, 3].map((port) => admission.refusal(packet, { address: "10.0.0.1", port, family: "IPv4" }));
     expect(refusals).toEqual([null, null, "rate"]);
@@ -62,7 +62,7 @@ describe("how many packets one sender may send", () => {
     expect(admission.explain("rate", packet)).toMatchObject({ reason: "rate", message: expect.stringContaining("2 packets") });
   });
 
-  test("by default there is no such limit", () => {
+  test("has no limit by default", () => {
     const admission = new Admission(limits());
     for (let sent = 0; sent < 10_000; sent++) expect(admission.refusal(packet, client("10.0.0.1"))).toBeNull();
   });
@@ -73,4 +73,73 @@ describe("how many packets one sender may send", () => {
       expect(() => limits(options)).toThrow(expect.objectContaining({ code: "OSC_OPTION" }));
     },
   );
+});
+
+interface Limited {
+  readonly rates: RateLimiter;
+  readonly pass: (milliseconds: number) => void;
+  /** How many of so many packets may pass. */
+  readonly allowed: (source: string, tries: number) => number;
+}
+
+/** A limiter under a clock that is turned by hand. */
+function limiter(rates: Partial<Rates>): Limited {
+  let now = 1000;
+  const made = new RateLimiter({ maxRate: 10, maxBurst: 10, maxSources: 4, ...rates }, () => now);
+  return {
+    rates: made,
+    pass: (milliseconds) => void (now += milliseconds),
+    allowed: (source, tries) => Array.from({ length: tries }, () => made.allows(source)).filter(Boolean).length,
+  };
+}
+
+describe("a rate limiter", () => {
+  test("allows a burst, then the rate, and a burst again after a pause", () => {
+    const { allowed, pass } = limiter({ maxRate: 10, maxBurst: 3 });
+    expect(allowed("a", 10)).toBe(3);
+    pass(100);
+    expect(allowed("a", 10)).toBe(1);
+    pass(99);
+    expect(allowed("a", 10)).toBe(0);
+    pass(1);
+    expect(allowed("a", 10)).toBe(1);
+    pass(60_000);
+    expect(allowed("a", 10)).toBe(3);
+  });
+
+  test("allows no more than the rate in the long run, however much is tried", () => {
+    const { allowed, pass } = limiter({ maxRate: 50, maxBurst: 5 });
+    let total = 0;
+    for (let millisecond = 0; millisecond < 10_000; millisecond++) {
+      total += allowed("a", 3);
+      pass(1);
+    }
+    expect(total).toBeGreaterThanOrEqual(500);
+    expect(total).toBeLessThanOrEqual(505);
+  });
+
+  test("counts each source by itself", () => {
+    const { allowed } = limiter({ maxBurst: 2 });
+    expect([allowed("a", 5), allowed("b", 5), allowed("a", 5)]).toEqual([2, 2, 0]);
+  });
+
+  test("remembers at most maxSources sources; new ones share one rate, and known ones keep theirs", () => {
+    const { rates, allowed } = limiter({ maxBurst: 2, maxSources: 4 });
+    for (const source of ["a", "b", "c", "d"]) expect(allowed(source, 1)).toBe(1);
+    let others = 0;
+    for (let made = 0; made < 1000; made++) others += allowed(`made up ${made}`, 1);
+    expect(others).toBe(2);
+    expect(rates.size).toBe(5);
+    expect(allowed("a", 5)).toBe(1);
+  });
+
+  test("forgets silent sources if it needs room, and none that would gain by it", () => {
+    const { rates, allowed, pass } = limiter({ maxRate: 10, maxBurst: 5, maxSources: 2 });
+    allowed("busy", 5);
+    allowed("silent", 1);
+    pass(200);
+    expect(allowed("new", 9)).toBe(5);
+    expect(allowed("busy", 9)).toBe(2);
+    expect(rates.size).toBe(2);
+  });
 });

@@ -47,7 +47,7 @@ describe("a blocked thread", () => {
     await program.printed(/^served 1\n/m);
   });
 
-  test("uses no CPU while nothing comes", async () => {
+  test("uses no CPU while nothing arrives", async () => {
     const program = start("blocking-idle.mjs");
     const client = await program.client();
     expect(await client.ask("/usage")).toEqual(["/usage", 0]);
@@ -102,7 +102,7 @@ describe("a blocked thread", () => {
 });
 
 describe("packets", () => {
-  test("are handled in their order, and replied to from the server's port", async () => {
+  test("are handled in order, and answered from the server's port", async () => {
     const client = await startBlocking().client();
     const sent = Array.from({ length: 500 }, (_, index) => index);
     for (const index of sent) client.send(new OscMessage("/echo", [index]));
@@ -127,7 +127,7 @@ describe("packets", () => {
     expect((await client.nextMessages(3000)).map(([, index]) => index)).toEqual(Array.from({ length: 3000 }, (_, index) => index));
   });
 
-  test("are replied to while their handler goes on", async () => {
+  test("are answered while their handler still runs", async () => {
     const program = startBlocking();
     const client = await program.client();
     client.send(new OscMessage("/reply-then-block", [1000]), new OscMessage("/print", ["after"]));
@@ -137,7 +137,7 @@ describe("packets", () => {
     await program.printed(/^printed after\n/m);
   });
 
-  test("come through in a burst of 20,000 while a handler is at work, with default options", async () => {
+  test("survive a burst of 20,000 while a handler runs, with default options", async () => {
     const program = startBlocking();
     const client = await program.client();
     client.send(new OscMessage("/block", [200]));
@@ -153,7 +153,7 @@ describe("packets", () => {
     expect(await client.ask("/counted")).toEqual(["/counted", 20_000]);
   });
 
-  test("that are too many are dropped, counted and reported with the option that bounds them", async () => {
+  test("beyond maxQueue are dropped, counted and reported with the option", async () => {
     const program = startBlocking({ maxQueue: 10, maxReports: 3 });
     const client = await program.client();
     client.send(new OscMessage("/reply-then-block", [1200]));
@@ -172,7 +172,7 @@ describe("packets", () => {
     expect(errors[3]?.message).toContain("37 more errors");
   });
 
-  test("that have waited longest are dropped where the overflow policy says so", async () => {
+  test("that waited longest are dropped with drop-oldest", async () => {
     const program = startBlocking({ maxQueue: 3, overflow: "drop-oldest" });
     const client = await program.client();
     client.send(new OscMessage("/reply-then-block", [1000]));
@@ -198,8 +198,8 @@ describe("packets", () => {
   });
 });
 
-describe("errors are given to onError while the thread is blocked", () => {
-  test("of packets that are not OSC, and of packets that cannot be decoded: with the sender", async () => {
+describe("errors while the thread is blocked", () => {
+  test("names the sender of packets that aren't OSC or can't be decoded", async () => {
     const program = startBlocking();
     const client = await program.client();
     client.send(text("junk"));
@@ -220,7 +220,7 @@ describe("errors are given to onError while the thread is blocked", () => {
     expectBalance(stats);
   });
 
-  test("of handlers: what was thrown, a promise, a late reply; and the server goes on", async () => {
+  test("reports what a handler throws, a promise and a late reply, and the server goes on", async () => {
     const program = startBlocking();
     const client = await program.client();
     client.send(new OscMessage("/throw"));
@@ -234,7 +234,7 @@ describe("errors are given to onError while the thread is blocked", () => {
     expectBalance(stats);
   });
 
-  test("or, without onError, printed to stderr", async () => {
+  test("prints errors to stderr without onError", async () => {
     const program = startBlocking({ quiet: true });
     const client = await program.client();
     client.send(new OscMessage("/throw"), text("junk"));
@@ -300,7 +300,7 @@ describe("signals end a blocked process", () => {
     expect(await program.ended).toBe("SIGINT");
   });
 
-  test("or wait for its listeners, where they are kept; and listeners are there again afterwards", async () => {
+  test("wait for kept listeners, and listeners are restored afterwards", async () => {
     const program = start("blocking-signal.mjs", "kept");
     const client = await program.client();
     program.child.kill("SIGINT");

@@ -56,7 +56,7 @@ function bothSides(options: ServerOptions = {}) {
 const limitOf = (error: OscError): string => (error as OscDroppedError).limit;
 const numberOf = ([packet]: [Packet, unknown]): number => packet.data[0]!;
 
-test("a packet crosses with its bytes, its client and its time", () => {
+test("hands over a packet with its bytes, its client and its time", () => {
   const { executor, reader, signal } = bothSides();
   const { sequence } = signal;
   const from = [new RecordingPeer(9001), new RecordingPeer(9002), new RecordingPeer(9002), new RecordingPeer(9003, "fe80::1%eth0")];
@@ -71,7 +71,7 @@ test("a packet crosses with its bytes, its client and its time", () => {
   expect(reader.next()).toBe(false);
 });
 
-test("what became of packets comes back in their order: replies, outcomes, counts", () => {
+test("returns replies, results and counts in the order of the packets", () => {
   const { executor, execute, reader, writer, settled, counters } = bothSides();
   const peers = [new RecordingPeer(1), new RecordingPeer(2)];
   for (const peer of peers) executor.execute(packetOf(Uint8Array.of(peer.address.port), peer));
@@ -93,7 +93,7 @@ test("what became of packets comes back in their order: replies, outcomes, count
   expect([counters.read("handlerErrors"), counters.read("faults")]).toEqual([1, 1]);
 });
 
-test("no more packets wait than maxQueue, besides the one that is being handled", () => {
+test("lets no more packets wait than maxQueue, besides the one that is being handled", () => {
   const { execute, handleAll, dropped, settled } = bothSides({ maxQueue: 3 });
   execute(1, 2, 3, 4, 5, 6);
   expect(dropped.map(numberOf)).toEqual([5, 6]);
@@ -105,13 +105,13 @@ test("no more packets wait than maxQueue, besides the one that is being handled"
   expect(dropped.map(numberOf)).toEqual([5, 6, 11]);
 });
 
-test("the bytes that wait are bounded, too", () => {
+test("limits the bytes that wait", () => {
   const { executor, dropped } = bothSides({ maxQueueBytes: 100 });
   for (const size of [60, 60, 60, 30]) executor.execute(packetOf(new Uint8Array(size).fill(size)));
   expect(dropped.map(([packet, error]) => [packet.data.length, limitOf(error)])).toEqual([[60, "maxQueueBytes"]]);
 });
 
-test("where the oldest is to be dropped, that one is taken back from the ring, but never the one being handled", () => {
+test("takes the oldest packet back from the ring with drop-oldest, but never the one being handled", () => {
   const { execute, reader, writer, handleAll, dropped } = bothSides({ maxQueue: 2, overflow: "drop-oldest" });
   execute(1);
   expect(reader.next()).toBe(true);
@@ -125,7 +125,7 @@ test("where the oldest is to be dropped, that one is taken back from the ring, b
   expect(handleAll()).toEqual([7, 8, 9]);
 });
 
-test("more packets than the ring holds wait in the queue, and come in their order", () => {
+test("queues more packets than the ring holds, and hands them over in order", () => {
   const { execute, handleAll, settled, dropped } = bothSides();
   const numbers = Array.from({ length: 5000 }, (_, index) => index % 256);
   execute(...numbers);
@@ -140,7 +140,7 @@ test("more packets than the ring holds wait in the queue, and come in their orde
   expect(dropped).toEqual([]);
 });
 
-test("packets and replies that are larger than the ring go by the port", async () => {
+test("sends packets and replies larger than the ring over the port", async () => {
   const { executor, reader, writer, port1, parcels } = bothSides();
   const peer = new RecordingPeer();
   const large = new Uint8Array(3 * RING_CAPACITY).fill(5);
@@ -159,7 +159,7 @@ test("packets and replies that are larger than the ring go by the port", async (
   expect([...reader.data]).toEqual([6]);
 });
 
-test("closing drops what waits, in the ring and in the queue, and waits for what is being handled", async () => {
+test("drops what waits when it closes, and waits for what is being handled", async () => {
   const { executor, execute, reader, writer, dropped, settled } = bothSides();
   execute(...Array.from({ length: 2000 }, (_, index) => index % 256));
   expect(reader.next()).toBe(true);
@@ -172,7 +172,7 @@ test("closing drops what waits, in the ring and in the queue, and waits for what
   expect(reader.next()).toBe(false);
 });
 
-test("closing gives up on a handler when its grace is over", async () => {
+test("gives up on a handler when the time to close is over", async () => {
   const { executor, execute, reader, settled } = bothSides();
   execute(1);
   reader.next();

@@ -32,7 +32,7 @@ function served(): { road: Pipeline; clock: ManualClock; handled: string[]; send
 }
 
 describe.each([HOUR, -HOUR])("the system's clock jumps by %d ms while bundles wait", (jump) => {
-  test("they come when the time that was left is over, not earlier and not later", () => {
+  test("handles them when their remaining time is over, not earlier and not later", () => {
     const { road, clock, handled, send } = served();
     send("/waiting", 1000);
     clock.jump(jump);
@@ -43,7 +43,7 @@ describe.each([HOUR, -HOUR])("the system's clock jumps by %d ms while bundles wa
     expect(road.counters.stats()).toMatchObject({ received: 1, handled: 1, waiting: 0 });
   });
 
-  test("and what comes after the jump is held against the new time", () => {
+  test("compares bundles that arrive after the jump with the new time", () => {
     const { clock, handled, send } = served();
     send("/before", 60_000);
     clock.jump(jump);

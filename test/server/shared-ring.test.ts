@@ -19,7 +19,7 @@ function write(writer: RingWriter, size: number, byte: number, kind = 1): number
   return writer.publish(kind);
 }
 
-test("records come out as they went in, in their order, whatever their sizes, around the end of the memory", () => {
+test("gives records out as they went in, in order, whatever their sizes, across the end of the memory", () => {
   fc.assert(
     fc.property(fc.array(fc.oneof(fc.nat(LARGEST), fc.constant("read" as const)), { maxLength: 200 }), (steps) => {
       const { writer, reader } = ring();
@@ -55,7 +55,7 @@ test("records come out as they went in, in their order, whatever their sizes, ar
   );
 });
 
-test("a full ring refuses, and takes again what fits when something has been read", () => {
+test("takes no record while it is full, and takes one again when something has been read", () => {
   const { writer, reader } = ring();
   while (write(writer, 56, 1) !== -1);
   expect(writer.isDrained).toBe(false);
@@ -66,7 +66,7 @@ test("a full ring refuses, and takes again what fits when something has been rea
   expect(write(writer, 0, 3)).toBe(-1);
 });
 
-test("where half of a ring is empty, a record of a quarter finds room, wherever the ring begins", () => {
+test("has room for a record of a quarter if half of it is empty, wherever it begins", () => {
   for (let offset = 0; offset < CAPACITY; offset += 8) {
     const { writer, reader } = ring();
     for (let passed = 0; passed < offset; passed += 8) {
@@ -78,7 +78,7 @@ test("where half of a ring is empty, a record of a quarter finds room, wherever 
   }
 });
 
-test("a record that has not been read can be taken back, and only that one", () => {
+test("takes back a record that hasn't been read, and only that one", () => {
   const { writer, reader } = ring();
   const positions = [1, 2, 3].map((byte) => write(writer, 8, byte));
   expect(reader.claim()).toBe(true);
@@ -92,7 +92,7 @@ test("a record that has not been read can be taken back, and only that one", () 
   expect(reader.claim()).toBe(false);
 });
 
-test("a position that was read long ago does not take back the record that lies there now", () => {
+test("doesn't take back the record that is now at a position read long ago", () => {
   const { writer, reader } = ring();
   const first = write(writer, 56, 1);
   for (let round = 0; round < 3; round++) {
@@ -108,7 +108,7 @@ test("a position that was read long ago does not take back the record that lies 
   expect(writer.cancel(again, 1)).toBe(true);
 });
 
-test("a flag that one end raises is lowered by the other, once", () => {
+test("lets one end lower a flag that the other raised, once", () => {
   const { writer, reader } = ring();
   expect(writer.lower(READER_SLEEPS)).toBe(false);
   reader.raise(READER_SLEEPS);
@@ -117,7 +117,7 @@ test("a flag that one end raises is lowered by the other, once", () => {
   expect(writer.lower(READER_SLEEPS)).toBe(false);
 });
 
-test("a writer goes on where one before it has ended, even in the middle of a record", () => {
+test("continues where an earlier writer ended, even in the middle of a record", () => {
   const memory = ringMemory(CAPACITY);
   const reader = new RingReader(memory);
   const read = (): number[] => {

@@ -21,7 +21,7 @@ function outcomeOf(data: Uint8Array): unknown {
   return result.kind === "rejected" ? result.explain() : null;
 }
 
-describe("why a packet was refused in another thread is told again as it was found there", () => {
+describe("explains a rejection in another thread as it was found there", () => {
   const malformed = ATTACKS.filter(({ rejected }) => rejected === "malformed");
 
   test.each(malformed)("$name", ({ packet }) => {
@@ -30,7 +30,7 @@ describe("why a packet was refused in another thread is told again as it was fou
     expect(explainRefusal("malformed", packet, LIMITS)).toEqual(outcome);
   });
 
-  test("by verifyRequest", () => {
+  test("explains a rejection by verifyRequest", () => {
     const packet = encode(new OscMessage("/x", [1]));
     expect(outcomeOf(packet)).toMatchObject({ reason: "unverified" });
     expect(explainRefusal("unverified", packet, LIMITS)).toEqual(outcomeOf(packet));

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { FairQueue } from "../../src/server/fair-queue.ts";
+import type { OscDroppedError } from "../../src/errors.ts";
 import type { Packet } from "../../src/server/executor.ts";
-import { QueueBound } from "../../src/server/packet-queue.ts";
+import { PacketQueue, QueueBound } from "../../src/server/packet-queue.ts";
 import { RecordingPeer, limits, packetOf } from "./fixtures.ts";
 
 /** A queue, what it lost, and senders that do not share a lane. */
@@ -31,8 +32,8 @@ const sendersOf = (packets: readonly (Packet | undefined)[]): (string | undefine
   packets.map((packet) => packet?.peer.address.address);
 const all = (queue: FairQueue): Packet[] => Array.from({ length: queue.size }, () => queue.shift() as Packet);
 
-describe("senders take turns", () => {
-  test("one that floods does not keep others waiting, and each keeps its order", () => {
+describe("a fair queue", () => {
+  test("lets senders take turns, each in its order, if one of them floods", () => {
     const { queue, flooder, others } = queueWith({});
     const flood = Array.from({ length: 1000 }, (_, index) => from(flooder, 1, index));
     for (const packet of flood) queue.push(packet);
@@ -43,7 +44,7 @@ describe("senders take turns", () => {
     expect([queue.size, queue.shift()]).toEqual([0, undefined]);
   });
 
-  test("one alone is served in its order, whatever its ports", () => {
+  test("serves a single sender in its order, whatever its ports", () => {
     const { queue, flooder } = queueWith({});
     const packets = Array.from({ length: 50 }, (_, index) => from(flooder, 1, index));
     for (const packet of packets) queue.push(packet);
@@ -51,8 +52,8 @@ describe("senders take turns", () => {
   });
 });
 
-describe("a full queue", () => {
-  test("takes what one sends that has sent little, and drops the newest of the one that floods", () => {
+describe("a full fair queue", () => {
+  test("takes packets of polite senders, and drops the newest of the one that floods", () => {
     const { queue, lost, flooder, others } = queueWith({ maxQueue: 10 });
     const flood = Array.from({ length: 15 }, (_, index) => from(flooder, 1, index));
     for (const packet of flood) queue.push(packet);
@@ -62,7 +63,7 @@ describe("a full queue", () => {
     expect(queue.size).toBe(10);
   });
 
-  test("drops the oldest of the one that floods where that is asked for", () => {
+  test("drops the oldest of the one that floods with drop-oldest", () => {
     const { queue, lost, flooder, others } = queueWith({ maxQueue: 4, overflow: "drop-oldest" });
     const flood = Array.from({ length: 5 }, (_, index) => from(flooder, 1, index));
     for (const packet of flood) queue.push(packet);
@@ -71,7 +72,7 @@ describe("a full queue", () => {
     expect(queue.size).toBe(4);
   });
 
-  test("is full by bytes as well, and then the one loses that has most of them", () => {
+  test("limits bytes too, and drops from the sender that has most of them", () => {
     const { queue, lost, flooder, others } = queueWith({ maxQueueBytes: 100 });
     const large = from(flooder, 90);
     queue.push(large);
@@ -90,7 +91,7 @@ describe("a full queue", () => {
     expect(queue.size).toBe(1);
   });
 
-  test("never holds more than it may, whoever sends", () => {
+  test("never holds more than its limit, whoever sends", () => {
     const { queue, lost } = queueWith({ maxQueue: 100 });
     for (let sent = 0; sent < 5000; sent++) queue.push(from(`10.${sent % 7}.${sent % 251}.${sent % 253}`));
     expect(queue.size).toBe(100);
@@ -98,8 +99,8 @@ describe("a full queue", () => {
   });
 });
 
-describe("packets that are taken and not done", () => {
-  test("keep back those of their client with order, and not those of another client of the same address", () => {
+describe("a fair queue whose packets are being handled", () => {
+  test("keeps back the next packet of a client with order, and not those of another client of the same address", () => {
     const queue = new FairQueue(new QueueBound(limits()), () => undefined, { order: "client" });
     const [first, second, other] = [from("10.0.0.1"), from("10.0.0.1"), from("10.0.0.1", 1, 2)];
     for (const packet of [first, second, other]) queue.push(packet);
@@ -108,7 +109,7 @@ describe("packets that are taken and not done", () => {
     expect(queue.take()).toBe(second);
   });
 
-  test("are at most a share of one source, and others are let out meanwhile", () => {
+  test("gives out no more than its share to one source, and lets others pass", () => {
     const queue = new FairQueue(new QueueBound(limits()), () => undefined, { share: 2 });
     const [greedy = "", polite = ""] = lanesApart(queue, 2);
     const flood = [1, 2, 3].map((port) => from(greedy, 1, port));
@@ -121,7 +122,7 @@ describe("packets that are taken and not done", () => {
     expect(queue.take()).toBe(flood[2]);
   });
 
-  test("leave nothing behind when they are done, however many senders there were", () => {
+  test("keeps nothing of senders whose packets are done, however many there were", () => {
     const queue = new FairQueue(new QueueBound(limits({ maxQueue: 10 })), () => undefined, { order: "client" });
     const running: Packet[] = [];
     for (let sender = 0; sender < 1000; sender += 1) {
@@ -133,5 +134,65 @@ describe("packets that are taken and not done", () => {
     for (const packet of running) queue.done(packet);
     for (let packet = queue.take(); packet !== undefined; packet = queue.take()) queue.done(packet);
     expect([queue.size, queue.sources]).toEqual([0, 0]);
+  });
+});
+
+function firstComeQueue(options: Parameters<typeof limits>[0]): { queue: PacketQueue; lost: [Packet, OscDroppedError][] } {
+  const lost: [Packet, OscDroppedError][] = [];
+  return { queue: new PacketQueue(new QueueBound(limits(options)), (packet, error) => lost.push([packet, error])), lost };
+}
+
+describe("a first-come queue", () => {
+  test("gives packets out in their order, however many have passed", () => {
+    const { queue, lost } = firstComeQueue({ maxQueue: 100 });
+    let next = 0;
+    let expected = 0;
+    for (let round = 0; round < 50; round += 1) {
+      for (let i = 0; i < 20; i += 1) queue.push(packetOf(Uint8Array.of(next++ % 256)));
+      for (let i = 0; i < 20; i += 1) expect(queue.shift()?.data[0]).toBe(expected++ % 256);
+    }
+    expect(queue.size).toBe(0);
+    expect(queue.shift()).toBeUndefined();
+    expect(lost).toEqual([]);
+  });
+
+  test("drops the newest packet by default if it is full, and names the limit", () => {
+    const { queue, lost } = firstComeQueue({ maxQueue: 2 });
+    const packets = [1, 2, 3].map((byte) => packetOf(Uint8Array.of(byte)));
+    for (const packet of packets) queue.push(packet);
+    expect(lost.map(([packet, error]) => [packet, error.code, error.limit])).toEqual([[packets[2], "OSC_DROPPED", "maxQueue"]]);
+    expect(queue.shift()).toBe(packets[0]);
+  });
+
+  test("drops the packet that waited longest with drop-oldest", () => {
+    const { queue, lost } = firstComeQueue({ maxQueue: 2, overflow: "drop-oldest" });
+    const packets = [1, 2, 3].map((byte) => packetOf(Uint8Array.of(byte)));
+    for (const packet of packets) queue.push(packet);
+    expect(lost.map(([packet]) => packet)).toEqual([packets[0]]);
+    expect([queue.shift(), queue.shift()]).toEqual([packets[1], packets[2]]);
+  });
+
+  test("limits bytes too, and drops a packet that could never fit", () => {
+    const { queue, lost } = firstComeQueue({ maxQueueBytes: 10, overflow: "drop-oldest" });
+    const [small, large, huge] = [4, 8, 11].map((size) => packetOf(new Uint8Array(size)));
+    for (const packet of [small, large, huge]) if (packet !== undefined) queue.push(packet);
+    expect(lost.map(([packet, error]) => [packet, error.limit])).toEqual([
+      [small, "maxQueueBytes"],
+      [large, "maxQueueBytes"],
+      [huge, "maxQueueBytes"],
+    ]);
+    expect(queue.size).toBe(0);
+  });
+
+  test("shares the room of a limit with other queues", () => {
+    const bound = new QueueBound(limits({ maxQueue: 1 }));
+    const lost: Packet[] = [];
+    const [first, second] = [new PacketQueue(bound, (packet) => lost.push(packet)), new PacketQueue(bound, (packet) => lost.push(packet))];
+    first.push(packetOf(Uint8Array.of(1)));
+    second.push(packetOf(Uint8Array.of(2)));
+    expect(lost).toHaveLength(1);
+    first.shift();
+    second.push(packetOf(Uint8Array.of(3)));
+    expect([lost.length, second.size]).toEqual([1, 1]);
   });
 });
