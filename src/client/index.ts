@@ -1,4 +1,6 @@
 /** Clients: one socket that sends packets to one target and receives what is sent back. */
+export { Broadcaster } from "./broadcaster.ts";
+export type { TargetStats } from "./broadcaster.ts";
 export type { ConnectionState } from "./connection.ts";
 export { ConnectionClient } from "./connection-client.ts";
 export type { ConnectionStats, ConnectOptions, StateListener } from "./connection-client.ts";

@@ -409,7 +409,7 @@ async function* messagesOf(source: AsyncIterable<ReceivedMessage>): AsyncGenerat
 }
 
 /** Whoever writes arguments one after another, as for node-osc, must not lose them: the third parameter is the type tag string. */
-function checkNotVariadic(address: string, value: OscArgument, types: string | undefined, more: readonly unknown[]): void {
+export function checkNotVariadic(address: string, value: OscArgument, types: string | undefined, more: readonly unknown[]): void {
   const isVariadic = more.length > 0 || (types !== undefined && typeof types !== "string") || (types === "s" && typeof value === "string");
   if (!isVariadic) return;
   const args = [value, types, ...more].map((argument) => (typeof argument === "string" ? JSON.stringify(argument) : String(argument)));

@@ -152,7 +152,7 @@ export class SimpleUDPClient extends UDPClient {}
 export class DispatchClient extends SimpleUDPClient {}
 
 /** Collects how the packets of a batch ended. */
-class BatchResult {
+export class BatchResult {
   readonly #size: number;
   readonly #target: string;
   readonly #done: SendDone;
