@@ -1,6 +1,6 @@
 import { OscEncodeError } from "../errors.ts";
 import { bad, checkNames, describe, limit, MAX_NESTING, MAX_PACKET_SIZE } from "./options.ts";
-import { checkValue } from "./check.ts";
+import { checkValue, fitsFloat } from "./check.ts";
 import { inferTag, keptNumber, type OscArgument, untyped } from "./infer.ts";
 import { floatTypesOf, OscBundle, OscMessage, type OscPacket, rawBytesOf } from "./packet.ts";
 import { writeCharacters } from "./text.ts";
@@ -194,7 +194,9 @@ function writeFlat(
     if (types !== undefined) {
       tag = types.charCodeAt(i);
       if (tag === ARRAY_BEGIN || tag === ARRAY_END) return -1;
-      if (tag !== STRING || typeof value !== "string") value = checkValue(types[i]!, untyped(value, types[i]!));
+      // Text is checked while it is written.
+      const fits = tag === FLOAT ? typeof value === "number" && fitsFloat(value) : tag === STRING && typeof value === "string";
+      if (!fits) value = checkValue(types[i]!, untyped(value, types[i]!));
     } else if (typeof value === "number") {
       const inferred = inferTag(value);
       tag = floats || isFloats ? FLOAT : inferred.charCodeAt(0);

@@ -57,15 +57,19 @@ export function inferTypes(list: OscArgument[], depth: number = 1): InferredType
       floats += 1;
       continue;
     }
-    const before = floats === 0 ? "" : "f".repeat(floats);
+    const before = floatTags(floats);
     floats = 0;
     floatTag ??= tag;
     if (floatTypes !== undefined || floatTag !== tag) floatTypes = (floatTypes ?? types) + before + floatTag;
     types += before + tag;
   }
-  const rest = "f".repeat(floats);
+  const rest = floatTags(floats);
   types += rest;
   return { types, floatTypes: floatTypes === undefined ? types : floatTypes + rest };
+}
+
+function floatTags(count: number): string {
+  return count < 2 ? (count === 0 ? "" : "f") : "f".repeat(count);
 }
 
 /**

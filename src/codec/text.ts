@@ -46,8 +46,11 @@ export function latin1(bytes: Uint8Array, start: number, end: number): string {
  */
 export function writeCharacters(text: string, target: Uint8Array, offset: number): number {
   const { length } = text;
-  let position = offset;
-  for (let i = 0; i < length; i++) {
+  let i = 0;
+  // Nearly all text is ASCII.
+  for (let unit; i < length && (unit = text.charCodeAt(i)) < 0x80 && unit !== 0; i++) target[offset + i] = unit;
+  let position = offset + i;
+  for (; i < length; i++) {
     const unit = text.charCodeAt(i);
     if (unit < 0x80) {
       if (unit === 0) return -1;

@@ -44,10 +44,8 @@ export function isText(value: unknown): value is string {
   if (typeof value !== "string") return false;
   for (let i = 0; i < value.length; i++) {
     const unit = value.charCodeAt(i);
-    if (unit === 0) return false;
-    if (unit >= 0xd800 && unit < 0xe000) {
-      if (unit >= 0xdc00 || (value.charCodeAt(++i) & 0xfc00) !== 0xdc00) return false;
-    }
+    if ((unit > 0 && unit < 0xd800) || unit > 0xdfff) continue;
+    if (unit === 0 || unit >= 0xdc00 || (value.charCodeAt(++i) & 0xfc00) !== 0xdc00) return false;
   }
   return true;
 }
