@@ -164,7 +164,10 @@ export function subnetList(entries: readonly string[]): BlockList {
 export type AddressLike =
   | readonly [host: string, port: number]
   | {
-      /** A name or an IP address; `"0.0.0.0"` for all interfaces by IPv4, `"::"` by IPv6 and IPv4. */
+      /**
+       * A name or an IP address; `"0.0.0.0"` for all IPv4 interfaces, `"::"` for all IPv6 and IPv4 interfaces. A name stands for its IPv4 address if
+       * it has one, else for its IPv6 address; clients choose by the same rule.
+       */
       readonly address: string;
       /** 0 to 65535; 0 lets the system choose. */
       readonly port: number;

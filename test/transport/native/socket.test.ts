@@ -207,6 +207,22 @@ describe.skipIf(found instanceof Error)("a native UDP socket", () => {
     expect(decodeSocketAddress(libc, encodeSocketAddress(libc, address, port))).toMatchObject({ address, port });
   });
 
+  test("looks for an IPv4 address first, and for any if there is none", () => {
+    const families: number[] = [];
+    const calls: Libc = {
+      ...libc,
+      getaddrinfo: (node, service, hints, results) => {
+        families.push(new DataView(hints.buffer).getInt32(4, true));
+        const EAI_NONAME = -2;
+        return families.length === 1 ? EAI_NONAME : libc.getaddrinfo(node, service, hints, results);
+      },
+    };
+    const AF_INET = 2;
+    expect(["127.0.0.1", "::1"]).toContain(lookUp(calls, "localhost"));
+    expect(families).toEqual([AF_INET, 0]);
+    expect(lookUp(calls, "::ffff:10.0.0.5")).toBe("10.0.0.5");
+  });
+
   test("doesn't look an IP address up", () => {
     expect(["127.0.0.1", "::1"].map((host) => lookUp(libc, host))).toEqual(["127.0.0.1", "::1"]);
   });
