@@ -19,8 +19,9 @@ export const MAX_ARGUMENTS = 65_536;
  */
 export function checkNames(owner: string, options: unknown, names: readonly string[]): void {
   if (options === undefined) return;
-  const isObject = typeof options === "object" && options !== null && !Array.isArray(options);
-  const wrong = isObject ? Object.keys(options).find((name) => !names.includes(name)) : options;
+  // Not a list, a map or a promise.
+  const isObject = Object.prototype.toString.call(options) === "[object Object]";
+  const wrong = isObject ? Object.keys(options as object).find((name) => !names.includes(name)) : options;
   if (isObject && wrong === undefined) return;
   throw bad(`The options of ${owner}`, `an object with ${names.join(", ")}`, wrong);
 }

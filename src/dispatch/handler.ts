@@ -193,7 +193,10 @@ export class Handler {
   }
 }
 
+const NO_OPTIONS: CheckedOptions<typeof MAP_CHECKS> = { needsReplyAddress: false, needsContext: false, args: undefined };
+
 function readMapOptions(address: string | null, options: unknown): CheckedOptions<typeof MAP_CHECKS> {
+  if (options === undefined) return NO_OPTIONS;
   if (address === null) return { ...readOptions("setDefaultHandler", options, HANDLER_CHECKS), args: undefined };
   // python-osc takes fixed arguments as further parameters, and what is passed like that must not vanish.
   if (options !== undefined && (typeof options !== "object" || options === null || Array.isArray(options))) {

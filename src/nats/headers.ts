@@ -1,5 +1,6 @@
 /** The headers of a packet, and how a sender is written in them. Pure. */
 import type { NetAddress } from "../net-address.ts";
+import { bad, checkString } from "../options.ts";
 
 /**
  * The client that sent the packet: family, port and address, as `IPv4 57120 10.0.0.5`.
@@ -62,7 +63,9 @@ const NO_CLIENT: NetAddress = Object.freeze({ address: "(nats)", port: 0, family
  * @example
  * clientHeader({ address: "10.0.0.5", port: 57120, family: "IPv4" }); // IPv4 57120 10.0.0.5
  */
-export function clientHeader({ address, port, family }: NetAddress): string {
+export function clientHeader(client: NetAddress): string {
+  const { address, port, family } = client ?? {};
+  if (typeof address !== "string") throw bad("The client", "a NetAddress, { address, port, family }", client);
   // NATS trims spaces from the end of a value; no IP address is a lone `-`.
   return `${family} ${port} ${address === "" ? "-" : encodeURI(address)}`;
 }
@@ -74,6 +77,7 @@ export function clientHeader({ address, port, family }: NetAddress): string {
  * clientOf("IPv4 57120 10.0.0.5").port; // 57120
  */
 export function clientOf(header: string): NetAddress {
+  checkString("A header", header);
   const [, family = "", port = "", address = ""] = /^(IPv4|IPv6|unix) (\d{1,5}) (\S*)$/.exec(header) ?? [];
   const number = Number(port);
   if (family === "" || number > 65_535) return NO_CLIENT;
@@ -93,6 +97,8 @@ export function asOfOf(header: string): number | undefined {
  * hasPassed("stage-1,stage-2", "stage-2"); // true
  */
 export function hasPassed(via: string, id: string): boolean {
+  checkString("A header", via);
+  checkString("An id", id);
   return via.split(",").includes(id);
 }
 
@@ -103,6 +109,8 @@ export function hasPassed(via: string, id: string): boolean {
  * viaHeader("stage-1", "stage-2"); // stage-1,stage-2
  */
 export function viaHeader(before: string, id: string): string {
+  checkString("A header", before);
+  checkString("An id", id);
   return before === "" ? id : `${before},${id}`;
 }
 

@@ -209,7 +209,7 @@ const CONNECTION_CHECKS = {
 
 const DELIVERY_CHECKS = {
   ...CONNECTION_CHECKS,
-  prefix: (value: unknown) => checkPrefix((value ?? DEFAULT_PREFIX) as string),
+  prefix: (value: unknown) => checkPrefix((value === undefined ? DEFAULT_PREFIX : value) as string),
   delivery: oneOf(["at-most-once", "at-least-once"], "at-most-once"),
   order: oneOf(["none", "client"], "none"),
   partitions: integer(1, 16, 1024),

@@ -4,7 +4,7 @@
  * Each part between two slashes is a token. Bytes that a token must not contain, and `%` itself, are written as `%` and two hexadecimal
  * digits. Other tokens that begin with `%` have a special meaning: see the constants.
  */
-import { bad } from "../options.ts";
+import { bad, checkString } from "../options.ts";
 
 /**
  * The default prefix of the subjects of packets.
@@ -48,6 +48,8 @@ const encoder = new TextEncoder();
  * addressToSubject("/mixer/ch/1/gain"); // osc.mixer.ch.1.gain
  */
 export function addressToSubject(address: string | Uint8Array, prefix: string = DEFAULT_PREFIX): string {
+  checkString("A prefix", prefix);
+  if (!(typeof address === "string" || address instanceof Uint8Array)) throw bad("An address", "a string or its bytes", address);
   const bytes = typeof address === "string" ? encoder.encode(address) : address;
   return `${prefix}.${tokensOf(bytes, bytes.length)}`;
 }
@@ -73,6 +75,8 @@ export function subjectToAddress(subject: string, prefix: string = DEFAULT_PREFI
  * subjectToAddressBytes("osc.gr%F6%DFe")?.length; // 6
  */
 export function subjectToAddressBytes(subject: string, prefix: string = DEFAULT_PREFIX): Uint8Array | null {
+  checkString("A subject", subject);
+  checkString("A prefix", prefix);
   if (!subject.startsWith(`${prefix}.`)) return null;
   const all = subject.slice(prefix.length + 1).split(".");
   const tokens = PARTITION.test(all[0] ?? "") ? all.slice(1) : all;
@@ -94,6 +98,8 @@ export function subjectToAddressBytes(subject: string, prefix: string = DEFAULT_
  * partitionOf("osc.%p3.mixer.gain"); // 3
  */
 export function partitionOf(subject: string, prefix: string = DEFAULT_PREFIX): number | null {
+  checkString("A subject", subject);
+  checkString("A prefix", prefix);
   const token = subject.startsWith(`${prefix}.`) ? subject.slice(prefix.length + 1).split(".", 1)[0] : "";
   const number = PARTITION.exec(token ?? "")?.[1];
   return number === undefined ? null : Number(number);
@@ -110,6 +116,9 @@ export function partitionOf(subject: string, prefix: string = DEFAULT_PREFIX): n
  * packetSubject(encode(new OscMessage("/mixer/gain", 0.5))); // osc.mixer.gain
  */
 export function packetSubject(packet: Uint8Array, prefix: string = DEFAULT_PREFIX, partition: number | null = null): string {
+  checkString("A prefix", prefix);
+  if (!(packet instanceof Uint8Array)) throw bad("A packet", "a Uint8Array", packet);
+  if (partition !== null && typeof partition !== "number") throw bad("A partition", "a number or null", partition);
   const start = partition === null ? `${prefix}.` : partitionPrefix(partition, prefix);
   if (packet[0] === HASH) return start + BUNDLE;
   const nul = packet.indexOf(0);
@@ -136,6 +145,7 @@ export function partitionPrefix(partition: number, prefix: string = DEFAULT_PREF
  * patternToSubject("/mixer/{1,2}/gain"); // osc.mixer.*.gain
  */
 export function patternToSubject(pattern: string, prefix: string = DEFAULT_PREFIX): string {
+  checkString("A prefix", prefix);
   if (typeof pattern !== "string" || !pattern.startsWith("/")) return checkSubscription(pattern);
   const tokens: string[] = [];
   for (const part of pattern.slice(1).split("/")) {
@@ -172,6 +182,7 @@ export function checkPrefix(prefix: string): string {
  * replyPrefix("osc"); // osc_reply
  */
 export function replyPrefix(prefix: string): string {
+  checkString("A prefix", prefix);
   return `${prefix}_reply`;
 }
 
@@ -182,6 +193,7 @@ export function replyPrefix(prefix: string): string {
  * deadPrefix("osc"); // osc_dead
  */
 export function deadPrefix(prefix: string): string {
+  checkString("A prefix", prefix);
   return `${prefix}_dead`;
 }
 

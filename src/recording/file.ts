@@ -2,7 +2,7 @@ import { type WriteStream, createReadStream, createWriteStream } from "node:fs";
 import { once } from "node:events";
 import { extname } from "node:path";
 
-import { bad, integer, oneOf, orNull, readOptions } from "../options.ts";
+import { bad, integer, oneOf, orNull, readOptions, checkString } from "../options.ts";
 import type { OptionChecks } from "../options.ts";
 import { WRITABLE_FORMATS, createRecordingWriter, formatOfName, readRecording } from "./formats.ts";
 import type { ReadRecordingOptions, RecordedPacket, Recording, RecordingWriter, WritableFormat } from "./recording.ts";
@@ -17,6 +17,7 @@ import type { ReadRecordingOptions, RecordedPacket, Recording, RecordingWriter, 
  * await new Player(recording, new UDPClient("127.0.0.1", 9000)).play();
  */
 export async function openRecording(path: string | URL, options: ReadRecordingOptions = {}): Promise<Recording> {
+  if (!(path instanceof URL)) checkString("path", path);
   return readRecording(() => createReadStream(path), options);
 }
 
@@ -55,6 +56,7 @@ const CHECKS = {
  */
 export async function createRecording(path: string, options: CreateRecordingOptions = {}): Promise<RecordingFile> {
   const { format, maxSize, start, maxBuffered } = readOptions("createRecording", options, CHECKS);
+  checkString("path", path);
   const byName = formatOfName(path);
   const chosen = format ?? (byName === "pcap" ? "pcapng" : (byName ?? "jsonl"));
   const file = new RecordingFile(path, chosen, { maxSize: maxSize ?? Infinity, start: start ?? null, maxBuffered });

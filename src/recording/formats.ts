@@ -1,6 +1,6 @@
 import { type OscError, OscRecordingError } from "../errors.ts";
 import { DEFAULT_MAX_PACKET_SIZE } from "../framing/index.ts";
-import { callback, integer, oneOf, readOptions } from "../options.ts";
+import { callback, integer, oneOf, readOptions, bad, required } from "../options.ts";
 import type { OptionChecks } from "../options.ts";
 import { JsonLinesReader, JsonLinesWriter } from "./json-lines.ts";
 import { OscdumpReader, OscdumpWriter } from "./oscdump-text.ts";
@@ -44,6 +44,7 @@ const CHECKS = {
  * for await (const { time, data } of recording) console.log(time, decode(data));
  */
 export async function readRecording(open: () => AsyncIterable<Uint8Array>, options: ReadRecordingOptions = {}): Promise<Recording> {
+  if (typeof open !== "function") throw bad("The first argument of readRecording", "a function that returns the bytes", open);
   const { format: given, maxPacketSize, onError } = readOptions("readRecording", options, CHECKS);
   const format = given ?? detectFormat(await firstBytes(open()));
   return {
@@ -116,7 +117,8 @@ export function createReader(format: ReadableFormat, events: RecordingEvents, ma
  * const bytes = writer.packet({ time: Date.now(), source: null, destination: null, transport: "udp", data: encode(new OscMessage("/a")) });
  */
 export function createRecordingWriter(format: WritableFormat, start: number | null = null): RecordingWriter {
-  oneOf(WRITABLE_FORMATS, undefined)(format, "format");
+  required(oneOf(WRITABLE_FORMATS, undefined))(format, "format");
+  if (start !== null && !Number.isFinite(start)) throw bad("start", "a number of milliseconds, or null", start);
   switch (format) {
     case "jsonl":
       return new JsonLinesWriter();

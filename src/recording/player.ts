@@ -1,7 +1,7 @@
 import { TimeTag } from "../codec/index.ts";
-import { type Clock, systemClock } from "../dispatch/index.ts";
+import { type Clock, clockOption, systemClock } from "../dispatch/index.ts";
 import { OscServerError } from "../errors.ts";
-import { type CheckedOptions, type OptionChecks, bad, callback, milliseconds, oneOf, readOptions, unchecked } from "../options.ts";
+import { type CheckedOptions, type OptionChecks, bad, callback, milliseconds, oneOf, readOptions, abortSignal } from "../options.ts";
 import type { RecordedPacket, Recording } from "./recording.ts";
 import { isRelative, moveTimeTags, relativeMillis } from "./time-tags.ts";
 
@@ -63,7 +63,7 @@ const CHECKS = {
   to: milliseconds(Infinity),
   timeTags: oneOf(["shift", "keep"], "shift"),
   onPacket: callback<NonNullable<PlayerOptions["onPacket"]>>(),
-  clock: unchecked<Clock>(),
+  clock: clockOption,
 } satisfies OptionChecks<PlayerOptions>;
 
 function notA(name: string, expected: string, value: unknown): never {
@@ -127,7 +127,8 @@ export class Player {
    *
    * @throws (rejects) what the recording's iterator or the target throws; OscServerError `OSC_WRONG_STATE` if it plays already
    */
-  async play({ signal }: { readonly signal?: AbortSignal } = {}): Promise<PlayerSummary> {
+  async play(options?: { readonly signal?: AbortSignal }): Promise<PlayerSummary> {
+    const { signal } = readOptions("play", options, { signal: abortSignal() });
     if (this.#state !== "idle")
       throw new OscServerError("OSC_WRONG_STATE", "This player is playing already. Stop it first, or create another one.");
     const { times, from } = this.#options;
@@ -173,6 +174,7 @@ export class Player {
 
   /** Goes on from another place, in milliseconds from the beginning of the recording. Needs a recording that can be iterated again, as a file can. */
   seek(position: number): void {
+    if (!Number.isFinite(position)) throw bad("position", "a number of milliseconds", position);
     if (this.#state === "idle") return;
     this.#interruption = { seekTo: Math.max(0, position) };
     this.#wake?.();

@@ -1,10 +1,25 @@
 /** Right arguments for everything that the package exports, so that a test can put a wrong value in the place of each of them. */
 
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import type * as source from "../../src/index.ts";
-import type { AddressSpace, AsyncOSCUDPServer, Dispatcher, Scheduler, TCPClient, UDPClient } from "../../src/index.ts";
+import type * as nats from "../../src/nats/index.ts";
+import type {
+  AddressSpace,
+  AsyncOSCUDPServer,
+  Dispatcher,
+  KeepAliveSession,
+  Player,
+  Scheduler,
+  TCPClient,
+  UDPClient,
+  Recording,
+} from "../../src/index.ts";
 
 /** The package. */
 export type Oscine = typeof source;
+/** `oscine/nats`. */
+export type OscineNats = typeof nats;
 
 /** How to call something with right arguments. */
 export interface Example {
@@ -13,6 +28,12 @@ export interface Example {
   readonly on?: () => object;
 }
 
+/** A recording without packets. */
+const RECORDING: Recording = {
+  format: "jsonl",
+  start: null,
+  [Symbol.asyncIterator]: () => ({ next: () => Promise.resolve({ done: true, value: undefined }) }),
+} as const;
 const HANDLERS = new URL("../server/programs/sync-handlers.mjs", import.meta.url);
 
 /** @param oscine the package: the built one, because servers start threads that run it */
@@ -28,6 +49,8 @@ export function examplesOf(oscine: Oscine): Readonly<Record<string, Example>> {
   const client = (): UDPClient => new oscine.UDPClient("127.0.0.1", 9);
   const connection = (): TCPClient => new oscine.TCPClient("127.0.0.1", 9, { reconnect: false });
   const dispatcher = (): Dispatcher => new oscine.Dispatcher();
+  const player = (): Player => new oscine.Player(RECORDING, doNothing);
+  const session = (): KeepAliveSession => client().keepAlive({ send: "/xremote", every: 8000 });
   const space = (): AddressSpace<string> => new oscine.AddressSpace();
   const scheduler = (): Scheduler<string> => new oscine.Scheduler<string>({ onDue: doNothing });
   const on = (make: () => object, ...args: readonly unknown[]): Example => ({ args, on: make });
@@ -131,8 +154,33 @@ export function examplesOf(oscine: Oscine): Readonly<Record<string, Example>> {
     "ConnectionClient.messages": on(client, { timeout: 0 }),
     "ConnectionClient.receive": on(client, { timeout: 0 }),
     "ConnectionClient.handleMessages": on(client, { timeout: 0 }),
+    "ConnectionClient.keepAlive": on(client, { send: "/xremote", every: 8000 }),
     "ConnectionClient.request": on(client, "/a", oscine.int(1), { timeout: 1, retries: 0 }),
     "DispatchClient.sendBatch": on(client, [MESSAGE]),
+    createRecording: of(join(tmpdir(), `oscine-wrong-arguments-${process.pid}.jsonl`), {}),
+    openRecording: of(new URL("../vectors/packets.jsonl", import.meta.url), { format: "jsonl" }),
+    readRecording: of(() => [BYTES], { format: "jsonl" }),
+    createRecordingWriter: of("jsonl", null),
+    "new Player": of(RECORDING, doNothing, {}),
+    "Player.play": on(player, {}),
+    "Player.seek": on(player, 0),
+    "KeepAliveSession.on": on(session, "alive", doNothing),
+    "KeepAliveSession.off": on(session, "alive", doNothing),
+    "NatsExecutor.for": of({}),
+    clientHeader: of(CLIENT),
+    clientOf: of("127.0.0.1:9"),
+    hasPassed: of("one two", "one"),
+    viaHeader: of("one", "two"),
+    addressToSubject: of("/a", "osc"),
+    checkPrefix: of("osc"),
+    deadPrefix: of("osc"),
+    packetSubject: of(BYTES, "osc", null),
+    partitionOf: of("osc.a", "osc"),
+    patternToSubject: of("/a", "osc"),
+    replyPrefix: of("osc"),
+    subjectToAddress: of("osc.a", "osc"),
+    subjectToAddressBytes: of("osc.a", "osc"),
+    serveNats: of(HANDLERS.href, { servers: "nats://127.0.0.1:1" }),
   };
 }
 
@@ -140,6 +188,9 @@ export function examplesOf(oscine: Oscine): Readonly<Record<string, Example>> {
 export const EXEMPT: readonly (readonly [name: RegExp, reason: string])[] = [
   [/^new Osc\w*Error$/, "made by Oscine"],
   [/^new (?:Async|Blocking|Threading|Forking)Server$/, "made by their subclasses, which check"],
+  [/^(?:new )?NatsLink\b|^new NatsExecutor$|^NatsExecutor\.(?:execute|close)$/, "made and called by servers and bridges"],
+  [/^new RecordingFile$|^RecordingFile\./, "made by createRecording"],
+  [/^new KeepAliveSession$|^KeepAliveSession\.hear$/, "made and called by clients"],
   [/\.verifyRequest$/, "overridden by programs and called by servers"],
   [/\.(?:findBytes|matchBytes|cacheAddress)$/, "called for every packet with what a server received"],
 ];
