@@ -6,7 +6,6 @@ import { KernelDrops } from "../transport/kernel-drops.ts";
 import type { Peer, Transport } from "../transport/transport.ts";
 import { type Backend, Counters, type ServerStats } from "./stats.ts";
 import { EventLoopExecutor } from "./event-loop-executor.ts";
-import { InertTransport } from "./pool/inert-transport.ts";
 import { watchRejections } from "./handler-scope.ts";
 import { type Limits, type ServerOptions, limitsOf } from "./options.ts";
 import type { Executor, ExecutorContext, ExecutorEvents, ExecutorFactory } from "./executor.ts";
@@ -218,7 +217,7 @@ export class AsyncServer implements AsyncDisposable {
       ...(options.clock === undefined ? {} : { clock: options.clock }),
     });
     this.#backend = backendOf(this.#spec);
-    const transport = isLoadingWorker() ? new InertTransport(this.#address) : createTransport(this.#spec, pipeline, this.#backend);
+    const transport = isLoadingWorker() ? new NullTransport(this.#address) : createTransport(this.#spec, pipeline, this.#backend);
     const requested = this.#address;
     try {
       await (executor as Executor | null)?.prepare?.();
@@ -266,4 +265,21 @@ export class AsyncServer implements AsyncDisposable {
 function handmadePeer(sender: PacketSender): Peer {
   const { address } = sender;
   return { address, key: formatAddress(address), paced: false, send: (packet) => sender.send(packet), settled: () => undefined };
+}
+
+/** The transport of a server that a worker makes on its way to another one: it doesn't bind. */
+class NullTransport implements Transport {
+  readonly #address: NetAddress;
+
+  constructor(address: NetAddress) {
+    this.#address = address;
+  }
+
+  async open(): Promise<NetAddress> {
+    return this.#address;
+  }
+
+  async close(): Promise<void> {
+    // Nothing was opened.
+  }
 }
