@@ -3,7 +3,7 @@ import { FEED_PATH, type FeedEvent, type SendCommand, encodeSend, readFeedEvent 
 /** What the page hears of its connection. */
 export interface FeedSocketEvents {
   readonly onEvent: (event: FeedEvent) => void;
-  /** @param retryInMs milliseconds until the next attempt, where the connection is lost */
+  /** @param retryInMs milliseconds until the next attempt if the connection is lost */
   readonly onState: (state: "connecting" | "open" | "lost", retryInMs: number) => void;
   /** What to go on from: the session and the newest number, as a query. */
   readonly resumeFrom: () => URLSearchParams;
@@ -12,7 +12,7 @@ export interface FeedSocketEvents {
 const FIRST_RETRY_MS = 250;
 const LAST_RETRY_MS = 5000;
 
-/** The connection to the monitor. It comes back by itself, after pauses that grow. */
+/** The connection to the monitor. It reconnects with growing pauses. */
 export class FeedSocket {
   readonly #events: FeedSocketEvents;
   #socket: WebSocket | null = null;
@@ -22,9 +22,9 @@ export class FeedSocket {
     this.#events = events;
   }
 
-  /** Connects, and from then on comes back. */
+  /** Connects, and reconnects from then on. */
   open(): void {
-    // A laptop that wakes up, or a network that is back, need not wait for its turn.
+    // Reconnect at once when a laptop wakes up or the network is back.
     window.addEventListener("online", () => this.#connect());
     document.addEventListener("visibilitychange", () => {
       if (document.visibilityState === "visible") this.#connect();
@@ -32,7 +32,7 @@ export class FeedSocket {
     this.#connect();
   }
 
-  /** @returns false where there is no connection, so that nothing was sent */
+  /** @returns false if there is no connection, so that nothing was sent */
   send(command: SendCommand): boolean {
     if (this.#socket?.readyState !== WebSocket.OPEN) return false;
     this.#socket.send(encodeSend(command) as Uint8Array<ArrayBuffer>);

@@ -1,42 +1,38 @@
 import type { FeedEvent } from "../protocol.ts";
-import { AddressPanel } from "./address-panel.ts";
-import { download } from "./download.ts";
-import { byId, setText } from "./element.ts";
+import { patternFor } from "./address-tree.ts";
+import { PlotPanel } from "./chart.ts";
+import { byId, setText } from "./dom.ts";
 import { FeedSocket } from "./feed-socket.ts";
-import { FilterField } from "./filter-field.ts";
-import { MessageDetails } from "./message-details.ts";
-import { MessageList } from "./message-list.ts";
-import { patternFor } from "./model/address-tree.ts";
-import { Picture } from "./model/picture.ts";
-import type { Row } from "./model/read-entry.ts";
-import { jsonLines } from "./model/save.ts";
-import { PlotPanel } from "./plot-panel.ts";
-import { SendPanel } from "./send-panel.ts";
-import { Shortcuts } from "./shortcuts.ts";
-import { StatusPanel } from "./status-panel.ts";
-import { Views } from "./views.ts";
+import type { Row } from "./rows.ts";
+import { Store, jsonLines } from "./store.ts";
+import { AddressPanel } from "./views/addresses.ts";
+import { FilterField, Shortcuts, Views, download } from "./views/controls.ts";
+import { MessageDetails } from "./views/details.ts";
+import { MessageList } from "./views/messages.ts";
+import { SendPanel } from "./views/send.ts";
+import { StatusPanel } from "./views/status.ts";
 
-/** How often what is not the list is drawn, in milliseconds. */
+/** How often everything except the list is drawn, in milliseconds. */
 const PLOTS_MS = 33;
 const TREE_MS = 100;
 const FIGURES_MS = 250;
 
-/** The page: the picture, the panels that draw it, and what the user does. */
+/** The page: its state, the views that draw it, and what the user does. */
 class Page {
-  readonly #picture = new Picture();
+  readonly #store = new Store();
   readonly #views = new Views();
   readonly #status = new StatusPanel();
-  readonly #list = new MessageList(this.#picture.window);
-  readonly #plots = new PlotPanel(this.#picture.plots);
+  readonly #list = new MessageList(this.#store.window);
+  readonly #plots = new PlotPanel(this.#store.plots);
   readonly #pause = byId("pause", HTMLButtonElement);
   readonly #filter = new FilterField((filter) => {
-    this.#picture.setFilter(filter);
+    this.#store.setFilter(filter);
     this.#list.reset(this.#chosen);
   });
-  readonly #addresses = new AddressPanel(this.#picture.tree, this.#picture.plots, {
+  readonly #addresses = new AddressPanel(this.#store.tree, this.#store.plots, {
     filter: (node) => this.#filter.toggle(patternFor(node)),
-    plot: (address) => this.#picture.plots.toggle(address),
-    now: () => this.#picture.now(),
+    plot: (address) => this.#store.plots.toggle(address),
+    now: () => this.#store.now(),
   });
   readonly #details = new MessageDetails({
     close: () => {
@@ -47,13 +43,13 @@ class Page {
       this.#views.show("send");
       this.#send.fill(line);
     },
-    plot: (address) => this.#picture.plots.toggle(address),
+    plot: (address) => this.#store.plots.toggle(address),
   });
   readonly #socket = new FeedSocket({
     onEvent: (event) => this.#hear(event),
     onState: (state, retryInMs) => this.#connection(state, retryInMs),
     resumeFrom: () => {
-      const { session, newest } = this.#picture.account;
+      const { session, newest } = this.#store.account;
       return new URLSearchParams(session === "" ? {} : { session, after: String(newest) });
     },
   });
@@ -87,10 +83,10 @@ class Page {
 
   #hear(event: FeedEvent): void {
     if (event.kind === "entries") {
-      for (const entry of event.entries) this.#picture.add(entry);
+      for (const entry of event.entries) this.#store.add(entry);
       this.#list.changed();
     } else if (event.kind === "hello") {
-      this.#picture.hello(event.hello);
+      this.#store.hello(event.hello);
       this.#status.hello(event.hello);
       this.#send.suggestTarget(event.hello.target);
     } else if (event.kind === "status") this.#status.status(event.status);
@@ -101,17 +97,17 @@ class Page {
     this.#isOpen = state === "open";
     if (state === "open") this.#showState();
     else if (state === "connecting") this.#status.connection(state, "connecting");
-    else this.#status.connection(state, `no monitor; again in ${(retryInMs / 1000).toFixed(1)} s`);
+    else this.#status.connection(state, `no connection; retry in ${(retryInMs / 1000).toFixed(1)} s`);
   }
 
   #showState(): void {
     if (!this.#isOpen) return;
-    if (this.#picture.window.isFrozen) this.#status.connection("paused", "paused");
+    if (this.#store.window.isFrozen) this.#status.connection("paused", "paused");
     else this.#status.connection("open", "live");
   }
 
   #togglePause(): void {
-    const { window } = this.#picture;
+    const { window } = this.#store;
     if (window.isFrozen) window.thaw();
     else window.freeze();
     this.#pause.ariaPressed = String(window.isFrozen);
@@ -120,14 +116,14 @@ class Page {
   }
 
   #clear(): void {
-    this.#picture.clear();
+    this.#store.clear();
     this.#details.show(null);
     this.#chosen = null;
     this.#list.reset(null);
   }
 
   #save(): void {
-    const { window, filter } = this.#picture;
+    const { window, filter } = this.#store;
     const name = `oscine-${new Date().toISOString().slice(0, 19).replaceAll(":", "-")}.jsonl`;
     download(name, jsonLines(window.records(), filter));
   }
@@ -143,11 +139,11 @@ class Page {
   #frame(time: number): void {
     requestAnimationFrame((next) => this.#frame(next));
     const drawn = this.#drawnAt;
-    const { window } = this.#picture;
+    const { window } = this.#store;
     this.#list.draw();
     if (!window.isFrozen && time - drawn.plots >= PLOTS_MS) {
       drawn.plots = time;
-      this.#plots.draw(this.#picture.now());
+      this.#plots.draw(this.#store.now());
     }
     if (!window.isFrozen && time - drawn.tree >= TREE_MS) {
       drawn.tree = time;
@@ -160,10 +156,10 @@ class Page {
   }
 
   #drawFigures(): void {
-    const { account, window, messages, badPackets, meter } = this.#picture;
-    const messagesPerSecond = meter.rate(this.#picture.now());
+    const { account, window, messages, badPackets, meter } = this.#store;
+    const messagesPerSecond = meter.rate(this.#store.now());
     const { received, dropped } = account;
-    this.#status.draw({ messagesPerSecond, messages, badPackets, received, dropped, remembered: window.size, forgotten: window.forgotten });
+    this.#status.draw({ messagesPerSecond, messages, badPackets, received, dropped, kept: window.size, gone: window.gone });
     const waiting = window.end - window.shownEnd;
     setText(this.#pause.querySelector<HTMLElement>(".label") ?? this.#pause, window.isFrozen ? `Go on (${waiting} new)` : "Pause");
   }

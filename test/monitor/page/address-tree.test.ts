@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { OscMessage } from "../../../src/codec/index.ts";
-import { type AddressNode, AddressTree, MAX_CHARACTERS, MAX_NODES, patternFor } from "../../../src/monitor/page/model/address-tree.ts";
+import { type AddressNode, AddressTree, MAX_CHARACTERS, MAX_NODES, patternFor } from "../../../src/monitor/page/address-tree.ts";
 import { MessageFilter } from "../../../src/text/message-filter.ts";
 
 function treeOf(...addresses: readonly string[]): AddressTree {

@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { OscMessage, blob } from "../../../src/codec/index.ts";
-import { MAX_LINES, PlotSeries, WINDOW_SECONDS, numbersOf } from "../../../src/monitor/page/model/plot-series.ts";
-import { MAX_PLOTS, Plots } from "../../../src/monitor/page/model/plots.ts";
-import { RateMeter } from "../../../src/monitor/page/model/rate-meter.ts";
+import { MAX_LINES, PlotSeries, WINDOW_SECONDS, numbersOf } from "../../../src/monitor/page/plots.ts";
+import { MAX_PLOTS, Plots } from "../../../src/monitor/page/plots.ts";
+import { RateMeter } from "../../../src/monitor/page/address-tree.ts";
 
 describe("the rate meter", () => {
   test("tells a steady rate at every moment", () => {

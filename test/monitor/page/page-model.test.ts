@@ -1,12 +1,12 @@
 import { describe, expect, test } from "vitest";
 import { OscBundle, OscMessage, TimeTag, int } from "../../../src/codec/index.ts";
-import { argumentList } from "../../../src/monitor/page/model/argument-list.ts";
-import { FeedAccount } from "../../../src/monitor/page/model/feed-account.ts";
-import { Picture } from "../../../src/monitor/page/model/picture.ts";
-import { readEntry } from "../../../src/monitor/page/model/read-entry.ts";
-import { jsonLines } from "../../../src/monitor/page/model/save.ts";
-import { scrollRange, scrollToShow } from "../../../src/monitor/page/model/scroll-range.ts";
-import { SendHistory } from "../../../src/monitor/page/model/send-history.ts";
+import { argumentList } from "../../../src/monitor/page/rows.ts";
+import { FeedAccount } from "../../../src/monitor/page/store.ts";
+import { Store } from "../../../src/monitor/page/store.ts";
+import { readEntry } from "../../../src/monitor/page/rows.ts";
+import { jsonLines } from "../../../src/monitor/page/store.ts";
+import { scrollRange, scrollToShow } from "../../../src/monitor/page/rows.ts";
+import { SendHistory } from "../../../src/monitor/page/store.ts";
 import { packetFromJson } from "../../../src/text/json.ts";
 import { MessageFilter } from "../../../src/text/message-filter.ts";
 import { packetEntry } from "./entries.ts";
@@ -103,7 +103,7 @@ describe("the arguments of a message", () => {
 
 describe("the picture", () => {
   test("counts messages and bad packets, and forgets when it is cleared", () => {
-    const picture = new Picture();
+    const picture = new Store();
     picture.add(packetEntry(1, new OscBundle([new OscMessage("/a", 1), new OscMessage("/b", 2)])));
     picture.add(packetEntry(2, new TextEncoder().encode("junk")));
     expect(picture).toMatchObject({ messages: 2, badPackets: 1 });

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { OscBundle, OscMessage, TimeTag } from "../../../src/codec/index.ts";
-import { type Row, readEntry } from "../../../src/monitor/page/model/read-entry.ts";
-import { RowWindow } from "../../../src/monitor/page/model/row-window.ts";
+import { type Row, readEntry } from "../../../src/monitor/page/rows.ts";
+import { RowWindow } from "../../../src/monitor/page/rows.ts";
 import { MessageFilter } from "../../../src/text/message-filter.ts";
 import { packetEntry } from "./entries.ts";
 
@@ -65,7 +65,7 @@ describe("the window of rows", () => {
       expect(window.start).toBe(number - 3);
       expect(window.positionOf(window.at(number - 1) as Row)).toBe(number - 1);
     }
-    expect(window.forgotten).toBe(97);
+    expect(window.gone).toBe(97);
     expect(window.at(1)).toBeUndefined();
     expect(window.positionOf(second as Row)).toBeNull();
   });
@@ -110,7 +110,7 @@ describe("the window of rows", () => {
     window.setFilter(new MessageFilter(["/a"]));
     add(window, ["/a", "/b", "/b", "/a"]);
     expect(shown(window)).toEqual(["/a"]);
-    expect(window.forgotten).toBe(2);
+    expect(window.gone).toBe(2);
   });
 
   test("frozen, shows what there was, under any filter, and all of it afterwards", () => {

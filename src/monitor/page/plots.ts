@@ -1,10 +1,10 @@
-import type { OscMessage, OscValue } from "../../../codec/index.ts";
+import type { OscMessage, OscValue } from "../../codec/index.ts";
 
 /** How far back a plot reaches. */
 export const WINDOW_SECONDS = 30;
-/** So many arguments of a message are drawn. */
+/** How many arguments of a message are drawn. */
 export const MAX_LINES = 4;
-/** Samples within so many seconds are thinned out to those that can be told apart: about one pixel. */
+/** Samples within this many seconds, about one pixel, are reduced to those that look different. */
 const BUCKET_SECONDS = 0.05;
 
 /** Times in seconds since 1970, and for each line a value for each time, or null. */
@@ -17,7 +17,7 @@ export type PlotData = [times: number[], ...lines: (number | null)[][]];
 export class PlotSeries {
   readonly #times: number[] = [];
   readonly #lines: (number | null)[][] = [];
-  /** Where the samples of the running bucket begin. */
+  /** Where the samples of the current bucket begin. */
   #bucketStart = 0;
   #bucket = Number.NEGATIVE_INFINITY;
 
@@ -76,7 +76,7 @@ export class PlotSeries {
     this.#cutTo(at);
   }
 
-  /** Drops what is older, but for one sample, from which the line comes in at the left. */
+  /** Drops older samples, except one from which the line enters at the left. */
   #forget(before: number): void {
     let gone = 0;
     while (gone + 1 < this.#times.length && this.#times[gone + 1]! < before) gone += 1;
@@ -108,4 +108,51 @@ export function numbersOf({ args }: OscMessage): number[] {
   };
   for (const value of args) visit(value);
   return numbers;
+}
+
+/** How many plots are drawn at once. */
+export const MAX_PLOTS = 8;
+/** The first addresses with numbers are plotted automatically. */
+const AUTOMATIC_PLOTS = 3;
+
+/** Which addresses are plotted, and their numbers. */
+export class Plots {
+  readonly #series = new Map<string, PlotSeries>();
+  /** True until the user has chosen something. */
+  #isAutomatic = true;
+
+  /** The addresses that are plotted, in the order in which they were added. */
+  get addresses(): readonly string[] {
+    return [...this.#series.keys()];
+  }
+
+  seriesOf(address: string): PlotSeries | undefined {
+    return this.#series.get(address);
+  }
+
+  /** @param time in milliseconds since 1970 */
+  add(message: OscMessage, time: number): void {
+    const { address } = message;
+    let series = this.#series.get(address);
+    if (series === undefined) {
+      if (!this.#isAutomatic || this.#series.size >= AUTOMATIC_PLOTS || numbersOf(message).length === 0) return;
+      series = new PlotSeries();
+      this.#series.set(address, series);
+    }
+    const numbers = numbersOf(message);
+    if (numbers.length > 0) series.add(numbers, time);
+  }
+
+  /** Starts or stops plotting an address. If there are too many plots, the oldest goes. */
+  toggle(address: string): void {
+    this.#isAutomatic = false;
+    if (this.#series.delete(address)) return;
+    const [oldest] = this.#series.keys();
+    if (oldest !== undefined && this.#series.size >= MAX_PLOTS) this.#series.delete(oldest);
+    this.#series.set(address, new PlotSeries());
+  }
+
+  clear(): void {
+    for (const address of this.#series.keys()) this.#series.set(address, new PlotSeries());
+  }
 }

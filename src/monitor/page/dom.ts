@@ -1,4 +1,31 @@
-import { scrollRange, scrollToShow } from "./model/scroll-range.ts";
+import { scrollRange, scrollToShow } from "./rows.ts";
+
+/** The element with that id, which index.html has. */
+export function byId<Kind extends HTMLElement>(id: string, kind: new () => Kind): Kind {
+  const found = document.getElementById(id);
+  if (found instanceof kind) return found;
+  throw new Error(`index.html has no ${kind.name} with the id ${id}.`);
+}
+
+/** Makes an element. Text from the network is only ever given as text, never as HTML. */
+export function element<Name extends keyof HTMLElementTagNameMap>(
+  name: Name,
+  attributes: Readonly<{ [name: string]: string }> = {},
+  ...children: readonly (Node | string)[]
+): HTMLElementTagNameMap[Name] {
+  const made = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+  made.append(...children);
+  return made;
+}
+
+/** Sets the text of an element if it differs: writing it again costs layout. */
+export function setText(target: HTMLElement, text: string): void {
+  const { firstChild } = target;
+  if (firstChild instanceof Text) {
+    if (firstChild.data !== text) firstChild.data = text;
+  } else if (text !== "") target.textContent = text;
+}
 
 /** What draws the rows of a list. */
 export interface RowDrawer<View extends { readonly element: HTMLElement }> {
@@ -49,7 +76,7 @@ export class VirtualList<View extends { readonly element: HTMLElement }> {
     return this.scroller.scrollTop + this.#height >= this.#count * this.#rowHeight - this.#rowHeight / 2;
   }
 
-  /** Draws what is in view of so many rows. */
+  /** Draws the visible ones of this many rows. */
   draw(count: number): void {
     if (this.#count !== count) {
       this.#count = count;
@@ -77,7 +104,7 @@ export class VirtualList<View extends { readonly element: HTMLElement }> {
     if (top !== null) this.scroller.scrollTop = top;
   }
 
-  /** Keeps in view what is in view where rows were taken away at the beginning. */
+  /** Keeps the visible rows in view after rows were removed at the beginning. */
   shift(rows: number): void {
     this.scroller.scrollTop -= rows * this.#rowHeight;
   }

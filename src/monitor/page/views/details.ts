@@ -1,10 +1,9 @@
-import { formatMessage, formatParts } from "../../text/format.ts";
-import { formatCommentedHex } from "../../text/hex.ts";
-import { escapeForTerminal } from "../../text/escape.ts";
-import { byId, element, setText } from "./element.ts";
-import { argumentList } from "./model/argument-list.ts";
-import { numbersOf } from "./model/plot-series.ts";
-import { type MessageRow, type Row, packetEntry } from "./model/read-entry.ts";
+import { escapeForTerminal } from "../../../text/escape.ts";
+import { formatMessage, formatParts } from "../../../text/format.ts";
+import { formatCommentedHex } from "../../../text/hex.ts";
+import { byId, element, setText } from "../dom.ts";
+import { numbersOf } from "../plots.ts";
+import { type MessageRow, type Row, argumentList, packetEntry } from "../rows.ts";
 
 /** The bytes that are shown at most: a page is no place for megabytes of hexadecimal. */
 const MAX_HEX_BYTES = 8192;
@@ -17,7 +16,7 @@ export interface DetailsActions {
   readonly plot: (address: string) => void;
 }
 
-/** All that is known of the chosen line, with its bytes. */
+/** Everything about the chosen line, with its bytes. */
 export class MessageDetails {
   readonly #section = byId("details", HTMLElement);
   readonly #title = byId("details-title", HTMLHeadingElement);
@@ -59,7 +58,7 @@ export class MessageDetails {
 function factsOf(row: Row): [name: string, text: string][] {
   const { entry } = row.record;
   const facts: [string, string][] = [];
-  if (row.kind === "fault") facts.push(["what is wrong", escapeForTerminal(row.reason)]);
+  if (row.kind === "fault") facts.push(["reason", escapeForTerminal(row.reason)]);
   else {
     for (const [index, { tag, type, text }] of argumentList(row.message).entries()) {
       facts.push([`${index + 1}`, text === "" ? `${tag}  ${type}` : `${tag}  ${text}  ${type}`]);

@@ -1,5 +1,5 @@
-import type { Hello, Status } from "../protocol.ts";
-import { byId, element, setText } from "./element.ts";
+import type { Hello, Status } from "../../protocol.ts";
+import { byId, element, setText } from "../dom.ts";
 
 /** The numbers that the page shows. */
 export interface Figures {
@@ -10,10 +10,10 @@ export interface Figures {
   readonly received: number;
   /** Entries that the monitor dropped on their way here. */
   readonly dropped: number;
-  /** Entries that the page remembers. */
-  readonly remembered: number;
-  /** Entries that the page has forgotten, for it remembers only so many. */
-  readonly forgotten: number;
+  /** Entries that the page keeps. */
+  readonly kept: number;
+  /** Entries that the page no longer keeps. */
+  readonly gone: number;
 }
 
 /** The connection, where the monitor listens, and all counters. */
@@ -56,8 +56,8 @@ export class StatusPanel {
     this.#lost.classList.toggle("alarm", lost > 0);
     this.#show("received by the page", figures.received);
     this.#show("lost on the way to the page", figures.dropped);
-    this.#show("kept in the page", figures.remembered);
-    this.#show("no longer kept", figures.forgotten);
+    this.#show("kept in the page", figures.kept);
+    this.#show("no longer kept", figures.gone);
     if (this.#status !== null) {
       this.#show("open pages", this.#status.pages);
       this.#show("ignored frames", this.#status.ignoredFrames);

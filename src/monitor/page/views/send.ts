@@ -1,14 +1,14 @@
-import { type OscPacket, encode } from "../../codec/index.ts";
-import { decodeOrFault } from "../../codec/decode.ts";
-import { OscDecodeError, OscEncodeError } from "../../errors.ts";
-import { flatten, formatMessage } from "../../text/format.ts";
-import { readLine } from "../../text/arguments.ts";
-import { escapeForTerminal } from "../../text/escape.ts";
-import { timeOfDay } from "../../text/values.ts";
-import { UsageError } from "../../text/usage-error.ts";
-import type { FeedEvent, SendCommand } from "../protocol.ts";
-import { byId, element, setText } from "./element.ts";
-import { SendHistory } from "./model/send-history.ts";
+import { decodeOrFault } from "../../../codec/decode.ts";
+import { type OscPacket, encode } from "../../../codec/index.ts";
+import { OscDecodeError, OscEncodeError } from "../../../errors.ts";
+import { escapeForTerminal } from "../../../text/escape.ts";
+import { flatten, formatMessage } from "../../../text/format.ts";
+import { readLine } from "../../../text/arguments.ts";
+import { timeOfDay } from "../../../text/values.ts";
+import { UsageError } from "../../../text/usage-error.ts";
+import type { FeedEvent, SendCommand } from "../../protocol.ts";
+import { byId, element, setText } from "../dom.ts";
+import { SendHistory } from "../store.ts";
 
 const MAX_LOG_LINES = 200;
 const STORED_LINES = "oscine.sent";
@@ -25,7 +25,7 @@ export class SendPanel {
   readonly #history = new SendHistory(readStored());
   #id = 0;
 
-  /** @param send gives false where there is no connection */
+  /** @param send returns false if there is no connection */
   constructor(send: (command: SendCommand) => boolean) {
     this.#send = send;
     this.#form.addEventListener("submit", (event) => {
@@ -37,7 +37,7 @@ export class SendPanel {
     this.#suggest();
   }
 
-  /** Fills in where to send, unless the user has. */
+  /** Fills in the target, unless the user has. */
   suggestTarget(target: string): void {
     if (this.#target.value === "") this.#target.value = target;
   }
@@ -77,7 +77,7 @@ export class SendPanel {
     const item = this.#write("sent", "→", `${target}  ${flatten(packet).map(formatMessage).join("  ")}`);
     item.dataset["id"] = String(this.#id);
     if (!this.#send({ id: this.#id, target, packet: encode(packet) })) {
-      this.#write("failed", "✕", "There is no connection to the monitor at present: nothing was sent.");
+      this.#write("failed", "✕", "Not sent: there is no connection to the monitor.");
     }
     this.#history.add(line);
     store(this.#history.lines);
