@@ -21,5 +21,5 @@ export type { ClientOverflowPolicy } from "./send-queue.ts";
 export { SimpleTCPClient, TCPClient, TCPDispatchClient } from "./tcp-client.ts";
 export type { TCPClientArguments, TCPClientOptions, TCPDispatchClientOptions } from "./tcp-client.ts";
 export { DispatchClient, SimpleUDPClient, UDPClient } from "./udp-client.ts";
-export type { DispatchClientOptions, UDPClientOptions } from "./udp-client.ts";
+export type { DispatchClientOptions, SendOptions, UDPClientOptions } from "./udp-client.ts";
 export type { WebSocketLike } from "./websocket-link.ts";

@@ -15,10 +15,11 @@ import {
   readOptions,
   text,
 } from "../options.ts";
-import { type UdpOptions, udpOptionsOf } from "../transport/udp.ts";
+import { MAX_DATAGRAM, type UdpOptions, udpOptionsOf } from "../transport/udp.ts";
 import type { ConnectionSettings, SendDone } from "./connection.ts";
 import { CLIENT_CHECKS, type PacketClientOptions, checkTarget } from "./options.ts";
 import { PacketClient } from "./packet-client.ts";
+import { splitPacket } from "./split-bundle.ts";
 import { UdpLink, type UdpLinkSpec } from "./udp-link.ts";
 
 /** Options of the UDP clients. */
@@ -44,6 +45,26 @@ export interface UDPClientOptions extends PacketClientOptions, UdpOptions {
    */
   readonly native?: "auto" | false;
 }
+
+/** How to send one packet. */
+export interface SendOptions {
+  /**
+   * Splits a bundle that is too large for a datagram into several with the same time tag; messages stay whole and in order. A number is the
+   * size of a datagram, in bytes: 1,472 avoids fragments on most networks. Default false: a packet that is too large is rejected with
+   * `EMSGSIZE`.
+   */
+  readonly split?: boolean | number;
+}
+
+/** Room for a bundle's header and one small message. */
+const LEAST_SPLIT = 32;
+
+const SEND_CHECKS = {
+  split: (value: unknown, name: string): number | null => {
+    if (typeof value === "boolean") return value ? MAX_DATAGRAM : null;
+    return integer(LEAST_SPLIT, undefined, MAX_DATAGRAM)(value, name) ?? null;
+  },
+};
 
 /** Options of a {@link DispatchClient}. */
 export type DispatchClientOptions = UDPClientOptions;
@@ -94,6 +115,8 @@ const NO_LIMITS: ConnectionSettings = {
  */
 export class UDPClient extends PacketClient {
   readonly #target: string;
+  /** The largest datagram that the receiver takes. */
+  readonly #maxSize: number;
 
   /**
    * @param host a name or an IP address
@@ -106,6 +129,29 @@ export class UDPClient extends PacketClient {
     const spec = { ...udpLinkSpec(host, port, settings), options: udpOptionsOf(options) };
     super(formatHostPort(host, port), (events) => new UdpLink(spec, events), settings, NO_LIMITS);
     this.#target = formatHostPort(host, port);
+    this.#maxSize = settings.for?.maxDatagram ?? MAX_DATAGRAM;
+  }
+
+  /**
+   * Sends a message or a bundle; see {@link PacketClient.send}.
+   *
+   * @param options `split`: what to do with a bundle that is too large for a datagram
+   * @throws (rejects) OscEncodeError `OSC_PACKET_TOO_LARGE` if a message of the bundle doesn't fit into a datagram by itself; otherwise as
+   * {@link PacketClient.send}
+   */
+  override send(packet: OscPacket, options?: SendOptions): Promise<void> {
+    if (options === undefined) return super.send(packet);
+    return this.sendWith((done) => {
+      const { split } = readOptions("send()", options, SEND_CHECKS);
+      const encode = (one: OscPacket): Uint8Array => this.encode(one);
+      if (split === null) {
+        this.connection.send(encode(packet), null, done);
+        return;
+      }
+      const parts = splitPacket(packet, Math.min(split, this.#maxSize), encode);
+      const result = new BatchResult(parts.length, this.#target, done);
+      this.connection.sendBatch(parts, (index, error) => result.settle(index, error));
+    });
   }
 
   /**
