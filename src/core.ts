@@ -108,3 +108,15 @@ export {
   slipEncode,
 } from "./framing/index.ts";
 export { formatAddress, type NetAddress } from "./net-address.ts";
+export {
+  type ArgumentRange,
+  type ArgumentSchema,
+  type ArgumentsOf,
+  type CheckedDescription,
+  type MethodAccess,
+  type MethodDescription,
+  Namespace,
+  type NamespaceChange,
+  type NamespaceMethod,
+  type NamespaceNode,
+} from "./namespace/index.ts";

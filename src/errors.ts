@@ -137,6 +137,7 @@ export class OscFrameError extends OscError {
 /** Codes of {@link OscDispatchError}. */
 export type OscDispatchErrorCode =
   | "OSC_ASYNC_HANDLER"
+  | "OSC_BAD_ARGUMENTS"
   | "OSC_BAD_HANDLER"
   | "OSC_BAD_MAPPED_ADDRESS"
   | "OSC_BAD_REPLY"
@@ -167,7 +168,7 @@ export class OscDispatchError extends OscError {
 }
 
 /** Why a server rejected a packet; also the names of the counters in `stats().rejected`. */
-export type RejectReason = "empty" | "malformed" | "not-osc" | "rate" | "sender" | "too-far-ahead" | "too-large" | "unverified";
+export type RejectReason = "arguments" | "empty" | "malformed" | "not-osc" | "rate" | "sender" | "too-far-ahead" | "too-large" | "unverified";
 
 /**
  * A packet from the network that a server rejected. Never thrown, always reported; has no stack trace.

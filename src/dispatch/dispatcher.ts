@@ -1,18 +1,22 @@
 import { AddressSpace, type KnownAddress } from "../address/index.ts";
 import type { OscPacket, OscValue } from "../codec/index.ts";
-import { OscDecodeError, OscDispatchError, type OscError } from "../errors.ts";
+import { OscDecodeError, OscDispatchError, type OscError, OscRejectedError } from "../errors.ts";
+import { type ArgumentsOf, canWrite, fitArguments, type MethodDescription, Namespace } from "../namespace/index.ts";
 import type { NetAddress } from "../net-address.ts";
 import { bad, boolean, callback, checkString, describe, nearest, type OptionChecks, optionError, readOptions } from "../options.ts";
 import { executePacket, type ExecutionResult, type HandlerMatch } from "./execute.ts";
 import {
   type AddressFirst,
+  type ArgumentCheck,
   type ContextFirst,
   type ContextHandler,
   type FixedArguments,
   Handler,
   type HandlerArguments,
   type HandlerCallback,
+  type HandlerContext,
   type HandlerOptions,
+  type HandlerResult,
   type MapOptions,
   type MessageHandler,
   type ReplyAddressFirst,
@@ -53,6 +57,11 @@ function positiveNumber(value: unknown, name: string): number {
   throw bad(name, "a number above 0", value);
 }
 
+/** What a described handler gets: what its validator gives, or what its type tags say. */
+type DescribedArguments<Types extends string, Checked extends readonly unknown[]> = readonly unknown[] extends Checked
+  ? ArgumentsOf<Types>
+  : Checked;
+
 const NO_CAPTURES: readonly string[] = /* @__PURE__ */ Object.freeze([]);
 const NO_MATCHES: readonly HandlerMatch[] = /* @__PURE__ */ Object.freeze([]);
 
@@ -76,6 +85,7 @@ export class Dispatcher {
   readonly #addresses = new AddressSpace<Handler>();
   #defaultMatches: readonly HandlerMatch[] = NO_MATCHES;
   #frozenBecause: string | null = null;
+  #namespace: Namespace | null = null;
 
   /** @throws OscServerError `OSC_OPTION` for an option with a bad value or an unknown name */
   constructor(options?: DispatcherOptions) {
@@ -126,11 +136,53 @@ export class Dispatcher {
     fn: ContextHandler<[fixedArgs: Fixed, ...oscArgs: Args]>,
     options: ContextFirst & WithArguments<Fixed>,
   ): Handler;
-  map(address: string, fn: HandlerCallback, options?: MapOptions): Handler {
+  /**
+   * Maps an address to a function and describes it: the types of its arguments, their ranges, what it does. The function's parameters have the types of the description.
+   * A message with other arguments is rejected (`stats().rejected.arguments`), and the function isn't called; the other handlers of the message are. The last
+   * arguments are the method's value in {@link namespace}.
+   *
+   * @throws as without a description; `OSC_BAD_MAPPED_ADDRESS` also for an address with wildcards; OscServerError `OSC_OPTION` for a bad description
+   *
+   * @example
+   * dispatcher.map("/gain", { types: "f", range: [{ min: 0, max: 1, clip: "both" }], unit: "gain.linear" }, (address, gain) => {
+   *   console.log(gain.toFixed(2)); // gain is a number
+   * });
+   */
+  map<const Types extends string = string, const Checked extends readonly unknown[] = ArgumentsOf<Types>>(
+    address: string,
+    description: MethodDescription<Types, Checked>,
+    fn: (address: string, ...args: DescribedArguments<Types, Checked>) => HandlerResult | PromiseLike<HandlerResult>,
+    options?: AddressFirst & WithoutArguments,
+  ): Handler;
+  map<const Types extends string = string, const Checked extends readonly unknown[] = ArgumentsOf<Types>>(
+    address: string,
+    description: MethodDescription<Types, Checked>,
+    fn: (client: NetAddress, address: string, ...args: DescribedArguments<Types, Checked>) => HandlerResult | PromiseLike<HandlerResult>,
+    options: ReplyAddressFirst & WithoutArguments,
+  ): Handler;
+  map<const Types extends string = string, const Checked extends readonly unknown[] = ArgumentsOf<Types>>(
+    address: string,
+    description: MethodDescription<Types, Checked>,
+    fn: (
+      context: HandlerContext,
+      address: string,
+      ...args: DescribedArguments<Types, Checked>
+    ) => HandlerResult | PromiseLike<HandlerResult>,
+    options: ContextFirst & WithoutArguments,
+  ): Handler;
+  map(address: string, second: HandlerCallback | MethodDescription, third?: MapOptions | HandlerCallback, options?: MapOptions): Handler {
     this.#refuseIfFrozen(address);
-    const handler = new Handler(address, fn, options);
+    const isDescribed = typeof second === "object" && second !== null && typeof third === "function";
+    const handler = isDescribed
+      ? new Handler(address, third, options, this.#describe(address, second))
+      : new Handler(address, second as HandlerCallback, third as MapOptions | undefined);
     this.#addresses.add(address, handler);
     return handler;
+  }
+
+  /** The methods that were mapped with a description, with their last values. Methods may be added to it without a handler. */
+  get namespace(): Namespace {
+    return (this.#namespace ??= new Namespace());
   }
 
   /**
@@ -152,6 +204,7 @@ export class Dispatcher {
         address,
       );
     }
+    if (handler.check !== null && !this.#addresses.at(address).some(({ check }) => check !== null)) this.namespace.remove(address);
   }
 
   /**
@@ -253,6 +306,17 @@ export class Dispatcher {
   freeze(reason: string): void {
     checkString("The reason", reason);
     this.#frozenBecause ??= reason;
+  }
+
+  #describe(address: string, description: MethodDescription): ArgumentCheck {
+    const { namespace } = this;
+    const { description: checked } = namespace.add(address, description);
+    return (message, client) => {
+      const fitted = canWrite(checked) ? fitArguments(checked, message.types, message.args) : "it can't be written";
+      if (typeof fitted === "string") throw new OscRejectedError("arguments", `A message to ${address} was rejected: ${fitted}.`);
+      namespace.received(address, fitted, message.types, client);
+      return fitted;
+    };
   }
 
   #handlerOf(address: string, fn: HandlerCallback, options: MapOptions | undefined): Handler | undefined {

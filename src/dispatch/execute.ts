@@ -102,7 +102,7 @@ export function executeDecoded<Context extends ExecutionContext>(
   packet: OscPacket,
   context: Context,
   deliver: (reply: OscPacket, context: Context) => void,
-): PacketHandled | Promise<PacketHandled> {
+): ExecutionResult | Promise<ExecutionResult> {
   return new PacketExecution(handlers, packet, context, deliver).run();
 }
 
@@ -148,6 +148,11 @@ class PacketExecution<Context extends ExecutionContext> {
   #matchIndex = 0;
   #work = 0;
   #unmatched = 0;
+  /** How many handlers have run, or refused the arguments of their message. */
+  #calls = 0;
+  /** The last refusal, until it is known whether the whole packet was refused. */
+  #refusal: OscRejectedError | null = null;
+  #refusals = 0;
   /** The messages after the one at hand, the last first. A single message, the usual packet, needs no list. */
   readonly #rest: TimedMessage[] | undefined;
 
@@ -174,14 +179,29 @@ class PacketExecution<Context extends ExecutionContext> {
     }
   }
 
-  run(): PacketHandled | Promise<PacketHandled> {
+  run(): ExecutionResult | Promise<ExecutionResult> {
     const pending = this.#runUntilPromise();
-    return pending === undefined ? handled(this.#unmatched) : this.#runAfter(pending);
+    return pending === undefined ? this.#result() : this.#runAfter(pending);
   }
 
-  async #runAfter(first: Promise<void>): Promise<PacketHandled> {
+  async #runAfter(first: Promise<void>): Promise<ExecutionResult> {
     for (let pending: Promise<void> | undefined = first; pending !== undefined; pending = this.#runUntilPromise()) await pending;
+    return this.#result();
+  }
+
+  /** A packet is rejected if every handler has refused its arguments. */
+  #result(): ExecutionResult {
+    const refusal = this.#refusal;
+    if (refusal === null) return handled(this.#unmatched);
+    if (this.#refusals === this.#calls && this.#unmatched === 0) return rejected(refusal.reason, () => refusal);
+    this.#context.error(refusal);
     return handled(this.#unmatched);
+  }
+
+  #refuse(refusal: OscRejectedError): void {
+    if (this.#refusal !== null) this.#context.error(this.#refusal);
+    this.#refusal = refusal;
+    this.#refusals += 1;
   }
 
   #runUntilPromise(): Promise<void> | undefined {
@@ -229,12 +249,14 @@ class PacketExecution<Context extends ExecutionContext> {
     const { address } = message;
     let result: unknown;
     let isPromise: boolean;
+    this.#calls += 1;
     try {
       result = this.#invoke(match, message);
       if (result === undefined) return undefined;
       isPromise = isThenable(result);
     } catch (cause) {
-      this.#context.error(handlerFailed(address, cause));
+      if (cause instanceof OscRejectedError && match.value.check !== null) this.#refuse(cause);
+      else this.#context.error(handlerFailed(address, cause));
       return undefined;
     }
     if (isPromise && this.#context.mode === "async") return this.#awaitReply(result, address);
@@ -245,7 +267,8 @@ class PacketExecution<Context extends ExecutionContext> {
 
   #invoke({ value: handler, captures }: HandlerMatch, message: OscMessage): unknown {
     const call = handler.callback as (...parameters: unknown[]) => unknown;
-    const { address, args } = message;
+    const { address } = message;
+    const args = handler.check === null ? message.args : handler.check(message, this.#context.clientAddress);
     if (handler.needsContext || handler.needsReplyAddress) {
       const first = handler.needsContext ? this.#handlerContext(message, captures) : this.#context.clientAddress;
       return handler.args === null ? call(first, address, ...args) : call(first, address, handler.args, ...args);

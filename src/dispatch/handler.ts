@@ -131,6 +131,9 @@ function fixedArguments(value: unknown, name: string): readonly unknown[] | unde
   throw bad(name, "an array", value);
 }
 
+/** Checks the arguments of a message before a handler with a description is called. */
+export type ArgumentCheck = (message: OscMessage, client: NetAddress) => readonly OscValue[];
+
 /**
  * A mapped function, as {@link Dispatcher.map} returns it and {@link Dispatcher.unmap} takes it.
  *
@@ -149,6 +152,8 @@ export class Handler {
   readonly needsReplyAddress: boolean;
   /** True if the function's first parameter is a {@link HandlerContext}. */
   readonly needsContext: boolean;
+  /** For a method with a description: gives the arguments to call it with, or throws an OscRejectedError. @internal */
+  readonly check: ArgumentCheck | null;
 
   /**
    * Made by {@link Dispatcher.map}, rather than by hand.
@@ -156,7 +161,7 @@ export class Handler {
    * @throws OscDispatchError `OSC_BAD_HANDLER` if `callback` isn't a function or the options contradict each other; OscServerError
    * `OSC_OPTION` for options that aren't {@link MapOptions}
    */
-  constructor(address: string | null, callback: HandlerCallback, options?: MapOptions) {
+  constructor(address: string | null, callback: HandlerCallback, options?: MapOptions, check: ArgumentCheck | null = null) {
     if (address !== null) checkString("A mapped address", address);
     if (typeof callback !== "function") {
       const name = address === null ? "The default handler" : `The handler of ${JSON.stringify(address)}`;
@@ -175,6 +180,7 @@ export class Handler {
     this.args = args ?? null;
     this.needsReplyAddress = needsReplyAddress;
     this.needsContext = needsContext;
+    this.check = check;
   }
 
   /**

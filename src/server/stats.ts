@@ -25,6 +25,7 @@ const NAMES = [
   "forked",
   "redelivered",
   "deadLettered",
+  "rejected:arguments",
   "rejected:empty",
   "rejected:malformed",
   "rejected:not-osc",

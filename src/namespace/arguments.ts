@@ -1,0 +1,184 @@
+import type { OscValue } from "../codec/index.ts";
+import type { ArgumentRange, CheckedDescription } from "./description.ts";
+
+/** One argument as a description wants it: a type tag, or the types in an array. */
+export type ParameterType = string | readonly ParameterType[];
+
+/** The arguments that a description wants. */
+export interface ParameterTypes {
+  readonly all: readonly ParameterType[];
+  /** How many may not be left out. */
+  readonly required: number;
+}
+
+const TAGS = "ifsbhtdScrmTFNI";
+
+/** Reads a type tag string with `[ ]` and `?`; null if it isn't one. */
+export function parseParameterTypes(types: string): ParameterTypes | null {
+  const outer: ParameterType[][] = [];
+  let list: ParameterType[] = [];
+  let required: number | null = null;
+  for (const tag of types) {
+    if (tag === "[") {
+      outer.push(list);
+      list = [];
+    } else if (tag === "]") {
+      const before = outer.pop();
+      if (before === undefined) return null;
+      before.push(list);
+      list = before;
+    } else if (tag === "?") {
+      if (required !== null || outer.length > 0) return null;
+      required = list.length;
+    } else if (TAGS.includes(tag)) list.push(tag);
+    else return null;
+  }
+  return outer.length > 0 ? null : { all: list, required: required ?? list.length };
+}
+
+/**
+ * The arguments of a message as a description wants them: numbers converted, numbers beyond their range clipped.
+ *
+ * @param types the type tag string of the message
+ * @returns the arguments; or a sentence that says what is wrong with them
+ */
+export function fitArguments(description: CheckedDescription, types: string, args: readonly OscValue[]): readonly OscValue[] | string {
+  const { parameters, coerceBooleans, range, schema } = description;
+  let fitted: readonly OscValue[] = args;
+  if (parameters !== null) {
+    const { all, required } = parameters;
+    if (args.length < required || args.length > all.length) return expected(description, types);
+    const list = fitList(all, splitTags(types), args, coerceBooleans);
+    if (list === null) return expected(description, types);
+    fitted = list;
+  }
+  if (range !== undefined) {
+    const clipped = [...fitted];
+    for (let index = 0; index < clipped.length; index += 1) {
+      const allowed = range[index] ?? null;
+      const value = allowed === null ? clipped[index] : clip(clipped[index] as OscValue, allowed);
+      if (value === undefined) return `argument ${index + 1} must be ${describeRange(allowed)}; got ${shown(clipped[index] as OscValue)}`;
+      clipped[index] = value;
+    }
+    fitted = clipped;
+  }
+  return schema === undefined ? fitted : validate(schema, fitted);
+}
+
+/** The type tags of arguments that were fitted to a description. */
+export function fittedTypes({ parameters }: CheckedDescription, types: string, args: readonly OscValue[]): string {
+  return parameters === null ? types : typesOf(parameters.all, args);
+}
+
+function typesOf(wanted: readonly ParameterType[], values: readonly OscValue[]): string {
+  let types = "";
+  for (const [index, value] of values.entries()) {
+    const type = wanted[index] ?? "";
+    if (typeof type !== "string") types += `[${typesOf(type, value as readonly OscValue[])}]`;
+    else types += typeof value === "boolean" ? (value ? "T" : "F") : type;
+  }
+  return types;
+}
+
+function fitList(
+  wanted: readonly ParameterType[],
+  tags: readonly ParameterType[],
+  values: readonly OscValue[],
+  coerceBooleans: boolean,
+): OscValue[] | null {
+  const list: OscValue[] = [];
+  for (const [index, value] of values.entries()) {
+    const [type, tag] = [wanted[index], tags[index]];
+    if (type === undefined || tag === undefined) return null;
+    if (typeof type === "string" || typeof tag === "string") {
+      const fitted = typeof type === "string" && typeof tag === "string" ? fitValue(type, tag, value, coerceBooleans) : undefined;
+      if (fitted === undefined) return null;
+      list.push(fitted);
+    } else {
+      const inner = type.length === tag.length ? fitList(type, tag, value as readonly OscValue[], coerceBooleans) : null;
+      if (inner === null) return null;
+      list.push(inner);
+    }
+  }
+  return list;
+}
+
+/** The tags of a message's arguments. A message from the decoder has them in pairs. */
+function splitTags(types: string): readonly ParameterType[] {
+  return parseParameterTypes(types)?.all ?? [];
+}
+
+/** A value as another type, if nothing is lost; otherwise `undefined`. */
+function fitValue(type: string, tag: string, value: OscValue, coerceBooleans: boolean): OscValue | undefined {
+  if (type === tag) return value;
+  switch (type) {
+    case "T":
+    case "F":
+      if (typeof value === "boolean") return value;
+      return coerceBooleans && (value === 0 || value === 1) ? value === 1 : undefined;
+    case "s":
+    case "S":
+      return tag === "s" || tag === "S" ? value : undefined;
+    case "i": {
+      const number = numberOf(tag, value, coerceBooleans);
+      return number !== undefined && (number | 0) === number ? number | 0 : undefined;
+    }
+    case "h": {
+      const number = numberOf(tag, value, coerceBooleans);
+      return number !== undefined && Number.isSafeInteger(number) ? BigInt(number) : undefined;
+    }
+    case "f": {
+      const number = numberOf(tag, value, coerceBooleans);
+      return number !== undefined && (Math.fround(number) === number || Number.isNaN(number)) ? number : undefined;
+    }
+    case "d":
+      return numberOf(tag, value, coerceBooleans);
+    default:
+      return undefined;
+  }
+}
+
+/** The number that a value is, exactly; `undefined` if it isn't one. */
+function numberOf(tag: string, value: OscValue, coerceBooleans: boolean): number | undefined {
+  if (tag === "i" || tag === "f" || tag === "d") return value as number;
+  if (typeof value === "boolean") return coerceBooleans ? Number(value) : undefined;
+  if (typeof value !== "bigint") return undefined;
+  const number = Number(value);
+  return BigInt(number) === value ? number : undefined;
+}
+
+/** The value as its range allows it; `undefined` if it doesn't. */
+function clip(value: OscValue, { min, max, values, clip: mode = "none" }: ArgumentRange): OscValue | undefined {
+  if (values !== undefined && !values.some((allowed) => Object.is(allowed, value))) return undefined;
+  if (typeof value !== "number" && typeof value !== "bigint") return value;
+  if (Number.isNaN(value)) return min === undefined && max === undefined ? value : undefined;
+  const as = (limit: number): OscValue => (typeof value === "bigint" ? BigInt(Math.trunc(limit)) : limit);
+  if (min !== undefined && value < min) return mode === "low" || mode === "both" ? as(min) : undefined;
+  if (max !== undefined && value > max) return mode === "high" || mode === "both" ? as(max) : undefined;
+  return value;
+}
+
+function validate(schema: NonNullable<CheckedDescription["schema"]>, args: readonly OscValue[]): readonly OscValue[] | string {
+  const result = schema["~standard"].validate(args);
+  if (result instanceof Promise) {
+    result.catch(() => undefined);
+    return "the validator of its description is asynchronous, which nothing can wait for";
+  }
+  if (result.issues !== undefined) return result.issues.map(({ message }) => message).join("; ");
+  return Array.isArray(result.value) ? (result.value as readonly OscValue[]) : [result.value as OscValue];
+}
+
+function expected({ types }: CheckedDescription, got: string): string {
+  return `its arguments must be of the types ",${types}"; got ",${got}"`;
+}
+
+function describeRange(range: ArgumentRange | null): string {
+  const { min, max, values } = range ?? {};
+  if (values !== undefined) return `one of ${values.map(shown).join(", ")}`;
+  if (min === undefined) return `at most ${max}`;
+  return max === undefined ? `at least ${min}` : `from ${min} to ${max}`;
+}
+
+function shown(value: OscValue): string {
+  return typeof value === "string" ? JSON.stringify(value) : String(value);
+}

@@ -1,0 +1,288 @@
+import { type OscArgument, OscBundle, OscMessage, type OscValue, decode, encode } from "../codec/index.ts";
+import { OscDispatchError } from "../errors.ts";
+import type { NetAddress } from "../net-address.ts";
+import { bad } from "../options.ts";
+import { fitArguments, fittedTypes } from "./arguments.ts";
+import { type CheckedDescription, type MethodDescription, checkDescription } from "./description.ts";
+
+/** A method of a {@link Namespace}, as it is now. */
+export interface NamespaceMethod {
+  /** Its address. */
+  readonly address: string;
+  /** What it is. */
+  readonly description: CheckedDescription;
+  /** Its last value, one entry for each argument; `null` before the first if the description gives none. */
+  readonly value: readonly OscValue[] | null;
+  /** The type tags of the value. */
+  readonly types: string;
+  /** When the value was set, in milliseconds since 1970-01-01 UTC; `null` for that of the description. */
+  readonly time: number | null;
+  /** Who sent the value; `null` if the program set it itself, or nobody has. */
+  readonly source: NetAddress | null;
+}
+
+/** What happened to a {@link Namespace}. */
+export type NamespaceChange =
+  | { readonly kind: "added" | "removed" | "described"; readonly address: string }
+  | { readonly kind: "renamed"; readonly address: string; readonly from: string }
+  | {
+      readonly kind: "value";
+      readonly method: NamespaceMethod;
+      /** Who caused it, for a listener that must not tell them: what was given to `set`. */
+      readonly origin: unknown;
+    };
+
+/** A node of the tree: a container, a method, or both. */
+export interface NamespaceNode {
+  /** Its address; `/` for the root. */
+  readonly address: string;
+  /** The nodes below it, by name, in the order in which they were added. */
+  readonly children: ReadonlyMap<string, NamespaceNode>;
+  /** The method at this address; `null` if there is none. */
+  readonly method: NamespaceMethod | null;
+}
+
+interface Node extends NamespaceNode {
+  readonly children: Map<string, Node>;
+  method: NamespaceMethod | null;
+}
+
+const PART = /^[!-~]+$/;
+/** What has a meaning in a pattern, and `#`. */
+const RESERVED = /[#*,?[\]{}]/;
+
+/**
+ * The methods that exist, with their types, ranges and last values. A dispatcher has one: `dispatcher.map` with a description adds to it, and messages set its values.
+ *
+ * @example
+ * dispatcher.map("/gain", { types: "f", range: [{ min: 0, max: 1 }], value: [0.5] }, (address, gain) => console.log(gain));
+ * dispatcher.namespace.get("/gain")?.value; // [0.5]
+ */
+export class Namespace implements Iterable<NamespaceMethod> {
+  readonly #root: Node = { address: "/", children: new Map(), method: null };
+  readonly #listeners = new Set<(change: NamespaceChange) => void>();
+  #size = 0;
+
+  /** How many methods there are. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** The tree, from its root. It changes as methods come and go. */
+  get root(): NamespaceNode {
+    return this.#root;
+  }
+
+  /** The method at an address. */
+  get(address: string): NamespaceMethod | undefined {
+    return this.#find(address)?.method ?? undefined;
+  }
+
+  /** The node at an address, which may be a container; `undefined` if there is none. */
+  node(address: string): NamespaceNode | undefined {
+    return this.#find(address);
+  }
+
+  /** All methods, in the order of the tree. */
+  *[Symbol.iterator](): Iterator<NamespaceMethod> {
+    const stack: Node[] = [this.#root];
+    for (let node = stack.pop(); node !== undefined; node = stack.pop()) {
+      if (node.method !== null) yield node.method;
+      stack.push(...[...node.children.values()].toReversed());
+    }
+  }
+
+  /**
+   * Adds a method, or describes one that is there anew: its value stays if it fits.
+   *
+   * @throws OscDispatchError `OSC_BAD_MAPPED_ADDRESS` if the address isn't a plain one; OscServerError `OSC_OPTION` for a bad description
+   */
+  add(address: string, description: MethodDescription): NamespaceMethod {
+    checkAddress(address);
+    const checked = checkDescription(address, description);
+    const node = this.#make(address);
+    const before = node.method;
+    const initial = checked.value === undefined ? null : this.#fit(address, checked, checked.value);
+    const method: NamespaceMethod = {
+      address,
+      description: checked,
+      value: initial?.args ?? null,
+      types: initial?.types ?? "",
+      time: null,
+      source: null,
+    };
+    const fits = before !== null && before.value !== null && typeof fitArguments(checked, before.types, before.value) !== "string";
+    node.method = fits && before !== null ? { ...before, description: checked } : method;
+    if (before === null) this.#size += 1;
+    this.#tell({ kind: before === null ? "added" : "described", address });
+    return node.method;
+  }
+
+  /**
+   * Removes a method.
+   *
+   * @returns false if there was none
+   */
+  remove(address: string): boolean {
+    const node = this.#find(address);
+    if (node === undefined || node.method === null) return false;
+    node.method = null;
+    this.#size -= 1;
+    this.#prune(address);
+    this.#tell({ kind: "removed", address });
+    return true;
+  }
+
+  /**
+   * Gives a method another address.
+   *
+   * @throws OscDispatchError `OSC_NOT_MAPPED` if there is none at `from` or one at `to`, `OSC_BAD_MAPPED_ADDRESS` if `to` isn't a plain address
+   */
+  rename(from: string, to: string): void {
+    checkAddress(to);
+    const node = this.#find(from);
+    if (node === undefined || node.method === null)
+      throw new OscDispatchError("OSC_NOT_MAPPED", `There is no method at ${JSON.stringify(from)}.`, from);
+    const target = this.#make(to);
+    if (target.method !== null) throw new OscDispatchError("OSC_NOT_MAPPED", `There is a method at ${JSON.stringify(to)} already.`, to);
+    target.method = { ...node.method, address: to };
+    node.method = null;
+    this.#prune(from);
+    this.#tell({ kind: "renamed", address: to, from });
+  }
+
+  /**
+   * Sets the value of a method and tells the listeners. The handlers aren't called.
+   *
+   * @param args one for each argument; numbers are converted and clipped as messages are
+   * @param origin who caused it: passed to the listeners
+   * @throws OscDispatchError `OSC_NOT_MAPPED` if there is no such method, `OSC_BAD_ARGUMENTS` if its description doesn't allow the arguments; OscEncodeError for what is
+   * no OSC value
+   */
+  set(address: string, args: readonly OscArgument[], origin: unknown = null): void {
+    const node = this.#find(address);
+    if (node === undefined || node.method === null)
+      throw new OscDispatchError("OSC_NOT_MAPPED", `There is no method at ${JSON.stringify(address)}.`, address);
+    const { description } = node.method;
+    const fitted = this.#fit(address, description, args);
+    this.#change(node, node.method, fitted.args, fitted.types, null, origin);
+  }
+
+  /**
+   * Takes over the value of a message that a handler was called with.
+   *
+   * @internal
+   */
+  received(address: string, args: readonly OscValue[], types: string, source: NetAddress): void {
+    const node = this.#find(address);
+    if (node === undefined || node.method === null) return;
+    this.#change(node, node.method, args, fittedTypes(node.method.description, types, args), source, source);
+  }
+
+  /**
+   * Calls a function with every change from now on.
+   *
+   * @returns ends that
+   */
+  subscribe(listener: (change: NamespaceChange) => void): () => void {
+    if (typeof listener !== "function") throw bad("listener", "a function", listener);
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  /** All values as one bundle, for someone who comes later: a message for each method that can be read and has a value. */
+  snapshot(): OscBundle {
+    const messages: OscMessage[] = [];
+    for (const { address, value, types, description } of this) {
+      if (value !== null && canRead(description)) messages.push(new OscMessage(address, value as readonly OscArgument[], types));
+    }
+    return new OscBundle(messages);
+  }
+
+  #change(
+    node: Node,
+    method: NamespaceMethod,
+    value: readonly OscValue[],
+    types: string,
+    source: NetAddress | null,
+    origin: unknown,
+  ): void {
+    node.method = { ...method, value, types, time: Date.now(), source };
+    this.#tell({ kind: "value", method: node.method, origin });
+  }
+
+  /** The arguments as a message would have them, checked against the description. */
+  #fit(
+    address: string,
+    description: CheckedDescription,
+    args: readonly OscArgument[],
+  ): { readonly args: readonly OscValue[]; readonly types: string } {
+    const plain = description.types?.replace("?", "");
+    const isWhole = plain !== undefined && !/[[\]TF]/.test(plain) && plain.length === args.length;
+    const message = decode(encode(isWhole ? new OscMessage(address, args, plain) : new OscMessage(address, args))) as OscMessage;
+    const fitted = fitArguments(description, message.types, message.args);
+    if (typeof fitted !== "string") return { args: fitted, types: fittedTypes(description, message.types, fitted) };
+    throw new OscDispatchError("OSC_BAD_ARGUMENTS", `${address} can't have this value: ${fitted}.`, address);
+  }
+
+  #find(address: string): Node | undefined {
+    let node: Node | undefined = this.#root;
+    for (const part of partsOf(address)) node = node?.children.get(part);
+    return node;
+  }
+
+  #make(address: string): Node {
+    let node = this.#root;
+    for (const part of partsOf(address)) {
+      let child = node.children.get(part);
+      if (child === undefined) {
+        child = { address: `${node === this.#root ? "" : node.address}/${part}`, children: new Map(), method: null };
+        node.children.set(part, child);
+      }
+      node = child;
+    }
+    return node;
+  }
+
+  /** Removes the containers on the way to an address that hold nothing any more. */
+  #prune(address: string): void {
+    const parts = partsOf(address);
+    for (let length = parts.length; length > 0; length -= 1) {
+      const node = this.#find(`/${parts.slice(0, length).join("/")}`);
+      if (node === undefined || node.method !== null || node.children.size > 0) return;
+      this.#find(`/${parts.slice(0, length - 1).join("/")}`)?.children.delete(parts[length - 1] ?? "");
+    }
+  }
+
+  #tell(change: NamespaceChange): void {
+    for (const listener of this.#listeners) listener(change);
+  }
+}
+
+/** Whether the value of a method may be told to others. */
+export function canRead({ access }: CheckedDescription): boolean {
+  return access === "read" || access === "readwrite";
+}
+
+/** Whether messages may set the value of a method. */
+export function canWrite({ access }: CheckedDescription): boolean {
+  return access === "write" || access === "readwrite";
+}
+
+function partsOf(address: string): string[] {
+  return address === "/" ? [] : address.slice(1).split("/");
+}
+
+function checkAddress(address: string): void {
+  const isPlain =
+    typeof address === "string" &&
+    address.startsWith("/") &&
+    address.length > 1 &&
+    partsOf(address).every((part) => PART.test(part) && !RESERVED.test(part));
+  if (isPlain) return;
+  throw new OscDispatchError(
+    "OSC_BAD_MAPPED_ADDRESS",
+    `Only a plain address such as "/mixer/1/gain" can have a description, without wildcards, spaces or empty parts; got ${JSON.stringify(address)}.`,
+    String(address),
+  );
+}
