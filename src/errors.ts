@@ -168,7 +168,16 @@ export class OscDispatchError extends OscError {
 }
 
 /** Why a server rejected a packet; also the names of the counters in `stats().rejected`. */
-export type RejectReason = "arguments" | "empty" | "malformed" | "not-osc" | "rate" | "sender" | "too-far-ahead" | "too-large" | "unverified";
+export type RejectReason =
+  | "arguments"
+  | "empty"
+  | "malformed"
+  | "not-osc"
+  | "rate"
+  | "sender"
+  | "too-far-ahead"
+  | "too-large"
+  | "unverified";
 
 /**
  * A packet from the network that a server rejected. Never thrown, always reported; has no stack trace.
@@ -389,5 +398,34 @@ export class OscRecordingError extends OscError {
   constructor(code: OscRecordingErrorCode, message: string, offset: number, options?: ErrorOptions) {
     super(code, message, options);
     this.offset = offset;
+  }
+}
+
+/** Codes of {@link OscQueryError}. */
+export type OscQueryErrorCode = "OSC_QUERY_ANSWER" | "OSC_QUERY_CLOSED" | "OSC_QUERY_UNREACHABLE";
+
+/**
+ * An OSCQuery server that doesn't answer, or not as one should.
+ *
+ * @example
+ * try {
+ *   await OscQueryClient.connect("http://127.0.0.1:5678");
+ * } catch (error) {
+ *   if (error instanceof OscQueryError) console.warn(error.code, error.url);
+ * }
+ */
+export class OscQueryError extends OscError {
+  declare readonly code: OscQueryErrorCode;
+  /** What was asked. */
+  readonly url: string;
+
+  /**
+   * Made by Oscine.
+   *
+   * @param url what was asked
+   */
+  constructor(code: OscQueryErrorCode, message: string, url: string, options?: ErrorOptions) {
+    super(code, message, options);
+    this.url = url;
   }
 }

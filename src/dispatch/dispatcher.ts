@@ -1,7 +1,7 @@
 import { AddressSpace, type KnownAddress } from "../address/index.ts";
 import type { OscPacket, OscValue } from "../codec/index.ts";
-import { OscDecodeError, OscDispatchError, type OscError, OscRejectedError } from "../errors.ts";
-import { type ArgumentsOf, canWrite, fitArguments, type MethodDescription, Namespace } from "../namespace/index.ts";
+import { OscDecodeError, OscDispatchError, type OscError } from "../errors.ts";
+import { type ArgumentsOf, type MethodDescription, Namespace } from "../namespace/index.ts";
 import type { NetAddress } from "../net-address.ts";
 import { bad, boolean, callback, checkString, describe, nearest, type OptionChecks, optionError, readOptions } from "../options.ts";
 import { executePacket, type ExecutionResult, type HandlerMatch } from "./execute.ts";
@@ -151,13 +151,17 @@ export class Dispatcher {
   map<const Types extends string = string, const Checked extends readonly unknown[] = ArgumentsOf<Types>>(
     address: string,
     description: MethodDescription<Types, Checked>,
-    fn: (address: string, ...args: DescribedArguments<Types, Checked>) => HandlerResult | PromiseLike<HandlerResult>,
+    fn: (address: string, ...args: DescribedArguments<Types, NoInfer<Checked>>) => HandlerResult | PromiseLike<HandlerResult>,
     options?: AddressFirst & WithoutArguments,
   ): Handler;
   map<const Types extends string = string, const Checked extends readonly unknown[] = ArgumentsOf<Types>>(
     address: string,
     description: MethodDescription<Types, Checked>,
-    fn: (client: NetAddress, address: string, ...args: DescribedArguments<Types, Checked>) => HandlerResult | PromiseLike<HandlerResult>,
+    fn: (
+      client: NetAddress,
+      address: string,
+      ...args: DescribedArguments<Types, NoInfer<Checked>>
+    ) => HandlerResult | PromiseLike<HandlerResult>,
     options: ReplyAddressFirst & WithoutArguments,
   ): Handler;
   map<const Types extends string = string, const Checked extends readonly unknown[] = ArgumentsOf<Types>>(
@@ -166,7 +170,7 @@ export class Dispatcher {
     fn: (
       context: HandlerContext,
       address: string,
-      ...args: DescribedArguments<Types, Checked>
+      ...args: DescribedArguments<Types, NoInfer<Checked>>
     ) => HandlerResult | PromiseLike<HandlerResult>,
     options: ContextFirst & WithoutArguments,
   ): Handler;
@@ -310,13 +314,8 @@ export class Dispatcher {
 
   #describe(address: string, description: MethodDescription): ArgumentCheck {
     const { namespace } = this;
-    const { description: checked } = namespace.add(address, description);
-    return (message, client) => {
-      const fitted = canWrite(checked) ? fitArguments(checked, message.types, message.args) : "it can't be written";
-      if (typeof fitted === "string") throw new OscRejectedError("arguments", `A message to ${address} was rejected: ${fitted}.`);
-      namespace.received(address, fitted, message.types, client);
-      return fitted;
-    };
+    namespace.add(address, description);
+    return (message, client) => namespace.receive(address, message, client);
   }
 
   #handlerOf(address: string, fn: HandlerCallback, options: MapOptions | undefined): Handler | undefined {

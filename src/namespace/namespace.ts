@@ -1,5 +1,5 @@
 import { type OscArgument, OscBundle, OscMessage, type OscValue, decode, encode } from "../codec/index.ts";
-import { OscDispatchError } from "../errors.ts";
+import { OscDispatchError, OscRejectedError } from "../errors.ts";
 import type { NetAddress } from "../net-address.ts";
 import { bad } from "../options.ts";
 import { fitArguments, fittedTypes } from "./arguments.ts";
@@ -169,14 +169,30 @@ export class Namespace implements Iterable<NamespaceMethod> {
   }
 
   /**
-   * Takes over the value of a message that a handler was called with.
+   * Takes over the arguments of a message as the value of a method, as its description wants them.
    *
-   * @internal
+   * @returns the arguments; those of the message if there is no such method
+   * @throws OscRejectedError `arguments` if the method can't be written, or its description doesn't allow the arguments
    */
-  received(address: string, args: readonly OscValue[], types: string, source: NetAddress): void {
+  receive(address: string, message: OscMessage, source: NetAddress): readonly OscValue[] {
+    const method = this.get(address);
+    if (method !== undefined && !canWrite(method.description)) throw rejection(address, "it can't be written");
+    return this.update(address, message, source, source);
+  }
+
+  /**
+   * As {@link receive}, also for a method that can only be read: for whoever owns the values.
+   *
+   * @param origin who caused it: passed to the listeners
+   */
+  update(address: string, message: OscMessage, source: NetAddress | null, origin: unknown): readonly OscValue[] {
     const node = this.#find(address);
-    if (node === undefined || node.method === null) return;
-    this.#change(node, node.method, args, fittedTypes(node.method.description, types, args), source, source);
+    if (node === undefined || node.method === null) return message.args;
+    const { description } = node.method;
+    const fitted = fitArguments(description, message.types, message.args);
+    if (typeof fitted === "string") throw rejection(address, fitted);
+    this.#change(node, node.method, fitted, fittedTypes(description, message.types, fitted), source, origin);
+    return fitted;
   }
 
   /**
@@ -194,7 +210,7 @@ export class Namespace implements Iterable<NamespaceMethod> {
   snapshot(): OscBundle {
     const messages: OscMessage[] = [];
     for (const { address, value, types, description } of this) {
-      if (value !== null && canRead(description)) messages.push(new OscMessage(address, value as readonly OscArgument[], types));
+      if (value !== null && canRead(description)) messages.push(new OscMessage(address, value, types));
     }
     return new OscBundle(messages);
   }
@@ -269,6 +285,10 @@ export function canWrite({ access }: CheckedDescription): boolean {
   return access === "write" || access === "readwrite";
 }
 
+function rejection(address: string, reason: string): OscRejectedError {
+  return new OscRejectedError("arguments", `A message to ${address} was rejected: ${reason}.`);
+}
+
 function partsOf(address: string): string[] {
   return address === "/" ? [] : address.slice(1).split("/");
 }
@@ -283,6 +303,6 @@ function checkAddress(address: string): void {
   throw new OscDispatchError(
     "OSC_BAD_MAPPED_ADDRESS",
     `Only a plain address such as "/mixer/1/gain" can have a description, without wildcards, spaces or empty parts; got ${JSON.stringify(address)}.`,
-    String(address),
+    address,
   );
 }

@@ -41,6 +41,19 @@ function isSameHost(page: URL, host: string | undefined): boolean {
 }
 
 /**
+ * Whether a request means this machine by a name that nobody else can have pointed here.
+ *
+ * @param host the header `Host`
+ * @param names further names of this machine
+ */
+export function isHostAllowed(host: string | undefined, names: readonly string[]): boolean {
+  if (host === undefined) return true;
+  if (!URL.canParse(`http://${host}`)) return false;
+  const { hostname: name } = new URL(`http://${host}`);
+  return isOwnName(name) || names.includes(name);
+}
+
+/**
  * Whether a host name can only mean a machine nearby. The owner of any other name may have pointed it at this machine (DNS rebinding), so
  * that their page seems to come from here.
  */

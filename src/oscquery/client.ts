@@ -1,0 +1,368 @@
+import type { WebSocket } from "ws";
+import { type OscArgument, OscBundle, OscMessage, type OscPacket, type OscValue, encode } from "../codec/index.ts";
+import { type ErrorListener, reportToConsole, tellListener, tryDecode } from "../dispatch/index.ts";
+import { OscDecodeError, OscError, OscQueryError } from "../errors.ts";
+import { Namespace, type NamespaceMethod } from "../namespace/index.ts";
+import { type OptionChecks, bad, boolean, callback, integer, milliseconds, readOptions, unchecked } from "../options.ts";
+import { type HostInfo, readHostInfo, readMethods } from "./read-json.ts";
+
+/** Options of {@link OscQueryClient.connect}. */
+export interface OscQueryClientOptions {
+  /** How long a request may take, in milliseconds. Default 5,000. */
+  readonly timeout?: number | undefined;
+  /** Whether to connect again when the connection is lost, and to listen to the same methods again. Default true. */
+  readonly reconnect?: boolean | undefined;
+  /** How long to wait before connecting again, in milliseconds. Default 1,000. */
+  readonly reconnectDelay?: number | undefined;
+  /** The largest answer to accept, in bytes. Default 64 MiB. */
+  readonly maxSize?: number | undefined;
+  /** Gives up connecting. */
+  readonly signal?: AbortSignal | undefined;
+  /** Called with what goes wrong later. Default: prints to stderr. */
+  readonly onError?: ErrorListener | undefined;
+}
+
+const CHECKS = {
+  timeout: milliseconds(5000, 1, 0x7fff_ffff),
+  reconnect: boolean(true),
+  reconnectDelay: milliseconds(1000, 0, 0x7fff_ffff),
+  maxSize: integer(1024, 64 * 1024 * 1024),
+  signal: unchecked<AbortSignal>(),
+  onError: callback<ErrorListener>(),
+} satisfies OptionChecks<OscQueryClientOptions>;
+
+type Settings = ReturnType<typeof readOptions<typeof CHECKS>>;
+
+/** A value that a remote method has now. */
+export interface RemoteValue {
+  readonly address: string;
+  readonly args: readonly OscValue[];
+}
+
+interface Subscription {
+  readonly address: string;
+  readonly push: (args: readonly OscValue[] | null) => void;
+}
+
+/** Values that wait for a reader of {@link OscQueryClient.listen}; the oldest makes room. */
+const MAX_WAITING = 1024;
+
+/**
+ * A client of an OSCQuery server: reads which methods it has, follows their values, and sets them. It understands the dialects of VRChat, Chataigne, RNBO and libossia.
+ *
+ * @example
+ * await using remote = await OscQueryClient.connect("http://127.0.0.1:5678");
+ * for (const { address, value } of remote.namespace) console.log(address, value);
+ * for await (const { args } of remote.listen("/mixer/1/gain")) console.log(args);
+ */
+export class OscQueryClient implements AsyncDisposable {
+  /** What the server says of itself. */
+  readonly hostInfo: HostInfo;
+  /**
+   * The methods of the server. Their descriptions follow the server's; their values do for methods that are listened to.
+   */
+  readonly namespace: Namespace = new Namespace();
+  readonly #url: URL;
+  readonly #settings: Settings;
+  readonly #subscriptions = new Set<Subscription>();
+  #socket: WebSocket | null = null;
+  #opening: Promise<WebSocket> | null = null;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #closed = false;
+
+  private constructor(url: URL, hostInfo: HostInfo, settings: Settings) {
+    this.#url = url;
+    this.hostInfo = hostInfo;
+    this.#settings = settings;
+  }
+
+  /**
+   * Reads what a server has to say of itself, and its tree.
+   *
+   * @param url such as `http://192.168.1.20:5678`
+   * @throws (rejects) OscQueryError `OSC_QUERY_UNREACHABLE` if nobody answers in time, `OSC_QUERY_ANSWER` for an answer that isn't OSCQuery; OscServerError `OSC_OPTION`
+   * for a bad argument
+   */
+  static async connect(url: string | URL, options?: OscQueryClientOptions): Promise<OscQueryClient> {
+    const settings = readOptions("OscQueryClient.connect", options, CHECKS);
+    const text = String(url);
+    if (!URL.canParse(text) || !/^https?:$/.test(new URL(text).protocol))
+      throw bad("The URL of an OSCQuery server", 'one that begins with "http://"', url);
+    const root = new URL(text);
+    const info = await fetchJson(new URL("?HOST_INFO", root), settings);
+    const client = new OscQueryClient(root, readHostInfo(info ?? {}, root), settings);
+    await client.refresh();
+    return client;
+  }
+
+  /** Reads the whole tree again. */
+  async refresh(): Promise<void> {
+    const tree = await fetchJson(new URL("/", this.#url), this.#settings);
+    const found = new Set<string>();
+    for (const { address, description } of readMethods(tree)) {
+      found.add(address);
+      this.#describe(address, description);
+    }
+    for (const { address } of this.namespace) if (!found.has(address)) this.namespace.remove(address);
+  }
+
+  /** Reads the value of a method now. `null` if it has none, or it may not be read. */
+  async get(address: string): Promise<readonly OscValue[] | null> {
+    const node = await fetchJson(new URL(encodePath(address), this.#url), this.#settings);
+    const method = [...readMethods(node)].find((each) => each.address === address);
+    return (method?.description.value as readonly OscValue[] | undefined) ?? null;
+  }
+
+  /** Sets the value of a method, with a message over the WebSocket. Numbers become what the method's types say. */
+  async set(address: string, ...args: readonly OscArgument[]): Promise<void> {
+    const types = this.namespace.get(address)?.description.types;
+    const isPlain = types !== undefined && !/[[\]TF?]/.test(types) && types.length === args.length;
+    await this.send(isPlain ? new OscMessage(address, args, types) : new OscMessage(address, args));
+  }
+
+  /** Sends a packet over the WebSocket. */
+  async send(packet: OscPacket): Promise<void> {
+    const socket = await this.#open();
+    await new Promise<void>((resolve, reject) => {
+      socket.send(encode(packet).slice(), (error) =>
+        error === null || error === undefined ? resolve() : reject(unreachable(this.#url, error)),
+      );
+    });
+  }
+
+  /**
+   * The values of a method as they change, the present one first if the server sends it. Goes on after the connection was lost and found again. Ends when the signal is
+   * aborted or the client is closed.
+   */
+  async *listen(address: string, { signal }: { readonly signal?: AbortSignal } = {}): AsyncGenerator<RemoteValue, void, undefined> {
+    const waiting: (readonly OscValue[] | null)[] = [];
+    let wake = (): void => undefined;
+    const push = (args: readonly OscValue[] | null): void => {
+      if (waiting.length >= MAX_WAITING) waiting.shift();
+      waiting.push(args);
+      wake();
+    };
+    const stop = (): void => push(null);
+    const subscription = { address, push };
+    const isFirst = !this.#isListening(address);
+    this.#subscriptions.add(subscription);
+    signal?.addEventListener("abort", stop, { once: true });
+    if (signal?.aborted === true) stop();
+    try {
+      const socket = await this.#open();
+      if (isFirst) command(socket, "LISTEN", address);
+      else push(this.namespace.get(address)?.value ?? []);
+      for (;;) {
+        while (waiting.length === 0) await new Promise<void>((resolve) => (wake = resolve));
+        const args = waiting.shift();
+        if (args === null || args === undefined) return;
+        yield { address, args };
+      }
+    } finally {
+      signal?.removeEventListener("abort", stop);
+      this.#subscriptions.delete(subscription);
+      if (!this.#isListening(address) && this.#socket !== null) command(this.#socket, "IGNORE", address);
+    }
+  }
+
+  /**
+   * Follows the values of all methods: {@link namespace} is then a mirror of the server's, with change events.
+   *
+   * @returns the namespace
+   */
+  async mirror(): Promise<Namespace> {
+    const socket = await this.#open();
+    for (const method of this.namespace) this.#mirror(socket, method);
+    this.namespace.subscribe((change) => {
+      const method = change.kind === "added" ? this.namespace.get(change.address) : undefined;
+      if (method !== undefined && this.#socket !== null) this.#mirror(this.#socket, method);
+    });
+    return this.namespace;
+  }
+
+  /** Ends everything. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    for (const { push } of this.#subscriptions) push(null);
+    const socket = this.#socket;
+    if (socket === null) return;
+    const closed = new Promise<void>((resolve) => socket.once("close", () => resolve()));
+    socket.terminate();
+    await closed;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #mirror(socket: WebSocket, { address }: NamespaceMethod): void {
+    if (this.#isListening(address)) return;
+    this.#subscriptions.add({ address, push: () => undefined });
+    command(socket, "LISTEN", address);
+  }
+
+  #isListening(address: string): boolean {
+    for (const subscription of this.#subscriptions) if (subscription.address === address) return true;
+    return false;
+  }
+
+  #open(): Promise<WebSocket> {
+    if (this.#closed) return Promise.reject(new OscQueryError("OSC_QUERY_CLOSED", "The OSCQuery client was closed.", this.#url.href));
+    if (this.#socket !== null) return Promise.resolve(this.#socket);
+    return (this.#opening ??= this.#connect().finally(() => (this.#opening = null)));
+  }
+
+  async #connect(): Promise<WebSocket> {
+    const { WebSocket: Socket } = await import("ws");
+    const { timeout, maxSize } = this.#settings;
+    const socket = new Socket(this.hostInfo.webSocketUrl, { handshakeTimeout: timeout, maxPayload: maxSize, perMessageDeflate: false });
+    await new Promise<void>((resolve, reject) => {
+      socket.once("open", () => resolve());
+      socket.once("error", (error) => reject(unreachable(this.#url, error)));
+    });
+    socket.on("error", (error) => this.#report(unreachable(this.#url, error)));
+    socket.on("message", (data: Buffer, isBinary: boolean) => {
+      if (isBinary) this.#receive(data);
+      else this.#changed(data.toString("utf8"));
+    });
+    socket.on("close", () => this.#lost());
+    this.#socket = socket;
+    for (const address of new Set([...this.#subscriptions].map((subscription) => subscription.address))) command(socket, "LISTEN", address);
+    return socket;
+  }
+
+  #lost(): void {
+    this.#socket = null;
+    if (this.#closed || !this.#settings.reconnect) {
+      for (const { push } of this.#subscriptions) push(null);
+      return;
+    }
+    this.#timer = setTimeout(() => {
+      this.#open()
+        .then(() => this.refresh())
+        .catch(() => {
+          if (this.#socket === null) this.#lost();
+        });
+    }, this.#settings.reconnectDelay);
+  }
+
+  #receive(data: Uint8Array): void {
+    const packet = tryDecode(data);
+    if (packet instanceof OscDecodeError) return this.#report(packet);
+    const waiting = [packet];
+    for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+      if (next instanceof OscBundle) waiting.push(...next.elements.toReversed());
+      else this.#value(next);
+    }
+  }
+
+  #value(message: OscMessage): void {
+    const { address, args } = message;
+    try {
+      this.namespace.update(address, message, null, this);
+    } catch (error) {
+      if (!(error instanceof OscError)) throw error;
+      this.#report(error);
+    }
+    for (const subscription of this.#subscriptions) if (subscription.address === address) subscription.push(args);
+  }
+
+  /** The tree has changed. */
+  #changed(text: string): void {
+    const { COMMAND: name, DATA: data } = parseCommand(text);
+    if (name === "PATH_REMOVED" && typeof data === "string") this.#remove(data);
+    else if (name === "PATH_RENAMED" && typeof data === "object" && data !== null && "OLD" in data && "NEW" in data) {
+      this.#remove(String(data.OLD));
+      this.#read(String(data.NEW));
+    } else if ((name === "PATH_ADDED" || name === "PATH_CHANGED" || name === "ATTRIBUTES_CHANGED") && typeof data === "string")
+      this.#read(data);
+  }
+
+  #remove(address: string): void {
+    for (const method of this.namespace)
+      if (method.address === address || method.address.startsWith(`${address}/`)) this.namespace.remove(method.address);
+  }
+
+  #read(address: string): void {
+    fetchJson(new URL(encodePath(address), this.#url), this.#settings)
+      .then((node) => {
+        for (const { address: found, description } of readMethods(node)) this.#describe(found, description);
+      })
+      .catch((error: unknown) => {
+        if (error instanceof OscError) this.#report(error);
+      });
+  }
+
+  /** What a server says of its methods may be wrong; that must not cost the others. */
+  #describe(address: string, description: Parameters<Namespace["add"]>[1]): void {
+    try {
+      this.namespace.add(address, description);
+    } catch (error) {
+      if (!(error instanceof OscError)) throw error;
+      this.#report(
+        new OscQueryError(
+          "OSC_QUERY_ANSWER",
+          `The server describes ${JSON.stringify(address)} in a way that can't be: ${error.message}`,
+          this.#url.href,
+        ),
+      );
+    }
+  }
+
+  #report(error: OscError): void {
+    tellListener(this.#settings.onError ?? reportToConsole, error, undefined);
+  }
+}
+
+function command(socket: WebSocket, name: "LISTEN" | "IGNORE", address: string): void {
+  socket.send(JSON.stringify({ COMMAND: name, DATA: address }));
+}
+
+function parseCommand(text: string): { readonly COMMAND?: unknown; readonly DATA?: unknown } {
+  try {
+    const parsed: unknown = JSON.parse(text);
+    return typeof parsed === "object" && parsed !== null ? parsed : {};
+  } catch {
+    return {};
+  }
+}
+
+/** @returns null for an answer without content */
+async function fetchJson(url: URL, { timeout, maxSize, signal }: Settings): Promise<unknown> {
+  const signals = [AbortSignal.timeout(timeout), ...(signal === undefined ? [] : [signal])];
+  let body = "";
+  try {
+    const response = await fetch(url, { signal: AbortSignal.any(signals), redirect: "error" });
+    if (response.status === 204) return null;
+    if (!response.ok)
+      throw new OscQueryError("OSC_QUERY_ANSWER", `${url.href} was answered with HTTP status ${response.status}.`, url.href);
+    const decoder = new TextDecoder();
+    for await (const piece of response.body ?? []) {
+      body += decoder.decode(piece as Uint8Array, { stream: true });
+      if (body.length > maxSize)
+        throw new OscQueryError("OSC_QUERY_ANSWER", `The answer to ${url.href} is larger than maxSize, ${maxSize} bytes.`, url.href);
+    }
+  } catch (error) {
+    throw error instanceof OscQueryError ? error : unreachable(url, error);
+  }
+  try {
+    return JSON.parse(body) as unknown;
+  } catch {
+    throw new OscQueryError("OSC_QUERY_ANSWER", `The answer to ${url.href} isn't JSON. Is this an OSCQuery server?`, url.href);
+  }
+}
+
+function unreachable(url: URL, cause: unknown): OscQueryError {
+  const inner = cause instanceof Error && cause.cause instanceof Error ? cause.cause : cause;
+  return new OscQueryError(
+    "OSC_QUERY_UNREACHABLE",
+    `${url.href} doesn't answer: ${inner instanceof Error ? inner.message : String(inner)}`,
+    url.href,
+    { cause },
+  );
+}
+
+function encodePath(address: string): string {
+  return address.split("/").map(encodeURIComponent).join("/");
+}

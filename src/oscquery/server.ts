@@ -1,0 +1,364 @@
+import { type IncomingMessage, type Server, type ServerResponse, createServer } from "node:http";
+import type { Duplex } from "node:stream";
+import type { WebSocketServer } from "ws";
+import { OscBundle, OscMessage, encode } from "../codec/index.ts";
+import { type Dispatcher, handlePacket, isDispatcher, reportToConsole, tellListener, tryDecode } from "../dispatch/index.ts";
+import type { ErrorListener } from "../dispatch/index.ts";
+import { OscDecodeError, OscError, OscRejectedError } from "../errors.ts";
+import { Namespace, canRead } from "../namespace/index.ts";
+import type { NamespaceChange } from "../namespace/index.ts";
+import { type NetAddress, ipAddress } from "../net-address.ts";
+import { type OptionChecks, bad, callback, checkHostAndPort, integer, listOf, oneOf, readOptions, text, unchecked } from "../options.ts";
+import { isHostAllowed, isOriginAllowed } from "../transport/origin.ts";
+import { resolveHost } from "../transport/resolve-host.ts";
+import { socketError } from "../transport/socket-error.ts";
+import { ATTRIBUTES, attributeOf, isAttribute, nodeToJson } from "./attributes.ts";
+import { Listener } from "./listener.ts";
+
+/** Options of {@link serveOscQuery}. */
+export interface OscQueryServerOptions {
+  /** Where to listen for HTTP and WebSocket. Default `"127.0.0.1"`: only programs on this machine. */
+  readonly host?: string | undefined;
+  /** Default 0: the system chooses. */
+  readonly port?: number | undefined;
+  /** What clients show. Default `"Oscine"`. */
+  readonly name?: string | undefined;
+  /** The OSC server that takes the messages of clients. Default: clients send them over the WebSocket. */
+  readonly server?: { readonly serverAddress: NetAddress } | undefined;
+  /** How clients reach `server`. Default `"UDP"`. */
+  readonly transport?: "UDP" | "TCP" | undefined;
+  /** Further pages that may connect, as for {@link AsyncOSCWebSocketServer}; all may read over HTTP, as OSCQuery wants it. Default: none. */
+  readonly origins?: readonly string[] | undefined;
+  /** Further names by which clients may call this machine. Names that others can point here are refused otherwise. Default: none. */
+  readonly hosts?: readonly string[] | undefined;
+  /** How many WebSocket clients there may be. Default 100. */
+  readonly maxConnections?: number | undefined;
+  /** How many methods one client may listen to. Default 20,000. */
+  readonly maxListeners?: number | undefined;
+  /** The largest WebSocket message of a client, in bytes. Default 64 KiB. */
+  readonly maxPacketSize?: number | undefined;
+  /** How many bytes may wait for a client that reads slowly; beyond that it gets only the newest value of each method, once it reads on. Default 1 MiB. */
+  readonly maxBuffered?: number | undefined;
+  /** Called with what goes wrong with a client. Default: prints to stderr. */
+  readonly onError?: ErrorListener | undefined;
+}
+
+const CHECKS = {
+  host: text("127.0.0.1"),
+  port: integer(0, 0, 65_535),
+  name: text("Oscine"),
+  server: unchecked<{ readonly serverAddress: NetAddress }>(),
+  transport: oneOf(["UDP", "TCP"], "UDP"),
+  origins: listOf(text(undefined)),
+  hosts: listOf(text(undefined)),
+  maxConnections: integer(1, 100),
+  maxListeners: integer(1, 20_000),
+  maxPacketSize: integer(16, 64 * 1024),
+  maxBuffered: integer(1, 1024 * 1024),
+  onError: callback<ErrorListener>(),
+} satisfies OptionChecks<OscQueryServerOptions>;
+
+type Settings = ReturnType<typeof readOptions<typeof CHECKS>>;
+
+/** A request has no body, and its head no reason to be long or slow. */
+const HTTP_LIMITS = { maxHeaderSize: 16 * 1024, headersTimeout: 10_000, requestTimeout: 10_000, keepAliveTimeout: 5000 };
+/** HTTP connections besides those of WebSocket clients. */
+const HTTP_CONNECTIONS = 64;
+
+/** What an OSCQuery server has done. */
+export interface OscQueryStats {
+  /** HTTP requests that were answered. */
+  readonly requests: number;
+  /** WebSocket clients that are connected. */
+  readonly connections: number;
+  /** WebSocket clients that were refused. */
+  readonly connectionsRefused: number;
+  /** How many methods all clients together listen to. */
+  readonly listeners: number;
+  /** Values that were sent to clients. */
+  readonly sent: number;
+  /** Values that a slow client didn't get because a newer one took their place. */
+  readonly replaced: number;
+}
+
+/** An OSCQuery server that runs. */
+export interface OscQueryServer extends AsyncDisposable {
+  /** Where it listens. */
+  readonly address: NetAddress;
+  /** `http://` and its address. */
+  readonly url: string;
+  /** Its counters. */
+  stats(): OscQueryStats;
+  /** Closes all connections and stops listening. */
+  close(): Promise<void>;
+}
+
+/**
+ * Serves a namespace over OSCQuery (HTTP and WebSocket on one port), so that other programs find out which methods exist, with their types, ranges and values, and
+ * follow them.
+ *
+ * @param source a dispatcher, whose handlers also get the messages that clients send over the WebSocket; or a namespace alone, whose values they set
+ * @throws (rejects) OscServerError `OSC_OPTION` for a bad argument, OscSocketError if the port can't be used
+ *
+ * @example
+ * const query = await serveOscQuery(dispatcher, { name: "Mixer", server });
+ * console.log(query.url); // http://127.0.0.1:54321
+ * await query.close();
+ */
+export async function serveOscQuery(source: Dispatcher | Namespace, options: OscQueryServerOptions = {}): Promise<OscQueryServer> {
+  if (!(source instanceof Namespace) && !isDispatcher(source))
+    throw bad("The first argument of serveOscQuery", "a Dispatcher or a Namespace", source);
+  const settings = readOptions("serveOscQuery", options, CHECKS);
+  if (
+    settings.server !== undefined &&
+    typeof (settings.server as Partial<typeof settings.server> | null)?.serverAddress?.port !== "number"
+  ) {
+    throw bad("server", "a server of Oscine, or an object with its serverAddress", settings.server);
+  }
+  const { host, port } = checkHostAndPort(settings.host, settings.port);
+  const { WebSocketServer: Accepter } = await import("ws");
+  const server = new QueryServer(
+    source,
+    settings,
+    new Accepter({ noServer: true, maxPayload: settings.maxPacketSize, perMessageDeflate: false }),
+  );
+  await server.listen(await resolveHost(host), port);
+  return server;
+}
+
+class QueryServer implements OscQueryServer {
+  readonly #namespace: Namespace;
+  readonly #dispatcher: Dispatcher | null;
+  readonly #settings: Settings;
+  readonly #http: Server;
+  readonly #accepter: WebSocketServer;
+  readonly #listeners = new Set<Listener>();
+  readonly #onError: ErrorListener;
+  readonly #unsubscribe: () => void;
+  readonly #counts = { requests: 0, connectionsRefused: 0, sent: 0, replaced: 0 };
+  #address: NetAddress = { address: "", port: 0, family: "IPv4" };
+
+  constructor(source: Dispatcher | Namespace, settings: Settings, accepter: WebSocketServer) {
+    this.#dispatcher = source instanceof Namespace ? null : source;
+    this.#namespace = source instanceof Namespace ? source : source.namespace;
+    this.#settings = settings;
+    this.#onError = settings.onError ?? reportToConsole;
+    this.#accepter = accepter;
+    this.#http = createServer(HTTP_LIMITS, (request, response) => this.#answer(request, response));
+    this.#http.maxConnections = settings.maxConnections + HTTP_CONNECTIONS;
+    this.#http.on("upgrade", (request, socket, head) => this.#upgrade(request, socket, head));
+    this.#unsubscribe = this.#namespace.subscribe((change) => this.#tell(change));
+  }
+
+  get address(): NetAddress {
+    return this.#address;
+  }
+
+  get url(): string {
+    const { address, port } = this.#address;
+    return `http://${address.includes(":") ? `[${address}]` : address}:${port}`;
+  }
+
+  listen(host: string, port: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#http.once("error", (error) => {
+        this.#unsubscribe();
+        reject(socketError(error, "listen on", `${host}:${port}`));
+      });
+      this.#http.listen(port, host, () => {
+        const bound = this.#http.address();
+        if (bound !== null && typeof bound !== "string") this.#address = ipAddress(bound.address, bound.port);
+        this.#http.removeAllListeners("error").on("error", (error) => this.#report(socketError(error, "listen on", this.url)));
+        resolve();
+      });
+    });
+  }
+
+  stats(): OscQueryStats {
+    let listeners = 0;
+    for (const listener of this.#listeners) listeners += listener.size;
+    return { ...this.#counts, connections: this.#listeners.size, listeners };
+  }
+
+  async close(): Promise<void> {
+    this.#unsubscribe();
+    for (const listener of this.#listeners) listener.end();
+    await new Promise<void>((resolve) => {
+      this.#http.close(() => resolve());
+      this.#http.closeAllConnections();
+    });
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #answer(request: IncomingMessage, response: ServerResponse): void {
+    this.#counts.requests += 1;
+    response.setHeader("Access-Control-Allow-Origin", "*");
+    response.setHeader("Cache-Control", "no-store");
+    if (request.method !== "GET" && request.method !== "HEAD") {
+      return end(response.setHeader("Allow", "GET, HEAD"), 405);
+    }
+    if (!isHostAllowed(request.headers.host, this.#settings.hosts ?? [])) return end(response, 421);
+    const { path, query } = splitUrl(request.url ?? "/");
+    if (path === null) return end(response, 400);
+    const isHostInfo = query === "HOST_INFO" || query === "HOST_INFO=1";
+    if (isHostInfo) return json(response, this.#hostInfo(request));
+    const node = this.#namespace.node(path);
+    if (node === undefined) return end(response, 404);
+    if (query === "") return json(response, nodeToJson(node));
+    if (!isAttribute(query)) return end(response, 400);
+    const value = attributeOf(node, query);
+    if (value === undefined) return end(response, 204);
+    json(response, { [query]: value });
+  }
+
+  #hostInfo(request: IncomingMessage): unknown {
+    const { name, server, transport } = this.#settings;
+    const bound = server?.serverAddress;
+    // A server on all interfaces is where the client has reached this one.
+    const isAny = bound?.address === "0.0.0.0" || bound?.address === "::";
+    const here = ipAddress(request.socket.localAddress ?? this.#address.address, 0).address;
+    return {
+      NAME: name,
+      EXTENSIONS: {
+        ...Object.fromEntries(ATTRIBUTES.map((attribute) => [attribute, true])),
+        LISTEN: true,
+        IGNORE: true,
+        PATH_ADDED: true,
+        PATH_REMOVED: true,
+        PATH_RENAMED: true,
+        PATH_CHANGED: true,
+      },
+      ...(bound !== undefined && { OSC_IP: isAny ? here : bound.address, OSC_PORT: bound.port, OSC_TRANSPORT: transport }),
+    };
+  }
+
+  #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    const { origins = [], hosts = [], maxConnections } = this.#settings;
+    const { headers } = request;
+    const page = { origin: headers.origin, host: headers.host, localAddress: request.socket.localAddress ?? "" };
+    const status = !isOriginAllowed(page, origins)
+      ? "403 Forbidden"
+      : !isHostAllowed(headers.host, hosts)
+        ? "421 Misdirected Request"
+        : null;
+    const refusal = status ?? (this.#listeners.size >= maxConnections ? "503 Service Unavailable" : null);
+    socket.on("error", () => undefined);
+    if (refusal !== null) {
+      this.#counts.connectionsRefused += 1;
+      const client = ipAddress(request.socket.remoteAddress ?? "", request.socket.remotePort ?? 0);
+      this.#report(new OscRejectedError("sender", `An OSCQuery client was refused: ${refusal}.${advice(refusal)}`), client);
+      socket.end(`HTTP/1.1 ${refusal}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+      return;
+    }
+    this.#accepter.handleUpgrade(request, socket, head, (webSocket) => this.#accept(webSocket, request));
+  }
+
+  #accept(webSocket: import("ws").WebSocket, request: IncomingMessage): void {
+    const client = ipAddress(request.socket.remoteAddress ?? "", request.socket.remotePort ?? 0);
+    const listener = new Listener(webSocket, {
+      limits: this.#settings,
+      client,
+      has: (address) => this.#namespace.get(address) !== undefined,
+      valueOf: (address) => this.#encodeValue(address),
+      onPacket: (data) => this.#receive(data, listener),
+      onClose: () => this.#listeners.delete(listener),
+      onError: (error) => this.#report(error, client),
+      onSent: () => (this.#counts.sent += 1),
+      onReplaced: () => (this.#counts.replaced += 1),
+    });
+    this.#listeners.add(listener);
+  }
+
+  /** The value of a method as a packet; null if it has none, or may not be read. */
+  #encodeValue(address: string): Uint8Array | null {
+    const method = this.#namespace.get(address);
+    if (method === undefined || method.value === null || !canRead(method.description)) return null;
+    return encode(new OscMessage(address, method.value, method.types)).slice();
+  }
+
+  #receive(data: Uint8Array, listener: Listener): void {
+    const { client } = listener;
+    const error = (problem: OscError): void => this.#report(problem, client);
+    if (this.#dispatcher === null) return this.#setValues(data, client, error);
+    const result = handlePacket(this.#dispatcher, data, {
+      clientAddress: client,
+      asOf: Infinity,
+      mode: "async",
+      error,
+      reply: (bytes) => listener.send(bytes.slice()),
+      shutdown: () => undefined,
+    });
+    void Promise.resolve(result).then((settled) => {
+      if (settled.kind === "rejected") error(settled.explain());
+    });
+  }
+
+  /** Without handlers, messages only set the values of methods. */
+  #setValues(data: Uint8Array, client: NetAddress, onError: (error: OscError) => void): void {
+    const packet = tryDecode(data);
+    if (packet instanceof OscDecodeError) return onError(packet);
+    const waiting = [packet];
+    for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+      if (next instanceof OscBundle) {
+        waiting.push(...next.elements.toReversed());
+        continue;
+      }
+      try {
+        this.#namespace.receive(next.address, next, client);
+      } catch (error) {
+        if (!(error instanceof OscError)) throw error;
+        onError(error);
+      }
+    }
+  }
+
+  #tell(change: NamespaceChange): void {
+    if (this.#listeners.size === 0) return;
+    if (change.kind !== "value") {
+      const command = { added: "PATH_ADDED", removed: "PATH_REMOVED", described: "PATH_CHANGED", renamed: "PATH_RENAMED" }[change.kind];
+      const data = change.kind === "renamed" ? { OLD: change.from, NEW: change.address } : change.address;
+      const line = JSON.stringify({ COMMAND: command, DATA: data });
+      for (const listener of this.#listeners) listener.tell(line);
+      return;
+    }
+    const { address } = change.method;
+    let packet: Uint8Array | null | undefined;
+    for (const listener of this.#listeners) {
+      if (!listener.listensTo(address) || listener.client === change.origin) continue;
+      packet ??= this.#encodeValue(address);
+      if (packet !== null && packet !== undefined) listener.changed(address, packet);
+    }
+  }
+
+  #report(error: OscError, client?: NetAddress): void {
+    tellListener(this.#onError, error, client);
+  }
+}
+
+function advice(refusal: string): string {
+  if (refusal.startsWith("403")) return " To let pages of other sites in, list them in the option origins.";
+  return refusal.startsWith("421") ? " List the names of this machine in the option hosts." : " Raise maxConnections.";
+}
+
+/** The path is null if it isn't percent-encoded as it should be. */
+function splitUrl(url: string): { readonly path: string | null; readonly query: string } {
+  const [, path = "/", query = ""] = /^([^?#]*)(?:\?([^#]*))?/s.exec(url) ?? [];
+  try {
+    const decoded = decodeURIComponent(path);
+    return { path: decoded.length > 1 ? decoded.replace(/\/$/, "") : "/", query: decodeURIComponent(query) };
+  } catch {
+    return { path: null, query: "" };
+  }
+}
+
+function json(response: ServerResponse, value: unknown): void {
+  const body = Buffer.from(JSON.stringify(value));
+  response.writeHead(200, { "Content-Type": "application/json", "Content-Length": body.length }).end(body);
+}
+
+function end(response: ServerResponse, status: number): void {
+  response.writeHead(status, { "Content-Length": 0 }).end();
+}

@@ -1,0 +1,519 @@
+import { once } from "node:events";
+import { type IncomingMessage, type RequestListener, createServer, request as httpRequest } from "node:http";
+import type { AddressInfo } from "node:net";
+import { afterEach, describe, expect, test } from "vitest";
+import { WebSocket, WebSocketServer } from "ws";
+import { OscMessage, decode, encode, float } from "../../src/codec/index.ts";
+import { Dispatcher } from "../../src/dispatch/index.ts";
+import type { OscError } from "../../src/errors.ts";
+import { Namespace, type NamespaceChange } from "../../src/namespace/index.ts";
+import { OscQueryClient, type OscQueryServer, type OscQueryServerOptions, serveOscQuery } from "../../src/oscquery/index.ts";
+
+const closers: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const close of closers.splice(0).toReversed()) await close();
+});
+
+async function serve(source: Dispatcher | Namespace, options: OscQueryServerOptions = {}): Promise<OscQueryServer> {
+  const server = await serveOscQuery(source, options);
+  closers.push(() => server.close());
+  return server;
+}
+
+/** The tree of the examples of the OSCQuery proposal. */
+function proposal(): Namespace {
+  const namespace = new Namespace();
+  namespace.add("/foo", { types: "f", access: "readwrite", value: [0.5], range: [{ min: 0, max: 100 }], description: "test float node" });
+  namespace.add("/bar/baz", {
+    types: "i",
+    access: "write",
+    value: [50],
+    range: [{ min: 0, max: 100, clip: "both" }],
+    description: "test integer node",
+  });
+  namespace.add("/bar/color", { types: "r", value: [{ r: 255, g: 0, b: 16, a: 255 }], tags: ["light"] });
+  namespace.add("/bar/many", {
+    types: "ifT[s]",
+    range: [{ values: [0, 2, 4] }, null],
+    unit: ["time.second", "gain.db"],
+    extendedType: ["a", "b"],
+    critical: true,
+  });
+  return namespace;
+}
+
+interface Answer {
+  readonly status: number;
+  readonly headers: IncomingMessage["headers"];
+  readonly body: unknown;
+}
+
+async function ask(server: OscQueryServer, path: string, options: { method?: string; host?: string } = {}): Promise<Answer> {
+  const { address, port } = server.address;
+  const headers = options.host === undefined ? {} : { Host: options.host };
+  const request = httpRequest({ host: address, port, path, method: options.method ?? "GET", headers });
+  request.end();
+  const [response] = (await once(request, "response")) as [IncomingMessage];
+  let text = "";
+  for await (const piece of response) text += String(piece);
+  return { status: response.statusCode ?? 0, headers: response.headers, body: text === "" ? null : JSON.parse(text) };
+}
+
+/** A WebSocket client that keeps what it gets. */
+class Peer {
+  readonly socket: WebSocket;
+  readonly got: unknown[] = [];
+  readonly #waiting = new Set<() => void>();
+  constructor(server: OscQueryServer, headers: Record<string, string> = {}) {
+    this.socket = new WebSocket(server.url.replace("http", "ws"), { headers });
+    this.socket.on("message", (data: Buffer, isBinary: boolean) => {
+      this.got.push(isBinary ? decode(data) : JSON.parse(data.toString()));
+      for (const wake of this.#waiting) wake();
+    });
+    this.socket.on("error", () => undefined);
+    closers.push(() => this.socket.terminate());
+  }
+  async open(): Promise<this> {
+    await once(this.socket, "open");
+    return this;
+  }
+  command(name: string, data: unknown): void {
+    this.socket.send(JSON.stringify({ COMMAND: name, DATA: data }));
+  }
+  async until(count: number): Promise<unknown[]> {
+    while (this.got.length < count) {
+      await new Promise<void>((resolve) => {
+        this.#waiting.add(resolve);
+      });
+    }
+    return this.got;
+  }
+}
+
+describe("HTTP", () => {
+  test("a node is answered with everything below it", async () => {
+    const { status, body, headers } = await ask(await serve(proposal()), "/");
+    expect(status).toBe(200);
+    expect(headers).toMatchObject({ "content-type": "application/json", "access-control-allow-origin": "*" });
+    expect(body).toEqual({
+      FULL_PATH: "/",
+      ACCESS: 0,
+      CONTENTS: {
+        foo: { FULL_PATH: "/foo", TYPE: "f", ACCESS: 3, VALUE: [0.5], RANGE: [{ MIN: 0, MAX: 100 }], DESCRIPTION: "test float node" },
+        bar: {
+          FULL_PATH: "/bar",
+          ACCESS: 0,
+          CONTENTS: {
+            baz: {
+              FULL_PATH: "/bar/baz",
+              TYPE: "i",
+              ACCESS: 2,
+              RANGE: [{ MIN: 0, MAX: 100 }],
+              CLIPMODE: ["both"],
+              DESCRIPTION: "test integer node",
+            },
+            color: { FULL_PATH: "/bar/color", TYPE: "r", ACCESS: 3, VALUE: ["#FF0010FF"], TAGS: ["light"] },
+            many: {
+              FULL_PATH: "/bar/many",
+              TYPE: "ifT[s]",
+              ACCESS: 3,
+              RANGE: [{ VALS: [0, 2, 4] }, {}],
+              UNIT: ["time.second", "gain.db"],
+              EXTENDED_TYPE: ["a", "b"],
+              CRITICAL: true,
+            },
+          },
+        },
+      },
+    });
+  });
+
+  test.each([
+    ["/foo?VALUE", 200, { VALUE: [0.5] }],
+    ["/foo?RANGE", 200, { RANGE: [{ MIN: 0, MAX: 100 }] }],
+    ["/foo?FULL_PATH", 200, { FULL_PATH: "/foo" }],
+    ["/foo?VALUE#fragment", 200, { VALUE: [0.5] }],
+    ["/f%6Fo?VALUE", 200, { VALUE: [0.5] }],
+    ["/bar/?FULL_PATH", 200, { FULL_PATH: "/bar" }],
+    ["/bar/baz?VALUE", 204, null],
+    ["/bar?VALUE", 204, null],
+    ["/foo?NONSENSE", 400, null],
+    ["/foo?VALUE&RANGE", 400, null],
+    ["/%E0%A4%A?VALUE", 400, null],
+    ["/nothing", 404, null],
+    ["/__proto__", 404, null],
+    ["/%C3%A9", 404, null],
+  ])("%s is answered with %i", async (path, status, body) => {
+    expect(await ask(await serve(proposal()), path)).toMatchObject({ status, body });
+  });
+
+  test("HEAD is GET without a body, and nothing else is allowed", async () => {
+    const server = await serve(proposal());
+    const head = await ask(server, "/foo", { method: "HEAD" });
+    expect(head).toMatchObject({ status: 200, body: null });
+    expect(Number(head.headers["content-length"])).toBeGreaterThan(50);
+    expect(await ask(server, "/foo", { method: "POST" })).toMatchObject({ status: 405 });
+  });
+
+  test("HOST_INFO names the server and where its OSC server is", async () => {
+    const osc = { serverAddress: { address: "0.0.0.0", port: 9000, family: "IPv4" } } as const;
+    const { body } = await ask(await serve(proposal(), { name: "Mixer", server: osc, transport: "TCP" }), "/foo?HOST_INFO");
+    expect(body).toMatchObject({
+      NAME: "Mixer",
+      OSC_IP: "127.0.0.1",
+      OSC_PORT: 9000,
+      OSC_TRANSPORT: "TCP",
+      EXTENSIONS: { VALUE: true, LISTEN: true, PATH_RENAMED: true },
+    });
+  });
+
+  test("a name that others can point at this machine is refused, unless it is listed", async () => {
+    const server = await serve(proposal(), { hosts: ["stage.example.org"] });
+    expect(await ask(server, "/foo", { host: "evil.example.org" })).toMatchObject({ status: 421, body: null });
+    for (const host of ["stage.example.org:80", "localhost", "127.0.0.1:1", "mixer.local"])
+      expect(await ask(server, "/foo", { host })).toMatchObject({ status: 200 });
+  });
+
+  test("10,000 methods are served in well under a second, however they are called", async () => {
+    const namespace = new Namespace();
+    for (let index = 0; index < 10_000; index++)
+      namespace.add(`/group${index % 100}/__proto__/method${index}`, { types: "f", value: [index / 8], range: [{ min: 0, max: 1e6 }] });
+    const { body } = await ask(await serve(namespace), "/");
+    const { CONTENTS } = (body as { CONTENTS: Record<string, { CONTENTS: object }> }).CONTENTS["group7"] ?? {};
+    const own: unknown = Object.getOwnPropertyDescriptor(CONTENTS, "__proto__")?.value;
+    expect(own).toMatchObject({ CONTENTS: { method7: { VALUE: [0.875] } } });
+  });
+});
+
+describe("WebSocket", () => {
+  test("LISTEN gives the value at once and every change, until IGNORE", async () => {
+    const namespace = proposal();
+    const peer = await new Peer(await serve(namespace)).open();
+    peer.command("LISTEN", "/foo");
+    await peer.until(1);
+    namespace.set("/foo", [0.25]);
+    namespace.set("/bar/color", [{ r: 1, g: 2, b: 3, a: 4 }]);
+    await peer.until(2);
+    peer.command("IGNORE", "/foo");
+    // The answer to this command comes after the other was read.
+    peer.command("LISTEN", "/bar/color");
+    await peer.until(3);
+    namespace.set("/foo", [1]);
+    namespace.set("/bar/color", [{ r: 4, g: 2, b: 3, a: 4 }]);
+    expect(await peer.until(4)).toEqual([
+      new OscMessage("/foo", [float(0.5)]),
+      new OscMessage("/foo", [float(0.25)]),
+      expect.objectContaining({ address: "/bar/color" }),
+      expect.objectContaining({ address: "/bar/color" }),
+    ]);
+  });
+
+  test.each([
+    ["a list", ["/foo", true]],
+    ["an object", { address: "/foo", sendFeedback: true }],
+  ])("LISTEN is understood with %s, as Chataigne sends it", async (_name, data) => {
+    const peer = await new Peer(await serve(proposal())).open();
+    peer.command("LISTEN", data);
+    expect(await peer.until(1)).toEqual([new OscMessage("/foo", [float(0.5)])]);
+  });
+
+  test("binary messages reach the handlers, and the sender doesn't get its own change back", async () => {
+    const dispatcher = new Dispatcher();
+    const got: unknown[] = [];
+    dispatcher.map("/gain", { types: "f", value: [0] }, (_address, gain) => {
+      got.push(gain);
+      return ["/gain/set", gain];
+    });
+    const server = await serve(dispatcher);
+    const [sender, other] = await Promise.all([new Peer(server).open(), new Peer(server).open()]);
+    for (const peer of [sender, other]) peer.command("LISTEN", "/gain");
+    await Promise.all([sender.until(1), other.until(1)]);
+    sender.socket.send(encode(new OscMessage("/gain", [float(0.5)])));
+    expect(await other.until(2)).toContainEqual(new OscMessage("/gain", [float(0.5)]));
+    expect(await sender.until(2)).toEqual([new OscMessage("/gain", [float(0)]), expect.objectContaining({ address: "/gain/set" })]);
+    expect(got).toEqual([0.5]);
+  });
+
+  test("a namespace alone takes the values of binary messages", async () => {
+    const namespace = proposal();
+    const server = await serve(namespace);
+    const peer = await new Peer(server).open();
+    const changed = new Promise<NamespaceChange>((resolve) => void namespace.subscribe(resolve));
+    peer.socket.send(encode(new OscMessage("/foo", [float(7)])));
+    expect(await changed).toMatchObject({ kind: "value", method: { address: "/foo", value: [7] } });
+  });
+
+  test("changes of the tree are told to everyone", async () => {
+    const namespace = proposal();
+    const peer = await new Peer(await serve(namespace)).open();
+    namespace.add("/new", { types: "s" });
+    namespace.add("/new", { types: "s", description: "better" });
+    namespace.rename("/new", "/old");
+    namespace.remove("/old");
+    expect(await peer.until(4)).toEqual([
+      { COMMAND: "PATH_ADDED", DATA: "/new" },
+      { COMMAND: "PATH_CHANGED", DATA: "/new" },
+      { COMMAND: "PATH_RENAMED", DATA: { OLD: "/new", NEW: "/old" } },
+      { COMMAND: "PATH_REMOVED", DATA: "/old" },
+    ]);
+  });
+
+  test("pages of other sites and clients beyond maxConnections are refused and counted", async () => {
+    const errors: string[] = [];
+    const server = await serve(proposal(), { maxConnections: 1, onError: ({ message }) => errors.push(message) });
+    const refused = async (headers: Record<string, string>): Promise<number | undefined> => {
+      const { socket } = new Peer(server, headers);
+      const [, response] = (await once(socket, "unexpected-response")) as [unknown, IncomingMessage];
+      return response.statusCode;
+    };
+    expect(await refused({ Origin: "https://evil.example.org" })).toBe(403);
+    expect(await refused({ Host: "evil.example.org" })).toBe(421);
+    await new Peer(server).open();
+    expect(await refused({})).toBe(503);
+    expect(server.stats()).toMatchObject({ connections: 1, connectionsRefused: 3 });
+    expect(errors).toEqual([
+      expect.stringContaining("option origins"),
+      expect.stringContaining("option hosts"),
+      expect.stringContaining("maxConnections"),
+    ]);
+  });
+
+  test("rubbish, methods that don't exist and too many listeners cost nothing but a few reports", async () => {
+    const errors: OscError[] = [];
+    const namespace = proposal();
+    const server = await serve(namespace, { maxListeners: 1, onError: (error) => errors.push(error) });
+    const peer = await new Peer(server).open();
+    for (const text of ["", "{", "null", "[]", '{"COMMAND":5}', '{"COMMAND":"LISTEN"}', '{"COMMAND":"LISTEN","DATA":"/__proto__"}'])
+      peer.socket.send(text);
+    for (let index = 0; index < 1000; index++) peer.command("LISTEN", `/no/such/${index}`);
+    peer.socket.send(Buffer.from("rubbish"));
+    peer.command("LISTEN", "/foo");
+    peer.command("LISTEN", "/bar/color");
+    namespace.set("/foo", [1]);
+    await peer.until(1);
+    peer.socket.close();
+    await once(peer.socket, "close");
+    expect(errors.length).toBeLessThan(20);
+    await expect.poll(() => server.stats().connections).toBe(0);
+  });
+
+  test("a client that reads slowly gets the newest values once it reads on, and others get all", async () => {
+    const namespace = new Namespace();
+    namespace.add("/level", { types: "is", value: [0, ""] });
+    const server = await serve(namespace, { maxBuffered: 64 * 1024 });
+    const [slow, quick] = await Promise.all([new Peer(server).open(), new Peer(server).open()]);
+    for (const peer of [slow, quick]) peer.command("LISTEN", "/level");
+    await Promise.all([slow.until(1), quick.until(1)]);
+    slow.socket.pause();
+    const text = "x".repeat(4000);
+    const ROUNDS = 3000;
+    for (let round = 1; round <= ROUNDS; round++) {
+      namespace.set("/level", [round, text]);
+      if (round % 10 === 0) await quick.until(round + 1);
+    }
+    expect(await quick.until(ROUNDS + 1)).toHaveLength(ROUNDS + 1);
+    slow.socket.resume();
+    await expect.poll(() => (slow.got.at(-1) as OscMessage).args[0]).toBe(ROUNDS);
+    expect(slow.got.length).toBeLessThan(ROUNDS);
+    expect(server.stats().replaced).toBeGreaterThan(0);
+  });
+});
+
+describe("OscQueryClient", () => {
+  async function connect(url: string, errors: OscError[] = []): Promise<OscQueryClient> {
+    const client = await OscQueryClient.connect(url, { reconnectDelay: 10, onError: (error) => errors.push(error) });
+    closers.push(() => client.close());
+    return client;
+  }
+
+  test("reads the tree and the values of our own server, sets and follows them", async () => {
+    const namespace = proposal();
+    const server = await serve(namespace, { name: "Mixer" });
+    const client = await connect(server.url);
+    expect(client.hostInfo).toMatchObject({ name: "Mixer", oscPort: server.address.port, oscTransport: "UDP" });
+    expect([...client.namespace].map(({ address, value }) => [address, value])).toEqual([
+      ["/foo", [0.5]],
+      ["/bar/baz", null],
+      ["/bar/color", [{ r: 255, g: 0, b: 16, a: 255 }]],
+      ["/bar/many", null],
+    ]);
+    expect(client.namespace.get("/bar/baz")?.description).toMatchObject({
+      access: "write",
+      types: "i",
+      range: [{ min: 0, max: 100, clip: "both" }],
+    });
+    await client.set("/foo", 3);
+    await expect.poll(() => namespace.get("/foo")?.value).toEqual([3]);
+    expect(await client.get("/foo")).toEqual([3]);
+    expect(await client.get("/bar/baz")).toBeNull();
+    const values: unknown[] = [];
+    for await (const { args } of client.listen("/foo")) {
+      values.push(args[0]);
+      if (values.length === 3) break;
+      namespace.set("/foo", [values.length]);
+    }
+    expect(values).toEqual([3, 1, 2]);
+    await expect.poll(() => server.stats().listeners).toBe(0);
+  });
+
+  test("mirrors values and the tree", async () => {
+    const namespace = proposal();
+    const client = await connect((await serve(namespace)).url);
+    const mirror = await client.mirror();
+    namespace.set("/foo", [9]);
+    namespace.add("/new", { types: "i", value: [5] });
+    namespace.remove("/bar/color");
+    await expect
+      .poll(() => [mirror.get("/foo")?.value, mirror.get("/new")?.value, mirror.get("/bar/color")])
+      .toEqual([[9], [5], undefined]);
+    namespace.set("/new", [6]);
+    await expect.poll(() => mirror.get("/new")?.value).toEqual([6]);
+  });
+
+  test("goes on listening after the server was away", async () => {
+    const first = await serveOscQuery(proposal());
+    const client = await connect(first.url);
+    const values: unknown[] = [];
+    const reading = (async () => {
+      for await (const { args } of client.listen("/foo")) values.push(args[0]);
+    })();
+    await expect.poll(() => values).toEqual([0.5]);
+    await first.close();
+    const again = proposal();
+    again.set("/foo", [42]);
+    await serve(again, { port: first.address.port });
+    await expect.poll(() => values).toEqual([0.5, 42]);
+    await client.close();
+    await reading;
+  });
+
+  /** A server of another make: what it answers to each path with its query. */
+  async function other(answers: Record<string, unknown>): Promise<{ url: string; texts: string[]; sockets: WebSocketServer }> {
+    const texts: string[] = [];
+    const answer: RequestListener = ({ url = "" }, response) => {
+      const body = answers[url] ?? answers[url.split("?")[0] ?? ""];
+      response.writeHead(body === undefined ? 404 : 200).end(typeof body === "string" ? body : JSON.stringify(body));
+    };
+    const http = createServer(answer).listen(0, "127.0.0.1");
+    await once(http, "listening");
+    const sockets = new WebSocketServer({ server: http });
+    sockets.on("connection", (socket) => socket.on("message", (data: Buffer, isBinary) => void (isBinary || texts.push(data.toString()))));
+    closers.push(async () => {
+      for (const socket of sockets.clients) socket.terminate();
+      sockets.close();
+      http.closeAllConnections();
+      http.close();
+      await once(http, "close");
+    });
+    return { url: `http://127.0.0.1:${(http.address() as AddressInfo).port}`, texts, sockets };
+  }
+
+  test("understands VRChat, which answers every query with the whole node", async () => {
+    const tree = {
+      FULL_PATH: "/",
+      ACCESS: 0,
+      CONTENTS: {
+        avatar: {
+          FULL_PATH: "/avatar",
+          ACCESS: 0,
+          CONTENTS: {
+            change: { FULL_PATH: "/avatar/change", ACCESS: 1, TYPE: "s", VALUE: ["avtr_1"] },
+            parameters: {
+              FULL_PATH: "/avatar/parameters",
+              CONTENTS: { Voice: { FULL_PATH: "/avatar/parameters/Voice", ACCESS: 3, TYPE: "f", VALUE: [0.25] } },
+            },
+          },
+        },
+      },
+    };
+    const { url } = await other({
+      "/": tree,
+      "/?HOST_INFO": {
+        NAME: "VRChat-Client-ABCDEF",
+        OSC_IP: "127.0.0.1",
+        OSC_PORT: 9000,
+        OSC_TRANSPORT: "UDP",
+        EXTENSIONS: { ACCESS: true, VALUE: true },
+      },
+    });
+    const client = await connect(url);
+    expect(client.hostInfo).toMatchObject({ name: "VRChat-Client-ABCDEF", oscPort: 9000 });
+    expect([...client.namespace].map(({ address, value }) => [address, value])).toEqual([
+      ["/avatar/change", ["avtr_1"]],
+      ["/avatar/parameters/Voice", [0.25]],
+    ]);
+  });
+
+  test("understands RNBO: values without a list, null for booleans, nodes with both a type and contents", async () => {
+    const tree = {
+      FULL_PATH: "/",
+      CONTENTS: {
+        rnbo: {
+          FULL_PATH: "/rnbo",
+          TYPE: "i",
+          VALUE: 3,
+          CONTENTS: {
+            on: { FULL_PATH: "/rnbo/on", TYPE: "T", VALUE: null },
+            off: { FULL_PATH: "/rnbo/off", TYPE: "F", VALUE: [null] },
+            gain: { FULL_PATH: "/rnbo/gain", TYPE: "f", VALUE: 0.5, RANGE: [{ MIN: 0, MAX: 1 }] },
+          },
+        },
+      },
+    };
+    const client = await connect((await other({ "/": tree, "/?HOST_INFO": {} })).url);
+    expect([...client.namespace].map(({ address, value }) => [address, value])).toEqual([
+      ["/rnbo", [3]],
+      ["/rnbo/on", [true]],
+      ["/rnbo/off", [false]],
+      ["/rnbo/gain", [0.5]],
+    ]);
+  });
+
+  test("understands libossia, which tells of changed attributes, and another host for the WebSocket", async () => {
+    const answers: Record<string, unknown> = { "/": { FULL_PATH: "/", CONTENTS: { a: { FULL_PATH: "/a", TYPE: "f", VALUE: [1] } } } };
+    const { url, sockets } = await other(answers);
+    answers["/?HOST_INFO"] = { NAME: "ossia", WS_IP: "127.0.0.1", WS_PORT: Number(new URL(url).port), OSC_TRANSPORT: "udp" };
+    const client = await connect(url);
+    await client.mirror();
+    answers["/a"] = { FULL_PATH: "/a", TYPE: "f", VALUE: [1], DESCRIPTION: "changed" };
+    for (const socket of sockets.clients) socket.send(JSON.stringify({ COMMAND: "ATTRIBUTES_CHANGED", DATA: "/a" }));
+    await expect.poll(() => client.namespace.get("/a")?.description.description).toBe("changed");
+    expect(client.hostInfo.oscTransport).toBe("UDP");
+  });
+
+  test("a server that lies, or isn't one, is an error of ours or is left out", async () => {
+    const bad = {
+      "/": {
+        FULL_PATH: "/",
+        CONTENTS: {
+          a: { FULL_PATH: "/a b*", TYPE: "f" },
+          b: { FULL_PATH: 5, TYPE: "f" },
+          c: null,
+          d: { FULL_PATH: "/d", TYPE: "zzz", VALUE: [{}] },
+          e: { FULL_PATH: "/e", TYPE: "f", RANGE: [{ MIN: 5, MAX: 1 }], VALUE: ["x"] },
+        },
+      },
+      "/?HOST_INFO": [],
+    };
+    const errors: OscError[] = [];
+    const client = await connect((await other(bad)).url, errors);
+    expect([...client.namespace].map(({ address }) => address)).toEqual(["/d", "/e"]);
+    expect(errors.map(({ code }) => code)).toEqual(["OSC_QUERY_ANSWER"]);
+    await expect(OscQueryClient.connect((await other({ "/?HOST_INFO": "<html>" })).url)).rejects.toMatchObject({
+      code: "OSC_QUERY_ANSWER",
+    });
+    await expect(OscQueryClient.connect((await other({})).url)).rejects.toMatchObject({ code: "OSC_QUERY_ANSWER" });
+    await expect(OscQueryClient.connect("http://127.0.0.1:9", { timeout: 500 })).rejects.toMatchObject({ code: "OSC_QUERY_UNREACHABLE" });
+    const large = { "/": { FULL_PATH: "/", DESCRIPTION: "x".repeat(5000) }, "/?HOST_INFO": {} };
+    await expect(OscQueryClient.connect((await other(large)).url, { maxSize: 1024 })).rejects.toThrow(/maxSize/);
+    await expect(OscQueryClient.connect("ws://127.0.0.1")).rejects.toMatchObject({ code: "OSC_OPTION" });
+  });
+});
+
+test("bad arguments throw at once", async () => {
+  await expect(serveOscQuery({} as never)).rejects.toMatchObject({ code: "OSC_OPTION" });
+  await expect(serveOscQuery(new Namespace(), { prot: 1 } as never)).rejects.toThrow(/port/);
+  await expect(serveOscQuery(new Namespace(), { server: {} as never })).rejects.toThrow(/serverAddress/);
+  const server = await serve(new Namespace());
+  await expect(serveOscQuery(new Namespace(), { port: server.address.port })).rejects.toMatchObject({ code: "EADDRINUSE" });
+});
