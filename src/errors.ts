@@ -429,3 +429,25 @@ export class OscQueryError extends OscError {
     this.url = url;
   }
 }
+
+/** Codes of {@link OscDiscoveryError}. */
+export type OscDiscoveryErrorCode = "OSC_DISCOVERY_FAILED" | "OSC_DISCOVERY_PACKAGE";
+
+/**
+ * Discovery that doesn't work here.
+ *
+ * @example
+ * try {
+ *   await advertise({ type: "osc.udp", name: "Mixer", port: 9000 });
+ * } catch (error) {
+ *   if (error instanceof OscDiscoveryError) console.warn(error.message); // … npm install multicast-dns@7
+ * }
+ */
+export class OscDiscoveryError extends OscError {
+  declare readonly code: OscDiscoveryErrorCode;
+
+  /** Made by Oscine. */
+  constructor(code: OscDiscoveryErrorCode, message: string, options?: ErrorOptions) {
+    super(code, message, options);
+  }
+}

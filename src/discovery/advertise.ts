@@ -1,0 +1,197 @@
+import { randomBytes } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
+import { type ErrorListener, reportToConsole, tellListener } from "../dispatch/index.ts";
+import { type OptionChecks, callback, checkHostAndPort, integer, oneOf, readOptions, unchecked } from "../options.ts";
+import { type DnsMessage, type DnsRecord, type MdnsLink, type OpenMdns, openMdns } from "./mdns.ts";
+import { ALL_SERVICES, SERVICE_TYPES, type ServiceType, checkServiceName, checkTxt, dnsType, encodeTxt } from "./service.ts";
+
+/** What {@link advertise} tells others of a service. */
+export interface AdvertiseOptions {
+  /** The kind of service. */
+  readonly type: ServiceType;
+  /** What people see. If another service has the name, a number is added. */
+  readonly name: string;
+  /** Where the service listens. */
+  readonly port: number;
+  /** Further key-value pairs. An OSC server tells its version and framing by itself. */
+  readonly txt?: Readonly<Record<string, string>> | undefined;
+  /** Called with what goes wrong later. Default: prints to stderr. */
+  readonly onError?: ErrorListener | undefined;
+}
+
+const CHECKS = {
+  type: oneOf(SERVICE_TYPES, undefined),
+  name: checkServiceName,
+  port: integer(1, undefined, 65_535),
+  txt: checkTxt,
+  onError: callback<ErrorListener>(),
+  openMdns: unchecked<OpenMdns>(),
+} satisfies OptionChecks<AdvertiseOptions & { openMdns?: OpenMdns }>;
+
+/** A service that others can find. */
+export interface Advertisement extends AsyncDisposable {
+  /** The name that it got. */
+  readonly name: string;
+  /** Tells others that the service is gone. */
+  close(): Promise<void>;
+}
+
+const TTL = 120;
+/** RFC 6762, section 8.1: three questions, a quarter of a second apart. */
+const PROBES = 3;
+const PROBE_MS = 250;
+const ANNOUNCEMENTS = 2;
+const ANNOUNCE_MS = 1000;
+const MAX_RENAMES = 99;
+
+/** What OSC 1.1 wants in the TXT record of an OSC server. */
+const OSC_TXT: Readonly<Record<ServiceType, Readonly<Record<string, string>>>> = {
+  "osc.udp": { txtvers: "1", version: "1.1" },
+  "osc.tcp": { txtvers: "1", version: "1.1", framing: "slip" },
+  oscquery: { txtvers: "1" },
+};
+
+/**
+ * Lets other programs on the network find a service by DNS-SD over multicast DNS, as Bonjour and Avahi do. Needs the package `multicast-dns`.
+ *
+ * @throws (rejects) OscServerError `OSC_OPTION` for a bad option, OscDiscoveryError `OSC_DISCOVERY_PACKAGE` if the package isn't installed, `OSC_DISCOVERY_FAILED` if no
+ * network interface can be used
+ *
+ * @example
+ * const service = await advertise({ type: "osc.udp", name: "Mixer", port: 9000 });
+ * process.once("SIGINT", () => void service.close());
+ */
+export async function advertise(options: AdvertiseOptions): Promise<Advertisement> {
+  const { type, name, port, txt, onError, openMdns: open = openMdns } = readOptions("advertise", options, CHECKS);
+  if (type === undefined) throw new TypeError("unreachable: checked by oneOf");
+  checkHostAndPort("localhost", port, 1);
+  const responder = new Responder(type, name, port ?? 0, { ...OSC_TXT[type], ...txt });
+  const report: ErrorListener = onError ?? reportToConsole;
+  await responder.open(open, (error) => tellListener(report, error, undefined));
+  return responder;
+}
+
+class Responder implements Advertisement {
+  readonly #type: string;
+  readonly #wanted: string;
+  readonly #port: number;
+  readonly #txt: Readonly<Record<string, string>>;
+  /** A name of our own, because that of the machine may belong to another responder. */
+  readonly #host = `oscine-${randomBytes(6).toString("hex")}.local`;
+  readonly #stop = new AbortController();
+  #name: string;
+  #links: readonly MdnsLink[] = [];
+  #state: "probing" | "conflict" | "serving" = "probing";
+
+  constructor(type: ServiceType, name: string, port: number, txt: Readonly<Record<string, string>>) {
+    this.#type = dnsType(type);
+    this.#wanted = name;
+    this.#name = name;
+    this.#port = port;
+    this.#txt = txt;
+  }
+
+  get name(): string {
+    return this.#name;
+  }
+
+  async open(open: OpenMdns, onError: (error: Parameters<ErrorListener>[0]) => void): Promise<void> {
+    this.#links = await open({ message: (message, link) => this.#receive(message, link), error: onError });
+    for (let count = 2; !(await this.#isFree()); count += 1) {
+      // So many of one name: somebody answers to every name.
+      this.#name = count > MAX_RENAMES ? `${this.#wanted} (${randomBytes(2).toString("hex")})` : `${this.#wanted} (${count})`;
+      if (count > MAX_RENAMES) break;
+    }
+    this.#state = "serving";
+    void this.#announce();
+  }
+
+  async close(): Promise<void> {
+    this.#stop.abort();
+    const links = this.#links;
+    this.#links = [];
+    if (this.#state === "serving") for (const link of links) link.respond(this.#records(link, 0), []);
+    await Promise.all(links.map((link) => link.close()));
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  get #fullName(): string {
+    return `${escapeDots(this.#name)}.${this.#type}`;
+  }
+
+  /** Asks whether somebody has the name. */
+  async #isFree(): Promise<boolean> {
+    this.#state = "probing";
+    for (let probe = 0; probe < PROBES; probe += 1) {
+      for (const link of this.#links) link.query([{ name: this.#fullName, type: "ANY" }]);
+      await this.#pause(PROBE_MS);
+      if ((this.#state as string) === "conflict") return false;
+    }
+    return true;
+  }
+
+  async #announce(): Promise<void> {
+    for (let count = 0; count < ANNOUNCEMENTS && !this.#stop.signal.aborted; count += 1) {
+      for (const link of this.#links) link.respond(this.#records(link, TTL), []);
+      await this.#pause(ANNOUNCE_MS);
+    }
+  }
+
+  async #pause(milliseconds: number): Promise<void> {
+    await sleep(milliseconds, undefined, { signal: this.#stop.signal, ref: false }).catch(() => undefined);
+  }
+
+  #receive({ isQuery, questions, records }: DnsMessage, link: MdnsLink): void {
+    const fullName = this.#fullName.toLowerCase();
+    if (this.#state !== "serving") {
+      const isTaken = records.some(
+        ({ type, name, data }) => !isQuery && type === "SRV" && name.toLowerCase() === fullName && targetOf(data) !== this.#host,
+      );
+      if (isTaken) this.#state = "conflict";
+      return;
+    }
+    if (!isQuery) return;
+    for (const { name, type } of questions) {
+      const isAny = type === "ANY";
+      const asked = name.toLowerCase();
+      if (asked === this.#type && (type === "PTR" || isAny)) {
+        const [pointer, ...others] = this.#records(link, TTL);
+        if (pointer !== undefined) link.respond([pointer], others);
+      } else if (asked === fullName && (type === "SRV" || type === "TXT" || isAny)) {
+        link.respond(
+          this.#records(link, TTL).filter((record) => record.name === this.#fullName && (isAny || record.type === type)),
+          [this.#addressRecord(link, TTL)],
+        );
+      } else if (asked === this.#host && (type === "A" || isAny)) link.respond([this.#addressRecord(link, TTL)], []);
+      else if (asked === ALL_SERVICES && type === "PTR")
+        link.respond([{ name: ALL_SERVICES, type: "PTR", ttl: TTL, data: this.#type }], []);
+    }
+  }
+
+  /** All records, the pointer first. */
+  #records(link: MdnsLink, ttl: number): DnsRecord[] {
+    return [
+      { name: this.#type, type: "PTR", ttl, data: this.#fullName },
+      { name: this.#fullName, type: "SRV", ttl, flush: true, data: { port: this.#port, target: this.#host, priority: 0, weight: 0 } },
+      { name: this.#fullName, type: "TXT", ttl, flush: true, data: encodeTxt(this.#txt) },
+      this.#addressRecord(link, ttl),
+    ];
+  }
+
+  #addressRecord({ address }: MdnsLink, ttl: number): DnsRecord {
+    // On each interface another address of the same host: the one there must not be flushed from the caches of those that see both.
+    return { name: this.#host, type: "A", ttl, data: address };
+  }
+}
+
+function targetOf(data: unknown): unknown {
+  return typeof data === "object" && data !== null && "target" in data ? data.target : undefined;
+}
+
+/** A dot in a name isn't the end of a label; the package has no escape for it. */
+function escapeDots(name: string): string {
+  return name.replaceAll(".", "\u2024");
+}

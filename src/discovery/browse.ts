@@ -1,0 +1,223 @@
+import { isIPv4 } from "node:net";
+import { type ErrorListener, reportToConsole, tellListener } from "../dispatch/index.ts";
+import { type OptionChecks, callback, integer, listOf, milliseconds, oneOf, orNull, readOptions, unchecked } from "../options.ts";
+import { type DnsMessage, type DnsRecord, type MdnsLink, type OpenMdns, openMdns } from "./mdns.ts";
+import { SERVICE_TYPES, type ServiceType, decodeTxt, dnsType } from "./service.ts";
+
+/** A service that was found. */
+export interface Service {
+  /** Its kind. */
+  readonly type: ServiceType;
+  /** What people see. */
+  readonly name: string;
+  /** The name of its machine in DNS, such as `studio.local`. */
+  readonly host: string;
+  /** The IPv4 addresses of its machine, the best first: loopback if it is on this machine. */
+  readonly addresses: readonly string[];
+  /** Where it listens. */
+  readonly port: number;
+  /** Its key-value pairs. */
+  readonly txt: Readonly<Record<string, string>>;
+}
+
+/** A service that appeared, changed or left. */
+export interface ServiceChange {
+  readonly kind: "up" | "changed" | "down";
+  readonly service: Service;
+}
+
+/** Options of {@link browse}. */
+export interface BrowseOptions {
+  /** Which kinds to look for. Default: all. */
+  readonly type?: ServiceType | readonly ServiceType[] | undefined;
+  /** Ends after so many milliseconds; null: never. Default null. */
+  readonly timeout?: number | null | undefined;
+  /** Ends when it is aborted. */
+  readonly signal?: AbortSignal | undefined;
+  /** How many services to tell apart; further ones are passed over. Default 1,000. */
+  readonly maxServices?: number | undefined;
+  /** Called with what goes wrong on a network interface. Default: prints to stderr. */
+  readonly onError?: ErrorListener | undefined;
+}
+
+const CHECKS = {
+  type: (value, name) =>
+    Array.isArray(value) ? listOf(oneOf(SERVICE_TYPES, undefined))(value, name) : oneOf(SERVICE_TYPES, undefined)(value, name),
+  timeout: orNull(milliseconds(undefined, 0, 0x7fff_ffff)),
+  signal: unchecked<AbortSignal>(),
+  maxServices: integer(1, 1000),
+  onError: callback<ErrorListener>(),
+  openMdns: unchecked<OpenMdns>(),
+} satisfies OptionChecks<BrowseOptions & { openMdns?: OpenMdns }>;
+
+/** Questions are repeated after these pauses, the last one again and again. */
+const ASK_AGAIN_MS = [1000, 3000, 10_000, 60_000] as const;
+/** How often to look for services whose time is over. */
+const SWEEP_MS = 1000;
+/** Nobody is believed to be there for longer than this, in seconds. */
+const MAX_TTL = 4500;
+
+/**
+ * Looks for services on the network. Those that are there come at once, then those that appear, change and leave, until `timeout` or `signal` ends it. Needs the package
+ * `multicast-dns`.
+ *
+ * @throws (at the first step) OscServerError `OSC_OPTION` for a bad option, OscDiscoveryError `OSC_DISCOVERY_PACKAGE` if the package isn't installed,
+ * `OSC_DISCOVERY_FAILED` if no network interface can be used
+ *
+ * @example
+ * for await (const { kind, service } of browse({ type: "oscquery", timeout: 2000 })) console.log(kind, service.name, service.addresses[0], service.port);
+ */
+export async function* browse(options?: BrowseOptions): AsyncGenerator<ServiceChange, void, undefined> {
+  const { type = SERVICE_TYPES, timeout, signal, maxServices, onError, openMdns: open = openMdns } = readOptions("browse", options, CHECKS);
+  const report: ErrorListener = onError ?? reportToConsole;
+  const changes: ServiceChange[] = [];
+  let wake = (): void => undefined;
+  const finder = new Finder([type].flat() as ServiceType[], maxServices, (change) => {
+    changes.push(change);
+    wake();
+  });
+  const links = await open({
+    message: (message, link) => finder.receive(message, link),
+    error: (error) => tellListener(report, error, undefined),
+  });
+  const signals = [signal, typeof timeout === "number" ? AbortSignal.timeout(timeout) : undefined].filter((one) => one !== undefined);
+  const end = AbortSignal.any(signals);
+  const onEnd = (): void => wake();
+  end.addEventListener("abort", onEnd, { once: true });
+  let asked = 0;
+  const ask = (): void => {
+    for (const link of links) link.query(finder.questions());
+    asking = setTimeout(ask, ASK_AGAIN_MS[Math.min(asked++, ASK_AGAIN_MS.length - 1)]);
+  };
+  let asking: ReturnType<typeof setTimeout> | undefined;
+  ask();
+  const sweeping = setInterval(() => finder.sweep(), SWEEP_MS);
+  try {
+    while (!end.aborted) {
+      const change = changes.shift();
+      if (change !== undefined) yield change;
+      else await new Promise<void>((resolve) => (wake = resolve));
+    }
+    yield* changes;
+  } finally {
+    end.removeEventListener("abort", onEnd);
+    clearTimeout(asking);
+    clearInterval(sweeping);
+    await Promise.all(links.map((link) => link.close()));
+  }
+}
+
+/** What is known of a service; it is told of once it is complete. */
+interface Candidate {
+  readonly type: ServiceType;
+  readonly name: string;
+  host: string | null;
+  port: number;
+  txt: Readonly<Record<string, string>>;
+  /** When the service is forgotten unless it is heard of again, in milliseconds. */
+  expires: number;
+  told: Service | null;
+}
+
+/** Puts services together from records. Records are claims of strangers: each is checked, and there is room for so many only. */
+class Finder {
+  readonly #types: ReadonlyMap<string, ServiceType>;
+  readonly #maxServices: number;
+  readonly #onChange: (change: ServiceChange) => void;
+  /** By full name, in lower case. */
+  readonly #candidates = new Map<string, Candidate>();
+  /** The addresses of hosts, by name in lower case. */
+  readonly #addresses = new Map<string, Set<string>>();
+
+  constructor(types: readonly ServiceType[], maxServices: number, onChange: (change: ServiceChange) => void) {
+    this.#types = new Map(types.map((type) => [dnsType(type), type]));
+    this.#maxServices = maxServices;
+    this.#onChange = onChange;
+  }
+
+  questions(): { readonly name: string; readonly type: string }[] {
+    const questions: { readonly name: string; readonly type: string }[] = [...this.#types.keys()].map((name) => ({ name, type: "PTR" }));
+    for (const [fullName, { host }] of this.#candidates) {
+      if (host === null) questions.push({ name: fullName, type: "SRV" }, { name: fullName, type: "TXT" });
+      else if (!this.#addresses.has(host.toLowerCase())) questions.push({ name: host, type: "A" });
+    }
+    return questions.slice(0, 64);
+  }
+
+  receive({ isQuery, records }: DnsMessage, link: MdnsLink): void {
+    if (isQuery) return;
+    for (const record of records) if (record.type === "PTR") this.#pointer(record);
+    for (const record of records) if (record.type === "SRV" || record.type === "TXT") this.#details(record);
+    for (const record of records) if (record.type === "A") this.#address(record);
+    let isMissing = false;
+    for (const [fullName, candidate] of this.#candidates) {
+      this.#tell(fullName, candidate);
+      isMissing ||= candidate.told === null;
+    }
+    // The rest of a service that came without it.
+    if (isMissing && records.some(({ type }) => type === "PTR" || type === "SRV")) link.query(this.questions());
+  }
+
+  /** Forgets services that were not heard of for as long as they said. */
+  sweep(): void {
+    const now = performance.now();
+    for (const [fullName, { expires }] of this.#candidates) if (expires <= now) this.#remove(fullName);
+  }
+
+  #pointer({ name, data, ttl = 0 }: DnsRecord): void {
+    const dns = name.toLowerCase();
+    const type = this.#types.get(dns);
+    if (type === undefined || typeof data !== "string" || !data.toLowerCase().endsWith(`.${dns}`)) return;
+    const fullName = data.toLowerCase();
+    if (ttl === 0) return this.#remove(fullName);
+    const known = this.#candidates.get(fullName);
+    const expires = performance.now() + Math.min(ttl, MAX_TTL) * 1000;
+    if (known !== undefined) known.expires = expires;
+    else if (this.#candidates.size < this.#maxServices) {
+      this.#candidates.set(fullName, { type, name: data.slice(0, -dns.length - 1), host: null, port: 0, txt: {}, expires, told: null });
+    }
+  }
+
+  #details({ name, type, data, ttl = 0 }: DnsRecord): void {
+    const candidate = this.#candidates.get(name.toLowerCase());
+    if (candidate === undefined) return;
+    if (ttl === 0) return this.#remove(name.toLowerCase());
+    if (type === "TXT") candidate.txt = decodeTxt(data);
+    else if (typeof data === "object" && data !== null && "port" in data && "target" in data) {
+      const { port, target } = data;
+      if (typeof port !== "number" || port < 1 || port > 65_535 || typeof target !== "string" || target === "") return;
+      candidate.port = port;
+      candidate.host = target;
+    }
+  }
+
+  #address({ name, data, ttl = 0 }: DnsRecord): void {
+    if (typeof data !== "string" || !isIPv4(data) || ttl === 0) return;
+    const host = name.toLowerCase();
+    // Only hosts of services that are looked for.
+    if (![...this.#candidates.values()].some((candidate) => candidate.host?.toLowerCase() === host)) return;
+    const addresses = this.#addresses.get(host) ?? new Set();
+    if (addresses.size < 16) addresses.add(data);
+    this.#addresses.set(host, addresses);
+  }
+
+  #tell(fullName: string, candidate: Candidate): void {
+    const { type, name, host, port, txt, told } = candidate;
+    const addresses = host === null ? undefined : this.#addresses.get(host.toLowerCase());
+    if (host === null || addresses === undefined || !this.#candidates.has(fullName)) return;
+    const isLoopback = (address: string): number => (address.startsWith("127.") ? 0 : 1);
+    const service: Service = { type, name, host, addresses: [...addresses].toSorted((a, b) => isLoopback(a) - isLoopback(b)), port, txt };
+    if (told !== null && JSON.stringify(told) === JSON.stringify(service)) return;
+    candidate.told = service;
+    this.#onChange({ kind: told === null ? "up" : "changed", service });
+  }
+
+  #remove(fullName: string): void {
+    const candidate = this.#candidates.get(fullName);
+    this.#candidates.delete(fullName);
+    if (candidate?.host === null || candidate === undefined) return;
+    const host = candidate.host.toLowerCase();
+    if (![...this.#candidates.values()].some((other) => other.host?.toLowerCase() === host)) this.#addresses.delete(host);
+    if (candidate.told !== null) this.#onChange({ kind: "down", service: candidate.told });
+  }
+}

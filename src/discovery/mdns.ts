@@ -1,0 +1,108 @@
+import { networkInterfaces } from "node:os";
+import type { MulticastDNS } from "multicast-dns";
+import { OscDiscoveryError } from "../errors.ts";
+
+/** A record of a DNS message, as the package `multicast-dns` gives and takes it. */
+export interface DnsRecord {
+  readonly name: string;
+  readonly type: string;
+  readonly ttl?: number | undefined;
+  readonly data?: unknown;
+  readonly flush?: boolean | undefined;
+}
+
+/** A message that arrived. */
+export interface DnsMessage {
+  readonly questions: readonly { readonly name: string; readonly type: string }[];
+  readonly records: readonly DnsRecord[];
+  readonly isQuery: boolean;
+}
+
+/** Multicast DNS on one network interface. */
+export interface MdnsLink {
+  /** The IPv4 address of this machine on the interface. */
+  readonly address: string;
+  query(questions: readonly { readonly name: string; readonly type: string }[]): void;
+  respond(answers: readonly DnsRecord[], additionals: readonly DnsRecord[]): void;
+  close(): Promise<void>;
+}
+
+export interface MdnsEvents {
+  message(message: DnsMessage, link: MdnsLink): void;
+  /** A link failed; the others go on. */
+  error(error: OscDiscoveryError): void;
+}
+
+/** Opens multicast DNS; tests replace it. */
+export type OpenMdns = (events: MdnsEvents) => Promise<readonly MdnsLink[]>;
+
+/** A message with more records than this is nobody's but an attacker's. */
+const MAX_RECORDS = 256;
+
+/**
+ * Opens multicast DNS on every network interface with an IPv4 address, loopback included: programs on one machine find each other without a network.
+ *
+ * @throws (rejects) OscDiscoveryError `OSC_DISCOVERY_PACKAGE` if the package isn't installed, `OSC_DISCOVERY_FAILED` if no interface can be used
+ */
+export const openMdns: OpenMdns = async (events) => {
+  const create = await loadPackage();
+  const addresses = Object.values(networkInterfaces()).flatMap((list) =>
+    (list ?? []).filter(({ family }) => family === "IPv4").map(({ address }) => address),
+  );
+  const opened = await Promise.all(addresses.map((address) => openLink(create, address, events)));
+  const links = opened.filter((link) => link !== null);
+  if (links.length === 0) {
+    throw new OscDiscoveryError(
+      "OSC_DISCOVERY_FAILED",
+      "No network interface can be used for multicast DNS. Does this machine have an IPv4 address?",
+    );
+  }
+  return links;
+};
+
+type CreateMdns = (options: { interface: string; bind: string; loopback: boolean; reuseAddr: boolean }) => MulticastDNS;
+
+async function loadPackage(): Promise<CreateMdns> {
+  try {
+    const { default: create } = await import("multicast-dns");
+    return create as unknown as CreateMdns;
+  } catch (cause) {
+    throw new OscDiscoveryError("OSC_DISCOVERY_PACKAGE", "Discovery needs the package multicast-dns: npm install multicast-dns@7", {
+      cause,
+    });
+  }
+}
+
+async function openLink(create: CreateMdns, address: string, events: MdnsEvents): Promise<MdnsLink | null> {
+  // Bound to the address of an interface, a socket of Linux hears no multicast.
+  const mdns = create({ interface: address, bind: "0.0.0.0", loopback: true, reuseAddr: true });
+  const link: MdnsLink = {
+    address,
+    query: (questions) => mdns.query({ questions: questions as never }),
+    respond: (answers, additionals) => mdns.respond({ answers: answers as never, additionals: additionals as never }),
+    close: () =>
+      new Promise((resolve) => {
+        mdns.destroy(() => resolve());
+      }),
+  };
+  const failed = (cause: Error): OscDiscoveryError =>
+    new OscDiscoveryError("OSC_DISCOVERY_FAILED", `Multicast DNS doesn't work on the interface with ${address}: ${cause.message}`, {
+      cause,
+    });
+  mdns.on("packet", (packet) => {
+    const records = [...(packet.answers ?? []), ...(packet.additionals ?? []), ...(packet.authorities ?? [])] as DnsRecord[];
+    if (records.length > MAX_RECORDS) return;
+    events.message({ questions: packet.questions ?? [], records, isQuery: packet.type === "query" }, link);
+  });
+  // What can't be decoded is somebody else's business on this port.
+  mdns.on("warning", () => undefined);
+  const error = await new Promise<Error | null>((resolve) => {
+    mdns.once("ready", () => resolve(null));
+    mdns.once("error", resolve);
+  });
+  mdns.on("error", (later: Error) => events.error(failed(later)));
+  if (error === null) return link;
+  events.error(failed(error));
+  await link.close();
+  return null;
+}
