@@ -14,6 +14,14 @@ export interface Program {
   readonly isOptional?: boolean;
 }
 
+/** A network of our own, in which nobody else is; needs rights that not every machine gives. */
+export const NETWORK_NAMESPACE: Program = {
+  name: "a network namespace",
+  install: "apt-get install util-linux, and rights to make one",
+  isOptional: true,
+  isPresent: () => spawnSync("unshare", ["--net", "true"]).status === 0,
+};
+
 export const LIBLO_TOOLS = "apt-get install liblo-tools";
 
 /**
