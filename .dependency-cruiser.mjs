@@ -9,9 +9,12 @@ const LAYERS = {
   framing: [],
   url: ["framing"],
   text: ["codec", "address"],
-  dispatch: ["codec", "address", "framing", "text"],
+  namespace: ["codec"],
+  dispatch: ["namespace", "codec", "address", "framing", "text"],
   recording: ["codec", "framing", "text", "dispatch"],
   transport: ["framing"],
+  discovery: ["dispatch"],
+  oscquery: ["codec", "dispatch", "namespace", "transport"],
   server: ["codec", "address", "framing", "url", "dispatch", "transport"],
   client: ["codec", "address", "framing", "url", "dispatch", "transport"],
   nats: ["codec", "address", "framing", "url", "dispatch", "transport", "server"],
@@ -32,10 +35,13 @@ const LAYERS = {
     "bridge",
     "monitor",
     "recording",
+    "namespace",
+    "oscquery",
+    "discovery",
   ],
 };
 const PURE =
-  "^src/(codec|address|framing|dispatch|text|url)/|^src/recording/(?!file\\.ts)|^src/(errors|net-address|options|packet-result|stack-traces|core|browser)\\.ts$";
+  "^src/(codec|address|framing|namespace|dispatch|text|url)/|^src/recording/(?!file\\.ts)|^src/(errors|net-address|options|packet-result|stack-traces|core|browser)\\.ts$";
 const OUTSIDE = ["core", "npm", "npm-dev", "npm-optional", "npm-peer", "npm-no-pkg", "npm-unknown", "undetermined", "unknown"];
 
 export default {
@@ -95,11 +101,11 @@ export default {
     {
       name: "only-known-packages",
       severity: "error",
-      comment: "ws is the only dependency. koffi and NATS are optional.",
+      comment: "ws is the only dependency. koffi, NATS and multicast-dns are optional.",
       from: { path: "^src/", pathNot: "^src/monitor/page/" },
       to: {
         dependencyTypes: OUTSIDE.filter((type) => type !== "core"),
-        pathNot: "node_modules/(ws|@types/ws|koffi|@nats-io/(jetstream|transport-node|nats-core))/",
+        pathNot: "node_modules/(ws|@types/ws|koffi|(@types/)?multicast-dns|@nats-io/(jetstream|transport-node|nats-core))/",
       },
     },
     { name: "imports-exist", severity: "error", from: {}, to: { couldNotResolve: true } },

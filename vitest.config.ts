@@ -28,6 +28,7 @@ export default defineConfig({
           // A process for each file would take a quarter of the time of all.
           isolate: false,
           restoreMocks: true,
+          expect: { poll: { timeout: 10_000 } },
           unstubGlobals: true,
         },
       },

@@ -68,3 +68,5 @@ export type { WebSocketOptions } from "./transport/websocket.ts";
 export type { SlowClientPolicy } from "./transport/websocket-connection.ts";
 export * from "./recording/index.ts";
 export { createRecording, type CreateRecordingOptions, openRecording, RecordingFile } from "./recording/file.ts";
+export * from "./discovery/index.ts";
+export * from "./oscquery/index.ts";

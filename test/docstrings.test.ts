@@ -51,7 +51,7 @@ const publicNames = [...new Set(Object.values(ENTRIES).flatMap((entry) => Object
 
 describe("the comment of", () => {
   test.each(publicNames)("%s has an example", (name) => {
-    const declaration = new RegExp(`^\\s*export (?:declare |abstract |async )*(?:class|function|const) ${name}\\b`);
+    const declaration = new RegExp(`^\\s*export (?:declare |abstract |async )*(?:class|function\\*?|const) ${name}\\b`);
     const own = comments.filter(({ place, subject }) => declaration.test(subject) && !INNER.test(place));
     expect(own.length).toBeGreaterThan(0);
     for (const comment of own) expect(examplesOf(comment).length, comment.place).toBeGreaterThan(0);

@@ -5,6 +5,7 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { afterEach, expect, test } from "vitest";
 import { OscMessage, encode } from "../src/codec/index.ts";
+import { OscQueryClient } from "../src/oscquery/index.ts";
 import { openWire } from "./shared/wire.ts";
 import { steadyPort } from "./steady-port.ts";
 
@@ -25,6 +26,7 @@ const TESTS: Readonly<Record<string, string>> = {
   "kinds/light-handlers.ts": "test/server/pool-examples.test.ts",
   "nats-front-end.ts": "test/nats/examples.test.ts",
   "nats-worker.ts": "test/nats/examples.test.ts",
+  "oscquery.ts": "test/examples.test.ts",
   "request.ts": "test/client/examples.test.ts",
   "simple-client.ts": "test/client/examples.test.ts",
   "tcp-async-server.ts": "test/client/tcp-examples.test.ts",
@@ -64,7 +66,7 @@ afterEach(async () => {
 /** Starts a copy of an example that takes no port, with another one, for its own may be in use. */
 function start(example: string, port: number, changes: Readonly<Record<string, string>> = {}): { child: ChildProcess; lines: string[] } {
   let source = readFileSync(new URL(`examples/${example}.ts`, root), "utf8");
-  for (const [from, to] of Object.entries({ "const port = 1337;": `const port = ${port};`, ...changes })) {
+  for (const [from, to] of Object.entries(port === 0 ? changes : { "const port = 1337;": `const port = ${port};`, ...changes })) {
     expect(source).toContain(from);
     source = source.replace(from, to);
   }
@@ -107,4 +109,17 @@ test("examples/async-exclusive.ts prints messages and does nothing else", async 
   await sendUntilPrinted(port, program);
   expect(new Set(program.lines)).toEqual(new Set(["/filter: 0.5, low"]));
   expect(program.child.exitCode).toBe(null);
+});
+
+test("examples/oscquery.ts answers OSCQuery and clips what it is sent", async () => {
+  const { child, lines } = start("oscquery", 0, { "process.argv[2] ?? 1337": "0" });
+  await expect.poll(() => lines.length, { timeout: 14_000 }).toBeGreaterThan(0);
+  const [, port, url] = /^Send to port (\d+); look at (http:.*)\/mixer$/.exec(lines[0] ?? "") ?? [];
+  const remote = await OscQueryClient.connect(url ?? "");
+  await remote.set("/mixer/2/gain", 7);
+  await expect.poll(() => lines).toContain("/mixer/2/gain 1.00");
+  expect(remote.hostInfo).toMatchObject({ name: "Mixer", oscPort: Number(port) });
+  await remote.close();
+  child.kill("SIGINT");
+  expect(await once(child, "close")).toEqual([0, null]);
 });

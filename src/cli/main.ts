@@ -29,6 +29,8 @@ const COMMANDS: ReadonlyMap<string, LazyCommand> = new Map([
     "monitor",
     { summary: "shows what arrives in the browser, and sends from there", load: async () => (await import("./monitor.ts")).MONITOR },
   ],
+  ["find", { summary: "finds OSC and OSCQuery servers on the network", load: async () => (await import("./find.ts")).FIND }],
+  ["query", { summary: "shows the methods of an OSCQuery server", load: async () => (await import("./query.ts")).QUERY }],
   ["bridge", { summary: "forwards packets between UDP, TCP, WebSocket and NATS", load: async () => (await import("./bridge.ts")).BRIDGE }],
   ["work", { summary: "runs handlers for servers on other machines, over NATS", load: async () => (await import("./work.ts")).WORK }],
 ]);

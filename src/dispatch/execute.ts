@@ -1,13 +1,22 @@
 import type { KnownAddress } from "../address/index.ts";
 import { decodeMessage, decodePacket } from "../codec/decode.ts";
-import { type DecodeOptions, encode, type OscArgument, OscBundle, OscMessage, type OscPacket, type TimeTag } from "../codec/index.ts";
+import {
+  type DecodeOptions,
+  encode,
+  type OscArgument,
+  OscBundle,
+  OscMessage,
+  type OscPacket,
+  type TimeTag,
+  type OscValue,
+} from "../codec/index.ts";
 import { OscDecodeError, OscDispatchError, OscDroppedError, type OscError, OscRejectedError } from "../errors.ts";
 import type { NetAddress } from "../net-address.ts";
 import { describe } from "../options.ts";
 import { handled, type PacketHandled, type PacketRejected, rejected } from "../packet-result.ts";
 import { leaveOutStackTraces } from "../stack-traces.ts";
 import { isLater } from "./bundle-time.ts";
-import type { Handler, HandlerContext } from "./handler.ts";
+import type { ArgumentCheck, Handler, HandlerContext } from "./handler.ts";
 
 const SLASH = 0x2f;
 
@@ -250,13 +259,14 @@ class PacketExecution<Context extends ExecutionContext> {
     let result: unknown;
     let isPromise: boolean;
     this.#calls += 1;
+    const args = match.value.check === null ? message.args : this.#check(match.value.check, message);
+    if (args === null) return undefined;
     try {
-      result = this.#invoke(match, message);
+      result = this.#invoke(match, message, args);
       if (result === undefined) return undefined;
       isPromise = isThenable(result);
     } catch (cause) {
-      if (cause instanceof OscRejectedError && match.value.check !== null) this.#refuse(cause);
-      else this.#context.error(handlerFailed(address, cause));
+      this.#context.error(handlerFailed(address, cause));
       return undefined;
     }
     if (isPromise && this.#context.mode === "async") return this.#awaitReply(result, address);
@@ -265,10 +275,20 @@ class PacketExecution<Context extends ExecutionContext> {
     return undefined;
   }
 
-  #invoke({ value: handler, captures }: HandlerMatch, message: OscMessage): unknown {
+  /** The arguments that a described handler is called with; null if it isn't, because its description doesn't allow them. */
+  #check(check: ArgumentCheck, message: OscMessage): readonly OscValue[] | null {
+    try {
+      return check(message, this.#context.clientAddress);
+    } catch (cause) {
+      if (isRefusal(cause)) this.#refuse(cause);
+      else this.#context.error(handlerFailed(message.address, cause));
+      return null;
+    }
+  }
+
+  #invoke({ value: handler, captures }: HandlerMatch, message: OscMessage, args: readonly OscValue[]): unknown {
     const call = handler.callback as (...parameters: unknown[]) => unknown;
     const { address } = message;
-    const args = handler.check === null ? message.args : handler.check(message, this.#context.clientAddress);
     if (handler.needsContext || handler.needsReplyAddress) {
       const first = handler.needsContext ? this.#handlerContext(message, captures) : this.#context.clientAddress;
       return handler.args === null ? call(first, address, ...args) : call(first, address, handler.args, ...args);
@@ -316,6 +336,15 @@ class PacketExecution<Context extends ExecutionContext> {
       `A handler of ${address} returned a promise, but handlers run one after another here and nothing can await it. ` +
       "Async handlers are awaited by async servers, by threading and forking servers with a handlers module, and by asyncCallHandlersForPacket.";
     this.#context.error(new OscDispatchError("OSC_ASYNC_HANDLER", message, address));
+  }
+}
+
+/** A listener of the namespace may throw anything, also what can't be looked at. */
+function isRefusal(cause: unknown): cause is OscRejectedError {
+  try {
+    return cause instanceof OscRejectedError;
+  } catch {
+    return false;
   }
 }
 

@@ -1,40 +1,5 @@
 import type { OscValue } from "../codec/index.ts";
-import type { ArgumentRange, CheckedDescription } from "./description.ts";
-
-/** One argument as a description wants it: a type tag, or the types in an array. */
-export type ParameterType = string | readonly ParameterType[];
-
-/** The arguments that a description wants. */
-export interface ParameterTypes {
-  readonly all: readonly ParameterType[];
-  /** How many may not be left out. */
-  readonly required: number;
-}
-
-const TAGS = "ifsbhtdScrmTFNI";
-
-/** Reads a type tag string with `[ ]` and `?`; null if it isn't one. */
-export function parseParameterTypes(types: string): ParameterTypes | null {
-  const outer: ParameterType[][] = [];
-  let list: ParameterType[] = [];
-  let required: number | null = null;
-  for (const tag of types) {
-    if (tag === "[") {
-      outer.push(list);
-      list = [];
-    } else if (tag === "]") {
-      const before = outer.pop();
-      if (before === undefined) return null;
-      before.push(list);
-      list = before;
-    } else if (tag === "?") {
-      if (required !== null || outer.length > 0) return null;
-      required = list.length;
-    } else if (TAGS.includes(tag)) list.push(tag);
-    else return null;
-  }
-  return outer.length > 0 ? null : { all: list, required: required ?? list.length };
-}
+import { type ArgumentRange, type CheckedDescription, type ParameterType, parseParameterTypes } from "./description.ts";
 
 /**
  * The arguments of a message as a description wants them: numbers converted, numbers beyond their range clipped.
@@ -159,7 +124,12 @@ function clip(value: OscValue, { min, max, values, clip: mode = "none" }: Argume
 }
 
 function validate(schema: NonNullable<CheckedDescription["schema"]>, args: readonly OscValue[]): readonly OscValue[] | string {
-  const result = schema["~standard"].validate(args);
+  let result: ReturnType<(typeof schema)["~standard"]["validate"]>;
+  try {
+    result = schema["~standard"].validate(args);
+  } catch {
+    return "the validator of its description threw";
+  }
   if (result instanceof Promise) {
     result.catch(() => undefined);
     return "the validator of its description is asynchronous, which nothing can wait for";

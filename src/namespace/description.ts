@@ -1,6 +1,5 @@
 import type { OscArgument, OscColor, OscMidi, OscValue, TimeTag } from "../codec/index.ts";
 import { bad, boolean, listOf, oneOf, optionError, type OptionChecks, readOptions, text, unchecked } from "../options.ts";
-import { type ParameterTypes, parseParameterTypes } from "./arguments.ts";
 
 /** What a handler gets for each type tag. */
 interface ValueOfTag {
@@ -191,4 +190,39 @@ function finite(value: unknown, name: string): number | undefined {
 
 function refuse(name: string, expected: string, value: unknown): never {
   throw bad(name, expected, value);
+}
+
+/** One argument as a description wants it: a type tag, or the types in an array. */
+export type ParameterType = string | readonly ParameterType[];
+
+/** The arguments that a description wants. */
+export interface ParameterTypes {
+  readonly all: readonly ParameterType[];
+  /** How many may not be left out. */
+  readonly required: number;
+}
+
+const TAGS = "ifsbhtdScrmTFNI";
+
+/** Reads a type tag string with `[ ]` and `?`; null if it isn't one. */
+export function parseParameterTypes(types: string): ParameterTypes | null {
+  const outer: ParameterType[][] = [];
+  let list: ParameterType[] = [];
+  let required: number | null = null;
+  for (const tag of types) {
+    if (tag === "[") {
+      outer.push(list);
+      list = [];
+    } else if (tag === "]") {
+      const before = outer.pop();
+      if (before === undefined) return null;
+      before.push(list);
+      list = before;
+    } else if (tag === "?") {
+      if (required !== null || outer.length > 0) return null;
+      required = list.length;
+    } else if (TAGS.includes(tag)) list.push(tag);
+    else return null;
+  }
+  return outer.length > 0 ? null : { all: list, required: required ?? list.length };
 }
