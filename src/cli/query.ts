@@ -1,11 +1,10 @@
 import type { OscArgument, OscValue } from "../codec/index.ts";
 import type { NamespaceMethod } from "../namespace/index.ts";
 import { OscQueryClient } from "../oscquery/index.ts";
-import { readMessage } from "../text/arguments.ts";
+import { readMessage, shellWords } from "../text/arguments.ts";
 import { escapeForTerminal } from "../text/escape.ts";
 import { formatValue } from "../text/format.ts";
 import { UsageError } from "../text/usage-error.ts";
-import { shellWords } from "../text/words.ts";
 import { aborted, type Command, EXIT, report, type Session } from "./command.ts";
 import { asUsageLater } from "./endpoint.ts";
 import { parseOptions, readNumberOption } from "./options.ts";
