@@ -72,7 +72,7 @@ export async function* browse(options?: BrowseOptions): AsyncGenerator<ServiceCh
   const report: ErrorListener = onError ?? reportToConsole;
   const changes: ServiceChange[] = [];
   let wake = (): void => undefined;
-  const finder = new Finder([type].flat() as ServiceType[], maxServices, (change) => {
+  const finder = new Finder([type].flat(), maxServices, (change) => {
     changes.push(change);
     wake();
   });

@@ -60,12 +60,21 @@ export const openMdns: OpenMdns = async (events) => {
   return links;
 };
 
+/** What the package calls back with. */
+interface RawPacket {
+  readonly type: "query" | "response";
+  readonly questions?: DnsMessage["questions"];
+  readonly answers?: readonly DnsRecord[];
+  readonly authorities?: readonly DnsRecord[];
+  readonly additionals?: readonly DnsRecord[];
+}
+
 type CreateMdns = (options: { interface: string; bind: string; loopback: boolean; reuseAddr: boolean }) => MulticastDNS;
 
 async function loadPackage(): Promise<CreateMdns> {
   try {
     const { default: create } = await import("multicast-dns");
-    return create as unknown as CreateMdns;
+    return create;
   } catch (cause) {
     throw new OscDiscoveryError("OSC_DISCOVERY_PACKAGE", "Discovery needs the package multicast-dns: npm install multicast-dns@7", {
       cause,
@@ -89,8 +98,8 @@ async function openLink(create: CreateMdns, address: string, events: MdnsEvents)
     new OscDiscoveryError("OSC_DISCOVERY_FAILED", `Multicast DNS doesn't work on the interface with ${address}: ${cause.message}`, {
       cause,
     });
-  mdns.on("packet", (packet) => {
-    const records = [...(packet.answers ?? []), ...(packet.additionals ?? []), ...(packet.authorities ?? [])] as DnsRecord[];
+  mdns.on("packet", (packet: RawPacket) => {
+    const records = [...(packet.answers ?? []), ...(packet.additionals ?? []), ...(packet.authorities ?? [])];
     if (records.length > MAX_RECORDS) return;
     events.message({ questions: packet.questions ?? [], records, isQuery: packet.type === "query" }, link);
   });

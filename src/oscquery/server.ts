@@ -1,6 +1,6 @@
 import { type IncomingMessage, type Server, type ServerResponse, createServer } from "node:http";
 import type { Duplex } from "node:stream";
-import type { WebSocketServer } from "ws";
+import type { WebSocket, WebSocketServer } from "ws";
 import { OscBundle, OscMessage, encode } from "../codec/index.ts";
 import { type Dispatcher, handlePacket, isDispatcher, reportToConsole, tellListener, tryDecode } from "../dispatch/index.ts";
 import type { ErrorListener } from "../dispatch/index.ts";
@@ -256,7 +256,7 @@ class QueryServer implements OscQueryServer {
     this.#accepter.handleUpgrade(request, socket, head, (webSocket) => this.#accept(webSocket, request));
   }
 
-  #accept(webSocket: import("ws").WebSocket, request: IncomingMessage): void {
+  #accept(webSocket: WebSocket, request: IncomingMessage): void {
     const client = ipAddress(request.socket.remoteAddress ?? "", request.socket.remotePort ?? 0);
     const listener = new Listener(webSocket, {
       limits: this.#settings,

@@ -1,5 +1,6 @@
 import { describe, expect, expectTypeOf, test, vi } from "vitest";
-import { type OscArgument, OscBundle, OscMessage, TimeTag, double, encode, float, int, long } from "../../src/codec/index.ts";
+import type { TimeTag } from "../../src/codec/index.ts";
+import { type OscArgument, OscBundle, OscMessage, double, encode, float, int, long } from "../../src/codec/index.ts";
 import { Dispatcher } from "../../src/dispatch/index.ts";
 import type { OscError } from "../../src/errors.ts";
 import { type ArgumentsOf, Namespace, type NamespaceChange } from "../../src/namespace/index.ts";
