@@ -139,7 +139,7 @@ export abstract class PooledServer extends SyncServer<IoThread> {
     this.#one = change;
   }
 
-  /** Lets the pool have one packet, and sleeps until that has been handled. False where none came in time. */
+  /** Lets the pool have one packet, and sleeps until that has been handled. False if none came in time. */
   #waitForOne(): boolean {
     const deadline = performance.now() + this.timeout;
     this.#one = null;

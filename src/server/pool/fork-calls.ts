@@ -53,7 +53,7 @@ type CollectGarbage = (options?: { type: "minor" }) => void;
  * each child. A quarter of what it was made children a sixth cheaper.
  */
 const NEW_SPACE = 1;
-/** After so many forks garbage is collected: what it fills would be copied for each child. */
+/** How many forks there are between two collections: the memory that garbage takes would be copied for each child. */
 const FORKS_BETWEEN_COLLECTIONS = 64;
 
 /**
@@ -97,11 +97,11 @@ export class ForkCalls {
   readonly #oneFd = new PollTable();
   #forks = 0;
 
-  /** @throws Error where the calls are not to be had */
+  /** @throws Error if the calls can't be made */
   constructor() {
     this.#calls = functionsOf(this.#koffi, SIGNATURES) as Calls;
     this.#pid = this.#calls.getpid();
-    // In a context of its own, for the program is not to see it.
+    // In a context of its own, because the program must not see it.
     setFlagsFromString("--expose-gc");
     this.#collect = runInNewContext("gc") as CollectGarbage;
     adoptProcess(
@@ -110,7 +110,7 @@ export class ForkCalls {
     );
   }
 
-  /** Lets this process be killed when its parent's thread ends, whatever that ended by. False where it has ended already. */
+  /** Lets this process be killed when its parent's thread ends, whatever it ended by. False if it has ended already. */
   dieWith(parent: number): boolean {
     this.#calls.prctl(PR_SET_PDEATHSIG, SIGKILL);
     return this.#calls.getppid() === parent;
@@ -130,7 +130,7 @@ export class ForkCalls {
    * Forks.
    *
    * @returns the child; null in the child itself, which has a process group of its own and dies with this process
-   * @throws Error where the system has no room for it
+   * @throws Error if the system has no room for it
    */
   fork(): Forked | null {
     this.#forks += 1;
@@ -153,7 +153,7 @@ export class ForkCalls {
     return { pid, pidfd };
   }
 
-  /** Kills a child and what is left of its process group; it has none yet where it has not begun, and then has started nothing. */
+  /** Kills a child and its process group. A child that hasn't begun has none yet, and has started nothing. */
   kill(pid: number): void {
     this.#calls.kill(-pid, SIGKILL);
     this.#calls.kill(pid, SIGKILL);
@@ -166,7 +166,11 @@ export class ForkCalls {
     return this.#status[0] ?? 0;
   }
 
-  /** Waits until a descriptor of the table can be read, at most so many milliseconds; -1: for ever. */
+  /**
+   * Waits until a descriptor of the table can be read.
+   *
+   * @param timeout in milliseconds; -1 to wait forever
+   */
   awaitReadable(table: PollTable, timeout: number): void {
     // What an interrupted call leaves in the table is of the one before.
     while (this.#calls.poll(table.bytes, table.size, timeout) < 0);
@@ -181,7 +185,7 @@ export class ForkCalls {
     return isFilled;
   }
 
-  /** @throws Error where the system has no room for it */
+  /** @throws Error if the system has no room for it */
   pipe(): Pipe {
     if (this.#calls.pipe2(new Uint8Array(this.#ends.buffer), O_CLOEXEC) < 0) throw this.#error("pipe2");
     const [read = -1, write = -1] = this.#ends;

@@ -7,7 +7,7 @@ import { serverAddresses, serversMade, workerRole } from "./run-as-worker.ts";
 import type { Program } from "./worker-init.ts";
 
 /**
- * Where the handlers of a threading or forking server come from: a dispatcher, for whose sake each worker runs the program again up to the
+ * Where the handlers of a threading or forking server come from: a dispatcher, with which each worker runs the program again up to the
  * server; or a module whose default export is a dispatcher, as a `URL`, a `file:` URL or an absolute path.
  */
 export type HandlersSource = Dispatcher | URL | string;
@@ -19,7 +19,7 @@ const RUNNERS = /[\\/]node_modules[\\/](\.bin[\\/])?(ava|jasmine|jest[^\\/]*|moc
 /**
  * What the workers of a server run.
  *
- * @throws OscServerError `OSC_ENTRY_NOT_RUNNABLE` for a dispatcher where the program's entry script cannot be run again, `OSC_OPTION` where
+ * @throws OscServerError `OSC_ENTRY_NOT_RUNNABLE` for a dispatcher if the program's entry script can't be run again, `OSC_OPTION` if
  * there is no such module
  */
 export function programOf(source: HandlersSource): Program {
@@ -47,7 +47,7 @@ export function strictTimingOf(source: HandlersSource, options: { readonly stric
 /**
  * The URL of a handlers module.
  *
- * @throws OscServerError `OSC_OPTION` where there is no such file
+ * @throws OscServerError `OSC_OPTION` if there is no such file
  */
 export function moduleUrl(source: URL | string): string {
   if (typeof source !== "string" && !(source instanceof URL)) {

@@ -86,7 +86,7 @@ export class PacketLanes {
     this.#update(lane);
   }
 
-  /** Takes up to so many packets, to be handled by one worker, one after another. */
+  /** Takes up to `most` packets, which one worker is to handle one after another. */
   take(most: number): TakenPacket[] {
     const taken: TakenPacket[] = [];
     const used = new Set<Lane>();

@@ -103,7 +103,7 @@ export function isLoadingWorker(): boolean {
   return currentWorker()?.loading === true;
 }
 
-/** This thread or process as a worker; null if it is none. */
+/** This thread or process as a worker; null if it isn't one. */
 export function currentWorker(): WorkerContext | null {
   const known = state();
   if (known.worker === undefined) known.worker = contextOf();
@@ -307,7 +307,7 @@ function serviceOf(
   mode: "sync" | "async",
   verify: (data: Uint8Array, clientAddress: NetAddress) => boolean,
 ): WorkerService {
-  // A loader may have loaded our modules once more, for `require`; what handlers answer with is then of the classes that were loaded there.
+  // A loader may have loaded our modules a second time, for `require`; handlers then reply with instances of those classes.
   const run = dispatcher instanceof Dispatcher ? runPacket : loadedForRequire();
   const shutdown = (): void => worker.send(encodeRecord(SHUTDOWN, 0));
   const handling = { ...worker.limits, dispatcher, mode, verify, shutdown };

@@ -77,7 +77,7 @@ export function workerLimits({ strict, maxNesting, maxPacketSize }: Limits): Wor
 /** In the registry of symbols, because a program may have loaded this file twice: once for `import` and once for `require`. */
 const INIT = Symbol.for("oscine.worker-init");
 
-/** What this thread or process was started with; null if it is no worker. The first call prepares it to be one. */
+/** What this thread or process was started with; null if it isn't a worker. The first call prepares it to be one. */
 export function workerInit(): WorkerInit | null {
   const holder = globalThis as { [INIT]?: WorkerInit | null };
   if (holder[INIT] === undefined) Object.defineProperty(holder, INIT, { value: takeInit(), enumerable: false });

@@ -8,7 +8,7 @@ import { type PacketOrder, PacketLanes, type TakenPacket } from "./packet-lanes.
 import { type Phase, PoolSlot, closed, outOfGrace, overdue } from "./pool-slot.ts";
 import type { PoolState, PoolWorkerEvents, WorkerKind } from "./worker.ts";
 
-/** A worker is given as many packets at once as it handles in this time, and at most so many. */
+/** A worker is given as many packets at once as it handles in this time, but not more than `BATCH_SIZE`. */
 const BATCH_MS = 1;
 const BATCH_SIZE = 64;
 /** A batch that takes longer than this has a slow packet in it: others handle what is behind that one. */
@@ -89,7 +89,7 @@ export class WorkerPool implements Executor {
     return started;
   }
 
-  /** There is no kind of worker that works here: all packets are dropped. */
+  /** No kind of worker works here: all packets are dropped. */
   fail(error: OscError): OscError {
     this.#started = "failed";
     this.#failure = error;
