@@ -269,7 +269,7 @@ describeWith([CHROMIUM], "the monitor's page over time", () => {
     await sendTo(port, new OscMessage("/first"));
     await row("/first").waitFor();
     await first.signal("SIGTERM").ended;
-    await opened.page.locator("#connection.lost", { hasText: "no monitor" }).waitFor();
+    await opened.page.locator("#connection.lost", { hasText: "no connection; retry in" }).waitFor();
     await opened.page.fill("#send-line", "/x");
     await opened.page.press("#send-line", "Enter");
     await opened.page.locator("#send-log .failed", { hasText: "no connection" }).waitFor();
