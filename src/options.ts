@@ -153,11 +153,13 @@ export function checkOptionNames(owner: string, options: unknown, names: readonl
 }
 
 /** A signal that ends something. By its looks, because an `AbortController` may be another library's. */
+/* @__NO_SIDE_EFFECTS__ */
 export function abortSignal(): OptionCheck<AbortSignal | undefined> {
   return hasMethods<AbortSignal>("an AbortSignal", "addEventListener", "throwIfAborted");
 }
 
 /** An object written as `{ … }`, whose reader checks what is in it. */
+/* @__NO_SIDE_EFFECTS__ */
 export function plainObject<V extends object>(): OptionCheck<V | undefined> {
   return (value, name) => {
     if (value === undefined || (typeof value === "object" && value !== null && isPlain(value))) return value as V | undefined;
@@ -166,6 +168,7 @@ export function plainObject<V extends object>(): OptionCheck<V | undefined> {
 }
 
 /** An object of the caller's with these methods. */
+/* @__NO_SIDE_EFFECTS__ */
 export function hasMethods<V extends object>(expected: string, ...methods: readonly (keyof V)[]): OptionCheck<V | undefined> {
   return (value, name) => {
     const object = Object(value) as V;

@@ -1,8 +1,8 @@
 import { OscTimeoutError, type OscError } from "../errors.ts";
 import type { NetAddress } from "../net-address.ts";
-import { bad, milliseconds, readOptions } from "../options.ts";
+import { abortSignal, bad, milliseconds, readOptions } from "../options.ts";
 import type { ConnectionState, PacketLinkFactory } from "./connection.ts";
-import { type ConnectionClientSettings, abortSignal, connectionSettings } from "./options.ts";
+import { type ConnectionClientSettings, connectionSettings } from "./options.ts";
 import { type ClientStats, PacketClient } from "./packet-client.ts";
 import { startTimer } from "./timer.ts";
 

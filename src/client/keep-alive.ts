@@ -197,6 +197,7 @@ function profileOf(name: string): KeepAliveOptions {
   throw bad("A session's profile", Object.keys(KEEP_ALIVE).join(", "), name);
 }
 
+/* @__NO_SIDE_EFFECTS__ */
 function messages(): OptionCheck<readonly OscMessage[]> {
   return (value = [], name) => {
     const given: readonly unknown[] = Array.isArray(value) ? value : [value];
@@ -208,6 +209,7 @@ function messages(): OptionCheck<readonly OscMessage[]> {
   };
 }
 
+/* @__NO_SIDE_EFFECTS__ */
 function sign(): OptionCheck<((address: string) => boolean) | null> {
   return (value, name) => {
     if (value === undefined) return null;

@@ -12,6 +12,7 @@ import {
   optionError,
   readOptions,
   unchecked,
+  abortSignal,
 } from "../options.ts";
 import type { ConnectionSettings, Reconnect } from "./connection.ts";
 import { type ReceiverName, type ReceiverProfile, profileOf } from "./receivers.ts";
@@ -167,16 +168,6 @@ export function connectionSettings(settings: Omit<ConnectionSettings, "maxInFlig
 export function waitOf(owner: string, options: ReceiveOptions, fallback: number): Wait {
   const { timeout, signal = null } = readOptions(owner, options, { timeout: milliseconds(fallback), signal: abortSignal() });
   return { timeout, signal };
-}
-
-/** An `AbortSignal`, of this realm or another. */
-export function abortSignal(): OptionCheck<AbortSignal | undefined> {
-  return (value, name) => {
-    if (value === undefined || (typeof value === "object" && value !== null && "aborted" in value && "addEventListener" in value)) {
-      return value as AbortSignal | undefined;
-    }
-    throw bad(name, "an AbortSignal", value);
-  };
 }
 
 /* @__NO_SIDE_EFFECTS__ */ function dispatcher(): OptionCheck<Dispatcher | undefined> {

@@ -1,8 +1,7 @@
 import { compilePattern } from "../address/index.ts";
 import type { OscMessage } from "../codec/index.ts";
 import { OscTimeoutError } from "../errors.ts";
-import { type OptionChecks, bad, callback, integer, milliseconds, optionError, readOptions, unchecked } from "../options.ts";
-import { abortSignal } from "./options.ts";
+import { abortSignal, type OptionChecks, bad, callback, integer, milliseconds, optionError, readOptions, unchecked } from "../options.ts";
 import { startTimer } from "./timer.ts";
 
 /** Decides whether a message with a matching address is the reply. */
