@@ -1,9 +1,9 @@
-/** The longest string that is kept, in bytes, with its NUL and padding. Longer ones are read as quickly as they are found. */
-const LONGEST = 64;
+/** The longest string that is kept, in words of four bytes, with its NUL and padding. Longer ones are read as quickly as they are found. */
+const WORDS = 16;
 
 /**
- * The texts of OSC strings that come again and again: addresses, type tags, names. A text is used only if all its characters are those of the
- * bytes, so nothing that a sender does can make the cache give a wrong text, or make it large or slow. It keeps ASCII text that comes a
+ * The texts of OSC strings that come again and again: addresses, type tags, names. Every byte of a string is compared before its
+ * text is used, so nothing that a sender does can make the cache give a wrong text, or make it large or slow. It keeps ASCII text that comes a
  * second time while no other one with the same place has come; what never comes again isn't stored.
  */
 export class StringCache {
@@ -13,18 +13,27 @@ export class StringCache {
   nul = -1;
   /** Whether the string is ASCII with padding of zeros, so that `add` may follow. */
   isPlain = false;
+  /** The words of the string that was looked for. */
+  readonly #words: Int32Array = new Int32Array(WORDS);
+  /** Of each place the words of its string, how many they are (and the characters left out, times 32), and its text. */
+  readonly #keys: Int32Array;
+  readonly #sizes: Uint8Array;
   readonly #texts: string[];
   /** Of each place the hash of the string that was looked for last and not found. */
   readonly #missed: Int32Array;
   /** How far a hash is shifted to become a place. */
   readonly #shift: number;
   #hash = 0;
+  #size = 0;
+  #start = 0;
 
   /**
    * @param bits the cache has 2^bits places
    */
   constructor(bits: number) {
     this.#shift = 32 - bits;
+    this.#keys = new Int32Array(WORDS << bits);
+    this.#sizes = new Uint8Array(1 << bits);
     this.#texts = new Array<string>(1 << bits).fill("");
     this.#missed = new Int32Array(1 << bits);
   }
@@ -35,11 +44,15 @@ export class StringCache {
    * @param skip how many characters at its beginning are left out of the text
    */
   find(bytes: Uint8Array, start: number, end: number, skip: number): string | undefined {
-    const last = (end < start + LONGEST ? end : start + LONGEST) - 4;
+    const words = this.#words;
+    const most = start + WORDS * 4;
+    const last = (end < most ? end : most) - 4;
     let hash = skip;
     let bits = 0;
+    let count = 0;
     for (let p = start; p <= last; p += 4) {
       const word = (bytes[p]! << 24) | (bytes[p + 1]! << 16) | (bytes[p + 2]! << 8) | bytes[p + 3]!;
+      words[count++] = word;
       bits |= word;
       hash = Math.imul(((hash << 5) | (hash >>> 27)) ^ word, 0x9e3779b1);
       // True for a word without a zero byte.
@@ -49,8 +62,9 @@ export class StringCache {
       this.nul = p + length;
       this.isPlain = (bits & 0x80808080) === 0 && word << (8 * length) === 0;
       this.#hash = hash;
-      const text = this.#texts[hash >>> this.#shift]!;
-      return this.isPlain && matches(text, bytes, start + skip, p + length) ? text : undefined;
+      this.#size = count | (skip << 5);
+      this.#start = start;
+      return this.#kept(hash >>> this.#shift, count);
     }
     this.end = -1;
     return undefined;
@@ -59,14 +73,32 @@ export class StringCache {
   /** Keeps the text of the string that `find` has just looked for in vain, if it came before. */
   add(text: string): void {
     const place = this.#hash >>> this.#shift;
-    if (this.#missed[place] === this.#hash) this.#texts[place] = text;
-    else this.#missed[place] = this.#hash;
+    if (this.#missed[place] !== this.#hash) {
+      this.#missed[place] = this.#hash;
+    } else if (this.#isOfWords(text)) {
+      this.#keys.set(this.#words, place * WORDS);
+      this.#sizes[place] = this.#size;
+      this.#texts[place] = text;
+    }
   }
-}
 
-/** Whether the characters of the text are the bytes. From the end, where addresses that are much alike differ. */
-function matches(text: string, bytes: Uint8Array, start: number, end: number): boolean {
-  if (text.length !== end - start) return false;
-  for (let i = text.length - 1, p = end - 1; i >= 0; i--, p--) if (text.charCodeAt(i) !== bytes[p]) return false;
-  return true;
+  #kept(place: number, count: number): string | undefined {
+    if (this.#sizes[place] !== this.#size) return undefined;
+    const words = this.#words;
+    const keys = this.#keys;
+    const from = place * WORDS;
+    // From the end, where addresses that are much alike differ.
+    for (let i = count - 1; i >= 0; i--) if (keys[from + i] !== words[i]) return undefined;
+    return this.#texts[place];
+  }
+
+  /** Whether the text has the bytes that were looked for. Another thread may have changed them before the text was read. */
+  #isOfWords(text: string): boolean {
+    const skip = this.#size >> 5;
+    for (let i = 0; i < text.length; i++) {
+      const at = i + skip;
+      if (text.charCodeAt(i) !== ((this.#words[at >> 2]! >>> (24 - 8 * (at & 3))) & 0xff)) return false;
+    }
+    return text.length + skip === this.nul - this.#start;
+  }
 }
