@@ -51,7 +51,7 @@ function describe(type: string): string {
   return type === "WORKER" ? "a thread" : `an asynchronous operation (${type})`;
 }
 
-/** The innermost frame that is neither Node's nor ours. */
+/** The innermost frame of the handler that is neither Node's nor ours. */
 function placeInProgram(): string {
   const { stackTraceLimit } = Error;
   Error.stackTraceLimit = MAX_FRAMES;
@@ -59,6 +59,8 @@ function placeInProgram(): string {
   Error.stackTraceLimit = stackTraceLimit;
   const ours = dirname(fileURLToPath(import.meta.url));
   const frames = stack.split("\n").filter((line) => line.startsWith("    at "));
-  const frame = frames.find((line) => !/\(?node:|<anonymous>/.test(line) && !line.includes(ours));
+  // What called the handler, such as the constructor of the server, isn't the handler's.
+  const end = frames.findIndex((line) => line.includes("PacketExecution."));
+  const frame = frames.slice(0, end < 0 ? frames.length : end).find((line) => !/\(?node:|<anonymous>/.test(line) && !line.includes(ours));
   return /\(?([^()\s]+:\d+:\d+)\)?$/.exec(frame ?? "")?.[1] ?? "";
 }
