@@ -74,7 +74,7 @@ async function close(value: unknown): Promise<void> {
 /** Each way to call it with one wrong value: of a kind that the typings don't admit there. */
 function wrongCalls({ parameters }: Callable, { args }: Example): [shown: string, args: unknown[], named: string][] {
   return parameters.flatMap((parameter, index) => {
-    const replaced = (value: unknown): unknown[] => args.with(index, value);
+    const replaced = (value: unknown): unknown[] => Object.assign([...args], { [index]: value });
     const given = Object(args[index]) as object;
     return [
       ...wrongValues(parameter).map(([kind, value]): [string, unknown[], string] => [`${parameter.name}: ${kind}`, replaced(value), ""]),

@@ -177,6 +177,9 @@ export class Dispatcher {
   map(address: string, second: HandlerCallback | MethodDescription, third?: MapOptions | HandlerCallback, options?: MapOptions): Handler {
     this.#refuseIfFrozen(address);
     const isDescribed = typeof second === "object" && second !== null && typeof third === "function";
+    if (!isDescribed && options !== undefined) {
+      throw optionError(`map takes an address, a function and options; got ${describe(options)} after these.`);
+    }
     const handler = isDescribed
       ? new Handler(address, third, options, this.#describe(address, second))
       : new Handler(address, second as HandlerCallback, third as MapOptions | undefined);

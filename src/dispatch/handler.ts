@@ -163,6 +163,7 @@ export class Handler {
    */
   constructor(address: string | null, callback: HandlerCallback, options?: MapOptions, check: ArgumentCheck | null = null) {
     if (address !== null) checkString("A mapped address", address);
+    if (check !== null && typeof check !== "function") throw bad("check", "a function or null", check);
     if (typeof callback !== "function") {
       const name = address === null ? "The default handler" : `The handler of ${JSON.stringify(address)}`;
       throw new OscDispatchError("OSC_BAD_HANDLER", `${name} must be a function; got ${describe(callback)}.`, address ?? "");

@@ -7,6 +7,7 @@ import type * as nats from "../../src/nats/index.ts";
 import type {
   AddressSpace,
   AsyncOSCUDPServer,
+  Broadcaster,
   Dispatcher,
   KeepAliveSession,
   Player,
@@ -51,6 +52,7 @@ export function examplesOf(oscine: Oscine): Readonly<Record<string, Example>> {
   const dispatcher = (): Dispatcher => new oscine.Dispatcher();
   const player = (): Player => new oscine.Player(RECORDING, doNothing);
   const session = (): KeepAliveSession => client().keepAlive({ send: "/xremote", every: 8000 });
+  const broadcaster = (): Broadcaster => new oscine.Broadcaster([["127.0.0.1", 9]]);
   const space = (): AddressSpace<string> => new oscine.AddressSpace();
   const scheduler = (): Scheduler<string> => new oscine.Scheduler<string>({ onDue: doNothing });
   const on = (make: () => object, ...args: readonly unknown[]): Example => ({ args, on: make });
@@ -156,6 +158,11 @@ export function examplesOf(oscine: Oscine): Readonly<Record<string, Example>> {
     "ConnectionClient.handleMessages": on(client, { timeout: 0 }),
     "ConnectionClient.keepAlive": on(client, { send: "/xremote", every: 8000 }),
     "ConnectionClient.request": on(client, "/a", oscine.int(1), { timeout: 1, retries: 0 }),
+    "DispatchClient.send": on(client, MESSAGE, {}),
+    "new Broadcaster": of([["127.0.0.1", 9]], {}),
+    "Broadcaster.send": on(broadcaster, MESSAGE),
+    "Broadcaster.sendMessage": on(broadcaster, "/a", 1, "i"),
+    "Broadcaster.sendBundle": on(broadcaster, [MESSAGE], undefined),
     "DispatchClient.sendBatch": on(client, [MESSAGE]),
     createRecording: of(join(tmpdir(), `oscine-wrong-arguments-${process.pid}.jsonl`), {}),
     openRecording: of(new URL("../vectors/packets.jsonl", import.meta.url), { format: "jsonl" }),
@@ -191,6 +198,7 @@ export const EXEMPT: readonly (readonly [name: RegExp, reason: string])[] = [
   [/^(?:new )?NatsLink\b|^new NatsExecutor$|^NatsExecutor\.(?:execute|close)$/, "made and called by servers and bridges"],
   [/^new RecordingFile$|^RecordingFile\./, "made by createRecording"],
   [/^new KeepAliveSession$|^KeepAliveSession\.hear$/, "made and called by clients"],
+  [/^(?:new )?(?:OscQueryClient|Namespace)\b|^serveOscQuery$|^advertise$|^browse$/, "tried in the tests of discovery and OSCQuery"],
   [/\.verifyRequest$/, "overridden by programs and called by servers"],
   [/\.(?:findBytes|matchBytes|cacheAddress)$/, "called for every packet with what a server received"],
 ];
