@@ -281,7 +281,7 @@ export function canRead({ access }: CheckedDescription): boolean {
 }
 
 /** Whether messages may set the value of a method. */
-export function canWrite({ access }: CheckedDescription): boolean {
+function canWrite({ access }: CheckedDescription): boolean {
   return access === "write" || access === "readwrite";
 }
 

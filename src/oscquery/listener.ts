@@ -3,7 +3,7 @@ import { type OscError, OscDroppedError, OscRejectedError, OscSocketError } from
 import type { NetAddress } from "../net-address.ts";
 
 /** What a WebSocket client of an OSCQuery server may take, in numbers. */
-export interface ListenerLimits {
+interface ListenerLimits {
   readonly maxListeners: number;
   readonly maxBuffered: number;
 }

@@ -141,7 +141,7 @@ export function shellWords(words: readonly string[]): Word[] {
 }
 
 /** The text of a word in double quotes. */
-export function unquote(quoted: string): string {
+function unquote(quoted: string): string {
   try {
     const text: unknown = JSON.parse(quoted);
     if (typeof text === "string") return text;

@@ -71,7 +71,7 @@ export function readEntry(entry: FeedEntry): ReadEntry {
 }
 
 /** The lines of a record that pass the filter. Faults have no address to match, so any filter hides them. */
-export function wantedRows(record: ReadEntry, filter: MessageFilter | null): readonly Row[] {
+function wantedRows(record: ReadEntry, filter: MessageFilter | null): readonly Row[] {
   if (filter === null) return record.rows;
   return record.rows.filter((row) => row.kind === "message" && filter.matches(row.message.address));
 }
