@@ -1,7 +1,7 @@
 import { type OscArgument, OscBundle, OscMessage, type OscValue, decode, encode } from "../codec/index.ts";
 import { OscDispatchError, OscRejectedError } from "../errors.ts";
 import type { NetAddress } from "../net-address.ts";
-import { bad } from "../options.ts";
+import { bad, checkString } from "../options.ts";
 import { fitArguments, fittedTypes } from "./arguments.ts";
 import { type CheckedDescription, type MethodDescription, checkDescription } from "./description.ts";
 
@@ -99,6 +99,7 @@ export class Namespace implements Iterable<NamespaceMethod> {
    */
   add(address: string, description: MethodDescription): NamespaceMethod {
     checkAddress(address);
+    if (description === undefined) throw bad("The description of a method", 'an object, such as { types: "f" }', description);
     const checked = checkDescription(address, description);
     const node = this.#make(address);
     const before = node.method;
@@ -160,6 +161,7 @@ export class Namespace implements Iterable<NamespaceMethod> {
    * no OSC value
    */
   set(address: string, args: readonly OscArgument[], origin: unknown = null): void {
+    if (!Array.isArray(args)) throw bad("The value of a method", "an array with one entry for each argument", args);
     const node = this.#find(address);
     if (node === undefined || node.method === null)
       throw new OscDispatchError("OSC_NOT_MAPPED", `There is no method at ${JSON.stringify(address)}.`, address);
@@ -174,7 +176,7 @@ export class Namespace implements Iterable<NamespaceMethod> {
    * @returns the arguments; those of the message if there is no such method
    * @throws OscRejectedError `arguments` if the method can't be written, or its description doesn't allow the arguments
    */
-  receive(address: string, message: OscMessage, source: NetAddress): readonly OscValue[] {
+  receive(address: string, message: OscMessage, source: NetAddress | null): readonly OscValue[] {
     const method = this.get(address);
     if (method !== undefined && !canWrite(method.description)) throw rejection(address, "it can't be written");
     return this.update(address, message, source, source);
@@ -186,6 +188,9 @@ export class Namespace implements Iterable<NamespaceMethod> {
    * @param origin who caused it: passed to the listeners
    */
   update(address: string, message: OscMessage, source: NetAddress | null, origin: unknown): readonly OscValue[] {
+    if (!(message instanceof OscMessage)) throw bad("message", "an OscMessage", message);
+    if (source !== null && typeof (source as Partial<NetAddress> | undefined)?.address !== "string")
+      throw bad("source", "a NetAddress", source);
     const node = this.#find(address);
     if (node === undefined || node.method === null) return message.args;
     const { description } = node.method;
@@ -290,15 +295,14 @@ function rejection(address: string, reason: string): OscRejectedError {
 }
 
 function partsOf(address: string): string[] {
+  checkString("address", address);
   return address === "/" ? [] : address.slice(1).split("/");
 }
 
 function checkAddress(address: string): void {
+  checkString("address", address);
   const isPlain =
-    typeof address === "string" &&
-    address.startsWith("/") &&
-    address.length > 1 &&
-    partsOf(address).every((part) => PART.test(part) && !RESERVED.test(part));
+    address.startsWith("/") && address.length > 1 && partsOf(address).every((part) => PART.test(part) && !RESERVED.test(part));
   if (isPlain) return;
   throw new OscDispatchError(
     "OSC_BAD_MAPPED_ADDRESS",

@@ -10,6 +10,7 @@ import type {
   Broadcaster,
   Dispatcher,
   KeepAliveSession,
+  Namespace,
   Player,
   Scheduler,
   TCPClient,
@@ -51,6 +52,11 @@ export function examplesOf(oscine: Oscine): Readonly<Record<string, Example>> {
   const connection = (): TCPClient => new oscine.TCPClient("127.0.0.1", 9, { reconnect: false });
   const dispatcher = (): Dispatcher => new oscine.Dispatcher();
   const player = (): Player => new oscine.Player(RECORDING, doNothing);
+  const namespace = (): Namespace => {
+    const described = new oscine.Namespace();
+    described.add("/a", { types: "i" });
+    return described;
+  };
   const session = (): KeepAliveSession => client().keepAlive({ send: "/xremote", every: 8000 });
   const broadcaster = (): Broadcaster => new oscine.Broadcaster([["127.0.0.1", 9]]);
   const space = (): AddressSpace<string> => new oscine.AddressSpace();
@@ -168,6 +174,16 @@ export function examplesOf(oscine: Oscine): Readonly<Record<string, Example>> {
     openRecording: of(new URL("../vectors/packets.jsonl", import.meta.url), { format: "jsonl" }),
     readRecording: of(() => [BYTES], { format: "jsonl" }),
     createRecordingWriter: of("jsonl", null),
+    serveOscQuery: of(new oscine.Namespace(), {}),
+    "Namespace.add": on(namespace, "/b", {}),
+    "Namespace.get": on(namespace, "/a"),
+    "Namespace.node": on(namespace, "/a"),
+    "Namespace.receive": on(namespace, "/a", MESSAGE, CLIENT),
+    "Namespace.remove": on(namespace, "/a"),
+    "Namespace.rename": on(namespace, "/a", "/b"),
+    "Namespace.set": on(namespace, "/a", [1]),
+    "Namespace.subscribe": on(namespace, doNothing),
+    "Namespace.update": on(namespace, "/a", MESSAGE, null, null),
     "new Player": of(RECORDING, doNothing, {}),
     "Player.play": on(player, {}),
     "Player.seek": on(player, 0),
@@ -198,7 +214,7 @@ export const EXEMPT: readonly (readonly [name: RegExp, reason: string])[] = [
   [/^(?:new )?NatsLink\b|^new NatsExecutor$|^NatsExecutor\.(?:execute|close)$/, "made and called by servers and bridges"],
   [/^new RecordingFile$|^RecordingFile\./, "made by createRecording"],
   [/^new KeepAliveSession$|^KeepAliveSession\.hear$/, "made and called by clients"],
-  [/^(?:new )?(?:OscQueryClient|Namespace)\b|^serveOscQuery$|^advertise$|^browse$/, "tried in the tests of discovery and OSCQuery"],
+  [/^(?:new )?OscQueryClient\b|^advertise$|^browse$/, "they need a network: wrong values are tried in test/oscquery and test/discovery"],
   [/\.verifyRequest$/, "overridden by programs and called by servers"],
   [/\.(?:findBytes|matchBytes|cacheAddress)$/, "called for every packet with what a server received"],
 ];
