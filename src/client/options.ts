@@ -105,7 +105,8 @@ export interface Wait {
   readonly signal: AbortSignal | null;
 }
 
-const MIB = 1024 * 1024;
+/** Calculated here, because esbuild keeps module-level objects with calculations on names. */
+const SIXTEEN_MIB = 16 * 1024 * 1024;
 
 /** {@link PacketClientOptions}, checked and filled in. */
 export interface ClientSettings {
@@ -138,9 +139,9 @@ export const CLIENT_CHECKS: Checks<ClientSettings> = {
   maxReports: integer(1, 20),
   strict: boolean(false),
   maxNesting: integer(1, 32),
-  maxPacketSize: integer(1, 16 * MIB),
+  maxPacketSize: integer(1, SIXTEEN_MIB),
   maxInbox: integer(1, 10_000),
-  maxInboxBytes: integer(1, 16 * MIB),
+  maxInboxBytes: integer(1, SIXTEEN_MIB),
 };
 
 export const CONNECTION_CHECKS: Checks<ConnectionClientSettings> = /* @__PURE__ */ (() => ({
@@ -149,7 +150,7 @@ export const CONNECTION_CHECKS: Checks<ConnectionClientSettings> = /* @__PURE__ 
   reconnect: reconnect(),
   offline: oneOf(["queue", "reject"], "queue"),
   maxUnsent: integer(1, 10_000),
-  maxUnsentBytes: integer(1, 16 * MIB),
+  maxUnsentBytes: integer(1, SIXTEEN_MIB),
   maxUnsentTime: milliseconds(30_000),
   overflow: oneOf(["drop-newest", "drop-oldest"], "drop-newest"),
   closeTimeout: milliseconds(5000),

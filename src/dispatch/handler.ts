@@ -123,7 +123,7 @@ export interface WithArguments<Fixed> {
 }
 
 const HANDLER_CHECKS = { needsReplyAddress: boolean(false), needsContext: boolean(false) } satisfies OptionChecks<HandlerOptions>;
-const MAP_CHECKS = { ...HANDLER_CHECKS, args: fixedArguments } satisfies OptionChecks<MapOptions>;
+const MAP_CHECKS = /* @__PURE__ */ (() => ({ ...HANDLER_CHECKS, args: fixedArguments }) satisfies OptionChecks<MapOptions>)();
 
 /** A copy, so that the caller's later changes don't reach the handler. */
 function fixedArguments(value: unknown, name: string): readonly unknown[] | undefined {
