@@ -123,4 +123,7 @@ export {
   type NamespaceChange,
   type NamespaceMethod,
   type NamespaceNode,
+  type RenameChange,
+  type TreeChange,
+  type ValueChange,
 } from "./namespace/index.ts";

@@ -67,6 +67,6 @@ export type { UdpOptions } from "./transport/udp.ts";
 export type { WebSocketOptions } from "./transport/websocket.ts";
 export type { SlowClientPolicy } from "./transport/websocket-connection.ts";
 export * from "./recording/index.ts";
-export { createRecording, type CreateRecordingOptions, openRecording, RecordingFile } from "./recording/file.ts";
+export { createRecording, type CreateRecordingOptions, openRecording, RecordingFile, type RecordingStats } from "./recording/file.ts";
 export * from "./discovery/index.ts";
 export * from "./oscquery/index.ts";

@@ -22,7 +22,9 @@ export interface Service {
 
 /** A service that appeared, changed or left. */
 export interface ServiceChange {
+  /** What happened. */
   readonly kind: "up" | "changed" | "down";
+  /** As it is now, or was last. */
   readonly service: Service;
 }
 

@@ -68,10 +68,21 @@ export interface ArgumentRange {
 export interface ArgumentSchema<Output extends readonly unknown[] = readonly unknown[]> {
   /** See https://standardschema.dev. */
   readonly "~standard": {
+    /** Of the interface. */
     readonly version: 1;
+    /** The library. */
     readonly vendor: string;
+    /** Gives the arguments, or what is wrong with them. */
     readonly validate: (value: unknown) => SchemaResult<Output> | Promise<SchemaResult<Output>>;
-    readonly types?: { readonly input: unknown; readonly output: Output } | undefined;
+    /** For the compiler only. */
+    readonly types?:
+      | {
+          /** What it takes. */
+          readonly input: unknown;
+          /** What it gives. */
+          readonly output: Output;
+        }
+      | undefined;
   };
 }
 
@@ -113,9 +124,12 @@ export interface MethodDescription<Types extends string = string, Checked extend
 
 /** A description that was checked. */
 export interface CheckedDescription extends Omit<MethodDescription, "unit" | "types"> {
+  /** The type tags without a comma, as they were given. */
   readonly types: string | undefined;
+  /** The types, one by one. @internal */
   readonly parameters: ParameterTypes | null;
   readonly access: MethodAccess;
+  /** One for each argument. */
   readonly unit: readonly string[] | undefined;
   readonly coerceBooleans: boolean;
   readonly critical: boolean;

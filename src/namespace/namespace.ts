@@ -22,15 +22,35 @@ export interface NamespaceMethod {
 }
 
 /** What happened to a {@link Namespace}. */
-export type NamespaceChange =
-  | { readonly kind: "added" | "removed" | "described"; readonly address: string }
-  | { readonly kind: "renamed"; readonly address: string; readonly from: string }
-  | {
-      readonly kind: "value";
-      readonly method: NamespaceMethod;
-      /** Who caused it, for a listener that must not tell them: what was given to `set`. */
-      readonly origin: unknown;
-    };
+export type NamespaceChange = TreeChange | RenameChange | ValueChange;
+
+/** A method was added, removed or described anew. */
+export interface TreeChange {
+  /** What happened. */
+  readonly kind: "added" | "removed" | "described";
+  /** The method's address. */
+  readonly address: string;
+}
+
+/** A method got another address. */
+export interface RenameChange {
+  /** What happened. */
+  readonly kind: "renamed";
+  /** Its new address. */
+  readonly address: string;
+  /** Its old address. */
+  readonly from: string;
+}
+
+/** A method got a value. */
+export interface ValueChange {
+  /** What happened. */
+  readonly kind: "value";
+  /** The method, with its new value. */
+  readonly method: NamespaceMethod;
+  /** Who caused it, for a listener that must not tell them: what was given to `set`. */
+  readonly origin: unknown;
+}
 
 /** A node of the tree: a container, a method, or both. */
 export interface NamespaceNode {

@@ -35,7 +35,9 @@ type Settings = ReturnType<typeof readOptions<typeof CHECKS>>;
 
 /** A value that a remote method has now. */
 export interface RemoteValue {
+  /** The method's address. */
   readonly address: string;
+  /** One for each argument. */
   readonly args: readonly OscValue[];
 }
 
@@ -192,6 +194,7 @@ export class OscQueryClient implements AsyncDisposable {
     await closed;
   }
 
+  /** `await using client = …` closes it at the end of the block. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

@@ -24,7 +24,12 @@ export interface OscQueryServerOptions {
   /** What clients show. Default `"Oscine"`. */
   readonly name?: string | undefined;
   /** The OSC server that takes the messages of clients. Default: clients send them over the WebSocket. */
-  readonly server?: { readonly serverAddress: NetAddress } | undefined;
+  readonly server?:
+    | {
+        /** Where it listens. */
+        readonly serverAddress: NetAddress;
+      }
+    | undefined;
   /** How clients reach `server`. Default `"UDP"`. */
   readonly transport?: "UDP" | "TCP" | undefined;
   /** Further pages that may connect, as for {@link AsyncOSCWebSocketServer}; all may read over HTTP, as OSCQuery wants it. Default: none. */

@@ -64,6 +64,18 @@ export async function createRecording(path: string, options: CreateRecordingOpti
   return file;
 }
 
+/** What was recorded. */
+export interface RecordingStats {
+  /** Packets written. */
+  readonly packets: number;
+  /** Bytes written, in all files. */
+  readonly bytes: number;
+  /** Packets dropped because the disk was too slow (`maxBuffered`). */
+  readonly dropped: number;
+  /** How many files there are. */
+  readonly files: number;
+}
+
 interface FileSettings {
   readonly maxSize: number;
   readonly start: number | null;
@@ -103,8 +115,8 @@ export class RecordingFile implements AsyncDisposable {
     this.opened = once(this.#stream, "open");
   }
 
-  /** Packets and bytes written, packets dropped because the disk was too slow (`maxBuffered`), and how many files there are. */
-  stats(): { readonly packets: number; readonly bytes: number; readonly dropped: number; readonly files: number } {
+  /** How far it is. */
+  stats(): RecordingStats {
     return { ...this.#counts, files: this.#files };
   }
 

@@ -7,7 +7,10 @@ import { isRelative, moveTimeTags, relativeMillis } from "./time-tags.ts";
 
 /** Where a {@link Player} plays to: a client of Oscine, or a function that is called with the bytes of each packet. A promise is awaited. */
 export type PlayerTarget =
-  | { sendBytes(packet: Uint8Array): Promise<void> }
+  | {
+      /** Sends the bytes of a packet. */
+      sendBytes(packet: Uint8Array): Promise<void>;
+    }
   | ((packet: Uint8Array, recorded: RecordedPacket) => void | Promise<void>);
 
 /** Options of a {@link Player}. */

@@ -1,7 +1,6 @@
 import { availableParallelism } from "node:os";
 import { OscServerError } from "../../errors.ts";
 import { type OptionCheck, integer, milliseconds, oneOf, optionError } from "../../options.ts";
-import type { PacketOrder } from "./packet-lanes.ts";
 import { type HandlersSource, programOf, strictTimingOf } from "./handlers-source.ts";
 import type { Program } from "./worker-init.ts";
 
@@ -42,7 +41,7 @@ export interface ThreadPoolOptions {
    * after another, in the order they came, and other connections beside it. `"client"`: the same for each address and port, for UDP.
    * `"none"`, the default for UDP: packets overtake each other.
    */
-  readonly order?: PacketOrder;
+  readonly order?: "connection" | "client" | "none";
 }
 
 /** How the processes of a forking server come to be: see the option `strategy` of {@link ChildPoolOptions}. */
@@ -91,7 +90,7 @@ export interface ChildPoolOptions {
    * after another, in the order they came, and other connections beside it. `"client"`: the same for each address and port, for UDP.
    * `"none"`, the default for UDP: packets overtake each other.
    */
-  readonly order?: PacketOrder;
+  readonly order?: "connection" | "client" | "none";
 }
 
 /** What a thread pool is made of, as plain data. */
