@@ -1,6 +1,7 @@
 import { availableParallelism } from "node:os";
 import { OscServerError } from "../../errors.ts";
 import { type OptionCheck, integer, milliseconds, oneOf, optionError } from "../../options.ts";
+import type { PacketOrder } from "./packet-lanes.ts";
 import { type HandlersSource, programOf, strictTimingOf } from "./handlers-source.ts";
 import type { Program } from "./worker-init.ts";
 

@@ -66,7 +66,9 @@ dispatcher.map("/promise", () => void Promise.resolve().then(() => console.log("
 dispatcher.map("/returned", async () => "/never");
 dispatcher.map("/timer", () => void setTimeout(() => console.log("never"), 1));
 dispatcher.map("/fetch", () => void fetch("http://127.0.0.1:1/"));
-dispatcher.map("/file", () => void fs.readFile("/etc/hostname", () => undefined));
+dispatcher.map("/file", () => {
+  fs.readFile("/etc/hostname", () => undefined);
+});
 dispatcher.map("/worker", () => void new Worker("setInterval(() => undefined, 1000)", { eval: true }));
 
 // oxlint-disable-next-line import/namespace -- the class is what the arguments choose
