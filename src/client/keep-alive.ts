@@ -1,6 +1,6 @@
-import { compilePattern } from "../address/index.ts";
 import { OscMessage } from "../codec/index.ts";
-import { type OptionCheck, type OptionChecks, bad, milliseconds, readOptions } from "../options.ts";
+import { type OptionCheck, type OptionChecks, bad, milliseconds, readOptions, required } from "../options.ts";
+import { addressPattern } from "./options.ts";
 import { startTimer } from "./timer.ts";
 
 /** A message to send: an address, or a message with arguments. */
@@ -186,7 +186,7 @@ export class KeepAliveSession {
 
 const KEEP_ALIVE_CHECKS = {
   send: messages(),
-  every: (value: unknown, name: string): number => milliseconds(undefined, 1)(value, name) ?? missing(name),
+  every: required(milliseconds(undefined, 1)),
   first: messages(),
   expect: sign(),
   lostAfter: milliseconds(undefined, 1),
@@ -213,12 +213,7 @@ function messages(): OptionCheck<readonly OscMessage[]> {
 function sign(): OptionCheck<((address: string) => boolean) | null> {
   return (value, name) => {
     if (value === undefined) return null;
-    const pattern = typeof value === "string" && value.startsWith("/") ? compilePattern(value) : null;
-    if (pattern === null || pattern.problem !== undefined) throw bad(name, `an address or an address pattern`, value);
+    const pattern = addressPattern(name, value);
     return (address) => pattern.matches(address);
   };
-}
-
-function missing(name: string): never {
-  throw bad(name, "a number of milliseconds", undefined);
 }

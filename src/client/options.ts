@@ -1,3 +1,4 @@
+import { type AddressPattern, compilePattern } from "../address/index.ts";
 import { Dispatcher, type ErrorListener } from "../dispatch/index.ts";
 import {
   type OptionCheck,
@@ -169,6 +170,17 @@ export function connectionSettings(settings: Omit<ConnectionSettings, "maxInFlig
 export function waitOf(owner: string, options: ReceiveOptions, fallback: number): Wait {
   const { timeout, signal = null } = readOptions(owner, options, { timeout: milliseconds(fallback), signal: abortSignal() });
   return { timeout, signal };
+}
+
+/**
+ * An address or an address pattern, compiled.
+ *
+ * @throws OscServerError `OSC_OPTION`
+ */
+export function addressPattern(name: string, value: unknown): AddressPattern {
+  const pattern = typeof value === "string" && value.startsWith("/") ? compilePattern(value) : null;
+  if (pattern !== null && pattern.problem === undefined) return pattern;
+  throw bad(name, `an address or an address pattern (${pattern?.problem ?? 'it begins with "/"'})`, value);
 }
 
 /* @__NO_SIDE_EFFECTS__ */ function dispatcher(): OptionCheck<Dispatcher | undefined> {

@@ -1,7 +1,8 @@
 import { compilePattern } from "../address/index.ts";
 import type { OscMessage } from "../codec/index.ts";
 import { OscTimeoutError } from "../errors.ts";
-import { abortSignal, type OptionChecks, bad, callback, integer, milliseconds, optionError, readOptions, unchecked } from "../options.ts";
+import { abortSignal, type OptionChecks, callback, integer, milliseconds, optionError, readOptions, unchecked } from "../options.ts";
+import { addressPattern } from "./options.ts";
 import { startTimer } from "./timer.ts";
 
 /** Decides whether a message with a matching address is the reply. */
@@ -147,14 +148,8 @@ export class Requests {
 
 /** Which messages are the reply: those whose address is `replyTo` or matches it as a pattern, and that the filter accepts. */
 function replyTest(address: string, replyTo: string | undefined, accept: ReplyFilter | undefined): ReplyFilter {
-  if (replyTo !== undefined) checkReplyTo(replyTo);
-  const pattern = compilePattern(replyTo ?? address);
+  const pattern = replyTo === undefined ? compilePattern(address) : addressPattern("replyTo", replyTo);
   // Compare the text first: an address may contain characters that mean something else in a pattern.
   const fits: ReplyFilter = (message) => message.address === pattern.pattern || pattern.matches(message.address);
   return accept === undefined ? fits : (message) => fits(message) && accept(message);
-}
-
-function checkReplyTo(replyTo: unknown): void {
-  const problem = typeof replyTo === "string" && replyTo.startsWith("/") ? compilePattern(replyTo).problem : 'it begins with "/"';
-  if (problem !== undefined) throw bad("replyTo", `an address or an address pattern (${problem})`, replyTo);
 }
