@@ -6,7 +6,7 @@ import { floatTypesOf, OscBundle, OscMessage, type OscPacket, rawBytesOf } from 
 import { writeCharacters } from "./text.ts";
 import type { TimeTag } from "./time-tag.ts";
 import { TypedValue } from "./typed-value.ts";
-import { ARRAY_BEGIN, ARRAY_END, COMMA, FLOAT, INT, type OscColor, type OscMidi, type OscValue, SLASH } from "./types.ts";
+import { ARRAY_BEGIN, ARRAY_END, COMMA, FLOAT, INT, isText, type OscColor, type OscMidi, type OscValue, SLASH } from "./types.ts";
 
 /** How packets are encoded. */
 export interface EncodeOptions {
@@ -110,7 +110,7 @@ export function encodeMessage(address: string, args: OscArgument = [], types?: s
 }
 
 /**
- * Writes the bytes of a packet into `target` and allocates nothing.
+ * Writes the bytes of a packet into `target`, and allocates no memory for them.
  *
  * @param offset where in `target` the packet begins; default 0
  * @returns how many bytes were written
@@ -182,10 +182,9 @@ function writeFlat(
 ): number {
   const { length } = args;
   const isFloats = args instanceof Float32Array;
-  if (typeof address !== "string" || address.charCodeAt(0) !== SLASH) return -1;
+  if (!isText(address) || address.charCodeAt(0) !== SLASH) return -1;
   if (types !== undefined && (typeof types !== "string" || types.length !== length)) return -1;
   let tags = writeText(address, target, offset);
-  if (tags === -1) return -1;
   target[tags++] = COMMA;
   let position = writeZeros(target, tags + length, 4 - ((tags + length - offset) & 3));
   for (let i = 0; i < length; i++) {

@@ -1,4 +1,5 @@
 import { StringCache } from "./string-cache.ts";
+import { isText } from "./types.ts";
 
 /** How UTF-8 becomes text. Node has a faster way than the Encoding API of browsers. */
 interface TextDecoding {
@@ -15,6 +16,10 @@ interface BufferMethods {
 }
 
 let chosen: TextDecoding | undefined;
+
+/** Up to this many characters a loop is faster than the Encoding API (bench/codec). */
+const SHORT = 40;
+const encoder = /* @__PURE__ */ new TextEncoder();
 
 /** Addresses, type tags and text arguments that were read before. */
 export const texts: StringCache = /* @__PURE__ */ new StringCache(13);
@@ -46,6 +51,10 @@ export function latin1(bytes: Uint8Array, start: number, end: number): string {
  */
 export function writeCharacters(text: string, target: Uint8Array, offset: number): number {
   const { length } = text;
+  if (length > SHORT && isText(text)) {
+    const { read, written } = encoder.encodeInto(text, target.subarray(offset));
+    if (read === length) return offset + written;
+  }
   let i = 0;
   // Nearly all text is ASCII.
   for (let unit; i < length && (unit = text.charCodeAt(i)) < 0x80 && unit !== 0; i++) target[offset + i] = unit;

@@ -34,6 +34,9 @@ export const FLOAT = 0x66; // f
 export const ARRAY_BEGIN = 0x5b; // [
 export const ARRAY_END = 0x5d; // ]
 
+/** Half of a surrogate pair, without the other half. */
+const LONE_SURROGATE = /\p{Surrogate}/u;
+
 /** True for an object with the four parts of a colour. */
 export function isColor(value: unknown): value is OscColor {
   return typeof value === "object" && value !== null && "r" in value && "g" in value && "b" in value && "a" in value;
@@ -41,13 +44,10 @@ export function isColor(value: unknown): value is OscColor {
 
 /** True for text that an OSC string can hold: NUL ends a string, and half of a surrogate pair has no bytes in UTF-8. */
 export function isText(value: unknown): value is string {
-  if (typeof value !== "string") return false;
-  for (let i = 0; i < value.length; i++) {
-    const unit = value.charCodeAt(i);
-    if ((unit > 0 && unit < 0xd800) || unit > 0xdfff) continue;
-    if (unit === 0 || unit >= 0xdc00 || (value.charCodeAt(++i) & 0xfc00) !== 0xdc00) return false;
-  }
-  return true;
+  if (typeof value !== "string" || value.includes("\0")) return false;
+  // Several times as fast as the expression, but browsers of 2022 don't have it.
+  const { isWellFormed } = value as string & { readonly isWellFormed?: () => boolean };
+  return isWellFormed === undefined ? !LONE_SURROGATE.test(value) : isWellFormed.call(value);
 }
 
 /** True for a whole number of 32 bits. */

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { StringCache } from "../../src/codec/string-cache.ts";
 import { bufferDecoding, decodeText, encodingDecoding, latin1, writeCharacters } from "../../src/codec/text.ts";
+import { isText } from "../../src/codec/types.ts";
 import { bytes } from "./support.ts";
 
 const TEXTS = ["", "a", "plain ASCII", "Grüße", "☃ snow", "𝄞 clef", "\ufeff mark", "\ufffd", "日本語".repeat(50)];
@@ -26,6 +27,29 @@ describe.each([
     expect(decoding.decode(shared, 0, 6)).toBe("/grün");
     expect(decoding.decodeAscii(shared, 0, 3)).toBe("/gr");
   });
+});
+
+describe.each([
+  ["with isWellFormed", () => {}],
+  [
+    "in browsers without isWellFormed",
+    () => vi.spyOn(String.prototype as { isWellFormed?: unknown }, "isWellFormed", "get").mockReturnValue(undefined),
+  ],
+])("isText %s", (_, prepare) => {
+  afterEach(() => vi.restoreAllMocks());
+
+  test.each([...TEXTS, "\ud834\udd1e", "x".repeat(100)])("accepts %j", (text) => {
+    prepare();
+    expect(isText(text)).toBe(true);
+  });
+
+  test.each(["\0", "a\0b", "\ud800", "\udc00", "a\ud800b", "\udc00\ud800", "a\udbff", "𝄞\ud834", "𝄞\udd1e", 1, null])(
+    "refuses %j",
+    (value) => {
+      prepare();
+      expect(isText(value)).toBe(false);
+    },
+  );
 });
 
 describe("decodeText", () => {
@@ -56,6 +80,20 @@ describe("writeCharacters", () => {
 
   test.each(["\0", "a\0b", "\ud800", "\udc00", "a\ud800b", "\udc00\ud800", "a\udbff"])("refuses %j, which no OSC string holds", (text) => {
     expect(writeCharacters(text, new Uint8Array(20), 0)).toBe(-1);
+  });
+
+  test.each(["\0", "\ud800", "\udc00"])("refuses %j at the end of a long text", (end) => {
+    expect(writeCharacters("x".repeat(100) + end, new Uint8Array(200), 0)).toBe(-1);
+  });
+
+  test("says how many bytes a long text needs that doesn't fit", () => {
+    for (const room of [0, 1, 99, 150]) expect(writeCharacters("größer".repeat(20), new Uint8Array(room), 1)).toBe(161);
+  });
+
+  test("writes long text into memory that is shared with other threads", () => {
+    const shared = new Uint8Array(new SharedArrayBuffer(200));
+    expect(writeCharacters("é".repeat(60), shared, 3)).toBe(123);
+    expect(Buffer.from(shared.slice(3, 123)).toString()).toBe("é".repeat(60));
   });
 
   test("says how many bytes a text needs that doesn't fit", () => {
