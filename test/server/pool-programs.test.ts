@@ -166,7 +166,7 @@ describe.each(KINDS)("a $kind server ($how)", ({ kind, role, code, timeout, memo
     await program.until(() => program.told.has("failed"));
     const [error] = program.told.get("failed") as { code: string; message: string }[];
     expect(error?.code).toBe(code);
-    expect(error?.message).toMatch(/did not reach the server's constructor: .*exit code 0/);
+    expect(error?.message).toMatch(/did not reach the server's constructor\. .*What went wrong: exit code 0$/);
     expect(error?.message).toMatch(
       /entry script \(.*pool-astray\.mjs\).*below the constructor.*workerRole\(\) === "main".*handlers module/,
     );
