@@ -1,5 +1,5 @@
 /**
- * Fills docs/performance.md and the figures of README.md and docs/nats.md from what the benchmarks left in bench/results.
+ * Fills docs/performance.md and the figures of docs/comparison.md and docs/nats.md from what the benchmarks left in bench/results.
  * A benchmark that was not run keeps its section:
  *
  *     npm run bench && npm run bench:docs
@@ -11,7 +11,7 @@ import { type KeptReport, keptReport, type Plot, shown, type Table } from "../be
 import { sourceOf, withFigures } from "./readme-figures.ts";
 
 const docs = fileURLToPath(new URL("../docs/", import.meta.url));
-const PAGES = [fileURLToPath(new URL("../README.md", import.meta.url)), `${docs}nats.md`];
+const PAGES = [`${docs}comparison.md`, `${docs}nats.md`];
 
 const TITLES: Readonly<Record<string, string>> = {
   codec: "Codec",

@@ -1,4 +1,4 @@
-// The figures of README.md and docs/nats.md: tables between two comments, made of what the benchmarks have left in bench/results.
+// The figures of docs/comparison.md and docs/nats.md: tables between two comments, made of what the benchmarks have left in bench/results.
 import { type Cell, type KeptReport, shown, type Table } from "../bench/suite/report.ts";
 
 /** What makes the lines of each place that a document marks; nothing where the report lacks the figures. */

@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { OscMessage, TimeTag, encode } from "../../src/index.ts";
 import { describeWith } from "./programs.ts";
 
-/** The columns of the README's comparison that can be tried here: packages of npm, which the benchmarks install. */
+/** The columns of the comparison that can be tried here: packages of npm, which the benchmarks install. */
 
 const bench = new URL("../../bench/", import.meta.url);
 const load = createRequire(bench);
@@ -39,8 +39,8 @@ const VALUES: Readonly<Record<string, ConstructorParameters<typeof OscMessage>[1
   "[[]]": [[1, [2]]],
 };
 
-describeWith([PEERS], "the README's table of libraries", () => {
-  const rows = tableOf(readFileSync(new URL("../../README.md", import.meta.url), "utf8"));
+describeWith([PEERS], "the table of libraries", () => {
+  const rows = tableOf(readFileSync(new URL("../../docs/comparison.md", import.meta.url), "utf8"));
 
   test.each(Object.entries(NAMES))("has the version of %s that the benchmarks use", (column, name) => {
     const { version } = JSON.parse(readFileSync(new URL(`node_modules/${name}/package.json`, bench), "utf8")) as { version: string };

@@ -68,7 +68,13 @@ describe("the tarball", () => {
 
   test("has one file of declarations per entry, and what entries share in four more", () => {
     const entries = allStrings(manifest.exports).filter((path) => path.endsWith(".d.ts"));
-    const expected = new Set([...entries.map((path) => posix.normalize(path)), "dist/core.d.ts", "dist/node.d.ts", "dist/recordings.d.ts", "dist/udp-client.d.ts"]);
+    const expected = new Set([
+      ...entries.map((path) => posix.normalize(path)),
+      "dist/core.d.ts",
+      "dist/node.d.ts",
+      "dist/recordings.d.ts",
+      "dist/udp-client.d.ts",
+    ]);
     expect(
       built()
         .filter((path) => path.endsWith(".d.ts"))
