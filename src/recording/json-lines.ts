@@ -8,7 +8,7 @@ import { hexBytes } from "../text/values.ts";
 import { LineReader } from "./line-reader.ts";
 import type { RecordedPacket, RecordingEvents, RecordingWriter } from "./recording.ts";
 
-const TRANSPORTS: ReadonlySet<unknown> = new Set(["udp", "tcp", "unix", "websocket"]);
+export const TRANSPORTS: ReadonlySet<unknown> = new Set(["udp", "tcp", "unix", "websocket"]);
 
 /** Reads JSON Lines as `oscine dump --json` prints them. A line without `time` gets the time of the line before. */
 export class JsonLinesReader extends LineReader {
@@ -48,7 +48,7 @@ function readTime(time: unknown): number {
 }
 
 /** Reads what {@link formatAddress} writes. */
-function parseAddress(text: string): NetAddress {
+export function parseAddress(text: string): NetAddress {
   const [, v6, v4, port] = /^(?:\[([\da-f:.%\w]+)\]|(\d+\.\d+\.\d+\.\d+)):(\d{1,5})$/i.exec(text) ?? [];
   if (v6 !== undefined) return { address: v6, port: Number(port), family: "IPv6" };
   return v4 === undefined ? { address: text, port: 0, family: "unix" } : { address: v4, port: Number(port), family: "IPv4" };

@@ -1,8 +1,13 @@
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { OscBundle, OscMessage, TimeTag, encode, float } from "../../src/codec/index.ts";
+import { openRecording } from "../../src/recording/file.ts";
+import { createRecordingWriter } from "../../src/recording/index.ts";
 import { packetFromJson } from "../../src/text/json.ts";
 import { Tool } from "../cli/run-tool.ts";
 import { LIBLO_TOOLS, describeWith, run } from "../interop/programs.ts";
@@ -157,6 +162,74 @@ describeWith([CHROMIUM], "the monitor's page", () => {
     monitor.expectNoFault();
   });
 
+  test("opens recordings, moves in their time, and goes back to live", async () => {
+    await using monitor = await MonitorPage.open(browser);
+    const { page } = monitor;
+    await monitor.send(new OscMessage("/live/before"));
+    await monitor.row("/live/before").waitFor();
+    const folder = await mkdtemp(join(tmpdir(), "oscine-"));
+    onTestFinished(() => rm(folder, { recursive: true }));
+    const packets = [
+      encode(new OscMessage("/cue/first", 0.25)),
+      Uint8Array.of(0x2f, 0xe9, 0, 0, 0x2c, 0, 0, 0),
+      encode(new OscMessage("/cue/second", 7)),
+    ];
+    const writer = createRecordingWriter("jsonl");
+    const start = Date.UTC(2026, 0, 1);
+    const lines = packets.map((data, index) =>
+      writer.packet({ time: start + index * 2000, source: null, destination: null, transport: "udp", data: data.slice() }),
+    );
+    const file = join(folder, "show.jsonl");
+    await writeFile(file, Buffer.concat(lines));
+
+    await page.setInputFiles("#open-file", file);
+    await page.locator("#connection", { hasText: "recording" }).waitFor();
+    await page.locator("#recording-time", { hasText: "0:04.000 / 0:04.000" }).waitFor();
+    await expect.poll(() => monitor.row("/").count()).toBe(3);
+    await monitor.treeItem("second").filter({ hasText: "7" }).waitFor();
+    await page.locator(".chart", { hasText: "/cue/second" }).locator("b", { hasText: "7" }).waitFor();
+    expect(await page.isDisabled("#pause")).toBe(true);
+
+    await page.fill("#recording-position", "250");
+    await page.locator("#recording-time", { hasText: "0:01.000 / 0:04.000" }).waitFor();
+    await expect.poll(() => monitor.row("/").allInnerTexts()).toEqual([expect.stringContaining("/cue/first")]);
+    await expect.poll(() => page.locator("#figure-messages").innerText()).toBe("1");
+    await page.locator(".chart", { hasText: "/cue/second" }).locator("b").waitFor({ state: "detached" });
+
+    // What is saved is the whole of it, and exact.
+    const [saved] = await Promise.all([page.waitForEvent("download"), page.click("#save")]);
+    const copy = join(folder, "copy.jsonl");
+    await saved.saveAs(copy);
+    const read: Uint8Array[] = [];
+    for await (const { data } of await openRecording(copy)) read.push(data);
+    expect(read.map((data) => Buffer.from(data))).toEqual(packets.map((data) => Buffer.from(data)));
+    expect(await readFile(copy, "utf8")).toBe(await readFile(file, "utf8"));
+
+    await monitor.send(new OscMessage("/live/meanwhile"));
+    await page.click("#recording-close");
+    await monitor.row("/live/meanwhile").waitFor();
+    expect(await monitor.row("/live/before").count()).toBe(1);
+    expect(await monitor.row("/cue").count()).toBe(0);
+    expect(await page.isVisible("#recording")).toBe(false);
+    await page.locator("#connection.open").waitFor();
+
+    // Dropped onto the page: first what is no recording.
+    const drop = async (name: string, content: string): Promise<void> => {
+      const dataTransfer = await page.evaluateHandle(`(() => {
+        const transfer = new DataTransfer();
+        transfer.items.add(new File([${JSON.stringify(content)}], ${JSON.stringify(name)}));
+        return transfer;
+      })()`);
+      await page.dispatchEvent("main", "drop", { dataTransfer });
+    };
+    await drop("diary.txt", "Dear diary");
+    await page.locator("#recording-note", { hasText: "This can't be opened. This begins like none of the formats" }).waitFor();
+    await drop("dropped.jsonl", Buffer.concat(lines.slice(0, 1)).toString());
+    await monitor.row("/cue/first").waitFor();
+    await page.locator("#recording-name", { hasText: "dropped.jsonl" }).waitFor();
+    monitor.expectNoFault();
+  });
+
   test("follows the newest message until the user scrolls up", async () => {
     await using monitor = await MonitorPage.open(browser);
     const { page } = monitor;
@@ -181,13 +254,13 @@ describeWith([CHROMIUM], "the monitor's page", () => {
     await monitor.send(new OscMessage("/a/x", 1), new OscMessage("/b", 2), new OscMessage("/a/y", 3));
     await monitor.row("/a/y").waitFor();
     const order: string[] = [];
-    for (let count = 0; count < 8; count += 1) {
+    for (let count = 0; count < 9; count += 1) {
       await page.keyboard.press("Tab");
       order.push(
         String(await page.evaluate("document.activeElement.id || document.activeElement.className || document.activeElement.tagName")),
       );
     }
-    expect(order).toEqual(["pause", "clear", "save", "help", "filter", "messages", "address-scroller", "round"]);
+    expect(order).toEqual(["pause", "clear", "open", "save", "help", "filter", "messages", "address-scroller", "round"]);
 
     await page.keyboard.press("1");
     await page.keyboard.press("End");

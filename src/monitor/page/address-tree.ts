@@ -38,7 +38,7 @@ export const MAX_CHARACTERS: number = 1024 * 1024;
 const MAX_LAST_BYTES = 4096;
 
 /** A level of an address, such as `gain` of `/mixer/1/gain`. */
-export interface AddressNode {
+export interface AddressNode extends NodeMessages {
   /** The part between two slashes; may be empty. */
   readonly name: string;
   /** The address from the first slash on. */
@@ -47,6 +47,10 @@ export interface AddressNode {
   readonly depth: number;
   readonly parent: AddressNode | null;
   readonly children: Map<string, AddressNode>;
+  isOpen: boolean;
+}
+
+interface NodeMessages {
   /** Whether a message with exactly this address has arrived. */
   hasMessages: boolean;
   /** The newest one; null if it was too large to keep, or if there was none. */
@@ -55,8 +59,7 @@ export interface AddressNode {
   lastTime: number;
   /** Messages here and below. */
   count: number;
-  readonly meter: RateMeter;
-  isOpen: boolean;
+  meter: RateMeter;
 }
 
 /** The addresses that have arrived, level by level. */
@@ -109,6 +112,16 @@ export class AddressTree {
   setOpen(node: AddressNode, isOpen: boolean): void {
     node.isOpen = isOpen;
     this.#rows = null;
+  }
+
+  /** Forgets the messages, but keeps the levels, open or closed as they are. */
+  forgetMessages(): void {
+    const visit = (node: AddressNode): void => {
+      Object.assign(node, noMessages());
+      for (const child of node.children.values()) visit(child);
+    };
+    visit(this.#root);
+    this.unlisted = 0;
   }
 
   clear(): void {
@@ -164,11 +177,11 @@ function newNode(name: string, address: string, depth: number, parent: AddressNo
     depth,
     parent,
     children: new Map(),
-    hasMessages: false,
-    last: null,
-    lastTime: -Infinity,
-    count: 0,
-    meter: new RateMeter(),
     isOpen: true,
+    ...noMessages(),
   };
+}
+
+function noMessages(): NodeMessages {
+  return { hasMessages: false, last: null, lastTime: -Infinity, count: 0, meter: new RateMeter() };
 }

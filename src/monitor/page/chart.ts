@@ -1,7 +1,8 @@
 import uPlot from "uplot";
 import { formatAddress } from "../../text/format.ts";
 import { byId, element, setText } from "./dom.ts";
-import { type PlotSeries, type Plots, WINDOW_SECONDS } from "./plots.ts";
+import type { PlotSeries, Plots } from "./plots.ts";
+import type { Store } from "./store.ts";
 
 const HEIGHT = 132;
 
@@ -11,35 +12,43 @@ export class Chart {
   readonly #values = element("span", { class: "chart-values" });
   readonly #place = element("div", { class: "chart-place", role: "img" });
   readonly #address: string;
+  readonly #isRelative: boolean;
   #plot: uPlot | null = null;
   #lines = 0;
 
-  /** @param remove called when the user wants it away */
-  constructor(address: string, remove: () => void) {
+  /** @param actions `remove` is called when the user wants it away */
+  constructor(address: string, { isRelative, remove }: { readonly isRelative: boolean; readonly remove: () => void }) {
     this.#address = address;
+    this.#isRelative = isRelative;
     const button = element("button", { type: "button", class: "round", "aria-label": `Remove the plot of ${address}` }, "×");
     button.addEventListener("click", remove);
     const title = element("h3", { title: address }, formatAddress(address));
     this.element.append(element("header", {}, title, this.#values, button), this.#place);
   }
 
-  /** @param now the monitor's time, in seconds since 1970 */
-  draw(series: PlotSeries, now: number): void {
+  /** @param end the time at the right end, in seconds since 1970 */
+  draw(series: PlotSeries, end: number, windowSeconds: number): void {
     const data = series.data();
-    if (series.lines === 0) return;
+    if (series.lines === 0) return this.#empty();
     if (this.#plot === null || this.#lines !== series.lines) this.#make(series.lines);
     const plot = this.#plot;
     if (plot === null) return;
     const width = this.#place.clientWidth;
     if (width > 0 && plot.width !== width) plot.setSize({ width, height: HEIGHT });
     plot.setData(data, false);
-    plot.setScale("x", { min: now - WINDOW_SECONDS, max: now });
-    this.#showValues(data.slice(1));
+    plot.setScale("x", { min: end - windowSeconds, max: end });
+    this.#showValues(data.slice(1), windowSeconds);
   }
 
   /** Colours have changed. */
   restyle(): void {
     this.#lines = 0;
+  }
+
+  #empty(): void {
+    this.#plot?.destroy();
+    this.#plot = null;
+    this.#values.replaceChildren();
   }
 
   #make(lines: number): void {
@@ -62,7 +71,7 @@ export class Chart {
       padding: [8, 26, 0, 0],
       scales: { x: { time: true }, y: { range: (_plot, min, max) => comfortableRange(min, max) } },
       axes: [
-        { ...axis, size: 22, space: 72, values: (_plot, times) => times.map(clockText) },
+        { ...axis, size: 22, space: 72, values: (_plot, times) => times.map((time) => clockText(time, this.#isRelative)) },
         { ...axis, size: 46, space: 28 },
       ],
       series: [
@@ -78,13 +87,13 @@ export class Chart {
     this.#plot = new uPlot(options, [[]], this.#place);
   }
 
-  #showValues(lines: readonly (number | null)[][]): void {
+  #showValues(lines: readonly (number | null)[][], windowSeconds: number): void {
     const texts = lines.map((line) => numberText(line.findLast((value) => value !== null) ?? null));
     for (const [index, text] of texts.entries()) {
       const shown = this.#values.children[index];
       if (shown instanceof HTMLElement) setText(shown, text);
     }
-    this.#place.ariaLabel = `${this.#address} over the last ${WINDOW_SECONDS} seconds; now ${texts.join(", ")}`;
+    this.#place.ariaLabel = `${this.#address} over ${Math.round(windowSeconds)} seconds; last ${texts.join(", ")}`;
   }
 }
 
@@ -95,8 +104,9 @@ function comfortableRange(min: number | null, max: number | null): [number, numb
   return [min - space, max + space];
 }
 
-function clockText(seconds: number): string {
-  return new Date(seconds * 1000).toTimeString().slice(0, 8);
+function clockText(seconds: number, isRelative: boolean): string {
+  const date = new Date(seconds * 1000);
+  return isRelative ? date.toISOString().slice(11, 19) : date.toTimeString().slice(0, 8);
 }
 
 function numberText(value: number | null): string {
@@ -106,22 +116,32 @@ function numberText(value: number | null): string {
 
 /** The plots, one below the other. */
 export class PlotPanel {
-  readonly #plots: Plots;
+  #plots: Plots;
+  #isRelative: boolean;
   readonly #place = byId("charts", HTMLDivElement);
   readonly #empty = byId("plots-empty", HTMLParagraphElement);
   readonly #charts = new Map<string, Chart>();
 
-  constructor(plots: Plots) {
+  constructor({ plots, isRelative }: Store) {
     this.#plots = plots;
+    this.#isRelative = isRelative;
     const restyle = (): void => {
       for (const chart of this.#charts.values()) chart.restyle();
     };
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", restyle);
   }
 
-  /** @param now the monitor's time, in milliseconds since 1970 */
-  draw(now: number): void {
-    const { addresses } = this.#plots;
+  /** Shows the plots of another store. */
+  show({ plots, isRelative }: Store): void {
+    this.#plots = plots;
+    this.#isRelative = isRelative;
+    for (const chart of this.#charts.values()) chart.element.remove();
+    this.#charts.clear();
+  }
+
+  /** @param end the time at the right end, in milliseconds since 1970 */
+  draw(end: number): void {
+    const { addresses, windowSeconds } = this.#plots;
     for (const [address, chart] of this.#charts) {
       if (addresses.includes(address)) continue;
       chart.element.remove();
@@ -131,11 +151,11 @@ export class PlotPanel {
       const series = this.#plots.seriesOf(address);
       let chart = this.#charts.get(address);
       if (chart === undefined) {
-        chart = new Chart(address, () => this.#plots.toggle(address));
+        chart = new Chart(address, { isRelative: this.#isRelative, remove: () => this.#plots.toggle(address) });
         this.#charts.set(address, chart);
         this.#place.append(chart.element);
       }
-      if (series !== undefined) chart.draw(series, now / 1000);
+      if (series !== undefined) chart.draw(series, end / 1000, windowSeconds);
     }
     this.#empty.hidden = addresses.length > 0;
   }

@@ -4,11 +4,13 @@ import { PlotPanel } from "./chart.ts";
 import { byId, setText } from "./dom.ts";
 import { FeedSocket } from "./feed-socket.ts";
 import type { Row } from "./rows.ts";
-import { Store, jsonLines } from "./store.ts";
+import { type OpenRecording, loadRecording, saveRecording } from "./recording.ts";
+import { LiveStore, type Store } from "./store.ts";
 import { AddressPanel } from "./views/addresses.ts";
 import { FilterField, Shortcuts, Views, download } from "./views/controls.ts";
 import { MessageDetails } from "./views/details.ts";
 import { MessageList } from "./views/messages.ts";
+import { RecordingBar } from "./views/recording-bar.ts";
 import { SendPanel } from "./views/send.ts";
 import { StatusPanel } from "./views/status.ts";
 
@@ -19,20 +21,24 @@ const FIGURES_MS = 250;
 
 /** The page: its state, the views that draw it, and what the user does. */
 class Page {
-  readonly #store = new Store();
+  readonly #live = new LiveStore();
+  #recording: OpenRecording | null = null;
   readonly #views = new Views();
   readonly #status = new StatusPanel();
-  readonly #list = new MessageList(this.#store.window);
-  readonly #plots = new PlotPanel(this.#store.plots);
+  readonly #list = new MessageList(this.#live);
+  readonly #plots = new PlotPanel(this.#live);
   readonly #pause = byId("pause", HTMLButtonElement);
+  readonly #clearButton = byId("clear", HTMLButtonElement);
+  readonly #plotsSpan = byId("plots-span", HTMLParagraphElement);
   readonly #filter = new FilterField((filter) => {
-    this.#store.setFilter(filter);
+    this.#live.setFilter(filter);
+    this.#recording?.setFilter(filter);
     this.#list.reset(this.#chosen);
   });
-  readonly #addresses = new AddressPanel(this.#store.tree, this.#store.plots, {
+  readonly #addresses = new AddressPanel(this.#live, {
     filter: (node) => this.#filter.toggle(patternFor(node)),
-    plot: (address) => this.#store.plots.toggle(address),
-    now: () => this.#store.now(),
+    plot: (address) => this.#shown.togglePlot(address),
+    now: () => this.#shown.now(),
   });
   readonly #details = new MessageDetails({
     close: () => {
@@ -43,19 +49,31 @@ class Page {
       this.#views.show("send");
       this.#send.fill(line);
     },
-    plot: (address) => this.#store.plots.toggle(address),
+    plot: (address) => this.#shown.togglePlot(address),
+  });
+  readonly #bar = new RecordingBar({
+    open: (file) => void this.#open(file),
+    close: () => {
+      this.#opened += 1;
+      this.#showRecording(null);
+    },
+    seek: (part) => (this.#wantedPart = part),
   });
   readonly #socket = new FeedSocket({
     onEvent: (event) => this.#hear(event),
     onState: (state, retryInMs) => this.#connection(state, retryInMs),
     resumeFrom: () => {
-      const { session, newest } = this.#store.account;
+      const { session, newest } = this.#live.account;
       return new URLSearchParams(session === "" ? {} : { session, after: String(newest) });
     },
   });
   readonly #send = new SendPanel((command) => this.#socket.send(command));
   #chosen: Row | null = null;
   #isOpen = false;
+  /** Counts what the user opens and closes, so that a file that takes long to read doesn't come too late. */
+  #opened = 0;
+  /** Where the user has moved the scrubber to; null when it is shown. */
+  #wantedPart: number | null = null;
   readonly #drawnAt = { plots: 0, tree: 0, figures: 0 };
 
   constructor() {
@@ -64,7 +82,7 @@ class Page {
       this.#details.show(row);
     };
     this.#pause.addEventListener("click", () => this.#togglePause());
-    byId("clear", HTMLButtonElement).addEventListener("click", () => this.#clear());
+    this.#clearButton.addEventListener("click", () => this.#clear());
     byId("save", HTMLButtonElement).addEventListener("click", () => this.#save());
     void new Shortcuts([
       { key: "/", what: "filter", run: () => this.#filter.focus() },
@@ -72,6 +90,7 @@ class Page {
       { key: "p", what: "pause, and go on", run: () => this.#togglePause() },
       { key: "f", what: "follow the newest message", run: () => this.#list.follow() },
       { key: "x", what: "clear", run: () => this.#clear() },
+      { key: "o", what: "open a recording", run: () => this.#bar.choose() },
       { key: "s", what: "save as JSON lines", run: () => this.#save() },
       { key: "1", what: "messages", run: () => this.#show("messages") },
       { key: "2", what: "addresses", run: () => this.#show("addresses") },
@@ -81,12 +100,17 @@ class Page {
     requestAnimationFrame((time) => this.#frame(time));
   }
 
+  /** What the views show. */
+  get #shown(): Store {
+    return this.#recording ?? this.#live;
+  }
+
   #hear(event: FeedEvent): void {
     if (event.kind === "entries") {
-      for (const entry of event.entries) this.#store.add(entry);
+      for (const entry of event.entries) this.#live.add(entry);
       this.#list.changed();
     } else if (event.kind === "hello") {
-      this.#store.hello(event.hello);
+      this.#live.hello(event.hello);
       this.#status.hello(event.hello);
       this.#send.suggestTarget(event.hello.target);
     } else if (event.kind === "status") this.#status.status(event.status);
@@ -102,12 +126,14 @@ class Page {
 
   #showState(): void {
     if (!this.#isOpen) return;
-    if (this.#store.window.isFrozen) this.#status.connection("paused", "paused");
+    if (this.#recording !== null) this.#status.connection("paused", "recording");
+    else if (this.#live.window.isFrozen) this.#status.connection("paused", "paused");
     else this.#status.connection("open", "live");
   }
 
   #togglePause(): void {
-    const { window } = this.#store;
+    if (this.#recording !== null) return;
+    const { window } = this.#live;
     if (window.isFrozen) window.thaw();
     else window.freeze();
     this.#pause.ariaPressed = String(window.isFrozen);
@@ -116,16 +142,57 @@ class Page {
   }
 
   #clear(): void {
-    this.#store.clear();
+    if (this.#recording !== null) return;
+    this.#live.clear();
     this.#details.show(null);
     this.#chosen = null;
     this.#list.reset(null);
   }
 
   #save(): void {
-    const { window, filter } = this.#store;
+    const { window, filter } = this.#shown;
     const name = `oscine-${new Date().toISOString().slice(0, 19).replaceAll(":", "-")}.jsonl`;
-    download(name, jsonLines(window.records(), filter));
+    download(name, saveRecording(window.records(), filter));
+  }
+
+  async #open(file: File): Promise<void> {
+    this.#opened += 1;
+    const number = this.#opened;
+    this.#showRecording(null);
+    this.#bar.tell(file.name, "Reading…");
+    try {
+      const recording = await loadRecording(file, file.name);
+      if (number === this.#opened) this.#showRecording(recording);
+    } catch (error) {
+      if (number === this.#opened)
+        this.#bar.tell(file.name, `This can't be opened. ${error instanceof Error ? error.message : String(error)}`);
+    }
+  }
+
+  /** Shows a recording, or with null what arrives. */
+  #showRecording(recording: OpenRecording | null): void {
+    recording?.setFilter(this.#live.filter);
+    this.#recording = recording;
+    this.#wantedPart = null;
+    this.#chosen = null;
+    this.#details.show(null);
+    this.#list.show(this.#shown);
+    this.#addresses.show(this.#shown);
+    this.#plots.show(this.#shown);
+    this.#bar.show(recording);
+    this.#pause.disabled = recording !== null;
+    this.#clearButton.disabled = recording !== null;
+    setText(this.#plotsSpan, recording === null ? "last 30 s" : "the whole recording");
+    this.#showState();
+  }
+
+  #seek(): void {
+    const recording = this.#recording;
+    if (recording === null || this.#wantedPart === null) return;
+    recording.seek(recording.length * this.#wantedPart);
+    this.#wantedPart = null;
+    this.#bar.showPosition(recording);
+    this.#list.follow();
   }
 
   #show(view: "messages" | "addresses" | "plots" | "send"): void {
@@ -139,13 +206,14 @@ class Page {
   #frame(time: number): void {
     requestAnimationFrame((next) => this.#frame(next));
     const drawn = this.#drawnAt;
-    const { window } = this.#store;
+    const isPaused = this.#recording === null && this.#live.window.isFrozen;
+    this.#seek();
     this.#list.draw();
-    if (!window.isFrozen && time - drawn.plots >= PLOTS_MS) {
+    if (!isPaused && time - drawn.plots >= PLOTS_MS) {
       drawn.plots = time;
-      this.#plots.draw(this.#store.now());
+      this.#plots.draw(this.#shown.plotsEnd());
     }
-    if (!window.isFrozen && time - drawn.tree >= TREE_MS) {
+    if (!isPaused && time - drawn.tree >= TREE_MS) {
       drawn.tree = time;
       this.#addresses.draw();
     }
@@ -156,8 +224,9 @@ class Page {
   }
 
   #drawFigures(): void {
-    const { account, window, messages, badPackets, meter } = this.#store;
-    const messagesPerSecond = meter.rate(this.#store.now());
+    const { account, window } = this.#live;
+    const { messages, badPackets, meter } = this.#shown;
+    const messagesPerSecond = meter.rate(this.#shown.now());
     const { received, dropped } = account;
     this.#status.draw({ messagesPerSecond, messages, badPackets, received, dropped, kept: window.size, gone: window.gone });
     const waiting = window.end - window.shownEnd;

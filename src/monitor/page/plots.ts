@@ -1,17 +1,17 @@
 import type { OscMessage, OscValue } from "../../codec/index.ts";
 
-/** How far back a plot reaches. */
+/** How far back a plot of what arrives reaches. */
 export const WINDOW_SECONDS = 30;
 /** How many arguments of a message are drawn. */
 export const MAX_LINES = 4;
-/** Samples within this many seconds, about one pixel, are reduced to those that look different. */
-const BUCKET_SECONDS = 0.05;
+/** A plot has so many buckets, each about one pixel wide. The samples within one are reduced to those that look different. */
+const BUCKETS = 600;
 
 /** Times in seconds since 1970, and for each line a value for each time, or null. */
 export type PlotData = [times: number[], ...lines: (number | null)[][]];
 
 /**
- * The numbers of one address over time. Within each twentieth of a second it keeps the first, the last, and the least and greatest of each
+ * The numbers of one address over time. Within each bucket it keeps the first, the last, and the least and greatest of each
  * line, which look the same when drawn; so its size is bounded however many messages come.
  */
 export class PlotSeries {
@@ -20,6 +20,12 @@ export class PlotSeries {
   /** Where the samples of the current bucket begin. */
   #bucketStart = 0;
   #bucket = Number.NEGATIVE_INFINITY;
+  readonly #windowSeconds: number;
+
+  /** @param windowSeconds how far back the plot reaches */
+  constructor(windowSeconds: number = WINDOW_SECONDS) {
+    this.#windowSeconds = windowSeconds;
+  }
 
   /** How many lines there are: the most numeric arguments that a message had, up to {@link MAX_LINES}. */
   get lines(): number {
@@ -33,12 +39,12 @@ export class PlotSeries {
   /** @param time in milliseconds since 1970 */
   add(values: readonly number[], time: number): void {
     const seconds = time / 1000;
-    const bucket = Math.floor(seconds / BUCKET_SECONDS);
+    const bucket = Math.floor((seconds / this.#windowSeconds) * BUCKETS);
     if (bucket !== this.#bucket) {
       this.#thin();
       this.#bucket = bucket;
       this.#bucketStart = this.#times.length;
-      this.#forget(seconds - WINDOW_SECONDS);
+      this.#forget(seconds - this.#windowSeconds);
     }
     while (this.#lines.length < Math.min(values.length, MAX_LINES)) this.#lines.push(this.#times.map(() => null));
     this.#times.push(seconds);
@@ -117,9 +123,15 @@ const AUTOMATIC_PLOTS = 3;
 
 /** Which addresses are plotted, and their numbers. */
 export class Plots {
+  /** How much time they show. */
+  readonly windowSeconds: number;
   readonly #series = new Map<string, PlotSeries>();
   /** True until the user has chosen something. */
   #isAutomatic = true;
+
+  constructor(windowSeconds: number = WINDOW_SECONDS) {
+    this.windowSeconds = windowSeconds;
+  }
 
   /** The addresses that are plotted, in the order in which they were added. */
   get addresses(): readonly string[] {
@@ -136,7 +148,7 @@ export class Plots {
     let series = this.#series.get(address);
     if (series === undefined) {
       if (!this.#isAutomatic || this.#series.size >= AUTOMATIC_PLOTS || numbersOf(message).length === 0) return;
-      series = new PlotSeries();
+      series = new PlotSeries(this.windowSeconds);
       this.#series.set(address, series);
     }
     const numbers = numbersOf(message);
@@ -149,10 +161,10 @@ export class Plots {
     if (this.#series.delete(address)) return;
     const [oldest] = this.#series.keys();
     if (oldest !== undefined && this.#series.size >= MAX_PLOTS) this.#series.delete(oldest);
-    this.#series.set(address, new PlotSeries());
+    this.#series.set(address, new PlotSeries(this.windowSeconds));
   }
 
   clear(): void {
-    for (const address of this.#series.keys()) this.#series.set(address, new PlotSeries());
+    for (const address of this.#series.keys()) this.#series.set(address, new PlotSeries(this.windowSeconds));
   }
 }

@@ -168,6 +168,13 @@ export class RowWindow {
     this.#frozen ??= { record: this.#records.at(-1), end: this.end };
   }
 
+  /** Shows only what is not later than that, in milliseconds since 1970. The records must be in the order of their times. */
+  showUntil(time: number): void {
+    const isShown = (record: ReadEntry): boolean => record.entry.time <= time;
+    const end = this.#rowsGone + this.#rows.findLastIndex((row) => isShown(row.record)) + 1;
+    this.#frozen = { record: this.#records.findLast(isShown), end };
+  }
+
   thaw(): void {
     this.#frozen = null;
   }

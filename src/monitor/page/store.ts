@@ -1,29 +1,77 @@
-import { formatJson } from "../../text/json.ts";
 import type { MessageFilter } from "../../text/message-filter.ts";
 import type { FeedEntry, Hello } from "../protocol.ts";
 import { AddressTree, RateMeter } from "./address-tree.ts";
-import { Plots } from "./plots.ts";
-import { type ReadEntry, RowWindow, readEntry, weightOf } from "./rows.ts";
+import { Plots, WINDOW_SECONDS } from "./plots.ts";
+import { type MemoryBounds, type ReadEntry, RowWindow, readEntry, weightOf } from "./rows.ts";
 
 /** What the page keeps: ten seconds of 5,000 messages per second. */
-const MEMORY = { maxRecords: 50_000, maxBytes: 64 * 1024 * 1024 };
+export const MEMORY: MemoryBounds = { maxRecords: 50_000, maxBytes: 64 * 1024 * 1024 };
 
-/** The state of the page, apart from how it is drawn. */
-export class Store {
+/** What the views show, apart from how it is drawn. */
+export abstract class Store {
   readonly window: RowWindow = new RowWindow(MEMORY);
   readonly tree: AddressTree = new AddressTree();
-  readonly plots: Plots = new Plots();
-  readonly account: FeedAccount = new FeedAccount();
-  readonly meter: RateMeter = new RateMeter();
+  readonly plots: Plots;
+  meter: RateMeter = new RateMeter();
   messages = 0;
   badPackets = 0;
   filter: MessageFilter | null = null;
+
+  /** @param plotSeconds how much time the plots show */
+  protected constructor(plotSeconds: number) {
+    this.plots = new Plots(plotSeconds);
+  }
+
+  /** Whether times count from the beginning of a recording and not from 1970. */
+  abstract readonly isRelative: boolean;
+
+  /** The time that is shown, in milliseconds since 1970. */
+  abstract now(): number;
+
+  /** The time at the right end of the plots, in milliseconds since 1970. */
+  abstract plotsEnd(): number;
+
+  setFilter(filter: MessageFilter | null): void {
+    this.filter = filter;
+    this.window.setFilter(filter);
+  }
+
+  /** Starts or stops plotting an address. */
+  togglePlot(address: string): void {
+    this.plots.toggle(address);
+  }
+
+  /** Adds a record to everything except the list. */
+  protected count({ entry, rows }: ReadEntry): void {
+    if (entry.kind === "packet" && rows.some(({ kind }) => kind === "fault")) this.badPackets += 1;
+    for (const row of rows) {
+      if (row.kind !== "message") continue;
+      this.messages += 1;
+      this.meter.count(entry.time);
+      this.tree.add(row.message, entry.time, weightOf(row.message) + (entry.kind === "packet" ? entry.bytes.length : 0));
+      this.plots.add(row.message, entry.time);
+    }
+  }
+}
+
+/** What arrives from the monitor. */
+export class LiveStore extends Store {
+  readonly isRelative = false;
+  readonly account: FeedAccount = new FeedAccount();
   /** What has to be added to this machine's clock to get the monitor's, in milliseconds. */
   #clockOffset = 0;
+
+  constructor() {
+    super(WINDOW_SECONDS);
+  }
 
   /** The monitor's time, in milliseconds since 1970. */
   now(): number {
     return Date.now() + this.#clockOffset;
+  }
+
+  plotsEnd(): number {
+    return this.now();
   }
 
   hello(hello: Hello): void {
@@ -35,19 +83,7 @@ export class Store {
     this.account.entry(entry.number);
     const record = readEntry(entry);
     this.window.add(record);
-    if (entry.kind === "packet" && record.rows.some(({ kind }) => kind === "fault")) this.badPackets += 1;
-    for (const row of record.rows) {
-      if (row.kind !== "message") continue;
-      this.messages += 1;
-      this.meter.count(entry.time);
-      this.tree.add(row.message, entry.time, weightOf(row.message) + (entry.kind === "packet" ? entry.bytes.length : 0));
-      this.plots.add(row.message, entry.time);
-    }
-  }
-
-  setFilter(filter: MessageFilter | null): void {
-    this.filter = filter;
-    this.window.setFilter(filter);
+    this.count(record);
   }
 
   /** Removes what arrived. The counts of losses, and the plotted addresses, remain. */
@@ -89,17 +125,6 @@ export class FeedAccount {
     this.#expected = number + 1;
     this.newest = number;
   }
-}
-
-/** Packets as `oscine dump --json` prints them: one JSON object a line. Bad packets have no such form and are left out. */
-export function jsonLines(records: readonly ReadEntry[], filter: MessageFilter | null): string {
-  const lines: string[] = [];
-  for (const { entry, packet } of records) {
-    if (entry.kind !== "packet" || packet === null) continue;
-    const wanted = filter === null ? packet : filter.select(packet);
-    if (wanted !== null) lines.push(formatJson(wanted, entry));
-  }
-  return lines.length === 0 ? "" : `${lines.join("\n")}\n`;
 }
 
 /** How many lines are kept. */

@@ -1,14 +1,10 @@
 import { describe, expect, test } from "vitest";
-import { OscBundle, OscMessage, TimeTag, int } from "../../../src/codec/index.ts";
+import { OscBundle, OscMessage } from "../../../src/codec/index.ts";
 import { argumentList } from "../../../src/monitor/page/rows.ts";
 import { FeedAccount } from "../../../src/monitor/page/store.ts";
-import { Store } from "../../../src/monitor/page/store.ts";
-import { readEntry } from "../../../src/monitor/page/rows.ts";
-import { jsonLines } from "../../../src/monitor/page/store.ts";
+import { LiveStore } from "../../../src/monitor/page/store.ts";
 import { scrollRange, scrollToShow } from "../../../src/monitor/page/rows.ts";
 import { SendHistory } from "../../../src/monitor/page/store.ts";
-import { packetFromJson } from "../../../src/text/json.ts";
-import { MessageFilter } from "../../../src/text/message-filter.ts";
 import { packetEntry } from "./entries.ts";
 
 const HELLO = { listening: [], target: "", time: 0, newest: 0 };
@@ -32,34 +28,6 @@ describe("the account of the feed", () => {
     expect(account.hello({ ...HELLO, session: "b" })).toBe(true);
     account.entry(1);
     expect(account).toMatchObject({ received: 2, dropped: 0, newest: 1 });
-  });
-});
-
-describe("saving", () => {
-  const records = [
-    new OscMessage("/a", int(1)),
-    new OscBundle([new OscMessage("/a", "x"), new OscMessage("/b")], TimeTag.IMMEDIATELY),
-    new TextEncoder().encode("junk"),
-  ].map((packet, index) => readEntry(packetEntry(index + 1, packet)));
-
-  test("writes what oscine send --json reads", () => {
-    const lines = jsonLines(records, null).split("\n");
-    expect(lines).toHaveLength(3);
-    expect(JSON.parse(lines[0] ?? "")).toEqual({
-      time: "1970-01-01T00:00:00.001Z",
-      from: "127.0.0.1:9",
-      transport: "udp",
-      address: "/a",
-      types: "i",
-      args: [1],
-    });
-    expect(packetFromJson(lines[1] ?? "")).toEqual(records[1]?.packet);
-  });
-
-  test("keeps to the filter, also within bundles", () => {
-    const [, bundle = ""] = jsonLines(records, new MessageFilter(["/a"])).split("\n");
-    expect(JSON.parse(bundle)).toMatchObject({ elements: [{ address: "/a" }] });
-    expect(jsonLines(records, new MessageFilter(["/c"]))).toBe("");
   });
 });
 
@@ -103,7 +71,7 @@ describe("the arguments of a message", () => {
 
 describe("the picture", () => {
   test("counts messages and bad packets, and forgets when it is cleared", () => {
-    const picture = new Store();
+    const picture = new LiveStore();
     picture.add(packetEntry(1, new OscBundle([new OscMessage("/a", 1), new OscMessage("/b", 2)])));
     picture.add(packetEntry(2, new TextEncoder().encode("junk")));
     expect(picture).toMatchObject({ messages: 2, badPackets: 1 });

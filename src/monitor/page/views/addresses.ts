@@ -3,6 +3,7 @@ import { formatParts } from "../../../text/format.ts";
 import { type AddressNode, type AddressTree, MAX_NODES } from "../address-tree.ts";
 import { VirtualList, byId, element, setText } from "../dom.ts";
 import { type Plots, numbersOf } from "../plots.ts";
+import type { Store } from "../store.ts";
 
 /** What can be done with an address. */
 export interface AddressActions {
@@ -14,8 +15,8 @@ export interface AddressActions {
 
 /** The tree of addresses that have arrived. */
 export class AddressPanel {
-  readonly #tree: AddressTree;
-  readonly #plots: Plots;
+  #tree: AddressTree;
+  #plots: Plots;
   readonly #actions: AddressActions;
   readonly #scroller = byId("address-scroller", HTMLDivElement);
   readonly #empty = byId("addresses-empty", HTMLParagraphElement);
@@ -23,7 +24,7 @@ export class AddressPanel {
   readonly #list: VirtualList<AddressRowView>;
   #chosen: AddressNode | null = null;
 
-  constructor(tree: AddressTree, plots: Plots, actions: AddressActions) {
+  constructor({ tree, plots }: Store, actions: AddressActions) {
     this.#tree = tree;
     this.#plots = plots;
     this.#actions = actions;
@@ -33,6 +34,14 @@ export class AddressPanel {
     };
     this.#list = new VirtualList(this.#scroller, drawer, { onScroll: () => this.draw(), onResize: () => this.draw() });
     this.#scroller.addEventListener("keydown", (event) => this.#key(event));
+  }
+
+  /** Shows the addresses of another store. */
+  show({ tree, plots }: Store): void {
+    this.#tree = tree;
+    this.#plots = plots;
+    this.#chosen = null;
+    this.draw();
   }
 
   draw(): void {

@@ -131,9 +131,9 @@ export class Views {
   }
 }
 
-/** Has the browser save a text as a file. */
-export function download(name: string, text: string): void {
-  const url = URL.createObjectURL(new Blob([text], { type: "application/x-ndjson" }));
+/** Has the browser save bytes as a file. */
+export function download(name: string, parts: readonly Uint8Array[]): void {
+  const url = URL.createObjectURL(new Blob(parts as Uint8Array<ArrayBuffer>[], { type: "application/x-ndjson" }));
   element("a", { href: url, download: name }).click();
   // The browser has taken hold of it by then.
   setTimeout(() => URL.revokeObjectURL(url), 10_000);

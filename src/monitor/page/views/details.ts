@@ -67,8 +67,8 @@ function factsOf(row: Row): [name: string, text: string][] {
     if (row.timeTag !== null) facts.push(["time tag", String(row.timeTag)]);
   }
   facts.push(["arrived", new Date(entry.time).toISOString()]);
-  if (entry.from !== "") facts.push(["sender", entry.from]);
-  if (entry.kind === "packet") facts.push(["packet", `${entry.transport}, ${entry.bytes.length} bytes`]);
+  if (entry.from !== "") facts.push(["sender", escapeForTerminal(entry.from)]);
+  if (entry.kind === "packet") facts.push(["packet", `${entry.transport === "" ? "" : `${entry.transport}, `}${entry.bytes.length} bytes`]);
   return facts;
 }
 

@@ -4,12 +4,14 @@ import { formatParts } from "../../../text/format.ts";
 import { timeOfDay } from "../../../text/values.ts";
 import { VirtualList, byId, element, setText } from "../dom.ts";
 import type { Row, RowWindow } from "../rows.ts";
+import type { Store } from "../store.ts";
 
 /** The live list. It follows the newest message until the user scrolls up. */
 export class MessageList {
   /** Called with the line that the user has chosen, null for none. */
   onChoose: (row: Row | null) => void = () => undefined;
-  readonly #window: RowWindow;
+  #window: RowWindow;
+  #isRelative: boolean;
   readonly #grid: HTMLElement = byId("messages", HTMLDivElement);
   readonly #follow: HTMLButtonElement = byId("follow", HTMLButtonElement);
   readonly #empty: HTMLElement = byId("messages-empty", HTMLDivElement);
@@ -21,8 +23,9 @@ export class MessageList {
   /** Position of the chosen line. */
   #chosen: number | null = null;
 
-  constructor(window: RowWindow) {
+  constructor({ window, isRelative }: Store) {
     this.#window = window;
+    this.#isRelative = isRelative;
     this.#list = new VirtualList(
       byId("message-scroller", HTMLDivElement),
       {
@@ -33,6 +36,13 @@ export class MessageList {
     );
     this.#follow.addEventListener("click", () => this.follow());
     this.#grid.addEventListener("keydown", (event) => this.#key(event));
+  }
+
+  /** Shows the lines of another store. */
+  show({ window, isRelative }: Store): void {
+    this.#window = window;
+    this.#isRelative = isRelative;
+    this.reset(null);
   }
 
   /** There is something new to draw. */
@@ -95,7 +105,7 @@ export class MessageList {
     const row = this.#window.at(position);
     if (row === undefined) return;
     view.element.dataset["position"] = String(position);
-    view.show(row, index + 1, position === this.#chosen);
+    view.show(row, { number: index + 1, isChosen: position === this.#chosen, isRelative: this.#isRelative });
   }
 
   #scrolled(): void {
@@ -146,6 +156,15 @@ export class MessageList {
 /** More of a value than fits into any line is not worth formatting. */
 const MAX_SHOWN = 400;
 
+/** How a line is shown beside what it holds. */
+export interface RowState {
+  /** Of the row for those who cannot see it, from 1. */
+  readonly number: number;
+  readonly isChosen: boolean;
+  /** Whether its time counts from the beginning of a recording. */
+  readonly isRelative: boolean;
+}
+
 /** The elements of one line of the list; what they show changes all the time. */
 export class MessageRowView {
   readonly element: HTMLDivElement = element("div", { class: "row", role: "row" });
@@ -158,8 +177,7 @@ export class MessageRowView {
     this.element.append(...this.#cells);
   }
 
-  /** @param number of the row for those who cannot see it, from 1 */
-  show(row: Row, number: number, isChosen: boolean): void {
+  show(row: Row, { number, isChosen, isRelative }: RowState): void {
     const chosen = String(isChosen);
     if (this.element.ariaSelected !== chosen) this.element.ariaSelected = chosen;
     if (this.#shown === row) return;
@@ -168,8 +186,8 @@ export class MessageRowView {
     this.element.setAttribute("aria-rowindex", String(number + 1));
     const [time, sender, address, types, values] = this.#cells;
     const { entry } = row.record;
-    setText(time, timeOfDay(entry.time));
-    setText(sender, entry.from === "" ? "–" : entry.from);
+    setText(time, isRelative ? new Date(entry.time).toISOString().slice(11, 23) : timeOfDay(entry.time));
+    setText(sender, entry.from === "" ? "–" : escapeForTerminal(entry.from));
     const isFault = row.kind === "fault";
     if (this.element.classList.contains("fault") !== isFault) this.element.classList.toggle("fault", isFault);
     if (row.kind === "fault") {
