@@ -27,7 +27,7 @@ export class JsonLinesReader extends LineReader {
     if (time !== undefined) this.#time = readTime(time);
     this.events.packet({
       time: this.#time,
-      source: typeof from === "string" ? parseAddress(from) : null,
+      source: typeof from === "string" && from !== "" ? parseAddress(from) : null,
       destination: null,
       transport: TRANSPORTS.has(transport) ? (transport as RecordedPacket["transport"]) : null,
       data,

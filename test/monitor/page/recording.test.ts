@@ -184,6 +184,12 @@ describe("a recording in the page", () => {
     expect(saveRecording(recording.window.records(), null)).toHaveLength(1);
   });
 
+  test("is saved as it was read, also what has no sender", async () => {
+    const file = fileOf([...SHOW, { ...SHOW[0]!, time: START + 5000, source: null, transport: null }]);
+    const { window } = await loadRecording(file, "show.jsonl");
+    expect(await new Blob(saveRecording(window.records(), null) as Uint8Array<ArrayBuffer>[]).text()).toBe(await file.text());
+  });
+
   test("orders packets by their times", async () => {
     const recording = await loadRecording(fileOf([SHOW[2]!, SHOW[0]!, SHOW[1]!]), "show.jsonl");
     expect(recording.length).toBe(2000);
