@@ -77,7 +77,8 @@ function checkView(bytes: Uint8Array, expected: OscPacket | string): void {
 /** What was decoded can be encoded, and then stays as it is; a packet by the book stays so from the beginning. */
 function checkEncoding(packet: OscPacket, digits: string | null): void {
   const encoded = encode(packet);
-  const again = decode(encoded, { maxNesting: 1000 });
+  // What was not read because it nests too deep is in the bytes again, so the same limit holds.
+  const again = decode(encoded);
   strictEqual(wording(again), wording(packet), "encoding changed the meaning");
   const shown = wording(packet);
   if (digits !== null && !shown.includes("NaN")) strictEqual(hex(encoded), digits, "encoding changed the bytes");

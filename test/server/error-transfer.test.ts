@@ -13,6 +13,9 @@ const ours: readonly errors.OscError[] = [
   new errors.OscSocketError("EADDRINUSE", "In use", "127.0.0.1:9000"),
   new errors.OscServerError("OSC_CLOSED", "Closed"),
   new errors.OscTimeoutError("Too late"),
+  new errors.OscDiscoveryError("OSC_DISCOVERY_FAILED", "No interface"),
+  new errors.OscQueryError("OSC_QUERY_ANSWER", "Not JSON", "http://127.0.0.1:5678/"),
+  new errors.OscRecordingError("OSC_RECORDING_DAMAGED", "Cut", 17),
   new errors.OscNatsError("OSC_NATS_JETSTREAM", "No stream", "127.0.0.1:4222"),
 ];
 
