@@ -218,9 +218,8 @@ function readPadding(reading: Reading, bytes: Uint8Array, start: number, padded:
 
 /** The offset of the first NUL from `start` on, or `end`. */
 function findNul(bytes: Uint8Array, start: number, end: number): number {
-  let position = start;
-  while (position < end && bytes[position] !== 0) position++;
-  return position;
+  const nul = bytes.indexOf(0, start);
+  return nul === -1 || nul > end ? end : nul;
 }
 
 /** Whether all bytes from `start` to `end` are zero. */

@@ -4,14 +4,15 @@ const WORDS = 16;
 /**
  * The texts of OSC strings that come again and again: addresses, type tags, names. Every byte of a string is compared before its
  * text is used, so nothing that a sender does can make the cache give a wrong text, or make it large or slow. It keeps ASCII text that comes a
- * second time while no other one with the same place has come; what never comes again isn't stored.
+ * second time while no other one with the same place has come; what never comes again isn't stored. Each text has two places, so that one
+ * other doesn't drive it out.
  */
 export class StringCache {
   /** The offset after the string that was looked for, padding included, if its end was found; otherwise -1. */
   end = -1;
-  /** The offset of the NUL that ends it. */
+  /** The offset of the NUL that ends it, if it is not kept here. */
   nul = -1;
-  /** Whether the string is ASCII with padding of zeros, so that `add` may follow. */
+  /** Whether a string that is not kept here is ASCII with padding of zeros, so that `add` may follow. */
   isPlain = false;
   /** The words of the string that was looked for. */
   readonly #words: Int32Array = new Int32Array(WORDS);
@@ -57,14 +58,18 @@ export class StringCache {
       hash = Math.imul(((hash << 5) | (hash >>> 27)) ^ word, 0x9e3779b1);
       // True for a word without a zero byte.
       if (((word - 0x01010101) & ~word & 0x80808080) === 0) continue;
-      const length = word >>> 24 === 0 ? 0 : (word & 0xff0000) === 0 ? 1 : (word & 0xff00) === 0 ? 2 : 3;
       this.end = p + 4;
+      const size = count | (skip << 5);
+      const place = hash >>> this.#shift;
+      const text = this.#kept(place, count, size) ?? this.#kept(place ^ 1, count, size);
+      if (text !== undefined) return text;
+      const length = word >>> 24 === 0 ? 0 : (word & 0xff0000) === 0 ? 1 : (word & 0xff00) === 0 ? 2 : 3;
       this.nul = p + length;
       this.isPlain = (bits & 0x80808080) === 0 && word << (8 * length) === 0;
       this.#hash = hash;
-      this.#size = count | (skip << 5);
+      this.#size = size;
       this.#start = start;
-      return this.#kept(hash >>> this.#shift, count);
+      return undefined;
     }
     this.end = -1;
     return undefined;
@@ -76,14 +81,18 @@ export class StringCache {
     if (this.#missed[place] !== this.#hash) {
       this.#missed[place] = this.#hash;
     } else if (this.#isOfWords(text)) {
+      // The text that is here moves to the other place.
+      this.#keys.copyWithin((place ^ 1) * WORDS, place * WORDS, (place + 1) * WORDS);
+      this.#sizes[place ^ 1] = this.#sizes[place]!;
+      this.#texts[place ^ 1] = this.#texts[place]!;
       this.#keys.set(this.#words, place * WORDS);
       this.#sizes[place] = this.#size;
       this.#texts[place] = text;
     }
   }
 
-  #kept(place: number, count: number): string | undefined {
-    if (this.#sizes[place] !== this.#size) return undefined;
+  #kept(place: number, count: number, size: number): string | undefined {
+    if (this.#sizes[place] !== size) return undefined;
     const words = this.#words;
     const keys = this.#keys;
     const from = place * WORDS;

@@ -206,6 +206,16 @@ describe("the cache of strings", () => {
     expect(known).toBe(20_000);
   });
 
+  test("keeps a text beside another one of the same place", () => {
+    for (let i = 0; i < 50; i++) {
+      const cache = new StringCache(1);
+      const packets = [bytes("'/a' 0000"), new Uint8Array([0x2f, 0x62, i + 1, 0])];
+      const texts = ["/a", `/b${String.fromCharCode(i + 1)}`];
+      for (const [at, packet] of packets.entries()) twice(cache, packet, texts[at]!);
+      expect(packets.map((packet) => cache.find(packet, 0, 4, 0))).toEqual(texts);
+    }
+  });
+
   test("gives no wrong text after one was added that the bytes were not", () => {
     const cache = new StringCache(10);
     const packet = bytes("'/a/b' 00000000");
