@@ -81,10 +81,12 @@ export class StringCache {
     if (this.#missed[place] !== this.#hash) {
       this.#missed[place] = this.#hash;
     } else if (this.#isOfWords(text)) {
-      // The text that is here moves to the other place.
-      this.#keys.copyWithin((place ^ 1) * WORDS, place * WORDS, (place + 1) * WORDS);
-      this.#sizes[place ^ 1] = this.#sizes[place]!;
-      this.#texts[place ^ 1] = this.#texts[place]!;
+      if (this.#sizes[place] !== 0) {
+        // The text that is here moves to the other place.
+        this.#keys.copyWithin((place ^ 1) * WORDS, place * WORDS, (place + 1) * WORDS);
+        this.#sizes[place ^ 1] = this.#sizes[place]!;
+        this.#texts[place ^ 1] = this.#texts[place]!;
+      }
       this.#keys.set(this.#words, place * WORDS);
       this.#sizes[place] = this.#size;
       this.#texts[place] = text;
