@@ -1,5 +1,6 @@
 import { type OscArgument, OscBundle, OscMessage, type OscPacket, type OscValue, TimeTag, decode, encode } from "../codec/index.ts";
 import { OscRecordingError } from "../errors.ts";
+import { formatArguments } from "../text/format.ts";
 import { LineReader } from "./line-reader.ts";
 import type { RecordedPacket, RecordingEvents, RecordingWriter } from "./recording.ts";
 import { isRelative, relativeMillis } from "./time-tags.ts";
@@ -180,8 +181,8 @@ function linesOf(packet: OscPacket, recorded: TimeTag): string[] {
     const tag = packet.timeTag.isImmediate ? recorded : packet.timeTag;
     return packet.elements.flatMap((element) => linesOf(element, tag));
   }
-  const { address, types, args } = packet;
-  const words = [hexTime(recorded), address, types, ...valuesOf(types, args)];
+  const { address, types } = packet;
+  const words = [hexTime(recorded), address, types, ...formatArguments(packet, formatValue)];
   const line = words.join(" ");
   if (/[\r\n]/.test(line) || /\s/.test(address)) {
     throw new OscRecordingError(
@@ -191,24 +192,6 @@ function linesOf(packet: OscPacket, recorded: TimeTag): string[] {
     );
   }
   return [`${line}\n`];
-}
-
-function valuesOf(types: string, args: readonly OscValue[]): string[] {
-  const words: string[] = [];
-  const enclosing: Iterator<OscValue>[] = [];
-  let values: Iterator<OscValue> = args[Symbol.iterator]();
-  for (const tag of types) {
-    if (tag === "]") {
-      values = enclosing.pop() ?? values;
-      continue;
-    }
-    const value = values.next().value as OscValue;
-    if (tag === "[") {
-      enclosing.push(values);
-      values = (value as readonly OscValue[])[Symbol.iterator]();
-    } else words.push(formatValue(tag, value));
-  }
-  return words;
 }
 
 function formatValue(tag: string, value: OscValue): string {

@@ -43,7 +43,7 @@ export function formatParts(message: OscMessage, timeTag: TimeTag | null): Forma
 }
 
 /** The values of a message as words, one for each type tag that has one. */
-function formatArguments({ types, args }: OscMessage): string[] {
+export function formatArguments({ types, args }: OscMessage, format: (tag: string, value: OscValue) => string = formatValue): string[] {
   const words: string[] = [];
   const enclosing: Iterator<OscValue>[] = [];
   let values: Iterator<OscValue> = args[Symbol.iterator]();
@@ -57,7 +57,7 @@ function formatArguments({ types, args }: OscMessage): string[] {
       enclosing.push(values);
       values = (value as readonly OscValue[])[Symbol.iterator]();
     } else {
-      const word = formatValue(tag, value);
+      const word = format(tag, value);
       if (word !== "") words.push(word);
     }
   }

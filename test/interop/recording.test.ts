@@ -9,7 +9,7 @@ import type { RecordedPacket } from "../../src/recording/index.ts";
 import { UDPClient } from "../../src/index.ts";
 import { untilItHears } from "./exchange.ts";
 import { steadyPort } from "../steady-port.ts";
-import { AUDIO, CONTROL, synthDefBytes } from "./synth-def.ts";
+import { BEEP } from "./synth-def.ts";
 import { LIBLO_TOOLS, RunningProgram, describeWith, findProgram, run } from "./programs.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "oscine-recording-"));
@@ -17,37 +17,6 @@ afterAll(() => rmSync(folder, { recursive: true }));
 
 const START = Date.now();
 const PACKETS = [new OscMessage("/mixer/1/gain", [float(0.1), 5, "hello", true]), new OscMessage("/pan", [float(-1)])];
-
-const BEEP = synthDefBytes({
-  name: "beep",
-  controls: { freq: 440, amp: 0.2 },
-  units: [
-    { name: "Control", rate: CONTROL, inputs: [], outputs: 2 },
-    { name: "SinOsc", rate: AUDIO, inputs: [{ unit: 0, output: 0 }, 0], outputs: 1 },
-    {
-      name: "BinaryOpUGen",
-      rate: AUDIO,
-      inputs: [
-        { unit: 1, output: 0 },
-        { unit: 0, output: 1 },
-      ],
-      outputs: 1,
-      special: 2,
-    },
-    { name: "Line", rate: CONTROL, inputs: [1, 0, 0.2, 2], outputs: 1 },
-    {
-      name: "BinaryOpUGen",
-      rate: AUDIO,
-      inputs: [
-        { unit: 2, output: 0 },
-        { unit: 3, output: 0 },
-      ],
-      outputs: 1,
-      special: 2,
-    },
-    { name: "Out", rate: AUDIO, inputs: [0, { unit: 4, output: 0 }], outputs: 0 },
-  ],
-});
 
 async function record(name: string): Promise<string> {
   const path = join(folder, name);

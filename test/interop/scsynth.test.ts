@@ -18,42 +18,10 @@ import { lineOf } from "./line-text.ts";
 import { type FieldProgram, Matrix } from "./matrix.ts";
 import { steadyPort } from "../steady-port.ts";
 import { RunningProgram, describeWith, run } from "./programs.ts";
-import { AUDIO, CONTROL, synthDefBytes } from "./synth-def.ts";
+import { BEEP } from "./synth-def.ts";
 
 const SCSYNTH = { name: "scsynth", install: "apt-get install supercollider-server" };
 const JACKD = { name: "jackd", install: "apt-get install jackd1" };
-
-/** A sine that fades in two seconds and then frees its synth: `{ |freq = 440, amp = 0.2| Out.ar(0, SinOsc.ar(freq) * amp * Line.kr(1, 0, 0.2, 2)) }`. */
-const BEEP = synthDefBytes({
-  name: "beep",
-  controls: { freq: 440, amp: 0.2 },
-  units: [
-    { name: "Control", rate: CONTROL, inputs: [], outputs: 2 },
-    { name: "SinOsc", rate: AUDIO, inputs: [{ unit: 0, output: 0 }, 0], outputs: 1 },
-    {
-      name: "BinaryOpUGen",
-      rate: AUDIO,
-      inputs: [
-        { unit: 1, output: 0 },
-        { unit: 0, output: 1 },
-      ],
-      outputs: 1,
-      special: 2,
-    },
-    { name: "Line", rate: CONTROL, inputs: [1, 0, 0.2, 2], outputs: 1 },
-    {
-      name: "BinaryOpUGen",
-      rate: AUDIO,
-      inputs: [
-        { unit: 2, output: 0 },
-        { unit: 3, output: 0 },
-      ],
-      outputs: 1,
-      special: 2,
-    },
-    { name: "Out", rate: AUDIO, inputs: [0, { unit: 4, output: 0 }], outputs: 0 },
-  ],
-});
 
 const SUPERCOLLIDER: FieldProgram = {
   name: "SuperCollider's scsynth",

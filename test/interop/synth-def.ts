@@ -69,3 +69,35 @@ function float32(value: number): number[] {
   view.setFloat32(0, value);
   return [...new Uint8Array(view.buffer)];
 }
+
+/** A sine that fades in two seconds and then frees its synth: `{ |freq = 440, amp = 0.2| Out.ar(0, SinOsc.ar(freq) * amp * Line.kr(1, 0, 0.2, 2)) }`. */
+export const BEEP: Uint8Array = synthDefBytes({
+  name: "beep",
+  controls: { freq: 440, amp: 0.2 },
+  units: [
+    { name: "Control", rate: CONTROL, inputs: [], outputs: 2 },
+    { name: "SinOsc", rate: AUDIO, inputs: [{ unit: 0, output: 0 }, 0], outputs: 1 },
+    {
+      name: "BinaryOpUGen",
+      rate: AUDIO,
+      inputs: [
+        { unit: 1, output: 0 },
+        { unit: 0, output: 1 },
+      ],
+      outputs: 1,
+      special: 2,
+    },
+    { name: "Line", rate: CONTROL, inputs: [1, 0, 0.2, 2], outputs: 1 },
+    {
+      name: "BinaryOpUGen",
+      rate: AUDIO,
+      inputs: [
+        { unit: 2, output: 0 },
+        { unit: 3, output: 0 },
+      ],
+      outputs: 1,
+      special: 2,
+    },
+    { name: "Out", rate: AUDIO, inputs: [0, { unit: 4, output: 0 }], outputs: 0 },
+  ],
+});
