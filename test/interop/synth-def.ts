@@ -1,6 +1,6 @@
 /** Rates at which a unit generator runs. */
-export const CONTROL = 1;
-export const AUDIO = 2;
+const CONTROL = 1;
+const AUDIO = 2;
 
 /** Where a unit generator takes a value from: a number, or an output of a unit generator before it. */
 type Input = number | { readonly unit: number; readonly output: number };
@@ -15,7 +15,7 @@ interface UnitGenerator {
   readonly special?: number;
 }
 
-export interface SynthDef {
+interface SynthDef {
   readonly name: string;
   /** The controls and their defaults, in order. */
   readonly controls: Readonly<Record<string, number>>;
@@ -23,7 +23,7 @@ export interface SynthDef {
 }
 
 /** The bytes that SuperCollider calls “SCgf” of version 2, as `/d_recv` takes them: one definition, without variants. */
-export function synthDefBytes({ name, controls, units }: SynthDef): Uint8Array {
+function synthDefBytes({ name, controls, units }: SynthDef): Uint8Array {
   const constants: number[] = [];
   for (const input of units.flatMap(({ inputs }) => inputs)) {
     if (typeof input === "number" && !constants.includes(input)) constants.push(input);
