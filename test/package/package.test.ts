@@ -308,6 +308,29 @@ describe("the browser condition", () => {
 });
 
 describe("the command line tool", () => {
+  test("a recording is written, converted, read and played by the installed program and library", () => {
+    const code = `
+      import { createRecording, encode, openRecording, OscMessage, Player } from "oscine";
+      import { readRecording } from "oscine/recording";
+      import { createReadStream } from "node:fs";
+      const file = await createRecording("show.jsonl");
+      for (const time of [0, 10, 20]) {
+        file.write({ time, source: null, destination: null, transport: "udp", data: encode(new OscMessage("/a", time)) });
+      }
+      await file.close();
+      const times = [];
+      await new Player(await openRecording("show.jsonl"), (packet, { time }) => void times.push(time)).play();
+      for await (const { time } of await readRecording(() => createReadStream("show.jsonl"))) times.push(time);
+      console.log(times.join());
+    `;
+    expect(program("record.mjs", code)).toBe("0,10,20,0,10,20\n");
+    const tool = join(folder, "node_modules", ".bin", "oscine");
+    const cwd = { cwd: folder, encoding: "utf8" } as const;
+    execFileSync(tool, ["convert", "show.jsonl", "show.pcapng", "--quiet"], cwd);
+    expect(execFileSync(tool, ["play", "show.pcapng", "--dry-run"], cwd).match(/\/a +,i +\d+/g)).toHaveLength(3);
+    expect(execFileSync(tool, ["dump", "show.pcapng", "--json", "--quiet"], cwd).trim().split("\n")).toHaveLength(3);
+  });
+
   test("--help is printed by the installed program", () => {
     const help = npm(folder, "exec", "--offline", "--", "oscine", "--help");
     for (const command of ["serve", "dump", "send"]) expect(help).toMatch(new RegExp(`\\b${command}\\b`));

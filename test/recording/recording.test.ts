@@ -311,6 +311,28 @@ describe("damage", () => {
     expect(packets).toHaveLength(2);
   });
 
+  test("a recording of any size is read in constant memory", async () => {
+    const piece = written(
+      "pcapng",
+      Array.from({ length: 500 }, () => recorded(new OscMessage("/blob", [new Uint8Array(1000)]))),
+    ).subarray(48);
+    const PIECES = 400;
+    const open = async function* (): AsyncGenerator<Uint8Array> {
+      yield written("pcapng", []);
+      for (let count = 0; count < PIECES; count++) yield piece;
+    };
+    let packets = 0;
+    let most = 0;
+    for await (const { data } of await readRecording(open)) {
+      packets += 1;
+      if (data.length === 0) throw new Error("empty");
+      if (packets % 5000 === 0) most = Math.max(most, process.memoryUsage().arrayBuffers);
+    }
+    expect(packets).toBe(500 * PIECES);
+    // 220 MB were read.
+    expect(most).toBeLessThan(100e6);
+  });
+
   test("a file in no format is refused by name", async () => {
     await expect(read(Buffer.from("MThd0000"))).rejects.toMatchObject({ code: "OSC_RECORDING_FORMAT" });
   });
