@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type ErrorListener, reportToConsole, tellListener } from "../dispatch/index.ts";
 import { type OptionChecks, callback, checkHostAndPort, integer, oneOf, readOptions, unchecked } from "../options.ts";
@@ -77,7 +76,7 @@ class Responder implements Advertisement {
   readonly #port: number;
   readonly #txt: Readonly<Record<string, string>>;
   /** A name of our own, because that of the machine may belong to another responder. */
-  readonly #host = `oscine-${randomBytes(6).toString("hex")}.local`;
+  readonly #host = `oscine-${randomHex(12)}.local`;
   readonly #stop = new AbortController();
   #name: string;
   #links: readonly MdnsLink[] = [];
@@ -99,7 +98,7 @@ class Responder implements Advertisement {
     this.#links = await open({ message: (message, link) => this.#receive(message, link), error: onError });
     for (let count = 2; !(await this.#isFree()); count += 1) {
       // So many of one name: somebody answers to every name.
-      this.#name = count > MAX_RENAMES ? `${this.#wanted} (${randomBytes(2).toString("hex")})` : `${this.#wanted} (${count})`;
+      this.#name = count > MAX_RENAMES ? `${this.#wanted} (${randomHex(4)})` : `${this.#wanted} (${count})`;
       if (count > MAX_RENAMES) break;
     }
     this.#state = "serving";
@@ -185,6 +184,10 @@ class Responder implements Advertisement {
     // On each interface another address of the same host: the one there must not be flushed from the caches of those that see both.
     return { name: this.#host, type: "A", ttl, data: address };
   }
+}
+
+function randomHex(digits: number): string {
+  return Array.from({ length: digits }, () => Math.floor(Math.random() * 16).toString(16)).join("");
 }
 
 function targetOf(data: unknown): unknown {

@@ -1,4 +1,4 @@
-import { type IncomingMessage, type Server, type ServerResponse, createServer } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import type { WebSocket, WebSocketServer } from "ws";
 import { OscBundle, OscMessage, encode } from "../codec/index.ts";
@@ -121,12 +121,10 @@ export async function serveOscQuery(source: Dispatcher | Namespace, options: Osc
     throw bad("server", "a server of Oscine, or an object with its serverAddress", settings.server);
   }
   const { host, port } = checkHostAndPort(settings.host, settings.port);
-  const { WebSocketServer: Accepter } = await import("ws");
-  const server = new QueryServer(
-    source,
-    settings,
-    new Accepter({ noServer: true, maxPayload: settings.maxPacketSize, perMessageDeflate: false }),
-  );
+  // Loaded when they are used: every program that imports the package would wait for them.
+  const [{ createServer }, { WebSocketServer: Accepter }] = await Promise.all([import("node:http"), import("ws")]);
+  const accepter = new Accepter({ noServer: true, maxPayload: settings.maxPacketSize, perMessageDeflate: false });
+  const server = new QueryServer(source, settings, createServer(HTTP_LIMITS), accepter);
   await server.listen(await resolveHost(host), port);
   return server;
 }
@@ -143,13 +141,14 @@ class QueryServer implements OscQueryServer {
   readonly #counts = { requests: 0, connectionsRefused: 0, sent: 0, replaced: 0 };
   #address: NetAddress = { address: "", port: 0, family: "IPv4" };
 
-  constructor(source: Dispatcher | Namespace, settings: Settings, accepter: WebSocketServer) {
+  constructor(source: Dispatcher | Namespace, settings: Settings, http: Server, accepter: WebSocketServer) {
     this.#dispatcher = source instanceof Namespace ? null : source;
     this.#namespace = source instanceof Namespace ? source : source.namespace;
     this.#settings = settings;
     this.#onError = settings.onError ?? reportToConsole;
     this.#accepter = accepter;
-    this.#http = createServer(HTTP_LIMITS, (request, response) => this.#answer(request, response));
+    this.#http = http;
+    this.#http.on("request", (request, response) => this.#answer(request, response));
     this.#http.maxConnections = settings.maxConnections + HTTP_CONNECTIONS;
     this.#http.on("upgrade", (request, socket, head) => this.#upgrade(request, socket, head));
     this.#unsubscribe = this.#namespace.subscribe((change) => this.#tell(change));
