@@ -215,6 +215,6 @@ describeWith(
       session.stop();
       await client.sendMessage("/quit");
       await server.ended;
-    });
+    }, 60_000);
   },
 );

@@ -13,9 +13,10 @@ export class JackHome implements Disposable {
 
   constructor(name: string) {
     const server = `oscine-${name}-${process.pid}`;
+    // JACK throws out a client that is stopped for longer than its timeout, half a second by default.
     writeFileSync(
       join(this.#folder, ".jackdrc"),
-      `${findProgram("jackd") ?? "jackd"} --no-realtime --temporary --name ${server} -d dummy -r 48000 -p 512\n`,
+      `${findProgram("jackd") ?? "jackd"} --no-realtime --timeout 20000 --temporary --name ${server} -d dummy -r 48000 -p 512\n`,
     );
     this.environment = { HOME: this.#folder, JACK_DEFAULT_SERVER: server };
   }
