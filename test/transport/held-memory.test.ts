@@ -98,7 +98,8 @@ function times<Item>(count: number, make: (index: number) => Item): Item[] {
 }
 
 test("connections that announce large packets and stop short are ended, the largest first", async () => {
-  const server = await Server.start("Async", "TCP", { maxPacketSize: 16 * MIB, maxMemory: 48 * MIB });
+  // Of the bound below, about 100 MiB are garbage of the reads, which a busy machine collects late.
+  const server = await Server.start("Async", "TCP", { maxPacketSize: 16 * MIB, maxMemory: 24 * MIB });
   const sockets = await Promise.all(times(40, () => attacker(server.port)));
   const prefix = Uint8Array.of(1, 0, 0, 0);
   const part = new Uint8Array(1 * MIB).fill(47);
