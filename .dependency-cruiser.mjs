@@ -15,7 +15,7 @@ const LAYERS = {
   transport: ["framing"],
   discovery: ["dispatch"],
   oscquery: ["codec", "dispatch", "namespace", "transport"],
-  server: ["codec", "address", "framing", "url", "dispatch", "transport"],
+  server: ["codec", "address", "framing", "url", "namespace", "dispatch", "transport"],
   client: ["codec", "address", "framing", "url", "dispatch", "transport"],
   nats: ["codec", "address", "framing", "url", "dispatch", "transport", "server"],
   // Bridges and commands load NATS when they need it; see "nats-is-loaded-on-demand".

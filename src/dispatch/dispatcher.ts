@@ -187,9 +187,18 @@ export class Dispatcher {
     return handler;
   }
 
-  /** The methods that were mapped with a description, with their last values. Methods may be added to it without a handler. */
+  /**
+   * The methods that were mapped with a description, with their last values. Methods may be added to it without a handler. To remove or rename one there
+   * does the same to its handlers.
+   */
   get namespace(): Namespace {
-    return (this.#namespace ??= new Namespace());
+    if (this.#namespace !== null) return this.#namespace;
+    this.#namespace = new Namespace();
+    this.#namespace.subscribe((change) => {
+      if (change.kind === "removed") this.#move(change.address, null);
+      else if (change.kind === "renamed") this.#move(change.from, change.address);
+    });
+    return this.#namespace;
   }
 
   /**
@@ -316,9 +325,24 @@ export class Dispatcher {
   }
 
   #describe(address: string, description: MethodDescription): ArgumentCheck {
+    this.namespace.add(address, description);
+    return this.#checkOf(address);
+  }
+
+  #checkOf(address: string): ArgumentCheck {
     const { namespace } = this;
-    namespace.add(address, description);
     return (message, client) => namespace.receive(address, message, client);
+  }
+
+  /** Lets the described handlers of an address follow their method. Those in threads and processes can't. */
+  #move(from: string, to: string | null): void {
+    if (this.frozen) return;
+    for (const handler of this.#addresses.at(from).filter(({ check }) => check !== null)) {
+      this.#addresses.remove(from, handler);
+      if (to === null) continue;
+      handler.moveTo(to, this.#checkOf(to));
+      this.#addresses.add(to, handler);
+    }
   }
 
   #handlerOf(address: string, fn: HandlerCallback, options: MapOptions | undefined): Handler | undefined {

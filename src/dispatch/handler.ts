@@ -142,8 +142,7 @@ export type ArgumentCheck = (message: OscMessage, client: NetAddress) => readonl
  * dispatcher.unmap("/gain", handler);
  */
 export class Handler {
-  /** The mapped address; `null` for the default handler. */
-  readonly address: string | null;
+  #address: string | null;
   /** The function that was mapped. */
   readonly callback: HandlerCallback;
   /** The fixed arguments, or `null` if none were given. */
@@ -152,8 +151,7 @@ export class Handler {
   readonly needsReplyAddress: boolean;
   /** True if the function's first parameter is a {@link HandlerContext}. */
   readonly needsContext: boolean;
-  /** For a method with a description: gives the arguments to call it with, or throws an OscRejectedError. @internal */
-  readonly check: ArgumentCheck | null;
+  #check: ArgumentCheck | null;
 
   /**
    * Made by {@link Dispatcher.map}, rather than by hand.
@@ -176,12 +174,28 @@ export class Handler {
         address ?? "",
       );
     }
-    this.address = address;
+    this.#address = address;
     this.callback = callback;
     this.args = args ?? null;
     this.needsReplyAddress = needsReplyAddress;
     this.needsContext = needsContext;
-    this.check = check;
+    this.#check = check;
+  }
+
+  /** The mapped address; `null` for the default handler. */
+  get address(): string | null {
+    return this.#address;
+  }
+
+  /** For a method with a description: gives the arguments to call it with, or throws an OscRejectedError. @internal */
+  get check(): ArgumentCheck | null {
+    return this.#check;
+  }
+
+  /** Its method was renamed. @internal */
+  moveTo(address: string, check: ArgumentCheck): void {
+    this.#address = address;
+    this.#check = check;
   }
 
   /**

@@ -221,6 +221,18 @@ export class Namespace implements Iterable<NamespaceMethod> {
   }
 
   /**
+   * Takes over a value that was checked in another thread or process. Does nothing if there is no such method.
+   *
+   * @internal
+   */
+  adopt(address: string, { args, types }: OscMessage, time: number, source: NetAddress | null): void {
+    const node = this.#find(address);
+    if (node === undefined || node.method === null) return;
+    node.method = { ...node.method, value: args, types, time, source };
+    this.#tell({ kind: "value", method: node.method, origin: source });
+  }
+
+  /**
    * Calls a function with every change from now on.
    *
    * @returns ends that

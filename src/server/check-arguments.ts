@@ -57,6 +57,7 @@ const KINDS: Readonly<Record<Kind, object>> = {
     threadMemory: true,
     workerData: true,
     packetsPerThread: true,
+    namespace: true,
     order: true,
     strictTiming: true,
   } satisfies Names<ThreadingServerOptions>,
@@ -71,6 +72,7 @@ const KINDS: Readonly<Record<Kind, object>> = {
     strategy: true,
     idleTimeout: true,
     childMemory: true,
+    namespace: true,
     strictTiming: true,
   } satisfies Names<ForkingServerOptions>,
 };

@@ -42,10 +42,15 @@ export function runInContext(handling: Handling, data: Uint8Array, context: Pack
 }
 
 /** Reasons for rejecting a packet where it is handled. */
-export type LateReason = Extract<RejectReason, "malformed" | "unverified">;
+export type LateReason = Extract<RejectReason, "malformed" | "unverified" | "arguments">;
 
-/** The error for a packet rejected in another thread. It is built again from the bytes, which costs less than transferring every error. */
-export function explainRefusal(reason: LateReason, data: Uint8Array, options: DecodeOptions): OscRejectedError {
+/**
+ * The error for a packet rejected in another thread. It is built again from the bytes, which costs less than transferring every error.
+ *
+ * @param text why, if only the worker's description of the method says so
+ */
+export function explainRefusal(reason: LateReason, data: Uint8Array, options: DecodeOptions, text = ""): OscRejectedError {
+  if (reason === "arguments") return new OscRejectedError(reason, text);
   const result = reason === "malformed" ? tryDecode(data, options) : undefined;
   return result instanceof OscDecodeError ? malformed(result) : unverified();
 }

@@ -1,15 +1,23 @@
 import { Dispatcher } from "../dispatch/index.ts";
 import type { OscError } from "../errors.ts";
+import type { Namespace } from "../namespace/index.ts";
 import { boolean, checkOptionValues } from "../options.ts";
 import { IoThread } from "./io-thread/io-thread.ts";
 import type { ExecutorDescription, OneChange } from "./io-thread/messages.ts";
-import type { ServerOptions } from "./options.ts";
-import { type HandlersSource, strictTimingOf } from "./pool/handlers-source.ts";
+import { type HandlersSource, namespaceOf, strictTimingOf } from "./pool/handlers-source.ts";
 import type { PacketOrder } from "./pool/packet-lanes.ts";
+import { readValue } from "./pool/records.ts";
 import { freezeForPool, serveAsWorker } from "./pool/run-as-worker.ts";
 import type { ServerStats } from "./stats.ts";
-import { SyncServer, type SyncServerSetup } from "./sync-server.ts";
+import { SyncServer, type SyncServerOptions, type SyncServerSetup } from "./sync-server.ts";
 import type { TransportSpec } from "./transports.ts";
+
+type PoolOptions = SyncServerOptions & { readonly strictTiming?: boolean; readonly namespace?: Namespace };
+
+interface PoolSetup extends SyncServerSetup<IoThread> {
+  /** Where the values of described methods go. */
+  readonly namespace: Namespace | null;
+}
 
 /**
  * How a server with a pool is made: in the program it binds and has a pool; in a worker it becomes the worker's loop.
@@ -19,12 +27,13 @@ import type { TransportSpec } from "./transports.ts";
 export function poolSetup(
   spec: TransportSpec,
   source: HandlersSource,
-  options: ServerOptions & { readonly strictTiming?: boolean },
+  options: PoolOptions,
   describe: (order: PacketOrder) => ExecutorDescription,
-): SyncServerSetup<IoThread> {
+): PoolSetup {
   checkOptionValues(options, { strictTiming: boolean(undefined) });
-  const setup: SyncServerSetup<IoThread> = {
+  const setup: PoolSetup = {
     spec,
+    namespace: namespaceOf(source, options),
     open: (owner) => {
       const executor = describe(spec.transport === "tcp" ? "connection" : "none");
       if (source instanceof Dispatcher) freezeForPool(source);
@@ -51,6 +60,13 @@ export abstract class PooledServer extends SyncServer<IoThread> {
   #workers: "starting" | "ready" | OscError = "starting";
   #strategy: ServerStats["strategy"] = null;
   #onWorkers: () => void = () => undefined;
+  readonly #namespace: Namespace | null;
+
+  /** @internal */
+  protected constructor(setup: PoolSetup, options: SyncServerOptions) {
+    super(setup, options);
+    this.#namespace = setup.namespace;
+  }
 
   /** @inheritDoc */
   override serveForever(): void {
@@ -133,6 +149,11 @@ export abstract class PooledServer extends SyncServer<IoThread> {
     this.#workers = failure ?? "ready";
     this.#strategy = strategy;
     this.#onWorkers();
+  }
+
+  protected override onValue(record: Uint8Array): void {
+    const { message, time, source } = readValue(record);
+    this.#namespace?.adopt(message.address, message, time, source);
   }
 
   protected override onOne(change: OneChange): void {

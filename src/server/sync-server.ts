@@ -154,6 +154,9 @@ export abstract class SyncServer<Io extends ServerIo = ServerIo> implements Disp
   /** The first worker of a pool is ready, or why it isn't. */
   protected onWorkers(_failure: OscError | null, _strategy: ServerStats["strategy"]): void {}
 
+  /** A described method got a value in a worker of a pool. */
+  protected onValue(_record: Uint8Array): void {}
+
   /** Closes the server before it returns; from inside a handler, when that has ended. */
   protected closeBlocking(): void {
     this.#closing = true;
@@ -219,6 +222,7 @@ export abstract class SyncServer<Io extends ServerIo = ServerIo> implements Disp
       onShutdown: () => this.shutdown(),
       onOne: (change) => this.onOne(change),
       onWorkers: (failure, strategy) => this.onWorkers(failure, strategy),
+      onValue: (record) => this.onValue(record),
       verify: (data, client) => this.verifyRequest(data, client),
       isStopping: () => this.#stopping,
     });

@@ -138,6 +138,21 @@ describe("dispatching", () => {
     expect(dispatcher.namespace.size).toBe(0);
   });
 
+  test("handlers follow a method that is renamed while serving, and go with one that is removed", () => {
+    const dispatcher = new Dispatcher();
+    const got: unknown[] = [];
+    const handler = dispatcher.map("/a", { types: "f", value: [0.5] }, (address, value) => void got.push([address, value]));
+    dispatcher.map("/a", (address) => void got.push(`plain ${address}`));
+    dispatcher.namespace.rename("/a", "/b");
+    for (const address of ["/a", "/b"]) send(dispatcher, new OscMessage(address, [int(1)]));
+    expect(got).toEqual(["plain /a", ["/b", 1]]);
+    expect([handler.address, dispatcher.namespace.get("/b")?.value]).toEqual(["/b", [1]]);
+    expect(send(dispatcher, new OscMessage("/b", ["x"]))).toHaveLength(1);
+    dispatcher.namespace.remove("/b");
+    expect(dispatcher.handlersForAddress("/b")).toEqual([]);
+    expect(() => dispatcher.unmap("/b", handler)).toThrow(expect.objectContaining({ code: "OSC_NOT_MAPPED" }) as Error);
+  });
+
   test.each([
     ["/a/*", { types: "f" }, "OSC_BAD_MAPPED_ADDRESS"],
     ["/a b", { types: "f" }, "OSC_BAD_MAPPED_ADDRESS"],

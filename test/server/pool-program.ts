@@ -128,7 +128,7 @@ export class PoolProgram {
     // As the examples say it.
     const [, port] = /^Listening on port (\d+)$/.exec(line) ?? [];
     if (port !== undefined) this.told.set("ready", [Number(port)]);
-    const [, word = "", json = ""] = /^(answer|error|exited|failed|frozen|others|ready|run|stats|turned) (.*)$/.exec(line) ?? [];
+    const [, word = "", json = ""] = /^(answer|error|exited|failed|frozen|others|ready|run|stats|turned|value) (.*)$/.exec(line) ?? [];
     if (word === "error") this.errors.push(JSON.parse(json) as ToldError);
     else if (word !== "") this.told.set(word, [...(this.told.get(word) ?? []), JSON.parse(json)]);
     this.#changed();

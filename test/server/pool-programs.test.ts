@@ -72,6 +72,27 @@ describe.each(KINDS)("a $kind server ($how)", ({ kind, role, code, timeout, memo
     expect(program.replies.map(([address]) => address).toSorted()).toEqual(["/found", "/made"]);
   });
 
+  test.each(["dispatcher", "./pool-handlers.mjs"])("explains arguments that don't fit, and brings values back (%s)", async (form) => {
+    const program = await start(["pool-values.mjs", kind, form]);
+    expect(await program.ask("/gain", 7)).toEqual(["/gain", 1]);
+    await program.until(() => program.told.has("value"));
+    expect(program.told.get("value")).toEqual([["/gain", [1], "f", "127.0.0.1", true]]);
+    expect(await program.fail("/gain", -1)).toMatchObject({
+      code: "OSC_REJECTED",
+      reason: "arguments",
+      message: "A message to /gain was rejected: argument 1 must be from 0 to 1; got -1.",
+    });
+    program.send("/set", "four");
+    await program.until(() => program.told.get("value")?.length === 3);
+    expect(program.told.get("value")?.slice(1)).toEqual([
+      ["/set", ["four"], "s", "127.0.0.1", true],
+      ["/derived", [4], "i", null, true],
+    ]);
+    const { handled, rejected } = await program.close();
+    expect([handled, rejected.arguments, rejected.malformed]).toEqual([2, 1, 0]);
+    expect(program.errors).toHaveLength(1);
+  });
+
   test("loses only the packet whose handler ends its worker", async () => {
     const program = await start(["pool.mjs", kind, "dispatcher"]);
     const error = await program.fail("/exit", 3);

@@ -123,7 +123,7 @@ function setUp({ kind = {}, options = {}, order = "none" }: Given = {}) {
     },
   };
   const { max, packetsAtOnce } = whole;
-  const pool = new WorkerPool({ limits: limits(options), order, max, packetsAtOnce, events: account });
+  const pool = new WorkerPool({ limits: limits(options), order, max, packetsAtOnce, events: account, onValue: () => undefined });
   const started = pool.begin(whole);
   const send = async (...ports: number[]): Promise<void> => {
     for (const port of ports) pool.execute(packetOf(new Uint8Array(4), new RecordingPeer(port)));
@@ -245,12 +245,12 @@ describe("a packet", () => {
     const { events } = worker(0);
     events.reply(id, new Uint8Array(8));
     events.report(id, new OscDispatchError("OSC_HANDLER_FAILED", "on purpose", "/"));
-    events.rejected(id, "unverified");
+    events.rejected(id, "arguments", "they are wrong");
     events.reply(id, new Uint8Array(8));
     events.handled(id, 0);
     expect(account.replies).toEqual(["7 8"]);
     expect([account.reports.map(({ code }) => code), account.reportedPorts]).toEqual([["OSC_HANDLER_FAILED"], [7]]);
-    expect(account.rejected).toMatchObject([{ code: "OSC_REJECTED", reason: "unverified" }]);
+    expect(account.rejected).toMatchObject([{ code: "OSC_REJECTED", reason: "arguments", message: "they are wrong" }]);
     expect(account.handled).toEqual([]);
   });
 

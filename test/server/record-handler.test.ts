@@ -20,6 +20,7 @@ test("a worker reports a thrown proxy that lets nobody look at it, and goes on",
     strictTiming: true,
     asyncHandler: null,
     asyncAdvice: "",
+    namespace: null,
     run: (_data: Uint8Array, _client: unknown, _asOf: number, sink: { report(error: OscDispatchError): void }) => {
       sink.report(new OscDispatchError("OSC_HANDLER_FAILED", "A handler of /a failed.", "/a", { cause }));
       return results.HANDLED;

@@ -1,18 +1,25 @@
 import { expect, test } from "vitest";
+import { OscMessage } from "../../src/codec/index.ts";
+import { Namespace } from "../../src/namespace/index.ts";
 import {
   HANDLED,
   PART,
   REPLY,
+  VALUE,
   contentOf,
   encodePackets,
   encodeRecord,
   encodeRejected,
+  encodeValue,
+  explanationOf,
   idOf,
   kindOf,
   packetOf,
   piecesOf,
+  readValue,
   reasonOf,
   recordsIn,
+  valueAddress,
 } from "../../src/server/pool/records.ts";
 import { RecordingPeer } from "./fixtures.ts";
 
@@ -31,8 +38,18 @@ test("packets come out of a message as they were put in, with bytes of their own
 
 test("a result comes out as it was put in", () => {
   expect([...recordsIn(encodeRejected(7, "unverified"))].map((record) => [idOf(record), reasonOf(record)])).toEqual([[7, "unverified"]]);
+  const [refused] = recordsIn(encodeRejected(7, "arguments", "it can't be écrit"));
+  expect([reasonOf(refused!), explanationOf(refused!)]).toEqual(["arguments", "it can't be écrit"]);
   const [record] = recordsIn(encodeRecord(REPLY, 3, Uint8Array.of(9)));
   expect([kindOf(record!), idOf(record!), [...contentOf(record!)]]).toEqual([REPLY, 3, [9]]);
+});
+
+test.each([null, { address: "fe80::1", port: 9, family: "IPv6" } as const])("a value comes out as it was put in, from %j", (source) => {
+  const namespace = new Namespace();
+  const method = { ...namespace.add("/a/b", { types: "f[s]" }), value: [0.5, ["é"]], types: "f[s]", time: 1234.5, source };
+  const [record] = recordsIn(encodeValue(3, method));
+  expect([kindOf(record!), idOf(record!), valueAddress(record!)]).toEqual([VALUE, 3, "/a/b"]);
+  expect(readValue(record!)).toEqual({ message: new OscMessage("/a/b", [0.5, ["é"]], "f[s]"), time: 1234.5, source });
 });
 
 test("a record that a pipe does not take in one piece is cut into pieces that it takes", () => {

@@ -144,7 +144,15 @@ describe("the role", () => {
   test("of a worker: the servers before its own are inert, and those that handlers make are servers", () => {
     const worker = {
       role: "process" as const,
-      program: { kind: "entry" as const, path: "/program.mjs", target: 3, addresses: [first, second], argv: [], execArgv: [] },
+      program: {
+        kind: "entry" as const,
+        path: "/program.mjs",
+        target: 3,
+        addresses: [first, second],
+        argv: [],
+        execArgv: [],
+        sendsValues: false,
+      },
       limits: { strict: false, maxNesting: 32, maxPacketSize: 1024 },
       loading: true,
       awaits: true,

@@ -10,7 +10,9 @@ import type { FromIoThread, IoThreadInit, OneChange, ToIoThread } from "./messag
 import type { Executor, ExecutorEvents } from "../executor.ts";
 import { Pipeline } from "../pipeline.ts";
 import { PausableExecutor } from "./pausable-executor.ts";
+import { valueAddress } from "../pool/records.ts";
 import { createTransport } from "../transports.ts";
+import { ValueRelay } from "./value-relay.ts";
 
 const BEAT_MS = 500;
 
@@ -33,6 +35,9 @@ interface Execution {
   readonly pausable: () => PausableExecutor | null;
 }
 
+const values = new ValueRelay((records) => tell({ type: "values", values: records }), valueAddress);
+const onValue = (record: Uint8Array): void => values.add(record);
+
 async function executionOf({ executor: description, limits, counters }: IoThreadInit): Promise<Execution> {
   switch (description.kind) {
     case "blocking":
@@ -42,11 +47,11 @@ async function executionOf({ executor: description, limits, counters }: IoThread
       };
     case "threading": {
       const { createThreadPool } = await import("../pool/pools.ts");
-      return pausablePool((events) => createThreadPool(description, limits, events));
+      return pausablePool((events) => createThreadPool(description, limits, events, onValue));
     }
     case "forking": {
       const { createProcessPool } = await import("../pool/pools.ts");
-      return pausablePool((events) => createProcessPool(description, limits, events, new Counters(counters)));
+      return pausablePool((events) => createProcessPool(description, limits, events, new Counters(counters), onValue));
     }
   }
 }
@@ -83,6 +88,7 @@ async function run(): Promise<void> {
     await transport.drain?.();
     // Handlers that have begun may still reply, so the socket closes last.
     await pipeline.close(graceMs);
+    values.flush();
     await transport.close();
     clearInterval(beat);
     tell({ type: "closed" });
@@ -92,6 +98,7 @@ async function run(): Promise<void> {
     if (message.type === "serve") pausable()?.resume();
     else if (message.type === "serve-one") pausable()?.takeOne();
     else if (message.type === "pause") pausable()?.pause();
+    else if (message.type === "values-taken") values.taken();
     else void close(message.graceMs).catch(fail);
   });
 

@@ -18,7 +18,7 @@ const CHECKS_WITHOUT_HEARTBEAT = 8;
 /** How long an I/O thread may take to close beyond the grace that handlers get. */
 const CLOSE_MS = 5000;
 
-export interface IoThreadSetup extends Pick<IoOwner, "limits" | "onError" | "onShutdown" | "onOne" | "onWorkers"> {
+export interface IoThreadSetup extends Pick<IoOwner, "limits" | "onError" | "onShutdown" | "onOne" | "onWorkers" | "onValue"> {
   readonly spec: TransportSpec;
   readonly strictTiming: boolean;
   readonly executor: ExecutorDescription;
@@ -196,6 +196,10 @@ export class IoThread implements ServerIo {
         return this.#setup.onOne(message.change);
       case "workers":
         return this.#setup.onWorkers(message.failure === null ? null : unpackError(message.failure), message.strategy);
+      case "values":
+        for (const record of message.values) this.#setup.onValue(record);
+        if (!this.#closed) this.send({ type: "values-taken" });
+        return;
       case "closed":
         this.#closed = true;
         this.#onClosed?.();

@@ -46,6 +46,8 @@ export type ToIoThread =
   | { readonly type: "serve-one" }
   /** Let packets wait again. Those that were handed out go on. */
   | { readonly type: "pause" }
+  /** The values have been taken over: others may come. */
+  | { readonly type: "values-taken" }
   /** End everything; what has begun gets that long. */
   | { readonly type: "close"; readonly graceMs: number };
 
@@ -65,6 +67,8 @@ export type FromIoThread =
   | { readonly type: "one"; readonly change: OneChange }
   /** The first worker of the pool is ready; or it isn't, and none will be. */
   | { readonly type: "workers"; readonly failure: PackedError | null; readonly strategy: "fork" | "spawn" | null }
+  /** Values that described methods got in the pool. Answered by `values-taken`. */
+  | { readonly type: "values"; readonly values: readonly Uint8Array[] }
   /** The port is free and the pool has ended. The I/O thread ends. */
   | { readonly type: "closed" }
   /** The I/O thread failed and ends. */

@@ -5,6 +5,7 @@ import type { Handling } from "../handle.ts";
 import type { Backend, Counters } from "../stats.ts";
 import type { OneChange } from "./messages.ts";
 import type { Limits } from "../options.ts";
+import type { RecordBody } from "../pool/records.ts";
 
 /** Owns the sockets of a server whose thread may block. */
 export interface ServerIo {
@@ -29,6 +30,8 @@ export interface IoOwner {
   readonly onOne: (change: OneChange) => void;
   /** Called when the first worker of a pool is ready, or with why it isn't. */
   readonly onWorkers: (failure: OscError | null, strategy: "fork" | "spawn" | null) => void;
+  /** Called with the new value of a described method, as a worker of a pool has sent it. */
+  readonly onValue: (record: RecordBody) => void;
   /** The server's `verifyRequest`. */
   verify(data: Uint8Array, client: NetAddress): boolean;
   /** True when what serves is to end. */

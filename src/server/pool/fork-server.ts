@@ -274,6 +274,7 @@ function warmupService(): WorkerService {
     strictTiming: true,
     asyncHandler: null,
     asyncAdvice: "",
+    namespace: null,
     run: (data, client, asOf, sink) => runPacket(handling, data, client, asOf, sink),
   };
 }

@@ -159,6 +159,7 @@ export class ForkServerProcess {
       report: nothing,
       leftover: nothing,
       rejected: nothing,
+      value: nothing,
       shutdown: nothing,
       handled: () => {
         hasAnswered = true;

@@ -3,6 +3,7 @@ import { createRequire } from "node:module";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { Dispatcher } from "../../dispatch/index.ts";
 import { OscServerError } from "../../errors.ts";
+import type { Namespace } from "../../namespace/index.ts";
 import { serverAddresses, serversMade, workerRole } from "./run-as-worker.ts";
 import type { Program } from "./worker-init.ts";
 
@@ -22,8 +23,9 @@ const RUNNERS = /[\\/]node_modules[\\/](\.bin[\\/])?(ava|jasmine|jest[^\\/]*|moc
  * @throws OscServerError `OSC_ENTRY_NOT_RUNNABLE` for a dispatcher if the program's entry script can't be run again, `OSC_OPTION` if
  * there is no such module
  */
-export function programOf(source: HandlersSource): Program {
-  const invocation = { argv: process.argv.slice(2), execArgv: [...process.execArgv] };
+export function programOf(source: HandlersSource, namespace?: Namespace): Program {
+  const sendsValues = source instanceof Dispatcher || namespace !== undefined;
+  const invocation = { argv: process.argv.slice(2), execArgv: [...process.execArgv], sendsValues };
   if (!(source instanceof Dispatcher)) return { kind: "module", url: moduleUrl(source), ...invocation };
   return { kind: "entry", path: entryPath(), target: serversMade(), addresses: serverAddresses(), ...invocation };
 }
@@ -37,6 +39,11 @@ export function explainStart(noun: string, program: Program, how: string): strin
     'constructor, guard it with if (workerRole() === "main"), or pass a handlers module instead of the dispatcher: ' +
     `new URL("./handlers.js", import.meta.url). What went wrong: ${how}`
   );
+}
+
+/** Where the values go that described methods get in workers; null if nobody wants to know. */
+export function namespaceOf(source: HandlersSource, options: { readonly namespace?: Namespace }): Namespace | null {
+  return source instanceof Dispatcher ? source.namespace : (options.namespace ?? null);
 }
 
 /** A dispatcher knows it by itself; a module's dispatcher cannot be seen from here. */

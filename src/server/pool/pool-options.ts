@@ -1,6 +1,7 @@
 import { availableParallelism } from "node:os";
 import { OscServerError } from "../../errors.ts";
-import { type OptionCheck, integer, milliseconds, oneOf, optionError } from "../../options.ts";
+import { Namespace } from "../../namespace/index.ts";
+import { type OptionCheck, bad, integer, milliseconds, oneOf, optionError } from "../../options.ts";
 import type { PacketOrder } from "./packet-lanes.ts";
 import { type HandlersSource, programOf, strictTimingOf } from "./handlers-source.ts";
 import type { Program } from "./worker-init.ts";
@@ -37,6 +38,11 @@ export interface ThreadPoolOptions {
    * that is reported. With a dispatcher the dispatcher's own holds. Default true.
    */
   readonly strictTiming?: boolean;
+  /**
+   * With a handlers module: where the last values of its described methods go, usually the namespace of the module's dispatcher, imported
+   * here as well. With a dispatcher it is the dispatcher's own. Default: nowhere.
+   */
+  readonly namespace?: Namespace;
   /**
    * Whether packets of one sender may be handled at the same time. `"connection"`, the default of stream servers: one packet of a connection
    * after another, in the order they came, and other connections beside it. `"client"`: the same for each address and port, for UDP.
@@ -86,6 +92,11 @@ export interface ChildPoolOptions {
    * that is reported. With a dispatcher the dispatcher's own holds. Default true.
    */
   readonly strictTiming?: boolean;
+  /**
+   * With a handlers module: where the last values of its described methods go, usually the namespace of the module's dispatcher, imported
+   * here as well. With a dispatcher it is the dispatcher's own. Default: nowhere.
+   */
+  readonly namespace?: Namespace;
   /**
    * Whether packets of one sender may be handled at the same time. `"connection"`, the default of stream servers: one packet of a connection
    * after another, in the order they came, and other connections beside it. `"client"`: the same for each address and port, for UDP.
@@ -145,7 +156,7 @@ export function threadPoolDescription(
   const maxThreads = integer(1, Math.min(64, Math.max(32, 16 * processors)))(options.maxThreads, "maxThreads");
   const minThreads = integer(1, Math.min(maxThreads, 8), maxThreads)(options.minThreads, "minThreads");
   const packetsPerThread = integer(1, 1)(options.packetsPerThread, "packetsPerThread");
-  const program = programOf(source);
+  const program = programOf(source, namespaceOption(options.namespace));
   if (packetsPerThread > 1 && program.kind === "entry") {
     throw optionError(
       "packetsPerThread above 1 needs a handlers module instead of the dispatcher: only there handlers may be asynchronous.",
@@ -178,7 +189,7 @@ export function childPoolDescription(source: HandlersSource, options: ChildPoolO
       `requestsPerChild must be 1 with strategy "fork", which has a process for each packet; got ${requestsPerChild}. Use strategy "spawn" for more.`,
     );
   }
-  const program = programOf(source);
+  const program = programOf(source, namespaceOption(options.namespace));
   const heapIsSet = program.execArgv.some((flag) => HEAP_FLAG.test(flag));
   return {
     kind: "forking",
@@ -199,6 +210,11 @@ export function childPoolDescription(source: HandlersSource, options: ChildPoolO
 /** Whether it is worth a test at the start. Bun and Deno name their own version beside that of Node which they are like. */
 function mayFork(): boolean {
   return process.platform === "linux" && process.versions["bun"] === undefined && process.versions["deno"] === undefined;
+}
+
+function namespaceOption(value: unknown): Namespace | undefined {
+  if (value === undefined || value instanceof Namespace) return value;
+  throw bad("namespace", "the namespace of a Dispatcher", value);
 }
 
 /** A number of milliseconds that a timer can wait. */

@@ -8,6 +8,7 @@ import { explainStart } from "./handlers-source.ts";
 import { OrphanReaper } from "./orphan-reaper.ts";
 import type { ChildPoolDescription, ThreadPoolDescription } from "./pool-options.ts";
 import { SpawnedWorker } from "./process-worker.ts";
+import type { RecordBody } from "./records.ts";
 import { ThreadWorker } from "./thread-worker.ts";
 import { type WorkerInit, workerLimits } from "./worker-init.ts";
 import { WorkerPool } from "./worker-pool.ts";
@@ -24,9 +25,14 @@ export interface Pool extends Executor {
 }
 
 /** Handles packets in worker threads. */
-export function createThreadPool(description: ThreadPoolDescription, limits: Limits, events: ExecutorEvents): Pool {
+export function createThreadPool(
+  description: ThreadPoolDescription,
+  limits: Limits,
+  events: ExecutorEvents,
+  onValue: (record: RecordBody) => void,
+): Pool {
   const { program, order, maxThreads, minThreads, packetsPerThread } = description;
-  const pool = new WorkerPool({ limits, order, max: maxThreads, packetsAtOnce: packetsPerThread, events });
+  const pool = new WorkerPool({ limits, order, max: maxThreads, packetsAtOnce: packetsPerThread, events, onValue });
   const started = pool.begin({
     code: "OSC_THREAD_FAILED",
     noun: "worker thread",
@@ -52,8 +58,14 @@ export function createThreadPool(description: ThreadPoolDescription, limits: Lim
 }
 
 /** Handles packets in child processes, forked or spawned. */
-export function createProcessPool(description: ChildPoolDescription, limits: Limits, events: ExecutorEvents, counters: Counters): Pool {
-  const pool = new WorkerPool({ limits, order: description.order, max: description.maxChildren, packetsAtOnce: 1, events });
+export function createProcessPool(
+  description: ChildPoolDescription,
+  limits: Limits,
+  events: ExecutorEvents,
+  counters: Counters,
+  onValue: (record: RecordBody) => void,
+): Pool {
+  const pool = new WorkerPool({ limits, order: description.order, max: description.maxChildren, packetsAtOnce: 1, events, onValue });
   const processes = new ProcessStarter(description, limits, events, counters);
   return {
     started: processes.kind().then(async (kind) => {

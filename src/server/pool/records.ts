@@ -1,4 +1,6 @@
 /** The one format in which packets and their results travel between a pool and its workers, through a `MessagePort` or a pipe. */
+import { OscMessage, decode, encode } from "../../codec/index.ts";
+import type { NamespaceMethod } from "../../namespace/index.ts";
 import type { NetAddress } from "../../net-address.ts";
 import type { Packet } from "../executor.ts";
 import type { LateReason } from "../handle.ts";
@@ -27,7 +29,7 @@ export const REPLY = 17;
 export const REPORT = 18;
 /** Content: how many messages no handler matched (4 bytes), if any. */
 export const HANDLED = 19;
-/** Content: the index of the reason in {@link REASONS}. */
+/** Content: the index of the reason in {@link REASONS} (1 byte); for `arguments` also why, as text. */
 export const REJECTED = 20;
 /** A handler asked the server to end. */
 export const SHUTDOWN = 21;
@@ -37,6 +39,8 @@ export const FAILED = 22;
 export const ENDED = 23;
 /** As {@link REPORT}, to be told once only. */
 export const LEFTOVER = 25;
+/** Content: the new value of a described method, laid out as a {@link PACKET}: its time is that of the value, its client the source. */
+export const VALUE = 26;
 /** From a forked child: a piece of a record that is too long to be written at once. */
 export const PART = 24;
 
@@ -67,7 +71,9 @@ const ADDRESS = ADDRESS_SIZE + 1;
 export const PIPE_PIECE = 4096;
 
 const FAMILIES = ["IPv4", "IPv6", "unix"] as const satisfies readonly NetAddress["family"][];
-const REASONS = ["malformed", "unverified"] as const satisfies readonly LateReason[];
+const REASONS = ["malformed", "unverified", "arguments"] as const satisfies readonly LateReason[];
+/** The source of a value that a program has set itself. */
+const NOBODY: NetAddress = { address: "", port: 0, family: "IPv4" };
 const NOTHING = new Uint8Array(0);
 const decoder = new TextDecoder();
 
@@ -91,13 +97,43 @@ export function encodeHandled(id: number, unmatched: number): Uint8Array {
   return encodeRecord(HANDLED, id, content);
 }
 
-export function encodeRejected(id: number, reason: LateReason): Uint8Array {
-  return encodeRecord(REJECTED, id, Uint8Array.of(REASONS.indexOf(reason)));
+/** @param text why, if that can't be told from the packet */
+export function encodeRejected(id: number, reason: LateReason, text = ""): Uint8Array {
+  return encodeRecord(REJECTED, id, Buffer.concat([Uint8Array.of(REASONS.indexOf(reason)), Buffer.from(text)]));
+}
+
+/** A method's value of its own, or from a message, for the program's namespace. */
+export function encodeValue(id: number, { address, value, types, time, source }: NamespaceMethod): Uint8Array {
+  const data = encode(new OscMessage(address, value ?? [], types));
+  const packet = { data, asOf: time ?? 0, peer: { address: source ?? NOBODY } };
+  const bytes = encodePackets([{ id, packet }]);
+  bytes[SIZE] = VALUE;
+  return bytes;
+}
+
+/** A new value of a method, as {@link encodeValue} has written it. */
+export function readValue(body: RecordBody): {
+  readonly message: OscMessage;
+  readonly time: number;
+  readonly source: NetAddress | null;
+} {
+  const { data, client, asOf } = packetOf(body);
+  return { message: decode(data) as OscMessage, time: asOf, source: client.address === "" ? null : client };
+}
+
+/** The method that a {@link VALUE} record is about. */
+export function valueAddress(body: RecordBody): string {
+  const bytes = Buffer.from(body.buffer, body.byteOffset, body.length);
+  const start = ADDRESS + (bytes[ADDRESS_SIZE] ?? 0);
+  return bytes.toString("latin1", start, bytes.indexOf(0, start));
 }
 
 /** Packets as records, one after another. */
 export function encodePackets(
-  packets: readonly { readonly id: number; readonly packet: Pick<Packet, "data" | "asOf" | "peer"> }[],
+  packets: readonly {
+    readonly id: number;
+    readonly packet: Pick<Packet, "data" | "asOf"> & { readonly peer: Pick<Packet["peer"], "address"> };
+  }[],
 ): Uint8Array {
   let size = 0;
   const addresses = packets.map(({ packet }) => Buffer.from(packet.peer.address.address));
@@ -159,6 +195,11 @@ export function unmatchedOf(body: RecordBody): number {
 
 export function reasonOf(body: RecordBody): LateReason {
   return REASONS[body[HEAD] ?? 0] ?? "malformed";
+}
+
+/** The text of a {@link REJECTED} record. */
+export function explanationOf(body: RecordBody): string {
+  return decoder.decode(body.subarray(HEAD + 1));
 }
 
 /** The packet in a record, with bytes of its own: a view would retain all packets of the message. */

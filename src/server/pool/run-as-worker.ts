@@ -3,6 +3,7 @@ import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
 import { Dispatcher, type ExecutionResult } from "../../dispatch/index.ts";
 import { OscDispatchError, type OscError, OscServerError } from "../../errors.ts";
+import type { Namespace } from "../../namespace/index.ts";
 import type { NetAddress } from "../../net-address.ts";
 import { type LateReason, type PacketSink, runPacket } from "../handle.ts";
 import { packError } from "./error-transfer.ts";
@@ -21,6 +22,7 @@ import {
   encodeJson,
   encodeRecord,
   encodeRejected,
+  encodeValue,
   idOf,
   kindOf,
   packetOf,
@@ -38,6 +40,8 @@ export interface WorkerService {
   /** The address of a handler that is an async function; null if none is known. */
   readonly asyncHandler: string | null;
   readonly asyncAdvice: string;
+  /** The methods whose values the program wants to know; null if none. */
+  readonly namespace: Namespace | null;
   /** Verifies and handles one packet. */
   run(data: Uint8Array, client: NetAddress, asOf: number, sink: PacketSink): ExecutionResult | Promise<ExecutionResult>;
 }
@@ -203,12 +207,19 @@ export class RecordHandler {
   readonly #service: WorkerService;
   readonly #channel: Pick<WorkerChannel, "write" | "flush">;
   readonly #leftovers: LeftoverWatch | null;
+  /** The packet whose handlers are running; 0 for none. */
+  #packetId = 0;
 
   /** @param leftovers notices what handlers begin that doesn't go on here; null if it does */
   constructor(service: WorkerService, channel: Pick<WorkerChannel, "write" | "flush">, leftovers: LeftoverWatch | null) {
     this.#service = service;
     this.#channel = channel;
     this.#leftovers = leftovers;
+    service.namespace?.subscribe((change) => {
+      if (change.kind !== "value") return;
+      channel.write(encodeValue(this.#packetId, change.method));
+      if (this.#packetId === 0) channel.flush();
+    });
   }
 
   /** Handles one packet. @returns a promise if its handlers await something, which never rejects */
@@ -217,6 +228,7 @@ export class RecordHandler {
     const { data, client, asOf } = packetOf(record);
     let returnedPromise = false;
     this.#leftovers?.begin();
+    this.#packetId = id;
     const result = this.#service.run(data, client, asOf, {
       reply: (reply) => this.#send(encodeRecord(REPLY, id, reply)),
       report: (error) => {
@@ -224,6 +236,7 @@ export class RecordHandler {
         this.#send(encodeJson(REPORT, id, packError(this.#explain(error))));
       },
     });
+    this.#packetId = 0;
     const leftover = this.#leftovers?.end() ?? null;
     if (leftover !== null && !returnedPromise) this.#reportLeftover(id, data, leftover);
     if (result instanceof Promise) return result.then((late) => this.#end(id, late));
@@ -233,7 +246,10 @@ export class RecordHandler {
 
   #end(id: number, result: ExecutionResult): void {
     if (result.kind === "handled") this.#channel.write(encodeHandled(id, result.unmatched));
-    else this.#send(encodeRejected(id, result.reason as LateReason));
+    else {
+      const text = result.reason === "arguments" ? result.explain().message : "";
+      this.#send(encodeRejected(id, result.reason as LateReason, text));
+    }
   }
 
   /** At once, because the handler, or the next one, may take long. */
@@ -316,6 +332,7 @@ function serviceOf(
     strictTiming: dispatcher.strictTiming,
     asyncHandler: asyncHandlerOf(dispatcher),
     asyncAdvice: worker.asyncAdvice,
+    namespace: worker.program.sendsValues ? dispatcher.namespace : null,
     run: (data, client, asOf, sink) => run(handling, data, client, asOf, sink),
   };
 }

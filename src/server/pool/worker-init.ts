@@ -22,10 +22,12 @@ interface ModuleProgram extends Invocation {
   readonly url: string;
 }
 
-/** How the program was started. */
+/** How the program was started, and what it wants to know. */
 interface Invocation {
   readonly argv: readonly string[];
   readonly execArgv: readonly string[];
+  /** Whether workers send the values of described methods. */
+  readonly sendsValues: boolean;
 }
 
 /** Where a thread finds its {@link WorkerInit} in the environment data, and a process in its environment. */

@@ -5,6 +5,7 @@ import { HANDLED, dropped, handled, rejected } from "../../packet-result.ts";
 import type { Limits } from "../options.ts";
 import { Backoff } from "./backoff.ts";
 import { type PacketOrder, PacketLanes, type TakenPacket } from "./packet-lanes.ts";
+import type { RecordBody } from "./records.ts";
 import { type Phase, PoolSlot, closed, outOfGrace, overdue } from "./pool-slot.ts";
 import type { PoolState, PoolWorkerEvents, WorkerKind } from "./worker.ts";
 
@@ -32,6 +33,8 @@ export interface WorkerPoolSetup {
   readonly max: number;
   readonly packetsAtOnce: number;
   readonly events: ExecutorEvents;
+  /** Called with the new value of a described method, as a worker has sent it. */
+  readonly onValue: (record: RecordBody) => void;
 }
 
 /**
@@ -42,6 +45,7 @@ export class WorkerPool implements Executor {
   readonly #limits: Limits;
   readonly #events: ExecutorEvents;
   readonly #lanes: PacketLanes;
+  readonly #onValue: (record: RecordBody) => void;
   #kind: WorkerKind | null = null;
   readonly #slots = new Set<PoolSlot>();
   /** Slots that can take a packet. The last is taken first, so that those not needed are idle for long. */
@@ -66,7 +70,8 @@ export class WorkerPool implements Executor {
   #closing = false;
   #onEmpty: () => void = () => undefined;
 
-  constructor({ limits, order, max, packetsAtOnce, events }: WorkerPoolSetup) {
+  constructor({ limits, order, max, packetsAtOnce, events, onValue }: WorkerPoolSetup) {
+    this.#onValue = onValue;
     this.#limits = limits;
     this.#events = events;
     const onDrop = (packet: Packet, error: OscError): void => events.end(packet, dropped(error));
@@ -362,15 +367,16 @@ export class WorkerPool implements Executor {
         events.end(packet, handled(unmatched));
         this.#next(slot);
       },
-      rejected: (id, reason) => {
+      rejected: (id, reason, text) => {
         const packet = this.#end(slot, id);
         if (packet === undefined) return;
         events.end(
           packet,
-          rejected(reason, () => explainRefusal(reason, packet.data, this.#limits)),
+          rejected(reason, () => explainRefusal(reason, packet.data, this.#limits, text)),
         );
         this.#next(slot);
       },
+      value: (record) => this.#onValue(record),
       shutdown: () => events.shutdown(),
       ended: (how) => this.#ended(slot, how),
     };

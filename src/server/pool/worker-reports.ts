@@ -11,7 +11,9 @@ import {
   type Ready,
   type RecordBody,
   SHUTDOWN,
+  VALUE,
   contentOf,
+  explanationOf,
   idOf,
   jsonOf,
   kindOf,
@@ -59,7 +61,9 @@ export class WorkerReports {
       case HANDLED:
         return events.handled(id, unmatchedOf(record));
       case REJECTED:
-        return events.rejected(id, reasonOf(record));
+        return events.rejected(id, reasonOf(record), explanationOf(record));
+      case VALUE:
+        return events.value(record);
       case SHUTDOWN:
         return events.shutdown();
       case FAILED:

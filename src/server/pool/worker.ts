@@ -1,6 +1,7 @@
 import type { OscError } from "../../errors.ts";
 import type { Packet } from "../executor.ts";
 import type { LateReason } from "../handle.ts";
+import type { RecordBody } from "./records.ts";
 
 /** A packet that a worker has been given. */
 export interface InFlightPacket {
@@ -35,7 +36,10 @@ export interface PoolWorkerEvents {
   /** A handler began something that doesn't go on in this worker: told once for each. */
   leftover(id: number, error: OscError): void;
   handled(id: number, unmatched: number): void;
-  rejected(id: number, reason: LateReason): void;
+  /** @param text why, if that can't be told from the packet */
+  rejected(id: number, reason: LateReason, text: string): void;
+  /** A described method has a new value. */
+  value(record: RecordBody): void;
   shutdown(): void;
   /** It has ended; nothing comes after this. Called once. */
   ended(how: string): void;

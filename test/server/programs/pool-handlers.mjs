@@ -75,6 +75,10 @@ dispatcher.map("/reject-and-wait", async () => {
   await new Promise((resolve) => setTimeout(resolve, 60_000));
 });
 
+dispatcher.map("/gain", { types: "f", range: [{ min: 0, max: 1, clip: "high" }] }, (_address, gain) => ["/gain", gain]);
+dispatcher.map("/set", { types: "s" }, (_address, text) => dispatcher.namespace.set("/derived", [text.length]));
+dispatcher.namespace.add("/derived", { types: "i", access: "read" });
+
 dispatcher.map("/count", () => ["/counted", Atomics.add(new Int32Array(workerData.counter), 0, 1) + 1]);
 
 export default dispatcher;
