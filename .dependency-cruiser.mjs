@@ -89,11 +89,11 @@ export default {
     {
       name: "nats-is-loaded-on-demand",
       severity: "error",
-      comment: "Subjects and headers are pure. The rest needs the packages of NATS, which are optional: use import().",
+      comment: "Subjects, headers and peers need no package. The rest needs the packages of NATS, which are optional: use import().",
       from: { path: "^src/", pathNot: "^src/nats/" },
       to: {
         path: "^src/nats/",
-        pathNot: "^src/nats/(subject|headers)\\.ts$",
+        pathNot: "^src/nats/(subject|headers|peer)\\.ts$",
         dynamic: false,
         dependencyTypesNot: ["type-only"],
       },

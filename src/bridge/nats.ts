@@ -5,16 +5,17 @@ import { type OscError, OscNatsError, OscServerError } from "../errors.ts";
 import type { NatsLink, NatsLinkEvents, NatsMessage } from "../nats/connection.ts";
 import {
   CLIENT_HEADER,
+  HEADER_ROOM,
   type PacketHeaders,
   REPLY_HEADER,
   TRANSPORT_HEADER,
   VIA_HEADER,
   clientHeader,
-  clientOf,
   viaHeader,
 } from "../nats/headers.ts";
+import { NatsPeer, replySubject } from "../nats/peer.ts";
 import { DEFAULT_PREFIX, checkPrefix, packetSubject, patternToSubject, replyPrefix } from "../nats/subject.ts";
-import { type NetAddress, formatAddress } from "../net-address.ts";
+import type { NetAddress } from "../net-address.ts";
 import { compact } from "../transport/memory-budget.ts";
 import type { Peer } from "../transport/transport.ts";
 import type { NatsUrl } from "../url/nats-url.ts";
@@ -46,13 +47,12 @@ export class NatsSource implements Source {
   async open(): Promise<NetAddress> {
     const link = await connectNats(this.#url, this.#options, { onError: (error) => this.#reporter.report(error) });
     this.#link = link;
-    const peers: NatsPeers = {
-      link,
-      prefix: prefixOf(this.#url),
-      onLost: (error, client) => this.#reporter.report(error, client),
-    };
+    const prefix = prefixOf(this.#url);
+    const onError = (error: OscError, client?: NetAddress): void => this.#reporter.report(error, client);
     for (const subject of this.#subjects) {
-      link.subscribe(subject, this.#url.queue, (message) => this.#take(message.data, new NatsPeer(message, peers), routeOf(message)));
+      link.subscribe(subject, this.#url.queue, (message) => {
+        this.#take(message.data, peerOf(message, link, prefix, onError), routeOf(message));
+      });
     }
     try {
       // When this resolves, packets arrive.
@@ -61,7 +61,7 @@ export class NatsSource implements Source {
       await link.close(0);
       throw error;
     }
-    return serverAddress(link);
+    return link.serverAddress;
   }
 
   async close(): Promise<void> {
@@ -104,8 +104,6 @@ interface Waiting {
 
 /** The default of NATS's own connection after the first one. */
 const RECONNECT_DELAY_MS = 1000;
-/** Room for our headers beside a packet. */
-const HEADER_ROOM = 1024;
 
 /** A target in NATS: publishes packets, and receives answers and what is published to its subjects. */
 export class NatsTarget {
@@ -212,8 +210,8 @@ export class NatsTarget {
   }
 
   #published(message: NatsMessage, link: NatsLink): void {
-    const onLost = (error: OscError, client: NetAddress): void => this.#events.onError(error, client);
-    this.#events.onPublished(message.data, new NatsPeer(message, { link, prefix: this.#prefix, onLost }), routeOf(message));
+    const onError = (error: OscError, client?: NetAddress): void => this.#events.onError(error, client);
+    this.#events.onPublished(message.data, peerOf(message, link, this.#prefix, onError), routeOf(message));
   }
 
   #headersOf({ address, route, number }: Sender): PacketHeaders {
@@ -271,63 +269,13 @@ async function connectNats({ servers }: NatsUrl, options: BridgeNatsOptions, eve
   return nats.NatsLink.open({ name: "oscine bridge", ...options, servers }, events);
 }
 
-/** The server that a link is connected to. */
-function serverAddress({ server }: NatsLink): NetAddress {
-  const { hostname, port } = new URL(`nats://${server}`);
-  const address = hostname.replaceAll(/^\[|\]$/g, "");
-  return { address, port: Number(port), family: address.includes(":") ? "IPv6" : "IPv4" };
-}
-
 /** How a message's packet came here. */
 function routeOf(message: NatsMessage): PacketRoute {
   return { transport: message.header(TRANSPORT_HEADER), via: message.header(VIA_HEADER) };
 }
 
-/** What the peers of one URL have in common. */
-interface NatsPeers {
-  readonly link: NatsLink;
-  readonly prefix: string;
-  onLost(error: OscNatsError, client: NetAddress): void;
-}
-
-/** Whoever published a packet, or the client of the server that did. */
-class NatsPeer implements Peer {
-  readonly address: NetAddress;
-  readonly paced = false;
-  readonly #peers: NatsPeers;
-  readonly #reply: string;
-
-  constructor(message: NatsMessage, peers: NatsPeers) {
-    this.address = clientOf(message.header(CLIENT_HEADER));
-    this.#peers = peers;
-    this.#reply = replySubject(message, peers.prefix);
-  }
-
-  get key(): string {
-    return this.#reply === "" ? formatAddress(this.address) : this.#reply;
-  }
-
-  send(packet: Uint8Array): void {
-    const { link } = this.#peers;
-    if (this.#reply === "") return this.#lost("the publisher of the packet named no subject for replies");
-    const isPublished = link.publish(this.#reply, packet, {}, "", (ok) => {
-      if (!ok) this.#lost("the connection broke");
-    });
-    if (!isPublished) this.#lost(link.isConnected ? "too much is in flight (maxUnconfirmedBytes)" : "there is no connection");
-  }
-
-  settled(): void {}
-
-  #lost(why: string): void {
-    const { link } = this.#peers;
-    const message = `An answer was lost on the way back to NATS: ${why}.`;
-    this.#peers.onLost(new OscNatsError("OSC_NATS_NO_CLIENT", message, link.server), this.address);
-  }
-}
-
-/** Where answers go: to servers and bridges, or to the sender of a NATS request. Nobody can make the bridge publish to other subjects. */
-function replySubject(message: NatsMessage, prefix: string): string {
-  const wanted = message.header(REPLY_HEADER);
-  if (wanted.startsWith(`${replyPrefix(prefix)}.`) && !/[\s*>]/.test(wanted)) return wanted;
-  return message.reply.startsWith("_INBOX.") ? message.reply : "";
+/** Whoever published a packet, or the client of the server that did. Answers also go to the sender of a NATS request. */
+function peerOf(message: NatsMessage, link: NatsLink, prefix: string, onError: NatsTargetEvents["onError"]): Peer {
+  const inbox = message.reply.startsWith("_INBOX.") ? message.reply : "";
+  return new NatsPeer(message, link, { onError }, replySubject(message, prefix) || inbox);
 }

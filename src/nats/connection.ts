@@ -1,5 +1,6 @@
-import type { Msg, MsgHdrs, NatsConnection, Subscription } from "@nats-io/transport-node";
+import type { Msg, MsgHdrs, NatsConnection, PublishOptions, Subscription } from "@nats-io/transport-node";
 import { type OscError, OscNatsError } from "../errors.ts";
+import { type NetAddress, ipAddress } from "../net-address.ts";
 import { type Library, connectNats, natsError } from "./connect.ts";
 import type { PacketHeaders } from "./headers.ts";
 import { type NatsConnectionOptions, type NatsConnectionSettings, natsConnectionSettings } from "./options.ts";
@@ -91,6 +92,12 @@ export class NatsLink implements AsyncDisposable {
     return this.#connection.getServer();
   }
 
+  /** The same as an address. */
+  get serverAddress(): NetAddress {
+    const { hostname, port } = new URL(`nats://${this.server}`);
+    return ipAddress(hostname.replaceAll(/^\[|\]$/g, ""), Number(port));
+  }
+
   /** Whether messages can be sent now. */
   get isConnected(): boolean {
     return this.#connected && !this.#connection.isClosed();
@@ -124,9 +131,8 @@ export class NatsLink implements AsyncDisposable {
    */
   publish(subject: string, data: Uint8Array, headers: PacketHeaders = {}, reply = "", settled?: (ok: boolean) => void): boolean {
     if (!this.hasRoom(data.length)) return false;
-    const made = this.headers(headers);
     try {
-      this.#connection.publish(subject, data, { ...(made === undefined ? {} : { headers: made }), ...(reply === "" ? {} : { reply }) });
+      this.#connection.publish(subject, data, this.#options(headers, reply));
     } catch (error) {
       this.#events.onError(natsError(error, this.server));
       return false;
@@ -156,21 +162,17 @@ export class NatsLink implements AsyncDisposable {
    * @throws OscNatsError if none comes in time
    */
   async request(subject: string, data: Uint8Array, headers: PacketHeaders, timeoutMs: number): Promise<NatsMessage> {
-    const made = this.headers(headers);
     try {
-      const options = { timeout: timeoutMs, ...(made === undefined ? {} : { headers: made }) };
-      return new ReceivedMessage(await this.#connection.request(subject, data, options));
+      return new ReceivedMessage(await this.#connection.request(subject, data, { ...this.#options(headers), timeout: timeoutMs }));
     } catch (error) {
       throw natsError(error, this.server);
     }
   }
 
-  /** Headers as the library has them; undefined if there are none. */
-  headers(headers: PacketHeaders): MsgHdrs | undefined {
-    const names = Object.keys(headers);
-    if (names.length === 0) return undefined;
+  /** Headers as the library has them. */
+  headers(headers: PacketHeaders): MsgHdrs {
     const made = this.#library.headers();
-    for (const name of names) made.set(name, headers[name] ?? "");
+    for (const [name, value] of Object.entries(headers)) made.set(name, value);
     return made;
   }
 
@@ -191,6 +193,13 @@ export class NatsLink implements AsyncDisposable {
   /** `await using link = …` closes it at the end of the block. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  #options(headers: PacketHeaders, reply = ""): PublishOptions {
+    const options: PublishOptions = {};
+    if (reply !== "") options.reply = reply;
+    if (Object.keys(headers).length > 0) options.headers = this.headers(headers);
+    return options;
   }
 
   async #drain(subscription: Subscription): Promise<void> {
@@ -262,6 +271,7 @@ const OVERHEAD = 64;
 /** Messages that were published and that the server has not confirmed. */
 class Unconfirmed {
   readonly #settings: NatsConnectionSettings;
+  /** Resolves when the server has everything published before; rejects if the connection breaks. */
   readonly #confirm: () => Promise<void>;
   readonly #onRoom: () => void;
   /** Those that the server has not been asked about. */
@@ -271,7 +281,6 @@ class Unconfirmed {
   #scheduled: NodeJS.Immediate | null = null;
   count = 0;
 
-  /** @param confirm resolves when the server has everything published before; rejects if the connection breaks */
   constructor(settings: NatsConnectionSettings, confirm: () => Promise<void>, onRoom: () => void) {
     this.#settings = settings;
     this.#confirm = confirm;

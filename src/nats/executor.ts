@@ -7,14 +7,21 @@ import { FairQueue } from "../server/fair-queue.ts";
 import { QueueBound } from "../server/packet-queue.ts";
 import type { Peer } from "../transport/transport.ts";
 import { NatsLink, type NatsMessage } from "./connection.ts";
-import { AS_OF_HEADER, CLIENT_HEADER, type PacketHeaders, REPLY_HEADER, TRANSPORT_HEADER, VIA_HEADER, clientHeader } from "./headers.ts";
+import {
+  AS_OF_HEADER,
+  CLIENT_HEADER,
+  HEADER_ROOM,
+  type PacketHeaders,
+  REPLY_HEADER,
+  TRANSPORT_HEADER,
+  VIA_HEADER,
+  clientHeader,
+} from "./headers.ts";
 import { type ExecutorSettings, type NatsExecutorOptions, executorSettings } from "./options.ts";
 import { CorePublisher, type Outgoing, type Publisher, StreamPublisher } from "./publisher.ts";
 import { WorkStream } from "./streams.ts";
 import { packetSubject, replyPrefix } from "./subject.ts";
 
-/** Room for our headers beside a packet. */
-const HEADER_ROOM = 1024;
 /** `close()` waits at least this long for replies that NATS has already sent. */
 const LEAST_GRACE_MS = 100;
 
@@ -70,11 +77,11 @@ export class NatsExecutor implements Executor {
     const link = await NatsLink.connect(connection, {
       onError: (error) => events.report(error),
       onConnected: (server) => {
-        this.#publisher?.connectionChanged(true);
+        this.#publisher?.connectionChanged?.(true);
         onConnection?.(server);
       },
       onDisconnected: () => {
-        this.#publisher?.connectionChanged(false);
+        this.#publisher?.connectionChanged?.(false);
         onConnection?.(null);
       },
       onRoom: () => this.#pump(),
@@ -141,13 +148,13 @@ export class NatsExecutor implements Executor {
   #onMessage(message: NatsMessage): void {
     const [kind, token = ""] = message.subject.split(".").slice(-2);
     if (kind === "a") {
-      this.#publisher?.answered(Number(token), message);
+      this.#publisher?.answered?.(Number(token), message);
       return;
     }
     const client = this.#clients.withToken(token);
     const { events } = this.#context;
     if (client !== undefined) {
-      events.reply(client.origin, message.data);
+      events.reply(client, message.data);
       return;
     }
     const text = "A worker's reply was dropped because its client is gone, or because more than maxClients have sent since.";
@@ -200,16 +207,22 @@ export class NatsExecutor implements Executor {
   }
 }
 
-/** A client that packets came from. */
-interface FrontClient {
+const NO_BYTES = new Uint8Array(0);
+
+/** A client that packets came from. Replies belong to it and not to one of its packets, so it stands for them as a packet without bytes. */
+class FrontClient implements Packet {
   /** Part of the subject for its replies. */
   readonly token: string;
+  readonly data = NO_BYTES;
+  readonly asOf = Infinity;
+  readonly fresh = false;
   peer: Peer;
-  /** The packet that replies belong to. It has no bytes, because a reply belongs to a client and not to one packet. */
-  readonly origin: Packet;
-}
 
-const NO_BYTES = new Uint8Array(0);
+  constructor(token: string, peer: Peer) {
+    this.token = token;
+    this.peer = peer;
+  }
+}
 
 /** The clients of a front end that may still get replies. Beyond the limit the one that has been silent for longest is forgotten. */
 class FrontClients {
@@ -233,7 +246,7 @@ class FrontClients {
       this.#byKey.set(key, known);
       return known;
     }
-    const client = newClient(String(this.#next++), peer);
+    const client = new FrontClient(String(this.#next++), peer);
     this.#byKey.set(key, client);
     this.#byToken.set(client.token, client);
     void peer.closed?.then(() => this.#forget(key));
@@ -252,22 +265,6 @@ class FrontClients {
     this.#byKey.delete(key);
     this.#byToken.delete(client.token);
   }
-}
-
-function newClient(token: string, peer: Peer): FrontClient {
-  const client: FrontClient = {
-    token,
-    peer,
-    origin: {
-      data: NO_BYTES,
-      get peer() {
-        return client.peer;
-      },
-      asOf: Infinity,
-      fresh: false,
-    },
-  };
-  return client;
 }
 
 /** FNV-1a: the same on every machine, so that a client's partition stays the same. */

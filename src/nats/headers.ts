@@ -51,6 +51,9 @@ export const REASON_HEADER = "Oscine-Reason";
  */
 export const DELIVERIES_HEADER = "Oscine-Deliveries";
 
+/** Room for these headers beside a packet, in bytes. */
+export const HEADER_ROOM = 1024;
+
 /** Headers by name. */
 export type PacketHeaders = Readonly<Record<string, string>>;
 

@@ -1,16 +1,19 @@
 /** The transport of a worker: packets come from NATS, and replies go back there. A server's I/O thread loads it, too. */
-import { randomBytes } from "node:crypto";
-import { type NetAddress, ipAddress } from "../net-address.ts";
+import type { NetAddress } from "../net-address.ts";
 import type { Transport, TransportEvents } from "../transport/transport.ts";
-import { NatsLink } from "./connection.ts";
-import { type Consumer, CoreConsumer, StreamConsumer } from "./consumer.ts";
+import { NatsLink, type NatsListener, type NatsMessage } from "./connection.ts";
+import { AS_OF_HEADER, asOfOf } from "./headers.ts";
 import type { WorkerSettings } from "./options.ts";
+import { NatsPeer, type Settle, replySubject } from "./peer.ts";
+import { StreamConsumer } from "./stream-consumer.ts";
+import { partitionPrefix } from "./subject.ts";
 
 export class NatsTransport implements Transport {
   readonly #settings: WorkerSettings;
   readonly #events: TransportEvents;
   #link: NatsLink | null = null;
-  #consumer: Consumer | null = null;
+  #listeners: readonly NatsListener[] = [];
+  #stream: StreamConsumer | null = null;
 
   constructor(settings: WorkerSettings, events: TransportEvents) {
     this.#settings = settings;
@@ -18,33 +21,54 @@ export class NatsTransport implements Transport {
   }
 
   async open(): Promise<NetAddress> {
-    const { delivery } = this.#settings;
-    const link = await NatsLink.connect(delivery.connection, {
+    const link = await NatsLink.connect(this.#settings.connection, {
       onError: (error) => this.#events.onError(error),
-      onConnected: () => this.#consumer?.reconnected(),
+      onConnected: () => this.#stream?.reconnected(),
     });
     this.#link = link;
-    this.#consumer =
-      delivery.delivery === "at-most-once"
-        ? new CoreConsumer(link, this.#events, this.#settings)
-        : new StreamConsumer(link, this.#events, this.#settings, randomBytes(6).toString("hex"));
     try {
-      await this.#consumer.open();
+      await this.#consume(link);
+      // Packets that are published once this resolves do come.
+      await link.flush();
     } catch (error) {
+      this.#stream?.close();
       await link.close(0);
       throw error;
     }
-    const { hostname, port } = new URL(`nats://${link.server}`);
-    return ipAddress(hostname.replaceAll(/^\[|\]$/g, ""), Number(port));
+    return link.serverAddress;
   }
 
   async drain(): Promise<void> {
-    await this.#consumer?.drain();
+    await Promise.all(this.#listeners.map((listener) => listener.drain().catch(() => undefined)));
+    await this.#stream?.drain();
   }
 
   async close(): Promise<void> {
-    this.#consumer?.close();
+    this.#stream?.close();
     await this.#link?.close();
+  }
+
+  async #consume(link: NatsLink): Promise<void> {
+    const { prefix, delivery, queue } = this.#settings;
+    const receive = (message: NatsMessage, settle: Settle | null): void => {
+      const peer = new NatsPeer(message, link, this.#events, replySubject(message, prefix), settle);
+      this.#events.onPacket(message.data, peer, asOfOf(message.header(AS_OF_HEADER)));
+    };
+    if (delivery === "at-least-once") {
+      this.#stream = new StreamConsumer(link, this.#settings, this.#events, receive);
+      await this.#stream.open();
+    } else {
+      this.#listeners = this.#subjects().map((subject) => link.subscribe(subject, queue, (message) => receive(message, null)));
+    }
+  }
+
+  /** What a worker subscribes to at most once. */
+  #subjects(): readonly string[] {
+    const { prefix, partitions, share } = this.#settings;
+    if (partitions === null) return [`${prefix}.>`];
+    const [index, of] = share;
+    const all = Array.from({ length: partitions }, (_, partition) => partition);
+    return all.filter((partition) => partition % of === index).map((partition) => `${partitionPrefix(partition, prefix)}>`);
   }
 }
 

@@ -189,6 +189,7 @@ const MIB = 1024 * 1024;
 const DAY_MS = 86_400_000;
 const CONCURRENCY: Readonly<Record<WorkerKind, number>> = { async: 64, threading: 32, forking: 8 };
 const MAX_WORKERS = 1024;
+const MAX_PREFETCH = 10_000;
 
 const CONNECTION_CHECKS = {
   servers: serverList(),
@@ -242,34 +243,38 @@ const NATS_CHECKS = {
   ackWait: milliseconds(30_000),
   maxDeliver: integer(1, 5),
   handlerTimeout: milliseconds(60_000),
-  prefetch: integer(1, undefined, 10_000),
+  prefetch: integer(1, undefined, MAX_PREFETCH),
   share: share(),
 } satisfies Readonly<Record<keyof OptionChecks<NatsExecutorOptions & ServeNatsOptions>, unknown>>;
 
+const STREAM_CHECKS = {
+  storage: oneOf(["file", "memory"], "file"),
+  maxMessages: integer(1, 1_000_000),
+  maxBytes: integer(1, 256 * MIB),
+  maxAge: integer(1, DAY_MS),
+  replicas: integer(1, 1, 5),
+  duplicateWindow: integer(1, 120_000),
+  domain: text(undefined),
+} satisfies Readonly<Record<keyof OptionChecks<Omit<NatsStreamOptions, "name">>, unknown>>;
+
+type Checked = CheckedOptions<typeof NATS_CHECKS>;
+type CheckedConnection = CheckedOptions<typeof CONNECTION_CHECKS>;
+
+/** Options that are filled in, apart from those that have no default. */
+type Filled<Options, NoDefault extends keyof Options = never> = Required<Omit<Options, NoDefault>> & {
+  readonly [Option in NoDefault]: Options[Option] | undefined;
+};
+
 /** {@link NatsConnectionOptions}, checked and filled in. Plain data. */
-export interface NatsConnectionSettings {
+export type NatsConnectionSettings = Filled<
+  Omit<NatsConnectionOptions, "servers" | "tls">,
+  "user" | "password" | "token" | "credentials" | "nkey"
+> & {
   /** Each as `host:port`. */
   readonly servers: readonly string[];
-  readonly name: string;
-  readonly user: string | undefined;
-  readonly password: string | undefined;
-  readonly token: string | undefined;
-  readonly credentials: string | undefined;
-  readonly nkey: string | undefined;
   /** Null: as the server asks. */
   readonly tls: NatsTlsOptions | null;
-  readonly connectTimeout: number;
-  readonly waitForServer: boolean;
-  readonly reconnectDelay: number;
-  readonly pingInterval: number;
-  readonly maxUnconfirmed: number;
-  readonly maxUnconfirmedBytes: number;
-}
-
-/** {@link NatsStreamOptions}, checked and filled in. */
-interface StreamSettings extends Required<Omit<NatsStreamOptions, "domain">> {
-  readonly domain: string | null;
-}
+};
 
 /** {@link NatsDeliveryOptions}, checked and filled in. Plain data. */
 export interface DeliverySettings {
@@ -278,29 +283,15 @@ export interface DeliverySettings {
   readonly delivery: Delivery;
   /** Null: no order. */
   readonly partitions: number | null;
-  readonly stream: StreamSettings;
+  readonly stream: Filled<NatsStreamOptions, "domain">;
 }
 
 /** {@link NatsExecutorOptions}, checked and filled in. */
-export interface ExecutorSettings extends DeliverySettings {
-  readonly id: string | undefined;
-  readonly maxInFlight: number;
-  readonly maxClients: number;
-  readonly onConnection: ((server: string | null) => void) | undefined;
-}
+export type ExecutorSettings = DeliverySettings & Filled<Omit<NatsExecutorOptions, keyof NatsDeliveryOptions>, "id" | "onConnection">;
 
 /** {@link ServeNatsOptions} apart from the server's, checked and filled in. Plain data. */
-export interface WorkerSettings {
-  readonly delivery: DeliverySettings;
-  readonly kind: WorkerKind;
-  readonly concurrency: number;
-  readonly queue: string;
-  readonly ackWait: number;
-  readonly maxDeliver: number;
-  readonly handlerTimeout: number;
-  readonly prefetch: number;
-  readonly share: readonly [index: number, of: number];
-}
+export type WorkerSettings = DeliverySettings &
+  Filled<Pick<ServeNatsOptions, "kind" | "queue" | "concurrency" | "ackWait" | "maxDeliver" | "handlerTimeout" | "prefetch" | "share">>;
 
 /** @throws OscServerError `OSC_OPTION` if an option has a bad value, or two contradict each other */
 export function natsConnectionSettings(options: NatsConnectionOptions): NatsConnectionSettings {
@@ -319,62 +310,47 @@ export function workerSettings(options: ServeNatsOptions): WorkerSettings {
   const checked = readOptions("serveNats()", options, NATS_CHECKS);
   const { kind, queue, ackWait, maxDeliver, handlerTimeout, share: part } = checked;
   const { concurrency = CONCURRENCY[kind] } = checked;
-  const { prefetch = Math.min(2 * concurrency, 10_000) } = checked;
-  return { delivery: deliverySettings(checked), kind, concurrency, queue, ackWait, maxDeliver, handlerTimeout, prefetch, share: part };
+  const { prefetch = Math.min(2 * concurrency, MAX_PREFETCH) } = checked;
+  return { ...deliverySettings(checked), kind, concurrency, queue, ackWait, maxDeliver, handlerTimeout, prefetch, share: part };
 }
 
-function deliverySettings(checked: CheckedOptions<typeof DELIVERY_CHECKS>): DeliverySettings {
+function deliverySettings(checked: Checked): DeliverySettings {
   const { prefix, delivery, order, partitions, stream } = checked;
+  const connection = Object.fromEntries(
+    Object.keys(CONNECTION_CHECKS).map((option) => [option, checked[option as keyof CheckedConnection]]),
+  ) as CheckedConnection;
   return {
-    connection: withIdentity(checked),
+    connection: withIdentity(connection),
     prefix,
     delivery,
     partitions: order === "client" ? partitions : null,
-    stream: readOptions("stream", stream, {
-      name: name(`OSCINE_${prefix.replaceAll(/[^\w-]/g, "_")}`),
-      storage: oneOf(["file", "memory"], "file"),
-      maxMessages: integer(1, 1_000_000),
-      maxBytes: integer(1, 256 * MIB),
-      maxAge: integer(1, DAY_MS),
-      replicas: integer(1, 1, 5),
-      duplicateWindow: integer(1, 120_000),
-      domain: (value: unknown, option: string) => text(undefined)(value, option) ?? null,
-    }),
+    stream: readOptions("stream", stream, { ...STREAM_CHECKS, name: name(`OSCINE_${prefix.replaceAll(/[^\w-]/g, "_")}`) }),
   };
 }
 
 interface ServerAddress {
-  /** `host:port`. */
-  readonly place: string;
+  readonly hostAndPort: string;
   readonly isSecure: boolean;
   readonly user: string | undefined;
   readonly password: string | undefined;
   readonly token: string | undefined;
 }
 
-/** The settings of the connection alone, with the user, password or token that a server's URL names. */
-function withIdentity(checked: CheckedOptions<typeof CONNECTION_CHECKS>): NatsConnectionSettings {
-  const { servers, connectTimeout, waitForServer, reconnectDelay, pingInterval, maxUnconfirmed, maxUnconfirmedBytes } = checked;
+/** Adds the user, password or token that the first server's URL names. */
+function withIdentity(checked: CheckedConnection): NatsConnectionSettings {
+  const { servers } = checked;
   const [first] = servers;
   const { user = first?.user, password = first?.password, token = first?.token, credentials, nkey } = checked;
   if ((user === undefined) !== (password === undefined)) throw optionError("user and password go together: give both, or neither.");
   const ways = [user, token, credentials, nkey].filter((way) => way !== undefined).length;
   if (ways > 1) throw optionError("Give one identity only: user and password, token, credentials or nkey.");
   return {
-    servers: servers.map(({ place }) => place),
-    name: checked.name,
+    ...checked,
+    servers: servers.map(({ hostAndPort }) => hostAndPort),
     user,
     password,
     token,
-    credentials,
-    nkey,
     tls: checked.tls ?? (servers.some(({ isSecure }) => isSecure) ? {} : null),
-    connectTimeout,
-    waitForServer,
-    reconnectDelay,
-    pingInterval,
-    maxUnconfirmed,
-    maxUnconfirmedBytes,
   };
 }
 
@@ -396,7 +372,7 @@ function serverOf(server: unknown): ServerAddress {
   const userName = url.username === "" ? undefined : decodeURIComponent(url.username);
   const secret = url.password === "" ? undefined : decodeURIComponent(url.password);
   return {
-    place: `${url.hostname}:${url.port === "" ? "4222" : url.port}`,
+    hostAndPort: `${url.hostname}:${url.port === "" ? "4222" : url.port}`,
     isSecure: url.protocol === "tls:",
     user: secret === undefined ? undefined : userName,
     password: secret,

@@ -1,3 +1,4 @@
+/** Who a packet that came by NATS is from. A bridge uses this, too. */
 import { OscNatsError, OscSocketError } from "../errors.ts";
 import { type NetAddress, formatAddress } from "../net-address.ts";
 import type { PacketResult } from "../packet-result.ts";
@@ -14,17 +15,23 @@ export class NatsPeer implements Peer {
   readonly address: NetAddress;
   readonly paced: boolean;
   readonly #link: NatsLink;
-  readonly #events: TransportEvents;
+  readonly #events: Pick<TransportEvents, "onError" | "onLoss">;
   readonly #reply: string;
   readonly #settle: Settle | null;
 
   /**
-   * @param prefix what the subjects of packets begin with
+   * @param reply the subject for replies; empty if there is none
    * @param settle null if nobody waits for the result; otherwise packets come at their worker's own pace
    */
-  constructor(message: NatsMessage, link: NatsLink, events: TransportEvents, prefix: string, settle: Settle | null) {
+  constructor(
+    message: NatsMessage,
+    link: NatsLink,
+    events: Pick<TransportEvents, "onError" | "onLoss">,
+    reply: string,
+    settle: Settle | null = null,
+  ) {
     this.address = clientOf(message.header(CLIENT_HEADER));
-    this.#reply = checkedReply(message.header(REPLY_HEADER), prefix);
+    this.#reply = reply;
     this.#link = link;
     this.#events = events;
     this.#settle = settle;
@@ -36,7 +43,7 @@ export class NatsPeer implements Peer {
   }
 
   send(packet: Uint8Array): void {
-    if (this.#reply === "") return this.#unsent("its packet came from no front end");
+    if (this.#reply === "") return this.#unsent("the publisher of its packet named no subject for replies");
     if (packet.length > this.#link.maxPayload) {
       const what = `The reply has ${packet.length} bytes, and NATS takes ${this.#link.maxPayload} at most: raise max_payload of nats-server.`;
       return this.#events.onError(new OscSocketError("EMSGSIZE", what, this.#link.server), this.address);
@@ -44,7 +51,7 @@ export class NatsPeer implements Peer {
     const sent = this.#link.publish(this.#reply, packet, {}, "", (ok) => {
       if (!ok) this.#unsent("the connection broke");
     });
-    if (!sent) this.#unsent(this.#link.isConnected ? "too much is on its way (maxUnconfirmedBytes)" : "there is no connection");
+    if (!sent) this.#unsent(this.#link.isConnected ? "too much is in flight (maxUnconfirmedBytes)" : "there is no connection");
   }
 
   settled(_size: number, result: PacketResult): void {
@@ -58,7 +65,11 @@ export class NatsPeer implements Peer {
   }
 }
 
-/** Someone who may publish packets must not make workers publish anywhere but where front ends wait for replies. */
-function checkedReply(subject: string, prefix: string): string {
+/**
+ * The subject for replies that a packet names, or none. Someone who may publish packets must not make us publish anywhere but where front ends
+ * wait for replies.
+ */
+export function replySubject(message: NatsMessage, prefix: string): string {
+  const subject = message.header(REPLY_HEADER);
   return subject.startsWith(`${replyPrefix(prefix)}.`) && /^[!-)+-=?-~]{1,1024}$/.test(subject) ? subject : "";
 }

@@ -21,9 +21,9 @@ export interface Publisher {
   /** Takes the packet if there is room, and reports its result to the executor's events. */
   offer(outgoing: Outgoing): boolean;
   /** NATS answered the packet with that number. */
-  answered(number: number, message: NatsMessage): void;
+  answered?(number: number, message: NatsMessage): void;
   /** The connection was made again, or broke. */
-  connectionChanged(isConnected: boolean): void;
+  connectionChanged?(isConnected: boolean): void;
   /** Gives up: drops what is still on its way. */
   close(): void;
 }
@@ -75,8 +75,6 @@ export class CorePublisher implements Publisher {
     const message = `A packet was dropped because no worker listens at NATS (${server}). Start one with the same prefix, order and partitions, or use delivery "at-least-once".`;
     this.#events.end(packet, dropped(new OscNatsError("OSC_NATS_NO_WORKER", message, server)));
   }
-
-  connectionChanged(): void {}
 
   close(): void {
     const left = [...this.#inFlight.values()];
@@ -158,8 +156,6 @@ export class StreamPublisher implements Publisher {
     return true;
   }
 
-  answered(): void {}
-
   connectionChanged(isConnected: boolean): void {
     if (isConnected) this.#openGate();
     else for (const { fail } of this.#inFlight.values()) fail(null);
@@ -203,8 +199,7 @@ export class StreamPublisher implements Publisher {
   #publish({ packet, subject, headers }: Outgoing, id: string): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#inFlight.set(id, { packet, fail: reject });
-      const made = this.#link.headers(headers);
-      const options = { msgID: id, timeout: CONFIRM_MS, ...(made === undefined ? {} : { headers: made }) };
+      const options = { msgID: id, timeout: CONFIRM_MS, headers: this.#link.headers(headers) };
       this.#stream.publish(subject, packet.data, options).then(() => resolve(), reject);
     });
   }

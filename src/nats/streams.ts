@@ -31,16 +31,10 @@ export class WorkStream {
     const { domain } = settings.stream;
     this.#link = link;
     this.#settings = settings;
-    this.#domain = domain === null ? {} : { domain };
+    this.#domain = domain === undefined ? {} : { domain };
   }
 
-  /** Where packets are requested from a consumer. */
-  nextSubject(consumer: string): string {
-    const { name, domain } = this.#settings.stream;
-    return `${domain === null ? "$JS.API" : `$JS.${domain}.API`}.CONSUMER.MSG.NEXT.${name}.${consumer}`;
-  }
-
-  /** The library's client for publishing. */
+  /** The library's client. */
   async client(): Promise<JetStreamClient> {
     const { jetstream } = await loadLibrary();
     return jetstream(this.#link.connection, this.#domain);

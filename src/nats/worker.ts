@@ -65,8 +65,8 @@ async function asyncWorker(handlers: WorkerHandlers, settings: WorkerSettings, o
       return verify?.(data, clientAddress) ?? true;
     }
   }
-  const { concurrency, delivery } = settings;
-  const order = delivery.partitions === null ? "none" : "client";
+  const { concurrency, partitions } = settings;
+  const order = partitions === null ? "none" : "client";
   const spec = {
     transport: "custom",
     address: NOWHERE,

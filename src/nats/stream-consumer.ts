@@ -1,68 +1,16 @@
-/** From NATS to a worker: the two deliveries differ in this alone. */
+/** A worker's side of at-least-once. */
+import { randomBytes } from "node:crypto";
 import type { JetStreamClient } from "@nats-io/jetstream";
 import { OscDroppedError, type OscError, OscNatsError } from "../errors.ts";
 import type { PacketResult } from "../packet-result.ts";
 import type { TransportEvents } from "../transport/transport.ts";
-import type { NatsLink, NatsListener, NatsMessage } from "./connection.ts";
 import { natsError } from "./connect.ts";
-import { AS_OF_HEADER, CLIENT_HEADER, DELIVERIES_HEADER, REASON_HEADER, TRANSPORT_HEADER, VIA_HEADER, asOfOf } from "./headers.ts";
+import type { NatsLink, NatsListener, NatsMessage } from "./connection.ts";
+import { CLIENT_HEADER, DELIVERIES_HEADER, REASON_HEADER, TRANSPORT_HEADER, VIA_HEADER, clientOf } from "./headers.ts";
 import type { WorkerSettings } from "./options.ts";
-import { NatsPeer } from "./peer.ts";
+import type { Settle } from "./peer.ts";
 import { WorkStream } from "./streams.ts";
-import { deadPrefix, partitionPrefix, replyPrefix } from "./subject.ts";
-
-export interface Consumer {
-  open(): Promise<void>;
-  /** The connection was made again. */
-  reconnected(): void;
-  /** Takes nothing more. */
-  drain(): Promise<void>;
-  close(): void;
-}
-
-/** At most once: a packet that comes is handled or lost, and nobody is told. */
-export class CoreConsumer implements Consumer {
-  readonly #link: NatsLink;
-  readonly #events: TransportEvents;
-  readonly #settings: WorkerSettings;
-  #listeners: readonly NatsListener[] = [];
-
-  constructor(link: NatsLink, events: TransportEvents, settings: WorkerSettings) {
-    this.#link = link;
-    this.#events = events;
-    this.#settings = settings;
-  }
-
-  async open(): Promise<void> {
-    this.#listeners = this.#subjects().map((subject) =>
-      this.#link.subscribe(subject, this.#settings.queue, (message) => this.#take(message)),
-    );
-    // Packets that are published once this resolves do come.
-    await this.#link.flush();
-  }
-
-  reconnected(): void {}
-
-  async drain(): Promise<void> {
-    await Promise.all(this.#listeners.map((listener) => listener.drain().catch(() => undefined)));
-  }
-
-  close(): void {}
-
-  #subjects(): readonly string[] {
-    const { delivery, share } = this.#settings;
-    const { prefix, partitions } = delivery;
-    if (partitions === null) return [`${prefix}.>`];
-    const [index, of] = share;
-    const all = Array.from({ length: partitions }, (_, partition) => partition);
-    return all.filter((partition) => partition % of === index).map((partition) => `${partitionPrefix(partition, prefix)}>`);
-  }
-
-  #take(message: NatsMessage): void {
-    const peer = new NatsPeer(message, this.#link, this.#events, this.#settings.delivery.prefix, null);
-    this.#events.onPacket(message.data, peer, asOfOf(message.header(AS_OF_HEADER)));
-  }
-}
+import { deadPrefix, replyPrefix } from "./subject.ts";
 
 /** Answers to the stream. */
 const ACK = "+ACK";
@@ -81,6 +29,10 @@ const MAX_DELIVER = "max-deliver";
 const DEAD_LETTER_MS = 5000;
 /** What a dead letter keeps of the packet's headers. */
 const KEPT_HEADERS = [CLIENT_HEADER, TRANSPORT_HEADER, VIA_HEADER];
+/** The pause before consumers that don't answer are created again. */
+const RESTORE_MS = 500;
+const CHECK_MS = 1000;
+const MAX_EXPIRES_MS = 10_000;
 const encoder = new TextEncoder();
 
 /** A packet that the worker has, and that the stream waits to hear of. */
@@ -91,64 +43,70 @@ interface Held {
   readonly deliveries: number;
 }
 
-/** At least once: reports the result of each packet to the stream, which delivers again what it doesn't hear of. */
-export class StreamConsumer implements Consumer {
+/** Takes packets from the stream and reports the result of each; the stream delivers again what it doesn't hear of. */
+export class StreamConsumer {
   readonly #link: NatsLink;
-  readonly #events: TransportEvents;
   readonly #settings: WorkerSettings;
-  readonly #id: string;
+  readonly #events: TransportEvents;
+  readonly #receive: (message: NatsMessage, settle: Settle) => void;
   readonly #stream: WorkStream;
   readonly #held = new Set<Held>();
   /** Answers that could not be sent yet. */
   readonly #late: (readonly [subject: string, answer: string])[] = [];
   #client: JetStreamClient | null = null;
   #pulls: readonly Pull[] = [];
-  #restoring: Promise<void> | null = null;
   #draining = false;
-  #working: NodeJS.Timeout | undefined;
+  #isRestoring = false;
+  #restoreTimer: NodeJS.Timeout | undefined;
+  #checkTimer: NodeJS.Timeout | undefined;
+  #workingTimer: NodeJS.Timeout | undefined;
 
-  /** @param id tells the worker from others */
-  constructor(link: NatsLink, events: TransportEvents, settings: WorkerSettings, id: string) {
+  /** @param receive hands a packet to the server */
+  constructor(link: NatsLink, settings: WorkerSettings, events: TransportEvents, receive: (message: NatsMessage, settle: Settle) => void) {
     this.#link = link;
-    this.#events = events;
     this.#settings = settings;
-    this.#id = id;
-    this.#stream = new WorkStream(link, settings.delivery);
+    this.#events = events;
+    this.#receive = receive;
+    this.#stream = new WorkStream(link, settings);
   }
 
   async open(): Promise<void> {
-    const { delivery, prefetch, ackWait } = this.#settings;
+    const { prefix, partitions, prefetch, ackWait } = this.#settings;
     await this.#stream.ensure();
     const names = await this.#stream.ensureConsumers(this.#settings);
-    this.#client = await this.#stream.client();
+    const client = await this.#stream.client();
+    this.#client = client;
+    const inbox = `${replyPrefix(prefix)}.${randomBytes(6).toString("hex")}.c`;
+    const most = partitions === null ? prefetch : 1;
+    const expires = Math.min(MAX_EXPIRES_MS, ackWait / 2);
     this.#pulls = names.map((name, index) => {
-      const pull: Pull = new Pull(this.#link, {
-        subject: this.#stream.nextSubject(name),
-        inbox: `${replyPrefix(delivery.prefix)}.${this.#id}.c.${index}`,
-        most: delivery.partitions === null ? prefetch : 1,
-        expires: Math.min(MAX_EXPIRES_MS, ackWait / 2),
-        onMessage: (message) => this.#take(message, pull),
-        restore: () => this.#restore(),
+      const subject = `${client.apiPrefix}.CONSUMER.MSG.NEXT.${this.#settings.stream.name}.${name}`;
+      return new Pull(this.#link, { subject, inbox: `${inbox}.${index}`, most, expires }, (message, pull) => {
+        if (message === null) this.#restoreSoon();
+        else this.#take(message, pull);
       });
-      return pull;
     });
-    this.#working = setInterval(() => this.#reportHeld(), ackWait / 3);
-    await this.#link.flush();
+    this.#checkTimer = setInterval(() => this.#check(), CHECK_MS);
+    this.#workingTimer = setInterval(() => this.#reportHeld(), ackWait / 3);
   }
 
+  /** The connection was made again. */
   reconnected(): void {
     this.#sendLate();
     // A server that was away may have lost what it kept in memory, and doesn't answer those who ask a consumer that is gone.
-    void this.#restore().then(() => this.#pulls.forEach((pull) => pull.restart()));
+    void this.#restore();
   }
 
+  /** Requests nothing more; packets that still come go back to the stream. */
   async drain(): Promise<void> {
     this.#draining = true;
     await Promise.all(this.#pulls.map((pull) => pull.stop()));
   }
 
   close(): void {
-    clearInterval(this.#working);
+    clearInterval(this.#checkTimer);
+    clearInterval(this.#workingTimer);
+    clearTimeout(this.#restoreTimer);
     this.#held.clear();
   }
 
@@ -159,9 +117,7 @@ export class StreamConsumer implements Consumer {
     if (this.#draining) return this.#end(held, NAK);
     if (deliveries > this.#settings.maxDeliver) return void this.#bury(held, MAX_DELIVER);
     if (deliveries > 1) this.#events.onDelivery?.("redelivered");
-    const { prefix } = this.#settings.delivery;
-    const peer = new NatsPeer(message, this.#link, this.#events, prefix, (result) => this.#settled(held, result));
-    this.#events.onPacket(message.data, peer, asOfOf(message.header(AS_OF_HEADER)));
+    this.#receive(message, (result) => this.#settled(held, result));
   }
 
   #settled(held: Held, result: PacketResult): void {
@@ -178,18 +134,17 @@ export class StreamConsumer implements Consumer {
   /** Puts a packet aside as a dead letter, byte for byte. If that fails now, it is delivered again and put aside then. */
   async #bury(held: Held, reason: string): Promise<void> {
     const { message, deliveries } = held;
-    const { prefix, stream } = this.#settings.delivery;
+    const { prefix, stream } = this.#settings;
     const subject = `${deadPrefix(prefix)}${message.subject.slice(prefix.length)}`;
     const kept = KEPT_HEADERS.map((name) => [name, message.header(name)] as const).filter(([, value]) => value !== "");
-    const headers = { ...Object.fromEntries(kept), [REASON_HEADER]: reason, [DELIVERIES_HEADER]: String(deliveries) };
-    const made = this.#link.headers(headers);
+    const headers = this.#link.headers({
+      ...Object.fromEntries(kept),
+      [REASON_HEADER]: reason,
+      [DELIVERIES_HEADER]: String(deliveries),
+    });
     try {
       const msgID = `${stream.name}.${deliveryOf(message).sequence}`;
-      await this.#client?.publish(subject, message.data, {
-        msgID,
-        timeout: DEAD_LETTER_MS,
-        ...(made === undefined ? {} : { headers: made }),
-      });
+      await this.#client?.publish(subject, message.data, { msgID, timeout: DEAD_LETTER_MS, headers });
     } catch (error) {
       this.#events.onError(natsError(error, this.#link.server));
       return this.#end(held, nakAfter(BURY_AGAIN_MS));
@@ -198,8 +153,8 @@ export class StreamConsumer implements Consumer {
     // A rejection has been reported as such.
     if (reason === MAX_DELIVER) {
       const what = `A packet that workers were given ${deliveries - 1} times and none has handled (maxDeliver) was put aside under ${subject}.`;
-      const { address } = new NatsPeer(message, this.#link, this.#events, prefix, null);
-      this.#events.onError(new OscNatsError("OSC_NATS_DEAD_LETTER", what, this.#link.server), address);
+      const error = new OscNatsError("OSC_NATS_DEAD_LETTER", what, this.#link.server);
+      this.#events.onError(error, clientOf(message.header(CLIENT_HEADER)));
     }
     this.#end(held, TERM);
   }
@@ -233,30 +188,34 @@ export class StreamConsumer implements Consumer {
     if (this.#link.isConnected) this.#sendLate();
   }
 
-  /** Creates the stream and its consumers again if they are gone; once for all that ask at the same time. */
-  #restore(): Promise<void> {
-    this.#restoring ??= this.#stream
-      .ensure()
-      .then(() => this.#stream.ensureConsumers(this.#settings))
-      .then(
-        () => undefined,
-        (error: unknown) => {
-          if (this.#link.isConnected) this.#events.onError(error as OscError);
-        },
-      )
-      .finally(() => {
-        this.#restoring = null;
-      });
-    return this.#restoring;
+  #check(): void {
+    for (const pull of this.#pulls) pull.check();
+  }
+
+  #restoreSoon(): void {
+    if (this.#draining || this.#isRestoring) return;
+    this.#restoreTimer ??= setTimeout(() => void this.#restore(), RESTORE_MS);
+  }
+
+  /** Creates the stream and its consumers again if they are gone, and requests packets anew. */
+  async #restore(): Promise<void> {
+    clearTimeout(this.#restoreTimer);
+    this.#restoreTimer = undefined;
+    if (this.#isRestoring) return;
+    this.#isRestoring = true;
+    try {
+      await this.#stream.ensure();
+      await this.#stream.ensureConsumers(this.#settings);
+    } catch (error) {
+      if (this.#link.isConnected) this.#events.onError(error as OscError);
+    }
+    this.#isRestoring = false;
+    for (const pull of this.#pulls) pull.restart();
   }
 }
 
 /** How long the answer to a request may be late. */
 const PATIENCE_MS = 2000;
-const WATCH_MS = 1000;
-/** The pause before a consumer that doesn't answer is created again. */
-const RESTORE_MS = 500;
-const MAX_EXPIRES_MS = 10_000;
 const NO_RESPONDERS = 503;
 const DELETED = 409;
 
@@ -272,33 +231,31 @@ interface PullSettings {
    * that then find only dead workers' requests count the deliveries from the beginning.
    */
   readonly expires: number;
-  onMessage(message: NatsMessage): void;
-  /** Creates the consumer again if it is gone. Never rejects. */
-  restore(): Promise<void>;
 }
 
 /**
- * Requests packets from one consumer, as many as the worker has room for. Not the library's `consume()`: that requests more whenever packets
- * have arrived, not when they are done with, and its requests live for at least a second.
+ * Requests packets from one consumer, as many as the worker has room for. The library's `consume()` and `fetch()` don't fit: their requests
+ * live for at least a second (see `expires`), `consume()` requests more before packets are done with, or buffers packets that then can't be
+ * reported as being worked on, and neither gives back at once what arrives while it stops.
  */
 class Pull {
   readonly #link: NatsLink;
   readonly #settings: PullSettings;
+  readonly #onMessage: (message: NatsMessage | null, pull: Pull) => void;
   readonly #listener: NatsListener;
-  readonly #watch: NodeJS.Timeout;
   /** Requested and not come. */
   #wanted = 0;
   /** Come and not done with. */
   #held = 0;
   #heardAt = 0;
-  #restoring: NodeJS.Timeout | null = null;
   #stopped = false;
 
-  constructor(link: NatsLink, settings: PullSettings) {
+  /** @param onMessage called with a packet, or with null if the consumer seems to be gone */
+  constructor(link: NatsLink, settings: PullSettings, onMessage: (message: NatsMessage | null, pull: Pull) => void) {
     this.#link = link;
     this.#settings = settings;
+    this.#onMessage = onMessage;
     this.#listener = link.subscribe(settings.inbox, null, (message) => this.#take(message));
-    this.#watch = setInterval(() => this.#check(), WATCH_MS);
     this.#request();
   }
 
@@ -308,16 +265,20 @@ class Pull {
     this.#request();
   }
 
-  /** Forgets what was requested over an earlier connection. */
+  /** Forgets what was requested before. */
   restart(): void {
     this.#wanted = 0;
     this.#request();
   }
 
+  /** Finds out if an answer is overdue. */
+  check(): void {
+    if (this.#wanted > 0 && performance.now() - this.#heardAt > this.#settings.expires + PATIENCE_MS) this.#onMessage(null, this);
+    else this.#request();
+  }
+
   async stop(): Promise<void> {
     this.#stopped = true;
-    clearInterval(this.#watch);
-    if (this.#restoring !== null) clearTimeout(this.#restoring);
     await this.#listener.drain().catch(() => undefined);
   }
 
@@ -326,12 +287,12 @@ class Pull {
     if (message.status === 0) {
       this.#wanted = Math.max(0, this.#wanted - 1);
       this.#held += 1;
-      this.#settings.onMessage(message);
+      this.#onMessage(message, this);
       return;
     }
     const left = message.header("Nats-Pending-Messages");
     this.#wanted = left === "" ? 0 : Math.max(0, this.#wanted - Number(left));
-    if (message.status === NO_RESPONDERS || message.status === DELETED) this.#restoreSoon();
+    if (message.status === NO_RESPONDERS || message.status === DELETED) this.#onMessage(null, this);
     else this.#request();
   }
 
@@ -339,26 +300,11 @@ class Pull {
     const { subject, inbox, most, expires } = this.#settings;
     const room = most - this.#held - this.#wanted;
     // A request is a message, too: for several packets, or if nothing else would come.
-    if (this.#stopped || this.#restoring !== null || room < 1 || (this.#wanted > 0 && room * 4 < most)) return;
+    if (this.#stopped || room < 1 || (this.#wanted > 0 && room * 4 < most)) return;
     const request = JSON.stringify({ batch: room, expires: expires * NANOS_PER_MS });
     if (!this.#link.publish(subject, encoder.encode(request), {}, inbox)) return;
     this.#wanted += room;
     this.#heardAt = performance.now();
-  }
-
-  #restoreSoon(): void {
-    if (this.#stopped) return;
-    this.#restoring ??= setTimeout(() => {
-      void this.#settings.restore().then(() => {
-        this.#restoring = null;
-        this.restart();
-      });
-    }, RESTORE_MS);
-  }
-
-  #check(): void {
-    if (this.#wanted > 0 && performance.now() - this.#heardAt > this.#settings.expires + PATIENCE_MS) this.#restoreSoon();
-    else this.#request();
   }
 }
 
