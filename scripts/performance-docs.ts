@@ -1,5 +1,5 @@
 /**
- * Fills docs/performance.md and the figures of docs/comparison.md and docs/nats.md from what the benchmarks left in bench/results.
+ * Fills docs/performance.md and the figures of docs/comparison.md from what the benchmarks left in bench/results.
  * A benchmark that was not run keeps its section:
  *
  *     npm run bench && npm run bench:docs
@@ -11,7 +11,6 @@ import { type KeptReport, keptReport, type Plot, shown, type Table } from "../be
 import { sourceOf, withFigures } from "./readme-figures.ts";
 
 const docs = fileURLToPath(new URL("../docs/", import.meta.url));
-const PAGES = [`${docs}comparison.md`, `${docs}nats.md`];
 
 const TITLES: Readonly<Record<string, string>> = {
   codec: "Codec",
@@ -35,7 +34,8 @@ if (missing.length > 0) console.error(`Not in bench/results, so left as they are
 const before = readFileSync(`${docs}performance.md`, "utf8");
 
 writeFileSync(`${docs}performance.md`, [introduction(), floors(), ...BENCHMARKS.map(section), givenUp()].join("\n"));
-for (const page of PAGES) writeFileSync(page, withFigures(readFileSync(page, "utf8"), [...reports.values()]));
+const comparison = `${docs}comparison.md`;
+writeFileSync(comparison, withFigures(readFileSync(comparison, "utf8"), [...reports.values()]));
 
 function introduction(): string {
   return `# Performance

@@ -1,11 +1,10 @@
-// The figures of docs/comparison.md and docs/nats.md: tables between two comments, made of what the benchmarks have left in bench/results.
+// The figures of docs/comparison.md: tables between two comments, made of what the benchmarks have left in bench/results.
 import { type Cell, type KeptReport, shown, type Table } from "../bench/suite/report.ts";
 
 /** What makes the lines of each place that a document marks; nothing where the report lacks the figures. */
 const PLACES: Readonly<Record<string, (report: KeptReport) => readonly string[]>> = {
   kinds: kindsTable,
   codec: codecTable,
-  nats: natsTables,
 };
 
 /**
@@ -51,18 +50,6 @@ function codecTable({ tables }: KeptReport): string[] {
     ...[encode, decode].flatMap((table) => ["fader", "geometric mean"].map((column) => shown(cellOf(table, name, column)))),
   ]);
   return rows.length === 0 ? [] : tableOf(["ns", "encode, fader", "encode, mean of six", "decode, fader", "decode, mean of six"], rows);
-}
-
-/** Of docs/nats.md: all but what docs/performance.md shows as a plot. */
-function natsTables({ tables }: KeptReport): string[] {
-  const shownHere = ["Echo", "Small messages", "Processor time", "What one core", "What 100 machines"];
-  return shownHere.flatMap((begin, index) => {
-    const table = tables.find(({ title }) => title.startsWith(begin));
-    if (table === undefined) return [];
-    const rows = table.rows.map(({ name, cells }) => [name, ...cells.map(shown)]);
-    const text = table.note === undefined ? `${table.title}.` : `${table.title}. ${table.note}`;
-    return [...(index === 0 ? [] : [""]), text, "", ...tableOf(["", ...table.columns], rows)];
-  });
 }
 
 function cellOf(table: Table | undefined, name: string, column: string): Cell {

@@ -63,10 +63,3 @@ test("docs/comparison.md has figures at every mark, each with its command", () =
     expect(figures).toContain(`npm run bench -- ${name}`);
   }
 });
-
-test("docs/nats.md has figures at its mark, with their command", () => {
-  const page = readFileSync(new URL("../docs/nats.md", import.meta.url), "utf8").replaceAll("\r\n", "\n");
-  const places = [...page.matchAll(/<!-- figures (\w+) -->\n(.*?)<!-- end -->/gs)];
-  expect(places.map(([, name]) => name)).toEqual(["nats"]);
-  expect(places[0]?.[2]).toMatch(/front end.*npm run bench -- nats/s);
-});

@@ -74,15 +74,21 @@ export interface NatsConnectionOptions {
 }
 
 /**
- * What is promised between a front end and the handlers of a worker. `"at-most-once"`: a packet is published once; what is on its way when
- * something fails is lost, as over UDP. `"at-least-once"`: a stream keeps it until a handler has finished, and delivers it again if a worker
- * fails; so a handler may see it twice.
+ * What is promised between a front end and the handlers of a worker.
+ *
+ * - `"at-most-once"`: a packet is published once; what is on its way when something fails is lost, as over UDP. What a worker had when it died
+ *   is the difference between what front ends handled and what workers received.
+ * - `"at-least-once"`: a stream keeps it until a handler has finished, and delivers it again if a worker fails; so a handler may see it twice.
+ *   A front end publishes it with one id until the stream has confirmed it. A live worker reports the packets that its handlers are working on.
+ *
+ * Bundles dated in the future wait in the memory of the front end until their time.
  */
 export type Delivery = "at-most-once" | "at-least-once";
 
 /**
  * `"none"`: packets are handled wherever there is room. `"client"`: packets of one client are handled one after another, in the order in
- * which its front end received them; docs/nats.md says how far that holds when something fails.
+ * which its front end received them. At-least-once, two cases can break that order: a change of the stream's leader within a cluster, and room in
+ * a full stream that appears between two packets. At-most-once, two workers with the same share break it.
  */
 export type DeliveryOrder = "none" | "client";
 
@@ -108,7 +114,7 @@ export interface NatsStreamOptions {
 
 /** What front ends and workers have to agree on, and how they reach NATS. */
 export interface NatsDeliveryOptions extends NatsConnectionOptions {
-  /** What the subjects of packets begin with. Default `osc`. */
+  /** What the subjects of packets begin with; each group of front ends and workers needs its own. Default `osc`. */
   readonly prefix?: string;
   /** Default `"at-most-once"`. */
   readonly delivery?: Delivery;
@@ -142,7 +148,10 @@ export type WorkerKind = "async" | "threading" | "forking";
 export interface ServeNatsOptions extends NatsDeliveryOptions, ServerOptions {
   /** Default `"async"`. */
   readonly kind?: WorkerKind;
-  /** The name that workers share among whom packets are spread: each packet goes to one of them. Default `oscine`. */
+  /**
+   * The name that workers share among whom packets are spread: each packet goes to one of them. At-most-once, workers with another name get every
+   * packet once more; a stream has one name. Default `oscine`.
+   */
   readonly queue?: string;
   /**
    * How many packets may be handled at the same time: async, while handlers await something; else threads or processes. Default 64 for

@@ -2,7 +2,9 @@
  * OSC addresses as NATS subjects, and back. Pure: no Node, no NATS.
  *
  * Each part between two slashes is a token. Bytes that a token must not contain, and `%` itself, are written as `%` and two hexadecimal
- * digits. Other tokens that begin with `%` have a special meaning: see the constants.
+ * digits. Other tokens that begin with `%` have a special meaning: see the constants. A message whose address is a pattern has the subject of
+ * that pattern: a subscription to `osc.mixer.>` gets `/mixer/{1,2}/gain`, one to `osc.mixer.1.gain` doesn't. Replies and dead letters have
+ * prefixes of their own, beside that of packets and not below it.
  */
 import { bad, checkString } from "../options.ts";
 
