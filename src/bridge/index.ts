@@ -2,4 +2,4 @@
 export { bridge } from "./bridge.ts";
 export type { Bridge, BridgeCounts, BridgeStats } from "./relay.ts";
 export type { BridgeNatsOptions, BridgeOptions } from "./options.ts";
-export type { BridgeRule } from "./rules.ts";
+export type { BridgeRule } from "./rule.ts";

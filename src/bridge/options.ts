@@ -13,7 +13,7 @@ import {
   text,
   unchecked,
 } from "../options.ts";
-import type { BridgeRule } from "./rules.ts";
+import type { BridgeRule } from "./rule.ts";
 import type { SessionSettings } from "./session.ts";
 import type { SocketOptions } from "./sockets.ts";
 

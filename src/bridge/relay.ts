@@ -9,7 +9,8 @@ import { optionError } from "../options.ts";
 import { LoopGuard, type PacketRoute, addressesOf, isSelfTarget } from "./loop-guard.ts";
 import { NatsSource, NatsTarget } from "./nats.ts";
 import { type BridgeOptions, type BridgeSettings, bridgeSettings } from "./options.ts";
-import { type BridgeRule, Rules } from "./rules.ts";
+import type { BridgeRule } from "./rule.ts";
+import { Rules } from "./rules.ts";
 import { type Session, Sessions } from "./session.ts";
 import { type SocketOptions, type Source, type Take, linksTo, listenerOf } from "./sockets.ts";
 
@@ -21,13 +22,15 @@ export interface BridgeCounts {
   readonly sent: number;
   /** Packets lost because a target was away for too long, too slow, or refused them: once for each target. */
   readonly dropped: number;
-  /** Messages left out by `only` and `drop`. */
+  /** Messages left out by `only` and `drop`, or because their address is a pattern of which a rule covers only a part. */
   readonly filtered: number;
+  /** Messages left out by `changes`. */
+  readonly unchanged: number;
   /** Messages that a newer one replaced (`maxRate`). */
   readonly replaced: number;
   /** Packets that were stopped because they had been through the bridge before. */
   readonly loops: number;
-  /** Packets that aren't OSC, so that a rule couldn't be applied to them; without rules such packets pass. */
+  /** Packets that aren't OSC, and messages whose arguments aren't what a rule needs. Without rules they pass. */
   readonly malformed: number;
 }
 
@@ -108,8 +111,8 @@ class Relay {
     this.#oneWay = oneWay;
     this.#reporter = new Reporter(settings.onError, settings.maxReports);
     this.#guard = new LoopGuard(settings.maxEchoes, crypto.randomUUID());
-    this.#forward = new Direction(rules.forward, this.#reporter);
-    this.#back = new Direction(rules.back, this.#reporter);
+    this.#forward = new Direction("rules", rules.forward, this.#reporter);
+    this.#back = new Direction("rulesBack", rules.back, this.#reporter);
     this.#source = this.#newSource(from, settings);
     const sides = to.filter((target): target is OscUrl => target.transport !== "nats");
     this.#hubs = sides.filter(({ listens }) => listens).map((url) => this.#newHub(url, settings));
@@ -307,20 +310,21 @@ type MutableCounts = { -readonly [Name in keyof BridgeCounts]: number };
 /** One direction of a bridge: what its rules make of each packet, and counters. */
 class Direction {
   readonly #rules: Rules;
-  readonly #counts: MutableCounts = { received: 0, sent: 0, dropped: 0, filtered: 0, replaced: 0, loops: 0, malformed: 0 };
+  readonly #counts: MutableCounts = { received: 0, sent: 0, dropped: 0, filtered: 0, unchanged: 0, replaced: 0, loops: 0, malformed: 0 };
   readonly #reporter: Reporter;
+  /** Who sent the packet that passes. */
+  #sender: NetAddress | undefined;
 
   /** @throws OscServerError, OscDispatchError for a rule without a meaning */
-  constructor(rules: readonly BridgeRule[], reporter: Reporter) {
+  constructor(name: string, rules: readonly BridgeRule[], reporter: Reporter) {
     this.#reporter = reporter;
-    this.#rules = new Rules(rules, {
-      onFiltered: () => {
-        this.#counts.filtered += 1;
-      },
-      onReplaced: () => {
-        this.#counts.replaced += 1;
-      },
-    });
+    const events = {
+      onFiltered: () => void (this.#counts.filtered += 1),
+      onUnchanged: () => void (this.#counts.unchanged += 1),
+      onReplaced: () => void (this.#counts.replaced += 1),
+      onMalformed: (message: string) => this.#malformed(message),
+    };
+    this.#rules = new Rules(rules, events, name);
   }
 
   get counts(): BridgeCounts {
@@ -338,15 +342,17 @@ class Direction {
    * @returns false if nothing passes now
    */
   pass(packet: Uint8Array, { address }: Peer, emit: (packet: Uint8Array, when: "now" | "later") => void): boolean {
+    this.#sender = address;
     const passed = this.#rules.apply(packet, (late) => emit(late, "later"));
-    if (passed === undefined) {
-      this.#counts.malformed += 1;
-      const message = "A packet was not forwarded because it isn't OSC, so the rules cannot be applied to it.";
-      this.#reporter.report(new OscRejectedError("malformed", message), address);
-    }
+    if (passed === undefined) this.#malformed("A packet was not forwarded because it isn't OSC, so no rule can be applied to it.");
     if (passed === undefined || passed === null) return false;
     emit(passed, "now");
     return true;
+  }
+
+  #malformed(message: string): void {
+    this.#counts.malformed += 1;
+    this.#reporter.report(new OscRejectedError("malformed", message), this.#sender);
   }
 
   sendTo(peers: Iterable<Peer>, packet: Uint8Array): void {

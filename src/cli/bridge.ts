@@ -1,15 +1,15 @@
-import type { Bridge, BridgeCounts, BridgeOptions, BridgeRule } from "../bridge/index.ts";
+import type { Bridge, BridgeCounts, BridgeOptions } from "../bridge/index.ts";
 import { openBridge } from "../bridge/relay.ts";
-import { OscDispatchError, OscServerError } from "../errors.ts";
 import { formatAddress } from "../net-address.ts";
 import { UsageError } from "../text/usage-error.ts";
 import { parseEndpoint } from "../url/nats-url.ts";
 import { maskSecrets } from "../url/secrets.ts";
 import { describeTargets } from "./bind-scope.ts";
+import { RULE_OPTIONS, readRules, withAllChanges } from "./bridge-rules.ts";
 import { aborted, type Command, EXIT, report, type Session } from "./command.ts";
-import { boundUrl } from "./endpoint.ts";
+import { asUsageLater, boundUrl } from "./endpoint.ts";
 import { CONNECTION_OPTIONS, readConnection } from "./nats-options.ts";
-import { parseOptions, readNumberOption } from "./options.ts";
+import { parseOptions } from "./options.ts";
 import { plural } from "./output.ts";
 
 const HELP = `Forwards packets from one endpoint to others, over any transport, and the
@@ -33,13 +33,30 @@ which may contain the wildcards * and >. TO publishes below the prefix, and
 passes what is published to its subjects to all clients of FROM. Several
 servers: nats://a:4222,b:4222/prefix; tls:// for TLS.
 
-  --only PATTERN      forwards only messages whose address matches; * crosses
-                      slashes; may be repeated
-  --drop PATTERN      drops messages whose address matches; may be repeated
+Rules change what goes to TO. They apply in this order, and may be repeated.
+A PATTERN is one of addresses, in which * crosses slashes; without it, a rule
+applies to all messages. Arguments count from 0.
+
+  --only PATTERN      forwards only messages whose address matches
+  --drop PATTERN      drops messages whose address matches
   --rename OLD=NEW    renames the beginning of addresses: /a=/b; or, with
-                      wildcards: '/ch/?/gain=/gain/*'; may be repeated
-  --rate [PATTERN=]N  at most N messages per second for each address, the
-                      newest; may be repeated
+                      wildcards: '/ch/?/gain=/gain/*'
+  --pick [PATTERN=]A,B
+                      keeps these arguments, in this order: /xy=1,0 swaps two
+  --scale [PATTERN=]A,B:C,D
+                      maps numbers from A…B to C…D: '/fader/*=0,127:0,1'; ints
+                      become floats
+  --clip [PATTERN=]A,B
+                      keeps numbers within A…B
+  --cast [PATTERN=]TYPE
+                      makes numbers, true and false int (rounded) or float
+  --changes[=PATTERN] only messages whose arguments differ from those of the one
+                      before with the same address
+  --rate [PATTERN=]N  at most N messages per second for each address, the newest
+  --rules FILE        rules as JSON, before all others; also for the way back:
+                        { "rules": [{ "clip": [0, 1], "match": "/gain" }],
+                          "rulesBack": [{ "drop": "/debug/*" }] }
+
   --one-way           sends nothing back
   --origin ORIGIN     a page that may connect to ws:// besides those of this
                       machine, such as https://example.org; may be repeated
@@ -48,8 +65,7 @@ servers: nats://a:4222,b:4222/prefix; tls:// for TLS.
                       trust
   --quiet             prints only errors
 
-Rules apply on the way to TO, in this order. Ctrl-C stops the bridge and prints
-the totals, on standard error.
+Ctrl-C stops the bridge and prints the totals, on standard error.
 
 Examples:
   oscine bridge ws://127.0.0.1:8080 osc.udp://127.0.0.1:57110
@@ -57,6 +73,8 @@ Examples:
   oscine bridge :9000 'ws://127.0.0.1:8080/?listen'
       what arrives over UDP, to all open pages
   oscine bridge :9000 192.168.1.20:8000 osc.tcp://127.0.0.1:3032 --rate 30
+  oscine bridge :9000 :57120 --scale '/fader/*=0,127:0,1' --changes
+      a controller's faders, to a program that wants 0 to 1
   oscine bridge :9000 nats://10.0.0.1:4222/stage
       what arrives over UDP, to everyone who listens in NATS
   oscine bridge 'nats://10.0.0.1:4222/stage?subject=stage.light.>' :8000`;
@@ -65,11 +83,8 @@ Examples:
 export const BRIDGE: Command = { help: HELP, run: runBridge };
 
 async function runBridge(words: readonly string[], session: Session): Promise<number> {
-  const { values, positionals } = parseOptions("bridge", words, {
-    only: { type: "string", multiple: true },
-    drop: { type: "string", multiple: true },
-    rename: { type: "string", multiple: true },
-    rate: { type: "string", multiple: true },
+  const { values, positionals } = parseOptions("bridge", withAllChanges(words), {
+    ...RULE_OPTIONS,
     "one-way": { type: "boolean" },
     origin: { type: "string", multiple: true },
     quiet: { type: "boolean" },
@@ -79,53 +94,19 @@ async function runBridge(words: readonly string[], session: Session): Promise<nu
   if (from === undefined || to.length === 0) {
     throw new UsageError('bridge takes a URL to listen on and one or more to send to, as in "oscine bridge ws://127.0.0.1:8080 :57110".');
   }
-  const opened = await open(from, to, {
-    rules: rulesOf(values),
+  const options: BridgeOptions = {
+    ...readRules(values),
     oneWay: values["one-way"] === true,
     origins: values.origin ?? [],
     nats: readConnection(values),
     onError: (error, client) => report(session, error, client),
-  });
+  };
+  const opened = await asUsageLater(() => openBridge(from, to, options, "--origin"));
   if (values.quiet !== true) greet(session, opened, from, to);
   await Promise.race([aborted(session.stop), opened.closed]);
   await opened.close();
   if (values.quiet !== true) printTotals(session, opened);
   return EXIT.success;
-}
-
-/** A URL or a rule that the bridge rejects is a mistake on the command line. */
-async function open(from: string, to: readonly string[], options: BridgeOptions): Promise<Bridge> {
-  try {
-    return await openBridge(from, to, options, "--origin");
-  } catch (error) {
-    const isOption = error instanceof OscServerError && error.code === "OSC_OPTION";
-    if (isOption || (error instanceof OscDispatchError && error.code === "OSC_BAD_MAPPED_ADDRESS")) throw new UsageError(error.message);
-    throw error;
-  }
-}
-
-interface RuleWords {
-  readonly only?: string[] | undefined;
-  readonly drop?: string[] | undefined;
-  readonly rename?: string[] | undefined;
-  readonly rate?: string[] | undefined;
-}
-
-function rulesOf({ only, drop, rename = [], rate = [] }: RuleWords): BridgeRule[] {
-  const rules: BridgeRule[] = [];
-  if (only !== undefined) rules.push({ only });
-  if (drop !== undefined) rules.push({ drop });
-  for (const word of rename) {
-    const at = word.indexOf("=");
-    if (at === -1) throw new UsageError(`--rename must be an old and a new address, as in /a=/b; got "${word}".`);
-    rules.push({ rename: word.slice(0, at), to: word.slice(at + 1) });
-  }
-  for (const word of rate) {
-    const at = word.lastIndexOf("=");
-    const maxRate = readNumberOption("rate", word.slice(at + 1), { least: 0 });
-    rules.push(at === -1 ? { maxRate } : { maxRate, match: word.slice(0, at) });
-  }
-  return rules;
 }
 
 function greet({ err }: Session, { from, to }: Bridge, source: string, targets: readonly string[]): void {

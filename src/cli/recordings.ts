@@ -1,5 +1,6 @@
 import { createReadStream } from "node:fs";
-import { Rules, type BridgeRule } from "../bridge/rules.ts";
+import type { BridgeRule } from "../bridge/rule.ts";
+import { Rules } from "../bridge/rules.ts";
 import { READABLE_FORMATS, WRITABLE_FORMATS } from "../recording/formats.ts";
 import { type ReadableFormat, type Recording, type WritableFormat, readRecording } from "../recording/index.ts";
 import { UsageError } from "../text/usage-error.ts";
@@ -50,6 +51,6 @@ export function readEdit(match: readonly string[] | undefined, rename: readonly 
     rules.push({ rename: word.slice(0, at), to: word.slice(at + 1) });
   }
   const nothing = (): void => undefined;
-  const edit = asUsage(() => new Rules(rules, { onFiltered: nothing, onReplaced: nothing }));
+  const edit = asUsage(() => new Rules(rules, { onFiltered: nothing, onUnchanged: nothing, onReplaced: nothing, onMalformed: nothing }));
   return (packet) => edit.apply(packet, nothing) ?? null;
 }

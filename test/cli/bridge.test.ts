@@ -1,7 +1,11 @@
+import { mkdtemp, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, expect, test, vi } from "vitest";
-import { OscMessage } from "../../src/codec/index.ts";
+import { OscMessage, decode, float } from "../../src/codec/index.ts";
 import { WebSocketClient } from "../../src/client/index.ts";
 import { Client, receive, urlOf } from "../bridge/ends.ts";
+import { formatMessage } from "../../src/text/format.ts";
 import { Tool, runTool } from "./run-tool.ts";
 
 const until = (condition: () => boolean): Promise<unknown> => vi.waitUntil(condition, { timeout: 10_000, interval: 5 });
@@ -37,6 +41,54 @@ describe("oscine bridge", () => {
     expect(err).toContain("filtered 2");
   });
 
+  test("applies rules on values, and those of a file in both directions", async () => {
+    const receiver = await receive("udp");
+    receiver.onPacket = (packet, answer) => answer(packet);
+    const flags = ["--scale", "/n=-1,1:0,10", "--clip", "/n=0,9", "--cast", "/n=int", "--pick", "/p=1,0", "--changes", "--drop", "/end"];
+    await using tool = new Tool([
+      "bridge",
+      "127.0.0.1:0",
+      urlOf("udp", receiver.address),
+      "--rules",
+      "examples/bridge-rules.json",
+      ...flags,
+    ]);
+    const client = await Client.connect("udp", { address: "127.0.0.1", port: await portOf(tool), family: "IPv4" });
+    client.say(
+      new OscMessage("/n", float(0)),
+      new OscMessage("/n", float(0.01)),
+      new OscMessage("/n", float(1)),
+      new OscMessage("/p", ["a", 1]),
+      new OscMessage("/fader/7", 127),
+      new OscMessage("/xy", [float(0.25), float(0.5)]),
+    );
+    await until(() => client.packets.length === 5);
+    const texts = (packets: readonly Uint8Array[]): readonly string[] =>
+      packets.map((packet) => formatMessage({ message: decode(packet) as OscMessage, timeTag: null }));
+    expect(texts(receiver.packets)).toEqual(["/n ,i 5", "/n ,i 9", '/p ,is 1 "a"', "/mixer/ch/7/gain ,f 1.0", "/xy ,ff 0.5 0.25"]);
+    expect(texts(client.packets)).toContain("/mixer/ch/7/gain ,i 127");
+    const { err } = await tool.signal("SIGTERM").ended;
+    expect(err).toMatch(/forward: 6 packets received, 5 sent, unchanged 1\n/);
+  });
+
+  test.each([
+    ['{ "rules": [\n  { "drop": "/a" },\n  { "scale": [0] } ] }', "3: rules[1]: scale must be two numbers, such as [0, 1]; got [0]."],
+    ['{ "rulesBack": [\n\n{ "drpo": "/a" }] }', "3: rulesBack[0]: a rule must have "],
+    ['[{ "drop": "a" }]', "1: rules[0]: "],
+    ['{\n  "rules": [\n    { "drop": "/a", }\n] }', `3: this isn't JSON: expected a name in double quotes, or "}"; got }.`],
+    ['{\n  "rules": [\n', "2: the text ends where a value must follow."],
+    ['{\n  "rules": [{ drop: 1 }] }', `2: this isn't JSON: expected a name in double quotes, or "}"; got drop.`],
+    ['{ "rules": [],\n"rule": [] }', '1: "rule" isn\'t known: the file has rules and rulesBack. Did you mean rules?'],
+    ['{ "rules": 7 }', "1: rules must be a list of rules; got 7 (number)."],
+    ['"rules"', "1: the file must be "],
+  ])("tells the line of what is wrong in a rules file: %j", async (text, message) => {
+    const file = join(await mkdtemp(join(tmpdir(), "oscine-rules-")), "stage.json");
+    await writeFile(file, text);
+    const { code, err } = await runTool("bridge", ":0", ":9000", "--rules", file);
+    expect([code, err]).toEqual([2, expect.stringMatching(/^oscine: .+\n$/)]);
+    expect(err).toContain(`${file}:${message}`);
+  });
+
   test("shows to all who connect what comes, with ?listen", async () => {
     await using tool = new Tool(["bridge", "127.0.0.1:0", "ws://127.0.0.1:0/?listen"]);
     const [, port] = await tool.saysErr(/Listening on \S+:(\d+) \(ws:.*sending to every client/);
@@ -58,6 +110,13 @@ describe("oscine bridge", () => {
     [":0", ":9000", "--rename", "/a=b"],
     [":0", ":9000", "--rate", "/a=fast"],
     [":0", ":9000", "--rate", "0"],
+    [":0", ":9000", "--scale", "0,127"],
+    [":0", ":9000", "--scale", "/a=0,x:0,1"],
+    [":0", ":9000", "--clip", "/a"],
+    [":0", ":9000", "--cast", "/a=text"],
+    [":0", ":9000", "--pick", "/a=-1"],
+    [":0", ":9000", "--changes=a"],
+    [":0", ":9000", "--rules", "no-such-file.json"],
     [":0", ":9000", "--only", "no-slash"],
     ["ws://127.0.0.1:0", ":9000", "--origin", "example.org/page"],
   ];
