@@ -1,8 +1,8 @@
 import type { Dispatcher } from "../dispatch/index.ts";
 import { loadLibc } from "../transport/native/libc.ts";
 import { DirectIo } from "./io-thread/direct-io.ts";
-import { RingIo } from "./io-thread/ring-io.ts";
 import type { BlockingIo, IoOwner } from "./io-thread/server-io.ts";
+import { ThreadedIo } from "./io-thread/threaded-io.ts";
 import { SyncServer, type SyncServerOptions } from "./sync-server.ts";
 import { type TransportSpec, backendOf } from "./transports.ts";
 
@@ -64,5 +64,5 @@ export class BlockingServer extends SyncServer<BlockingIo> {
 
 function openIo(spec: TransportSpec, dispatcher: Dispatcher, owner: IoOwner): BlockingIo {
   if (spec.transport === "udp" && backendOf(spec) === "native") return new DirectIo(loadLibc(), spec, dispatcher, owner);
-  return new RingIo(spec, dispatcher, owner);
+  return new ThreadedIo(spec, dispatcher, owner);
 }

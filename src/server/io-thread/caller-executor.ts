@@ -1,252 +1,256 @@
-import { receiveMessageOnPort } from "node:worker_threads";
-import { OscDroppedError } from "../../errors.ts";
-import { dropped, handled, rejected } from "../../packet-result.ts";
-import * as records from "./packet-records.ts";
-import type { Counters } from "../stats.ts";
-import type { WakeSignal } from "./wake-signal.ts";
-import type { BlockingDescription } from "./messages.ts";
-import type { Limits } from "../options.ts";
+import type { MessagePort } from "node:worker_threads";
+import { OscDroppedError, type OscRejectedError } from "../../errors.ts";
+import { HANDLED as HANDLED_RESULT, type PacketResult, dropped, handled, rejected } from "../../packet-result.ts";
 import type { Executor, ExecutorEvents, Packet } from "../executor.ts";
 import { FairQueue } from "../fair-queue.ts";
+import type { Limits } from "../options.ts";
 import { QueueBound, queueIsFull } from "../packet-queue.ts";
-import { READER_SLEEPS, RingReader, RingWriter, WRITER_WAITS } from "./shared-ring.ts";
+import { type PackedError, unpackError } from "../pool/error-transfer.ts";
+import {
+  COUNTED,
+  HANDLED,
+  type NumberedPacket,
+  REJECTED,
+  REPLY,
+  type RecordBody,
+  contentOf,
+  encodePackets,
+  idOf,
+  jsonOf,
+  kindOf,
+  recordsIn,
+  textOf,
+  unmatchedOf,
+} from "../pool/records.ts";
+import type { CounterName, Counters } from "../stats.ts";
+import type { BlockingDescription } from "./messages.ts";
+import type { WakeSignal } from "./wake-signal.ts";
 
-/** How many packets may be in the ring. A power of 2. */
-const MAX_IN_RING = 1024;
-/** How many may be in it if handlers are slow: those behind wait in the queue, where senders take turns. */
-const LEAST_IN_RING = 8;
-/** How many may be in it after a pause. */
-const FIRST_IN_RING = 16;
-/** How long results may stay unread while a handler runs, because a result alone wakes nobody. */
-const LOOK_MS = 20;
-
-/** A packet that lies in the ring or is being handled. */
-interface Flight {
-  /** Null if it was taken back. */
-  packet: Packet | null;
-  readonly position: number;
-  readonly kind: number;
-}
+/** How many packets may be in flight if handlers are fast, and if they are slow: those behind wait in the queue, where senders take turns. */
+const MOST_IN_FLIGHT = 512;
+const LEAST_IN_FLIGHT = 8;
+/** How many bytes may be in flight. One packet may always be. */
+const MAX_BYTES = 1024 * 1024;
+/** As many packets may be in flight as were handled lately in that time. */
+const IN_FLIGHT_MS = 40;
+/** How often that is worked out. */
+const PACE_MS = 20;
+const LAST_ID = 0x7fff_ffff;
 
 /**
- * The I/O thread's side of a blocking server: packets go into a ring, from which the blocked thread takes them one after another, and what
- * became of each comes back in the same order.
+ * The I/O thread's side of a blocking server: packets are sent to the blocked thread, which handles them one after another, and what became
+ * of each comes back in the same order.
  */
 export class CallerExecutor implements Executor {
-  readonly #description: BlockingDescription;
-  readonly #packets: RingWriter;
-  readonly #writer: records.PacketWriter;
-  readonly #outcomeRing: RingReader;
-  readonly #outcomes: records.OutcomeReader;
-  /** Replies that came over the port before their record was read. */
-  readonly #parcels: Uint8Array[] = [];
+  readonly #port: MessagePort;
+  readonly #claims: CallerClaims;
   readonly #signal: WakeSignal;
   readonly #counters: Counters;
   readonly #events: ExecutorEvents;
   readonly #bound: QueueBound;
   readonly #queue: FairQueue;
-  /** What is in flight, in the order of the ring: `#count` from `#first` on. */
-  readonly #flights: (Flight | undefined)[] = Array.from({ length: MAX_IN_RING });
-  #first = 0;
-  #count = 0;
-  /** How many packets may be in the ring now: twice as many as were handled between the last two looks. */
-  #window = FIRST_IN_RING;
+  /** What is in flight, by number, in order. The first is being handled; the others count as waiting. */
+  readonly #inFlight = new Map<number, Packet>();
+  #bytes = 0;
+  #lastId = 0;
+  #limit = 2 * LEAST_IN_FLIGHT;
+  /** How many have ended since then. */
   #ended = 0;
-  #reading = false;
-  /** Set from the first ring in a turn of the event loop until its end. */
-  #wakeTimer: NodeJS.Immediate | null = null;
-  #moreCame = false;
-  #look: NodeJS.Timeout | null = null;
+  #since = 0;
+  /** Set from the first packet in a turn of the event loop until its end. */
+  #turn: NodeJS.Immediate | null = null;
+  #isReading = false;
+  #onEmpty = (): void => undefined;
 
-  constructor(description: BlockingDescription, limits: Limits, signal: WakeSignal, counters: Counters, events: ExecutorEvents) {
-    this.#description = description;
-    this.#packets = new RingWriter(description.packets);
-    this.#writer = new records.PacketWriter(this.#packets, description.port);
-    this.#outcomeRing = new RingReader(description.outcomes);
-    this.#outcomes = new records.OutcomeReader(this.#outcomeRing, () => this.#parcel());
+  constructor({ port, claims }: BlockingDescription, limits: Limits, signal: WakeSignal, counters: Counters, events: ExecutorEvents) {
+    this.#port = port;
+    this.#claims = new CallerClaims(claims);
     this.#signal = signal;
     this.#counters = counters;
     this.#events = events;
     this.#bound = new QueueBound(limits);
     this.#queue = new FairQueue(this.#bound, (packet, error) => events.end(packet, dropped(error)));
-    // The other thread posts something when there is something to look at and this thread sleeps.
-    description.port.on("message", (message: unknown) => {
-      if (message instanceof Uint8Array) this.#parcels.push(message);
-      this.#wake();
-    });
-    this.#wake();
+    port.on("message", (message: Uint8Array) => this.#read(message));
   }
 
   execute(packet: Packet): void {
-    this.#readOutcomes();
     if (this.#bound.dropsOldest) this.#makeRoom(packet);
     this.#queue.push(packet);
-    this.#fillRing();
-    if (this.#count > 0) this.#look ??= setTimeout(() => this.#lookAgain(), LOOK_MS);
-  }
-
-  async close(graceMs: number): Promise<void> {
-    this.#readOutcomes();
-    for (
-      let packet = this.#takeBackOldest() ?? this.#queue.shift();
-      packet !== undefined;
-      packet = this.#takeBackOldest() ?? this.#queue.shift()
-    ) {
-      this.#events.end(
-        packet,
-        dropped(new OscDroppedError("close", "A packet that waited for a handler was dropped because the server closed.")),
-      );
-    }
-    const deadline = performance.now() + graceMs;
-    while (this.#count > 0 && performance.now() < deadline) {
-      await new Promise((resolve) => setTimeout(resolve, 1));
-      this.#readOutcomes();
-    }
-    if (this.#look !== null) clearTimeout(this.#look);
-    this.#description.port.close();
-  }
-
-  #wake(): void {
-    this.#readOutcomes();
-    this.#fillRing();
-    // What the other thread does from here on wakes this one; so look once more at what it did before.
-    this.#outcomeRing.raise(READER_SLEEPS);
-    this.#readOutcomes();
-    this.#fillRing();
-  }
-
-  #lookAgain(): void {
-    this.#look = null;
-    this.#readOutcomes();
-    this.#window = Math.min(MAX_IN_RING, Math.max(LEAST_IN_RING, 2 * this.#ended));
-    this.#ended = 0;
-    this.#fillRing();
-    if (this.#count > 0) this.#look = setTimeout(() => this.#lookAgain(), LOOK_MS);
-    else this.#window = FIRST_IN_RING;
-  }
-
-  /**
-   * Wakes the other thread: at once for the first packet in a turn of the event loop, and once more at its end for all others. At 80,000
-   * packets per second this saves CPU (`bench/kinds`).
-   */
-  #wakeCaller(): void {
-    if (this.#wakeTimer !== null) {
-      this.#moreCame = true;
-      return;
-    }
-    this.#signal.wake();
-    this.#wakeTimer = setImmediate(() => {
-      this.#wakeTimer = null;
-      if (!this.#moreCame) return;
-      this.#moreCame = false;
-      this.#signal.wake();
+    if (this.#turn !== null || this.#isReading) return;
+    // The first packet at once, and those of a stream that were read together with it; all others in this turn of the event loop at its end.
+    queueMicrotask(() => this.#send());
+    this.#turn = setImmediate(() => {
+      this.#turn = null;
+      this.#send();
     });
   }
 
-  #fillRing(): void {
-    for (let packet = this.#queue.first; packet !== undefined; packet = this.#queue.first) {
-      if (this.#count >= this.#window) return;
-      const position = this.#writer.write(packet.data, packet.peer.address, packet.asOf);
-      if (position === -1) return;
-      this.#wakeCaller();
-      this.#queue.shift();
-      // The first one counts as being handled, the others wait.
-      if (this.#count > 0) this.#bound.taken(packet);
-      this.#flights[(this.#first + this.#count) % MAX_IN_RING] = { packet, position, kind: records.packetKind(packet.data) };
-      this.#count += 1;
+  async close(graceMs: number): Promise<void> {
+    const next = (): Packet | undefined => this.#takeBackOldest() ?? this.#queue.shift();
+    for (let packet = next(); packet !== undefined; packet = next()) this.#events.end(packet, dropped(closing()));
+    if (this.#inFlight.size > 0) {
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, graceMs);
+        this.#onEmpty = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
     }
+    this.#port.close();
   }
 
-  #readOutcomes(): void {
-    // A stream reads on when a packet is settled, and `execute` is called from within.
-    if (this.#reading) return;
-    this.#reading = true;
-    let read = false;
-    while (this.#outcomes.next()) {
-      read = true;
-      const packet = this.#flights[this.#first]?.packet;
-      if (!packet) throw new Error("An outcome came for no packet.");
-      this.#takeOutcome(packet);
-      this.#outcomes.release();
+  /** Sends packets that wait, as far as more may be in flight. */
+  #send(): void {
+    // Many at a time, because waking a thread takes longer than handling a packet.
+    if (this.#inFlight.size > this.#limit / 2) return;
+    const sent: NumberedPacket[] = [];
+    while (this.#inFlight.size === 0 || (this.#inFlight.size < this.#limit && this.#bytes < MAX_BYTES)) {
+      const packet = this.#queue.shift();
+      if (packet === undefined) break;
+      if (this.#inFlight.size > 0) this.#bound.taken(packet);
+      const id = (this.#lastId % LAST_ID) + 1;
+      this.#lastId = id;
+      this.#inFlight.set(id, packet);
+      this.#bytes += packet.data.length;
+      this.#claims.give(id);
+      sent.push({ id, packet });
     }
-    this.#reading = false;
-    // The other thread may wait for room, or for the account to be complete.
-    if (read && this.#outcomeRing.lower(WRITER_WAITS)) this.#signal.wake();
+    if (sent.length === 0) return;
+    const message = encodePackets(sent);
+    this.#port.postMessage(message, [message.buffer as ArrayBuffer]);
+    this.#signal.wake();
   }
 
-  #takeOutcome(packet: Packet): void {
-    const { kind, data } = this.#outcomes;
-    switch (kind) {
-      case records.REPLY:
-      case records.REPLY_PARCEL:
-        return this.#events.reply(packet, data);
-      case records.HANDLED:
-        this.#ended += 1;
-        this.#remove(0);
-        return this.#events.end(packet, handled(this.#outcomes.unmatched));
-      case records.REJECTED: {
-        this.#ended += 1;
-        this.#remove(0);
-        const error = this.#outcomes.error();
-        return this.#events.end(
-          packet,
+  #read(message: Uint8Array): void {
+    // A stream reads on when a packet has ended, and `execute` is called from within.
+    this.#isReading = true;
+    for (const record of recordsIn(message)) this.#take(record);
+    this.#isReading = false;
+    if (this.#claims.countRead()) this.#signal.wake();
+    this.#adaptLimit();
+    this.#send();
+    if (this.#inFlight.size === 0) this.#onEmpty();
+  }
+
+  #take(record: RecordBody): void {
+    const id = idOf(record);
+    switch (kindOf(record)) {
+      case REPLY: {
+        const packet = this.#inFlight.get(id);
+        if (packet !== undefined) this.#events.reply(packet, contentOf(record));
+        return;
+      }
+      case HANDLED:
+        // All before it have been handled, too, and left no unmatched messages.
+        for (const [before] of this.#inFlight) {
+          if (before === id) break;
+          this.#end(before, HANDLED_RESULT);
+        }
+        return this.#end(id, handled(unmatchedOf(record)));
+      case REJECTED: {
+        const error = unpackError(jsonOf(record) as PackedError) as OscRejectedError;
+        return this.#end(
+          id,
           rejected(error.reason, () => error),
         );
       }
-      case records.HANDLER_ERROR:
-        return this.#counters.add("handlerErrors");
-      case records.FAULT:
-        return this.#counters.add("faults");
-      default:
-        throw new Error(`There are no records of the kind ${kind}.`);
+      case COUNTED:
+        this.#counters.add(textOf(record) as CounterName);
     }
   }
 
-  #parcel(): Uint8Array {
-    const parcel = this.#parcels.shift();
-    if (parcel !== undefined) return parcel;
-    for (let next = receiveMessageOnPort(this.#description.port); next !== undefined; next = receiveMessageOnPort(this.#description.port)) {
-      // Whatever else lies there was only to wake this thread.
-      if (next.message instanceof Uint8Array) return next.message;
-    }
-    throw new Error("A reply did not come by the port.");
+  #end(id: number, result: PacketResult): void {
+    const packet = this.#inFlight.get(id);
+    if (packet === undefined) return;
+    this.#ended += 1;
+    this.#remove(id, packet);
+    this.#events.end(packet, result);
   }
 
-  /** Drops the oldest packets, which are in the ring, until there is room. */
+  #adaptLimit(): void {
+    const elapsed = performance.now() - this.#since;
+    if (elapsed < PACE_MS) return;
+    this.#limit = Math.min(MOST_IN_FLIGHT, Math.max(LEAST_IN_FLIGHT, Math.ceil((this.#ended * IN_FLIGHT_MS) / elapsed)));
+    this.#ended = 0;
+    this.#since += elapsed;
+  }
+
+  /** Drops the oldest packets, which are in flight, until there is room. */
   #makeRoom(packet: Packet): void {
     for (let obstacle = this.#bound.obstacle(packet); obstacle !== null; obstacle = this.#bound.obstacle(packet)) {
       const oldest = this.#takeBackOldest();
       if (oldest === undefined) return;
       this.#events.end(oldest, dropped(queueIsFull(obstacle)));
+      // The next one no longer waits if it is the first in flight.
+      this.#send();
     }
   }
 
-  /** Takes the packet that has waited longest back from the ring; undefined if all in it are being handled. */
+  /** Takes back the packet that has waited longest in flight; undefined if the blocked thread has begun with all. */
   #takeBackOldest(): Packet | undefined {
-    for (let index = 0; index < this.#count; index++) {
-      const flight = this.#flights[(this.#first + index) % MAX_IN_RING];
-      if (flight?.packet && this.#packets.cancel(flight.position, flight.kind)) {
-        const { packet } = flight;
-        this.#remove(index);
-        return packet;
-      }
+    for (const [id, packet] of this.#inFlight) {
+      if (!this.#claims.claim(id)) continue;
+      this.#remove(id, packet);
+      return packet;
     }
     return undefined;
   }
 
-  /** Forgets a flight. Where the first one is gone, the next one is taken to be handled, and no longer waits. */
-  #remove(index: number): void {
-    const flight = this.#flights[(this.#first + index) % MAX_IN_RING];
-    if (!flight?.packet) return;
-    if (index > 0) this.#bound.given(flight.packet);
-    flight.packet = null;
-    if (index > 0) return;
-    while (this.#count > 0 && !this.#flights[this.#first]?.packet) {
-      this.#flights[this.#first] = undefined;
-      this.#first = (this.#first + 1) % MAX_IN_RING;
-      this.#count -= 1;
-    }
-    const next = this.#flights[this.#first]?.packet;
-    if (next) this.#bound.given(next);
+  #remove(id: number, packet: Packet): void {
+    const wasFirst = this.#first === packet;
+    this.#inFlight.delete(id);
+    this.#bytes -= packet.data.length;
+    // If it was the first, the next one is now, which waits no longer.
+    const waited = wasFirst ? this.#first : packet;
+    if (waited !== undefined) this.#bound.given(waited);
   }
+
+  get #first(): Packet | undefined {
+    for (const packet of this.#inFlight.values()) return packet;
+    return undefined;
+  }
+}
+
+/** More than may be in flight, so that no two of them have the same word. A power of 2. */
+const CLAIMS = 1024;
+const MESSAGES_READ = CLAIMS;
+const AWAITS_READING = CLAIMS + 1;
+
+/** In memory that both threads share: which packets in flight have been begun, and how much of what the blocked thread said has been read. */
+export class CallerClaims {
+  /** Bytes that the memory must have. */
+  static readonly byteLength: number = (CLAIMS + 2) * Int32Array.BYTES_PER_ELEMENT;
+
+  readonly #words: Int32Array;
+
+  constructor(memory: SharedArrayBuffer) {
+    this.#words = new Int32Array(memory);
+  }
+
+  /** For the I/O thread: that packet may be claimed. */
+  give(id: number): void {
+    Atomics.store(this.#words, id % CLAIMS, id);
+  }
+
+  /** Claims a packet, to handle it or to take it back. False if the other thread was first. */
+  claim(id: number): boolean {
+    return Atomics.compareExchange(this.#words, id % CLAIMS, id, 0) === id;
+  }
+
+  /** For the I/O thread: a message was read. Returns whether the blocked thread waits for that. */
+  countRead(): boolean {
+    Atomics.add(this.#words, MESSAGES_READ, 1);
+    return Atomics.exchange(this.#words, AWAITS_READING, 0) === 1;
+  }
+
+  /** For the blocked thread: whether so many messages have been read. If not, the I/O thread wakes it after the next one. */
+  haveRead(messages: number): boolean {
+    Atomics.store(this.#words, AWAITS_READING, 1);
+    return Atomics.load(this.#words, MESSAGES_READ) === messages;
+  }
+}
+
+function closing(): OscDroppedError {
+  return new OscDroppedError("close", "A packet that waited for a handler was dropped because the server closed.");
 }

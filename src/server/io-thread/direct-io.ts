@@ -98,7 +98,7 @@ export class DirectIo implements BlockingIo {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#drain.turn.stop();
+    this.#drain.stop();
     this.#takeDrained();
     this.#pipeline.closeAtOnce();
     this.#socket.close();
@@ -115,8 +115,7 @@ export class DirectIo implements BlockingIo {
    * @returns how many packets were taken
    */
   #atSocket(receive: () => number): number {
-    const { turn } = this.#drain;
-    turn.come();
+    this.#drain.come();
     try {
       const drained = this.#takeDrained();
       return drained > 0 ? drained : receive();
@@ -125,15 +124,17 @@ export class DirectIo implements BlockingIo {
       Atomics.wait(nobody, 0, 0, ERROR_PAUSE_MS);
       return 0;
     } finally {
-      turn.leave();
+      this.#drain.leave();
       this.#receivedAt = performance.now();
     }
   }
 
   #takeDrained(): number {
-    const { packets } = this.#drain;
     let count = 0;
-    for (; packets.next(); count += 1) this.#pipeline.onPacket(packets.data, this.#peers.of(packets.client.address, packets.client.port));
+    for (const { data, client } of this.#drain.take()) {
+      this.#pipeline.onPacket(data, this.#peers.of(client.address, client.port));
+      count += 1;
+    }
     return count;
   }
 

@@ -12,11 +12,9 @@ export type ExecutorDescription = BlockingDescription | ThreadPoolDescription | 
 /** Packets are handled by the thread that made the I/O thread. */
 export interface BlockingDescription {
   readonly kind: "blocking";
-  /** Packets, from the I/O thread. */
-  readonly packets: SharedArrayBuffer;
-  /** Replies and outcomes, to the I/O thread. */
-  readonly outcomes: SharedArrayBuffer;
-  /** What is too large for the rings goes this way, and what wakes the I/O thread. */
+  /** The memory of the `CallerClaims`. */
+  readonly claims: SharedArrayBuffer;
+  /** Packets as records come to the blocked thread, replies and results go back. */
   readonly port: MessagePort;
 }
 

@@ -41,6 +41,8 @@ export const ENDED = 23;
 export const LEFTOVER = 25;
 /** Content: the new value of a described method, laid out as a {@link PACKET}: its time is that of the value, its client the source. */
 export const VALUE = 26;
+/** From a blocked thread, which reports errors itself: the name of the counter that counts this one. */
+export const COUNTED = 27;
 /** From a forked child: a piece of a record that is too long to be written at once. */
 export const PART = 24;
 
@@ -128,13 +130,14 @@ export function valueAddress(body: RecordBody): string {
   return bytes.toString("latin1", start, bytes.indexOf(0, start));
 }
 
+/** A packet to be encoded. */
+export interface NumberedPacket {
+  readonly id: number;
+  readonly packet: Pick<Packet, "data" | "asOf"> & { readonly peer: { readonly address: NetAddress } };
+}
+
 /** Packets as records, one after another. */
-export function encodePackets(
-  packets: readonly {
-    readonly id: number;
-    readonly packet: Pick<Packet, "data" | "asOf"> & { readonly peer: Pick<Packet["peer"], "address"> };
-  }[],
-): Uint8Array {
+export function encodePackets(packets: readonly NumberedPacket[]): Uint8Array {
   let size = 0;
   const addresses = packets.map(({ packet }) => Buffer.from(packet.peer.address.address));
   for (const [index, { packet }] of packets.entries()) size += SIZE + ADDRESS + (addresses[index] as Buffer).length + packet.data.length;
