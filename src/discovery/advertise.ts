@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type ErrorListener, reportToConsole, tellListener } from "../dispatch/index.ts";
 import { type OptionChecks, callback, checkHostAndPort, integer, oneOf, readOptions, unchecked } from "../options.ts";
-import { type DnsMessage, type DnsRecord, type MdnsLink, type OpenMdns, openMdns } from "./mdns.ts";
+import { type DnsMessage, type DnsRecord, type MdnsLink, type OpenMdns, SendQuota, openMdns } from "./mdns.ts";
 import { ALL_SERVICES, SERVICE_TYPES, type ServiceType, checkServiceName, checkTxt, dnsType, encodeTxt } from "./service.ts";
 
 /** What {@link advertise} tells others of a service. */
@@ -78,6 +78,7 @@ class Responder implements Advertisement {
   /** A name of our own, because that of the machine may belong to another responder. */
   readonly #host = `oscine-${randomHex(12)}.local`;
   readonly #stop = new AbortController();
+  readonly #answers = new SendQuota();
   #name: string;
   #links: readonly MdnsLink[] = [];
   #state: "probing" | "conflict" | "serving" = "probing";
@@ -153,21 +154,26 @@ class Responder implements Advertisement {
       return;
     }
     if (!isQuery) return;
-    for (const { name, type } of questions) {
-      const isAny = type === "ANY";
-      const asked = name.toLowerCase();
-      if (asked === this.#type && (type === "PTR" || isAny)) {
-        const [pointer, ...others] = this.#records(link, TTL);
-        if (pointer !== undefined) link.respond([pointer], others);
-      } else if (asked === fullName && (type === "SRV" || type === "TXT" || isAny)) {
-        link.respond(
-          this.#records(link, TTL).filter((record) => record.name === this.#fullName && (isAny || record.type === type)),
-          [this.#addressRecord(link, TTL)],
-        );
-      } else if (asked === this.#host && (type === "A" || isAny)) link.respond([this.#addressRecord(link, TTL)], []);
-      else if (asked === ALL_SERVICES && type === "PTR")
-        link.respond([{ name: ALL_SERVICES, type: "PTR", ttl: TTL, data: this.#type }], []);
+    const asked = new Set(questions.map(({ name, type }) => `${type} ${name.toLowerCase()}`));
+    for (const question of asked) {
+      const [type = "", name = ""] = /^(\S*) (.*)$/s.exec(question)?.slice(1) ?? [];
+      const answer = this.#answerTo(name, type, link);
+      if (answer !== null && this.#answers.take()) link.respond(...answer);
     }
+  }
+
+  /** The answers to a question and what goes with them; null if it is for somebody else. */
+  #answerTo(asked: string, type: string, link: MdnsLink): [answers: DnsRecord[], additionals: DnsRecord[]] | null {
+    const isAny = type === "ANY";
+    const [pointer, ...others] = this.#records(link, TTL);
+    if (asked === this.#type && (type === "PTR" || isAny) && pointer !== undefined) return [[pointer], others];
+    if (asked === this.#fullName.toLowerCase() && (type === "SRV" || type === "TXT" || isAny)) {
+      const own = others.filter((record) => record.name === this.#fullName && (isAny || record.type === type));
+      return [own, [this.#addressRecord(link, TTL)]];
+    }
+    if (asked === this.#host && (type === "A" || isAny)) return [[this.#addressRecord(link, TTL)], []];
+    if (asked === ALL_SERVICES && type === "PTR") return [[{ name: ALL_SERVICES, type: "PTR", ttl: TTL, data: this.#type }], []];
+    return null;
   }
 
   /** All records, the pointer first. */

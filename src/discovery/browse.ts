@@ -1,7 +1,7 @@
 import { isIPv4 } from "node:net";
 import { type ErrorListener, reportToConsole, tellListener } from "../dispatch/index.ts";
 import { type OptionChecks, callback, integer, listOf, milliseconds, oneOf, orNull, readOptions, unchecked } from "../options.ts";
-import { type DnsMessage, type DnsRecord, type MdnsLink, type OpenMdns, openMdns } from "./mdns.ts";
+import { type DnsMessage, type DnsRecord, type MdnsLink, type OpenMdns, SendQuota, openMdns } from "./mdns.ts";
 import { SERVICE_TYPES, type ServiceType, decodeTxt, dnsType } from "./service.ts";
 
 /** A service that was found. */
@@ -72,10 +72,10 @@ const MAX_TTL = 4500;
 export async function* browse(options?: BrowseOptions): AsyncGenerator<ServiceChange, void, undefined> {
   const { type = SERVICE_TYPES, timeout, signal, maxServices, onError, openMdns: open = openMdns } = readOptions("browse", options, CHECKS);
   const report: ErrorListener = onError ?? reportToConsole;
-  const changes: ServiceChange[] = [];
+  const changes = new Changes();
   let wake = (): void => undefined;
   const finder = new Finder([type].flat(), maxServices, (change) => {
-    changes.push(change);
+    changes.add(change);
     wake();
   });
   const links = await open({
@@ -100,12 +100,33 @@ export async function* browse(options?: BrowseOptions): AsyncGenerator<ServiceCh
       if (change !== undefined) yield change;
       else await new Promise<void>((resolve) => (wake = resolve));
     }
-    yield* changes;
+    for (let change = changes.shift(); change !== undefined; change = changes.shift()) yield change;
   } finally {
     end.removeEventListener("abort", onEnd);
     clearTimeout(asking);
     clearInterval(sweeping);
     await Promise.all(links.map((link) => link.close()));
+  }
+}
+
+/** Changes that wait for their reader, one for each service: what came of all of them. */
+class Changes {
+  readonly #waiting = new Map<string, ServiceChange>();
+
+  add(change: ServiceChange): void {
+    const key = `${change.service.type} ${change.service.name}`;
+    const before = this.#waiting.get(key)?.kind;
+    if (before === "up" && change.kind === "down") this.#waiting.delete(key);
+    else if (before === "up") this.#waiting.set(key, { ...change, kind: "up" });
+    else this.#waiting.set(key, before === "down" ? { ...change, kind: "changed" } : change);
+  }
+
+  shift(): ServiceChange | undefined {
+    for (const [key, change] of this.#waiting) {
+      this.#waiting.delete(key);
+      return change;
+    }
+    return undefined;
   }
 }
 
@@ -130,6 +151,7 @@ class Finder {
   readonly #candidates = new Map<string, Candidate>();
   /** The addresses of hosts, by name in lower case. */
   readonly #addresses = new Map<string, Set<string>>();
+  readonly #questions = new SendQuota();
 
   constructor(types: readonly ServiceType[], maxServices: number, onChange: (change: ServiceChange) => void) {
     this.#types = new Map(types.map((type) => [dnsType(type), type]));
@@ -148,16 +170,20 @@ class Finder {
 
   receive({ isQuery, records }: DnsMessage, link: MdnsLink): void {
     if (isQuery) return;
-    for (const record of records) if (record.type === "PTR") this.#pointer(record);
-    for (const record of records) if (record.type === "SRV" || record.type === "TXT") this.#details(record);
-    for (const record of records) if (record.type === "A") this.#address(record);
+    const touched = new Set<string>();
+    for (const record of records) if (record.type === "PTR") this.#pointer(record, touched);
+    for (const record of records) if (record.type === "SRV" || record.type === "TXT") this.#details(record, touched);
+    const addresses = records.filter(({ type }) => type === "A");
+    if (addresses.length > 0) this.#receiveAddresses(addresses, touched);
     let isMissing = false;
-    for (const [fullName, candidate] of this.#candidates) {
-      this.#tell(fullName, candidate);
+    for (const fullName of touched) {
+      const candidate = this.#candidates.get(fullName);
+      if (candidate === undefined) continue;
+      this.#tell(candidate);
       isMissing ||= candidate.told === null;
     }
     // The rest of a service that came without it.
-    if (isMissing && records.some(({ type }) => type === "PTR" || type === "SRV")) link.query(this.questions());
+    if (isMissing && this.#questions.take()) link.query(this.questions());
   }
 
   /** Forgets services that were not heard of for as long as they said. */
@@ -166,12 +192,13 @@ class Finder {
     for (const [fullName, { expires }] of this.#candidates) if (expires <= now) this.#remove(fullName);
   }
 
-  #pointer({ name, data, ttl = 0 }: DnsRecord): void {
+  #pointer({ name, data, ttl = 0 }: DnsRecord, touched: Set<string>): void {
     const dns = name.toLowerCase();
     const type = this.#types.get(dns);
     if (type === undefined || typeof data !== "string" || !data.toLowerCase().endsWith(`.${dns}`)) return;
     const fullName = data.toLowerCase();
     if (ttl === 0) return this.#remove(fullName);
+    touched.add(fullName);
     const known = this.#candidates.get(fullName);
     const expires = performance.now() + Math.min(ttl, MAX_TTL) * 1000;
     if (known !== undefined) known.expires = expires;
@@ -180,10 +207,12 @@ class Finder {
     }
   }
 
-  #details({ name, type, data, ttl = 0 }: DnsRecord): void {
-    const candidate = this.#candidates.get(name.toLowerCase());
+  #details({ name, type, data, ttl = 0 }: DnsRecord, touched: Set<string>): void {
+    const fullName = name.toLowerCase();
+    const candidate = this.#candidates.get(fullName);
     if (candidate === undefined) return;
-    if (ttl === 0) return this.#remove(name.toLowerCase());
+    if (ttl === 0) return this.#remove(fullName);
+    touched.add(fullName);
     if (type === "TXT") candidate.txt = decodeTxt(data);
     else if (typeof data === "object" && data !== null && "port" in data && "target" in data) {
       const { port, target } = data;
@@ -193,20 +222,30 @@ class Finder {
     }
   }
 
-  #address({ name, data, ttl = 0 }: DnsRecord): void {
-    if (typeof data !== "string" || !isIPv4(data) || ttl === 0) return;
-    const host = name.toLowerCase();
-    // Only hosts of services that are looked for.
-    if (![...this.#candidates.values()].some((candidate) => candidate.host?.toLowerCase() === host)) return;
-    const addresses = this.#addresses.get(host) ?? new Set();
-    if (addresses.size < 16) addresses.add(data);
-    this.#addresses.set(host, addresses);
+  /** Takes in the addresses of hosts of services that are looked for, and no others. */
+  #receiveAddresses(records: readonly DnsRecord[], touched: Set<string>): void {
+    const services = new Map<string, string[]>();
+    for (const [fullName, { host }] of this.#candidates) {
+      if (host === null) continue;
+      const own = services.get(host.toLowerCase());
+      if (own === undefined) services.set(host.toLowerCase(), [fullName]);
+      else own.push(fullName);
+    }
+    for (const { name, data, ttl = 0 } of records) {
+      const host = name.toLowerCase();
+      const own = services.get(host);
+      if (own === undefined || typeof data !== "string" || !isIPv4(data) || ttl === 0) continue;
+      const addresses = this.#addresses.get(host) ?? new Set();
+      if (addresses.size < 16) addresses.add(data);
+      this.#addresses.set(host, addresses);
+      for (const fullName of own) touched.add(fullName);
+    }
   }
 
-  #tell(fullName: string, candidate: Candidate): void {
+  #tell(candidate: Candidate): void {
     const { type, name, host, port, txt, told } = candidate;
     const addresses = host === null ? undefined : this.#addresses.get(host.toLowerCase());
-    if (host === null || addresses === undefined || !this.#candidates.has(fullName)) return;
+    if (host === null || addresses === undefined) return;
     const isLoopback = (address: string): number => (address.startsWith("127.") ? 0 : 1);
     const service: Service = { type, name, host, addresses: [...addresses].toSorted((a, b) => isLoopback(a) - isLoopback(b)), port, txt };
     if (told !== null && JSON.stringify(told) === JSON.stringify(service)) return;

@@ -36,7 +36,26 @@ export interface MdnsEvents {
 /** Opens multicast DNS; tests replace it. */
 export type OpenMdns = (events: MdnsEvents) => Promise<readonly MdnsLink[]>;
 
-/** A message with more records than this is nobody's but an attacker's. */
+/** Lets so many messages per second out: whoever floods the network must not have us flood it, too. */
+export class SendQuota {
+  #since = -Infinity;
+  #sent = 0;
+
+  /** Whether one more may be sent now. Counts it if so. */
+  take(): boolean {
+    const now = performance.now();
+    if (now - this.#since >= 1000) {
+      this.#since = now;
+      this.#sent = 0;
+    }
+    this.#sent += 1;
+    return this.#sent <= MAX_PER_SECOND;
+  }
+}
+
+const MAX_PER_SECOND = 50;
+
+/** A message with more records or questions than this is nobody's but an attacker's. */
 const MAX_RECORDS = 256;
 
 /**
@@ -100,8 +119,9 @@ async function openLink(create: CreateMdns, address: string, events: MdnsEvents)
     });
   mdns.on("packet", (packet: RawPacket) => {
     const records = [...(packet.answers ?? []), ...(packet.additionals ?? []), ...(packet.authorities ?? [])];
-    if (records.length > MAX_RECORDS) return;
-    events.message({ questions: packet.questions ?? [], records, isQuery: packet.type === "query" }, link);
+    const { questions = [] } = packet;
+    if (records.length > MAX_RECORDS || questions.length > MAX_RECORDS) return;
+    events.message({ questions, records, isQuery: packet.type === "query" }, link);
   });
   // What can't be decoded is somebody else's business on this port.
   mdns.on("warning", () => undefined);

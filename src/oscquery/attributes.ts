@@ -21,7 +21,7 @@ export const ATTRIBUTES = [
 export type Attribute = (typeof ATTRIBUTES)[number];
 
 /** A value as OSCQuery writes it in JSON. */
-export type JsonValue = string | number | boolean | null | readonly JsonValue[] | { readonly [name: string]: JsonValue };
+type JsonValue = string | number | boolean | null | readonly JsonValue[] | { readonly [name: string]: JsonValue };
 
 const ACCESS = { none: 0, read: 1, write: 2, readwrite: 3 } as const;
 
@@ -30,27 +30,42 @@ export function isAttribute(name: string): name is Attribute {
   return (ATTRIBUTES as readonly string[]).includes(name);
 }
 
-/** A node with everything below it. */
-export function nodeToJson(node: NamespaceNode): JsonValue {
-  const entries: [string, JsonValue][] = [];
+/** The text of each method, which doesn't change: a new value makes a new method. Trees are asked for again and again. */
+const methodTexts = new WeakMap<NamespaceMethod, string>();
+
+/** A node with everything below it, as JSON. */
+export function nodeToText({ address, children, method }: NamespaceNode): string {
+  return [
+    `{"FULL_PATH":${JSON.stringify(address)}`,
+    children.size === 0 ? "" : `,"CONTENTS":${contentsToText(children)}`,
+    method === null ? `,"ACCESS":${ACCESS.none}}` : `${textOf(method)}}`,
+  ].join("");
+}
+
+function contentsToText(children: NamespaceNode["children"]): string {
+  return `{${[...children].map(([name, child]) => `${JSON.stringify(name)}:${nodeToText(child)}`).join(",")}}`;
+}
+
+/** The attributes of a method, each after a comma. */
+function textOf(method: NamespaceMethod): string {
+  const known = methodTexts.get(method);
+  if (known !== undefined) return known;
+  let text = "";
   for (const name of ATTRIBUTES) {
-    const value = attributeOf(node, name);
-    if (value !== undefined) entries.push([name, value]);
+    const value = name === "FULL_PATH" || name === "CONTENTS" ? undefined : methodAttribute(method, name);
+    if (value !== undefined) text += `,"${name}":${JSON.stringify(value)}`;
   }
-  // A member named __proto__ is one like any other here.
-  return Object.fromEntries(entries);
+  methodTexts.set(method, text);
+  return text;
 }
 
-/** One attribute of a node; undefined if the node has none of that name, or its access forbids it. */
-export function attributeOf(node: NamespaceNode, name: Attribute): JsonValue | undefined {
-  if (name === "FULL_PATH") return node.address;
-  if (name === "CONTENTS") return contentsOf(node);
-  return node.method === null ? (name === "ACCESS" ? ACCESS.none : undefined) : methodAttribute(node.method, name);
-}
-
-function contentsOf({ children }: NamespaceNode): JsonValue | undefined {
-  if (children.size === 0) return undefined;
-  return Object.fromEntries([...children].map(([name, child]) => [name, nodeToJson(child)]));
+/** One attribute of a node as JSON; undefined if the node has none of that name, or its access forbids it. */
+export function attributeToText({ address, children, method }: NamespaceNode, name: Attribute): string | undefined {
+  if (name === "FULL_PATH") return JSON.stringify(address);
+  if (name === "CONTENTS") return children.size === 0 ? undefined : contentsToText(children);
+  if (method === null) return name === "ACCESS" ? String(ACCESS.none) : undefined;
+  const value = methodAttribute(method, name);
+  return value === undefined ? undefined : JSON.stringify(value);
 }
 
 function methodAttribute(

@@ -1,6 +1,6 @@
 import type { WebSocket } from "ws";
 import { type OscArgument, OscBundle, OscMessage, type OscPacket, type OscValue, encode } from "../codec/index.ts";
-import { type ErrorListener, reportToConsole, tellListener, tryDecode } from "../dispatch/index.ts";
+import { type ErrorListener, Reporter, reportToConsole, tryDecode } from "../dispatch/index.ts";
 import { OscDecodeError, OscError, OscQueryError } from "../errors.ts";
 import { Namespace, type NamespaceMethod } from "../namespace/index.ts";
 import { type OptionChecks, bad, boolean, callback, integer, milliseconds, readOptions, unchecked } from "../options.ts";
@@ -18,7 +18,7 @@ export interface OscQueryClientOptions {
   readonly maxSize?: number | undefined;
   /** Gives up connecting. */
   readonly signal?: AbortSignal | undefined;
-  /** Called with what goes wrong later. Default: prints to stderr. */
+  /** Called with what goes wrong later, at most 20 times per second for each kind. Default: prints to stderr. */
   readonly onError?: ErrorListener | undefined;
 }
 
@@ -43,11 +43,20 @@ export interface RemoteValue {
 
 interface Subscription {
   readonly address: string;
-  readonly push: (args: readonly OscValue[] | null) => void;
+  /** @param size of the message, in bytes */
+  readonly push: (args: readonly OscValue[] | null, size: number) => void;
 }
 
-/** Values that wait for a reader of {@link OscQueryClient.listen}; the oldest makes room. */
+/** Values that wait for a reader of {@link OscQueryClient.listen}, and the bytes of their messages; the oldest make room. */
 const MAX_WAITING = 1024;
+const MAX_WAITING_BYTES = 16 * 1024 * 1024;
+/** The largest message over the WebSocket. */
+const MAX_MESSAGE = 1024 * 1024;
+/** Into so many pieces it may be cut: each may keep alive all that was read together with it. */
+const MAX_FRAGMENTS = 64;
+/** Nodes that wait to be read because the server says that they have changed; beyond that the whole tree is read. */
+const MAX_CHANGED = 1000;
+const MAX_REPORTS = 20;
 
 /**
  * A client of an OSCQuery server: reads which methods it has, follows their values, and sets them. It understands the dialects of VRChat, Chataigne, RNBO and libossia.
@@ -66,7 +75,13 @@ export class OscQueryClient implements AsyncDisposable {
   readonly namespace: Namespace = new Namespace();
   readonly #url: URL;
   readonly #settings: Settings;
+  readonly #reporter: Reporter;
   readonly #subscriptions = new Set<Subscription>();
+  /** Addresses of nodes that have changed and are to be read again, one after another. */
+  readonly #changed = new Set<string>();
+  #isReading = false;
+  /** The size of all answers since the whole tree was read. */
+  #bytesRead = 0;
   #socket: WebSocket | null = null;
   #opening: Promise<WebSocket> | null = null;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -76,6 +91,7 @@ export class OscQueryClient implements AsyncDisposable {
     this.#url = url;
     this.hostInfo = hostInfo;
     this.#settings = settings;
+    this.#reporter = new Reporter(settings.onError ?? reportToConsole, MAX_REPORTS);
   }
 
   /**
@@ -91,7 +107,7 @@ export class OscQueryClient implements AsyncDisposable {
     if (!URL.canParse(text) || !/^https?:$/.test(new URL(text).protocol))
       throw bad("The URL of an OSCQuery server", 'one that begins with "http://"', url);
     const root = new URL(text);
-    const info = await fetchJson(new URL("?HOST_INFO", root), settings);
+    const { value: info } = await fetchJson(new URL("?HOST_INFO", root), settings);
     const client = new OscQueryClient(root, readHostInfo(info ?? {}, root), settings);
     await client.refresh();
     return client;
@@ -99,7 +115,8 @@ export class OscQueryClient implements AsyncDisposable {
 
   /** Reads the whole tree again. */
   async refresh(): Promise<void> {
-    const tree = await fetchJson(new URL("/", this.#url), this.#settings);
+    const { value: tree } = await fetchJson(new URL("/", this.#url), this.#settings);
+    this.#bytesRead = 0;
     const found = new Set<string>();
     for (const { address, description } of readMethods(tree)) {
       found.add(address);
@@ -110,7 +127,7 @@ export class OscQueryClient implements AsyncDisposable {
 
   /** Reads the value of a method now. `null` if it has none, or it may not be read. */
   async get(address: string): Promise<readonly OscValue[] | null> {
-    const node = await fetchJson(new URL(encodePath(address), this.#url), this.#settings);
+    const { value: node } = await fetchJson(new URL(encodePath(address), this.#url), this.#settings);
     const method = [...readMethods(node)].find((each) => each.address === address);
     return (method?.description.value as readonly OscValue[] | undefined) ?? null;
   }
@@ -137,14 +154,16 @@ export class OscQueryClient implements AsyncDisposable {
    * aborted or the client is closed.
    */
   async *listen(address: string, { signal }: { readonly signal?: AbortSignal } = {}): AsyncGenerator<RemoteValue, void, undefined> {
-    const waiting: (readonly OscValue[] | null)[] = [];
+    const waiting: { readonly args: readonly OscValue[] | null; readonly size: number }[] = [];
+    let bytes = 0;
     let wake = (): void => undefined;
-    const push = (args: readonly OscValue[] | null): void => {
-      if (waiting.length >= MAX_WAITING) waiting.shift();
-      waiting.push(args);
+    const push: Subscription["push"] = (args, size) => {
+      while (waiting.length >= MAX_WAITING || (waiting.length > 0 && bytes + size > MAX_WAITING_BYTES)) bytes -= waiting.shift()?.size ?? 0;
+      waiting.push({ args, size });
+      bytes += size;
       wake();
     };
-    const stop = (): void => push(null);
+    const stop = (): void => push(null, 0);
     const subscription = { address, push };
     const isFirst = !this.#isListening(address);
     this.#subscriptions.add(subscription);
@@ -153,11 +172,12 @@ export class OscQueryClient implements AsyncDisposable {
     try {
       const socket = await this.#open();
       if (isFirst) command(socket, "LISTEN", address);
-      else push(this.namespace.get(address)?.value ?? []);
+      else push(this.namespace.get(address)?.value ?? [], 0);
       for (;;) {
         while (waiting.length === 0) await new Promise<void>((resolve) => (wake = resolve));
-        const args = waiting.shift();
-        if (args === null || args === undefined) return;
+        const { args = null, size = 0 } = waiting.shift() ?? {};
+        bytes -= size;
+        if (args === null) return;
         yield { address, args };
       }
     } finally {
@@ -186,7 +206,8 @@ export class OscQueryClient implements AsyncDisposable {
   async close(): Promise<void> {
     this.#closed = true;
     clearTimeout(this.#timer);
-    for (const { push } of this.#subscriptions) push(null);
+    for (const { push } of this.#subscriptions) push(null, 0);
+    this.#reporter.close();
     const socket = this.#socket;
     if (socket === null) return;
     const closed = new Promise<void>((resolve) => socket.once("close", () => resolve()));
@@ -218,16 +239,17 @@ export class OscQueryClient implements AsyncDisposable {
 
   async #connect(): Promise<WebSocket> {
     const { WebSocket: Socket } = await import("ws");
-    const { timeout, maxSize } = this.#settings;
-    const socket = new Socket(this.hostInfo.webSocketUrl, { handshakeTimeout: timeout, maxPayload: maxSize, perMessageDeflate: false });
+    // The typings don't know maxFragments.
+    const limits = { handshakeTimeout: this.#settings.timeout, maxPayload: MAX_MESSAGE, maxFragments: MAX_FRAGMENTS };
+    const socket = new Socket(this.hostInfo.webSocketUrl, { ...limits, perMessageDeflate: false });
     await new Promise<void>((resolve, reject) => {
       socket.once("open", () => resolve());
       socket.once("error", (error) => reject(unreachable(this.#url, error)));
     });
-    socket.on("error", (error) => this.#report(unreachable(this.#url, error)));
+    socket.on("error", (error) => this.#reporter.report(unreachable(this.#url, error)));
     socket.on("message", (data: Buffer, isBinary: boolean) => {
       if (isBinary) this.#receive(data);
-      else this.#changed(data.toString("utf8"));
+      else this.#command(data.toString("utf8"));
     });
     socket.on("close", () => this.#lost());
     this.#socket = socket;
@@ -238,7 +260,7 @@ export class OscQueryClient implements AsyncDisposable {
   #lost(): void {
     this.#socket = null;
     if (this.#closed || !this.#settings.reconnect) {
-      for (const { push } of this.#subscriptions) push(null);
+      for (const { push } of this.#subscriptions) push(null, 0);
       return;
     }
     this.#timer = setTimeout(() => {
@@ -252,27 +274,27 @@ export class OscQueryClient implements AsyncDisposable {
 
   #receive(data: Uint8Array): void {
     const packet = tryDecode(data);
-    if (packet instanceof OscDecodeError) return this.#report(packet);
+    if (packet instanceof OscDecodeError) return this.#reporter.report(packet);
     const waiting = [packet];
     for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
       if (next instanceof OscBundle) waiting.push(...next.elements.toReversed());
-      else this.#value(next);
+      else this.#value(next, data.length);
     }
   }
 
-  #value(message: OscMessage): void {
+  #value(message: OscMessage, size: number): void {
     const { address, args } = message;
     try {
       this.namespace.update(address, message, null, this);
     } catch (error) {
       if (!(error instanceof OscError)) throw error;
-      this.#report(error);
+      this.#reporter.report(error);
     }
-    for (const subscription of this.#subscriptions) if (subscription.address === address) subscription.push(args);
+    for (const subscription of this.#subscriptions) if (subscription.address === address) subscription.push(args, size);
   }
 
   /** The tree has changed. */
-  #changed(text: string): void {
+  #command(text: string): void {
     const { COMMAND: name, DATA: data } = parseCommand(text);
     if (name === "PATH_REMOVED" && typeof data === "string") this.#remove(data);
     else if (name === "PATH_RENAMED" && typeof data === "object" && data !== null && "OLD" in data && "NEW" in data) {
@@ -283,18 +305,40 @@ export class OscQueryClient implements AsyncDisposable {
   }
 
   #remove(address: string): void {
-    for (const method of this.namespace)
-      if (method.address === address || method.address.startsWith(`${address}/`)) this.namespace.remove(method.address);
+    const below = this.namespace.node(address);
+    const nodes = below === undefined ? [] : [below];
+    for (let node = nodes.pop(); node !== undefined; node = nodes.pop()) {
+      nodes.push(...node.children.values());
+      if (node.method !== null) this.namespace.remove(node.method.address);
+    }
   }
 
   #read(address: string): void {
-    fetchJson(new URL(encodePath(address), this.#url), this.#settings)
-      .then((node) => {
-        for (const { address: found, description } of readMethods(node)) this.#describe(found, description);
-      })
-      .catch((error: unknown) => {
-        if (error instanceof OscError) this.#report(error);
-      });
+    if (this.#changed.size < MAX_CHANGED) this.#changed.add(address);
+    else this.#bytesRead = Infinity;
+    if (!this.#isReading) void this.#readChanged();
+  }
+
+  /** Reads what has changed, one node after another. More than a whole tree may have isn't taken in pieces. */
+  async #readChanged(): Promise<void> {
+    this.#isReading = true;
+    for (const address of this.#changed) {
+      this.#changed.delete(address);
+      if (this.#closed) break;
+      try {
+        if (this.#bytesRead > this.#settings.maxSize) {
+          this.#changed.clear();
+          await this.refresh();
+          continue;
+        }
+        const { value, size } = await fetchJson(new URL(encodePath(address), this.#url), this.#settings);
+        this.#bytesRead += size;
+        for (const { address: found, description } of readMethods(value)) this.#describe(found, description);
+      } catch (error) {
+        if (error instanceof OscError) this.#reporter.report(error);
+      }
+    }
+    this.#isReading = false;
   }
 
   /** What a server says of its methods may be wrong; that must not cost the others. */
@@ -303,7 +347,7 @@ export class OscQueryClient implements AsyncDisposable {
       this.namespace.add(address, description);
     } catch (error) {
       if (!(error instanceof OscError)) throw error;
-      this.#report(
+      this.#reporter.report(
         new OscQueryError(
           "OSC_QUERY_ANSWER",
           `The server describes ${JSON.stringify(address)} in a way that can't be: ${error.message}`,
@@ -311,10 +355,6 @@ export class OscQueryClient implements AsyncDisposable {
         ),
       );
     }
-  }
-
-  #report(error: OscError): void {
-    tellListener(this.#settings.onError ?? reportToConsole, error, undefined);
   }
 }
 
@@ -331,13 +371,18 @@ function parseCommand(text: string): { readonly COMMAND?: unknown; readonly DATA
   }
 }
 
-/** @returns null for an answer without content */
-async function fetchJson(url: URL, { timeout, maxSize, signal }: Settings): Promise<unknown> {
+/** An answer, null if it has no content, and how many characters it has. */
+interface Answer {
+  readonly value: unknown;
+  readonly size: number;
+}
+
+async function fetchJson(url: URL, { timeout, maxSize, signal }: Settings): Promise<Answer> {
   const signals = [AbortSignal.timeout(timeout), ...(signal === undefined ? [] : [signal])];
   let body = "";
   try {
     const response = await fetch(url, { signal: AbortSignal.any(signals), redirect: "error" });
-    if (response.status === 204) return null;
+    if (response.status === 204) return { value: null, size: 0 };
     if (!response.ok)
       throw new OscQueryError("OSC_QUERY_ANSWER", `${url.href} was answered with HTTP status ${response.status}.`, url.href);
     const decoder = new TextDecoder();
@@ -350,7 +395,7 @@ async function fetchJson(url: URL, { timeout, maxSize, signal }: Settings): Prom
     throw error instanceof OscQueryError ? error : unreachable(url, error);
   }
   try {
-    return JSON.parse(body) as unknown;
+    return { value: JSON.parse(body) as unknown, size: body.length };
   } catch {
     throw new OscQueryError("OSC_QUERY_ANSWER", `The answer to ${url.href} isn't JSON. Is this an OSCQuery server?`, url.href);
   }

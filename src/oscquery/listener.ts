@@ -12,20 +12,25 @@ interface ListenerLimits {
 export interface ListenerContext {
   readonly limits: ListenerLimits;
   readonly client: NetAddress;
-  /** Whether there is a method at an address. */
-  has(address: string): boolean;
+  /** The address of the method there, the namespace's own text; null if there is none. */
+  find(address: string): string | null;
   /** The value of a method as a packet, or null. */
   valueOf(address: string): Uint8Array | null;
-  onPacket(data: Uint8Array): void;
+  /** Returns a promise while handlers await something. */
+  onPacket(data: Uint8Array): Promise<void> | undefined;
   onClose(): void;
   onError(error: OscError): void;
   onSent(): void;
   onReplaced(): void;
+  /** A reply was dropped because the client reads slowly. */
+  onDropped(): void;
 }
 
 /** Clients say hello by nothing: one that sends rubbish is reported this often. */
 const MAX_FAULTS = 10;
 const PING_INTERVAL_MS = 15_000;
+/** While so many packets of a client are awaited, nothing more is read from it. */
+const MAX_PENDING = 64;
 
 /** One WebSocket client, and the methods it listens to. */
 export class Listener {
@@ -38,6 +43,7 @@ export class Listener {
   readonly #pinging: ReturnType<typeof setInterval>;
   #isAlive = true;
   #faults = 0;
+  #pending = 0;
 
   constructor(socket: WebSocket, context: ListenerContext) {
     this.client = context.client;
@@ -45,12 +51,14 @@ export class Listener {
     this.#context = context;
     socket.on("message", (data: Buffer | ArrayBuffer | Buffer[], isBinary: boolean) => {
       const bytes = Array.isArray(data) ? Buffer.concat(data) : data instanceof ArrayBuffer ? Buffer.from(data) : data;
-      if (isBinary) context.onPacket(bytes);
+      if (isBinary) this.#packet(bytes);
       else this.#command(bytes.toString("utf8"));
     });
-    socket.on("error", (error: NodeJS.ErrnoException) =>
-      context.onError(new OscSocketError(error.code ?? "ECONNRESET", `An OSCQuery client failed: ${error.message}`, "")),
-    );
+    socket.on("error", (error: NodeJS.ErrnoException) => {
+      // One that breaks the rules of WebSocket isn't waited for.
+      socket.terminate();
+      context.onError(new OscSocketError(error.code ?? "ECONNRESET", `An OSCQuery client failed: ${error.message}`, ""));
+    });
     socket.on("pong", () => (this.#isAlive = true));
     socket.on("close", () => {
       clearInterval(this.#pinging);
@@ -89,10 +97,28 @@ export class Listener {
     this.#socket.send(packet, () => this.#catchUp());
   }
 
+  /** Sends it what a handler replied, unless too much waits for it already. */
+  reply(packet: Uint8Array): void {
+    if (this.#socket.bufferedAmount <= this.#context.limits.maxBuffered) return this.send(packet.slice());
+    this.#context.onDropped();
+    this.#context.onError(new OscDroppedError("maxBuffered", "A reply was dropped because an OSCQuery client reads too slowly."));
+  }
+
   end(): void {
     clearInterval(this.#pinging);
     this.#socket.close(1001);
     this.#socket.terminate();
+  }
+
+  #packet(data: Uint8Array): void {
+    const awaited = this.#context.onPacket(data);
+    if (awaited === undefined) return;
+    this.#pending += 1;
+    if (this.#pending === MAX_PENDING) this.#socket.pause();
+    void awaited.then(() => {
+      this.#pending -= 1;
+      if (this.#pending < MAX_PENDING && this.#socket.isPaused) this.#socket.resume();
+    });
   }
 
   #catchUp(): void {
@@ -114,12 +140,13 @@ export class Listener {
 
   #listen(address: string): void {
     if (this.#addresses.has(address)) return;
-    if (!this.#context.has(address)) return this.#fault(`wants to listen to ${JSON.stringify(address.slice(0, 200))}, which doesn't exist`);
+    const known = this.#context.find(address);
+    if (known === null) return this.#fault(`wants to listen to ${JSON.stringify(address.slice(0, 200))}, which doesn't exist`);
     if (this.#addresses.size >= this.#context.limits.maxListeners) return this.#fault("listens to maxListeners methods already");
-    this.#addresses.add(address);
+    this.#addresses.add(known);
     // A newcomer gets what everybody else knows.
-    const packet = this.#context.valueOf(address);
-    if (packet !== null) this.changed(address, packet);
+    const packet = this.#context.valueOf(known);
+    if (packet !== null) this.changed(known, packet);
   }
 
   #fault(what: string): void {
@@ -128,6 +155,8 @@ export class Listener {
   }
 
   #ping(): void {
+    // Its answer would not be read.
+    if (this.#socket.isPaused) return;
     if (!this.#isAlive) return this.#socket.terminate();
     this.#isAlive = false;
     this.#socket.ping();

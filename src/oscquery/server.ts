@@ -1,10 +1,11 @@
-import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import type { IncomingMessage, Server, ServerOptions, ServerResponse } from "node:http";
+import type { DropArgument } from "node:net";
 import type { Duplex } from "node:stream";
 import type { WebSocket, WebSocketServer } from "ws";
 import { OscBundle, OscMessage, encode } from "../codec/index.ts";
-import { type Dispatcher, handlePacket, isDispatcher, reportToConsole, tellListener, tryDecode } from "../dispatch/index.ts";
+import { type Dispatcher, Reporter, handlePacket, isDispatcher, reportToConsole, tryDecode } from "../dispatch/index.ts";
 import type { ErrorListener } from "../dispatch/index.ts";
-import { OscDecodeError, OscError, OscRejectedError } from "../errors.ts";
+import { OscDecodeError, OscDroppedError, OscError, OscRejectedError } from "../errors.ts";
 import { Namespace, canRead } from "../namespace/index.ts";
 import type { NamespaceChange } from "../namespace/index.ts";
 import { type NetAddress, ipAddress } from "../net-address.ts";
@@ -12,7 +13,8 @@ import { type OptionChecks, bad, callback, checkHostAndPort, integer, listOf, on
 import { isHostAllowed, isOriginAllowed } from "../transport/origin.ts";
 import { resolveHost } from "../transport/resolve-host.ts";
 import { socketError } from "../transport/socket-error.ts";
-import { ATTRIBUTES, attributeOf, isAttribute, nodeToJson } from "./attributes.ts";
+import { HttpAnswers } from "./answers.ts";
+import { ATTRIBUTES, attributeToText, isAttribute, nodeToText } from "./attributes.ts";
 import { Listener } from "./listener.ts";
 
 /** Options of {@link serveOscQuery}. */
@@ -44,7 +46,9 @@ export interface OscQueryServerOptions {
   readonly maxPacketSize?: number | undefined;
   /** How many bytes may wait for a client that reads slowly; beyond that it gets only the newest value of each method, once it reads on. Default 1 MiB. */
   readonly maxBuffered?: number | undefined;
-  /** Called with what goes wrong with a client. Default: prints to stderr. */
+  /** How many bytes of answers over HTTP may wait for all clients together; beyond that the client that reads least is disconnected. Default 64 MiB. */
+  readonly maxMemory?: number | undefined;
+  /** Called with what goes wrong with a client, at most 20 times per second for each kind. Default: prints to stderr. */
   readonly onError?: ErrorListener | undefined;
 }
 
@@ -60,15 +64,25 @@ const CHECKS = {
   maxListeners: integer(1, 20_000),
   maxPacketSize: integer(16, 64 * 1024),
   maxBuffered: integer(1, 1024 * 1024),
+  maxMemory: integer(1, 64 * 1024 * 1024),
   onError: callback<ErrorListener>(),
 } satisfies OptionChecks<OscQueryServerOptions>;
 
 type Settings = ReturnType<typeof readOptions<typeof CHECKS>>;
 
 /** A request has no body, and its head no reason to be long or slow. */
-const HTTP_LIMITS = { maxHeaderSize: 16 * 1024, headersTimeout: 10_000, requestTimeout: 10_000, keepAliveTimeout: 5000 };
+const HTTP_LIMITS: ServerOptions = {
+  maxHeaderSize: 16 * 1024,
+  headersTimeout: 10_000,
+  requestTimeout: 10_000,
+  keepAliveTimeout: 5000,
+  connectionsCheckingInterval: 1000,
+};
 /** HTTP connections besides those of WebSocket clients. */
 const HTTP_CONNECTIONS = 64;
+/** Into so many pieces a WebSocket message may be cut: each may keep alive all that was read together with it. */
+const MAX_FRAGMENTS = 16;
+const MAX_REPORTS = 20;
 
 /** What an OSCQuery server has done. */
 export interface OscQueryStats {
@@ -76,14 +90,18 @@ export interface OscQueryStats {
   readonly requests: number;
   /** WebSocket clients that are connected. */
   readonly connections: number;
-  /** WebSocket clients that were refused. */
+  /** Connections that were refused. */
   readonly connectionsRefused: number;
+  /** HTTP clients that were disconnected because they read too slowly. */
+  readonly evicted: number;
   /** How many methods all clients together listen to. */
   readonly listeners: number;
   /** Values that were sent to clients. */
   readonly sent: number;
   /** Values that a slow client didn't get because a newer one took their place. */
   readonly replaced: number;
+  /** Replies of handlers that a slow client didn't get. */
+  readonly dropped: number;
 }
 
 /** An OSCQuery server that runs. */
@@ -123,7 +141,9 @@ export async function serveOscQuery(source: Dispatcher | Namespace, options: Osc
   const { host, port } = checkHostAndPort(settings.host, settings.port);
   // Loaded when they are used: every program that imports the package would wait for them.
   const [{ createServer }, { WebSocketServer: Accepter }] = await Promise.all([import("node:http"), import("ws")]);
-  const accepter = new Accepter({ noServer: true, maxPayload: settings.maxPacketSize, perMessageDeflate: false });
+  // The typings don't know maxFragments.
+  const limits = { maxPayload: settings.maxPacketSize, maxFragments: MAX_FRAGMENTS };
+  const accepter = new Accepter({ noServer: true, perMessageDeflate: false, ...limits });
   const server = new QueryServer(source, settings, createServer(HTTP_LIMITS), accepter);
   await server.listen(await resolveHost(host), port);
   return server;
@@ -136,21 +156,24 @@ class QueryServer implements OscQueryServer {
   readonly #http: Server;
   readonly #accepter: WebSocketServer;
   readonly #listeners = new Set<Listener>();
-  readonly #onError: ErrorListener;
+  readonly #reporter: Reporter;
+  readonly #answers: HttpAnswers;
   readonly #unsubscribe: () => void;
-  readonly #counts = { requests: 0, connectionsRefused: 0, sent: 0, replaced: 0 };
+  readonly #counts = { requests: 0, connectionsRefused: 0, evicted: 0, sent: 0, replaced: 0, dropped: 0 };
   #address: NetAddress = { address: "", port: 0, family: "IPv4" };
 
   constructor(source: Dispatcher | Namespace, settings: Settings, http: Server, accepter: WebSocketServer) {
     this.#dispatcher = source instanceof Namespace ? null : source;
     this.#namespace = source instanceof Namespace ? source : source.namespace;
     this.#settings = settings;
-    this.#onError = settings.onError ?? reportToConsole;
+    this.#reporter = new Reporter(settings.onError ?? reportToConsole, MAX_REPORTS);
+    this.#answers = new HttpAnswers(settings.maxMemory, () => (this.#counts.evicted += 1));
     this.#accepter = accepter;
     this.#http = http;
     this.#http.on("request", (request, response) => this.#answer(request, response));
     this.#http.maxConnections = settings.maxConnections + HTTP_CONNECTIONS;
     this.#http.on("upgrade", (request, socket, head) => this.#upgrade(request, socket, head));
+    this.#http.on("drop", (dropped: DropArgument | undefined) => this.#dropped(dropped));
     this.#unsubscribe = this.#namespace.subscribe((change) => this.#tell(change));
   }
 
@@ -172,7 +195,7 @@ class QueryServer implements OscQueryServer {
       this.#http.listen(port, host, () => {
         const bound = this.#http.address();
         if (bound !== null && typeof bound !== "string") this.#address = ipAddress(bound.address, bound.port);
-        this.#http.removeAllListeners("error").on("error", (error) => this.#report(socketError(error, "listen on", this.url)));
+        this.#http.removeAllListeners("error").on("error", (error) => this.#reporter.report(socketError(error, "listen on", this.url)));
         resolve();
       });
     });
@@ -191,6 +214,7 @@ class QueryServer implements OscQueryServer {
       this.#http.close(() => resolve());
       this.#http.closeAllConnections();
     });
+    this.#reporter.close();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -198,24 +222,32 @@ class QueryServer implements OscQueryServer {
   }
 
   #answer(request: IncomingMessage, response: ServerResponse): void {
+    const answers = this.#answers;
+    if (!answers.admits(request, response)) return;
     this.#counts.requests += 1;
     response.setHeader("Access-Control-Allow-Origin", "*");
     response.setHeader("Cache-Control", "no-store");
     if (request.method !== "GET" && request.method !== "HEAD") {
-      return end(response.setHeader("Allow", "GET, HEAD"), 405);
+      return answers.empty(response.setHeader("Allow", "GET, HEAD"), 405);
     }
-    if (!isHostAllowed(request.headers.host, this.#settings.hosts ?? [])) return end(response, 421);
+    if (!isHostAllowed(request.headers.host, this.#settings.hosts ?? [])) return answers.empty(response, 421);
     const { path, query } = splitUrl(request.url ?? "/");
-    if (path === null) return end(response, 400);
+    if (path === null) return answers.empty(response, 400);
     const isHostInfo = query === "HOST_INFO" || query === "HOST_INFO=1";
-    if (isHostInfo) return json(response, this.#hostInfo(request));
+    if (isHostInfo) return answers.json(response, JSON.stringify(this.#hostInfo(request)));
     const node = this.#namespace.node(path);
-    if (node === undefined) return end(response, 404);
-    if (query === "") return json(response, nodeToJson(node));
-    if (!isAttribute(query)) return end(response, 400);
-    const value = attributeOf(node, query);
-    if (value === undefined) return end(response, 204);
-    json(response, { [query]: value });
+    if (node === undefined) return answers.empty(response, 404);
+    if (query === "") return answers.json(response, nodeToText(node));
+    if (!isAttribute(query)) return answers.empty(response, 400);
+    const value = attributeToText(node, query);
+    if (value === undefined) return answers.empty(response, 204);
+    answers.json(response, `{"${query}":${value}}`);
+  }
+
+  #dropped({ remoteAddress = "", remotePort = 0 }: DropArgument = {}): void {
+    this.#counts.connectionsRefused += 1;
+    const message = "A connection to the OSCQuery server was refused because too many are open. Raise maxConnections.";
+    this.#reporter.report(new OscDroppedError("maxConnections", message), ipAddress(remoteAddress, remotePort));
   }
 
   #hostInfo(request: IncomingMessage): unknown {
@@ -253,7 +285,7 @@ class QueryServer implements OscQueryServer {
     if (refusal !== null) {
       this.#counts.connectionsRefused += 1;
       const client = ipAddress(request.socket.remoteAddress ?? "", request.socket.remotePort ?? 0);
-      this.#report(new OscRejectedError("sender", `An OSCQuery client was refused: ${refusal}.${advice(refusal)}`), client);
+      this.#reporter.report(new OscRejectedError("sender", `An OSCQuery client was refused: ${refusal}.${advice(refusal)}`), client);
       socket.end(`HTTP/1.1 ${refusal}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
       return;
     }
@@ -262,16 +294,17 @@ class QueryServer implements OscQueryServer {
 
   #accept(webSocket: WebSocket, request: IncomingMessage): void {
     const client = ipAddress(request.socket.remoteAddress ?? "", request.socket.remotePort ?? 0);
-    const listener = new Listener(webSocket, {
+    const listener: Listener = new Listener(webSocket, {
       limits: this.#settings,
       client,
-      has: (address) => this.#namespace.get(address) !== undefined,
+      find: (address) => this.#namespace.get(address)?.address ?? null,
       valueOf: (address) => this.#encodeValue(address),
       onPacket: (data) => this.#receive(data, listener),
       onClose: () => this.#listeners.delete(listener),
-      onError: (error) => this.#report(error, client),
+      onError: (error) => this.#reporter.report(error, client),
       onSent: () => (this.#counts.sent += 1),
       onReplaced: () => (this.#counts.replaced += 1),
+      onDropped: () => (this.#counts.dropped += 1),
     });
     this.#listeners.add(listener);
   }
@@ -283,21 +316,28 @@ class QueryServer implements OscQueryServer {
     return encode(new OscMessage(address, method.value, method.types)).slice();
   }
 
-  #receive(data: Uint8Array, listener: Listener): void {
+  /** @returns a promise while handlers await something */
+  #receive(data: Uint8Array, listener: Listener): Promise<void> | undefined {
     const { client } = listener;
-    const error = (problem: OscError): void => this.#report(problem, client);
-    if (this.#dispatcher === null) return this.#setValues(data, client, error);
+    const error = (problem: OscError): void => this.#reporter.report(problem, client);
+    if (this.#dispatcher === null) {
+      this.#setValues(data, client, error);
+      return undefined;
+    }
     const result = handlePacket(this.#dispatcher, data, {
       clientAddress: client,
       asOf: Infinity,
       mode: "async",
       error,
-      reply: (bytes) => listener.send(bytes.slice()),
+      reply: (bytes) => listener.reply(bytes),
       shutdown: () => undefined,
     });
-    void Promise.resolve(result).then((settled) => {
+    const finish = (settled: Awaited<typeof result>): void => {
       if (settled.kind === "rejected") error(settled.explain());
-    });
+    };
+    if (result instanceof Promise) return result.then(finish);
+    finish(result);
+    return undefined;
   }
 
   /** Without handlers, messages only set the values of methods. */
@@ -336,10 +376,6 @@ class QueryServer implements OscQueryServer {
       if (packet !== null && packet !== undefined) listener.changed(address, packet);
     }
   }
-
-  #report(error: OscError, client?: NetAddress): void {
-    tellListener(this.#onError, error, client);
-  }
 }
 
 function advice(refusal: string): string {
@@ -356,13 +392,4 @@ function splitUrl(url: string): { readonly path: string | null; readonly query: 
   } catch {
     return { path: null, query: "" };
   }
-}
-
-function json(response: ServerResponse, value: unknown): void {
-  const body = Buffer.from(JSON.stringify(value));
-  response.writeHead(200, { "Content-Type": "application/json", "Content-Length": body.length }).end(body);
-}
-
-function end(response: ServerResponse, status: number): void {
-  response.writeHead(status, { "Content-Length": 0 }).end();
 }

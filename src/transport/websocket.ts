@@ -16,6 +16,14 @@ import { GOING_AWAY, type SlowClientPolicy, WebSocketConnection, type WebSocketL
 /** How many connections, besides those of clients, may be in their handshake. */
 const HANDSHAKES = 64;
 
+/** A handshake has no body, and its head no reason to be long or slow. In milliseconds, and bytes. */
+const HANDSHAKE_LIMITS = {
+  headersTimeout: 10_000,
+  requestTimeout: 10_000,
+  connectionsCheckingInterval: 1000,
+  maxHeaderSize: 16 * 1024,
+};
+
 /** The status texts of refused clients. */
 const REASONS = { 400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 503: "Service Unavailable" } as const;
 
@@ -173,6 +181,7 @@ export class WebSocketTransport implements Transport {
       throw new OscServerError("OSC_WRONG_STATE", "The HTTP server isn't listening on a port yet: call listen() and wait for it first.");
     }
     http.on("upgrade", this.#upgrade);
+    http.on("drop", this.#dropped);
     this.#http = http;
     return ipAddress(bound.address, bound.port);
   }
@@ -192,6 +201,7 @@ export class WebSocketTransport implements Transport {
     const http = this.#http;
     if (http === null) return;
     http.off("upgrade", this.#upgrade);
+    http.off("drop", this.#dropped);
     const clients = [...this.#spec.clients];
     for (const client of clients) client.end(GOING_AWAY, "the server is closing");
     const down = this.#spec.server === null ? closeHttp(http) : null;
@@ -204,18 +214,10 @@ export class WebSocketTransport implements Transport {
     const ip = await resolveHost(host);
     const { createServer } = await import("node:http");
     if (this.#closed !== null) throw closedWhileOpening();
-    const http = createServer((_request, response) => {
+    const http = createServer(HANDSHAKE_LIMITS, (_request, response) => {
       response.writeHead(426, { "Content-Type": "text/plain", Upgrade: "websocket" }).end("This is a WebSocket server for OSC packets.\n");
     });
     http.maxConnections = maxConnections + HANDSHAKES;
-    http.on("drop", (dropped: DropArgument | undefined) => {
-      const message = `A connection was refused because ${maxConnections} clients are connected: raise maxConnections.`;
-      this.#events.onConnection("refused");
-      this.#events.onError(
-        new OscDroppedError("maxConnections", message),
-        ipAddress(dropped?.remoteAddress ?? "", dropped?.remotePort ?? 0),
-      );
-    });
     http.on("clientError", (cause: NodeJS.ErrnoException, socket) => {
       // A client that disconnects within a request isn't refused.
       if (cause.code === "ECONNRESET" || !socket.writable) return void socket.destroy();
@@ -229,6 +231,17 @@ export class WebSocketTransport implements Transport {
     http.on("error", (error) => this.#events.onError(socketError(error, "accept connections on", place)));
     return http;
   }
+
+  /** The HTTP server has too many connections. */
+  readonly #dropped = ({ remoteAddress = "", remotePort = 0 }: DropArgument = {}): void => {
+    const { server, maxConnections } = this.#spec;
+    const message =
+      server === null
+        ? `A connection was refused because ${maxConnections} clients are connected: raise maxConnections.`
+        : "A connection was refused because the HTTP server has too many: raise its maxConnections.";
+    this.#events.onConnection("refused");
+    this.#events.onError(new OscDroppedError("maxConnections", message), ipAddress(remoteAddress, remotePort));
+  };
 
   readonly #upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
     const { path, server } = this.#spec;

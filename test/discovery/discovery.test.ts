@@ -167,6 +167,41 @@ describe("advertise and browse", () => {
     await changes.return();
   });
 
+  test("a reader that is slow gets one change for each service, however often it changes", async () => {
+    const network = new Network();
+    const changes = look(network, { type: "osc.udp" });
+    const first = next(changes);
+    await new Promise((resolve) => setImmediate(resolve));
+    network.say(...records());
+    expect((await first).kind).toBe("up");
+    const [pointer, srv, txt, a] = records();
+    for (let port = 1; port <= 5000; port++) network.say({ ...srv!, data: { port, target: "x.local" } });
+    for (const ttl of [0, 100, 0, 100]) network.say({ ...pointer!, ttl }, srv!, txt!, a!);
+    expect(await next(changes)).toMatchObject({ kind: "changed", service: { port: 7000 } });
+    network.say({ ...pointer!, ttl: 0 });
+    expect(await next(changes)).toMatchObject({ kind: "down" });
+    await changes.return();
+  });
+
+  test("a flood of questions and of halves of services is not answered by a flood", async () => {
+    const network = new Network();
+    await using _service = await announce(network);
+    const changes = look(network, { type: "osc.udp" });
+    const first = next(changes);
+    await first;
+    const before = network.sent.length;
+    const [asker] = await network.open()({ message: () => undefined, error: () => undefined });
+    const questions = Array.from({ length: 200 }, () => ({ name: "_osc._udp.local", type: "PTR" }));
+    const ROUNDS = 300;
+    for (let round = 0; round < ROUNDS; round++) {
+      asker?.query(questions);
+      network.say({ name: "_osc._udp.local", type: "PTR", ttl: 100, data: `half${round}._osc._udp.local` });
+    }
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(network.sent.length - before - ROUNDS).toBeLessThan(ROUNDS);
+    await changes.return();
+  });
+
   test("bad options throw, and a signal or a timeout ends it", async () => {
     for (const options of [
       { type: "http" },

@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { type IncomingMessage, type RequestListener, createServer, request as httpRequest } from "node:http";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, type Socket, connect } from "node:net";
 import { afterEach, describe, expect, test } from "vitest";
 import { WebSocket, WebSocketServer } from "ws";
 import { OscMessage, decode, encode, float } from "../../src/codec/index.ts";
@@ -319,6 +319,86 @@ describe("WebSocket", () => {
   });
 });
 
+describe("a hostile client", () => {
+  const GET = "GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n";
+
+  /** Sends text and reads nothing. */
+  async function stranger(server: OscQueryServer, text: string): Promise<Socket> {
+    const socket = connect(server.address.port, "127.0.0.1").pause();
+    closers.push(() => socket.destroy());
+    socket.on("error", () => undefined);
+    await once(socket, "connect");
+    socket.write(text);
+    return socket;
+  }
+
+  test("that asks on before it is answered is disconnected after its first answer is begun", async () => {
+    const server = await serve(proposal());
+    const socket = await stranger(server, GET.repeat(500));
+    socket.resume();
+    await once(socket, "close");
+    expect(server.stats().requests).toBe(1);
+    expect(await ask(server, "/foo?VALUE")).toMatchObject({ status: 200 });
+  });
+
+  test("that doesn't read large answers is disconnected, beyond maxMemory for all together", async () => {
+    const namespace = new Namespace();
+    for (let index = 0; index < 100; index++) namespace.add(`/${index}`, { types: "s", value: ["x".repeat(100_000)] });
+    const server = await serve(namespace, { maxMemory: 25_000_000 });
+    for (let count = 0; count < 5; count++) await stranger(server, GET);
+    await expect.poll(() => server.stats()).toMatchObject({ requests: 5, evicted: 3 });
+  });
+
+  test("that doesn't read replies loses them, and makes the server hold no more than maxBuffered", async () => {
+    const dispatcher = new Dispatcher();
+    dispatcher.map("/large", () => ["/large", new Uint8Array(100_000)]);
+    const errors: OscError[] = [];
+    const server = await serve(dispatcher, { onError: (error) => errors.push(error) });
+    const peer = await new Peer(server).open();
+    peer.socket.pause();
+    for (let count = 0; count < 500; count++) peer.socket.send(encode(new OscMessage("/large")));
+    await expect.poll(() => server.stats().sent + server.stats().dropped).toBe(500);
+    expect(server.stats().dropped).toBeGreaterThan(300);
+    expect(errors.length).toBeLessThanOrEqual(21);
+  });
+
+  test("whose packets are awaited isn't read on until they are done", async () => {
+    const dispatcher = new Dispatcher();
+    const waiting: (() => void)[] = [];
+    // A packet of 60 kB fills what is read at once, so no more of them are in memory than are awaited.
+    dispatcher.map("/slow", () => new Promise<void>((resolve) => waiting.push(resolve)));
+    const server = await serve(dispatcher);
+    const [greedy, other] = await Promise.all([new Peer(server).open(), new Peer(server).open()]);
+    const packet = encode(new OscMessage("/slow", [new Uint8Array(60_000)])).slice();
+    for (let count = 0; count < 200; count++) greedy.socket.send(packet);
+    await expect.poll(() => waiting.length).toBeGreaterThanOrEqual(64);
+    other.socket.send(encode(new OscMessage("/slow")));
+    await expect.poll(() => waiting.length).toBeLessThan(80);
+    let settled = 0;
+    await expect
+      .poll(() => {
+        for (const resolve of waiting.splice(0)) {
+          settled += 1;
+          resolve();
+        }
+        return settled;
+      })
+      .toBe(201);
+  });
+
+  test("that breaks the rules again and again costs a few reports and a number", async () => {
+    const errors: OscError[] = [];
+    const server = await serve(proposal(), { onError: (error) => errors.push(error) });
+    const peer = await new Peer(server).open();
+    for (let count = 0; count < 1000; count++) peer.socket.send(Buffer.from("rubbish!"));
+    peer.command("LISTEN", "/foo");
+    await peer.until(1);
+    await server.close();
+    expect(errors.length).toBeLessThan(45);
+    expect(errors.at(-1)).toMatchObject({ code: "OSC_SUPPRESSED" });
+  });
+});
+
 describe("OscQueryClient", () => {
   async function connect(url: string, errors: OscError[] = []): Promise<OscQueryClient> {
     const client = await OscQueryClient.connect(url, { reconnectDelay: 10, onError: (error) => errors.push(error) });
@@ -479,6 +559,30 @@ describe("OscQueryClient", () => {
     for (const socket of sockets.clients) socket.send(JSON.stringify({ COMMAND: "ATTRIBUTES_CHANGED", DATA: "/a" }));
     await expect.poll(() => client.namespace.get("/a")?.description.description).toBe("changed");
     expect(client.hostInfo.oscTransport).toBe("UDP");
+  });
+
+  test("a server that floods with changes is read one node at a time, and then as a whole", async () => {
+    const paths: string[] = [];
+    const tree = { FULL_PATH: "/", CONTENTS: { a: { FULL_PATH: "/a", TYPE: "f" } } };
+    const http = createServer(({ url = "" }, response) => {
+      paths.push(url);
+      response.end(JSON.stringify(url === "/" ? tree : { FULL_PATH: url, TYPE: "f", DESCRIPTION: "x".repeat(300) }));
+    }).listen(0, "127.0.0.1");
+    await once(http, "listening");
+    const sockets = new WebSocketServer({ server: http });
+    closers.push(
+      () => http.close(),
+      () => sockets.close(),
+    );
+    const client = await OscQueryClient.connect(`http://127.0.0.1:${(http.address() as AddressInfo).port}`, { maxSize: 10_000 });
+    closers.push(() => client.close());
+    await client.mirror();
+    for (const socket of sockets.clients) {
+      for (let index = 0; index < 5000; index++) socket.send(JSON.stringify({ COMMAND: "PATH_ADDED", DATA: `/flood/${index}` }));
+    }
+    // The whole tree is read again, and with it goes all that the flood has added.
+    await expect.poll(() => paths.filter((path) => path === "/").length).toBeGreaterThan(1);
+    expect(client.namespace.size).toBeLessThan(100);
   });
 
   test("a server that lies, or isn't one, is an error of ours or is left out", async () => {

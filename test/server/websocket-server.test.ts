@@ -113,6 +113,22 @@ describe("who may connect", () => {
     expect(rig.errors.every(({ error }) => error instanceof OscDroppedError && error.limit === "maxConnections")).toBe(true);
   });
 
+  test("counts connections that an existing HTTP server refuses, as long as it is open", async () => {
+    const http = createServer().listen(0, "127.0.0.1");
+    onTestFinished(() => void http.close());
+    await once(http, "listening");
+    http.maxConnections = 1;
+    const rig = await Rig.serve({}, { server: http });
+    const first = await Raw.open(rig.url());
+    const refused = connect(rig.port, "127.0.0.1");
+    await once(refused, "close");
+    expect(rig.server.stats()).toMatchObject({ connections: 1, connectionsRefused: 1 });
+    expect(rig.errors).toMatchObject([{ error: { limit: "maxConnections", message: expect.stringContaining("HTTP server") } }]);
+    first.socket.close();
+    await rig.server.close();
+    expect(http.listenerCount("drop")).toBe(0);
+  });
+
   test("counts clients that don't speak HTTP as refused", async () => {
     const rig = await Rig.serve();
     const socket = connect(rig.port, "127.0.0.1");
