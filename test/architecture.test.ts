@@ -26,7 +26,7 @@ test("only the command line's main file and the entries of workers end the proce
   const enders = sources().filter((path) => /^(?!\s*(?:\*|\/\/)).*\bprocess\.exit\(/m.test(read(path)));
   expect(enders).toContain("src/cli/main.ts");
   const isAllowed = (path: string): boolean =>
-    path === "src/cli/main.ts" || /^src\/server\/([a-z-]+\/[a-z-]+-entry|pool\/(run-as-worker|fork-server|worker-channel))\.ts$/.test(path);
+    path === "src/cli/main.ts" || /^src\/server\/([a-z-]+\/[a-z-]+-entry|pool\/(worker-loop|fork-server|worker-channel))\.ts$/.test(path);
   expect(enders.filter((path) => !isAllowed(path))).toEqual([]);
 });
 

@@ -3,8 +3,7 @@ import { OscDroppedError, OscNatsError, OscRejectedError } from "../errors.ts";
 import { formatAddress } from "../net-address.ts";
 import { dropped, rejected } from "../packet-result.ts";
 import type { Executor, ExecutorContext, ExecutorFactory, Packet } from "../server/executor.ts";
-import { FairQueue } from "../server/fair-queue.ts";
-import { QueueBound } from "../server/packet-queue.ts";
+import { FairQueue, QueueBound } from "../server/fair-queue.ts";
 import type { Peer } from "../transport/transport.ts";
 import { NatsLink, type NatsMessage } from "./connection.ts";
 import {

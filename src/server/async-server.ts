@@ -12,7 +12,7 @@ import type { Executor, ExecutorContext, ExecutorEvents, ExecutorFactory } from 
 import { Pipeline } from "./pipeline.ts";
 import { type Handling, verifyPacket } from "./handle.ts";
 import { type LocalTransportSpec, backendOf, createTransport, requestedAddress } from "./transports.ts";
-import { isLoadingWorker } from "./pool/run-as-worker.ts";
+import { isLoadingWorker } from "./pool/worker-role.ts";
 
 /** Options of the async servers. */
 export interface AsyncServerOptions extends ServerOptions {

@@ -5,11 +5,10 @@ import { OscDispatchError, OscDroppedError, type OscError } from "../errors.ts";
 import type { NetAddress } from "../net-address.ts";
 import { dropped } from "../packet-result.ts";
 import type { Executor, ExecutorEvents, Packet } from "./executor.ts";
-import { FairQueue } from "./fair-queue.ts";
+import { FairQueue, QueueBound } from "./fair-queue.ts";
 import { type HandlerScope, runInScope } from "./handler-scope.ts";
 import { type Handling, runInContext } from "./handle.ts";
 import type { Limits } from "./options.ts";
-import { QueueBound } from "./packet-queue.ts";
 
 /** One client may have all but this part of `concurrency`, so that handlers that never end don't keep out everybody else. */
 const RESERVED_PART = 1 / 8;

@@ -1,17 +1,112 @@
-import type { OscDroppedError } from "../errors.ts";
+import { OscDroppedError } from "../errors.ts";
 import type { Peer } from "../transport/transport.ts";
 import type { Packet } from "./executor.ts";
-import { PacketList, type QueueBound, queueIsFull } from "./packet-queue.ts";
+import type { Limits } from "./options.ts";
 
 /** UDP senders share this many sources, so that made-up source addresses don't make up sources. */
 const UDP_SOURCES = 64;
 
+/**
+ * Whether packets of one sender may be handled at the same time: `"connection"` and `"client"` handle each connection's, or each client's
+ * (address and port), one after another; `"none"` doesn't.
+ */
+export type PacketOrder = "connection" | "client" | "none";
+
 /** How a {@link FairQueue} lets packets out. */
 export interface FairQueueOptions {
-  /** `"client"`: a client's next packet only when the one before is done. `"none"` (default): regardless. */
-  readonly order?: "client" | "none";
+  /** Default `"none"`. */
+  readonly order?: PacketOrder;
   /** How many packets of one source may be taken and not done. Default: any number. */
   readonly share?: number;
+}
+
+/** The limits that the queues of one server share. */
+export class QueueBound {
+  readonly #maxPackets: number;
+  readonly #maxBytes: number;
+  readonly #limits: Limits;
+  #packets = 0;
+  #bytes = 0;
+
+  constructor(limits: Limits) {
+    this.#limits = limits;
+    this.#maxPackets = limits.maxQueue;
+    this.#maxBytes = limits.maxQueueBytes;
+  }
+
+  get dropsOldest(): boolean {
+    return this.#limits.overflow === "drop-oldest";
+  }
+
+  /** The option whose limit keeps the packet out, or null if there is room. */
+  obstacle(packet: Packet): "maxQueue" | "maxQueueBytes" | null {
+    // Its transport applies the same limits by not reading on.
+    if (packet.peer.paced) return null;
+    if (this.#packets >= this.#maxPackets) return "maxQueue";
+    return this.#bytes + packet.data.length > this.#maxBytes ? "maxQueueBytes" : null;
+  }
+
+  /** True if there would be no room for the packet even in an empty queue. */
+  isTooLarge(packet: Packet): boolean {
+    return !packet.peer.paced && packet.data.length > this.#maxBytes;
+  }
+
+  taken(packet: Packet): void {
+    this.#packets += 1;
+    this.#bytes += packet.data.length;
+  }
+
+  given(packet: Packet): void {
+    this.#packets -= 1;
+    this.#bytes -= packet.data.length;
+  }
+}
+
+/** Packets in the order in which they came. */
+class PacketList {
+  #packets: Packet[] = [];
+  /** The index of the first packet, so that taking one away doesn't move the others. */
+  #head = 0;
+
+  get size(): number {
+    return this.#packets.length - this.#head;
+  }
+
+  /** The packet that came first, which stays. */
+  get first(): Packet | undefined {
+    return this.#packets[this.#head];
+  }
+
+  push(packet: Packet): void {
+    this.#packets.push(packet);
+  }
+
+  /** Puts a packet before all others. */
+  unshift(packet: Packet): void {
+    if (this.#head === 0) {
+      this.#packets.unshift(packet);
+    } else {
+      this.#head -= 1;
+      this.#packets[this.#head] = packet;
+    }
+  }
+
+  /** Takes the packet that came first. */
+  shift(): Packet | undefined {
+    const packet = this.#packets[this.#head];
+    if (packet === undefined) return undefined;
+    this.#head += 1;
+    if (this.#head * 2 > this.#packets.length) {
+      this.#packets = this.#packets.slice(this.#head);
+      this.#head = 0;
+    }
+    return packet;
+  }
+
+  /** Takes the packet that came last. */
+  pop(): Packet | undefined {
+    return this.size === 0 ? undefined : this.#packets.pop();
+  }
 }
 
 /** Packets of one client that wait; without order, those of all clients of a source. */
@@ -63,7 +158,7 @@ export class FairQueue {
   constructor(bound: QueueBound, onDrop: (packet: Packet, error: OscDroppedError) => void, options: FairQueueOptions = {}) {
     this.#bound = bound;
     this.#onDrop = onDrop;
-    this.#keepsOrder = options.order === "client";
+    this.#keepsOrder = (options.order ?? "none") !== "none";
     this.#share = options.share ?? Infinity;
   }
 
@@ -103,6 +198,27 @@ export class FairQueue {
   /** Takes the packet whose turn it is, to be handled. {@link done} has to follow. */
   take(): Packet | undefined {
     return this.#takeNext(1);
+  }
+
+  /** Takes the next packet of the same client, for the worker that has `before` and keeps the order. {@link done} has to follow. */
+  takeBehind({ peer }: Packet): Packet | undefined {
+    const source = this.#sources.get(this.#keyOf(peer));
+    const lane = source?.lanes.get(peer.key);
+    const packet = lane?.packets.shift();
+    if (source === undefined || lane === undefined || packet === undefined) return undefined;
+    this.#count(source, packet, -1);
+    lane.running += 1;
+    source.running += 1;
+    return packet;
+  }
+
+  /** Puts a packet that was taken before all others of its client, whatever the limits. Of several the last one comes first. */
+  putBack(packet: Packet): void {
+    const source = this.#sourceOf(packet.peer);
+    const lane = this.#laneOf(source, packet.peer);
+    lane.packets.unshift(packet);
+    this.#count(source, packet, 1);
+    this.done(packet);
   }
 
   /** Takes the packet whose turn it is, for good: {@link done} must not follow. */
@@ -218,4 +334,10 @@ export class FairQueue {
     for (let index = 0; index < address.length; index += 1) hash = Math.imul(hash ^ address.charCodeAt(index), 0x01000193);
     return ((hash >>> 16) ^ hash) & (UDP_SOURCES - 1);
   }
+}
+
+/** The error for a packet that found no room. */
+export function queueIsFull(obstacle: "maxQueue" | "maxQueueBytes"): OscDroppedError {
+  const what = "A packet was dropped because the queue is full: handlers are slower than packets arrive.";
+  return new OscDroppedError(obstacle, `${what} Raise ${obstacle}, or make them faster.`);
 }

@@ -27,7 +27,7 @@ export {
   ThreadingOSCUDPServer,
 } from "./udp-servers.ts";
 export type { AsyncUdpServerOptions, BlockingUdpServerOptions, ForkingUdpServerOptions, ThreadingUdpServerOptions } from "./udp-servers.ts";
-export { workerRole } from "./pool/run-as-worker.ts";
-export type { WorkerRole } from "./pool/run-as-worker.ts";
+export { workerRole } from "./pool/worker-role.ts";
+export type { WorkerRole } from "./pool/worker-role.ts";
 export { AsyncOSCWebSocketServer } from "./websocket-server.ts";
 export type { AsyncWebSocketServerOptions, WebSocketAddress, WebSocketClientHandle } from "./websocket-server.ts";

@@ -10,7 +10,8 @@ import type { OneChange } from "./io-thread/messages.ts";
 import { type Limits, type ServerOptions, limitsOf } from "./options.ts";
 import type { IoOwner, ServerIo } from "./io-thread/server-io.ts";
 import { type TransportSpec, requestedAddress } from "./transports.ts";
-import { type WorkerContext, countServer, resolveRole } from "./pool/run-as-worker.ts";
+import type { WorkerContext } from "./pool/worker-loop.ts";
+import { countServer, resolveRole } from "./pool/worker-role.ts";
 
 /** Options of the servers whose thread may block: blocking, threading and forking. */
 export interface SyncServerOptions extends ServerOptions {

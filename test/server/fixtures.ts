@@ -46,7 +46,11 @@ export function nameOf(error: OscError): string {
 export const THREAD_KIND: Omit<WorkerKind, "start"> = {
   code: "OSC_THREAD_FAILED",
   noun: "worker thread",
+  strategy: null,
+  strictTiming: true,
   max: 4,
+  min: 1,
+  spare: 0,
   packetsAtOnce: 1,
   batches: true,
   packetsInAll: Infinity,
@@ -55,7 +59,5 @@ export const THREAD_KIND: Omit<WorkerKind, "start"> = {
   startTimeout: 5000,
   idleTimeout: 10_000,
   patience: 10,
-  missing: ({ queued, starting, alive }) => Math.max(1 - alive, queued - starting),
-  superfluous: ({ alive }) => alive - 1,
   explainStart: (how) => `A worker thread did not start: ${how}.`,
 };

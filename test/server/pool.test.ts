@@ -1,157 +1,20 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { OscDispatchError, type OscError } from "../../src/errors.ts";
-import type { ServerOptions } from "../../src/server/options.ts";
-import type { PacketResult } from "../../src/packet-result.ts";
-import type { ExecutorEvents, Packet } from "../../src/server/executor.ts";
-import type { PacketOrder } from "../../src/server/pool/packet-lanes.ts";
-import type { InFlightPacket, PoolWorker, PoolWorkerEvents, WorkerKind } from "../../src/server/pool/worker.ts";
-import { WorkerPool } from "../../src/server/pool/worker-pool.ts";
-import { RecordingPeer, THREAD_KIND, limits, packetOf } from "./fixtures.ts";
+import { OscDispatchError } from "../../src/errors.ts";
+import { packError } from "../../src/server/pool/error-transfer.ts";
+import { REPLY, REPORT, SHUTDOWN, encodeHandled, encodeJson, encodeRecord, encodeRejected } from "../../src/server/pool/records.ts";
+import { RecordingPeer, packetOf } from "./fixtures.ts";
+import type { WorkerKind } from "../../src/server/pool/worker.ts";
+import { type FakeWorker, type Given, settled, setUp, two, upTo } from "./pool-fixtures.ts";
 
 beforeEach(() => {
   vi.useFakeTimers();
+  // Then it is known which hosts share a source.
+  vi.spyOn(Math, "random").mockReturnValue(0);
 });
 afterEach(() => {
   vi.useRealTimers();
+  vi.restoreAllMocks();
 });
-
-/** A worker that does what the test says. It begins with the first packet that it has, and with the next when that has ended. */
-class FakeWorker implements PoolWorker {
-  readonly events: PoolWorkerEvents;
-  given: InFlightPacket[] = [];
-  retired = false;
-  killed = false;
-  /** What it says to {@link takeBack}; null for one that may have begun with all. */
-  claims = true;
-  #lastEnded = 0;
-
-  constructor(events: PoolWorkerEvents) {
-    this.events = events;
-  }
-
-  get ports(): number[] {
-    return this.given.map(({ packet }) => packet.peer.address.port);
-  }
-
-  give(packets: readonly InFlightPacket[]): void {
-    this.given.push(...packets);
-  }
-
-  takeBack(): number | null {
-    if (!this.claims) return null;
-    const begun = this.given[0]?.id ?? this.#lastEnded;
-    this.given = this.given.slice(0, 1);
-    return begun;
-  }
-
-  retire(): void {
-    this.retired = true;
-  }
-
-  kill(): void {
-    this.killed = true;
-  }
-
-  /** The end of the packet that it has begun. */
-  async settle(): Promise<void> {
-    const next = this.given.shift();
-    if (next === undefined) throw new Error("It has no packet.");
-    this.#lastEnded = next.id;
-    this.events.handled(next.id, 0);
-    await settled();
-  }
-
-  /** It has handled so many, one after another, but has not told of them. */
-  handleUntold(count: number): void {
-    this.given = this.given.slice(count);
-  }
-}
-
-class Account implements ExecutorEvents {
-  readonly handled: number[] = [];
-  readonly rejected: OscError[] = [];
-  readonly dropped: OscError[] = [];
-  readonly droppedPorts: number[] = [];
-  readonly replies: string[] = [];
-  readonly reports: OscError[] = [];
-  readonly reportedPorts: (number | undefined)[] = [];
-  shutdowns = 0;
-
-  end({ peer }: Packet, result: PacketResult): void {
-    if (result.kind === "handled") {
-      this.handled.push(peer.address.port);
-    } else if (result.kind === "rejected") {
-      this.rejected.push(result.explain());
-    } else if (result.kind === "dropped") {
-      this.dropped.push(result.error);
-      this.droppedPorts.push(peer.address.port);
-    }
-  }
-  reply(packet: Packet, data: Uint8Array): void {
-    this.replies.push(`${packet.peer.address.port} ${data.length}`);
-  }
-  report(error: OscError, client?: { readonly port: number }): void {
-    this.reports.push(error);
-    this.reportedPorts.push(client?.port);
-  }
-  shutdown(): void {
-    this.shutdowns += 1;
-  }
-}
-
-/** What comes in one turn of the event loop is handed over at its end. */
-const settled = (): Promise<void> => Promise.resolve();
-
-interface Given {
-  readonly kind?: Partial<WorkerKind>;
-  readonly options?: ServerOptions;
-  readonly order?: PacketOrder;
-}
-
-function setUp({ kind = {}, options = {}, order = "none" }: Given = {}) {
-  const account = new Account();
-  const workers: FakeWorker[] = [];
-  let refusal: Error | null = null;
-  const whole: WorkerKind = {
-    ...THREAD_KIND,
-    ...kind,
-    start: (workerEvents) => {
-      if (refusal !== null) throw refusal;
-      const worker = new FakeWorker(workerEvents);
-      workers.push(worker);
-      return worker;
-    },
-  };
-  const { max, packetsAtOnce } = whole;
-  const pool = new WorkerPool({ limits: limits(options), order, max, packetsAtOnce, events: account, onValue: () => undefined });
-  const started = pool.begin(whole);
-  const send = async (...ports: number[]): Promise<void> => {
-    for (const port of ports) pool.execute(packetOf(new Uint8Array(4), new RecordingPeer(port)));
-    await settled();
-  };
-  return {
-    pool,
-    started,
-    account,
-    workers,
-    send,
-    worker: (index: number) => workers[index] as FakeWorker,
-    ready: async (...indices: number[]) => {
-      for (const index of indices) workers[index]?.events.ready();
-      await settled();
-    },
-    refuseToStart: (error: Error) => {
-      refusal = error;
-    },
-    sendFrom: async (host: string, ...ports: number[]) => {
-      for (const port of ports) pool.execute(packetOf(new Uint8Array(4), new RecordingPeer(port, host)));
-      await settled();
-    },
-  };
-}
-
-const upTo = (count: number): number[] => Array.from({ length: count }, (_, index) => index + 1);
-const two = { max: 2, missing: ({ alive }) => 2 - alive } satisfies Partial<WorkerKind>;
 
 describe("workers", () => {
   test("start before there is a packet, and are given what waited when they are ready", async () => {
@@ -242,12 +105,11 @@ describe("a packet", () => {
     await ready(0);
     await send(7);
     const { id } = worker(0).given[0]!;
-    const { events } = worker(0);
-    events.reply(id, new Uint8Array(8));
-    events.report(id, new OscDispatchError("OSC_HANDLER_FAILED", "on purpose", "/"));
-    events.rejected(id, "arguments", "they are wrong");
-    events.reply(id, new Uint8Array(8));
-    events.handled(id, 0);
+    worker(0).say(encodeRecord(REPLY, id, new Uint8Array(8)));
+    worker(0).say(encodeJson(REPORT, id, packError(new OscDispatchError("OSC_HANDLER_FAILED", "on purpose", "/"))));
+    worker(0).say(encodeRejected(id, "arguments", "they are wrong"));
+    worker(0).say(encodeRecord(REPLY, id, new Uint8Array(8)));
+    worker(0).say(encodeHandled(id, 0));
     expect(account.replies).toEqual(["7 8"]);
     expect([account.reports.map(({ code }) => code), account.reportedPorts]).toEqual([["OSC_HANDLER_FAILED"], [7]]);
     expect(account.rejected).toMatchObject([{ code: "OSC_REJECTED", reason: "arguments", message: "they are wrong" }]);
@@ -274,7 +136,7 @@ describe("a packet", () => {
     expect(worker(0).killed).toBe(true);
     expect(account.dropped.map(({ message }) => message)).toEqual([expect.stringContaining("threadTimeout (1000 ms)")]);
     expect(workers).toHaveLength(1);
-    worker(0).events.handled(1, 0);
+    worker(0).say(encodeHandled(1, 0));
     worker(0).events.ended("killed");
     expect(workers).toHaveLength(2);
     await ready(1);
@@ -377,7 +239,7 @@ describe("a worker whose handlers are quick", () => {
 });
 
 describe("order", () => {
-  const four = { max: 4, missing: ({ alive }) => 4 - alive } satisfies Partial<WorkerKind>;
+  const four = { max: 4, min: 4 } satisfies Partial<WorkerKind>;
 
   test("connection: one packet of a connection after another, and other connections beside it", async () => {
     const { pool, account, worker, workers, ready } = setUp({ kind: four, order: "connection" });
@@ -433,7 +295,7 @@ describe("order", () => {
 
 describe("one greedy client", () => {
   test("can't hold all workers", async () => {
-    const { workers, sendFrom, ready } = setUp({ kind: { max: 4, missing: ({ alive }) => 4 - alive } });
+    const { workers, sendFrom, ready } = setUp({ kind: { max: 4, min: 4 } });
     await ready(0, 1, 2, 3);
     await sendFrom("10.0.0.1", ...upTo(20));
     expect(workers.filter(({ given }) => given.length > 0)).toHaveLength(3);
@@ -442,7 +304,7 @@ describe("one greedy client", () => {
   });
 
   test("gets in its own way: others are next in turn, and lose nothing when the queue is full", async () => {
-    const { worker, account, sendFrom, ready } = setUp({ kind: { max: 1, missing: ({ alive }) => 1 - alive }, options: { maxQueue: 10 } });
+    const { worker, account, sendFrom, ready } = setUp({ kind: { max: 1, min: 1 }, options: { maxQueue: 10 } });
     await ready(0);
     await sendFrom("10.0.0.1", ...upTo(11));
     await sendFrom("10.0.0.2", 99);
@@ -505,7 +367,7 @@ describe("a worker that does not start", () => {
     expect(workers).toHaveLength(tried);
     await vi.advanceTimersByTimeAsync(20);
     expect(workers).toHaveLength(tried + 1);
-    workers.at(-1)?.events.ready();
+    workers.at(-1)?.ready();
     await settled();
     await workers.at(-1)?.settle();
     expect(account.handled).toEqual([1, 4]);
@@ -586,6 +448,6 @@ describe("closing", () => {
 
 test("a handler's wish to end the server is passed on", () => {
   const { worker, account } = setUp();
-  worker(0).events.shutdown();
+  worker(0).say(encodeRecord(SHUTDOWN, 0));
   expect(account.shutdowns).toBe(1);
 });

@@ -1,8 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { FairQueue } from "../../src/server/fair-queue.ts";
 import type { OscDroppedError } from "../../src/errors.ts";
 import type { Packet } from "../../src/server/executor.ts";
-import { PacketQueue, QueueBound } from "../../src/server/packet-queue.ts";
+import { FairQueue, QueueBound } from "../../src/server/fair-queue.ts";
 import { RecordingPeer, limits, packetOf } from "./fixtures.ts";
 
 /** A queue, what it lost, and senders that do not share a lane. */
@@ -122,6 +121,22 @@ describe("a fair queue whose packets are being handled", () => {
     expect(queue.take()).toBe(flood[2]);
   });
 
+  test("gives the packets behind one to the worker that has it, and takes them back in their order", () => {
+    const queue = new FairQueue(new QueueBound(limits()), () => undefined, { order: "connection" });
+    const packets = [1, 2, 3].map((size) => from("10.0.0.1", size));
+    const other = from("10.0.0.1", 1, 2);
+    for (const packet of [...packets, other]) queue.push(packet);
+    const first = queue.take() as Packet;
+    expect([first, queue.takeBehind(first), queue.takeBehind(first), queue.takeBehind(first)]).toEqual([...packets, undefined]);
+    for (const packet of packets.slice(1).toReversed()) queue.putBack(packet);
+    expect([queue.take(), queue.take()]).toEqual([other, undefined]);
+    queue.done(first);
+    expect([queue.take(), queue.size]).toEqual([packets[1], 1]);
+    expect(queue.takeBehind(packets[1]!)).toBe(packets[2]);
+    for (const packet of [packets[1]!, packets[2]!, other]) queue.done(packet);
+    expect(queue.sources).toBe(0);
+  });
+
   test("keeps nothing of senders whose packets are done, however many there were", () => {
     const queue = new FairQueue(new QueueBound(limits({ maxQueue: 10 })), () => undefined, { order: "client" });
     const running: Packet[] = [];
@@ -137,12 +152,13 @@ describe("a fair queue whose packets are being handled", () => {
   });
 });
 
-function firstComeQueue(options: Parameters<typeof limits>[0]): { queue: PacketQueue; lost: [Packet, OscDroppedError][] } {
+/** The queue of a single sender. */
+function firstComeQueue(options: Parameters<typeof limits>[0]): { queue: FairQueue; lost: [Packet, OscDroppedError][] } {
   const lost: [Packet, OscDroppedError][] = [];
-  return { queue: new PacketQueue(new QueueBound(limits(options)), (packet, error) => lost.push([packet, error])), lost };
+  return { queue: new FairQueue(new QueueBound(limits(options)), (packet, error) => lost.push([packet, error])), lost };
 }
 
-describe("a first-come queue", () => {
+describe("a fair queue of one sender", () => {
   test("gives packets out in their order, however many have passed", () => {
     const { queue, lost } = firstComeQueue({ maxQueue: 100 });
     let next = 0;
@@ -178,16 +194,15 @@ describe("a first-come queue", () => {
     for (const packet of [small, large, huge]) if (packet !== undefined) queue.push(packet);
     expect(lost.map(([packet, error]) => [packet, error.limit])).toEqual([
       [small, "maxQueueBytes"],
-      [large, "maxQueueBytes"],
       [huge, "maxQueueBytes"],
     ]);
-    expect(queue.size).toBe(0);
+    expect(queue.shift()).toBe(large);
   });
 
   test("shares the room of a limit with other queues", () => {
     const bound = new QueueBound(limits({ maxQueue: 1 }));
     const lost: Packet[] = [];
-    const [first, second] = [new PacketQueue(bound, (packet) => lost.push(packet)), new PacketQueue(bound, (packet) => lost.push(packet))];
+    const [first, second] = [new FairQueue(bound, (packet) => lost.push(packet)), new FairQueue(bound, (packet) => lost.push(packet))];
     first.push(packetOf(Uint8Array.of(1)));
     second.push(packetOf(Uint8Array.of(2)));
     expect(lost).toHaveLength(1);

@@ -4,7 +4,7 @@ import { OscDispatchError } from "../../src/errors.ts";
 import * as results from "../../src/packet-result.ts";
 import { encodePackets, jsonOf, kindOf, HANDLED, recordsIn, REPORT } from "../../src/server/pool/records.ts";
 import type { LeftoverWatch } from "../../src/server/pool/leftovers.ts";
-import { RecordHandler } from "../../src/server/pool/run-as-worker.ts";
+import { RecordHandler } from "../../src/server/pool/record-handler.ts";
 import { packetOf } from "./fixtures.ts";
 
 const NO_LEFTOVERS = { begin: () => undefined, end: () => null } as unknown as LeftoverWatch;

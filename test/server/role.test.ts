@@ -9,7 +9,7 @@ import { OscServerError } from "../../src/errors.ts";
 import { programOf } from "../../src/server/pool/handlers-source.ts";
 import { threadFlags } from "../../src/server/pool/thread-worker.ts";
 import { childPoolDescription, threadPoolDescription } from "../../src/server/pool/pool-options.ts";
-import { becomeWorker, countServer, resolveRole, serverAddresses, serversMade, workerRole } from "../../src/server/pool/run-as-worker.ts";
+import { becomeWorker, countServer, resolveRole, serverAddresses, serversMade, workerRole } from "../../src/server/pool/worker-role.ts";
 
 const handlers = new URL("programs/pool-handlers.mjs", import.meta.url);
 

@@ -2,9 +2,8 @@ import type { MessagePort } from "node:worker_threads";
 import { OscDroppedError, type OscRejectedError } from "../../errors.ts";
 import { HANDLED as HANDLED_RESULT, type PacketResult, dropped, handled, rejected } from "../../packet-result.ts";
 import type { Executor, ExecutorEvents, Packet } from "../executor.ts";
-import { FairQueue } from "../fair-queue.ts";
+import { FairQueue, QueueBound, queueIsFull } from "../fair-queue.ts";
 import type { Limits } from "../options.ts";
-import { QueueBound, queueIsFull } from "../packet-queue.ts";
 import { type PackedError, unpackError } from "../pool/error-transfer.ts";
 import {
   COUNTED,

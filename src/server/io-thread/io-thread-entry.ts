@@ -5,11 +5,10 @@ import { CallerExecutor } from "./caller-executor.ts";
 import { Counters } from "../stats.ts";
 import { WakeSignal } from "./wake-signal.ts";
 import { packError } from "../pool/error-transfer.ts";
-import type { Pool } from "../pool/pools.ts";
+import type { WorkerPool } from "../pool/worker-pool.ts";
 import type { FromIoThread, IoThreadInit, OneChange, ToIoThread } from "./messages.ts";
 import type { Executor, ExecutorEvents } from "../executor.ts";
 import { Pipeline } from "../pipeline.ts";
-import { PausableExecutor } from "./pausable-executor.ts";
 import { valueAddress } from "../pool/records.ts";
 import { createTransport } from "../transports.ts";
 import { ValueRelay } from "./value-relay.ts";
@@ -18,6 +17,8 @@ const BEAT_MS = 500;
 
 const init = workerData as IoThreadInit;
 const signal = new WakeSignal(init.signal);
+/** Handles packets only while the server serves. Null for blocking servers. */
+let pool: WorkerPool | null = null;
 
 function tell(message: FromIoThread): void {
   init.port.postMessage(message);
@@ -29,57 +30,40 @@ function asOscError(thrown: unknown): OscError {
   return new OscServerError("OSC_THREAD_FAILED", `The I/O thread of the server failed: ${String(thrown)}.`, { cause: thrown });
 }
 
-/** Where packets are handled, and what pauses that. */
-interface Execution {
-  readonly executor: (events: ExecutorEvents) => Executor;
-  readonly pausable: () => PausableExecutor | null;
-}
-
 const values = new ValueRelay((records) => tell({ type: "values", values: records }), valueAddress);
-const onValue = (record: Uint8Array): void => values.add(record);
 
-async function executionOf({ executor: description, limits, counters }: IoThreadInit): Promise<Execution> {
-  switch (description.kind) {
-    case "blocking":
-      return {
-        executor: (events) => new CallerExecutor(description, limits, signal, new Counters(counters), events),
-        pausable: () => null,
-      };
-    case "threading": {
-      const { createThreadPool } = await import("../pool/pools.ts");
-      return pausablePool((events) => createThreadPool(description, limits, events, onValue));
-    }
-    case "forking": {
-      const { createProcessPool } = await import("../pool/pools.ts");
-      return pausablePool((events) => createProcessPool(description, limits, events, new Counters(counters), onValue));
-    }
-  }
+/** Where packets are handled. */
+type ExecutorFactory = (events: ExecutorEvents) => Executor;
+
+async function executorOf({ executor: description, limits, counters }: IoThreadInit): Promise<ExecutorFactory> {
+  if (description.kind === "blocking") return (events) => new CallerExecutor(description, limits, signal, new Counters(counters), events);
+  const { createProcessPool, createThreadPool } = await import("../pool/pools.ts");
+  const onOne = (change: OneChange): void => tell({ type: "one", change });
+  return (events) => {
+    const owner = { limits, events, onOne, onValue: (record: Uint8Array) => values.add(record) };
+    pool =
+      description.kind === "threading"
+        ? createThreadPool(description, owner)
+        : createProcessPool(description, owner, new Counters(counters));
+    return pool;
+  };
 }
 
-/** Packets reach a pool only while the server serves. */
-function pausablePool(createPool: (events: ExecutorEvents) => Pool): Execution {
-  let pausable: PausableExecutor | null = null;
-  const pool = (events: ExecutorEvents): Pool => {
-    const created = createPool(events);
-    void created.started.then(({ failure, strategy }) =>
-      tell({ type: "workers", failure: failure === null ? null : packError(failure), strategy }),
-    );
-    return created;
-  };
-  const onOne = (change: OneChange): void => tell({ type: "one", change });
-  return { executor: (events) => (pausable = new PausableExecutor(pool, init.limits, events, onOne)), pausable: () => pausable };
+/** Starts the pool's workers, and tells the calling thread when the first is ready. */
+async function beginPool(): Promise<void> {
+  const { failure, strategy } = (await pool?.begin()) ?? { failure: null, strategy: null };
+  if (pool !== null) tell({ type: "workers", failure: failure === null ? null : packError(failure), strategy });
 }
 
 async function run(): Promise<void> {
   if (init.nodeOptions !== null) process.env["NODE_OPTIONS"] = init.nodeOptions;
-  const { executor, pausable } = await executionOf(init);
   const pipeline = new Pipeline({
     limits: init.limits,
     strictTiming: init.strictTiming,
     counters: new Counters(init.counters),
     onError: (error, client) => tell({ type: "error", error: packError(error), client: client ?? null }),
     onShutdown: () => tell({ type: "shutdown" }),
-    executor,
+    executor: await executorOf(init),
   });
   const transport = createTransport(init.spec, pipeline, init.backend);
   const beat = setInterval(() => signal.beat(), BEAT_MS);
@@ -95,21 +79,22 @@ async function run(): Promise<void> {
     init.port.close();
   };
   init.port.on("message", (message: ToIoThread) => {
-    if (message.type === "serve") pausable()?.resume();
-    else if (message.type === "serve-one") pausable()?.takeOne();
-    else if (message.type === "pause") pausable()?.pause();
+    if (message.type === "serve") pool?.resume();
+    else if (message.type === "serve-one") pool?.serveOne();
+    else if (message.type === "pause") pool?.pause();
     else if (message.type === "values-taken") values.taken();
     else void close(message.graceMs).catch(fail);
   });
 
   try {
     const address = await transport.open();
-    pausable()?.begin();
     tell({ type: "opened", address });
   } catch (error) {
     await pipeline.close(0);
     throw error;
   }
+  // Not before it listens: the workers may run the program again, and if the address is taken, nothing of it has run.
+  await beginPool();
 }
 
 function fail(thrown: unknown): void {

@@ -1,7 +1,7 @@
 /** Makes this process a fork server before any code of the program runs. */
 import { ForkServer } from "./fork-server.ts";
 import { FAILED, encodeRecord } from "./records.ts";
-import { becomeWorker } from "./run-as-worker.ts";
+import { becomeWorker } from "./worker-role.ts";
 import { writeFully } from "./worker-channel.ts";
 import { type ForkServerInit, RESULTS_FD, workerInit } from "./worker-init.ts";
 

@@ -22,7 +22,7 @@ import {
 } from "./records.ts";
 import { randomizeChildren } from "./fork-parity.ts";
 import { LeftoverWatch } from "./leftovers.ts";
-import { RecordHandler, type WorkerService, readyRecord } from "./run-as-worker.ts";
+import { RecordHandler, type WorkerService, readyRecord } from "./record-handler.ts";
 import { MAX_RECORD, writeFully } from "./worker-channel.ts";
 import { type ForkServerInit, PACKETS_FD, RESULTS_FD } from "./worker-init.ts";
 

@@ -6,6 +6,7 @@ import { WorkerProcess, describeStatus } from "./process-worker.ts";
 import {
   ENDED,
   FAILED,
+  HANDLED,
   KILL,
   PART,
   PING,
@@ -24,7 +25,6 @@ import {
 } from "./records.ts";
 import { MAX_RECORD } from "./worker-channel.ts";
 import type { WorkerInit, WorkerLimits } from "./worker-init.ts";
-import { WorkerReports } from "./worker-reports.ts";
 import type { InFlightPacket, PoolWorker, PoolWorkerEvents } from "./worker.ts";
 
 const ENTRY = fileURLToPath(new URL("./fork-server-entry.js", import.meta.url));
@@ -43,7 +43,7 @@ export class ForkServerProcess {
   readonly #description: ChildPoolDescription;
   readonly #process: WorkerProcess;
   readonly #closed: Promise<void>;
-  readonly #children = new Map<number, { readonly reports: WorkerReports; readonly parts: LengthPrefixDecoder }>();
+  readonly #children = new Map<number, { readonly events: PoolWorkerEvents; readonly parts: LengthPrefixDecoder }>();
   readonly #onShutdown: () => void;
   /** Decides {@link usable}. */
   #decide: (reason: string | null) => void = () => undefined;
@@ -72,16 +72,15 @@ export class ForkServerProcess {
     this.usable = new Promise((resolve) => {
       this.#decide = resolve;
     });
-    this.#process = new WorkerProcess(description, init, {
-      flags: FORK_FLAGS,
-      // The system kills it with the server.
-      reaper: null,
-      onRecord: (record) => this.#take(record),
-      onEnd: (how) => {
+    const events: PoolWorkerEvents = {
+      record: (record) => this.#take(record),
+      ended: (how) => {
         this.#ended(how);
         onClosed();
       },
-    });
+    };
+    // The system kills it with the server, so no reaper needs to.
+    this.#process = new WorkerProcess(description, init, null, events, FORK_FLAGS);
     this.#timer = setTimeout(() => this.#refuse(`it did not get there within startTimeout (${startTimeout} ms)`), startTimeout);
   }
 
@@ -90,8 +89,8 @@ export class ForkServerProcess {
   }
 
   /** Forks a child for the packet, which reports from now on. @returns the number of the child */
-  fork(packet: InFlightPacket["packet"], reports: WorkerReports): number {
-    const id = this.#listen(reports);
+  fork(packet: InFlightPacket["packet"], events: PoolWorkerEvents): number {
+    const id = this.#listen(events);
     this.#process.write(encodePackets([{ id, packet }]));
     return id;
   }
@@ -106,14 +105,14 @@ export class ForkServerProcess {
     if (!this.hasEnded) await this.#closed;
   }
 
-  #listen(reports: WorkerReports): number {
+  #listen(events: PoolWorkerEvents): number {
     const id = this.#nextId++;
     const parts = new LengthPrefixDecoder({
       maxPacketSize: MAX_RECORD,
-      onPacket: (record) => reports.take(record),
+      onPacket: (record) => events.record(record),
       onError: ({ message }) => this.#process.kill(message),
     });
-    this.#children.set(id, { reports, parts });
+    this.#children.set(id, { events, parts });
     return id;
   }
 
@@ -126,9 +125,9 @@ export class ForkServerProcess {
       child?.parts.push(contentOf(record));
     } else if (kind === ENDED) {
       this.#children.delete(id);
-      child?.reports.ended(describeStatus(Buffer.from(contentOf(record)).readInt32LE(0), this.#description.childMemory));
+      child?.events.ended(describeStatus(Buffer.from(contentOf(record)).readInt32LE(0), this.#description.childMemory));
     } else {
-      child?.reports.take(record);
+      child?.events.record(record);
     }
   }
 
@@ -152,17 +151,9 @@ export class ForkServerProcess {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.#refuse(`a child that was forked as a test did not answer within ${TEST_MS} ms`), TEST_MS);
     let hasAnswered = false;
-    const nothing = (): void => undefined;
     const events: PoolWorkerEvents = {
-      ready: nothing,
-      reply: nothing,
-      report: nothing,
-      leftover: nothing,
-      rejected: nothing,
-      value: nothing,
-      shutdown: nothing,
-      handled: () => {
-        hasAnswered = true;
+      record: (record) => {
+        hasAnswered ||= kindOf(record) === HANDLED;
       },
       ended: (how) => {
         if (!hasAnswered) return this.#refuse(how);
@@ -171,7 +162,7 @@ export class ForkServerProcess {
         this.#decide(null);
       },
     };
-    const id = this.#listen(new WorkerReports(events, true));
+    const id = this.#listen(events);
     this.#process.write(encodeRecord(TEST, id));
   }
 
@@ -195,7 +186,7 @@ export class ForkServerProcess {
     this.#decide(how);
     const children = [...this.#children.values()];
     this.#children.clear();
-    for (const { reports } of children) reports.ended(`the fork server ended: ${how}`);
+    for (const { events } of children) events.ended(`the fork server ended: ${how}`);
   }
 }
 
@@ -209,14 +200,17 @@ export class ForkedWorker implements PoolWorker {
   #isGiven = false;
   #isGone = false;
 
-  /** @param forkServer one that works, or why there is none */
-  constructor(forkServer: () => Promise<ForkServerProcess | string>, events: PoolWorkerEvents, onFork: () => void) {
+  /**
+   * @param forkServer one that works, or why there is none
+   * @param ready what it says at once: until it has a packet, it costs nothing
+   */
+  constructor(forkServer: () => Promise<ForkServerProcess | string>, ready: RecordBody, events: PoolWorkerEvents, onFork: () => void) {
     this.#forkServer = forkServer;
     this.#events = events;
     this.#onFork = onFork;
     // Not before the pool has it.
     queueMicrotask(() => {
-      if (!this.#isGone) events.ready();
+      if (!this.#isGone) events.record(ready);
     });
   }
 
@@ -246,10 +240,9 @@ export class ForkedWorker implements PoolWorker {
     const forkServer = await this.#forkServer();
     if (this.#isGone) return;
     if (typeof forkServer === "string") return this.#events.ended(forkServer);
-    // Whether the timing of the dispatcher differs is known of the fork server.
-    const reports = new WorkerReports(this.#events, true, id);
+    const events = this.#events;
     this.#onFork();
-    const child = forkServer.fork(packet, reports);
+    const child = forkServer.fork(packet, { record: (record) => events.record(record, id), ended: (how) => events.ended(how) });
     this.#kill = () => forkServer.kill(child);
   }
 }

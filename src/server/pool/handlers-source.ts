@@ -1,11 +1,10 @@
-import { statSync } from "node:fs";
 import { createRequire } from "node:module";
-import { fileURLToPath, pathToFileURL } from "node:url";
 import { Dispatcher } from "../../dispatch/index.ts";
 import { OscServerError } from "../../errors.ts";
 import type { Namespace } from "../../namespace/index.ts";
-import { serverAddresses, serversMade, workerRole } from "./run-as-worker.ts";
+import { isFile, moduleUrl } from "./handlers-module.ts";
 import type { Program } from "./worker-init.ts";
+import { serverAddresses, serversMade, workerRole } from "./worker-role.ts";
 
 /**
  * Where the handlers of a threading or forking server come from: a dispatcher, with which each worker runs the program again up to the
@@ -51,40 +50,6 @@ export function strictTimingOf(source: HandlersSource, options: { readonly stric
   return source instanceof Dispatcher ? source.strictTiming : (options.strictTiming ?? true);
 }
 
-/**
- * The URL of a handlers module.
- *
- * @throws OscServerError `OSC_OPTION` if there is no such file
- */
-export function moduleUrl(source: URL | string): string {
-  if (typeof source !== "string" && !(source instanceof URL)) {
-    throw new OscServerError(
-      "OSC_OPTION",
-      `Handlers come from a Dispatcher, or from a module given as a URL or an absolute path; got ${String(source)}.`,
-    );
-  }
-  const url = toUrl(source);
-  if (url === null || url.protocol !== "file:") {
-    throw new OscServerError(
-      "OSC_OPTION",
-      `A handlers module is given as a file: URL, such as new URL("./handlers.js", import.meta.url), or as an absolute path; got ${String(source)}.`,
-    );
-  }
-  if (!isFile(fileURLToPath(url))) {
-    throw new OscServerError(
-      "OSC_OPTION",
-      `There is no handlers module ${fileURLToPath(url)}: give it as new URL("./handlers.js", import.meta.url).`,
-    );
-  }
-  return url.href;
-}
-
-function toUrl(source: URL | string): URL | null {
-  if (typeof source !== "string") return source;
-  if (source.startsWith("/") || /^[a-z]:[\\/]/i.test(source) || source.startsWith("\\\\")) return pathToFileURL(source);
-  return URL.canParse(source) ? new URL(source) : null;
-}
-
 /** The file that Node was told to run. */
 function entryPath(): string {
   if (workerRole() !== "main") throw notRunnable("this code runs in a worker of another server");
@@ -114,10 +79,6 @@ function findEntry(entry: string): string | null {
   } catch {
     return null;
   }
-}
-
-function isFile(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isFile() === true;
 }
 
 function notRunnable(why: string): OscServerError {

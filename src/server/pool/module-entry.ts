@@ -1,5 +1,6 @@
 /** What a thread or process of a pool runs whose handlers come from a module. */
-import { currentWorker, serveModule } from "./run-as-worker.ts";
+import { serveModule } from "./worker-loop.ts";
+import { currentWorker } from "./worker-role.ts";
 
 const worker = currentWorker();
 if (worker?.program.kind === "module") void serveModule(worker, worker.program.url);

@@ -2,7 +2,7 @@ import { availableParallelism } from "node:os";
 import { OscServerError } from "../../errors.ts";
 import { Namespace } from "../../namespace/index.ts";
 import { type OptionCheck, bad, integer, milliseconds, oneOf, optionError } from "../../options.ts";
-import type { PacketOrder } from "./packet-lanes.ts";
+import type { PacketOrder } from "../fair-queue.ts";
 import { type HandlersSource, programOf, strictTimingOf } from "./handlers-source.ts";
 import type { Program } from "./worker-init.ts";
 

@@ -1,107 +1,82 @@
-import { type OscError, OscServerError } from "../../errors.ts";
-import type { Executor, ExecutorEvents } from "../executor.ts";
+import { OscServerError } from "../../errors.ts";
+import type { ExecutorEvents } from "../executor.ts";
+import type { OneChange } from "../io-thread/messages.ts";
 import type { Limits } from "../options.ts";
 import type { Counters } from "../stats.ts";
-import { Backoff } from "./backoff.ts";
 import { ForkServerProcess, ForkedWorker } from "./forked-worker.ts";
 import { explainStart } from "./handlers-source.ts";
 import { OrphanReaper } from "./orphan-reaper.ts";
 import type { ChildPoolDescription, ThreadPoolDescription } from "./pool-options.ts";
 import { SpawnedWorker } from "./process-worker.ts";
-import type { RecordBody } from "./records.ts";
+import { READY, type Ready, type RecordBody, encodeJson, recordsIn } from "./records.ts";
 import { ThreadWorker } from "./thread-worker.ts";
 import { type WorkerInit, workerLimits } from "./worker-init.ts";
-import { WorkerPool } from "./worker-pool.ts";
-import { timingDiffers } from "./worker-reports.ts";
+import { WorkerPool, type WorkerSource, timingDiffers } from "./worker-pool.ts";
+import { Backoff } from "./worker-set.ts";
 import type { WorkerKind } from "./worker.ts";
 
 /** How long packets wait before workers are started for them: far longer than light handlers take, shorter than a start. */
 const PATIENCE_MS = 10;
+/** A worker numbers its packets from 1 on with 31 bits. */
+const MAX_NUMBER = 2 ** 31 - 1;
 
-/** An executor whose workers start with it. */
-export interface Pool extends Executor {
-  /** Resolves when the first worker is ready, or is known to fail, and why. */
-  readonly started: Promise<{ readonly failure: OscError | null; readonly strategy: "fork" | "spawn" | null }>;
+/** What a pool tells its server. */
+export interface PoolOwner {
+  readonly limits: Limits;
+  readonly events: ExecutorEvents;
+  readonly onOne: (change: OneChange) => void;
+  readonly onValue: (record: RecordBody) => void;
 }
 
-/** Handles packets in worker threads. */
-export function createThreadPool(
-  description: ThreadPoolDescription,
-  limits: Limits,
-  events: ExecutorEvents,
-  onValue: (record: RecordBody) => void,
-): Pool {
+/** A pool that handles packets in worker threads. */
+export function createThreadPool(description: ThreadPoolDescription, owner: PoolOwner): WorkerPool {
   const { program, order, maxThreads, minThreads, packetsPerThread } = description;
-  const pool = new WorkerPool({ limits, order, max: maxThreads, packetsAtOnce: packetsPerThread, events, onValue });
-  const started = pool.begin({
+  const kind: WorkerKind = {
     code: "OSC_THREAD_FAILED",
     noun: "worker thread",
+    strategy: null,
+    strictTiming: description.strictTiming,
     max: maxThreads,
+    min: minThreads,
+    spare: 0,
     packetsAtOnce: packetsPerThread,
     batches: packetsPerThread === 1,
-    packetsInAll: Infinity,
+    packetsInAll: MAX_NUMBER,
     packetTimeout: description.threadTimeout,
     packetTimeoutOption: "threadTimeout",
     startTimeout: description.startTimeout,
     idleTimeout: description.idleTimeout,
     patience: PATIENCE_MS,
-    missing: ({ queued, starting, alive }) => Math.max(minThreads - alive, queued - starting),
-    superfluous: ({ alive }) => alive - minThreads,
     explainStart: (how) => explainStart("worker thread", program, how),
-    start: (workerEvents) => new ThreadWorker(description, limits, workerEvents),
-  });
-  return {
-    started: started.then((failure) => ({ failure, strategy: null })),
-    execute: (packet) => pool.execute(packet),
-    close: (graceMs) => pool.close(graceMs),
+    start: (events) => new ThreadWorker(description, owner.limits, events),
   };
+  return new WorkerPool({ ...owner, order, max: maxThreads, packetsAtOnce: packetsPerThread, source: { kind: () => kind } });
 }
 
-/** Handles packets in child processes, forked or spawned. */
-export function createProcessPool(
-  description: ChildPoolDescription,
-  limits: Limits,
-  events: ExecutorEvents,
-  counters: Counters,
-  onValue: (record: RecordBody) => void,
-): Pool {
-  const pool = new WorkerPool({ limits, order: description.order, max: description.maxChildren, packetsAtOnce: 1, events, onValue });
-  const processes = new ProcessStarter(description, limits, events, counters);
-  return {
-    started: processes.kind().then(async (kind) => {
-      const failure = kind instanceof OscServerError ? pool.fail(kind) : await pool.begin(kind);
-      return { failure, strategy: failure === null ? processes.strategy : null };
-    }),
-    execute: (packet) => pool.execute(packet),
-    close: async (graceMs) => {
-      const closed = pool.close(graceMs);
-      processes.stop();
-      await closed;
-      await processes.close();
-    },
-  };
+/** A pool that handles packets in child processes, forked or spawned. */
+export function createProcessPool(description: ChildPoolDescription, owner: PoolOwner, counters: Counters): WorkerPool {
+  const { order, maxChildren } = description;
+  return new WorkerPool({ ...owner, order, max: maxChildren, packetsAtOnce: 1, source: new ProcessSource(description, owner, counters) });
 }
 
 /** Decides how the processes of a pool come to be, and owns what they share. */
-class ProcessStarter {
-  strategy: "fork" | "spawn" = "spawn";
+class ProcessSource implements WorkerSource {
   readonly #description: ChildPoolDescription;
-  readonly #limits: Limits;
-  readonly #events: ExecutorEvents;
+  readonly #owner: PoolOwner;
   readonly #counters: Counters;
   readonly #reaper: OrphanReaper;
   #forkServer: ForkServerProcess | null = null;
+  /** For fork servers. */
   readonly #backoff = new Backoff();
   #failure = "";
   #closing = false;
 
-  constructor(description: ChildPoolDescription, limits: Limits, events: ExecutorEvents, counters: Counters) {
+  constructor(description: ChildPoolDescription, owner: PoolOwner, counters: Counters) {
     this.#description = description;
-    this.#limits = limits;
-    this.#events = events;
+    this.#owner = owner;
     this.#counters = counters;
     this.#reaper = new OrphanReaper((reason) =>
-      events.report(
+      owner.events.report(
         new OscServerError(
           "OSC_CHILD_FAILED",
           `No shell to end children with, should the server be killed while they are in an endless loop: ${reason}.`,
@@ -110,25 +85,19 @@ class ProcessStarter {
     );
   }
 
-  /** The kind of worker that works here, or why none does. */
   async kind(): Promise<WorkerKind | OscServerError> {
     const { strategy, program } = this.#description;
     if (strategy === "spawn") return this.#spawning();
     const found = await this.#usableForkServer();
-    if (typeof found !== "string") {
-      this.strategy = "fork";
-      return this.#forking();
-    }
+    if (typeof found !== "string") return this.#forking();
     if (strategy === "auto") return this.#spawning();
     return new OscServerError("OSC_CHILD_FAILED", explainStart("fork server", program, found));
   }
 
-  /** Lets a fork server that is being started go. */
   stop(): void {
     this.#closing = true;
   }
 
-  /** Called when no child is left. */
   async close(): Promise<void> {
     await this.#forkServer?.end();
     await this.#reaper.close();
@@ -136,42 +105,46 @@ class ProcessStarter {
 
   #spawning(): WorkerKind {
     const { spareChildren, requestsPerChild, program } = this.#description;
-    const limits = workerLimits(this.#limits);
+    const limits = workerLimits(this.#owner.limits);
     const init: WorkerInit = { program, limits, nodeOptions: null, thread: null, forkServer: null };
     return {
       ...this.#common(),
+      strategy: "spawn",
+      spare: spareChildren,
       packetsInAll: requestsPerChild,
       patience: requestsPerChild === 1 ? 0 : PATIENCE_MS,
-      missing: ({ queued, starting, idle }) => queued + spareChildren - idle - starting,
-      superfluous: ({ idle }) => idle - spareChildren,
       start: (events) => new SpawnedWorker(this.#description, init, this.#reaper, events),
     };
   }
 
   #forking(): WorkerKind {
-    const { maxChildren } = this.#description;
+    const { maxChildren, strictTiming } = this.#description;
+    const [ready] = recordsIn(encodeJson(READY, 0, { strictTiming } satisfies Ready));
     return {
       ...this.#common(),
+      strategy: "fork",
+      // Until it has a packet, a worker that is to be forked costs nothing.
+      spare: maxChildren,
       packetsInAll: 1,
       patience: 0,
-      // Until it has a packet, a worker that is to be forked costs nothing.
-      missing: ({ starting, idle }) => maxChildren - idle - starting,
-      superfluous: () => 0,
       start: (events) =>
         new ForkedWorker(
           () => this.#usableForkServer(),
+          ready as Uint8Array,
           events,
           () => this.#counters.add("forked"),
         ),
     };
   }
 
-  #common(): Omit<WorkerKind, "packetsInAll" | "patience" | "missing" | "superfluous" | "start"> {
-    const { program, maxChildren, childTimeout, startTimeout, idleTimeout } = this.#description;
+  #common(): Omit<WorkerKind, "strategy" | "spare" | "packetsInAll" | "patience" | "start"> {
+    const { program, strictTiming, maxChildren, childTimeout, startTimeout, idleTimeout } = this.#description;
     return {
       code: "OSC_CHILD_FAILED",
       noun: "child process",
+      strictTiming,
       max: maxChildren,
+      min: 0,
       packetsAtOnce: 1,
       batches: false,
       packetTimeout: childTimeout,
@@ -201,12 +174,12 @@ class ProcessStarter {
   #startedForkServer(): ForkServerProcess {
     if (this.#forkServer?.hasEnded === false) return this.#forkServer;
     const { strictTiming } = this.#description;
-    const forkServer = new ForkServerProcess(this.#description, workerLimits(this.#limits), () => this.#events.shutdown());
+    const forkServer = new ForkServerProcess(this.#description, workerLimits(this.#owner.limits), () => this.#owner.events.shutdown());
     this.#forkServer = forkServer;
     void forkServer.usable.then((reason) => {
       if (reason === null) this.#backoff.succeeded();
       else this.#backoff.failed();
-      if (reason === null && forkServer.strictTiming !== strictTiming) this.#events.report(timingDiffers(forkServer.strictTiming));
+      if (reason === null && forkServer.strictTiming !== strictTiming) this.#owner.events.report(timingDiffers(forkServer.strictTiming));
     });
     return forkServer;
   }

@@ -5,10 +5,9 @@ import { fileURLToPath } from "node:url";
 import { LengthPrefixDecoder } from "../../framing/index.ts";
 import type { OrphanReaper } from "./orphan-reaper.ts";
 import type { ChildPoolDescription } from "./pool-options.ts";
-import { type RecordBody, encodePackets } from "./records.ts";
+import { encodePackets } from "./records.ts";
 import { MAX_RECORD } from "./worker-channel.ts";
 import { PACKETS_FD, PROCESS_KEY, RESULTS_FD, type WorkerInit } from "./worker-init.ts";
-import { WorkerReports } from "./worker-reports.ts";
 import type { InFlightPacket, PoolWorker, PoolWorkerEvents } from "./worker.ts";
 
 const MODULE_ENTRY = fileURLToPath(new URL("./module-entry.js", import.meta.url));
@@ -35,23 +34,16 @@ export class WorkerProcess {
   /**
    * Starts it. May throw.
    *
+   * @param reaper null if the process dies with the server in any case
+   * @param events told that it has ended when all that it wrote has been read
    * @param flags of Node, before those of the program
-   * @param onEnd called once, when the process has ended and all that it wrote has been read
    */
   constructor(
     { program, childMemory }: ChildPoolDescription,
     init: WorkerInit,
-    {
-      flags = [],
-      reaper,
-      onRecord,
-      onEnd,
-    }: {
-      readonly flags?: readonly string[];
-      readonly reaper: OrphanReaper | null;
-      readonly onRecord: (record: RecordBody) => void;
-      readonly onEnd: (how: string) => void;
-    },
+    reaper: OrphanReaper | null,
+    events: PoolWorkerEvents,
+    flags: readonly string[] = [],
   ) {
     this.#reaper = reaper;
     const memory = childMemory === null ? [] : [`--max-old-space-size=${childMemory}`];
@@ -70,9 +62,9 @@ export class WorkerProcess {
     this.#packets = stdio[PACKETS_FD] as Writable;
     // A pipe whose process has ended; its end tells the rest.
     this.#packets.on("error", () => undefined);
-    this.#read(stdio[RESULTS_FD] as Readable, onRecord);
+    this.#read(stdio[RESULTS_FD] as Readable, events);
     if (child.pid !== undefined && isPosix) reaper?.add(child.pid);
-    this.#awaitEnd(childMemory, onEnd);
+    this.#awaitEnd(childMemory, events);
   }
 
   get hasEnded(): boolean {
@@ -101,10 +93,10 @@ export class WorkerProcess {
     }
   }
 
-  #read(pipe: Readable, onRecord: (record: RecordBody) => void): void {
+  #read(pipe: Readable, events: PoolWorkerEvents): void {
     const records = new LengthPrefixDecoder({
       maxPacketSize: MAX_RECORD,
-      onPacket: onRecord,
+      onPacket: (record) => events.record(record),
       onError: ({ message }) => this.#readNonsense(message),
     });
     pipe.on("data", (piece: Uint8Array) => {
@@ -122,14 +114,14 @@ export class WorkerProcess {
     this.kill(`something wrote to its file descriptor ${RESULTS_FD}, which is the server's: ${what}`);
   }
 
-  #awaitEnd(childMemory: number | null, onEnd: (how: string) => void): void {
+  #awaitEnd(childMemory: number | null, events: PoolWorkerEvents): void {
     const child = this.#process;
     const { pid } = child;
     const tell = (how: string): void => {
       if (this.#hasEnded) return;
       this.#hasEnded = true;
       if (pid !== undefined) this.#reaper?.remove(pid);
-      onEnd(this.#reason ?? how);
+      events.ended(this.#reason ?? how);
     };
     child.on("error", (error) => {
       if (pid === undefined) tell(error.message);
@@ -151,12 +143,7 @@ export class SpawnedWorker implements PoolWorker {
 
   /** Starts it. May throw. */
   constructor(description: ChildPoolDescription, init: WorkerInit, reaper: OrphanReaper, events: PoolWorkerEvents) {
-    const reports = new WorkerReports(events, description.strictTiming);
-    this.#process = new WorkerProcess(description, init, {
-      reaper,
-      onRecord: (record) => reports.take(record),
-      onEnd: (how) => reports.ended(how),
-    });
+    this.#process = new WorkerProcess(description, init, reaper, events);
   }
 
   give(packets: readonly InFlightPacket[]): void {

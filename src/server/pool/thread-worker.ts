@@ -7,7 +7,6 @@ import type { Limits } from "../options.ts";
 import type { ThreadPoolDescription } from "./pool-options.ts";
 import { END, encodePackets, encodeRecord, recordsIn } from "./records.ts";
 import { THREAD_KEY, type WorkerInit, workerLimits } from "./worker-init.ts";
-import { WorkerReports } from "./worker-reports.ts";
 import type { InFlightPacket, PoolWorker, PoolWorkerEvents } from "./worker.ts";
 
 const MODULE_ENTRY = new URL("./module-entry.js", import.meta.url);
@@ -25,8 +24,10 @@ export class ThreadWorker implements PoolWorker {
   readonly #port: MessagePort;
   readonly #signal: WakeSignal;
   readonly #claims: Int32Array | null;
-  readonly #reports: WorkerReports;
+  readonly #events: PoolWorkerEvents;
   readonly #worker: Worker;
+  /** Why it ends, if more is known than its exit code. */
+  #reason: string | null = null;
   /** The packet that it had begun last when packets were taken back. */
   #begun = 0;
   /** Set while a thread that loads the program is asked to end. */
@@ -34,7 +35,7 @@ export class ThreadWorker implements PoolWorker {
 
   constructor(description: ThreadPoolDescription, limits: Limits, events: PoolWorkerEvents) {
     this.#description = description;
-    this.#reports = new WorkerReports(events, description.strictTiming);
+    this.#events = events;
     const signal = new SharedArrayBuffer(WakeSignal.byteLength);
     const claims = description.packetsPerThread === 1 ? new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT) : null;
     this.#signal = new WakeSignal(signal);
@@ -50,7 +51,7 @@ export class ThreadWorker implements PoolWorker {
     this.#worker.postMessage(port2, [port2]);
     this.#signal.wake();
     port1.on("message", (message: Uint8Array) => this.#take(message));
-    this.#worker.on("error", (error) => (this.#reports.reason ??= this.#describeError(error)));
+    this.#worker.on("error", (error) => (this.#reason ??= this.#describeError(error)));
     this.#worker.on("exit", (code) => this.#exited(code));
   }
 
@@ -71,8 +72,8 @@ export class ThreadWorker implements PoolWorker {
     this.#post(encodeRecord(END, 0));
   }
 
-  kill(): void {
-    if (this.#reports.isReady) return void this.#worker.terminate();
+  kill(isStarting: boolean): void {
+    if (!isStarting) return void this.#worker.terminate();
     // It loads the program. Were it ended by force while Node links modules for `require`, it would take the whole process with it.
     this.retire();
     this.#ending = setTimeout(() => void this.#worker.terminate(), LOADING_MS);
@@ -84,7 +85,7 @@ export class ThreadWorker implements PoolWorker {
   }
 
   #take(message: Uint8Array): void {
-    for (const record of recordsIn(message)) this.#reports.take(record);
+    for (const record of recordsIn(message)) this.#events.record(record);
   }
 
   #exited(code: number): void {
@@ -94,7 +95,7 @@ export class ThreadWorker implements PoolWorker {
       this.#take(next.message as Uint8Array);
     }
     this.#port.close();
-    this.#reports.ended(`exit code ${code}`);
+    this.#events.ended(this.#reason ?? `exit code ${code}`);
   }
 
   #describeError(error: unknown): string {

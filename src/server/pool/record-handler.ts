@@ -1,0 +1,134 @@
+import type { ExecutionResult } from "../../dispatch/index.ts";
+import { OscDispatchError, type OscError } from "../../errors.ts";
+import type { Namespace } from "../../namespace/index.ts";
+import type { NetAddress } from "../../net-address.ts";
+import type { LateReason, PacketSink } from "../handle.ts";
+import { packError } from "./error-transfer.ts";
+import type { Leftover, LeftoverWatch } from "./leftovers.ts";
+import {
+  LEFTOVER,
+  READY,
+  REPLY,
+  REPORT,
+  type Ready,
+  type RecordBody,
+  encodeHandled,
+  encodeJson,
+  encodeRecord,
+  encodeRejected,
+  encodeValue,
+  idOf,
+  packetOf,
+} from "./records.ts";
+import type { WorkerChannel } from "./worker-channel.ts";
+
+/** What a worker does with a packet. */
+export interface WorkerService {
+  /** Whether the dispatcher wants bundles to wait for their time. */
+  readonly strictTiming: boolean;
+  /** The address of a handler that is an async function; null if none is known. */
+  readonly asyncHandler: string | null;
+  readonly asyncAdvice: string;
+  /** The methods whose values the program wants to know; null if none. */
+  readonly namespace: Namespace | null;
+  /** Verifies and handles one packet. */
+  run(data: Uint8Array, client: NetAddress, asOf: number, sink: PacketSink): ExecutionResult | Promise<ExecutionResult>;
+}
+
+/** Tells the pool that packets may come. */
+export function readyRecord({ strictTiming }: WorkerService): Uint8Array {
+  return encodeJson(READY, 0, { strictTiming } satisfies Ready);
+}
+
+/** Handles packets of records and writes what comes of them. */
+export class RecordHandler {
+  readonly #service: WorkerService;
+  readonly #channel: Pick<WorkerChannel, "write" | "flush">;
+  readonly #leftovers: LeftoverWatch | null;
+  /** The packet whose handlers are running; 0 for none. */
+  #packetId = 0;
+
+  /** @param leftovers notices what handlers begin that doesn't go on here; null if it does */
+  constructor(service: WorkerService, channel: Pick<WorkerChannel, "write" | "flush">, leftovers: LeftoverWatch | null) {
+    this.#service = service;
+    this.#channel = channel;
+    this.#leftovers = leftovers;
+    service.namespace?.subscribe((change) => {
+      if (change.kind !== "value") return;
+      channel.write(encodeValue(this.#packetId, change.method));
+      if (this.#packetId === 0) channel.flush();
+    });
+  }
+
+  /** Handles one packet. @returns a promise if its handlers await something, which never rejects */
+  handle(record: RecordBody): Promise<void> | undefined {
+    const id = idOf(record);
+    const { data, client, asOf } = packetOf(record);
+    let returnedPromise = false;
+    this.#leftovers?.begin();
+    this.#packetId = id;
+    const result = this.#service.run(data, client, asOf, {
+      reply: (reply) => this.#send(encodeRecord(REPLY, id, reply)),
+      report: (error) => {
+        returnedPromise ||= error.code === "OSC_ASYNC_HANDLER";
+        this.#send(encodeJson(REPORT, id, packError(this.#explain(error))));
+      },
+    });
+    this.#packetId = 0;
+    const leftover = this.#leftovers?.end() ?? null;
+    if (leftover !== null && !returnedPromise) this.#reportLeftover(id, data, leftover);
+    if (result instanceof Promise) return result.then((late) => this.#end(id, late));
+    this.#end(id, result);
+    return undefined;
+  }
+
+  #end(id: number, result: ExecutionResult): void {
+    if (result.kind === "handled") this.#channel.write(encodeHandled(id, result.unmatched));
+    else {
+      const text = result.reason === "arguments" ? result.explain().message : "";
+      this.#send(encodeRejected(id, result.reason as LateReason, text));
+    }
+  }
+
+  /** At once, because the handler, or the next one, may take long. */
+  #send(record: Uint8Array): void {
+    this.#channel.write(record);
+    this.#channel.flush();
+  }
+
+  #explain(error: OscError): OscError {
+    if (this.#leftovers === null || !(error.code === "OSC_ASYNC_HANDLER" || isUninitialized(error.cause))) return error;
+    const { address } = error as OscDispatchError;
+    if (error.code !== "OSC_ASYNC_HANDLER") {
+      return new OscDispatchError("OSC_HANDLER_FAILED", `${error.message}. ${UNINITIALIZED_ADVICE}`, address, { cause: error.cause });
+    }
+    const message = `A handler of ${address} returned a promise, and nothing can await it: ${this.#service.asyncAdvice}`;
+    return new OscDispatchError("OSC_ASYNC_HANDLER", message, address);
+  }
+
+  #reportLeftover(id: number, data: Uint8Array, { what, where }: Leftover): void {
+    const address = addressOf(data);
+    const message = `A handler of ${address} left ${what} behind, at ${where}, which doesn't go on: ${this.#service.asyncAdvice}`;
+    this.#send(encodeJson(LEFTOVER, id, packError(new OscDispatchError("OSC_ASYNC_HANDLER", message, address))));
+  }
+}
+
+const UNINITIALIZED_ADVICE =
+  "A worker runs the program again up to the server's constructor, which doesn't return there, so the variable of the server is never set. " +
+  "Map the handler with needsContext: true and use its context, such as context.shutdown()";
+
+/** Whether the program's script didn't get as far as to set a variable. */
+function isUninitialized(cause: unknown): boolean {
+  try {
+    return cause instanceof ReferenceError && cause.message.includes("before initialization");
+  } catch {
+    // A proxy that lets nobody look at it.
+    return false;
+  }
+}
+
+/** The address of a message, or "a bundle". */
+function addressOf(data: Uint8Array): string {
+  const end = data.indexOf(0);
+  return data[0] === 0x2f ? new TextDecoder().decode(data.subarray(0, end === -1 ? data.length : end)) : "a bundle";
+}

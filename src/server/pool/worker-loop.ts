@@ -1,0 +1,164 @@
+/** What a thread or process of a pool does: it handles the packets that come by its channel, blocked or in the event loop. */
+import { createRequire } from "node:module";
+import { fileURLToPath } from "node:url";
+import { Dispatcher } from "../../dispatch/index.ts";
+import type { NetAddress } from "../../net-address.ts";
+import { runPacket } from "../handle.ts";
+import { loadHandlers } from "./handlers-module.ts";
+import { LeftoverWatch } from "./leftovers.ts";
+import { RecordHandler, type WorkerService, readyRecord } from "./record-handler.ts";
+import { FAILED, PACKET, type RecordBody, SHUTDOWN, encodeRecord, idOf, kindOf } from "./records.ts";
+import { ProcessChannel, ThreadChannel, type WorkerChannel } from "./worker-channel.ts";
+import { type Program, type WorkerLimits, workerInit } from "./worker-init.ts";
+
+/** This thread or process as a worker. */
+export interface WorkerContext {
+  readonly role: "thread" | "process";
+  readonly program: Program;
+  readonly limits: WorkerLimits;
+  /** True until the program has reached its server, or the handlers module is loaded. */
+  loading: boolean;
+  /** Whether handlers of a module may be asynchronous. */
+  readonly awaits: boolean;
+  /** Why a handler can't be asynchronous here, and what to do. */
+  readonly asyncAdvice: string;
+  /** Handles packets, blocked, until the thread or process ends. */
+  serve(service: WorkerService): never;
+  /** Handles packets in the event loop. */
+  serveInEventLoop(service: WorkerService): void;
+  /** Tells the pool something. */
+  send(record: Uint8Array): void;
+}
+
+const ASYNC_ADVICE = "Make the handler synchronous, or pass a handlers module instead of the dispatcher: its handlers may be asynchronous.";
+
+/** This thread or process as a worker; null if it isn't one. */
+export function workerContext(): WorkerContext | null {
+  const init = workerInit();
+  if (init === null) return null;
+  const { program, limits, thread } = init;
+  const channel = thread === null ? new ProcessChannel() : new ThreadChannel(thread);
+  return {
+    role: thread === null ? "process" : "thread",
+    program,
+    limits,
+    loading: true,
+    awaits: true,
+    asyncAdvice: `this ${thread === null ? "process" : "thread"} is blocked between packets because it runs the program again. ${ASYNC_ADVICE}`,
+    serve: (service) => serveBlocked(service, channel),
+    serveInEventLoop: (service) => serveInEventLoop(service, channel, thread === null || thread.claims !== null),
+    send: (record) => {
+      channel.write(record);
+      channel.flush();
+    },
+  };
+}
+
+function serveBlocked(service: WorkerService, channel: WorkerChannel): never {
+  const handler = new RecordHandler(service, channel, new LeftoverWatch());
+  channel.write(readyRecord(service));
+  channel.flush();
+  for (let record = channel.next(); record !== null && kindOf(record) === PACKET; record = channel.next()) {
+    void handler.handle(record);
+  }
+  process.exit();
+}
+
+/** @param sequential whether packets are handled one after another */
+function serveInEventLoop(service: WorkerService, channel: WorkerChannel, sequential: boolean): void {
+  const waiting: RecordBody[] = [];
+  let running = 0;
+  let isEnding = false;
+  const handler = new RecordHandler(service, channel, null);
+  const advance = (): void => {
+    const most = sequential ? 1 : Infinity;
+    while (running < most) {
+      const record = waiting.shift();
+      if (record === undefined) break;
+      if (!channel.claim(idOf(record))) continue;
+      const pending = handler.handle(record);
+      if (pending === undefined) continue;
+      running += 1;
+      void pending.then(() => {
+        running -= 1;
+        advance();
+      });
+    }
+    channel.flush();
+    if (isEnding && running === 0 && waiting.length === 0) process.exit();
+  };
+  const end = (): void => {
+    isEnding = true;
+    advance();
+  };
+  channel.listen((record) => {
+    if (kindOf(record) !== PACKET) return end();
+    waiting.push(record);
+    advance();
+  }, end);
+  channel.write(readyRecord(service));
+  channel.flush();
+}
+
+/** What a worker does that runs the program again. Its thread is blocked, so handlers' promises can't be awaited. */
+export function serveAsWorker(
+  worker: WorkerContext,
+  server: { verifyRequest: (data: Uint8Array, clientAddress: NetAddress) => boolean },
+  dispatcher: Dispatcher,
+): never {
+  return worker.serve(serviceOf(worker, dispatcher, "sync", (data, client) => server.verifyRequest(data, client)));
+}
+
+/** What a worker does whose handlers come from a module. */
+export async function serveModule(worker: WorkerContext, url: string): Promise<void> {
+  try {
+    const { dispatcher, verifyRequest } = await loadHandlers(url);
+    worker.loading = false;
+    const service = serviceOf(worker, dispatcher, worker.awaits ? "async" : "sync", verifyRequest ?? (() => true));
+    if (worker.awaits) worker.serveInEventLoop(service);
+    else worker.serve(service);
+  } catch (error) {
+    const reason = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    worker.send(encodeRecord(FAILED, 0, Buffer.from(reason)));
+    process.exit(1);
+  }
+}
+
+/** Lets later changes throw: they would be made in one thread or process only. */
+export function freezeForPool(dispatcher: Dispatcher): void {
+  dispatcher.freeze(
+    "A threading or forking server uses it, whose handlers run in other threads or processes: what is changed here would not reach them.",
+  );
+}
+
+function serviceOf(
+  worker: WorkerContext,
+  dispatcher: Dispatcher,
+  mode: "sync" | "async",
+  verify: (data: Uint8Array, clientAddress: NetAddress) => boolean,
+): WorkerService {
+  // A loader may have loaded our modules a second time, for `require`; handlers then reply with instances of those classes.
+  const run = dispatcher instanceof Dispatcher ? runPacket : loadedForRequire();
+  const shutdown = (): void => worker.send(encodeRecord(SHUTDOWN, 0));
+  const handling = { ...worker.limits, dispatcher, mode, verify, shutdown };
+  freezeForPool(dispatcher);
+  return {
+    strictTiming: dispatcher.strictTiming,
+    asyncHandler: asyncHandlerOf(dispatcher),
+    asyncAdvice: worker.asyncAdvice,
+    namespace: worker.program.sendsValues ? dispatcher.namespace : null,
+    run: (data, client, asOf, sink) => run(handling, data, client, asOf, sink),
+  };
+}
+
+/** A function that returns a promise without being declared async can't be known before it runs. */
+function asyncHandlerOf(dispatcher: Dispatcher): string | null {
+  const handlers = [...dispatcher.handlersForAddress("//*"), ...dispatcher.handlersForAddress("/*")];
+  const found = handlers.find(({ callback }) => callback.constructor.name === "AsyncFunction");
+  return found === undefined ? null : (found.address ?? "the default handler");
+}
+
+function loadedForRequire(): typeof runPacket {
+  const path = fileURLToPath(new URL("./handle.js", import.meta.url));
+  return (createRequire(import.meta.url)(path) as { readonly runPacket: typeof runPacket }).runPacket;
+}

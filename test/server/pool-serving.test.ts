@@ -1,0 +1,80 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { setUp, two } from "./pool-fixtures.ts";
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  // Then it is known which hosts share a source.
+  vi.spyOn(Math, "random").mockReturnValue(0);
+});
+afterEach(() => {
+  vi.useRealTimers();
+  vi.restoreAllMocks();
+});
+
+describe("a pool whose server doesn't serve", () => {
+  test("starts no worker before the server listens", async () => {
+    const { pool, workers, send, account } = setUp({ begun: false });
+    await send(1);
+    await pool.close(0);
+    expect([workers, account.droppedPorts]).toEqual([[], [1]]);
+  });
+
+  test("lets packets wait, also after it has served", async () => {
+    const { pool, worker, send, account, ready } = setUp({ serving: false });
+    await ready(0);
+    await send(1);
+    expect(worker(0).ports).toEqual([]);
+    pool.resume();
+    await worker(0).settle();
+    pool.pause();
+    await send(2);
+    expect([worker(0).ports, account.handled]).toEqual([[], [1]]);
+    pool.resume();
+    expect(worker(0).ports).toEqual([2]);
+  });
+
+  test("serves one packet that waits, and tells of its begin and its end", async () => {
+    const { pool, worker, send, changes, ready } = setUp({ serving: false });
+    await ready(0);
+    await send(1, 2);
+    pool.serveOne();
+    expect([worker(0).ports, changes]).toEqual([[1], ["begun"]]);
+    pool.pause();
+    await worker(0).settle();
+    expect([worker(0).ports, changes]).toEqual([[], ["begun", "ended"]]);
+  });
+
+  test("serves the next packet that arrives, also if no worker is ready yet and the caller no longer waits for others", async () => {
+    const { pool, worker, send, changes, ready } = setUp({ serving: false });
+    pool.serveOne();
+    await send(1, 2);
+    expect(changes).toEqual(["begun"]);
+    pool.pause();
+    await ready(0);
+    expect(worker(0).ports).toEqual([1]);
+    await worker(0).settle();
+    expect([worker(0).ports, changes]).toEqual([[], ["begun", "ended"]]);
+  });
+
+  test("serves the one packet in another worker if the first ends before it begins", async () => {
+    const { pool, worker, send, changes, ready } = setUp({ serving: false, kind: two });
+    await ready(0, 1);
+    await send(1);
+    pool.serveOne();
+    const [given, other] = worker(0).given.length > 0 ? [worker(0), worker(1)] : [worker(1), worker(0)];
+    given.given = [];
+    given.events.ended("exit code 3");
+    expect(other.ports).toEqual([1]);
+    await other.settle();
+    expect(changes).toEqual(["begun", "ended"]);
+  });
+
+  test("tells that no packet came in time", async () => {
+    const { pool, worker, send, changes, ready } = setUp({ serving: false });
+    await ready(0);
+    pool.serveOne();
+    pool.pause();
+    await send(1);
+    expect([worker(0).ports, changes]).toEqual([[], ["none"]]);
+  });
+});
