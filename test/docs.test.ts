@@ -30,7 +30,7 @@ describe("the TypeScript of the documents", () => {
 
   test("compiles against the package by its name", async () => {
     expect(await folder.complaints((index) => programs[index]?.name)).toBe("");
-  });
+  }, 120_000);
 
   test.concurrent.each(programs.filter(({ runs }) => runs))("of $name runs", async ({ code, index, prints }) => {
     // One that listens needs a port for itself; clients without a server need someone there, for a refusal would be reported.

@@ -68,7 +68,7 @@ describe("the examples in comments", () => {
   test("compile against the package by its name", async () => {
     expect(examples.length).toBeGreaterThan(70);
     expect(await folder.complaints((index) => examples[index]?.place)).toBe("");
-  });
+  }, 120_000);
 });
 
 /** A class that is exported under a second name has one comment. */

@@ -58,9 +58,9 @@ function positiveNumber(value: unknown, name: string): number {
 }
 
 /** What a described handler gets: what its validator gives, or what its type tags say. */
-type DescribedArguments<Types extends string, Checked extends readonly unknown[]> = readonly unknown[] extends Checked
-  ? ArgumentsOf<Types>
-  : Checked;
+type DescribedArguments<Types extends string, Checked extends readonly unknown[]> =
+  // Not NoInfer, which hides from the compiler that the arguments are a tuple: a handler could then not leave out the last ones.
+  [Checked] extends [infer Given extends readonly unknown[]] ? (readonly unknown[] extends Given ? ArgumentsOf<Types> : Given) : never;
 
 const NO_CAPTURES: readonly string[] = /* @__PURE__ */ Object.freeze([]);
 const NO_MATCHES: readonly HandlerMatch[] = /* @__PURE__ */ Object.freeze([]);
@@ -151,17 +151,13 @@ export class Dispatcher {
   map<const Types extends string = string, const Checked extends readonly unknown[] = ArgumentsOf<Types>>(
     address: string,
     description: MethodDescription<Types, Checked>,
-    fn: (address: string, ...args: DescribedArguments<Types, NoInfer<Checked>>) => HandlerResult | PromiseLike<HandlerResult>,
+    fn: (address: string, ...args: DescribedArguments<Types, Checked>) => HandlerResult | PromiseLike<HandlerResult>,
     options?: AddressFirst & WithoutArguments,
   ): Handler;
   map<const Types extends string = string, const Checked extends readonly unknown[] = ArgumentsOf<Types>>(
     address: string,
     description: MethodDescription<Types, Checked>,
-    fn: (
-      client: NetAddress,
-      address: string,
-      ...args: DescribedArguments<Types, NoInfer<Checked>>
-    ) => HandlerResult | PromiseLike<HandlerResult>,
+    fn: (client: NetAddress, address: string, ...args: DescribedArguments<Types, Checked>) => HandlerResult | PromiseLike<HandlerResult>,
     options: ReplyAddressFirst & WithoutArguments,
   ): Handler;
   map<const Types extends string = string, const Checked extends readonly unknown[] = ArgumentsOf<Types>>(
@@ -170,7 +166,7 @@ export class Dispatcher {
     fn: (
       context: HandlerContext,
       address: string,
-      ...args: DescribedArguments<Types, NoInfer<Checked>>
+      ...args: DescribedArguments<Types, Checked>
     ) => HandlerResult | PromiseLike<HandlerResult>,
     options: ContextFirst & WithoutArguments,
   ): Handler;

@@ -41,13 +41,18 @@ type TagValues<
     : Tag extends "]"
       ? Outer extends [infer Before extends unknown[], ...infer Further extends unknown[][]]
         ? TagValues<Rest, [...Before, Values], Further>
-        : never
+        : [BadTag<Tag>]
       : Tag extends keyof ValueOfTag
         ? TagValues<Rest, [...Values, ValueOfTag[Tag]], Outer>
-        : never
+        : [BadTag<Tag>]
   : Outer extends []
     ? Values
-    : never;
+    : [BadTag<"[">];
+
+/** In place of an argument whose tag isn't one: no parameter of a handler has this type. */
+interface BadTag<Tag extends string> {
+  readonly badTypeTag: Tag;
+}
 
 /** What a value may be. */
 export interface ArgumentRange {

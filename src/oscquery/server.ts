@@ -124,6 +124,8 @@ export interface OscQueryServer extends AsyncDisposable {
  * @throws (rejects) OscServerError `OSC_OPTION` for a bad argument, OscSocketError if the port can't be used
  *
  * @example
+ * const server = new AsyncOSCUDPServer(["127.0.0.1", 9000], dispatcher);
+ * await server.createServeEndpoint();
  * const query = await serveOscQuery(dispatcher, { name: "Mixer", server });
  * console.log(query.url); // http://127.0.0.1:54321
  * await query.close();

@@ -30,7 +30,7 @@ describe("types of arguments", () => {
     expectTypeOf<ArgumentsOf<"hTbN">>().toEqualTypeOf<[bigint, boolean, Uint8Array, null]>();
     expectTypeOf<ArgumentsOf<"i[f[s]]t">>().toEqualTypeOf<[number, [number, [string]], TimeTag]>();
     expectTypeOf<ArgumentsOf<"f?si">>().toEqualTypeOf<[number, string?, number?]>();
-    expectTypeOf<ArgumentsOf<"q">>().toEqualTypeOf<never>();
+    expectTypeOf<ArgumentsOf<"q">>().toEqualTypeOf<[{ readonly badTypeTag: "q" }]>();
     const dispatcher = new Dispatcher();
     dispatcher.map("/a", { types: "fs" }, (address, gain, name) => {
       expectTypeOf(address).toEqualTypeOf<string>();

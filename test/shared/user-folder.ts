@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
-const compiler = join(root, "node_modules", "@typescript", "native", "bin", "tsc");
+const compiler = join(root, "node_modules", "typescript", "bin", "tsc");
 const run = promisify(execFile);
 
 /** A project of a user, outside of ours, in which the package is there by its name. */
@@ -41,7 +41,10 @@ export class UserFolder {
       await run(process.execPath, [compiler, "-p", this.path, "--pretty", "false"], { cwd: this.path });
       return "";
     } catch (error) {
-      return (error as { stdout: string }).stdout.replace(/^(\d+)\.ts/gm, (_, index: string) => nameOf(Number(index)) ?? index);
+      const { stdout } = error as { readonly stdout: string };
+      // The compiler says what it doesn't like; anything else went wrong with the compiler.
+      if (stdout === "") throw error;
+      return stdout.replace(/^(\d+)\.ts/gm, (_, index: string) => nameOf(Number(index)) ?? index);
     }
   }
 
