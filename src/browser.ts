@@ -14,7 +14,7 @@ export type { ClientStats } from "./client/packet-client.ts";
 export { RECEIVERS } from "./client/receivers.ts";
 export type { ReceiverName, ReceiverProfile } from "./client/receivers.ts";
 export type { ReplyFilter, RequestOptions } from "./client/requests.ts";
-export type { ClientOverflowPolicy } from "./client/send-queue.ts";
+export type { ClientOverflowPolicy } from "./client/sender.ts";
 export { WebSocketClient } from "./client/websocket-client.ts";
 export type { WebSocketClientOptions } from "./client/websocket-client.ts";
 export type { OpenedWebSocket, OpenWebSocket, WebSocketLike } from "./client/websocket-link.ts";

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { SendQueue, type SendQueueLimits } from "../client/send-queue.ts";
+import { SendQueue, type SendQueueLimits } from "../client/sender.ts";
 import type { Reporter } from "../dispatch/index.ts";
 import { type OscError, OscNatsError, OscServerError } from "../errors.ts";
 import type { NatsLink, NatsLinkEvents, NatsMessage } from "../nats/connection.ts";

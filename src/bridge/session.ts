@@ -1,4 +1,5 @@
-import { Connection, type ConnectionState, type PacketLinkFactory } from "../client/connection.ts";
+import { Connection, type ConnectionState } from "../client/connection.ts";
+import type { PacketLinkFactory } from "../client/link.ts";
 import { connectionSettings } from "../client/options.ts";
 import { OscDroppedError, type OscError } from "../errors.ts";
 import { compact } from "../transport/memory-budget.ts";

@@ -1,4 +1,4 @@
-import type { PacketLinkFactory } from "../client/connection.ts";
+import type { PacketLinkFactory } from "../client/link.ts";
 import { openOnWs } from "../client/node-websocket-client.ts";
 import { TcpLink } from "../client/tcp-link.ts";
 import { UdpLink } from "../client/udp-link.ts";

@@ -6,7 +6,7 @@ import { fitTo } from "./fit-packet.ts";
 import { CLIENT_CHECKS } from "./options.ts";
 import { type ClientStats, checkNotVariadic } from "./packet-client.ts";
 import type { ReceiverProfile } from "./receivers.ts";
-import { SendPromise } from "./send-promise.ts";
+import { SendPromise } from "./sender.ts";
 import { BatchResult, UDPClient, type UDPClientOptions } from "./udp-client.ts";
 
 /** Counters of one target of a {@link Broadcaster}. */

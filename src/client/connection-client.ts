@@ -1,7 +1,8 @@
 import { OscTimeoutError, type OscError } from "../errors.ts";
 import type { NetAddress } from "../net-address.ts";
 import { abortSignal, bad, milliseconds, readOptions } from "../options.ts";
-import type { ConnectionState, PacketLinkFactory } from "./connection.ts";
+import type { ConnectionState } from "./connection.ts";
+import type { PacketLinkFactory } from "./link.ts";
 import { type ConnectionClientSettings, connectionSettings } from "./options.ts";
 import { type ClientStats, PacketClient } from "./packet-client.ts";
 import { startTimer } from "./timer.ts";

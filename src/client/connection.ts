@@ -1,53 +1,8 @@
-import { OscDroppedError, OscEncodeError, type OscError, OscServerError, OscSocketError } from "../errors.ts";
+import { OscDroppedError, type OscError, OscServerError, OscSocketError } from "../errors.ts";
 import type { NetAddress } from "../net-address.ts";
-import { SendQueue, type SendQueueLimits, type Unsent } from "./send-queue.ts";
+import type { PacketLink, PacketLinkEvents, PacketLinkFactory } from "./link.ts";
+import { Sender, type SenderSettings } from "./sender.ts";
 import { MAX_TIMER_MS, keepAliveBy } from "./timer.ts";
-
-/** Reports how a send ended: with `null` if it succeeded. */
-export type SendDone = (error: OscError | null) => void;
-
-/** Reports how one packet of a batch ended, by its index. */
-export type BatchDone = (index: number, error: OscError | null) => void;
-
-/** What a link reports to its connection. None of these is called before `open()` or after `close()`. */
-export interface PacketLinkEvents {
-  /** One whole packet arrived. The receiver may keep the bytes. */
-  onPacket(packet: Uint8Array, from: NetAddress): void;
-  /** Something failed that doesn't end the link: an earlier send, a broken frame. `address` is the peer's, if it is known. */
-  onError(error: OscError, address?: NetAddress): void;
-  /** An open link ended by itself and freed its socket: the other side closed it, or the connection broke. */
-  onEnd(error: OscError | null): void;
-}
-
-/**
- * One socket as a client uses it: packets go to one target, and packets come back. Only this differs between transports. A link knows
- * nothing of what is in a packet, and is opened and closed once.
- */
-export interface PacketLink {
-  /**
-   * Looks the host up, binds, connects.
-   *
-   * @returns the local address
-   * @throws OscSocketError if that fails; nothing is left open then
-   */
-  open(): Promise<NetAddress>;
-  /**
-   * Sends one packet. Never throws; called on an open link only.
-   *
-   * @param to the peer to answer; `null` for the link's own target. A link with one peer ignores it
-   * @param done called once: with `null` when the system has taken the bytes, or with the error
-   */
-  send(packet: Uint8Array, to: NetAddress | null, done: SendDone): void;
-  /** Sends packets to the link's target in order, several per system call. Missing if that would be no faster. */
-  sendBatch?(packets: readonly Uint8Array[], done: BatchDone): void;
-  /** Whether the open socket keeps the process alive. A new link doesn't. */
-  keepAlive(how: "on" | "off"): void;
-  /** Frees the socket after everything given to `send` is out. Resolves when the port is free again. Never rejects. */
-  close(): Promise<void>;
-}
-
-/** Creates a link that isn't open yet. */
-export type PacketLinkFactory = (events: PacketLinkEvents) => PacketLink;
 
 /** The state of a client's connection to its server. */
 export type ConnectionState = "connecting" | "connected" | "disconnected" | "closed";
@@ -60,7 +15,7 @@ export interface Reconnect {
 }
 
 /** Decides what happens with packets that are sent while there is no connection. */
-export interface ConnectionSettings extends SendQueueLimits {
+export interface ConnectionSettings extends SenderSettings {
   /** `null`: never. */
   readonly reconnect: Reconnect | null;
   /** `"queue"`: packets wait for the connection. `"reject"`: they fail as soon as an attempt to connect has failed. */
@@ -69,19 +24,10 @@ export interface ConnectionSettings extends SendQueueLimits {
   readonly maxUnsentTime: number;
   /** How long `close()` waits for the last packets, in milliseconds. */
   readonly closeTimeout: number;
-  /** How many bytes the link may be sending before the next packets wait here, where they are known to be unsent. */
-  readonly maxInFlightBytes: number;
 }
 
 export interface ConnectionEvents extends PacketLinkEvents {
   onState(state: ConnectionState, error: OscError | null): void;
-}
-
-interface Queued extends Unsent {
-  readonly to: NetAddress | null;
-  readonly done: SendDone;
-  /** True if it was given to `sendBatch()`. */
-  readonly isBatch: boolean;
 }
 
 /** Someone who waits for the connection. */
@@ -94,13 +40,11 @@ interface Opener {
  * The one connection of a client: opens a link when it is first needed and again when it breaks, after growing pauses. Packets wait
  * meanwhile, within limits. UDP clients use it with `reconnect: null` and no limits.
  */
-export class Connection {
+export class Connection extends Sender {
   readonly #createLink: PacketLinkFactory;
   readonly #events: ConnectionEvents;
   readonly #settings: ConnectionSettings;
-  readonly #queue: SendQueue<Queued>;
-  /** The open link, its local address and since when it is open. */
-  #link: PacketLink | null = null;
+  /** The local address of the open link, and since when it is open. */
   #address: NetAddress | null = null;
   #openSince = 0;
   /** The link that is being opened. */
@@ -119,25 +63,16 @@ export class Connection {
   /** True once there was a connection: it is then restored even if nothing waits for it. */
   #isKept = false;
   #closing: Promise<void> | null = null;
-  #inFlight = 0;
-  #inFlightBytes = 0;
-  #onDrained: (() => void) | null = null;
   /** Changes whenever it becomes pointless to wait for messages on this connection. */
   epoch = 0;
-  /** Packets that the system has taken. */
-  sent = 0;
-  /** Packets that could not be sent. */
-  sendErrors = 0;
-  /** Packets that a link was sending when it broke. */
-  inDoubt = 0;
   /** How often a link was opened. */
   connects = 0;
 
   constructor(createLink: PacketLinkFactory, settings: ConnectionSettings, events: ConnectionEvents) {
+    super(settings);
     this.#createLink = createLink;
     this.#settings = settings;
     this.#events = events;
-    this.#queue = new SendQueue(settings, ({ done }, error) => this.#fail(done, error));
   }
 
   /** The local address; `null` while no link is open. */
@@ -153,16 +88,6 @@ export class Connection {
     return this.#state;
   }
 
-  /** How many packets wait to be sent. */
-  get unsent(): number {
-    return this.#queue.size;
-  }
-
-  /** How many packets were dropped because too many waited. */
-  get overflowed(): number {
-    return this.#queue.overflowed;
-  }
-
   /**
    * Joins the attempt under way, or makes one now. Rejects if that fails, even if others follow. Reopens a closed connection.
    *
@@ -172,6 +97,7 @@ export class Connection {
     if (this.#closing !== null) {
       await this.#closing;
       this.#closing = null;
+      this.refusal = null;
     }
     if (this.#address !== null) return this.#address;
     return new Promise((resolve, reject) => {
@@ -185,29 +111,7 @@ export class Connection {
   /** Makes sure that messages can arrive: now, or as soon as there is a connection. */
   async listen(): Promise<void> {
     if (this.#settings.reconnect === null) await this.open();
-    else this.#start();
-  }
-
-  /** Sends a packet now, or when there is a connection. Never throws. */
-  send(packet: Uint8Array, to: NetAddress | null, done: SendDone): void {
-    const link = this.#link;
-    if (link !== null && this.#closing === null && this.#queue.size === 0 && this.#inFlightBytes < this.#settings.maxInFlightBytes) {
-      this.#transmit(link, packet, to, done);
-    } else {
-      this.#sendLater({ packet, to, done, isBatch: false });
-    }
-  }
-
-  /** Sends packets in order, together if the link can do that. Never throws. */
-  sendBatch(packets: readonly Uint8Array[], done: BatchDone): void {
-    const link = this.#link;
-    if (link?.sendBatch !== undefined && this.#closing === null && this.#queue.size === 0) {
-      this.#transmitBatch(link, packets, done);
-    } else {
-      for (const [index, packet] of packets.entries()) {
-        this.#sendLater({ packet, to: null, done: (error) => done(index, error), isBatch: true });
-      }
-    }
+    else this.needLink();
   }
 
   /** Keeps the process alive until the returned function is called. */
@@ -222,6 +126,7 @@ export class Connection {
 
   /** Closes the link after everything given to `send` is out, within `closeTimeout`. */
   close(): Promise<void> {
+    this.refusal = closedError("The client is closed. Call open(), or create another client.");
     this.#closing ??= this.#close();
     return this.#closing;
   }
@@ -229,109 +134,27 @@ export class Connection {
   async #close(): Promise<void> {
     this.epoch += 1;
     // Packets may still go out with an attempt under way, but not after a pause.
-    if (this.#attempt === null && this.#link === null) {
-      this.#queue.drop(closedError("The client was closed before there was a connection."));
+    if (this.#attempt === null && this.link === null) {
+      this.queue.drop(closedError("The client was closed before there was a connection."));
     }
-    await this.#drained();
+    await this.drained(this.#settings.closeTimeout);
     this.#stopTimers();
-    const link = this.#link ?? this.#attempt;
-    this.#link = null;
+    const link = this.link ?? this.#attempt;
+    this.link = null;
     this.#address = null;
     this.#attempt = null;
     this.#isKept = false;
     this.#failures = 0;
     await link?.close();
     const error = closedError("The client was closed while it connected.");
-    this.#queue.drop(error);
+    this.queue.drop(error);
     this.#rejectOpeners(error);
     this.#enter("closed", null);
   }
 
-  /** Waits until nothing is left to send, at most for `closeTimeout`. */
-  async #drained(): Promise<void> {
-    const isDrained = (): boolean => this.#queue.size === 0 && this.#inFlight === 0;
-    if (isDrained()) return;
-    const { closeTimeout } = this.#settings;
-    await new Promise<void>((resolve) => {
-      const timer = closeTimeout === Infinity ? undefined : setTimeout(resolve, closeTimeout);
-      this.#onDrained = (): void => {
-        if (!isDrained()) return;
-        clearTimeout(timer);
-        resolve();
-      };
-    });
-    this.#onDrained = null;
-  }
-
-  #sendLater(packet: Queued): void {
-    if (this.#closing !== null) {
-      this.#fail(packet.done, closedError("The client is closed. Call open(), or create another client."));
-    } else if (this.#retryTimer !== null && this.#settings.offline === "reject") {
-      this.#fail(packet.done, this.#lastError ?? closedError("There is no connection."));
-    } else {
-      this.#queue.push(packet);
-      if (this.#link === null) this.#start();
-    }
-  }
-
-  #transmit(link: PacketLink, packet: Uint8Array, to: NetAddress | null, done: SendDone): void {
-    const { length } = packet;
-    this.#inFlight += 1;
-    this.#inFlightBytes += length;
-    link.send(packet, to, (error) => {
-      this.#inFlightBytes -= length;
-      this.#settle(error);
-      done(error);
-      if (this.#queue.size > 0 && this.#link === link) this.#flush(link);
-      this.#onDrained?.();
-    });
-  }
-
-  #transmitBatch(link: PacketLink, packets: readonly Uint8Array[], done: BatchDone): void {
-    this.#inFlight += packets.length;
-    link.sendBatch?.(packets, (index, error) => {
-      this.#settle(error);
-      done(index, error);
-      this.#onDrained?.();
-    });
-  }
-
-  #settle(error: OscError | null): void {
-    this.#inFlight -= 1;
-    if (error === null) {
-      this.sent += 1;
-      return;
-    }
-    this.sendErrors += 1;
-    if (!(error instanceof OscEncodeError || error instanceof OscDroppedError)) this.inDoubt += 1;
-  }
-
-  /** Fails a packet that was never given to a link. */
-  #fail(done: SendDone, error: OscError): void {
-    this.sendErrors += 1;
-    done(error);
-    this.#onDrained?.();
-  }
-
-  /** Gives waiting packets to the link, as many as it takes. */
-  #flush(link: PacketLink): void {
-    while (this.#link === link && this.#inFlightBytes < this.#settings.maxInFlightBytes) {
-      const next = this.#queue.shift();
-      if (next === undefined) return;
-      if (next.isBatch && link.sendBatch !== undefined) {
-        const batch = [next];
-        while (this.#queue.first?.isBatch === true) batch.push(this.#queue.shift() as Queued);
-        const packets = batch.map(({ packet }) => packet);
-        this.#transmitBatch(link, packets, (index, error) => batch[index]?.done(error));
-      } else {
-        this.#transmit(link, next.packet, next.to, next.done);
-      }
-    }
-  }
-
   /** Starts to connect unless that is under way. */
-  #start(): void {
-    if (this.#link === null && this.#attempt === null && this.#retryTimer === null) this.#connect();
+  protected override needLink(): void {
+    if (this.link === null && this.#attempt === null && this.#retryTimer === null) this.#connect();
     this.#watchAge();
     this.#updateKeepAlive();
   }
@@ -340,6 +163,7 @@ export class Connection {
     if (this.#attempt !== null) return;
     if (this.#retryTimer !== null) clearTimeout(this.#retryTimer);
     this.#retryTimer = null;
+    if (this.#closing === null) this.refusal = null;
     const link = this.#createLink({
       onPacket: (packet, from) => {
         if (this.#closing === null) this.#events.onPacket(packet, from);
@@ -360,7 +184,7 @@ export class Connection {
   #opened(link: PacketLink, address: NetAddress): void {
     if (this.#attempt !== link) return;
     this.#attempt = null;
-    this.#link = link;
+    this.link = link;
     this.#address = address;
     this.#openSince = performance.now();
     this.#isKept = this.#settings.reconnect !== null;
@@ -368,7 +192,7 @@ export class Connection {
     this.connects += 1;
     if (this.#refs > 0) link.keepAlive("on");
     for (const opener of this.#openers.splice(0)) opener.resolve(address);
-    this.#flush(link);
+    this.flush(link);
     this.#enter("connected", null);
   }
 
@@ -382,11 +206,11 @@ export class Connection {
 
   /** An open link ended by itself. */
   #ended(link: PacketLink, error: OscError | null): void {
-    if (this.#link !== link) return;
+    if (this.link !== link) return;
     const { reconnect } = this.#settings;
     // The pauses stay long for a server that accepts connections and drops them at once.
     if (reconnect !== null && performance.now() - this.#openSince >= reconnect.maxDelay) this.#failures = 0;
-    this.#link = null;
+    this.link = null;
     this.#address = null;
     this.#disconnected(error, "untold");
   }
@@ -402,11 +226,12 @@ export class Connection {
       return;
     }
     if (cause === "untold" && error !== null) this.#reportOutage(error);
-    if (offline === "reject") this.#queue.drop(reason);
+    if (offline === "reject") this.queue.drop(reason);
     if (this.#isWanted()) {
       const delay = Math.min(reconnect.maxDelay, reconnect.minDelay * 2 ** (this.#failures - 1));
       // With jitter, because all clients of a server lose it at the same time.
       this.#retryTimer = setTimeout(() => this.#connect(), delay * (0.5 + Math.random() / 2));
+      if (offline === "reject") this.refusal = reason;
       this.#watchAge();
       this.#updateKeepAlive();
     }
@@ -418,7 +243,7 @@ export class Connection {
     this.#isKept = false;
     this.#failures = 0;
     this.#isOutageReported = false;
-    this.#queue.drop(reason);
+    this.queue.drop(reason);
     this.#events.onEnd(error);
     this.#enter("disconnected", error);
   }
@@ -431,7 +256,7 @@ export class Connection {
       this.#events.onError(error);
       return;
     }
-    const waiting = this.#queue.size;
+    const waiting = this.queue.size;
     const packets =
       waiting === 0 || this.#settings.offline === "reject" ? "" : `, ${waiting} ${waiting === 1 ? "packet waits" : "packets wait"}`;
     const message = `${error.message} Reconnecting${packets}.`;
@@ -456,21 +281,21 @@ export class Connection {
   }
 
   #isWanted(): boolean {
-    return this.#isKept || this.#refs > 0 || this.#queue.size > 0;
+    return this.#isKept || this.#refs > 0 || this.queue.size > 0;
   }
 
   /** Drops packets that have waited for a connection too long, and looks again when the next one has. */
   #watchAge(): void {
     const { maxUnsentTime } = this.#settings;
-    if (this.#ageTimer !== null || this.#link !== null || this.#queue.size === 0 || maxUnsentTime === Infinity) return;
-    const wait = Math.max(0, this.#queue.oldest + maxUnsentTime - performance.now());
+    if (this.#ageTimer !== null || this.link !== null || this.queue.size === 0 || maxUnsentTime === Infinity) return;
+    const wait = Math.max(0, this.queue.oldest + maxUnsentTime - performance.now());
     this.#ageTimer = setTimeout(
       () => {
         this.#ageTimer = null;
-        if (this.#link !== null) return;
+        if (this.link !== null) return;
         const why = this.#lastError === null ? "" : ` ${this.#lastError.message}`;
         const message = `A packet was not sent because there was no connection for ${maxUnsentTime} ms (maxUnsentTime).${why}`;
-        this.#queue.drop(new OscDroppedError("maxUnsentTime", message), performance.now() - maxUnsentTime);
+        this.queue.drop(new OscDroppedError("maxUnsentTime", message), performance.now() - maxUnsentTime);
         this.#watchAge();
       },
       Math.min(wait + 1, MAX_TIMER_MS),
@@ -479,8 +304,8 @@ export class Connection {
   }
 
   #updateKeepAlive(): void {
-    this.#link?.keepAlive(this.#refs > 0 ? "on" : "off");
-    if (this.#retryTimer !== null) keepAliveBy(this.#retryTimer, this.#refs > 0 || this.#queue.size > 0 ? "on" : "off");
+    this.link?.keepAlive(this.#refs > 0 ? "on" : "off");
+    if (this.#retryTimer !== null) keepAliveBy(this.#retryTimer, this.#refs > 0 || this.queue.size > 0 ? "on" : "off");
   }
 
   #stopTimers(): void {

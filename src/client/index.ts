@@ -17,7 +17,7 @@ export type { ClientStats } from "./packet-client.ts";
 export { RECEIVERS } from "./receivers.ts";
 export type { ReceiverName, ReceiverProfile } from "./receivers.ts";
 export type { ReplyFilter, RequestOptions } from "./requests.ts";
-export type { ClientOverflowPolicy } from "./send-queue.ts";
+export type { ClientOverflowPolicy } from "./sender.ts";
 export { SimpleTCPClient, TCPClient, TCPDispatchClient } from "./tcp-client.ts";
 export type { TCPClientArguments, TCPClientOptions, TCPDispatchClientOptions } from "./tcp-client.ts";
 export { DispatchClient, SimpleUDPClient, UDPClient } from "./udp-client.ts";

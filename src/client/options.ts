@@ -17,7 +17,7 @@ import {
 } from "../options.ts";
 import type { ConnectionSettings, Reconnect } from "./connection.ts";
 import { type ReceiverName, type ReceiverProfile, profileOf } from "./receivers.ts";
-import type { ClientOverflowPolicy } from "./send-queue.ts";
+import type { ClientOverflowPolicy } from "./sender.ts";
 
 /** Options that every kind of client takes. */
 export interface PacketClientOptions {

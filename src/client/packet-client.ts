@@ -20,14 +20,15 @@ import {
 } from "../errors.ts";
 import type { NetAddress } from "../net-address.ts";
 import { describe } from "../options.ts";
-import { Connection, type ConnectionSettings, type ConnectionState, type PacketLinkFactory, type SendDone } from "./connection.ts";
+import { Connection, type ConnectionSettings, type ConnectionState } from "./connection.ts";
 import { fitTo } from "./fit-packet.ts";
 import { Inbox, type ReceivedMessage } from "./inbox.ts";
 import { type ClientSettings, type ReceiveOptions, type Wait, waitOf } from "./options.ts";
 import { type KeepAliveName, type KeepAliveOptions, KeepAliveSession } from "./keep-alive.ts";
+import type { PacketLinkFactory, SendDone } from "./link.ts";
 import { type RequestOptions, Requests } from "./requests.ts";
 import type { ReceiverProfile } from "./receivers.ts";
-import { SendPromise } from "./send-promise.ts";
+import { SendPromise } from "./sender.ts";
 
 /** Counters of a client since it was created. */
 export interface ClientStats {

@@ -5,7 +5,7 @@ import { type NetAddress, ipAddress } from "../net-address.ts";
 import { FrameWriter } from "../transport/frame-writer.ts";
 import { lookupIPv4First } from "../transport/resolve-host.ts";
 import { socketError } from "../transport/socket-error.ts";
-import type { PacketLink, PacketLinkEvents, SendDone } from "./connection.ts";
+import type { PacketLink, PacketLinkEvents, SendDone } from "./link.ts";
 
 /** Where a TCP client connects to, and how. */
 export interface TcpLinkSpec {

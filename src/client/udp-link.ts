@@ -7,7 +7,7 @@ import { nativeSockets } from "../transport/native/self-test.ts";
 import { resolveHost } from "../transport/resolve-host.ts";
 import { socketError } from "../transport/socket-error.ts";
 import { MAX_DATAGRAM, type UdpOptions, applyOptions, bind, createUdpSocket, socketAddress } from "../transport/udp.ts";
-import type { BatchDone, PacketLink, PacketLinkEvents, SendDone } from "./connection.ts";
+import type { BatchDone, PacketLink, PacketLinkEvents, SendDone } from "./link.ts";
 import type { ReceiverProfile } from "./receivers.ts";
 
 /** Where a UDP client sends to, and what it binds. */

@@ -2,7 +2,7 @@ import { OscDroppedError, OscRejectedError, OscServerError, OscSocketError, type
 import type { NetAddress } from "../net-address.ts";
 import { websocketServer } from "../url/osc-url.ts";
 import { maskSecrets } from "../url/secrets.ts";
-import type { PacketLink, PacketLinkEvents, SendDone } from "./connection.ts";
+import type { PacketLink, PacketLinkEvents, SendDone } from "./link.ts";
 
 /** The part of a WebSocket that is used. Those of browsers, Node 22 and the package `ws` have it. */
 export interface WebSocketLike {

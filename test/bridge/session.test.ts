@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { Sessions, type SessionSettings, type Target } from "../../src/bridge/session.ts";
-import type { PacketLink, PacketLinkEvents } from "../../src/client/connection.ts";
+import type { PacketLink, PacketLinkEvents } from "../../src/client/link.ts";
 import { OscDroppedError, type OscError } from "../../src/errors.ts";
 import type { NetAddress } from "../../src/net-address.ts";
 import type { Peer } from "../../src/transport/transport.ts";

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { PacketClient } from "../../src/client/index.ts";
-import type { ConnectionSettings, PacketLink, PacketLinkEvents } from "../../src/client/connection.ts";
+import type { ConnectionSettings } from "../../src/client/connection.ts";
+import type { PacketLink, PacketLinkEvents } from "../../src/client/link.ts";
 import { CLIENT_CHECKS } from "../../src/client/options.ts";
 import { readOptions } from "../../src/options.ts";
 import { OscMessage, type OscPacket, decode, encode } from "../../src/codec/index.ts";

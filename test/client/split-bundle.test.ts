@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { OscBundle, OscMessage, type OscPacket, TimeTag, decode, encode } from "../../src/codec/index.ts";
-import { splitPacket } from "../../src/client/split-bundle.ts";
+import { splitPacket } from "../../src/client/udp-client.ts";
 import { simpleClient, udpClient } from "./clients.ts";
 import { Peer } from "./peer.ts";
 
