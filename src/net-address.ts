@@ -7,7 +7,10 @@ export interface NetAddress {
    * The path of a Unix domain socket, empty for a client that has none.
    */
   readonly address: string;
-  /** 0 to 65535; 0 for a Unix domain socket, and if the system has not chosen yet. */
+  /**
+   * 0 to 65535; 0 for a Unix domain socket, and if the system has not chosen yet. The clients of a Unix domain socket have no address: a server
+   * numbers them here, from 1 on.
+   */
   readonly port: number;
   /** The kind of address. */
   readonly family: "IPv4" | "IPv6" | "unix";
@@ -22,7 +25,7 @@ export interface NetAddress {
 export function formatAddress(netAddress: NetAddress): string {
   const { address, port, family } = netAddress ?? {};
   if (typeof address !== "string") throw bad("The address", "a NetAddress, { address, port, family }", netAddress);
-  if (family === "unix") return address === "" ? "(unnamed socket)" : address;
+  if (family === "unix") return address === "" ? `(unnamed socket${port > 0 ? ` ${port}` : ""})` : address;
   return formatHostPort(address, port);
 }
 

@@ -56,8 +56,9 @@ export interface HandlerContext {
   /** The time tag of the bundle that held the message, the innermost of nested ones; `null` outside any bundle. */
   readonly timeTag: TimeTag | null;
   /**
-   * Sends a reply to the client at once, in every form that a handler may return. May be called any number of times, until the handler
-   * has returned or its promise has settled; what a later call does depends on whether the server can still reach the client.
+   * Sends a reply to the client at once, in every form that a handler may return. May be called any number of times, also after the handler
+   * has returned, as long as the server runs and the client is connected. A process of a forking server ends with its packet, and so can't
+   * reply later.
    *
    * Never throws: what isn't a reply, or can't be sent, is reported as `OSC_BAD_REPLY`, like what the handler returns.
    */

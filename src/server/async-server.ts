@@ -1,4 +1,5 @@
 import { type Clock, clockOption, type Dispatcher, reportToConsole } from "../dispatch/index.ts";
+import type { OscPacket } from "../codec/index.ts";
 import { OscServerError } from "../errors.ts";
 import { type NetAddress, formatAddress } from "../net-address.ts";
 import { abortSignal, callback, checkOptionValues, integer, milliseconds, oneOf, type OptionChecks, readOptions } from "../options.ts";
@@ -7,7 +8,8 @@ import type { Peer, Transport } from "../transport/transport.ts";
 import { type Backend, Counters, type ServerStats } from "./stats.ts";
 import { EventLoopExecutor } from "./event-loop-executor.ts";
 import { watchRejections } from "./handler-scope.ts";
-import { type Limits, type ServerOptions, limitsOf } from "./options.ts";
+import { type AddressLike, type Limits, type ServerOptions, limitsOf } from "./options.ts";
+import { packetBytes, recipientAddress } from "./outgoing.ts";
 import type { Executor, ExecutorContext, ExecutorEvents, ExecutorFactory } from "./executor.ts";
 import { Pipeline } from "./pipeline.ts";
 import { type Handling, verifyPacket } from "./handle.ts";
@@ -109,6 +111,8 @@ export class AsyncServer implements AsyncDisposable {
   #address: NetAddress;
   #backend: Backend = "portable";
   #endpoint: Promise<Endpoint> | null = null;
+  /** While the sockets are open. */
+  #pipeline: Pipeline | null = null;
 
   /**
    * For the named classes, which make the transport's description.
@@ -171,6 +175,30 @@ export class AsyncServer implements AsyncDisposable {
     await transport.closed;
   }
 
+  /**
+   * Sends a packet from the server's own socket: over UDP to any address, over a connection to the client that has that address
+   * (`clientAddress` of a handler's context). May be called at any time while the server is running.
+   *
+   * What can't be sent is reported to `onError` with the address, and counted in `stats().socketErrors`: `ENOTCONN` if no such client is
+   * connected.
+   *
+   * ```ts
+   * server.send(new OscMessage("/meters", [0.5, 0.4]), ["192.168.0.20", 9000]);
+   * ```
+   *
+   * @param packet a message or bundle, or its bytes, which must not change afterwards
+   * @param to an IP address and a port
+   * @throws OscEncodeError if it isn't a packet; OscServerError `OSC_OPTION` for a bad address, `OSC_WRONG_STATE` if the server isn't running`
+   */
+  send(packet: OscPacket | Uint8Array, to: AddressLike): void {
+    const bytes = packetBytes(packet);
+    const address = recipientAddress(to);
+    if (this.#pipeline === null) {
+      throw new OscServerError("OSC_WRONG_STATE", "send() was called on a server that isn't running: await createServeEndpoint() first.");
+    }
+    this.#pipeline.send(bytes, address);
+  }
+
   /** Stops the server without waiting, also from inside a handler. */
   shutdown(): void {
     void this.close();
@@ -213,11 +241,14 @@ export class AsyncServer implements AsyncDisposable {
       onError: options.onError ?? reportToConsole,
       onShutdown: () => this.shutdown(),
       executor: (events) => (executor = this.#executor(handling, events)),
+      peerAt: (address) => transport.peerAt?.(address) ?? null,
       counters: this.#counters,
       ...(options.clock === undefined ? {} : { clock: options.clock }),
     });
     this.#backend = backendOf(this.#spec);
-    const transport = isLoadingWorker() ? new NullTransport(this.#address) : createTransport(this.#spec, pipeline, this.#backend);
+    const transport: Transport = isLoadingWorker()
+      ? new NullTransport(this.#address)
+      : createTransport(this.#spec, pipeline, this.#backend);
     const requested = this.#address;
     try {
       await (executor as Executor | null)?.prepare?.();
@@ -240,6 +271,7 @@ export class AsyncServer implements AsyncDisposable {
   }
 
   #endpointOf(transport: Transport, pipeline: Pipeline, requested: NetAddress): Endpoint {
+    this.#pipeline = pipeline;
     const stopWatching = watchRejections();
     let ending: Promise<void> | null = null;
     let resolve = (): void => undefined;
@@ -250,6 +282,7 @@ export class AsyncServer implements AsyncDisposable {
       await pipeline.close(this.#options.closeTimeout ?? 5000);
       stopWatching();
       this.#kernelDrops.closing();
+      this.#pipeline = null;
       await transport.close();
       this.#endpoint = null;
       this.#address = requested;

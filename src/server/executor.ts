@@ -32,6 +32,8 @@ export interface ExecutorEvents {
   end(packet: Packet, result: PacketResult): void;
   /** A reply to the packet, in bytes. */
   reply(packet: Packet, data: Uint8Array): void;
+  /** A packet for a client, or a reply to a packet that has ended. */
+  send(data: Uint8Array, to: NetAddress): void;
   /** An error that does not decide the fate of a packet. */
   report(error: OscError, client?: NetAddress): void;
   /** A handler asked the server to end. */

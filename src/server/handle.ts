@@ -109,26 +109,3 @@ class ServedPacket implements PacketContext {
     this.decodeOptions.shutdown();
   }
 }
-
-/** Takes a packet's replies and errors while a blocked thread handles it, and rejects later replies. */
-export class SyncReplyContext implements PacketSink {
-  isOver = false;
-  readonly #send: (data: Uint8Array) => void;
-  readonly report: (error: OscError) => void;
-
-  constructor(send: (data: Uint8Array) => void, report: (error: OscError) => void) {
-    this.#send = send;
-    this.report = report;
-  }
-
-  reply(data: Uint8Array): void {
-    if (this.isOver) {
-      throw new OscDispatchError(
-        "OSC_BAD_REPLY",
-        "A blocking server takes replies only until the handler has returned: reply there, or use an async server.",
-        "",
-      );
-    }
-    this.#send(data);
-  }
-}

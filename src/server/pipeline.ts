@@ -11,9 +11,10 @@ import {
   systemClock,
 } from "../dispatch/index.ts";
 import { OscDroppedError, OscError, OscRejectedError } from "../errors.ts";
-import type { NetAddress } from "../net-address.ts";
+import { type NetAddress, formatAddress } from "../net-address.ts";
 import { type PacketResult, WAITING, dropped, rejected } from "../packet-result.ts";
 import { type MemoryAccount, MemoryBudget, PACKET_OVERHEAD } from "../transport/memory-budget.ts";
+import { socketError } from "../transport/socket-error.ts";
 import type { Peer, TransportEvents } from "../transport/transport.ts";
 import { Admission, type AdmissionReason } from "./admission.ts";
 import { Counters, HANDLED, IN_PROGRESS, RECEIVED, REPLIED, counterOf } from "./stats.ts";
@@ -30,6 +31,8 @@ export interface PipelineOptions {
   /** Called when a handler asks the server to end. */
   readonly onShutdown: () => void;
   readonly executor: (events: ExecutorEvents) => Executor;
+  /** Who packets for that address are sent to; null if nobody is there. Default: nobody. */
+  readonly peerAt?: (address: NetAddress) => Peer | null;
   /** Default: counters of its own. */
   readonly counters?: Counters;
   /** Default: the system's. */
@@ -54,6 +57,7 @@ export class Pipeline implements TransportEvents, ExecutorEvents {
   readonly #strictTiming: boolean;
   readonly #limits: Limits;
   readonly #onShutdown: () => void;
+  readonly #peerAt: (address: NetAddress) => Peer | null;
   /** What all of the server's clients may make it hold. Connections keep accounts of their own. */
   readonly memory: MemoryBudget;
   /** Packets without a connection that are being handled, or wait to be. */
@@ -62,8 +66,18 @@ export class Pipeline implements TransportEvents, ExecutorEvents {
   readonly #waitingMemory: MemoryAccount;
   #closed = false;
 
-  constructor({ limits, strictTiming, onError, onShutdown, executor, counters = new Counters(), clock = systemClock }: PipelineOptions) {
+  constructor({
+    limits,
+    strictTiming,
+    onError,
+    onShutdown,
+    executor,
+    peerAt = () => null,
+    counters = new Counters(),
+    clock = systemClock,
+  }: PipelineOptions) {
     this.counters = counters;
+    this.#peerAt = peerAt;
     this.#limits = limits;
     this.memory = new MemoryBudget(limits.maxMemory);
     this.#inProgressMemory = this.memory.open();
@@ -130,6 +144,13 @@ export class Pipeline implements TransportEvents, ExecutorEvents {
   reply(packet: Packet, data: Uint8Array): void {
     this.counters.addAt(REPLIED);
     packet.peer.send(data);
+  }
+
+  send(data: Uint8Array, to: NetAddress): void {
+    const peer = this.#peerAt(to);
+    if (peer === null) return this.report(socketError({ code: "ENOTCONN" }, "send to", formatAddress(to)), to);
+    this.counters.addAt(REPLIED);
+    peer.send(data);
   }
 
   report(error: OscError, client?: NetAddress): void {

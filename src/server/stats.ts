@@ -73,7 +73,7 @@ export interface ServerStats {
   readonly handled: number;
   /** Messages in them that no handler matched, and that no default handler took. A misspelled address shows here. */
   readonly unmatched: number;
-  /** Packets sent as replies. */
+  /** Packets sent to clients: replies, and what `send()` was given. */
   readonly replied: number;
   /** Packets lost because a bound was reached; each was reported with the name of the option that holds the bound. */
   readonly dropped: number;

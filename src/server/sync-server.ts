@@ -1,13 +1,15 @@
 import EventEmitter from "node:events";
 import { isMainThread } from "node:worker_threads";
 import { type ErrorListener, reportToConsole, tellListener } from "../dispatch/index.ts";
+import type { OscPacket } from "../codec/index.ts";
 import { OscServerError, type OscError } from "../errors.ts";
 import type { NetAddress } from "../net-address.ts";
 import { boolean, checkOptionValues, milliseconds, type OptionChecks, orNull } from "../options.ts";
 import { KernelDrops } from "../transport/kernel-drops.ts";
 import { Counters, type ServerStats } from "./stats.ts";
 import type { OneChange } from "./io-thread/messages.ts";
-import { type Limits, type ServerOptions, limitsOf } from "./options.ts";
+import { type AddressLike, type Limits, type ServerOptions, limitsOf } from "./options.ts";
+import { packetBytes, recipientAddress } from "./outgoing.ts";
 import type { IoOwner, ServerIo } from "./io-thread/server-io.ts";
 import { type TransportSpec, requestedAddress } from "./transports.ts";
 import type { WorkerContext } from "./pool/worker-loop.ts";
@@ -108,6 +110,28 @@ export abstract class SyncServer<Io extends ServerIo = ServerIo> implements Disp
 
   /** Called by `handleRequest()` when no packet came in time; override it. Here it does nothing. */
   handleTimeout(): void {}
+
+  /**
+   * Sends a packet from the server's own socket: over UDP to any address, over a connection to the client that has that address
+   * (`clientAddress` of a handler's context). May be called at any time while the server isn't closed.
+   *
+   * What can't be sent is reported to `onError` with the address, and counted in `stats().socketErrors`: `ENOTCONN` if no such client is
+   * connected.
+   *
+   * ```ts
+   * server.send(new OscMessage("/meters", [0.5, 0.4]), ["192.168.0.20", 9000]);
+   * ```
+   *
+   * @param packet a message or bundle, or its bytes, which must not change afterwards
+   * @param to an IP address and a port
+   * @throws OscEncodeError if it isn't a packet; OscServerError `OSC_OPTION` for a bad address, `OSC_CLOSED` after `close()``
+   */
+  send(packet: OscPacket | Uint8Array, to: AddressLike): void {
+    const bytes = packetBytes(packet);
+    const address = recipientAddress(to);
+    if (this.#closing) throw new OscServerError("OSC_CLOSED", "send() was called on a server that is closed: make another.");
+    this.#io?.sendPacket(bytes, address);
+  }
 
   /** Ends `serveForever()` once the running handler has ended. Does nothing if the server doesn't serve. */
   shutdown(): void {

@@ -1,5 +1,5 @@
 import type { Server } from "node:http";
-import { type OscPacket, encode } from "../codec/index.ts";
+import type { OscPacket } from "../codec/index.ts";
 import type { Dispatcher } from "../dispatch/index.ts";
 import type { NetAddress } from "../net-address.ts";
 import { bad, hostAndPort } from "../options.ts";
@@ -7,6 +7,7 @@ import { type WebSocketOptions, type WebSocketSpec, checkPath, websocketOptionsO
 import { checkArguments } from "./check-arguments.ts";
 import { AsyncServer, type AsyncServerOptions } from "./async-server.ts";
 import { type AddressLike, type ServerOptions, limitsOf } from "./options.ts";
+import { packetBytes } from "./outgoing.ts";
 
 /** Where a WebSocket server listens: a host and a port, or an HTTP or HTTPS server that is already listening, and the path on it. */
 export type WebSocketAddress =
@@ -75,7 +76,7 @@ export class AsyncOSCWebSocketServer extends AsyncServer {
    * @throws OscEncodeError if it isn't a packet
    */
   broadcast(packet: OscPacket | Uint8Array): number {
-    const bytes = packet instanceof Uint8Array ? packet : encode(packet);
+    const bytes = packetBytes(packet);
     for (const client of this.#clients) client.send(bytes);
     return this.#clients.size;
   }

@@ -20,6 +20,7 @@ const CURES: Readonly<Record<string, string>> = {
   ENETUNREACH: "there is no route to that network: check the address and the network",
   ENOBUFS: "the system has no buffers left: send more slowly, or raise sendBufferSize",
   ENOENT: "no such file or directory",
+  ENOTCONN: "no client with that address is connected",
   ENOTFOUND: "unknown host name: check the spelling, or use an IP address",
   EPERM: "the system doesn't allow it, perhaps because of a firewall",
   EPIPE: "the other side has closed the connection",

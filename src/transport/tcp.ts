@@ -9,8 +9,9 @@ import { type OptionChecks, boolean, checkOptionValues, integer, oneOf, orNull }
 import { resolveHost } from "./resolve-host.ts";
 import { closedWhileOpening, socketError } from "./socket-error.ts";
 import { type ConnectionLimits, TcpConnection } from "./tcp-connection.ts";
-import type { Transport, TransportEvents } from "./transport.ts";
+import { type Peer, type Transport, type TransportEvents, peerAmong } from "./transport.ts";
 
+const MAX_PORT = 65_535;
 /** After this much silence the system asks whether the client is still there. */
 const KEEP_ALIVE_MS = 60_000;
 
@@ -92,6 +93,8 @@ export class TcpTransport implements Transport {
   readonly #shared: SharedLimits;
   readonly #connections = new Set<TcpConnection>();
   #server: Server | null = null;
+  /** The number that the last client of a Unix domain socket was given as its port. */
+  #lastNumber = 0;
   /** Resolves when the server has stopped listening and all connections are over; null while it accepts clients. */
   #down: Promise<void> | null = null;
   #closed: Promise<void> | null = null;
@@ -137,6 +140,10 @@ export class TcpTransport implements Transport {
       : addressOf(this.#spec, bound.address, bound.port);
   }
 
+  peerAt(address: NetAddress): Peer | null {
+    return peerAmong(this.#connections, address);
+  }
+
   // oxlint-disable-next-line typescript/require-await -- stopping to read takes no time here
   async drain(): Promise<void> {
     const server = this.#server;
@@ -158,7 +165,7 @@ export class TcpTransport implements Transport {
   }
 
   #accept(socket: Socket): void {
-    const address = this.#clientAddress(socket);
+    const address = this.#spec.path === null ? this.#clientAddress(socket) : this.#numberedAddress();
     const refusal = this.#events.refusal(address);
     if (refusal !== null) {
       this.#events.onConnection("refused");
@@ -203,6 +210,12 @@ export class TcpTransport implements Transport {
     });
   }
 
+  /** Clients of a Unix domain socket have no address, so they are told apart by numbers. */
+  #numberedAddress(): NetAddress {
+    this.#lastNumber = (this.#lastNumber % MAX_PORT) + 1;
+    return addressOf(this.#spec, "", this.#lastNumber);
+  }
+
   #clientAddress({
     remoteAddress = "",
     remotePort = 0,
@@ -216,7 +229,7 @@ export class TcpTransport implements Transport {
 
 /** An address in the family of the listening socket. */
 function addressOf({ path }: TcpSpec, address: string, port: number): NetAddress {
-  if (path !== null) return { address, port: 0, family: "unix" };
+  if (path !== null) return { address, port, family: "unix" };
   return ipAddress(address, port);
 }
 

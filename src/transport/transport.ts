@@ -53,8 +53,16 @@ export interface TransportEvents {
 export interface Transport {
   /** Binds, and starts to receive. Rejects with an `OscSocketError` if the address can't be used. */
   open(): Promise<NetAddress>;
+  /** Who packets for that address are sent to, from the socket that receives; null if no such client is connected. Missing if there is no way. */
+  peerAt?(address: NetAddress): Peer | null;
   /** Stops reading; replies to what was read may still be sent. Missing if `close` is enough. */
   drain?(): Promise<void>;
   /** Ends everything, and resolves when the port is free. May be called twice. */
   close(): Promise<void>;
+}
+
+/** The connected client with that address. */
+export function peerAmong(peers: Iterable<Peer>, { address, port }: NetAddress): Peer | null {
+  for (const peer of peers) if (peer.address.port === port && peer.address.address === address) return peer;
+  return null;
 }

@@ -93,6 +93,7 @@ export class UdpTransport implements Transport {
   readonly #spec: UdpSpec;
   readonly #events: TransportEvents;
   #socket: Socket | null = null;
+  #peers: PeersByPort | null = null;
   #isClosed = false;
 
   constructor(spec: UdpSpec, events: TransportEvents) {
@@ -115,8 +116,13 @@ export class UdpTransport implements Transport {
     }
     socket.on("error", (error) => this.#events.onError(socketError(error, "use", formatHostPort(host, port))));
     const peers = new PeersByPort((address) => new UdpPeer(socket, address, this.#events));
+    this.#peers = peers;
     socket.on("message", (data: Uint8Array, { address, port: from }: RemoteInfo) => this.#events.onPacket(data, peers.of(address, from)));
     return socketAddress(socket);
+  }
+
+  peerAt({ address, port }: NetAddress): Peer | null {
+    return this.#peers?.of(address, port) ?? null;
   }
 
   async close(): Promise<void> {

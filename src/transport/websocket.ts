@@ -10,7 +10,7 @@ import { type OptionChecks, bad, boolean, callback, checkOptionValues, integer, 
 import { isOriginAllowed } from "./origin.ts";
 import { resolveHost } from "./resolve-host.ts";
 import { closedWhileOpening, socketError } from "./socket-error.ts";
-import type { Transport, TransportEvents } from "./transport.ts";
+import { type Peer, type Transport, type TransportEvents, peerAmong } from "./transport.ts";
 import { GOING_AWAY, type SlowClientPolicy, WebSocketConnection, type WebSocketLimits } from "./websocket-connection.ts";
 
 /** How many connections, besides those of clients, may be in their handshake. */
@@ -184,6 +184,10 @@ export class WebSocketTransport implements Transport {
     http.on("drop", this.#dropped);
     this.#http = http;
     return ipAddress(bound.address, bound.port);
+  }
+
+  peerAt(address: NetAddress): Peer | null {
+    return peerAmong(this.#spec.clients, address);
   }
 
   // oxlint-disable-next-line typescript/require-await -- stopping to read takes no time here

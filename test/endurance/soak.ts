@@ -252,7 +252,7 @@ async function soak(kind: Kind, transport: TransportName, milliseconds: number):
     });
     const seconds = (performance.now() - begin) / 1000;
     const stats = await settled(server, client);
-    const asked = server.accountsAsked;
+    const asked = server.asked;
     await line.close();
     return { sent: traffic.sent, seconds, stats, readings, faults: [...unaccounted(traffic.sent, stats, asked), ...grown(readings)] };
   } finally {

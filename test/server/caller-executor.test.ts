@@ -43,6 +43,7 @@ function bothSides(options: ServerOptions = {}) {
       else settled.push([packet, result.kind === "rejected" ? result.explain() : null]);
     },
     reply: (packet, data) => packet.peer.send(data),
+    send: () => told.push("send"),
     report: (error) => told.push(error.code),
     shutdown: () => told.push("shutdown"),
   });

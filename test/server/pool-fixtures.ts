@@ -93,6 +93,9 @@ class Account implements ExecutorEvents {
   reply(packet: Packet, data: Uint8Array): void {
     this.replies.push(`${packet.peer.address.port} ${data.length}`);
   }
+  send(data: Uint8Array, to: { readonly port: number }): void {
+    this.replies.push(`${to.port} ${data.length}`);
+  }
   report(error: OscError, client?: { readonly port: number }): void {
     this.reports.push(error);
     this.reportedPorts.push(client?.port);

@@ -27,6 +27,19 @@ const recurse = (depth) => recurse(depth + 1) + 1;
 dispatcher.map("/recurse", () => recurse(0));
 dispatcher.map("/stop", () => process.kill(process.pid, "SIGSTOP"));
 dispatcher.map("/large", () => ["/large", new Uint8Array(70_000)]);
+let kept = null;
+dispatcher.map(
+  "/keep",
+  (context) => {
+    kept = context;
+    return "/kept-context";
+  },
+  withContext,
+);
+dispatcher.map("/later", (_address, word) => {
+  if (kept === null) return "/not-kept";
+  kept.reply(["/late", word]);
+});
 dispatcher.map("/quiet", () => undefined);
 dispatcher.map("/exit", (_address, code) => process.exit(code));
 dispatcher.map("/print", (_address, text) => {

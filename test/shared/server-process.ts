@@ -32,8 +32,8 @@ export class ServerProcess {
   readonly lines: string[] = [];
   address: NetAddress = { address: "", port: 0, family: "IPv4" };
   stats: ServerStats | null = null;
-  /** How often the account was asked for; each time a packet was refused as `not-osc`. */
-  accountsAsked = 0;
+  /** How often the program was asked for something by a packet that it refuses as `not-osc`. */
+  asked = 0;
   stderr = "";
   ended = false;
   /** Resolves when the program has ended and all its output has come. */
@@ -82,11 +82,16 @@ export class ServerProcess {
     }
   }
 
+  /** Asks the thread that made the server for something, which it hears of as an error. */
+  ask(what: "account?" | "push?" | "away?", correspondent: Correspondent): void {
+    this.asked += 1;
+    correspondent.send(new TextEncoder().encode(what));
+  }
+
   /** Asks how the account stands while the server serves, with a packet that costs no handler, thread or process. It is itself in the account: as refused. */
   async account(correspondent: Correspondent): Promise<Account> {
-    this.accountsAsked += 1;
     this.#account = null;
-    correspondent.send(ACCOUNT);
+    this.ask("account?", correspondent);
     await this.until(() => this.#account !== null);
     return this.#account as unknown as Account;
   }
@@ -131,6 +136,5 @@ export function isEven({ received, handled, rejected, dropped, waiting, inProgre
   return received === handled + refused + dropped + waiting + inProgress;
 }
 
-const ACCOUNT = new TextEncoder().encode("account?");
 /** `/quit` without arguments. */
 const QUIT = new TextEncoder().encode("/quit\0\0\0,\0\0\0");

@@ -37,7 +37,15 @@ const mode = { "tcp-1.0": "1.0", "tcp-1.1": "1.1" }[transport];
 const framing = mode === undefined || options.framing !== undefined ? {} : { mode };
 /** The bytes `account?`, as the error shows them. The thread that made the server may be blocked; but it hears of errors, and then can say how the account stands. */
 const ASKS_ACCOUNT = "61 63 63 6f 75 6e 74 3f";
+/** `push?` and `away?`: what the thread that made the server can be asked to send. */
+const ASKS_PUSH = "70 75 73 68 3f";
+const ASKS_AWAY = "61 77 61 79 3f";
 const onError = (error, client) => {
+  if (error.reason === "not-osc" && error.message.includes(ASKS_PUSH))
+    return server.send(new oscine.OscMessage("/pushed", ["first"]), client);
+  if (error.reason === "not-osc" && error.message.includes(ASKS_AWAY)) {
+    return server.send(new oscine.OscMessage("/lost"), { ...client, port: client.port === 1 ? 2 : 1 });
+  }
   if (error.reason === "not-osc" && error.message.includes(ASKS_ACCOUNT))
     return tell("account", { ...stats(), handles: process.getActiveResourcesInfo().length });
   tell("error", {

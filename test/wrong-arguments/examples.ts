@@ -68,6 +68,8 @@ export function examplesOf(oscine: Oscine): Readonly<Record<string, Example>> {
     "new AsyncIOOSCUDPServer": of(LOCAL, new oscine.Dispatcher(), {}),
     "AsyncIOOSCUDPServer.createServeEndpoint": on(server, {}),
     "AsyncIOOSCUDPServer.serve": on(server, {}),
+    "AsyncIOOSCUDPServer.send": on(server, MESSAGE, CLIENT),
+    "BlockingOSCTCPServer.send": on(() => new oscine.BlockingOSCTCPServer(LOCAL, new oscine.Dispatcher()), MESSAGE, CLIENT),
     "new AsyncOSCUDPServer": of(LOCAL, new oscine.Dispatcher(), {}),
     "new AsyncOSCTCPServer": of(LOCAL, new oscine.Dispatcher(), {}),
     "new AsyncOSCWebSocketServer": of(LOCAL, new oscine.Dispatcher(), {}),

@@ -10,7 +10,7 @@ import { socketError } from "../../transport/socket-error.ts";
 import type { UdpSpec } from "../../transport/udp.ts";
 import type { Executor, ExecutorEvents, Packet } from "../executor.ts";
 import { FairQueue, QueueBound } from "../fair-queue.ts";
-import { type Handling, SyncReplyContext, runPacket } from "../handle.ts";
+import { type Handling, runPacket } from "../handle.ts";
 import type { Limits } from "../options.ts";
 import { Pipeline } from "../pipeline.ts";
 import type { Counters } from "../stats.ts";
@@ -63,6 +63,7 @@ export class DirectIo implements BlockingIo {
       onError: owner.onError,
       onShutdown: owner.onShutdown,
       executor: (events) => (executor = new DirectExecutor(handling, limits, events)),
+      peerAt: (address) => this.#peers.to(address),
       clock: this.#clock,
     });
     this.#executor = executor as unknown as DirectExecutor;
@@ -88,6 +89,10 @@ export class DirectIo implements BlockingIo {
       const received = this.#atSocket(() => this.#wait(Math.min(left, untilDue, untilReport)));
       if (received === 0 && left <= 0) return false;
     }
+  }
+
+  sendPacket(data: Uint8Array, to: NetAddress): void {
+    this.#pipeline.send(data, to);
   }
 
   complete(): void {
@@ -194,13 +199,11 @@ class DirectExecutor implements Executor {
     if (packet === undefined) return false;
     const events = this.#events;
     const { peer } = packet;
-    const turn = new SyncReplyContext(
-      (reply) => events.reply(packet, reply),
-      (error) => events.report(error, peer.address),
-    );
-    const result = runPacket(this.#handling, packet.data, peer.address, packet.asOf, turn) as ExecutionResult;
-    turn.isOver = true;
-    events.end(packet, result);
+    const result = runPacket(this.#handling, packet.data, peer.address, packet.asOf, {
+      reply: (reply) => events.reply(packet, reply),
+      report: (error) => events.report(error, peer.address),
+    });
+    events.end(packet, result as ExecutionResult);
     return true;
   }
 

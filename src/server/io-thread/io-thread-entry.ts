@@ -10,6 +10,7 @@ import type { FromIoThread, IoThreadInit, OneChange, ToIoThread } from "./messag
 import type { Executor, ExecutorEvents } from "../executor.ts";
 import { Pipeline } from "../pipeline.ts";
 import { valueAddress } from "../pool/records.ts";
+import type { Transport } from "../../transport/transport.ts";
 import { createTransport } from "../transports.ts";
 import { ValueRelay } from "./value-relay.ts";
 
@@ -64,8 +65,9 @@ async function run(): Promise<void> {
     onError: (error, client) => tell({ type: "error", error: packError(error), client: client ?? null }),
     onShutdown: () => tell({ type: "shutdown" }),
     executor: await executorOf(init),
+    peerAt: (address) => transport.peerAt?.(address) ?? null,
   });
-  const transport = createTransport(init.spec, pipeline, init.backend);
+  const transport: Transport = createTransport(init.spec, pipeline, init.backend);
   const beat = setInterval(() => signal.beat(), BEAT_MS);
 
   const close = async (graceMs: number): Promise<void> => {
@@ -83,6 +85,7 @@ async function run(): Promise<void> {
     else if (message.type === "serve-one") pool?.serveOne();
     else if (message.type === "pause") pool?.pause();
     else if (message.type === "values-taken") values.taken();
+    else if (message.type === "send") pipeline.send(message.data, message.to);
     else void close(message.graceMs).catch(fail);
   });
 

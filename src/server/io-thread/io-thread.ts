@@ -101,6 +101,10 @@ export class IoThread implements ServerIo {
     this.#port.postMessage(message);
   }
 
+  sendPacket(data: Uint8Array, to: NetAddress): void {
+    this.send({ type: "send", data, to });
+  }
+
   /**
    * Takes messages that have come: errors and wishes to end are passed on.
    *

@@ -46,6 +46,8 @@ export type ToIoThread =
   | { readonly type: "pause" }
   /** The values have been taken over: others may come. */
   | { readonly type: "values-taken" }
+  /** Send a packet to that client. */
+  | { readonly type: "send"; readonly data: Uint8Array; readonly to: NetAddress }
   /** End everything; what has begun gets that long. */
   | { readonly type: "close"; readonly graceMs: number };
 

@@ -13,6 +13,8 @@ export interface ServerIo {
   readonly counters: Counters;
   /** Where it is bound. */
   readonly address: NetAddress;
+  /** Sends a packet to that client. Failures are reported. */
+  sendPacket(data: Uint8Array, to: NetAddress): void;
   /** Ends it; the port is free when this returns. What has begun in a pool gets `graceMs` to end. */
   close(graceMs: number): void;
   /** As {@link close}, without blocking. */

@@ -2,7 +2,7 @@ import { MessageChannel, type MessagePort, receiveMessageOnPort } from "node:wor
 import { type Dispatcher, type ExecutionResult, Reporter } from "../../dispatch/index.ts";
 import type { OscError } from "../../errors.ts";
 import type { NetAddress } from "../../net-address.ts";
-import { type Handling, SyncReplyContext, runPacket } from "../handle.ts";
+import { type Handling, runPacket } from "../handle.ts";
 import { packError } from "../pool/error-transfer.ts";
 import {
   COUNTED,
@@ -68,6 +68,10 @@ export class ThreadedIo implements BlockingIo {
     return this.#io.address;
   }
 
+  sendPacket(data: Uint8Array, to: NetAddress): void {
+    this.#io.sendPacket(data, to);
+  }
+
   close(graceMs: number): void {
     this.#io.close(graceMs);
     this.#reporter.close();
@@ -126,16 +130,18 @@ export class ThreadedIo implements BlockingIo {
   #handle(record: RecordBody): void {
     const id = idOf(record);
     const { data, client, asOf } = packetOf(record);
-    const context = new SyncReplyContext(
-      (reply) => {
+    let isOver = false;
+    const result = runPacket(this.#handling, data, client, asOf, {
+      reply: (reply) => {
+        // The I/O thread forgets a packet when it has ended, so a late reply names its client.
+        if (isOver) return this.sendPacket(reply, client);
         this.#write(encodeRecord(REPLY, id, reply));
         // A client waits for this one; the handler may still go on for long.
         this.#flush();
       },
-      (error) => this.#report(error, id, client),
-    );
-    const result = runPacket(this.#handling, data, client, asOf, context) as ExecutionResult;
-    context.isOver = true;
+      report: (error) => this.#report(error, id, client),
+    }) as ExecutionResult;
+    isOver = true;
     if (result.kind === "rejected") this.#write(encodeJson(REJECTED, id, packError(result.explain())));
     else if (result.unmatched > 0) this.#write(encodeHandled(id, result.unmatched));
     else {

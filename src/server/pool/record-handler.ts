@@ -16,6 +16,7 @@ import {
   encodeJson,
   encodeRecord,
   encodeRejected,
+  encodeSend,
   encodeValue,
   idOf,
   packetOf,
@@ -65,10 +66,12 @@ export class RecordHandler {
     const id = idOf(record);
     const { data, client, asOf } = packetOf(record);
     let returnedPromise = false;
+    let isOver = false;
     this.#leftovers?.begin();
     this.#packetId = id;
     const result = this.#service.run(data, client, asOf, {
-      reply: (reply) => this.#send(encodeRecord(REPLY, id, reply)),
+      // The pool forgets a packet when it has ended, so a late reply names its client.
+      reply: (reply) => this.#send(isOver ? encodeSend(id, reply, client) : encodeRecord(REPLY, id, reply)),
       report: (error) => {
         returnedPromise ||= error.code === "OSC_ASYNC_HANDLER";
         this.#send(encodeJson(REPORT, id, packError(this.#explain(error))));
@@ -77,8 +80,12 @@ export class RecordHandler {
     this.#packetId = 0;
     const leftover = this.#leftovers?.end() ?? null;
     if (leftover !== null && !returnedPromise) this.#reportLeftover(id, data, leftover);
-    if (result instanceof Promise) return result.then((late) => this.#end(id, late));
-    this.#end(id, result);
+    const end = (ended: ExecutionResult): void => {
+      isOver = true;
+      this.#end(id, ended);
+    };
+    if (result instanceof Promise) return result.then(end);
+    end(result);
     return undefined;
   }
 

@@ -10,7 +10,7 @@ import type { LateReason } from "../handle.ts";
  * of a pipe may hold several.
  */
 
-/** To a worker: a packet to handle. */
+/** To a worker: a packet to handle. From a worker: a packet to send, with the client as its sender. */
 export const PACKET = 1;
 /** To a worker: end when nothing is left to do. */
 export const END = 2;
@@ -160,6 +160,11 @@ export function encodePackets(packets: readonly NumberedPacket[]): Uint8Array {
     at += length;
   }
   return bytes;
+}
+
+/** A packet for a client, from a worker. */
+export function encodeSend(id: number, data: Uint8Array, address: NetAddress): Uint8Array {
+  return encodePackets([{ id, packet: { data, asOf: 0, peer: { address } } }]);
 }
 
 /** The records in a message. */

@@ -11,6 +11,7 @@ import {
   FAILED,
   HANDLED,
   LEFTOVER,
+  PACKET,
   READY,
   REJECTED,
   REPLY,
@@ -24,6 +25,7 @@ import {
   idOf,
   jsonOf,
   kindOf,
+  packetOf,
   reasonOf,
   textOf,
   unmatchedOf,
@@ -224,6 +226,10 @@ export class WorkerPool implements Executor, WorkerSetOwner {
       case REPLY:
         if (packet !== undefined) this.#events.reply(packet, contentOf(record));
         return;
+      case PACKET: {
+        const { data, client } = packetOf(record);
+        return this.#events.send(data, client);
+      }
       case REPORT:
         return this.#events.report(unpackError(jsonOf(record) as PackedError), packet?.peer.address);
       case LEFTOVER:

@@ -29,6 +29,7 @@ export class NativeUdpTransport implements Transport {
   readonly #batch: MessageBatch;
   #native: NativeUdpSocket | null = null;
   #socket: Socket | null = null;
+  #peers: NativePeers | null = null;
   #isClosed = false;
   /** When this turn of the event loop has to stop receiving; null until it has received a full batch. */
   #turnEnds: number | null = null;
@@ -60,9 +61,14 @@ export class NativeUdpTransport implements Transport {
     }
     this.#socket = socket;
     const peers = new NativePeers(this.#libc, native, this.#events, REPLY_PATIENCE_MS);
+    this.#peers = peers;
     socket.on("error", (error) => this.#events.onError(socketError(error, "use", formatHostPort(host, port))));
     socket.on("message", (data: Uint8Array, sender: RemoteInfo) => this.#receive(data, sender, native, peers));
     return address;
+  }
+
+  peerAt(address: NetAddress): Peer | null {
+    return this.#peers?.to(address) ?? null;
   }
 
   async close(): Promise<void> {
@@ -162,6 +168,12 @@ export class NativePeers {
   /** The sender of a datagram that Node delivered. */
   of(ip: string, port: number): Peer {
     return this.#knownByPort.of(ip, port);
+  }
+
+  /** Whoever is at that address. An IPv6 socket reaches an IPv4 address by its IPv4-mapped IPv6 address. */
+  to({ address, port, family }: NetAddress): Peer {
+    const isMapped = family === "IPv4" && this.#socket.localAddress.family === "IPv6";
+    return this.of(isMapped ? `::ffff:${address}` : address, port);
   }
 
   #peer(address: NetAddress, socketAddress: Uint8Array): NativePeer {
