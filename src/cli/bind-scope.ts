@@ -77,7 +77,7 @@ export class ArrivalWatch {
 
   /**
    * @param url as it is bound
-   * @param remedy how to listen on all interfaces with this command, such as `--host 0.0.0.0`
+   * @param remedy how to listen on all interfaces with this command, such as `oscine serve :9000`
    */
   constructor(session: Session, url: OscUrl, arrivals: Arrivals, remedy: string) {
     this.#session = session;
@@ -108,12 +108,12 @@ export class ArrivalWatch {
     const [other] = targetsForOthers(url);
     if (other !== undefined) this.#say(`Other machines send to ${other}; a firewall may block their packets.`);
     else if (bindScopeOf(url) === "this machine only" && url.transport !== "unix") {
-      this.#say(`Other machines cannot reach ${url.host}. To let them, listen on all interfaces: ${this.#remedy}`);
+      this.#say(`Phones and other machines can't send to ${url.host}. To let them: ${this.#remedy}`);
     }
   }
 
   #say(text: string): void {
     const { err } = this.#session;
-    err.line(err.styled("yellow", text));
+    err.text(err.styled("yellow", text));
   }
 }

@@ -50,8 +50,9 @@ applies to all messages. Arguments count from 0.
                       keeps numbers within A…B
   --cast [PATTERN=]TYPE
                       makes numbers, true and false int (rounded) or float
-  --changes[=PATTERN] only messages whose arguments differ from those of the one
-                      before with the same address
+  --changes[=PATTERN]
+                      forwards only messages whose arguments differ from those
+                      of the one before with the same address
   --rate [PATTERN=]N  at most N messages per second for each address, the newest
   --rules FILE        rules as JSON, before all others; also for the way back:
                         { "rules": [{ "clip": [0, 1], "match": "/gain" }],

@@ -42,7 +42,7 @@ const FLAGS: readonly (readonly [option: string, flag: string])[] = [
 export function report({ err }: Session, error: OscError, from?: NetAddress): void {
   const sender = from === undefined ? "" : `${formatAddress(from)}  `;
   const message = FLAGS.reduce((text, [option, flag]) => text.replaceAll(option, flag), error.message);
-  err.line(`${err.styled("dim", `${timeOfDay(Date.now())}  ${sender}`)}${err.styled("red", error.code)}  ${escapeForTerminal(message)}`);
+  err.text(`${err.styled("dim", `${timeOfDay(Date.now())}  ${sender}`)}${err.styled("red", error.code)}  ${escapeForTerminal(message)}`);
 }
 
 /** Resolves when the signal is aborted. */

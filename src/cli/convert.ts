@@ -22,7 +22,8 @@ pcapng); - is standard input. The ending of OUT chooses its format: .jsonl, .osc
 
 Examples:
   oscine convert capture.pcapng show.jsonl
-  oscine convert show.jsonl score.osc && scsynth -N score.osc _ out.wav 44100 WAV int16
+  oscine convert show.jsonl score.osc
+      for scsynth -N score.osc _ out.wav 44100 WAV int16
   oscine convert show.jsonl mixer.txt --match "/mixer/*"`;
 
 /** `oscine convert` */

@@ -1,4 +1,4 @@
-import { statSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { decodeOrFault, faultsOf } from "../codec/decode.ts";
 import type { OscPacket } from "../codec/index.ts";
 import { OscDecodeError } from "../errors.ts";
@@ -16,7 +16,7 @@ import type { Transport } from "../transport/transport.ts";
 import type { OscUrl } from "../url/osc-url.ts";
 import { ArrivalWatch, describeBound, describeTargets } from "./bind-scope.ts";
 import { aborted, type Command, EXIT, report, type Session } from "./command.ts";
-import { boundUrl, createListener, parseUrl } from "./endpoint.ts";
+import { boundUrl, createListener, parseUrl, withInterface } from "./endpoint.ts";
 import { parseOptions, readNumberOption } from "./options.ts";
 import { MessagePrinter, type Output, plural } from "./output.ts";
 
@@ -24,6 +24,7 @@ const HELP = `Prints every message as it arrives, regardless of time tags.
 
 Usage: oscine dump [options] URL…
        oscine dump [options] FILE…
+       oscine dump [options] --bytes FILE
 
 A URL or a port without a host listens on all interfaces (IPv4); a multicast
 address joins that group. URLs: osc.udp://host:port/, osc.tcp://host:port/,
@@ -39,6 +40,10 @@ A FILE is a recording in any format that "oscine play" reads.
                     in "/mixer/*"; may be repeated
   --count N         ends after N messages (with --raw: packets)
   --timeout S       ends after S seconds
+  --bytes FILE      one packet, from a file that has its bytes or its hexadecimal
+                    digits; - is standard input
+  --interface IF    for a multicast address: the network interface to join on, by
+                    name or address, such as eth0
   --origin ORIGIN   a page that may connect to ws://, such as
                     https://example.org; may be repeated
   --quiet           prints only errors on standard error: no greeting, no totals
@@ -53,7 +58,8 @@ Examples:
   oscine dump 'osc.tcp://:9000/?framing=1.0'
   oscine dump :9000 --json | jq -r .address
   oscine dump show.pcapng --match "/cue/*"
-  oscine dump :9000 --raw --count 1`;
+  oscine dump :9000 --raw --count 1
+  echo 2f67 6169 6e00 0000 2c66 0000 3f00 0000 | oscine dump --raw --bytes -`;
 
 /** `oscine dump` */
 export const DUMP: Command = { help: HELP, run: runDump };
@@ -62,6 +68,8 @@ interface DumpOptions {
   readonly urls: readonly OscUrl[];
   /** Recordings, in place of URLs. */
   readonly files: readonly string[];
+  /** A file that has one packet, in place of URLs. */
+  readonly bytes: string | null;
   readonly form: "readable" | "json" | "raw";
   readonly filter: MessageFilter;
   readonly count: number;
@@ -74,6 +82,10 @@ async function runDump(words: readonly string[], session: Session): Promise<numb
   const options = readOptions(words);
   const enough = new AbortController();
   const dump = new Dump(options, session, () => enough.abort());
+  if (options.bytes !== null) {
+    dump.packet(readPacket(options.bytes), UNKNOWN_SENDER, "file");
+    return dump.hasFault ? EXIT.failure : EXIT.success;
+  }
   if (options.files.length > 0) {
     await dumpFiles(options.files, dump, AbortSignal.any([session.stop, enough.signal]), session);
     if (!options.isQuiet) dump.printTotals(0);
@@ -126,6 +138,20 @@ async function dumpFiles(files: readonly string[], dump: Dump, signal: AbortSign
   }
 }
 
+/** The bytes of a file, or what its hexadecimal digits stand for. No packet looks like digits, because it begins with "/" or "#". */
+function readPacket(file: string): Uint8Array {
+  let bytes: Uint8Array;
+  try {
+    bytes = readFileSync(file === "-" ? 0 : file);
+  } catch (error) {
+    throw new UsageError(`${file === "-" ? "Standard input" : file} can't be read: ${(error as Error).message}`);
+  }
+  const digits = Buffer.from(bytes)
+    .toString("latin1")
+    .replaceAll(/0x|[\s,:]/gi, "");
+  return digits.length >= 8 && digits.length % 2 === 0 && /^[\da-f]+$/i.test(digits) ? Buffer.from(digits, "hex") : bytes;
+}
+
 function greet({ err }: Session, urls: readonly OscUrl[]): void {
   for (const url of urls) {
     err.line(`Listening on ${describeBound(url)}`);
@@ -142,19 +168,25 @@ function readOptions(words: readonly string[]): DumpOptions {
     count: { type: "string" },
     timeout: { type: "string" },
     origin: { type: "string", multiple: true },
+    bytes: { type: "string" },
+    interface: { type: "string" },
     quiet: { type: "boolean" },
   });
-  if (positionals.length === 0) throw new UsageError('The URL to listen on is missing: write a URL or a port, as in "oscine dump :9000".');
+  const bytes = values.bytes ?? null;
+  if (bytes !== null && positionals.length > 0) throw new UsageError(`--bytes shows a file; leave out --bytes or ${positionals[0]}.`);
+  if (positionals.length === 0 && bytes === null)
+    throw new UsageError('The URL to listen on is missing: write a URL or a port, as in "oscine dump :9000".');
   if (values.json === true && values.raw === true) throw new UsageError("--json and --raw are different outputs: leave one out.");
   const files = positionals.filter(isFile);
   if (files.length > 0 && files.length < positionals.length) throw new UsageError("dump takes URLs or files, not both at once.");
-  const urls = files.length > 0 ? [] : positionals.map(parseUrl);
+  const urls = files.length > 0 ? [] : positionals.map((word) => withInterface(parseUrl(word), values.interface));
   if (values.origin !== undefined && !urls.some(({ transport }) => transport === "websocket")) {
     throw new UsageError("--origin is for pages, which connect to ws://.");
   }
   return {
     urls,
     files,
+    bytes,
     form: values.json === true ? "json" : values.raw === true ? "raw" : "readable",
     filter: readFilter(values.match ?? []),
     count: values.count === undefined ? Infinity : readNumberOption("count", values.count, { least: 1, whole: true }),
@@ -185,6 +217,7 @@ class Dump {
   readonly #tally = new Tally();
   #left: number;
   #received = 0;
+  #hasFault = false;
 
   constructor(options: DumpOptions, session: Session, onEnough: () => void) {
     this.#options = options;
@@ -199,6 +232,11 @@ class Dump {
     return this.#received;
   }
 
+  /** Whether a packet could not be read, or not all of it. */
+  get hasFault(): boolean {
+    return this.#hasFault;
+  }
+
   packet(data: Uint8Array, from: NetAddress, transport: string, time: number = Date.now()): void {
     this.#received += 1;
     if (this.#left === 0) return;
@@ -206,12 +244,16 @@ class Dump {
     const isRaw = this.#options.form === "raw";
     if (packet instanceof OscDecodeError) {
       if (isRaw) this.#printRaw(data, from, transport, time);
+      this.#hasFault = true;
       this.#tally.addFault();
       report(this.#session, notOsc(data) ?? packet, from);
     } else {
       const wanted = this.#options.filter.select(packet);
       if (wanted !== null && isRaw) this.#printRaw(data, from, transport, time);
-      for (const fault of faultsOf(packet)) report(this.#session, fault, from);
+      for (const fault of faultsOf(packet)) {
+        this.#hasFault = true;
+        report(this.#session, fault, from);
+      }
       if (wanted !== null) this.#printPacket(wanted, from, transport, time);
     }
     if (this.#left === 0) this.#onEnough();

@@ -1,8 +1,9 @@
+import { networkInterfaces } from "node:os";
 import type { PacketClient } from "../client/packet-client.ts";
 import type { ReceiverName } from "../client/receivers.ts";
 import type { ErrorListener } from "../dispatch/index.ts";
 import { type OscError, OscServerError } from "../errors.ts";
-import type { NetAddress } from "../net-address.ts";
+import { type NetAddress, isMulticast } from "../net-address.ts";
 import { HANDLED } from "../packet-result.ts";
 import { UsageError } from "../text/usage-error.ts";
 import type { Peer, Transport } from "../transport/transport.ts";
@@ -27,6 +28,27 @@ export function parseUrl(text: string): OscUrl {
   if (url.listens)
     throw new UsageError(`"${maskSecrets(text)}" has ?listen, which only targets of "oscine bridge" can have: leave it out.`);
   return url;
+}
+
+/**
+ * The URL of a multicast group with the network interface to use, by its name or address.
+ *
+ * @throws UsageError if the URL has no such group, or this machine no such interface
+ */
+export function withInterface(url: OscUrl, name: string | undefined): OscUrl {
+  if (name === undefined) return url;
+  const { host } = url;
+  if (url.transport !== "udp" || host === null || !isMulticast(host)) {
+    throw new UsageError(`--interface is for multicast, such as 239.0.0.1:9000; ${shownUrl(url)} has no multicast address.`);
+  }
+  const interfaces = Object.entries(networkInterfaces()).flatMap(([one, addresses = []]) =>
+    addresses.map((info) => ({ ...info, name: one })),
+  );
+  const family = host.includes(":") ? "IPv6" : "IPv4";
+  const found = interfaces.find((one) => one.family === family && (one.name === name || one.address === name));
+  if (found !== undefined) return { ...url, multicastInterface: family === "IPv6" ? `::%${found.name}` : found.address };
+  const names = [...new Set(interfaces.filter((one) => one.family === family).map((one) => `${one.name} (${one.address})`))];
+  throw new UsageError(`No network interface "${name}" has an ${family} address. There are: ${names.join(", ")}.`);
 }
 
 /** Calls a function, and turns its complaint about an option into one about the command line. */
@@ -105,7 +127,9 @@ export async function createSender(url: OscUrl, options: SenderOptions): Promise
     case "udp": {
       const { UDPClient } = await import("../client/udp-client.ts");
       // Someone who types a broadcast address means it.
-      return asUsage(() => new UDPClient(host, port, { ...options, broadcast: true }));
+      const { multicastInterface } = url;
+      const socket = { broadcast: true, ...(multicastInterface !== undefined && { multicastInterface }) };
+      return asUsage(() => new UDPClient(host, port, { ...options, ...socket }));
     }
     case "tcp":
     case "unix": {

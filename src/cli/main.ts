@@ -47,6 +47,9 @@ ${[...COMMANDS].map(([name, { summary }]) => `  ${name.padEnd(8)}${summary}`).jo
 
 Every command has --help and --version.
 
+Is anything arriving? Listen on the port that your device or program sends to:
+  oscine dump :9000
+
 Try it in two terminals:
   oscine serve --monitor
   oscine send :1337 /hello 1 2.5 text`;
@@ -80,7 +83,7 @@ async function run([first, ...rest]: readonly string[], session: Session): Promi
   const { out, err } = session;
   try {
     if (first === undefined) {
-      err.line(HELP);
+      err.help(HELP);
       return EXIT.usage;
     }
     if (isVersion(first) || rest[0] === "--version") {
@@ -88,12 +91,12 @@ async function run([first, ...rest]: readonly string[], session: Session): Promi
       return EXIT.success;
     }
     if (isHelp(first) || (first === "help" && rest[0] === undefined)) {
-      out.line(HELP);
+      out.help(HELP);
       return EXIT.success;
     }
     const command = await findCommand(first === "help" ? (rest[0] ?? "") : first);
     if (first !== "help" && !before(rest, "--").some(isHelp)) return await command.run(rest, session);
-    out.line(command.help);
+    out.help(command.help);
     return EXIT.success;
   } catch (error) {
     return explain(error, session);
@@ -117,10 +120,10 @@ async function findCommand(name: string): Promise<Command> {
 function explain(error: unknown, { err }: Session): number {
   const label = err.styled("red", "oscine:");
   if (error instanceof UsageError || error instanceof OscEncodeError) {
-    err.line(`${label} ${escapeForTerminal(error.message)}`);
+    err.text(`${label} ${escapeForTerminal(error.message)}`);
     return EXIT.usage;
   }
-  if (error instanceof OscError) err.line(`${label} ${escapeForTerminal(error.message)}`);
+  if (error instanceof OscError) err.text(`${label} ${escapeForTerminal(error.message)}`);
   else err.line(`${label} This is a bug in oscine. ${error instanceof Error ? error.stack : String(error)}`);
   return EXIT.failure;
 }

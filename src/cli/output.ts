@@ -6,11 +6,16 @@ import type { ServerStats } from "../server/index.ts";
 import { formatParts } from "../text/format.ts";
 import { escapeForTerminal } from "../text/escape.ts";
 import { timeOfDay } from "../text/values.ts";
+import { wrapHelp, wrapWords } from "./wrap.ts";
 
 /** SGR codes of a terminal. */
 const STYLES = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33, cyan: 36 } as const;
 
 export type Style = keyof typeof STYLES;
+
+const DEFAULT_COLUMNS = 80;
+/** No text can be wrapped to less. */
+const LEAST_COLUMNS = 20;
 
 /** How long to wait for the reader of a full pipe. */
 const FULL_PIPE_MS = 5;
@@ -24,12 +29,14 @@ export class Output {
   readonly hasColor: boolean;
   readonly #descriptor: number;
   readonly #onClosed: (error: NodeJS.ErrnoException) => void;
+  /** The width of the terminal; null if it isn't one. */
+  readonly #columns: number | null;
   #isClosed = false;
   #hasStatus = false;
 
   /**
    * @param descriptor 1 or 2
-   * @param environment has `NO_COLOR` and `FORCE_COLOR`
+   * @param environment has `NO_COLOR`, `FORCE_COLOR` and `COLUMNS`
    * @param onClosed called once with the system's error when nothing can be written anymore
    */
   constructor(
@@ -40,12 +47,23 @@ export class Output {
     this.#descriptor = descriptor;
     this.#onClosed = onClosed;
     this.hasColor = wantsColor(environment) ?? isatty(descriptor);
+    this.#columns = columnsOf(descriptor, environment["COLUMNS"]);
   }
 
   /** Writes a line, which may itself contain line ends. */
   line(text: string): void {
     if (!this.#isClosed) this.#write(new TextEncoder().encode(`${this.#hasStatus ? CLEAR_LINE : ""}${text}\n`));
     this.#hasStatus = false;
+  }
+
+  /** Writes a text for people, wrapped at words if it goes to a terminal. Elsewhere it stays one line, for `grep`. */
+  text(text: string): void {
+    this.line(this.#columns === null ? text : wrapWords(text, this.#columns));
+  }
+
+  /** Writes a help text, wrapped to the width of the terminal, or 80 columns. */
+  help(text: string): void {
+    this.line(wrapHelp(text, this.#columns ?? DEFAULT_COLUMNS));
   }
 
   /** Whether it is a terminal, on which a line can be rewritten. */
@@ -166,6 +184,14 @@ function wantsColor({ FORCE_COLOR, NO_COLOR, TERM }: Readonly<Record<string, str
   if (FORCE_COLOR !== undefined) return FORCE_COLOR !== "0" && FORCE_COLOR !== "false";
   if ((NO_COLOR !== undefined && NO_COLOR !== "") || TERM === "dumb") return false;
   return undefined;
+}
+
+/** The variable COLUMNS wins, as for other tools. */
+function columnsOf(descriptor: number, variable: string | undefined): number | null {
+  const isSet = variable !== undefined && /^\d+$/.test(variable) && Number(variable) > 0;
+  if (!isSet && !isatty(descriptor)) return null;
+  const { columns = DEFAULT_COLUMNS } = isSet ? { columns: Number(variable) } : descriptor === 1 ? process.stdout : process.stderr;
+  return Math.max(LEAST_COLUMNS, columns);
 }
 
 function isFull(error: unknown): boolean {

@@ -1,20 +1,23 @@
 import { createReadStream, readFileSync } from "node:fs";
 import { addAbortSignal, type Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
+import { fitPacket } from "../client/fit-packet.ts";
 import type { PacketClient } from "../client/packet-client.ts";
 import { RECEIVERS, type ReceiverName } from "../client/receivers.ts";
-import { OscBundle, type OscPacket } from "../codec/index.ts";
+import { OscBundle, type OscPacket, decode, encode } from "../codec/index.ts";
 import { type OscError, OscEncodeError } from "../errors.ts";
 import { type NetAddress, formatAddress } from "../net-address.ts";
 import { countWords, readLine, readMessage, type ReadOptions, shellWords, type Word } from "../text/arguments.ts";
+import { flatten, formatMessage } from "../text/format.ts";
+import { formatCommentedHex } from "../text/hex.ts";
 import { formatJson } from "../text/json.ts";
 import { readTime } from "../text/values.ts";
 import { UsageError } from "../text/usage-error.ts";
 import { type OscUrl, parseFraming } from "../url/osc-url.ts";
 import { type Command, EXIT, report, type Session } from "./command.ts";
-import { asUsage, createSender, parseUrl } from "./endpoint.ts";
+import { asUsage, createSender, parseUrl, shownUrl, withInterface } from "./endpoint.ts";
 import { parseOptions, readChoice, readNumberOption } from "./options.ts";
-import { MessagePrinter, plural } from "./output.ts";
+import { MessagePrinter, type Output, plural } from "./output.ts";
 
 const DEFAULT_WAIT_MS = 1000;
 
@@ -55,6 +58,10 @@ With types (after a comma, one word for each tag except T F N I [ ]):
   --wait [MS]       prints replies for this many milliseconds (default ${DEFAULT_WAIT_MS});
                     exit code 1 if none came
   --count N         with --wait: ends after N replies
+  --verbose         also prints what goes out: address, types, values and bytes
+  --dry-run         prints that, and sends nothing
+  --interface IF    for a multicast address: the network interface to send from,
+                    by name or address, such as eth0
   --proto VERSION   for osc.tcp:// and osc.unix://: 1.0 (size before each
                     packet) or 1.1 (SLIP, the default); the same as ?framing=
 
@@ -62,6 +69,7 @@ Examples:
   oscine send :1337 /hello 1 2.5 text
   oscine send localhost:9000 /mixer/gain ,f 1
   oscine send 'osc.tcp://10.0.0.5:3032/?framing=1.0' /eos/ping
+  oscine send :9000 /gain 1 --for grandma3 --dry-run
   oscine send :57110 /status --wait 500
   oscine send :9000 --at +2s /note/on 60 + /gain ,f 0.5
   oscine dump :9000 --json | oscine send 192.168.1.20:9000 --json`;
@@ -94,6 +102,9 @@ export interface SendOptions {
   /** The number of replies that ends the waiting. */
   readonly count: number;
   readonly json: boolean;
+  /** True if nothing is sent, only shown. */
+  readonly isDry: boolean;
+  readonly isVerbose: boolean;
 }
 
 /**
@@ -106,13 +117,17 @@ export type Source =
 
 async function runSend(words: readonly string[], session: Session): Promise<number> {
   const options = readSendOptions(words);
-  const { source, numbers, receiver } = options;
-  if (source.kind === "words") for (const warning of source.warnings) session.err.line(session.err.styled("yellow", warning));
+  const { source } = options;
+  if (source.kind === "words") for (const warning of source.warnings) session.err.text(session.err.styled("yellow", warning));
   const onError = (error: OscError, from?: NetAddress): void => report(session, error, from);
-  const client = await createSender(options.url, { numbers, onError, ...(receiver === null ? {} : { for: receiver }) });
+  if (options.isDry) {
+    await sendAll((packet) => showPacket(session.out, bytesOf(packet, options), options.url), options, session);
+    return EXIT.success;
+  }
+  const client = await createSender(options.url, { numbers: options.numbers, onError });
   try {
     if (options.wait === null) {
-      await sendAll(client, options, session);
+      await sendAll(senderOf(client, options, session), options, session);
       return EXIT.success;
     }
     return await sendAndWait(client, options, options.wait, session);
@@ -126,7 +141,7 @@ async function sendAndWait(client: PacketClient, options: SendOptions, wait: num
   const replies = printReplies(client, options, session, AbortSignal.any([over.signal, session.stop]));
   // If the socket cannot be opened, sending reports it.
   replies.catch(() => undefined);
-  await sendAll(client, options, session);
+  await sendAll(senderOf(client, options, session), options, session);
   const timer = setTimeout(() => over.abort(), wait);
   const count = await replies;
   clearTimeout(timer);
@@ -155,7 +170,29 @@ async function printReplies(
   return printed;
 }
 
-async function sendAll(client: PacketClient, options: SendOptions, { stop, err }: Session): Promise<void> {
+function bytesOf(packet: OscPacket, { numbers, receiver }: SendOptions): Uint8Array {
+  return encode(receiver === null ? packet : fitPacket(packet, receiver, { numbers }), { numbers });
+}
+
+function senderOf(client: PacketClient, options: SendOptions, { err }: Session): (packet: OscPacket) => Promise<void> {
+  return async (packet) => {
+    const bytes = bytesOf(packet, options);
+    await client.sendBytes(bytes);
+    if (options.isVerbose) showPacket(err, bytes, options.url);
+  };
+}
+
+/** Shows a packet as it goes out: each message on a line, then all bytes. */
+function showPacket(output: Output, bytes: Uint8Array, url: OscUrl): void {
+  const isStream = url.transport === "tcp" || url.transport === "unix";
+  const framing = isStream ? `, framed ${url.framing === "1.0" ? "by its size (OSC 1.0)" : "with SLIP (OSC 1.1)"}` : "";
+  const lines = flatten(decode(bytes)).map((message) => output.styled("bold", formatMessage(message)));
+  output.line(
+    [...lines, output.styled("dim", `# to ${shownUrl(url)}, ${bytes.length} bytes${framing}`), formatCommentedHex(bytes), ""].join("\n"),
+  );
+}
+
+async function sendAll(send: (packet: OscPacket) => Promise<void> | void, options: SendOptions, { stop, err }: Session): Promise<void> {
   const { source, rate, repeat } = options;
   // A pipe can be read only once.
   const kept = source.kind === "lines" && source.file === "-" && repeat > 1 ? await collect(readLines(source.file, stop)) : null;
@@ -165,11 +202,11 @@ async function sendAll(client: PacketClient, options: SendOptions, { stop, err }
     for await (const packet of packetsOf(source, kept, options, stop)) {
       if (rate !== null) await sleepUntil(start + (sent * 1000) / rate, stop);
       if (stop.aborted) break;
-      await client.send(packet);
+      await send(packet);
       sent += 1;
     }
   }
-  if (sent > 1) err.line(`sent ${plural(sent, "packet")} in ${((performance.now() - start) / 1000).toFixed(1)} s`);
+  if (sent > 1 && !options.isDry) err.line(`sent ${plural(sent, "packet")} in ${((performance.now() - start) / 1000).toFixed(1)} s`);
 }
 
 async function* packetsOf(
@@ -244,6 +281,9 @@ export function readSendOptions(words: readonly string[]): SendOptions {
     repeat: { type: "string", default: "1" },
     wait: { type: "string" },
     count: { type: "string" },
+    verbose: { type: "boolean" },
+    "dry-run": { type: "boolean" },
+    interface: { type: "string" },
   });
   const [target, ...rest] = positionals;
   if (target === undefined)
@@ -253,8 +293,10 @@ export function readSendOptions(words: readonly string[]): SendOptions {
   const numbers = values.numbers === undefined ? liked : readChoice("numbers", values.numbers, NUMBERS);
   const read: ReadOptions = { numbers, readFile: readBlobFile };
   if (values.count !== undefined && values.wait === undefined) throw new UsageError("--count counts replies: add --wait.");
+  const isDry = values["dry-run"] === true;
+  if (isDry && values.wait !== undefined) throw new UsageError("--dry-run sends nothing, so no reply comes: leave out --wait.");
   return {
-    url: withFraming(readTarget(target, rest), values.proto),
+    url: withInterface(withFraming(readTarget(target, rest), values.proto), values.interface),
     source: readSource(rest, read, { ...values, bundle: values.bundle === true || values.at !== undefined, json: values.json === true }),
     numbers,
     receiver,
@@ -263,6 +305,8 @@ export function readSendOptions(words: readonly string[]): SendOptions {
     wait: values.wait === undefined ? null : readNumberOption("wait", values.wait, { least: 0, whole: true }),
     count: values.count === undefined ? Infinity : readNumberOption("count", values.count, { least: 1, whole: true }),
     json: values.json === true,
+    isDry,
+    isVerbose: values.verbose === true,
   };
 }
 

@@ -6,9 +6,9 @@ import type { ErrorListener, ServerStats } from "../server/index.ts";
 import { UsageError } from "../text/usage-error.ts";
 import { type OscUrl, formatOscUrl, parseOscUrl } from "../url/osc-url.ts";
 import { maskSecrets } from "../url/secrets.ts";
-import { ArrivalWatch, describeBound, localTarget, localUrl, targetsForOthers } from "./bind-scope.ts";
+import { ArrivalWatch, bindScopeOf, describeBound, localTarget, localUrl, targetsForOthers } from "./bind-scope.ts";
 import { aborted, type Command, EXIT, report, type Session } from "./command.ts";
-import { asUsage, boundUrl, parseUrl } from "./endpoint.ts";
+import { asUsage, boundUrl, parseUrl, withInterface } from "./endpoint.ts";
 import { loadHandlers, printingHandlers } from "./handlers-module.ts";
 import { NATS_HELP, NATS_OPTIONS, readNats } from "./nats-options.ts";
 import { parseOptions, readChoice, readPortOption } from "./options.ts";
@@ -46,6 +46,8 @@ The module is a file, handlers.mjs, whose default export is a Dispatcher:
                    forking, in child processes
   --origin ORIGIN  a page that may connect to ws://, such as
                    https://example.org; may be repeated
+  --interface IF   for a multicast address: the network interface to join on, by
+                   name or address, such as eth0
   --no-strict-timing
                    handles bundles at once, whatever their time tags say
   --monitor        also shows what arrives in the browser (--kind async)
@@ -77,13 +79,14 @@ async function runServe(words: readonly string[], session: Session): Promise<num
     url: { type: "string" },
     kind: { type: "string", default: "async" },
     origin: { type: "string", multiple: true },
+    interface: { type: "string" },
     "no-strict-timing": { type: "boolean" },
     monitor: { type: "boolean" },
     open: { type: "boolean" },
     ...NATS_OPTIONS,
   });
   const { module, endpoint } = readWords(positionals);
-  const url = readEndpoint(values, endpoint);
+  const url = withInterface(readEndpoint(values, endpoint), values.interface);
   const origins = values.origin ?? [];
   if (origins.length > 0 && url.transport !== "websocket") throw new UsageError("--origin is for pages, which connect to ws://.");
   const nats = readNats(values);
@@ -133,7 +136,7 @@ async function serveUntilStopped(server: RunnableServer, serving: Serving, sessi
     ];
     greet(session, bound, means.length === 0 ? what : `${what} (${means.join(", ")})`);
     const arrivals = { received: () => server.stats().received, dropped: () => server.stats().kernelDropped };
-    watch = new ArrivalWatch(session, bound, arrivals, url.transport === "udp" ? "--host 0.0.0.0" : "a URL without a host");
+    watch = new ArrivalWatch(session, bound, arrivals, openToOthers(session, bound));
     if (monitor !== null) {
       const { openPage } = await import("./monitor.ts");
       await openPage(monitor, [bound], { session, opensBrowser });
@@ -241,9 +244,16 @@ function countersOf({ rejected, ...counters }: ServerStats): Record<string, numb
   return shown;
 }
 
+/** How to let other machines send to the server. */
+function openToOthers({ program }: Session, url: OscUrl): string {
+  return url.transport === "udp" ? `${program} serve :${url.port}` : "leave out the host of the URL";
+}
+
 /** Says where the server listens, and how to send it something. */
-function greet({ err, program }: Session, url: OscUrl, what: string): void {
+function greet(session: Session, url: OscUrl, what: string): void {
+  const { err, program } = session;
   const others = targetsForOthers(url);
+  const isLocalOnly = url.transport !== "unix" && bindScopeOf(url) === "this machine only";
   const { transport, host, port } = localUrl(url);
   const liblo =
     transport === "udp" && host === DEFAULT_HOST ? `${DEFAULT_HOST} ${port}` : formatOscUrl({ ...localUrl(url), framing: null });
@@ -252,10 +262,11 @@ function greet({ err, program }: Session, url: OscUrl, what: string): void {
   err.line(
     [
       `Listening on ${err.styled("bold", describeBound(url))}: ${what}. Ctrl-C stops it.`,
-      `Send it a message from another terminal${hasOscsend ? ", with either of" : ""}:`,
+      `To send it a message, in another terminal${hasOscsend ? ", either of" : ""}:`,
       `  ${program} send ${localTarget(url)} /hello 1 2.5 text`,
       ...(hasOscsend ? [`  oscsend ${liblo} /hello ifs 1 2.5 text`] : []),
       ...(others.length === 0 ? [] : [`Other machines send to ${others.join(" or ")}.`]),
+      ...(isLocalOnly ? [`Phones and other machines can't send to it. To let them: ${openToOthers(session, url)}`] : []),
     ].join("\n"),
   );
 }

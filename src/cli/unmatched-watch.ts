@@ -64,6 +64,6 @@ export class UnmatchedWatch {
 
   #say(text: string): void {
     const { err } = this.#session;
-    err.line(err.styled("yellow", text));
+    err.text(err.styled("yellow", text));
   }
 }

@@ -12,6 +12,7 @@ export interface ListenOptions {
   readonly socket: { readonly path: string } | null;
   readonly options: {
     readonly multicastGroups?: readonly string[];
+    readonly multicastInterface?: string;
     readonly reuseAddress?: boolean;
     readonly framing?: Framing;
     /** The path that WebSocket clients have to ask for. */
@@ -27,7 +28,7 @@ const ANY = { IPv4: "0.0.0.0", IPv6: "::" } as const;
  * @throws OscServerError `OSC_OPTION` for a URL that can only be connected to
  */
 export function listenOptions(url: OscUrl): ListenOptions {
-  const { transport, port, path, framing } = url;
+  const { transport, port, path, framing, multicastInterface } = url;
   const host = url.host ?? ANY.IPv4;
   const plain = { address: [host, port], socket: null, options: framing === null ? {} : { framing } } as const;
   switch (transport) {
@@ -36,7 +37,11 @@ export function listenOptions(url: OscUrl): ListenOptions {
       return {
         ...plain,
         address: [host.includes(":") ? ANY.IPv6 : ANY.IPv4, port],
-        options: { multicastGroups: [host], reuseAddress: true },
+        options: {
+          multicastGroups: [host],
+          reuseAddress: true,
+          ...(multicastInterface !== undefined && { multicastInterface }),
+        },
       };
     case "tcp":
       return plain;

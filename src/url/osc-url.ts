@@ -20,6 +20,8 @@ export interface OscUrl {
   readonly isSecure: boolean;
   /** True if a target waits for clients instead of connecting: `?listen`. */
   readonly listens: boolean;
+  /** The address of the network interface for a multicast host. No URL says it. Default: the system's choice. */
+  readonly multicastInterface?: string;
 }
 
 type Scheme = Pick<OscUrl, "transport" | "isSecure">;

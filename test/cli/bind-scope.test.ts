@@ -54,7 +54,7 @@ describe("ArrivalWatch", () => {
     const err = new Output(2, { NO_COLOR: "1" }, () => undefined);
     vi.spyOn(err, "line").mockImplementation((line) => void lines.push(line));
     const session: Session = { out: err, err, stop: new AbortController().signal, program: "oscine" };
-    return new ArrivalWatch(session, parseOscUrl(text), { received: () => received, dropped: () => dropped }, "--host 0.0.0.0");
+    return new ArrivalWatch(session, parseOscUrl(text), { received: () => received, dropped: () => dropped }, "oscine serve :9000");
   }
 
   test("says once that nothing arrives, and how to test", () => {
@@ -64,7 +64,7 @@ describe("ArrivalWatch", () => {
     vi.advanceTimersByTime(60_000);
     expect(lines).toEqual([
       "Nothing has arrived yet. To test: oscine send :9000 /hello",
-      "Other machines cannot reach 127.0.0.1. To let them, listen on all interfaces: --host 0.0.0.0",
+      "Phones and other machines can't send to 127.0.0.1. To let them: oscine serve :9000",
     ]);
     one_.close();
     expect(vi.getTimerCount()).toBe(0);

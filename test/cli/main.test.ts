@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { runTool } from "./run-tool.ts";
+import { Tool, runTool } from "./run-tool.ts";
 
 const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as { version: string };
 
@@ -11,7 +11,7 @@ describe("help and version", () => {
     for (const command of ["serve", "dump", "send"]) expect(out).toMatch(new RegExp(`^  ${command} +\\S`, "m"));
   });
 
-  test.each(["serve", "dump", "send", "monitor", "bridge", "work"])(
+  test.each(["serve", "dump", "send", "record", "play", "convert", "monitor", "find", "query", "bridge", "work"])(
     "oscine %s --help has examples, fits in 80 columns and survives zsh",
     async (command) => {
       const [first, second] = await Promise.all([runTool(command, "--help"), runTool("help", command)]);
@@ -21,10 +21,27 @@ describe("help and version", () => {
       expect(first.out).toMatch(/Examples:\n {2}oscine /);
       for (const line of first.out.split("\n")) expect(line.length, line).toBeLessThanOrEqual(80);
       const [, examples = ""] = first.out.split("Examples:\n");
-      // zsh reports "no matches found" for these outside quotes.
-      for (const line of examples.split("\n")) expect(line.replaceAll(/'[^']*'|"[^"]*"/g, ""), line).not.toMatch(/[?[*]/);
+      // zsh expands these outside quotes, or reports "no matches found". A # begins a comment, but only as a word of its own.
+      for (const line of examples.split("\n"))
+        expect(line.replaceAll(/'[^']*'|"[^"]*"/g, ""), line).not.toMatch(/[?[\]*{}()~^!&;<>`]|\$\w|^#|\S#/);
     },
   );
+
+  test.each(["serve", "dump", "send", "monitor", "bridge"])("oscine %s --help wraps to the width of the terminal", async (command) => {
+    const { out } = await new Tool([command, "--help"], { COLUMNS: "60" }).ended;
+    const [explained = "", examples] = out.split("\nExamples:\n");
+    for (const line of explained.split("\n"))
+      if (!/^Usage|^ {7}oscine| \/\/| *[{"]/.test(line)) expect(line.length, line).toBeLessThanOrEqual(60);
+    const { out: full } = await runTool(command, "--help");
+    // No word is lost, and what people copy stays whole.
+    expect(out.split(/\s+/).toSorted()).toEqual(full.split(/\s+/).toSorted());
+    expect(full.endsWith(`\nExamples:\n${examples}`)).toBe(true);
+  });
+
+  test("an error wraps at words on a terminal, and is one line elsewhere", async () => {
+    const { err } = await new Tool(["serve", "--knd", "x"], { COLUMNS: "40" }).ended;
+    expect(err).toBe('oscine: Unknown option "--knd". Did you\n  mean --kind? "oscine serve --help"\n  lists the options.\n');
+  });
 
   test.each(["--version", "-V", "-v"])("%s prints the package's version", async (word) => {
     expect(await runTool(word)).toEqual({ code: 0, out: `${version}\n`, err: "" });
@@ -53,6 +70,11 @@ describe("a wrong command line is one line on standard error and exit code 2", (
     [["send"], /The receiver is missing/],
     [["send", ":9000"], /The message is missing/],
     [["send", ":9000", "/x", "--rate", "0"], /--rate is a number of packets/],
+    [["send", ":9000", "/x", "--dry-run", "--wait"], /--dry-run sends nothing/],
+    [["send", ":9000", "/x", "--interface", "lo"], /--interface is for multicast/],
+    [["dump", "239.0.0.1:0", "--interface", "none"], /No network interface "none" has an IPv4 address\. There are: /],
+    [["dump", ":9000", "--bytes", "x"], /leave out --bytes or :9000/],
+    [["dump", "--bytes", "no-such-file"], /no-such-file can't be read/],
     [["send", ":9000", "--file", "no-such-file"], /no-such-file cannot be read/],
   ])("oscine %j", async (words, message) => {
     const { code, out, err } = await runTool(...words);

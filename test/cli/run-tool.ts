@@ -19,7 +19,7 @@ export class Tool implements AsyncDisposable {
   #err = "";
 
   constructor(words: readonly string[], environment: Readonly<Record<string, string>> = {}) {
-    const { NO_COLOR: _no, FORCE_COLOR: _force, ...inherited } = process.env;
+    const { NO_COLOR: _no, FORCE_COLOR: _force, COLUMNS: _columns, ...inherited } = process.env;
     this.#child = spawn(process.execPath, [MAIN, ...words], { env: { ...inherited, ...environment } });
     this.#child.stdout?.setEncoding("utf8").on("data", (text: string) => (this.#out += text));
     this.#child.stderr?.setEncoding("utf8").on("data", (text: string) => (this.#err += text));
