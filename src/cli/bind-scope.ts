@@ -97,7 +97,7 @@ export class ArrivalWatch {
     const dropped = this.#arrivals.dropped() ?? 0;
     if (dropped > this.#dropped) {
       const lost = plural(dropped - this.#dropped, "packet");
-      this.#say(`The kernel dropped ${lost} that came faster than this program reads (${dropped} in all).`);
+      this.#say(`The kernel dropped ${lost} that arrived faster than this program reads (${dropped} in all).`);
     }
     this.#dropped = dropped;
   }

@@ -173,15 +173,16 @@ function readOptions(words: readonly string[]): DumpOptions {
     quiet: { type: "boolean" },
   });
   const bytes = values.bytes ?? null;
-  if (bytes !== null && positionals.length > 0) throw new UsageError(`--bytes shows a file; leave out --bytes or ${positionals[0]}.`);
+  if (bytes !== null && positionals.length > 0)
+    throw new UsageError(`--bytes reads a file instead of listening: leave out --bytes or ${positionals[0]}.`);
   if (positionals.length === 0 && bytes === null)
-    throw new UsageError('The URL to listen on is missing: write a URL or a port, as in "oscine dump :9000".');
-  if (values.json === true && values.raw === true) throw new UsageError("--json and --raw are different outputs: leave one out.");
+    throw new UsageError('The URL to listen on is missing: give a URL or a port, as in "oscine dump :9000".');
+  if (values.json === true && values.raw === true) throw new UsageError("Use --json or --raw, not both.");
   const files = positionals.filter(isFile);
   if (files.length > 0 && files.length < positionals.length) throw new UsageError("dump takes URLs or files, not both at once.");
   const urls = files.length > 0 ? [] : positionals.map((word) => withInterface(parseUrl(word), values.interface));
   if (values.origin !== undefined && !urls.some(({ transport }) => transport === "websocket")) {
-    throw new UsageError("--origin is for pages, which connect to ws://.");
+    throw new UsageError("--origin only applies to ws:// URLs.");
   }
   return {
     urls,

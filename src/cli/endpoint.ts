@@ -21,7 +21,7 @@ const LOCAL_HOST = "127.0.0.1";
 export function parseUrl(text: string): OscUrl {
   if (isNatsUrl(text)) {
     throw new UsageError(
-      `"${maskSecrets(text)}" is a NATS URL. "oscine bridge" takes it; "oscine serve" and "oscine work" take it as --nats.`,
+      `"${maskSecrets(text)}" is a NATS URL. Use it with "oscine bridge", or as --nats of "oscine serve" and "oscine work".`,
     );
   }
   const url = asUsage(() => parseOscUrl(text));

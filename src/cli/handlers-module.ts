@@ -21,7 +21,8 @@ export interface Handlers {
 export async function loadHandlers(module: string, ignoresTime: boolean = false): Promise<Handlers> {
   const path = resolve(module);
   const file = await stat(path).catch(() => null);
-  if (file?.isFile() !== true) throw new UsageError(`There is no handlers module "${module}". Write the path of a .mjs, .js or .ts file.`);
+  if (file?.isFile() !== true)
+    throw new UsageError(`The handlers module "${module}" does not exist. Give the path of a .mjs, .js or .ts file.`);
   const url = pathToFileURL(path);
   let exported: unknown;
   try {

@@ -113,7 +113,7 @@ async function findCommand(name: string): Promise<Command> {
   }
   const right = nearest(name, COMMANDS.keys());
   const advice = right === undefined ? `The commands are: ${[...COMMANDS.keys(), "help"].join(", ")}.` : `Did you mean ${right}?`;
-  throw new UsageError(`There is no command "${name}". ${advice}`);
+  throw new UsageError(`Unknown command "${name}". ${advice}`);
 }
 
 /** Prints what went wrong as one line, and returns the exit code. */

@@ -70,7 +70,7 @@ export function readNats(words: NatsWords): (NatsDeliveryOptions & { readonly se
   const { nats, prefix, delivery, order, partitions } = words;
   if (nats === undefined) {
     const names = Object.keys(NATS_OPTIONS).filter((name) => words[name as keyof NatsWords] !== undefined);
-    if (names.length > 0) throw new UsageError(`--${names.join(" and --")} needs --nats, which is missing.`);
+    if (names.length > 0) throw new UsageError(`--${names.join(" and --")} needs --nats.`);
     return null;
   }
   const isOrdered = order !== undefined && readChoice("order", order, ORDERS) === "client";
@@ -91,7 +91,7 @@ function splitServers(list: string): string[] {
     const [, scheme = "", user = "", hosts = ""] = /^([a-z]+:\/\/)?(.*@)?(.*)$/is.exec(group) ?? [];
     if (/[,/?]/.test(user) || /@./.test(user)) {
       throw new UsageError(
-        `--nats "${maskSecrets(group)}" was written with a user or password with one of @ , / ? in it: write %40 %2C %2F %3F.`,
+        `--nats "${maskSecrets(group)}" has a user or password that contains @ , / or ?. Write these as %40 %2C %2F %3F.`,
       );
     }
     const [first = "", ...others] = hosts.split(",").filter((host) => host !== "");

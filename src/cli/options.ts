@@ -74,7 +74,9 @@ export interface NumberRange {
 export function readChoice<Choice>(name: string, text: string, choices: ReadonlyMap<string, Choice>): Choice {
   const choice = choices.get(text);
   if (choice !== undefined) return choice;
-  throw new UsageError(`--${name} must be ${[...choices.keys()].join(" or ")}; got "${text}".`);
+  const words = [...choices.keys()];
+  const list = words.length === 1 ? words.join() : `${words.slice(0, -1).join(", ")} or ${words.at(-1)}`;
+  throw new UsageError(`--${name} must be ${list}; got "${text}".`);
 }
 
 function unshield<Value>(value: Value): Value {

@@ -44,7 +44,7 @@ async function runQuery(words: readonly string[], session: Session): Promise<num
     throw new UsageError('--set takes a method and a value, as in "oscine query 127.0.0.1:5678 /gain --set 0.5".');
   }
   if (values.set !== true && rest.length > 0)
-    throw new UsageError(`query takes one address; "${rest[0]}" is one too many. To set a value, add --set.`);
+    throw new UsageError(`query takes one address; got "${rest[0]}" too. To set a value, add --set.`);
   const timeout = readNumberOption("timeout", values.timeout, { least: 0.001 }) * 1000;
   const options = { timeout, signal: session.stop, onError: (error: Parameters<typeof report>[1]) => report(session, error) };
   const client = await asUsageLater(() => OscQueryClient.connect(url.includes("://") ? url : `http://${url}`, options));
@@ -65,7 +65,7 @@ interface ShowOptions {
 async function show(client: OscQueryClient, address: string, { isJson, isWatch }: ShowOptions, session: Session): Promise<number> {
   const methods = [...client.namespace].filter((method) => isBelow(method.address, address));
   if (methods.length === 0) {
-    session.err.line(`There is no method at ${escapeForTerminal(address)} or below it.`);
+    session.err.line(`No method at ${escapeForTerminal(address)} or below it.`);
     return EXIT.failure;
   }
   const print = (method: NamespaceMethod): void => session.out.line(isJson ? toJson(method) : describe(method));

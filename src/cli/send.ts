@@ -287,7 +287,7 @@ export function readSendOptions(words: readonly string[]): SendOptions {
   });
   const [target, ...rest] = positionals;
   if (target === undefined)
-    throw new UsageError('The receiver is missing: write a URL or a port, as in "oscine send :1337 /hello 1 2.5 text".');
+    throw new UsageError('The receiver is missing: give a URL or a port, as in "oscine send :1337 /hello 1 2.5 text".');
   const receiver = values.for === undefined ? null : readChoice("for", values.for, RECEIVER_NAMES);
   const liked = receiver === null ? "auto" : RECEIVERS[receiver].numbers;
   const numbers = values.numbers === undefined ? liked : readChoice("numbers", values.numbers, NUMBERS);
@@ -330,7 +330,7 @@ function readSource(rest: readonly string[], read: ReadOptions, { file, json, bu
   if (rest.length === 0 || isStandardInput) {
     if (file === undefined && !json && !isStandardInput) {
       throw new UsageError(
-        'The message is missing: write an OSC address such as /hello, or "-" for lines from standard input, or --file NAME.',
+        'The message is missing: give an OSC address such as /hello, or "-" for lines from standard input, or --file NAME.',
       );
     }
     if (bundle) throw new UsageError("--bundle and --at are for messages on the command line: JSON lines have their own time tags.");
@@ -391,7 +391,7 @@ function withWaitingTime(words: readonly string[]): string[] {
 function withFraming(url: OscUrl, proto: string | undefined): OscUrl {
   if (proto === undefined) return url;
   if (url.transport !== "tcp" && url.transport !== "unix")
-    throw new UsageError("--proto is the framing of a stream: use it with osc.tcp:// or osc.unix://, or leave it out.");
+    throw new UsageError("--proto sets the framing of a stream: use it with osc.tcp:// or osc.unix://, or leave it out.");
   return { ...url, framing: asUsage(() => parseFraming(proto)) };
 }
 

@@ -88,7 +88,7 @@ async function runServe(words: readonly string[], session: Session): Promise<num
   const { module, endpoint } = readWords(positionals);
   const url = withInterface(readEndpoint(values, endpoint), values.interface);
   const origins = values.origin ?? [];
-  if (origins.length > 0 && url.transport !== "websocket") throw new UsageError("--origin is for pages, which connect to ws://.");
+  if (origins.length > 0 && url.transport !== "websocket") throw new UsageError("--origin only applies to ws:// URLs.");
   const nats = readNats(values);
   const makeOfKind = readChoice("kind", values.kind, KINDS);
   const { makeServer, what } =

@@ -45,7 +45,7 @@ describe.each(pairs)("from $from to $to", ({ from, to }) => {
     expect(relay.stats().sessions).toBe(3);
   });
 
-  test("a receiver that was restarted is found again", async () => {
+  test("finds a receiver again after its restart", async () => {
     const receiver = await receive(to);
     const relay = await bridged(anywhere(from), urlOf(to, receiver.address));
     const client = await Client.connect(from, relay.from);
@@ -66,8 +66,8 @@ describe.each(pairs)("from $from to $to", ({ from, to }) => {
   });
 });
 
-describe("what passes", () => {
-  test("packets that are no OSC, too, where there are no rules", async () => {
+describe("forwards", () => {
+  test("packets that aren't OSC if it has no rules", async () => {
     const receiver = await receive("udp");
     const relay = await bridged(anywhere("udp"), urlOf("udp", receiver.address));
     const client = await Client.connect("udp", relay.from);
@@ -87,7 +87,7 @@ describe("what passes", () => {
     expect(relay.stats().forward).toMatchObject({ received: 1, sent: 3 });
   });
 
-  test("what a target says by itself, to a client that has only connected", async () => {
+  test("what a target sends on its own, to a client that has only connected", async () => {
     const receiver = await receive("tcp-1.0");
     const relay = await bridged(anywhere("websocket"), urlOf("tcp-1.0", receiver.address));
     const client = await Client.connect("websocket", relay.from);
@@ -96,7 +96,7 @@ describe("what passes", () => {
     await until(() => client.packets.length === 1);
   });
 
-  test("to all pages that have connected, where the target listens; and from them to all who have sent", async () => {
+  test("to all connected pages if the target listens, and from them to all who have sent", async () => {
     const relay = await bridged(anywhere("udp"), "ws://127.0.0.1:0/?listen");
     const [listening] = relay.to;
     const pages = await Promise.all([1, 2].map(() => Client.connect("websocket", listening!)));
@@ -114,7 +114,7 @@ describe("what passes", () => {
     expect(relay.errors).toEqual([]);
   });
 
-  test("nothing back where the bridge is one way, and all clients share a socket", async () => {
+  test("nothing back if it is one way, with one socket for all clients", async () => {
     const receiver = await receive("udp");
     receiver.onPacket = (packet, answer) => answer(packet);
     const relay = await bridged(anywhere("udp"), urlOf("udp", receiver.address), { oneWay: true });
@@ -140,7 +140,7 @@ describe("sessions of UDP clients", () => {
     expect(receiver.clients).toBe(2);
   });
 
-  test("are so many at most; the one that was silent for longest goes, and nothing is lost", async () => {
+  test("are limited in number: the one that was silent longest ends, and nothing is lost", async () => {
     const receiver = await receive("udp");
     receiver.onPacket = (packet, answer) => answer(packet);
     const relay = await bridged(anywhere("udp"), urlOf("udp", receiver.address), { maxSessions: 2 });
@@ -152,7 +152,7 @@ describe("sessions of UDP clients", () => {
     expect(relay.stats()).toMatchObject({ sessions: 2, forward: { sent: 10, dropped: 0 } });
   });
 
-  test("go with the client where it has a connection", async () => {
+  test("end when a client with a connection disconnects", async () => {
     const receiver = await receive("udp");
     const relay = await bridged(anywhere("websocket"), urlOf("udp", receiver.address), { sessionTimeout: 10 });
     const client = await Client.connect("websocket", relay.from);
@@ -167,7 +167,7 @@ describe("sessions of UDP clients", () => {
 });
 
 describe("a target that is away", () => {
-  test("gets what waited within bounds, the newest of it, when it comes", async () => {
+  test("gets the newest packets, within bounds, when it is back", async () => {
     const receiver = await receive("tcp-1.0");
     await receiver.close();
     const relay = await bridged(anywhere("udp"), urlOf("tcp-1.0", receiver.address), { maxUnsent: 5 });
@@ -181,7 +181,7 @@ describe("a target that is away", () => {
     expect(relay.errors.length).toBeGreaterThan(0);
   });
 
-  test("does not hold the others up", async () => {
+  test("does not delay other targets", async () => {
     const away = await receive("tcp-1.0");
     await away.close();
     const receiver = await receive("udp");
@@ -204,7 +204,7 @@ describe("rules", () => {
   }
   const address = (text: string): OscMessage => new OscMessage(text);
 
-  test("only, and drop", async () => {
+  test("leave out messages by only and drop", async () => {
     const { passed, relay } = await through(
       { rules: [{ only: ["/mixer/*", "/end"] }, { drop: "/mixer/?/meter" }] },
       ...["/mixer/1/gain", "/mixer/1/meter", "/light/1"].map(address),
@@ -271,7 +271,7 @@ describe("rules", () => {
     expect(relay.stats().forward).toMatchObject({ replaced: 98 });
   });
 
-  test("what is kept is sent when the bridge closes", async () => {
+  test("send what they kept when the bridge closes", async () => {
     const receiver = await receive("udp");
     const relay = await bridged(anywhere("udp"), urlOf("udp", receiver.address), { rules: [{ maxRate: 0.001 }] });
     const client = await Client.connect("udp", relay.from);
@@ -281,7 +281,7 @@ describe("rules", () => {
     await until(() => receiver.packets.length === 2);
   });
 
-  test("of the way back are others", async () => {
+  test("are separate for the way back", async () => {
     const receiver = await receive("udp");
     receiver.onPacket = (packet, answer) => answer(packet);
     const relay = await bridged(anywhere("udp"), urlOf("udp", receiver.address), {
@@ -294,7 +294,7 @@ describe("rules", () => {
     expect([messages(receiver.packets), messages(client.packets)]).toEqual([[["/synth/1", 1]], [["/page/1", 1]]]);
   });
 
-  test("refuse packets that are no OSC, and say so", async () => {
+  test("reject and report packets that aren't OSC", async () => {
     const receiver = await receive("udp");
     const relay = await bridged(anywhere("udp"), urlOf("udp", receiver.address), { rules: [{ drop: "/x" }] });
     const client = await Client.connect("udp", relay.from);
@@ -317,7 +317,7 @@ describe("rules", () => {
     ["an old address without a slash", { rename: "a", to: "/b" }],
     ["more places than wildcards", { rename: "/a/*", to: "/b/*/*" }],
   ];
-  test.each(wrong)("cannot be %s", async (_name, rule) => {
+  test.each(wrong)("reject %s", async (_name, rule) => {
     await expect(bridge(anywhere("udp"), "osc.udp://127.0.0.1:9", { rules: [rule as never] })).rejects.toMatchObject({
       code: "OSC_OPTION",
     });
@@ -325,7 +325,7 @@ describe("rules", () => {
 });
 
 describe("loops", () => {
-  test.each(["udp", "tcp-1.0", "websocket"] as const)("a target that is the %s bridge itself is refused", async (kind) => {
+  test.each(["udp", "tcp-1.0", "websocket"] as const)("rejects a target that is the %s bridge itself", async (kind) => {
     const probe = await bridged(anywhere(kind), "osc.udp://127.0.0.1:9");
     const { port } = probe.from;
     await probe.close();
@@ -356,7 +356,7 @@ describe("loops", () => {
     },
   );
 
-  test("a sender that says the same again and again is none", async () => {
+  test("does not take a sender that repeats itself for a loop", async () => {
     const receiver = await receive("udp");
     const relay = await bridged(anywhere("udp"), urlOf("udp", receiver.address));
     const client = await Client.connect("udp", relay.from);
@@ -387,7 +387,7 @@ describe("a bridge", () => {
     ["osc.unix://", ":9"],
     ["nothing", ":9"],
   ];
-  test.each(wrong)("cannot be from %s to %s", async (from, to) => {
+  test.each(wrong)("rejects %s to %s", async (from, to) => {
     await expect(bridge(from, to)).rejects.toMatchObject({ code: "OSC_OPTION" });
   });
 

@@ -11,7 +11,7 @@ const through = (via: string): PacketRoute => ({ transport: "udp", via });
 const packet = Uint8Array.of(0x2f, 0x61, 0, 0);
 
 describe("a packet has been through the bridge", () => {
-  test("where it comes from a socket of the bridge itself, for as long as that is open", () => {
+  test("if it comes from an open socket of the bridge itself", () => {
     const guard = new LoopGuard(Infinity, "here");
     const forget = guard.addOwnPort("udp", 5000);
     guard.addOwnPort("udp", 5000)();
@@ -25,14 +25,14 @@ describe("a packet has been through the bridge", () => {
     expect(guard.isLoop(packet, from("127.0.0.1", 5000), by("udp"))).toBe(false);
   });
 
-  test("where others near send the same again, more often in a row than maxEchoes", () => {
+  test("if other senders nearby repeat it more than maxEchoes times in a row", () => {
     const guard = new LoopGuard(3, "here");
     const rounds = [1, 2, 3, 4, 5, 6].map((port) => guard.isLoop(packet, from("127.0.0.1", port), by("udp")));
     expect(rounds).toEqual([false, false, false, false, true, true]);
     expect(guard.isLoop(Uint8Array.of(1), from("127.0.0.1", 7), by("udp"))).toBe(false);
   });
 
-  test("and not where one sender repeats itself, or a crowd of other machines says the same", () => {
+  test("but not if one sender repeats itself, or many other machines send the same", () => {
     const guard = new LoopGuard(3, "here");
     for (let index = 0; index < 100; index += 1) {
       expect(guard.isLoop(packet, from("127.0.0.1", 1), by("udp"))).toBe(false);
@@ -40,14 +40,14 @@ describe("a packet has been through the bridge", () => {
     }
   });
 
-  test("where a machine that is sent to sends the same again", () => {
+  test("if a machine that the bridge sends to sends it back", () => {
     const guard = new LoopGuard(1, "here");
     guard.addTarget("192.0.2.1");
     const rounds = [1, 2, 3].map((port) => guard.isLoop(packet, from("192.0.2.1", port), by("udp")));
     expect(rounds).toEqual([false, false, true]);
   });
 
-  test("and remembers so many packets at most", () => {
+  test("and the guard remembers a limited number of packets", () => {
     const guard = new LoopGuard(0, "here");
     expect(guard.isLoop(packet, from("127.0.0.1", 1), by("udp"))).toBe(false);
     for (let index = 0; index < 5000; index += 1) guard.isLoop(new TextEncoder().encode(`/${index}`), from("127.0.0.1", 1), by("udp"));
@@ -56,8 +56,8 @@ describe("a packet has been through the bridge", () => {
   });
 });
 
-describe("a packet that came by NATS has been through the bridge", () => {
-  test("where the bridge is among those that it names, and not where another has a similar name", () => {
+describe("a packet that came over NATS has been through the bridge", () => {
+  test("if its headers name the bridge, but not one with a similar name", () => {
     const guard = new LoopGuard(Infinity, "here");
     expect(guard.isLoop(packet, from("192.0.2.9", 1), through("there,here,elsewhere"))).toBe(true);
     expect(guard.isLoop(packet, from("192.0.2.9", 1), through("there,here-too"))).toBe(false);
@@ -66,7 +66,7 @@ describe("a packet that came by NATS has been through the bridge", () => {
 
   const own = Object.values(networkInterfaces()).flatMap((one) => one ?? []);
   const outside = own.find(({ internal, family }) => !internal && family === "IPv4");
-  test.skipIf(outside === undefined)("where another bridge heard it from a socket of this one", () => {
+  test.skipIf(outside === undefined)("if another bridge received it from a socket of this one", () => {
     const guard = new LoopGuard(Infinity, "here");
     guard.addOwnPort("udp", 5000);
     expect(guard.isLoop(packet, from(outside?.address ?? "", 5000), through("there"))).toBe(true);

@@ -41,7 +41,7 @@ describeWithNats("a bridge and NATS", () => {
     await server[Symbol.asyncDispose]();
   });
 
-  test("a burst arrives over NATS byte for byte and in order, and each client gets its own answers", async () => {
+  test("carries a burst over NATS byte for byte and in order, and each client gets its own answers", async () => {
     const place = `${server.url}/${freshPrefix()}`;
     const receiver = await receive("udp");
     receiver.onPacket = (packet, answer) => answer(packet);
@@ -61,7 +61,7 @@ describeWithNats("a bridge and NATS", () => {
     expect([...near.errors, ...far.errors]).toEqual([]);
   });
 
-  test("packets have the subjects of their addresses, after the rules", async () => {
+  test("publishes packets under the subjects of their addresses, after the rules", async () => {
     const prefix = freshPrefix();
     const { heard } = await someone(`${prefix}.>`);
     const near = await bridged(anywhere("udp"), `${server.url}/${prefix}`, {
@@ -91,7 +91,7 @@ describeWithNats("a bridge and NATS", () => {
     expect(messages(receivers[0]?.packets ?? [])).toEqual([["/light/1/dim"], ["/sound/all"]]);
   });
 
-  test("what is published to the subjects of a target goes to all clients, and not what the bridge itself published", async () => {
+  test("passes what others publish to the subjects of a target to all clients, but not what it published itself", async () => {
     const prefix = freshPrefix();
     const near = await bridged(anywhere("udp"), `${server.url}/${prefix}?subject=${prefix}.>`);
     const clients = await Promise.all([1, 2].map(() => Client.connect("udp", near.from)));
@@ -105,7 +105,7 @@ describeWithNats("a bridge and NATS", () => {
     expect(near.errors).toEqual([]);
   });
 
-  test("a request of NATS is answered", async () => {
+  test("answers a NATS request", async () => {
     const prefix = freshPrefix();
     const receiver = await receive("udp");
     receiver.onPacket = (packet, answer) => answer(packet);
@@ -115,7 +115,7 @@ describeWithNats("a bridge and NATS", () => {
     expect(decode(data)).toMatchObject({ address: "/status", args: [1] });
   });
 
-  test.each(["elsewhere.x", "$SYS.x", "%", "_INBOX.x"])("nobody can have it publish to %s in their place", async (subject) => {
+  test.each(["elsewhere.x", "$SYS.x", "%", "_INBOX.x"])("never publishes a reply to %s", async (subject) => {
     const prefix = freshPrefix();
     const receiver = await receive("udp");
     receiver.onPacket = (packet, answer) => answer(packet);
@@ -127,7 +127,7 @@ describeWithNats("a bridge and NATS", () => {
     expect(heard).toEqual([]);
   });
 
-  test("nothing comes back where the bridge is one way, and nobody is asked to answer", async () => {
+  test("sends nothing back and asks for no reply if it is one way", async () => {
     const prefix = freshPrefix();
     const { link, heard } = await someone(`${prefix}.>`);
     const near = await bridged(anywhere("udp"), `${server.url}/${prefix}?subject=${prefix}.>`, { oneWay: true });
@@ -141,7 +141,7 @@ describeWithNats("a bridge and NATS", () => {
     expect([client.packets, near.stats().back.received]).toEqual([[], 0]);
   });
 
-  test("an answer to a client that is gone is counted and reported", async () => {
+  test("counts and reports an answer to a client that is gone", async () => {
     const prefix = freshPrefix();
     const { link, heard } = await someone(`${prefix}.>`);
     const near = await bridged(anywhere("tcp-1.1"), `${server.url}/${prefix}`);
@@ -155,7 +155,7 @@ describeWithNats("a bridge and NATS", () => {
     expect(near.errors.map(({ code }) => code)).toEqual(["OSC_NATS_NO_CLIENT"]);
   });
 
-  test("a packet that is larger than NATS takes is dropped, and the next one is not", async () => {
+  test("drops a packet that is larger than NATS takes, and not the next one", async () => {
     const prefix = freshPrefix();
     const { heard } = await someone(`${prefix}.>`);
     const near = await bridged(anywhere("tcp-1.0"), `${server.url}/${prefix}`);
@@ -194,14 +194,14 @@ describeWithNats("a bridge and NATS", () => {
       await until(() => far.stats().forward.received > received);
     });
 
-    test("a bridge from a place to the same one is refused", async () => {
+    test("rejects a bridge from a prefix to itself", async () => {
       const place = `${server.url}/${freshPrefix()}`;
       await expect(bridge(place, place)).rejects.toMatchObject({ code: "OSC_OPTION", message: expect.stringContaining("itself") });
     });
   });
 
   describe("while NATS is away", () => {
-    test("packets wait within bounds, the newest of them", async () => {
+    test("keeps the newest packets, within bounds", async () => {
       await using away = await NatsServer.start();
       const receiver = await receive("udp");
       const place = `${away.url}/osc`;
@@ -230,7 +230,7 @@ describeWithNats("a bridge and NATS", () => {
       expect(far.errors.map(({ code }) => code)).toContain("OSC_NATS_DISCONNECTED");
     });
 
-    test("a target that was not there at the start is found", async () => {
+    test("finds a target that was away at the start", async () => {
       await using late = await NatsServer.start();
       await late.stop();
       const near = await bridged(anywhere("udp"), `${late.url}/osc`, { nats: NATS });
@@ -242,7 +242,7 @@ describeWithNats("a bridge and NATS", () => {
       await until(() => near.stats().forward.sent === 1);
     });
 
-    test("closing drops what waits, and ends what tries to connect", async () => {
+    test("close drops what waits, and stops connecting", async () => {
       const near = await bridged(anywhere("udp"), `nats://127.0.0.1:${await steadyPort()}/osc`);
       const client = await Client.connect("udp", near.from);
       client.say(new OscMessage("/never", 1));
@@ -251,13 +251,13 @@ describeWithNats("a bridge and NATS", () => {
       expect(near.stats().forward).toMatchObject({ sent: 0, dropped: 1 });
     });
 
-    test("a source that is not there is an error", async () => {
+    test("rejects if the source cannot be reached", async () => {
       await expect(bridge(`nats://127.0.0.1:${await steadyPort()}/osc`, ":9")).rejects.toMatchObject({ code: "OSC_NATS_UNREACHABLE" });
     });
   });
 });
 
-describe("a place in NATS", () => {
+describe("a NATS URL", () => {
   test.each([
     ["nats://", /must name a NATS server/],
     ["nats://a,,b/osc", /must name a NATS server/],

@@ -71,7 +71,7 @@ describe("Sessions", () => {
     expect(sessions.heldBytes).toBe(0);
   });
 
-  test("keep a copy of a small packet that waits, not the memory that it was read into", async () => {
+  test("copy a small packet that waits, so that its read buffer is freed", async () => {
     const opening = deferred<NetAddress>();
     const arrived = deferred<Uint8Array>();
     const late: Target = {

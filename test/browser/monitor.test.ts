@@ -151,7 +151,7 @@ describeWith([CHROMIUM], "the monitor's page", () => {
 
     await page.click("#pause");
     await monitor.send(new OscMessage("/while/paused"));
-    await page.locator("#pause", { hasText: "Go on (1 new)" }).waitFor();
+    await page.locator("#pause", { hasText: "Resume (1 new)" }).waitFor();
     expect(await monitor.row("/while/paused").count()).toBe(0);
     await page.click("#pause");
     await monitor.row("/while/paused").waitFor();
@@ -223,7 +223,7 @@ describeWith([CHROMIUM], "the monitor's page", () => {
       await page.dispatchEvent("main", "drop", { dataTransfer });
     };
     await drop("diary.txt", "Dear diary");
-    await page.locator("#recording-note", { hasText: "This can't be opened. This begins like none of the formats" }).waitFor();
+    await page.locator("#recording-note", { hasText: "Can't open this file. This begins like none of the formats" }).waitFor();
     await drop("dropped.jsonl", Buffer.concat(lines.slice(0, 1)).toString());
     await monitor.row("/cue/first").waitFor();
     await page.locator("#recording-name", { hasText: "dropped.jsonl" }).waitFor();
@@ -366,7 +366,7 @@ describeWith([CHROMIUM], "the monitor's page over time", () => {
       await monitor.send(new OscMessage("/last"));
       await monitor.row("/last").waitFor();
       const account = async (): Promise<[number, number]> => [
-        (await monitor.counter("received by the page")) + (await monitor.counter("lost on the way to the page")),
+        (await monitor.counter("received")) + (await monitor.counter("lost on the way")),
         await monitor.counter("server: received"),
       ];
       // What the system lost before the server is no one's to count here; it is none on most machines.

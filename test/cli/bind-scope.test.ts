@@ -88,8 +88,8 @@ describe("ArrivalWatch", () => {
     dropped = 4;
     vi.advanceTimersByTime(3000);
     expect(lines).toEqual([
-      "The kernel dropped 3 packets that came faster than this program reads (3 in all).",
-      "The kernel dropped 1 packet that came faster than this program reads (4 in all).",
+      "The kernel dropped 3 packets that arrived faster than this program reads (3 in all).",
+      "The kernel dropped 1 packet that arrived faster than this program reads (4 in all).",
     ]);
     one_.close();
   });

@@ -50,7 +50,7 @@ describe("oscine monitor", () => {
     expect((await tool.signal("SIGINT").ended).code).toBe(0);
   });
 
-  test("keeps its address over a new start where the token and the port are given", async () => {
+  test("keeps its address over a restart if token and port are given", async () => {
     const token = "a-token-for-tests";
     const port = String(await steadyPort());
     for (const _start of [1, 2]) {
@@ -60,7 +60,7 @@ describe("oscine monitor", () => {
     }
   });
 
-  test("a browser that cannot be opened is a line, and no end", async () => {
+  test("reports on one line that the browser can't be opened, and goes on", async () => {
     await using tool = new Tool(["monitor", "127.0.0.1:0", "--open"], { PATH: "/nowhere" });
     await tool.saysErr(/^Cannot open the browser: /m);
     expect((await tool.signal("SIGINT").ended).code).toBe(0);
@@ -78,7 +78,7 @@ describe("oscine monitor", () => {
     expect(err).toMatch(/^oscine: [^\n]+\n$/);
   });
 
-  test("a short token is one line and exit code 1", async () => {
+  test("rejects a short token on one line with exit code 1", async () => {
     const tool = new Tool(["monitor", ":0"], { OSCINE_MONITOR_TOKEN: "short" });
     expect(await tool.ended).toMatchObject({ code: 1, err: expect.stringMatching(/^oscine: [^\n]*at least 16[^\n]*\n$/) as string });
   });

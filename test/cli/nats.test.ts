@@ -75,7 +75,7 @@ describeWithNats("oscine and NATS", () => {
     expect(here.err).toMatch(/\nreceived 2, handled 2, rejected 0, dropped 0\n$/);
   });
 
-  test("two workers share what comes, and one goes on when the other is killed", async () => {
+  test("two workers share the packets, and one goes on when the other is killed", async () => {
     const words = ["--nats", nats.url, "--prefix", "two"];
     await using first = new Tool(["work", module, ...words]);
     await using second = new Tool(["work", module, ...words]);
@@ -97,7 +97,7 @@ describeWithNats("oscine and NATS", () => {
     expect(pids.has(pid as number)).toBe(true);
   });
 
-  test("at least once: what a killed worker had is handled by another", async () => {
+  test("at least once, another worker handles the packets of one that was killed", async () => {
     const words = ["--nats", nats.url, "--prefix", "keep", "--delivery", "at-least-once"];
     await using first = new Tool(["work", module, ...words, "--ack-wait", "1000"]);
     await first.saysErr(/^Working for NATS/);
@@ -150,7 +150,7 @@ describeWithNats("oscine and NATS", () => {
   });
 });
 
-describe("what cannot be is one line", () => {
+describe("a wrong command line is one line on standard error", () => {
   test.each([
     [["work"], /add --nats, as in "oscine work/],
     [["work", "a.js", "b.js", "--nats", "x"], /one handlers module; got 2/],
@@ -163,7 +163,7 @@ describe("what cannot be is one line", () => {
     [["work", "--nats", "x", "--share", "3"], /--share must look like 0\/3/],
     [["work", "--nats", "x", "--share", "3/3", "--order", "client"], /share must be \[index, of\]/],
     [["work", "--nats", "x", "--concurrency", "0"], /--concurrency must be a whole number/],
-    [["work", "no-such.js", "--nats", "x"], /no handlers module "no-such\.js"/],
+    [["work", "no-such.js", "--nats", "x"], /The handlers module "no-such\.js" does not exist/],
     [["serve", ":0", "--delivery", "at-least-once"], /--delivery needs --nats/],
     [["serve", "handlers.js", "--nats", "nats://u:secret@x"], /leave out handlers\.js, and run: .* work handlers\.js --nats nats:\/\/x\n/],
     [["serve", "--nats", "x", "--kind", "forking"], /--kind forking is for "oscine work"/],
@@ -199,7 +199,7 @@ describe("what cannot be is one line", () => {
     expect(err).toMatch(/^oscine: NATS cannot be reached at 127\.0\.0\.1:\d+[^\n]*\n$/);
   });
 
-  test("packages that are not installed are named, with what installs them", async () => {
+  test("names packages that are not installed, and the command that installs them", async () => {
     const alone = join(folder, "alone");
     await cp(fileURLToPath(new URL("../../dist", import.meta.url)), join(alone, "dist"), { recursive: true });
     await writeFile(join(alone, "package.json"), '{ "type": "module" }');

@@ -57,5 +57,5 @@ test.each([
 
 test("oscine query says when there is no such method", async () => {
   const { code, err } = await runTool("query", url, "/nothing");
-  expect([code, err]).toEqual([1, "There is no method at /nothing or below it.\n"]);
+  expect([code, err]).toEqual([1, "No method at /nothing or below it.\n"]);
 });

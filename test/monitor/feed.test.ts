@@ -33,7 +33,7 @@ describe("the queue of entries", () => {
     expect(queue.size).toBe(0);
   });
 
-  test("is limited by bytes as well", () => {
+  test("has a limit in bytes too", () => {
     const queue = new EntryQueue({ maxEntries: 1e9, maxBytes: 1500 });
     queue.push(packet(1, 300));
     queue.push(packet(2, 300));
@@ -43,7 +43,7 @@ describe("the queue of entries", () => {
     expect(queue.size).toBe(0);
   });
 
-  test("gives out whole batches within bounds, and one at least", () => {
+  test("gives out batches within bounds, of at least one entry", () => {
     const queue = new EntryQueue(MUCH);
     for (let number = 1; number <= 5; number += 1) queue.push(packet(number, 1000));
     expect(queue.take({ maxEntries: 2, maxBytes: 1e9 })).toHaveLength(2);
@@ -51,7 +51,7 @@ describe("the queue of entries", () => {
     expect(queue.after(4).map(({ number }) => number)).toEqual([5]);
   });
 
-  test("holds what was pushed and neither dropped nor taken, whatever is done", () => {
+  test("holds exactly what was pushed and neither dropped nor taken", () => {
     const steps = fc.array(fc.oneof(fc.constant("push" as const), fc.integer({ min: 0, max: 7 })), { maxLength: 200 });
     fc.assert(
       fc.property(steps, (doing) => {
@@ -75,7 +75,7 @@ describe("the queue of entries", () => {
 });
 
 describe("what the monitor and its page say", () => {
-  test("comes back as it was", () => {
+  test("decodes to what was encoded", () => {
     const entries = [packet(8), problem(9), packet(10, 0), packet(11, 7)];
     expect(readFeedEvent(encodeEntries(entries))).toEqual({ kind: "entries", entries });
     const hello = { session: "s", listening: ["osc.udp://[::1]:9/"], target: "[::1]:9", time: 1.5, newest: 3 };
@@ -90,12 +90,12 @@ describe("what the monitor and its page say", () => {
     expect(readSendCommand(encodeSend(command))).toEqual(command);
   });
 
-  test("stands errors that quote what no OSC string can hold", () => {
+  test("encodes errors that quote what no OSC string can hold", () => {
     const event = readFeedEvent(encodeFailed(1, "a\0b\uD800c"));
     expect(event).toEqual({ kind: "failed", id: 1, message: "a\uFFFDb\uFFFDc" });
   });
 
-  test("passes over all else, and never throws", () => {
+  test("ignores anything else, and never throws", () => {
     for (const frame of [new Uint8Array(), encode(new OscMessage("/x")), encode(new OscMessage("/send", [1, "a"]))]) {
       expect(readFeedEvent(frame)).toBeNull();
       expect(readSendCommand(frame)).toBeNull();

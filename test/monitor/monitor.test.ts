@@ -87,7 +87,7 @@ async function get(url: string, headers: Readonly<Record<string, string>> = {}, 
 }
 
 describe("the page", () => {
-  test("is served with its files, and may run nothing else", async () => {
+  test("is served with its files, and its policy lets no other script run", async () => {
     const { page } = await openMonitor();
     const { status, headers, text } = await get(page);
     expect(status).toBe(200);
@@ -101,7 +101,7 @@ describe("the page", () => {
     expect((await get(page.slice(0, -1))).headers.location).toBe(new URL(page).pathname);
   });
 
-  test("and its token are random", async () => {
+  test("has a random address", async () => {
     const [a, b] = [await openMonitor(), await openMonitor()];
     expect(new URL(a.page).pathname).toMatch(/^\/[\w-]{32}\/$/);
     expect(new URL(a.page).pathname).not.toBe(new URL(b.page).pathname);
@@ -137,7 +137,7 @@ describe("the page", () => {
     for (const socket of [...strangers, one]) socket.destroy();
   });
 
-  test("asks the network for nothing", async () => {
+  test("fetches nothing from the network", async () => {
     const { page } = await openMonitor();
     for (const file of ["", "page.css"]) expect((await get(`${page}${file}`)).text).not.toMatch(/(?:https?:)?\/\/\w[\w.]*\.\w{2}/);
   });
@@ -160,17 +160,17 @@ describe("the page", () => {
     expect(answer.text).not.toContain(token.slice(1));
   });
 
-  test("can be read under localhost, and only be read", async () => {
+  test("answers under localhost, and only GET and HEAD", async () => {
     const { page } = await openMonitor();
     expect((await get(page, { host: `localhost:${new URL(page).port}` })).status).toBe(200);
     expect((await get(page, {}, "POST")).status).toBe(405);
   });
 
-  test.each(["short", "with a slash / in it ok", "x".repeat(300)])("takes no token such as %j", (token) => {
+  test.each(["short", "with a slash / in it ok", "x".repeat(300)])("rejects the token %j", (token) => {
     expect(() => new Monitor({ token, createSender: () => expect.unreachable() })).toThrow(/at least 16/);
   });
 
-  test("that cannot be served says so", async () => {
+  test("reports why it can't be served", async () => {
     const { page } = await openMonitor();
     const second = new Monitor({ port: Number(new URL(page).port), createSender: () => expect.unreachable() });
     await expect(second.open({ urls: [], target: "" })).rejects.toThrow(/cannot be served on 127\.0\.0\.1:\d+.*EADDRINUSE/);
@@ -179,7 +179,7 @@ describe("the page", () => {
 });
 
 describe("the feed", () => {
-  test("says hello, brings the past and then what arrives", async () => {
+  test("greets a page, sends the history and then what arrives", async () => {
     const { monitor, page } = await openMonitor();
     monitor.packet(PACKET, SENDER, "udp");
     monitor.problem(new OscSocketError("ENOBUFS", "full", "x"), SENDER);
@@ -196,7 +196,7 @@ describe("the feed", () => {
     ]);
   });
 
-  test("does not tell twice what the page sees in the bytes", async () => {
+  test("does not report what the page finds in the bytes itself", async () => {
     const { monitor } = await openMonitor();
     monitor.problem(new OscRejectedError("malformed", "x"));
     expect(monitor.entries).toBe(0);
@@ -204,7 +204,7 @@ describe("the feed", () => {
     expect(monitor.entries).toBe(1);
   });
 
-  test("goes on where a page that comes back had stopped; of another session, from the beginning", async () => {
+  test("resumes where a returning page stopped, or starts over after a restart", async () => {
     const { monitor, page } = await openMonitor();
     for (let count = 0; count < 4; count += 1) monitor.packet(PACKET, SENDER, "udp");
     const first = new FakePage(page);
@@ -214,7 +214,7 @@ describe("the feed", () => {
     expect(await new FakePage(page, `?session=${session}&after=nonsense`).numbers(4)).toEqual([1, 2, 3, 4]);
   });
 
-  test("counts frames that are no command, text among them, and goes on", async () => {
+  test("counts frames that aren't commands, and goes on", async () => {
     const { page } = await openMonitor();
     const reader = new FakePage(page);
     await reader.event("hello");
@@ -227,7 +227,7 @@ describe("the feed", () => {
     expect(ignored.status.pages).toBe(1);
   });
 
-  test("ends a connection whose frame is too large, and goes on for others", async () => {
+  test("closes a connection whose frame is too large, and serves the others", async () => {
     const { monitor, page } = await openMonitor();
     const other = new FakePage(page);
     const reader = new FakePage(page);
@@ -250,7 +250,7 @@ describe("the feed", () => {
     expect(error.message).toMatch(/40[34]/);
   });
 
-  test("lets so many pages in and no more", async () => {
+  test("accepts a limited number of pages", async () => {
     const { page } = await openMonitor();
     for (let count = 0; count < 8; count += 1) await new FakePage(page).event("hello");
     const [error] = (await once(new FakePage(page).socket, "error")) as [Error];
@@ -284,7 +284,7 @@ describe("the feed", () => {
     expect(status.dropped).toBe(dropped);
   });
 
-  test("and the monitor end together, also with half a connection open", async () => {
+  test("ends with the monitor, even if a connection is half open", async () => {
     const { monitor, page } = await openMonitor();
     const reader = new FakePage(page);
     await reader.event("hello");

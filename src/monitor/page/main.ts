@@ -165,7 +165,7 @@ class Page {
       if (number === this.#opened) this.#showRecording(recording);
     } catch (error) {
       if (number === this.#opened)
-        this.#bar.tell(file.name, `This can't be opened. ${error instanceof Error ? error.message : String(error)}`);
+        this.#bar.tell(file.name, `Can't open this file. ${error instanceof Error ? error.message : String(error)}`);
     }
   }
 
@@ -230,7 +230,7 @@ class Page {
     const { received, dropped } = account;
     this.#status.draw({ messagesPerSecond, messages, badPackets, received, dropped, kept: window.size, gone: window.gone });
     const waiting = window.end - window.shownEnd;
-    setText(this.#pause.querySelector<HTMLElement>(".label") ?? this.#pause, window.isFrozen ? `Go on (${waiting} new)` : "Pause");
+    setText(this.#pause.querySelector<HTMLElement>(".label") ?? this.#pause, window.isFrozen ? `Resume (${waiting} new)` : "Pause");
   }
 }
 

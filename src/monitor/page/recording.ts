@@ -74,7 +74,7 @@ export async function loadRecording(file: Blob, name: string, bounds: MemoryBoun
     if (isCut) break;
     records.push(record);
   }
-  if (records.length === 0) throw firstFault ?? new Error("There are no packets in it.");
+  if (records.length === 0) throw firstFault ?? new Error("The file has no packets.");
   records.sort((a, b) => a.entry.time - b.entry.time);
   return new OpenRecording({ name, records, start: recording.start, isCut, faults, firstFault });
 }
@@ -126,7 +126,7 @@ export class OpenRecording extends Store {
   get note(): string {
     const { records, isCut, faults, firstFault } = this.#content;
     const notes: string[] = [];
-    if (isCut) notes.push(`Only the first ${records.length.toLocaleString("en")} packets are shown: a page keeps no more.`);
+    if (isCut) notes.push(`Only the first ${records.length.toLocaleString("en")} packets are shown, as many as a page keeps.`);
     if (firstFault !== null)
       notes.push(`${faults === 1 ? "1 error" : `${faults.toLocaleString("en")} errors`} in the file. ${firstFault.message}`);
     return notes.join(" ");

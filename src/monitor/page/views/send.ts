@@ -77,7 +77,7 @@ export class SendPanel {
     const item = this.#write("sent", "→", `${target}  ${flatten(packet).map(formatMessage).join("  ")}`);
     item.dataset["id"] = String(this.#id);
     if (!this.#send({ id: this.#id, target, packet: encode(packet) })) {
-      this.#write("failed", "✕", "Not sent: there is no connection to the monitor.");
+      this.#write("failed", "✕", "Not sent: the monitor is not connected.");
     }
     this.#history.add(line);
     store(this.#history.lines);

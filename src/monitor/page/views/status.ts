@@ -54,16 +54,21 @@ export class StatusPanel {
     setText(this.#lost, count(lost));
     this.#bad.classList.toggle("alarm", figures.badPackets > 0);
     this.#lost.classList.toggle("alarm", lost > 0);
-    this.#show("received by the page", figures.received);
-    this.#show("lost on the way to the page", figures.dropped);
-    this.#show("kept in the page", figures.kept);
-    this.#show("no longer kept", figures.gone);
+    this.#show("received", figures.received);
+    this.#show("lost on the way", figures.dropped);
+    this.#show("kept", figures.kept);
+    this.#showIfAny("discarded", figures.gone);
     if (this.#status !== null) {
       this.#show("open pages", this.#status.pages);
-      this.#show("ignored frames", this.#status.ignoredFrames);
-      if (this.#status.evicted > 0) this.#show("connections without the token closed", this.#status.evicted);
+      this.#showIfAny("commands not understood", this.#status.ignoredFrames);
+      this.#showIfAny("connections without the token closed", this.#status.evicted);
     }
     for (const [name, value] of Object.entries(counters)) this.#show(`server: ${name}`, value);
+  }
+
+  /** Shows a counter that is 0 as a rule. */
+  #showIfAny(name: string, value: number): void {
+    if (value > 0) this.#show(name, value);
   }
 
   #show(name: string, value: number): void {
