@@ -12,7 +12,7 @@ import { TestBrowser } from "../test/browser/chromium.ts";
 import { MonitorPage } from "../test/browser/monitor-page.ts";
 
 const FOLDER = fileURLToPath(new URL("../docs/images/", import.meta.url));
-const SECONDS = 12;
+const SECONDS = 25;
 const TICK_MS = 50;
 const WIDE = { viewport: { width: 1360, height: 820 } };
 const PHONE = { viewport: { width: 390, height: 760 }, isMobile: true, hasTouch: true };
@@ -31,19 +31,24 @@ function* showAt(tick: number): Generator<OscPacket | Uint8Array> {
     );
   }
   if (tick % 23 === 0) yield new OscMessage("/scene/title", ["Act 2, scene 1", true, null]);
-  if (tick === 100) yield new TextEncoder().encode("hello?");
+  if (tick === (SECONDS - 2) * (1000 / TICK_MS)) yield new TextEncoder().encode("hello?");
 }
 
-async function playShow(monitor: MonitorPage): Promise<void> {
+/** Plays the show until the returned function is called. Resolves when the plots have something to show. */
+async function playShow(monitor: MonitorPage, plotted: readonly string[] = []): Promise<() => void> {
   const socket = createSocket("udp4");
-  const start = performance.now();
-  for (let tick = 0; tick < (SECONDS * 1000) / TICK_MS; tick += 1) {
-    for (const packet of showAt(tick)) {
+  let tick = 0;
+  const timer = setInterval(() => {
+    for (const packet of showAt((tick += 1))) {
       socket.send(packet instanceof Uint8Array ? packet : encode(packet), Number(monitor.port), "127.0.0.1");
     }
-    await sleep(Math.max(0, start + (tick + 1) * TICK_MS - performance.now()));
-  }
-  socket.close();
+  }, TICK_MS);
+  for (const address of plotted) await monitor.page.click(`[aria-label="Plot ${address}"]`);
+  await sleep(SECONDS * 1000);
+  return () => {
+    clearInterval(timer);
+    socket.close();
+  };
 }
 
 async function picture(monitor: MonitorPage, name: string): Promise<void> {
@@ -58,23 +63,26 @@ await using browser = await TestBrowser.launch();
 
 {
   await using monitor = await MonitorPage.open(browser, { ...WIDE, colorScheme: "dark" });
-  await playShow(monitor);
+  const stop = await playShow(monitor, ["/synth/1/cutoff"]);
   await monitor.page.fill("#send-line", "/scene/next 3 2.5 soon");
   await monitor.page.press("#send-line", "Enter");
   await monitor.row("/scene/next").waitFor();
   await monitor.page.evaluate("document.activeElement.blur()");
   await picture(monitor, "monitor-dark");
+  stop();
 }
 {
   await using monitor = await MonitorPage.open(browser, { ...WIDE, colorScheme: "light" });
-  await playShow(monitor);
+  const stop = await playShow(monitor);
   await monitor.page.fill("#filter", "/note/* /synth/*");
   await monitor.page.click("#pause");
   await monitor.row("/note/on").nth(4).click();
   await picture(monitor, "monitor-light");
+  stop();
 }
 {
   await using monitor = await MonitorPage.open(browser, { ...PHONE, colorScheme: "dark" });
-  await playShow(monitor);
+  const stop = await playShow(monitor);
   await picture(monitor, "monitor-phone");
+  stop();
 }
