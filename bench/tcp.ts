@@ -9,11 +9,10 @@
  * other, and the median counts: read ratios within one run. Each server is sent everything twice, and the second time counts, for ours takes
  * half a second until its code is compiled. The sender waits for the server to have handled the last message of every connection.
  */
-import { type ChildProcess, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { type Socket, connect } from "node:net";
 import { createInterface } from "node:readline";
-import { setTimeout as delay } from "node:timers/promises";
 import { OscMessage, encode } from "../src/codec/index.ts";
 import { type Framing, encodeFrame, encodeFrames } from "../src/framing/index.ts";
 import { cpuSeconds } from "./suite/cpu-time.ts";
@@ -28,7 +27,7 @@ const ROUNDS = options.quick ? 1 : 3;
 const CONNECTIONS = [1, 100];
 /** So many messages are written at once. */
 const BATCH = 500;
-/** A server that takes longer is taken to have stopped. */
+/** A server that takes longer for a step (starting, a connection, all messages) has failed. */
 const LIMIT_MS = 60_000;
 
 interface Result {
@@ -67,39 +66,58 @@ report([...samples].map(([key, all]) => resultOf(key, all)));
 async function measure(contestant: Contestant, framing: Framing, connections: number): Promise<Sample> {
   const [program, ...args] = contestant.command(framing, connections);
   const server = spawn(program, args, { stdio: ["ignore", "pipe", "inherit"] });
-  const lines = createInterface({ input: server.stdout });
-  const next = async (): Promise<string | null> => {
-    const [line] = (await Promise.race([once(lines, "line"), once(lines, "close").then(() => [])])) as [string?];
-    return line ?? null;
-  };
+  const ended = new Promise<void>((resolve) => server.once("exit", () => resolve()).once("error", () => resolve()));
+  const lines = createInterface({ input: server.stdout })[Symbol.asyncIterator]();
   const sockets: Socket[] = [];
-  const over = new AbortController();
-  const each = Math.ceil(MESSAGES / contestant.share / connections / BATCH) * BATCH;
-  const count = each * connections;
-  const sendAll = async (time: number): Promise<Sample> => {
-    const cpuBefore = cpuSeconds(server.pid);
-    const started = performance.now();
-    const done = Promise.race([next(), delay(LIMIT_MS, null, { signal: over.signal })]);
-    for (const socket of sockets) void send(socket, framing, each);
-    const line = await done;
-    if (Number(line?.split(" ")[1]) !== (time * count) / 2) return FAILED;
-    const seconds = (performance.now() - started) / 1000;
-    return { rate: count / seconds, cpu: ((cpuSeconds(server.pid) - cpuBefore) * 1e6) / count };
-  };
   try {
-    const port = Number((await next()) ?? Number.NaN);
+    const port = Number(await lineOf(lines));
     for (let index = 0; index < connections; index += 1) sockets.push(await connected(port));
-    return (await sendAll(1)) === FAILED ? FAILED : await sendAll(2);
+    const each = Math.ceil(MESSAGES / contestant.share / connections / BATCH) * BATCH;
+    const count = each * connections;
+    let sample = FAILED;
+    for (const time of [1, 2]) {
+      const cpuBefore = cpuSeconds(server.pid);
+      const started = performance.now();
+      for (const socket of sockets) void send(socket, framing, each);
+      const [, sum] = (await lineOf(lines)).split(" ");
+      if (Number(sum) !== (time * count) / 2) throw new Error(`it handled ${2 * Number(sum)} of ${time * count} messages`);
+      const seconds = (performance.now() - started) / 1000;
+      sample = { rate: count / seconds, cpu: ((cpuSeconds(server.pid) - cpuBefore) * 1e6) / count };
+    }
+    return sample;
+  } catch (error) {
+    console.error(`${contestant.name}, framing ${framing}, ${connections} connections: FAILED, ${(error as Error).message}.`);
+    return FAILED;
   } finally {
-    over.abort();
     for (const socket of sockets) socket.destroy();
-    await ended(server);
+    server.kill("SIGKILL");
+    await ended;
+  }
+}
+
+/** The next line of the server. Rejects if it has ended, or takes too long. */
+async function lineOf(lines: AsyncIterator<string>): Promise<string> {
+  const { done, value } = await within(lines.next());
+  if (done === true) throw new Error("the server ended");
+  return value;
+}
+
+/** @throws Error if the step takes longer than the limit */
+async function within<Result>(step: Promise<Result>): Promise<Result> {
+  let timer: NodeJS.Timeout | undefined;
+  const limit = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error(`nothing happened for ${LIMIT_MS / 1000} s`)), LIMIT_MS);
+  });
+  try {
+    return await Promise.race([step, limit]);
+  } finally {
+    clearTimeout(timer);
   }
 }
 
 async function connected(port: number): Promise<Socket> {
   const socket = connect(port, "127.0.0.1");
-  await once(socket, "connect");
+  await within(once(socket, "connect"));
   socket.on("error", () => undefined);
   socket.resume();
   return socket;
@@ -120,12 +138,6 @@ async function send(socket: Socket, framing: Framing, count: number): Promise<vo
     });
   }
   socket.write(encodeFrame(encode(new OscMessage("/done")), framing));
-}
-
-async function ended(server: ChildProcess): Promise<void> {
-  const end = once(server, "exit");
-  server.kill("SIGKILL");
-  await end;
 }
 
 function resultOf(key: string, all: readonly Sample[]): Result {

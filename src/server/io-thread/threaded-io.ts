@@ -22,8 +22,8 @@ import { CallerClaims } from "./caller-executor.ts";
 import { IoThread } from "./io-thread.ts";
 import { type BlockingIo, type IoOwner, blockingHandling } from "./server-io.ts";
 
-/** After this many packets the I/O thread is told the results, even if more packets are ready. */
-const RESULTS_AT_ONCE = 256;
+/** After this many packets the I/O thread is told the results, even if more packets are ready: half of what a TCP connection may have in flight. */
+const RESULTS_AT_ONCE = 32;
 /** The longest that the end of serving waits for the account of the last packets. */
 const COMPLETE_MS = 1000;
 

@@ -65,8 +65,9 @@ const SIZE = 4;
 const HEAD = 5;
 /** Where the parts of a packet are, behind the head. */
 const AS_OF = HEAD;
-const PORT = AS_OF + 8;
-const FAMILY = PORT + 2;
+/** Of the client: its port, its family, the size of its address, its address. */
+const CLIENT = AS_OF + 8;
+const FAMILY = CLIENT + 2;
 const ADDRESS_SIZE = FAMILY + 1;
 const ADDRESS = ADDRESS_SIZE + 1;
 /** How many bytes a pipe takes in one piece, whoever else writes to it (`PIPE_BUF`). */
@@ -139,24 +140,20 @@ export interface NumberedPacket {
 /** Packets as records, one after another. */
 export function encodePackets(packets: readonly NumberedPacket[]): Uint8Array {
   let size = 0;
-  const addresses = packets.map(({ packet }) => Buffer.from(packet.peer.address.address));
-  for (const [index, { packet }] of packets.entries()) size += SIZE + ADDRESS + (addresses[index] as Buffer).length + packet.data.length;
+  for (const { packet } of packets) size += SIZE + CLIENT + clientBytes(packet.peer.address).length + packet.data.length;
   const bytes = Buffer.allocUnsafeSlow(size);
   let at = 0;
-  for (const [index, { id, packet }] of packets.entries()) {
+  for (const { id, packet } of packets) {
     const { data, asOf, peer } = packet;
-    const address = addresses[index] as Buffer;
-    const length = ADDRESS + address.length + data.length;
+    const client = clientBytes(peer.address);
+    const length = CLIENT + client.length + data.length;
     bytes.writeUInt32BE(length, at);
     at += SIZE;
     bytes[at] = PACKET;
     bytes.writeUInt32BE(id, at + 1);
     bytes.writeDoubleBE(asOf, at + AS_OF);
-    bytes.writeUInt16BE(peer.address.port, at + PORT);
-    bytes[at + FAMILY] = FAMILIES.indexOf(peer.address.family);
-    bytes[at + ADDRESS_SIZE] = address.length;
-    bytes.set(address, at + ADDRESS);
-    bytes.set(data, at + ADDRESS + address.length);
+    bytes.set(client, at + CLIENT);
+    bytes.set(data, at + CLIENT + client.length);
     at += length;
   }
   return bytes;
@@ -165,6 +162,34 @@ export function encodePackets(packets: readonly NumberedPacket[]): Uint8Array {
 /** A packet for a client, from a worker. */
 export function encodeSend(id: number, data: Uint8Array, address: NetAddress): Uint8Array {
   return encodePackets([{ id, packet: { data, asOf: 0, peer: { address } } }]);
+}
+
+/** The last client that was written and the last that was read, as they lie in a record: those of many packets are the same. */
+let written: { readonly client: NetAddress; readonly bytes: Uint8Array } | null = null;
+let read: { readonly client: NetAddress; readonly bytes: Uint8Array } | null = null;
+
+function clientBytes(client: NetAddress): Uint8Array {
+  if (written?.client !== client) {
+    const address = Buffer.from(client.address);
+    const head = [client.port >>> 8, client.port & 0xff, FAMILIES.indexOf(client.family), address.length];
+    written = { client, bytes: Uint8Array.of(...head, ...address) };
+  }
+  return written.bytes;
+}
+
+function clientOf(body: RecordBody, end: number): NetAddress {
+  if (read === null || !isAt(CLIENT, read.bytes, body)) {
+    const address = decoder.decode(body.subarray(ADDRESS, end));
+    const port = ((body[CLIENT] ?? 0) << 8) | (body[CLIENT + 1] ?? 0);
+    const client = Object.freeze({ address, port, family: FAMILIES[body[FAMILY] ?? 0] ?? "IPv4" });
+    read = { client, bytes: new Uint8Array(body.subarray(CLIENT, end)) };
+  }
+  return read.client;
+}
+
+function isAt(start: number, bytes: Uint8Array, body: RecordBody): boolean {
+  for (let index = 0; index < bytes.length; index += 1) if (bytes[index] !== body[start + index]) return false;
+  return true;
 }
 
 /** The records in a message. */
@@ -212,11 +237,9 @@ export function explanationOf(body: RecordBody): string {
 
 /** The packet in a record, with bytes of its own: a view would retain all packets of the message. */
 export function packetOf(body: RecordBody): ReceivedPacket {
-  const bytes = Buffer.from(body.buffer, body.byteOffset, body.length);
-  const dataStart = ADDRESS + (bytes[ADDRESS_SIZE] ?? 0);
-  const address = bytes.toString("utf8", ADDRESS, dataStart);
-  const client = { address, port: bytes.readUInt16BE(PORT), family: FAMILIES[bytes[FAMILY] ?? 0] ?? "IPv4" };
-  return { data: new Uint8Array(body.subarray(dataStart)), client, asOf: bytes.readDoubleBE(AS_OF) };
+  const dataStart = ADDRESS + (body[ADDRESS_SIZE] ?? 0);
+  const asOf = new DataView(body.buffer, body.byteOffset).getFloat64(AS_OF);
+  return { data: new Uint8Array(body.subarray(dataStart)), client: clientOf(body, dataStart), asOf };
 }
 
 /** Cuts a record into {@link PART}s, each of which a pipe takes in one piece. A short one stays as it is. */
