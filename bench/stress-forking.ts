@@ -5,7 +5,7 @@
  *     node --import tsx bench/stress-forking.ts [packets] [fork | spawn] [kills]
  *
  * Default: 10,000 packets, forked, 100 kills. With spawn, a process handles 100 packets. Prints the account, and ends with code 1 if a packet
- * is neither answered nor reported, is both, or if a process or a zombie is left.
+ * is neither answered nor reported, is both, if a process or a zombie is left, or if the server's memory or file descriptors grow.
  */
 import { ForkingStress } from "../test/server/forking-stress.ts";
 

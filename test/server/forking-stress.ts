@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, readdirSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { PoolProgram, type ProcessId, descendants, isAlive } from "./pool-program.ts";
 
@@ -17,6 +17,20 @@ const AT_ONCE = 200;
 /** The same while processes are killed, so that they are killed one after another. */
 const AT_ONCE_IF_KILLED = 20;
 
+/** What part of the packets the server has handled before it is measured: what it keeps once is made by then. */
+const WARM_UP = 0.2;
+/** What V8's heap may take more or less from one moment to another, in MiB. */
+const MEMORY_ROOM = 24;
+
+/** The pipes of a process that has just been killed, or of one that takes its place, may be open at one moment and not at another. */
+const PIPES_OF_A_PROCESS = 3;
+
+/** What the server's process takes while it has nothing to do. */
+interface Resources {
+  readonly memoryMiB: number;
+  readonly descriptors: number;
+}
+
 /** What became of the packets. */
 export interface Account {
   readonly sent: Readonly<Record<string, number>>;
@@ -24,13 +38,19 @@ export interface Account {
   /** Errors that were reported, by what they say. */
   readonly lost: Readonly<Record<string, number>>;
   readonly stats: Readonly<Record<string, number>>;
-  /** What should not be. Empty where all is well. */
+  /** How many processes were killed: those of packets, the fork server, and the shell that ends orphans. */
+  readonly killed: Readonly<Record<Victim, number>>;
+  readonly resources: { readonly begin: Resources; readonly end: Resources };
+  /** What should not be. Empty if all is well. */
   readonly faults: readonly string[];
 }
+
+type Victim = "child" | "fork server" | "shell";
 
 /** A forking server whose handlers crash, hang and fill their memory at random, and an account of every packet. */
 export class ForkingStress {
   readonly #program: PoolProgram;
+  readonly #killed = { child: 0, "fork server": 0, shell: 0 };
 
   private constructor(program: PoolProgram) {
     this.#program = program;
@@ -46,7 +66,9 @@ export class ForkingStress {
     const program = this.#program;
     const random = randomNumbers(seed);
     const sent: Record<string, number> = {};
+    let begin: Resources | null = null;
     for (let count = 0; count < packets; count++) {
+      if (count === Math.ceil(packets * WARM_UP)) begin = await this.#resources(count);
       const address = choose(random());
       sent[address] = (sent[address] ?? 0) + 1;
       program.send(address, count);
@@ -54,7 +76,7 @@ export class ForkingStress {
       // Not before the server has shown that it serves: if the first worker fails, it doesn't.
       if (kills > 0 && this.#ended > 0 && count % Math.ceil(packets / kills) === 0) this.#killOne(random());
     }
-    await program.until(() => this.#ended >= packets);
+    const resources = { begin: begin as Resources, end: await this.#resources(packets) };
     const processes = descendants(program.child.pid as number);
     const zombies = await this.#zombies();
     const stats = await program.quit();
@@ -62,6 +84,7 @@ export class ForkingStress {
     await goneWithin(processes, 5000);
     const faults = [
       ...this.#unaccounted(sent, kills > 0),
+      ...grown(resources),
       ...zombies.map((pid) => `process ${pid} is a zombie`),
       ...(stats.inProgress + stats.waiting === 0 ? [] : [`${stats.inProgress + stats.waiting} packets are still in the server's account`]),
       ...(stats.received === stats.handled + stats.dropped ? [] : ["received is not handled + dropped"]),
@@ -73,6 +96,8 @@ export class ForkingStress {
       answered: this.#answers.length,
       lost: this.#lost(),
       stats: { received, handled, replied, dropped, faults: reported },
+      killed: this.#killed,
+      resources,
       faults,
     };
   }
@@ -86,7 +111,17 @@ export class ForkingStress {
   #killOne(random: number): void {
     const processes = descendants(this.#program.child.pid as number);
     const chosen = processes[Math.floor(random * processes.length)];
-    if (chosen !== undefined && isAlive(chosen)) process.kill(chosen.pid, "SIGKILL");
+    if (chosen === undefined || !isAlive(chosen)) return;
+    this.#killed[victimAt(chosen.pid, this.#program.child.pid as number)] += 1;
+    process.kill(chosen.pid, "SIGKILL");
+  }
+
+  /** What the server's process takes when so many packets have ended. */
+  async #resources(packets: number): Promise<Resources> {
+    await this.#program.until(() => this.#ended >= packets);
+    const pid = this.#program.child.pid as number;
+    const [, kibibytes = "0"] = /^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "latin1")) ?? [];
+    return { memoryMiB: Math.round(Number(kibibytes) / 1024), descriptors: readdirSync(`/proc/${pid}/fd`).length };
   }
 
   /** Children of the server that have ended and that it has not waited for, also a while later. */
@@ -132,6 +167,21 @@ export class ForkingStress {
       faults.push("packets were lost, and neither by what their handlers do nor for their time was up");
     return faults;
   }
+}
+
+function victimAt(pid: number, server: number): Victim {
+  const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
+  if (stat.includes("(sh)")) return "shell";
+  const isOfServer = Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]) === server;
+  return isOfServer && readFileSync(`/proc/${pid}/cmdline`, "latin1").includes("--single-threaded") ? "fork server" : "child";
+}
+
+function grown({ begin, end }: Account["resources"]): string[] {
+  const grew = (what: string, before: number, after: number): string => `the server's ${what} grew from ${before} to ${after}`;
+  return [
+    ...(end.memoryMiB > begin.memoryMiB + MEMORY_ROOM ? [grew("memory in MiB", begin.memoryMiB, end.memoryMiB)] : []),
+    ...(end.descriptors > begin.descriptors + PIPES_OF_A_PROCESS ? [grew("file descriptors", begin.descriptors, end.descriptors)] : []),
+  ];
 }
 
 function isZombie(pid: number): boolean {
