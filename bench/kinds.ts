@@ -6,6 +6,8 @@
  * - echo: one message there and back, one after another;
  * - sleep: handlers that sleep 20 ms, at 200 and at 1,000 messages a second;
  * - burn: handlers that compute for 5 ms, at 200 messages a second;
+ * - busy: the sleeping handlers again, while another process computes without end;
+ * - cold start: the sleeping handlers again, with the first message right after the server has said that it is there;
  * - trivial: as many messages as a server with a process for each answers, 16 on their way at any time, in rounds that take turns.
  *
  * Set PYTHONPATH to a checkout of python-osc to have it in the table. Server and client are two processes; read ratios within one run.
@@ -73,12 +75,17 @@ function cpuOf(pid: number | undefined): number {
   return fields.slice(11, 15).reduce((sum, ticks) => sum + Number(ticks), 0) / 100;
 }
 
-async function measure(contestant: Contestant, load: string, run: (client: Client) => Promise<number>): Promise<Result> {
-  const { child, port } = await start(contestant);
-  const client = await Client.to(port);
-  await client.echo(contestant.name.includes("forking") ? 5 : 200); // warm
+/** Lets a server show what it can do once it has worked for a moment. */
+async function warmUp(contestant: Contestant, client: Client): Promise<void> {
+  await client.echo(contestant.name.includes("forking") ? 5 : 200);
   if (contestant.name.includes("forking")) await delay(500); // spares are made again
   client.times.length = 0;
+}
+
+async function measure(contestant: Contestant, load: string, run: (client: Client) => Promise<number>, isWarm = true): Promise<Result> {
+  const { child, port } = await start(contestant);
+  const client = await Client.to(port);
+  if (isWarm) await warmUp(contestant, client);
   const before = cpuOf(child.pid);
   const sent = await run(client);
   const cpu = cpuOf(child.pid) - before;
@@ -103,6 +110,16 @@ for (const [load, address, rate] of [
 ] as const) {
   for (const contestant of contestants.slice(1))
     results.push(await measure(contestant, load, (client) => client.pace(address, rate, seconds)));
+}
+
+const withWorkers = contestants.filter(({ name }) => /(threading|forking)$/.test(name));
+for (const rate of [200, 1000]) {
+  const run = (client: Client): Promise<number> => client.pace("/sleep", rate, seconds);
+  const busy = spawn(process.execPath, ["-e", "for (;;);"]);
+  for (const contestant of withWorkers) results.push(await measure(contestant, `busy: sleep 20 ms, ${rate}/s`, run));
+  busy.kill("SIGKILL");
+  await once(busy, "exit");
+  for (const contestant of withWorkers) results.push(await measure(contestant, `cold start: sleep 20 ms, ${rate}/s`, run, false));
 }
 
 /** Packets a second of the servers that fork, which are all there at once and take turns; the median of the rounds. */

@@ -58,6 +58,30 @@ describe("workers", () => {
     expect(workers.length).toBeGreaterThan(1);
   });
 
+  test("are added as many as handle what waits within 100 ms, if it is known how long handlers take", async () => {
+    const { workers, worker, send, ready } = setUp({ kind: { max: 32 } });
+    await ready(0);
+    for (let count = 0; count < 3; count += 1) {
+      await send(1);
+      await vi.advanceTimersByTimeAsync(5);
+      await worker(0).settle();
+    }
+    await send(...upTo(80));
+    await vi.advanceTimersByTimeAsync(11);
+    // 79 packets of 5 ms take 4 workers for 100 ms.
+    expect(workers).toHaveLength(1 + 4);
+  });
+
+  test("leave an eighth to other clients than the one that sends most", async () => {
+    const { workers, send, sendFrom, ready } = setUp({ kind: { max: 16, min: 16 } });
+    for (let count = 0; count < 16; count += 1) await ready(...workers.keys());
+    expect(workers).toHaveLength(16);
+    await send(...upTo(20));
+    expect(workers.filter(({ given }) => given.length > 0)).toHaveLength(14);
+    await sendFrom("10.0.0.2", 99);
+    expect(workers.flatMap(({ ports }) => ports)).toContain(99);
+  });
+
   test("end when they have been idle for long, except those that are needed", async () => {
     const { workers, worker, send, ready } = setUp({ kind: { max: 3 } });
     await ready(0);

@@ -40,6 +40,8 @@ const BATCH_SIZE = 64;
 const SLOW_BATCH_MS = 5;
 /** Handlers that take longer than this are taken to wait for something, so that more workers than processors help. */
 const SLOW_HANDLER_MS = 2;
+/** Enough workers are started to handle in this time what waits. */
+const DRAIN_MS = 100;
 /** How many different things that handlers left behind are reported. */
 const MAX_LEFTOVERS = 100;
 
@@ -112,8 +114,8 @@ export class WorkerPool implements Executor, WorkerSetOwner {
     this.#onOne = onOne;
     this.#onValue = onValue;
     this.#source = source;
-    // A quarter of the workers stays for others than the sender that sends most.
-    const reserved = Math.floor(max / 4);
+    // An eighth of the workers stays for others than the sender that sends most.
+    const reserved = max < 4 ? 0 : Math.ceil(max / 8);
     const share = reserved === 0 ? Infinity : (max - reserved) * packetsAtOnce;
     const onDrop = (packet: Packet, error: OscError): void => this.#tell(packet, dropped(error));
     this.#queue = new FairQueue(new QueueBound(limits), onDrop, { order, share });
@@ -202,7 +204,7 @@ export class WorkerPool implements Executor, WorkerSetOwner {
   }
 
   packetsInNeed(): number {
-    const { patience, max } = this.#kind as WorkerKind;
+    const { patience, max, packetsInAll } = this.#kind as WorkerKind;
     const now = performance.now();
     if (this.#budget === 0 || this.#queue.first === undefined || now - this.#waitingSince < patience) return 0;
     // Handlers that compute for a moment gain nothing from more workers: those would only take turns.
@@ -212,7 +214,9 @@ export class WorkerPool implements Executor, WorkerSetOwner {
       if (phase === "ready") hasReady = true;
       if (load > 0 && now - since > 10 * SLOW_HANDLER_MS) isSlow = true;
     }
-    return isSlow || !hasReady ? Math.min(this.#queue.size, max) : 0;
+    if (!isSlow && hasReady) return 0;
+    const { size } = this.#queue;
+    return Math.min(max, packetsInAll === 1 ? size : Math.max(1, Math.ceil(size * Math.min(1, this.#pace / DRAIN_MS))));
   }
 
   record(slot: PoolSlot, record: RecordBody, id: number = idOf(record)): void {
