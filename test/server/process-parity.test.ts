@@ -1,5 +1,7 @@
 /** What a handler notices of the thread or process it runs in: a forked child is as good as a fresh process. */
+import { once } from "node:events";
 import { readdirSync, readlinkSync } from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
 import { afterEach, describe, expect, test } from "vitest";
 import { PoolProgram, canFork } from "./pool-program.ts";
 
@@ -122,5 +124,37 @@ describe.each(PLACES)("what a handler leaves behind in a $how", ({ kind, options
       expect(error.message).toMatch(advice);
     }
     expect(program.errors).toHaveLength(2);
+  });
+});
+
+describe("what a handler of a module leaves behind in a process that ends after its packet", () => {
+  async function startModule(options: object = {}): Promise<PoolProgram> {
+    const all = { strategy: "spawn", spareChildren: 1, ...options };
+    const program = await PoolProgram.start(["pool.mjs", "Forking", "./pending-handlers.mjs", JSON.stringify(all)]);
+    running.push(program);
+    return program;
+  }
+
+  test("is reported once for each handler: a timer", async () => {
+    const program = await startModule();
+    const error = await program.fail("/timer");
+    expect(error.code).toBe("OSC_ASYNC_HANDLER");
+    expect(error.message).toMatch(/A handler of \/timer left a timer behind when its worker ended.* return a promise/);
+    await program.ask("/timer");
+    await program.ask("/awaited");
+    await program.ask("/awaited");
+    expect((await program.quit()).handled).toBe(5);
+    expect(program.errors).toHaveLength(1);
+  });
+
+  test("is reported once for each handler: a connection", async () => {
+    const server = createServer((socket) => socket.on("error", () => undefined));
+    await once(server.listen(0, "127.0.0.1"), "listening");
+    const program = await startModule({ requestsPerChild: 2 });
+    const { port } = server.address() as AddressInfo;
+    program.send("/stream", port);
+    const error = await program.fail("/awaited");
+    expect(error.message).toMatch(/A handler of \/stream or \/awaited left an asynchronous operation \(TCPSocketWrap\) behind/i);
+    server.close();
   });
 });

@@ -45,6 +45,28 @@ export class LeftoverWatch {
   }
 }
 
+/** Notices what is under way when a worker ends whose handlers may be asynchronous, and was not when it began. */
+export class PendingWatch {
+  readonly #before = activeResources();
+
+  /** What is under way now; null if nothing is that handlers have begun. */
+  get found(): string | null {
+    for (const [type, count] of activeResources()) {
+      if (!HARMLESS.has(type.toUpperCase()) && count > (this.#before.get(type) ?? 0)) return describe(type);
+    }
+    return null;
+  }
+}
+
+/** How many there are of each kind of thing that keeps the event loop alive. */
+function activeResources(): Map<string, number> {
+  const counts = new Map<string, number>();
+  // Not every runtime tells.
+  const types = (process.getActiveResourcesInfo as typeof process.getActiveResourcesInfo | undefined)?.() ?? [];
+  for (const type of types) counts.set(type, (counts.get(type) ?? 0) + 1);
+  return counts;
+}
+
 function describe(type: string): string {
   if (type === "PROMISE") return "a promise that it did not return";
   if (TIMERS.has(type)) return "a timer";

@@ -4,7 +4,7 @@ import type { Namespace } from "../../namespace/index.ts";
 import type { NetAddress } from "../../net-address.ts";
 import type { LateReason, PacketSink } from "../handle.ts";
 import { packError } from "./error-transfer.ts";
-import type { Leftover, LeftoverWatch } from "./leftovers.ts";
+import { type Leftover, type LeftoverWatch, PendingWatch } from "./leftovers.ts";
 import {
   LEFTOVER,
   READY,
@@ -46,6 +46,9 @@ export class RecordHandler {
   readonly #service: WorkerService;
   readonly #channel: Pick<WorkerChannel, "write" | "flush">;
   readonly #leftovers: LeftoverWatch | null;
+  readonly #pending: PendingWatch | null;
+  /** What was asked for, in a worker whose handlers may be asynchronous; not all of it if that is much. */
+  readonly #addresses = new Set<string>();
   /** The packet whose handlers are running; 0 for none. */
   #packetId = 0;
 
@@ -54,6 +57,7 @@ export class RecordHandler {
     this.#service = service;
     this.#channel = channel;
     this.#leftovers = leftovers;
+    this.#pending = leftovers === null ? new PendingWatch() : null;
     service.namespace?.subscribe((change) => {
       if (change.kind !== "value") return;
       channel.write(encodeValue(this.#packetId, change.method));
@@ -68,6 +72,7 @@ export class RecordHandler {
     let returnedPromise = false;
     let isOver = false;
     this.#leftovers?.begin();
+    if (this.#pending !== null && this.#addresses.size < MAX_ADDRESSES) this.#addresses.add(addressOf(data));
     this.#packetId = id;
     const result = this.#service.run(data, client, asOf, {
       // The pool forgets a packet when it has ended, so a late reply names its client.
@@ -87,6 +92,15 @@ export class RecordHandler {
     if (result instanceof Promise) return result.then(end);
     end(result);
     return undefined;
+  }
+
+  /** The worker ends: reports what handlers have begun and not awaited. */
+  reportPending(): void {
+    const what = this.#pending?.found ?? null;
+    if (what === null) return;
+    const addresses = [...this.#addresses].join(" or ");
+    const message = `A handler of ${addresses} left ${what} behind when its worker ended, which doesn't go on: ${AWAIT_ADVICE}`;
+    this.#send(encodeJson(LEFTOVER, 0, packError(new OscDispatchError("OSC_ASYNC_HANDLER", message, addresses))));
   }
 
   #end(id: number, result: ExecutionResult): void {
@@ -120,6 +134,9 @@ export class RecordHandler {
   }
 }
 
+/** How many addresses a report of what is pending names at most. */
+const MAX_ADDRESSES = 8;
+const AWAIT_ADVICE = "return a promise that resolves when the work is done.";
 const UNINITIALIZED_ADVICE =
   "A worker runs the program again up to the server's constructor, which doesn't return there, so the variable of the server is never set. " +
   "Map the handler with needsContext: true and use its context, such as context.shutdown()";

@@ -85,7 +85,9 @@ function serveInEventLoop(service: WorkerService, channel: WorkerChannel, sequen
       });
     }
     channel.flush();
-    if (isEnding && running === 0 && waiting.length === 0) process.exit();
+    if (!isEnding || running > 0 || waiting.length > 0) return;
+    handler.reportPending();
+    process.exit();
   };
   const end = (): void => {
     isEnding = true;
