@@ -91,7 +91,7 @@ function splitServers(list: string): string[] {
     const [, scheme = "", user = "", hosts = ""] = /^([a-z]+:\/\/)?(.*@)?(.*)$/is.exec(group) ?? [];
     if (/[,/?]/.test(user) || /@./.test(user)) {
       throw new UsageError(
-        `--nats "${maskSecrets(group)}" has a user or password that contains @ , / or ?. Write these as %40 %2C %2F %3F.`,
+        `--nats "${maskSecrets(group)}" has a user or password that contains @ , / or ?: write %40 %2C %2F %3F instead.`,
       );
     }
     const [first = "", ...others] = hosts.split(",").filter((host) => host !== "");

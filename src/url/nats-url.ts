@@ -32,7 +32,7 @@ export function parseNatsUrl(text: string): NatsUrl {
   const [, scheme = "", authority = "", path = "", query = ""] = /^([a-z]+:\/\/)([^/?]*)(?:\/([^?]*))?(?:\?(.*))?$/is.exec(text) ?? [];
   const [, user = "", places = ""] = /^([^@]*@)?(.*)$/s.exec(authority) ?? [];
   if (user.includes(",") || places.includes("@") || path.includes("@") || query.includes("@")) {
-    throw optionError(`"${maskSecrets(text)}" has a user or password with one of @ , / ? in it: write %40 %2C %2F %3F.`);
+    throw optionError(`"${maskSecrets(text)}" has a user or password that contains @ , / or ?: write %40 %2C %2F %3F instead.`);
   }
   const hosts = places.split(",");
   if (!SCHEME.test(scheme) || hosts.includes("")) {

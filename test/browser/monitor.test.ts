@@ -345,7 +345,7 @@ describeWith([CHROMIUM], "the monitor's page over time", () => {
     await opened.page.locator("#connection.lost", { hasText: "no connection; retry in" }).waitFor();
     await opened.page.fill("#send-line", "/x");
     await opened.page.press("#send-line", "Enter");
-    await opened.page.locator("#send-log .failed", { hasText: "no connection" }).waitFor();
+    await opened.page.locator("#send-log .failed", { hasText: "not connected" }).waitFor();
     await using second = new Tool(words, environment);
     await monitorUrl(second);
     await opened.page.locator("#connection.open").waitFor();

@@ -48,7 +48,7 @@ test.each([
   [["query"], 2, /takes the URL/],
   [["query", "not a url"], 2, /URL of an OSCQuery server/],
   [["query", "127.0.0.1:9"], 1, /doesn't answer/],
-  [["find", "--type", "http"], 2, /--type must be osc\.udp or osc\.tcp or oscquery/],
+  [["find", "--type", "http"], 2, /--type must be osc\.udp, osc\.tcp or oscquery/],
 ])("%j ends with code %i and says why", async (words, code, message) => {
   const ended = await runTool(...words);
   expect(ended.err).toMatch(message);

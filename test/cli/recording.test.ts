@@ -75,7 +75,7 @@ describe("oscine record", () => {
   test.each([
     [["record", ":0"], /takes URLs to listen on and a file/],
     [["record", "-o", "x.jsonl"], /takes URLs to listen on and a file/],
-    [["record", ":0", "-o", "x", "--format", "wav"], /--format must be jsonl or score or oscdump or pcapng; got "wav"/],
+    [["record", ":0", "-o", "x", "--format", "wav"], /--format must be jsonl, score, oscdump or pcapng; got "wav"/],
     [["record", ":0", "-o", "x", "--max-size", "lots"], /--max-size must be a number of bytes/],
     [["record", ":0", "-o", "/no/such/folder/x.jsonl"], /can't be written: ENOENT/],
     [["play", "x.jsonl"], /takes a file and a URL/],

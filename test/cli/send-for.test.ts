@@ -38,5 +38,5 @@ test("--for takes the names of all receivers, which the help lists, and no other
   expect(readSendOptions([":9000", "/x"])).toMatchObject({ receiver: null, numbers: "auto" });
   expect(readSendOptions([":9000", "/x", "--for", "touchosc"])).toMatchObject({ numbers: "float" });
   expect(() => readSendOptions([":9000", "/x", "--for", "toaster"])).toThrow(UsageError);
-  expect(() => readSendOptions([":9000", "/x", "--for", "toaster"])).toThrow(/^--for must be chuck or .* or x32; got "toaster"\.$/);
+  expect(() => readSendOptions([":9000", "/x", "--for", "toaster"])).toThrow(/^--for must be chuck, .* or x32; got "toaster"\.$/);
 });
