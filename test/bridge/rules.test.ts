@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { describe, expect, test, vi } from "vitest";
 import { RateLimit } from "../../src/bridge/rate-limit.ts";
 import type { BridgeRule } from "../../src/bridge/rule.ts";
@@ -64,6 +65,84 @@ test("only and drop check every message of a bundle and every pattern of a list"
   expect(passes({ only: ["/a/*", "/b"] }, "/b")).toBe(true);
   expect(passes({ only: ["/a/*", "/b"] }, "/[ab]")).toBe(false);
   expect(passes({ drop: ["/a", "/b"] }, "/?")).toBe(false);
+});
+
+/** How a receiver may read the address of a message, with all that any of them takes for a wildcard; as generous as possible where they differ. */
+function generousPattern(address: string): RegExp {
+  const quoted = (text: string): string => text.replaceAll(/[\\^$.*+?()[\]{}|/-]/g, String.raw`\$&`);
+  const parts = address.match(/\/\/|\*|\?|\[[^\]]*\]|\{[^{}]*\}|[[\]{}]|[^/*?[\]{}]+|\//g) ?? [];
+  const source = parts.map((part) => {
+    if (part === "//") return "/(?:.*/)?";
+    if (part === "*") return ".*";
+    if (part === "?") return "[^/]";
+    if (part.startsWith("{") && part.endsWith("}"))
+      return `(?:${part
+        .slice(1, -1)
+        .split(",")
+        .map((choice) => generousPattern(choice).source.slice(1, -1))
+        .join("|")})`;
+    if (/^\[.+\]$/.test(part)) return "[^/]";
+    return /^[[\]{}]/.test(part) ? ".*" : quoted(part);
+  });
+  return new RegExp(`^${source.join("")}$`, "s");
+}
+
+describe("whatever the address of a message, and whatever receivers take for a wildcard", () => {
+  const pieces = [
+    "/",
+    "/",
+    "//",
+    "a",
+    "b",
+    "c",
+    "ab",
+    "*",
+    "?",
+    "[ab]",
+    "[!a]",
+    "{a,b}",
+    "{b,c*}",
+    "{a",
+    "}",
+    "[",
+    "]",
+    "{,a}",
+    "/*/",
+    "**",
+  ];
+  const address = fc.array(fc.constantFrom(...pieces), { minLength: 1, maxLength: 7 }).map((parts) => `/${parts.join("")}`);
+  const mapped = fc
+    .array(fc.constantFrom("/", "a", "b", "c", "*", "?", "[ab]", "{a,b}"), { minLength: 1, maxLength: 5 })
+    .map((parts) => `/${parts.join("")}`)
+    .filter((pattern) => !/\/\/|\/$/.test(pattern));
+  const plain = ["a", "b", "c", "ab", "ba", "aa"].flatMap((x) => [
+    `/${x}`,
+    ...["a", "b", "c", "ab"].flatMap((y) => [`/${x}/${y}`, `/${x}/${y}/a`]),
+  ]);
+  const matches = (pattern: string, target: string): boolean => !passes({ drop: pattern }, target);
+
+  test("nothing that is dropped gets through", () => {
+    fc.assert(
+      fc.property(address, mapped, (sent, drop) => {
+        if (!passes({ drop }, sent)) return true;
+        const reader = generousPattern(sent);
+        return plain.every((target) => !(reader.test(target) && matches(drop, target)));
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  test("nothing but what is allowed gets through", () => {
+    fc.assert(
+      fc.property(fc.oneof(address, mapped), mapped, (sent, only) => {
+        // A rule's own text means the same to the receiver as to the bridge.
+        if (sent === only || !passes({ only }, sent)) return true;
+        const reader = generousPattern(sent);
+        return plain.every((target) => !reader.test(target) || matches(only, target));
+      }),
+      { numRuns: 2000 },
+    );
+  });
 });
 
 describe("RateLimit", () => {

@@ -1,11 +1,12 @@
 /** What clients make a server hold, measured as the resident memory of its process. Each case held several times its bound before there was one. */
 import { type ChildProcess, spawn } from "node:child_process";
+import { type Socket as UdpSocket, createSocket } from "node:dgram";
 import { once } from "node:events";
 import { type Socket, connect } from "node:net";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { afterEach, expect, test } from "vitest";
-import { OscMessage, encode } from "../../src/codec/index.ts";
+import { OscBundle, OscMessage, TimeTag, encode } from "../../src/codec/index.ts";
 import { encodeFrame } from "../../src/framing/index.ts";
 import type { ServerStats } from "../../src/server/index.ts";
 
@@ -154,6 +155,60 @@ test.each([
     await Promise.all(sockets.map((socket) => write(socket, Buffer.concat(times(40, () => ask)))));
     const { peak } = await server.until(({ evicted, inProgress }) => evicted > 0 && inProgress === 0);
     expect(peak - server.base).toBeLessThan(bound * MIB);
+  },
+  60_000,
+);
+
+test("unfinished WebSocket messages are bounded for all clients together, the largest going first", async () => {
+  const server = await Server.start("Async", "WebSocket", { maxMemory: 24 * MIB });
+  const sockets = await Promise.all(times(40, () => websocketAttacker(server.port)));
+  // A binary message of 1 MiB, masked with zeros.
+  const head = Uint8Array.of(0x82, 0xff, 0, 0, 0, 0, 0, 0x10, 0, 0, 0, 0, 0, 0);
+  const part = new Uint8Array(100_000).fill(47);
+  for (const socket of sockets) await write(socket, head);
+  for (let round = 0; round < 10; round += 1) await Promise.all(sockets.map((socket) => write(socket, part)));
+  const { peak, stats } = await server.until(({ evicted, connections }) => evicted > 0 && evicted + connections === 40);
+  expect(stats.connectionsEnded).toBe(stats.evicted);
+  expect(peak - server.base).toBeLessThan(130 * MIB);
+}, 60_000);
+
+async function udpAttacker(port: number): Promise<UdpSocket> {
+  const socket = createSocket("udp4");
+  cleanUp.push(() => socket.close());
+  await new Promise<void>((resolve) => socket.connect(port, "127.0.0.1", resolve));
+  return socket;
+}
+
+/** Sends so many datagrams, in pieces that the kernel's buffer holds. */
+async function flood(server: Server, packet: Uint8Array, count: number): Promise<Told> {
+  const socket = await udpAttacker(server.port);
+  const arrived = (sent: number) => server.until(({ received, kernelDropped }) => received + (kernelDropped ?? 0) >= sent);
+  const AT_ONCE = 40;
+  for (let sent = 0; sent < count; sent += AT_ONCE) {
+    await Promise.all(times(AT_ONCE, () => new Promise<void>((resolve) => socket.send(packet, () => resolve()))));
+    await arrived(sent + AT_ONCE);
+  }
+  return arrived(count);
+}
+
+const later = (bytes: number): Uint8Array =>
+  encode(new OscBundle([new OscMessage("/later", [new Uint8Array(bytes)])], TimeTag.in(300_000))).slice();
+
+test.each([
+  ["datagrams that wait", encode(new OscMessage("/never", [new Uint8Array(60_000)])).slice(), 2000],
+  ["small datagrams that wait", encode(new OscMessage("/never", [1])).slice(), 40_000],
+  ["bundles that wait for their time", later(60_000), 2000],
+])(
+  "%s are bounded by maxMemory, and the others counted as dropped",
+  async (_what, packet, count) => {
+    const maxMemory = count > 10_000 ? 4 * MIB : 16 * MIB;
+    const server = await Server.start("Async", "UDP", { maxMemory });
+    const { peak, stats } = await flood(server, packet, count);
+    const { received, dropped, waiting, inProgress } = stats;
+    expect(received).toBe(dropped + waiting + inProgress);
+    expect((waiting + inProgress) * packet.length).toBeLessThanOrEqual(maxMemory);
+    expect(dropped).toBeGreaterThan(count / 2);
+    expect(peak - server.base).toBeLessThan(110 * MIB);
   },
   60_000,
 );
