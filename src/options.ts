@@ -4,6 +4,9 @@
  */
 import { OscServerError } from "./errors.ts";
 
+/** The longest delay that a timer takes, about 24 days. A longer one would fire at once. */
+export const MAX_TIMER_MS = 0x7fff_ffff;
+
 /** Checks the value of the option `name`. Returns the value to use: the given one, or the default if it is `undefined`. */
 export type OptionCheck<V> = (value: unknown, name: string) => V;
 

@@ -1,8 +1,9 @@
 import { OscDroppedError, type OscError, OscServerError, OscSocketError } from "../errors.ts";
 import type { NetAddress } from "../net-address.ts";
+import { MAX_TIMER_MS } from "../options.ts";
 import type { PacketLink, PacketLinkEvents, PacketLinkFactory } from "./link.ts";
 import { Sender, type SenderSettings } from "./sender.ts";
-import { MAX_TIMER_MS, keepAliveBy } from "./timer.ts";
+import { keepAliveBy } from "./timer.ts";
 
 /** The state of a client's connection to its server. */
 export type ConnectionState = "connecting" | "connected" | "disconnected" | "closed";

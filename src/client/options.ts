@@ -1,6 +1,7 @@
 import { type AddressPattern, compilePattern } from "../address/index.ts";
 import { Dispatcher, type ErrorListener } from "../dispatch/index.ts";
 import {
+  MAX_TIMER_MS,
   type OptionCheck,
   bad,
   boolean,
@@ -198,8 +199,8 @@ export function addressPattern(name: string, value: unknown): AddressPattern {
   return (value, name) => {
     if (value === false) return null;
     const { minDelay, maxDelay, maxAttempts } = readOptions(name, value === true ? undefined : value, {
-      minDelay: integer(1, 100, MAX_DELAY),
-      maxDelay: integer(1, undefined, MAX_DELAY),
+      minDelay: integer(1, 100, MAX_TIMER_MS),
+      maxDelay: integer(1, undefined, MAX_TIMER_MS),
       maxAttempts: unchecked<number>(),
     });
     const longest = maxDelay ?? Math.max(10_000, minDelay);
@@ -211,9 +212,6 @@ export function addressPattern(name: string, value: unknown): AddressPattern {
     };
   };
 }
-
-/** The longest pause that a timer takes. */
-const MAX_DELAY = 2 ** 31 - 1;
 
 /**
  * Checks where to send to, and tells whoever wrote host and port in another form what the right one is.

@@ -1,3 +1,5 @@
+import { MAX_TIMER_MS } from "../options.ts";
+
 /** What Node's event loop has and a browser's hasn't. */
 interface Immediates {
   setImmediate?(callback: () => void): unknown;
@@ -5,9 +7,6 @@ interface Immediates {
 }
 
 const loop = globalThis as Immediates;
-
-/** The longest delay that `setTimeout` takes: about 24 days. A longer one would fire at once. */
-export const MAX_TIMER_MS = 0x7fff_ffff;
 
 /**
  * Calls back in the next turn of the event loop: in Node after polling the sockets, in a browser after the tasks that wait already.

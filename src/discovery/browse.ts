@@ -1,6 +1,17 @@
 import { isIPv4 } from "node:net";
 import { type ErrorListener, reportToConsole, tellListener } from "../dispatch/index.ts";
-import { type OptionChecks, callback, integer, listOf, milliseconds, oneOf, orNull, readOptions, unchecked } from "../options.ts";
+import {
+  MAX_TIMER_MS,
+  type OptionChecks,
+  callback,
+  integer,
+  listOf,
+  milliseconds,
+  oneOf,
+  orNull,
+  readOptions,
+  unchecked,
+} from "../options.ts";
 import { type DnsMessage, type DnsRecord, type MdnsLink, type OpenMdns, SendQuota, openMdns } from "./mdns.ts";
 import { SERVICE_TYPES, type ServiceType, decodeTxt, dnsType } from "./service.ts";
 
@@ -45,7 +56,7 @@ export interface BrowseOptions {
 const CHECKS = {
   type: (value, name) =>
     Array.isArray(value) ? listOf(oneOf(SERVICE_TYPES, undefined))(value, name) : oneOf(SERVICE_TYPES, undefined)(value, name),
-  timeout: orNull(milliseconds(undefined, 0, 0x7fff_ffff)),
+  timeout: orNull(milliseconds(undefined, 0, MAX_TIMER_MS)),
   signal: unchecked<AbortSignal>(),
   maxServices: integer(1, 1000),
   onError: callback<ErrorListener>(),

@@ -1,4 +1,14 @@
-import { callback, describe, integer, milliseconds, type OptionChecks, readOptions, required, unchecked } from "../options.ts";
+import {
+  MAX_TIMER_MS,
+  callback,
+  describe,
+  integer,
+  milliseconds,
+  type OptionChecks,
+  readOptions,
+  required,
+  unchecked,
+} from "../options.ts";
 import { type Clock, clockOption, systemClock, wallClockOffset } from "./clock.ts";
 
 const DEFAULT_MAX_WAITING = 4096;
@@ -6,8 +16,6 @@ const DEFAULT_MAX_WAITING_BYTES = 64 * 1024 * 1024;
 const DEFAULT_MAX_AHEAD_MS = 10 * 60 * 1000;
 /** How far the offset between the two clocks may drift, while items wait, before it counts as a jump of the wall clock. */
 const OFFSET_TOLERANCE_MS = 1;
-/** The longest delay that `setTimeout` takes; a longer one would fire at once. */
-const MAX_TIMER_MS = 0x7fff_ffff;
 
 /** The limits of a {@link Scheduler}. */
 export interface SchedulerLimits {

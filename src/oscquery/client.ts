@@ -3,7 +3,7 @@ import { type OscArgument, OscBundle, OscMessage, type OscPacket, type OscValue,
 import { type ErrorListener, Reporter, reportToConsole, tryDecode } from "../dispatch/index.ts";
 import { OscDecodeError, OscError, OscQueryError } from "../errors.ts";
 import { Namespace, type NamespaceMethod } from "../namespace/index.ts";
-import { type OptionChecks, bad, boolean, callback, integer, milliseconds, readOptions, unchecked } from "../options.ts";
+import { MAX_TIMER_MS, type OptionChecks, bad, boolean, callback, integer, milliseconds, readOptions, unchecked } from "../options.ts";
 import { type HostInfo, readHostInfo, readMethods } from "./read-json.ts";
 
 /** Options of {@link OscQueryClient.connect}. */
@@ -23,9 +23,9 @@ export interface OscQueryClientOptions {
 }
 
 const CHECKS = {
-  timeout: milliseconds(5000, 1, 0x7fff_ffff),
+  timeout: milliseconds(5000, 1, MAX_TIMER_MS),
   reconnect: boolean(true),
-  reconnectDelay: milliseconds(1000, 0, 0x7fff_ffff),
+  reconnectDelay: milliseconds(1000, 0, MAX_TIMER_MS),
   maxSize: integer(1024, 64 * 1024 * 1024),
   signal: unchecked<AbortSignal>(),
   onError: callback<ErrorListener>(),

@@ -1,7 +1,17 @@
 import { TimeTag } from "../codec/index.ts";
 import { type Clock, clockOption, systemClock } from "../dispatch/index.ts";
 import { OscServerError } from "../errors.ts";
-import { type CheckedOptions, type OptionChecks, bad, callback, milliseconds, oneOf, readOptions, abortSignal } from "../options.ts";
+import {
+  type CheckedOptions,
+  MAX_TIMER_MS,
+  type OptionChecks,
+  bad,
+  callback,
+  milliseconds,
+  oneOf,
+  readOptions,
+  abortSignal,
+} from "../options.ts";
 import type { RecordedPacket, Recording } from "./recording.ts";
 import { isRelative, moveTimeTags, relativeMillis } from "./time-tags.ts";
 
@@ -41,9 +51,6 @@ export interface PlayerSummary {
   /** False if `stop()` or the signal ended it. */
   readonly isComplete: boolean;
 }
-
-/** The longest delay that a timer takes. */
-const MAX_TIMER_MS = 0x7fff_ffff;
 
 /** The system's clock with timers that keep the process alive: a program that only plays must not end. */
 const playingClock: Clock = {

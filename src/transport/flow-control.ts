@@ -1,6 +1,6 @@
 import { OscDroppedError, type OscError } from "../errors.ts";
 import type { NetAddress } from "../net-address.ts";
-import { type MemoryAccount, type MemoryBudget, PACKET_OVERHEAD, compact } from "./memory-budget.ts";
+import { type MemoryAccount, MemoryBudget, PACKET_OVERHEAD, compact } from "./memory-budget.ts";
 import type { Peer, TransportEvents } from "./transport.ts";
 
 /** Waits for room in an {@link InFlightLimit}. */
@@ -92,6 +92,20 @@ const READ_SIZE = 65_536;
 export interface SharedLimits {
   readonly inFlight: InFlightLimit;
   readonly memory: MemoryBudget;
+}
+
+/** The limits of a server that listens as the spec says. */
+export function sharedLimits(
+  { maxPackets, maxBytes }: { readonly maxPackets: number; readonly maxBytes: number },
+  { memory }: TransportEvents,
+): SharedLimits {
+  return { inFlight: new InFlightLimit(maxPackets, maxBytes), memory: memory ?? new MemoryBudget() };
+}
+
+/** Why a client can't connect. */
+export function tooManyClients(maxConnections: number): OscDroppedError {
+  const message = `A connection was refused because ${maxConnections} clients are connected: raise maxConnections.`;
+  return new OscDroppedError("maxConnections", message);
 }
 
 /**

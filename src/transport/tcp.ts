@@ -1,11 +1,10 @@
 import { stat, unlink } from "node:fs/promises";
 import { type Server, type Socket, connect, createServer } from "node:net";
-import { OscDroppedError, OscServerError } from "../errors.ts";
+import { OscServerError } from "../errors.ts";
 import type { Framing } from "../framing/index.ts";
 import { type NetAddress, formatHostPort, ipAddress } from "../net-address.ts";
-import { InFlightLimit, type SharedLimits } from "./flow-control.ts";
-import { MemoryBudget } from "./memory-budget.ts";
-import { type OptionChecks, boolean, checkOptionValues, integer, oneOf, orNull } from "../options.ts";
+import { type SharedLimits, sharedLimits, tooManyClients } from "./flow-control.ts";
+import { MAX_TIMER_MS, type OptionChecks, boolean, checkOptionValues, integer, oneOf, orNull } from "../options.ts";
 import { resolveHost } from "./resolve-host.ts";
 import { closedWhileOpening, socketError } from "./socket-error.ts";
 import { type ConnectionLimits, TcpConnection } from "./tcp-connection.ts";
@@ -42,9 +41,6 @@ export interface TcpOptions {
   /** How many connections the system keeps until the server accepts them. Default 511. */
   readonly backlog?: number;
 }
-
-/** The longest delay that a timer takes, about 24 days. */
-const MAX_TIMER_MS = 0x7fff_ffff;
 
 /** The checks and defaults of {@link TcpOptions}. */
 const CHECKS = {
@@ -104,10 +100,7 @@ export class TcpTransport implements Transport {
     this.#place = spec.path ?? formatHostPort(spec.host, spec.port);
     this.#limits = { ...spec.options, maxPacketSize: spec.maxPacketSize };
     this.#events = events;
-    this.#shared = {
-      inFlight: new InFlightLimit(spec.maxPackets, spec.maxBytes),
-      memory: events.memory ?? new MemoryBudget(),
-    };
+    this.#shared = sharedLimits(spec, events);
   }
 
   async open(): Promise<NetAddress> {
@@ -122,9 +115,8 @@ export class TcpTransport implements Transport {
     server.maxConnections = maxConnections;
     server.on("connection", (socket) => this.#accept(socket));
     server.on("drop", (dropped) => {
-      const message = `A connection was refused because ${maxConnections} clients are connected: raise maxConnections.`;
       this.#events.onConnection("refused");
-      this.#events.onError(new OscDroppedError("maxConnections", message), this.#clientAddress(dropped ?? {}));
+      this.#events.onError(tooManyClients(maxConnections), this.#clientAddress(dropped ?? {}));
     });
     this.#server = server;
     try {

@@ -4,9 +4,8 @@ import type { DropArgument, Socket } from "node:net";
 import type { WebSocket, WebSocketServer } from "ws";
 import { OscDroppedError, type OscError, OscRejectedError, OscServerError } from "../errors.ts";
 import { type NetAddress, formatHostPort, ipAddress } from "../net-address.ts";
-import { InFlightLimit, type SharedLimits } from "./flow-control.ts";
-import { MemoryBudget } from "./memory-budget.ts";
-import { type OptionChecks, bad, boolean, callback, checkOptionValues, integer, listOf, oneOf, orNull } from "../options.ts";
+import { type SharedLimits, sharedLimits, tooManyClients } from "./flow-control.ts";
+import { MAX_TIMER_MS, type OptionChecks, bad, boolean, callback, checkOptionValues, integer, listOf, oneOf, orNull } from "../options.ts";
 import { isOriginAllowed } from "./origin.ts";
 import { resolveHost } from "./resolve-host.ts";
 import { closedWhileOpening, socketError } from "./socket-error.ts";
@@ -65,9 +64,6 @@ export interface WebSocketOptions {
   /** How many connections the system keeps until the server accepts them. Default 511. Not used with an existing HTTP server. */
   readonly backlog?: number;
 }
-
-/** The longest delay that a timer takes, about 24 days. */
-const MAX_TIMER_MS = 0x7fff_ffff;
 
 /** The checks and defaults of {@link WebSocketOptions}. */
 const CHECKS = {
@@ -154,10 +150,7 @@ export class WebSocketTransport implements Transport {
   constructor(spec: WebSocketSpec, events: TransportEvents) {
     this.#spec = spec;
     this.#events = events;
-    this.#shared = {
-      inFlight: new InFlightLimit(spec.maxPackets, spec.maxBytes),
-      memory: events.memory ?? new MemoryBudget(),
-    };
+    this.#shared = sharedLimits(spec, events);
   }
 
   async open(): Promise<NetAddress> {
@@ -239,12 +232,10 @@ export class WebSocketTransport implements Transport {
   /** The HTTP server has too many connections. */
   readonly #dropped = ({ remoteAddress = "", remotePort = 0 }: DropArgument = {}): void => {
     const { server, maxConnections } = this.#spec;
-    const message =
-      server === null
-        ? `A connection was refused because ${maxConnections} clients are connected: raise maxConnections.`
-        : "A connection was refused because the HTTP server has too many: raise its maxConnections.";
+    const message = "A connection was refused because the HTTP server has too many: raise its maxConnections.";
+    const error = server === null ? tooManyClients(maxConnections) : new OscDroppedError("maxConnections", message);
     this.#events.onConnection("refused");
-    this.#events.onError(new OscDroppedError("maxConnections", message), ipAddress(remoteAddress, remotePort));
+    this.#events.onError(error, ipAddress(remoteAddress, remotePort));
   };
 
   readonly #upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
@@ -280,14 +271,7 @@ export class WebSocketTransport implements Transport {
     }
     const unverified = verifyClient === null ? null : verificationError(verifyClient, request);
     if (unverified !== null) return { status: 401, error: unverified };
-    if (clients.size < maxConnections) return null;
-    return {
-      status: 503,
-      error: new OscDroppedError(
-        "maxConnections",
-        `A connection was refused because ${maxConnections} clients are connected: raise maxConnections.`,
-      ),
-    };
+    return clients.size < maxConnections ? null : { status: 503, error: tooManyClients(maxConnections) };
   }
 
   #refuse(socket: Duplex, client: Socket, { status, error }: Refusal): void {
