@@ -6,7 +6,7 @@ import { floatTypesOf, OscBundle, OscMessage, type OscPacket, rawBytesOf } from 
 import { writeCharacters } from "./text.ts";
 import type { TimeTag } from "./time-tag.ts";
 import { TypedValue } from "./typed-value.ts";
-import { ARRAY_BEGIN, ARRAY_END, COMMA, FLOAT, INT, isText, type OscColor, type OscMidi, type OscValue, SLASH } from "./types.ts";
+import { ARRAY_BEGIN, ARRAY_END, COMMA, FLOAT, INT, type OscColor, type OscMidi, type OscValue, SLASH } from "./types.ts";
 
 /** How packets are encoded. */
 export interface EncodeOptions {
@@ -43,6 +43,8 @@ let checked: EncodeOptions | undefined;
 
 /** Up to this many bytes a loop is faster than `set` (bench/codec). */
 const SHORT = 32;
+/** From this many floats on, a DataView pays for itself (bench/codec). */
+const LONG_RUN = 32;
 const STRING = 0x73; // s
 
 /** A float and its bits. */
@@ -181,12 +183,16 @@ function writeFlat(
   floats: boolean,
 ): number {
   const { length } = args;
-  const isFloats = args instanceof Float32Array;
-  if (!isText(address) || address.charCodeAt(0) !== SLASH) return -1;
+  if (typeof address !== "string" || address.charCodeAt(0) !== SLASH) return -1;
   if (types !== undefined && (typeof types !== "string" || types.length !== length)) return -1;
-  let tags = writeText(address, target, offset);
+  let tags = writeText(address, target, offset, false);
+  if (tags === -1) return -1;
   target[tags++] = COMMA;
   let position = writeZeros(target, tags + length, 4 - ((tags + length - offset) & 3));
+  if (types === undefined && args instanceof Float32Array) {
+    target.fill(FLOAT, tags, tags + length);
+    return writeFloats(args, 0, length, target, position);
+  }
   for (let i = 0; i < length; i++) {
     let value = args[i];
     let tag: number;
@@ -198,8 +204,8 @@ function writeFlat(
       if (!fits) value = checkValue(types[i]!, untyped(value, types[i]!));
     } else if (typeof value === "number") {
       const inferred = inferTag(value);
-      tag = floats || isFloats ? FLOAT : inferred.charCodeAt(0);
-      if (!isFloats) value = keptNumber(inferred, value);
+      tag = floats ? FLOAT : inferred.charCodeAt(0);
+      value = keptNumber(inferred, value);
     } else if (typeof value === "string") {
       tag = STRING;
     } else if (value instanceof TypedValue) {
@@ -212,8 +218,9 @@ function writeFlat(
       value = checkValue(inferred, value);
     }
     target[tags + i] = tag;
-    position = writeArgument(tag, value as OscValue, target, position);
-    if (position === -1) return -1;
+    if (tag === FLOAT) position = writeFloat(value as number | bigint, target, position);
+    else if (tag !== STRING) position = writeArgument(tag, value as OscValue, target, position);
+    else if ((position = writeText(value as string, target, position, false)) === -1) return -1;
   }
   return position;
 }
@@ -243,7 +250,7 @@ function writePacket(packet: OscPacket, target: Uint8Array, offset: number, floa
 function writeMessage(message: OscMessage, target: Uint8Array, offset: number, floats: boolean, maxNesting: number): number {
   const raw = rawBytesOf(message);
   if (raw !== undefined) return writeBytes(raw, target, offset);
-  const position = writeText(message.address, target, offset);
+  const position = writeText(message.address, target, offset, true);
   if (!message.hasTypeTags) return position;
   return writeArguments(floats ? floatTypesOf(message) : message.types, message.args, target, position, maxNesting);
 }
@@ -271,16 +278,21 @@ function writeBundle(bundle: OscBundle, target: Uint8Array, offset: number, floa
 function writeArguments(types: string, args: readonly OscValue[], target: Uint8Array, offset: number, maxNesting: number): number {
   const { length } = types;
   target[offset] = COMMA;
-  let position = writeZeros(target, offset + 1 + length, 4 - ((length + 1) & 3));
+  let position = writeZeros(target, writeCharacters(types, target, offset + 1, true), 4 - ((length + 1) & 3));
   let list = args;
   let index = 0;
-  const around: { list: readonly OscValue[]; index: number }[] = [];
+  // Made for the first array only: most messages have none.
+  let around: { list: readonly OscValue[]; index: number }[] | undefined;
   for (let i = 0; i < length; i++) {
     const tag = types.charCodeAt(i);
-    target[offset + 1 + i] = tag;
     if (tag === FLOAT) {
-      position = writeFloat(list[index++] as number | bigint, target, position);
+      const first = i;
+      while (i + 1 < length && types.charCodeAt(i + 1) === FLOAT) i += 1;
+      const count = i + 1 - first;
+      position = writeFloats(list as readonly (number | bigint)[], index, count, target, position);
+      index += count;
     } else if (tag === ARRAY_BEGIN) {
+      around ??= [];
       if (around.length === maxNesting) {
         throw new OscEncodeError("OSC_NESTING_TOO_DEEP", `Arrays nest deeper than maxNesting, ${maxNesting} levels.`, args);
       }
@@ -288,7 +300,7 @@ function writeArguments(types: string, args: readonly OscValue[], target: Uint8A
       list = list[index] as readonly OscValue[];
       index = 0;
     } else if (tag === ARRAY_END) {
-      ({ list, index } = around.pop()!);
+      ({ list, index } = around!.pop()!);
     } else {
       position = writeArgument(tag, list[index++]!, target, position);
     }
@@ -296,17 +308,15 @@ function writeArguments(types: string, args: readonly OscValue[], target: Uint8A
   return position;
 }
 
-/** Writes an argument, and returns the offset after it; -1 for text that an OSC string can't hold. */
+/** Writes an argument that was checked, and returns the offset after it. */
 function writeArgument(tag: number, value: OscValue, target: Uint8Array, offset: number): number {
   switch (tag) {
-    case FLOAT:
-      return writeFloat(value as number | bigint, target, offset);
     case INT:
       writeUint32(value as number, target, offset);
       return offset + 4;
     case STRING:
     case 0x53: // S
-      return writeText(value as string, target, offset);
+      return writeText(value as string, target, offset, true);
     case 0x62: // b
       return writeBlob(value as Uint8Array, target, offset);
     case 0x64: // d
@@ -339,6 +349,19 @@ function writeArgument(tag: number, value: OscValue, target: Uint8Array, offset:
   }
 }
 
+/** Writes the numbers of a list from `from` on as floats, and returns the offset after them. */
+function writeFloats(list: ArrayLike<number | bigint>, from: number, count: number, target: Uint8Array, offset: number): number {
+  const end = from + count;
+  let position = offset;
+  let i = from;
+  if (count >= LONG_RUN && offset + count * 4 <= target.length) {
+    const view = new DataView(target.buffer, target.byteOffset, target.length);
+    for (let value; i < end && typeof (value = list[i]) === "number"; i++, position += 4) view.setFloat32(position, value);
+  }
+  for (; i < end; i++) position = writeFloat(list[i]!, target, position);
+  return position;
+}
+
 function writeFloat(value: number | bigint, target: Uint8Array, offset: number): number {
   floatNumber[0] = typeof value === "number" ? value : Number(value);
   writeUint32(floatBits[0]!, target, offset);
@@ -359,9 +382,9 @@ function writeParts(target: Uint8Array, offset: number): number {
   return offset + 8;
 }
 
-/** Writes a string with its NUL and padding, and returns the offset after it; -1 for text that it can't hold. OSC 1.0, "OSC-string". */
-function writeText(text: string, target: Uint8Array, offset: number): number {
-  const end = writeCharacters(text, target, offset);
+/** Writes a string with its NUL and padding, and returns the offset after it; see {@link writeCharacters}. OSC 1.0, "OSC-string". */
+function writeText(text: string, target: Uint8Array, offset: number, isChecked: boolean): number {
+  const end = writeCharacters(text, target, offset, isChecked);
   return end === -1 ? -1 : writeZeros(target, end, 4 - ((end - offset) & 3));
 }
 

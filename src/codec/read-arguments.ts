@@ -195,10 +195,10 @@ function readNewText(reading: Reading, bytes: Uint8Array, start: number, end: nu
   if (found && texts.isPlain) {
     reading.position = texts.end;
     const text = decodeAscii(bytes, start + skip, texts.nul);
-    texts.add(text);
+    texts.add(text, bytes);
     return text;
   }
-  const nul = found ? texts.nul : findNul(bytes, start, end);
+  const nul = found ? texts.nul : findNul(bytes, texts.nul, end);
   const padded = start + ((nul - start) & ~3) + 4;
   readPadding(reading, bytes, nul, padded, end, "string");
   const text = decodeText(bytes, start + skip, nul);

@@ -4,13 +4,12 @@ const WORDS = 16;
 /**
  * The texts of OSC strings that come again and again: addresses, type tags, names. Every byte of a string is compared before its
  * text is used, so nothing that a sender does can make the cache give a wrong text, or make it large or slow. It keeps ASCII text that comes a
- * second time while no other one with the same place has come; what never comes again isn't stored. Each text has two places, so that one
- * other doesn't drive it out.
+ * second time while no other one with the same place has come; what never comes again isn't stored.
  */
 export class StringCache {
   /** The offset after the string that was looked for, padding included, if its end was found; otherwise -1. */
   end = -1;
-  /** The offset of the NUL that ends it, if it is not kept here. */
+  /** The offset of the NUL that ends it, or the offset up to which there is none. Not set if the text is kept here. */
   nul = -1;
   /** Whether a string that is not kept here is ASCII with padding of zeros, so that `add` may follow. */
   isPlain = false;
@@ -26,7 +25,6 @@ export class StringCache {
   readonly #shift: number;
   #hash = 0;
   #size = 0;
-  #start = 0;
 
   /**
    * @param bits the cache has 2^bits places
@@ -51,7 +49,8 @@ export class StringCache {
     let hash = skip;
     let bits = 0;
     let count = 0;
-    for (let p = start; p <= last; p += 4) {
+    let p = start;
+    for (; p <= last; p += 4) {
       const word = (bytes[p]! << 24) | (bytes[p + 1]! << 16) | (bytes[p + 2]! << 8) | bytes[p + 3]!;
       words[count++] = word;
       bits |= word;
@@ -61,55 +60,40 @@ export class StringCache {
       this.end = p + 4;
       const size = count | (skip << 5);
       const place = hash >>> this.#shift;
-      const text = this.#kept(place, count, size) ?? this.#kept(place ^ 1, count, size);
-      if (text !== undefined) return text;
+      if (this.#sizes[place] === size && this.#hasWords(place, count)) return this.#texts[place];
       const length = word >>> 24 === 0 ? 0 : (word & 0xff0000) === 0 ? 1 : (word & 0xff00) === 0 ? 2 : 3;
       this.nul = p + length;
       this.isPlain = (bits & 0x80808080) === 0 && word << (8 * length) === 0;
       this.#hash = hash;
       this.#size = size;
-      this.#start = start;
       return undefined;
     }
     this.end = -1;
+    this.nul = p;
     return undefined;
   }
 
   /** Keeps the text of the string that `find` has just looked for in vain, if it came before. */
-  add(text: string): void {
+  add(text: string, bytes: Uint8Array): void {
     const place = this.#hash >>> this.#shift;
     if (this.#missed[place] !== this.#hash) {
       this.#missed[place] = this.#hash;
-    } else if (this.#isOfWords(text)) {
-      if (this.#sizes[place] !== 0) {
-        // The text that is here moves to the other place.
-        this.#keys.copyWithin((place ^ 1) * WORDS, place * WORDS, (place + 1) * WORDS);
-        this.#sizes[place ^ 1] = this.#sizes[place]!;
-        this.#texts[place ^ 1] = this.#texts[place]!;
-      }
-      this.#keys.set(this.#words, place * WORDS);
+    } else if (bytes.buffer instanceof ArrayBuffer) {
+      // Not from shared memory: another thread may have changed it between the words and the text.
+      const from = place * WORDS;
+      const count = this.#size & 31;
+      for (let i = 0; i < count; i++) this.#keys[from + i] = this.#words[i]!;
       this.#sizes[place] = this.#size;
       this.#texts[place] = text;
     }
   }
 
-  #kept(place: number, count: number, size: number): string | undefined {
-    if (this.#sizes[place] !== size) return undefined;
+  #hasWords(place: number, count: number): boolean {
     const words = this.#words;
     const keys = this.#keys;
     const from = place * WORDS;
     // From the end, where addresses that are much alike differ.
-    for (let i = count - 1; i >= 0; i--) if (keys[from + i] !== words[i]) return undefined;
-    return this.#texts[place];
-  }
-
-  /** Whether the text has the bytes that were looked for. Another thread may have changed them before the text was read. */
-  #isOfWords(text: string): boolean {
-    const skip = this.#size >> 5;
-    for (let i = 0; i < text.length; i++) {
-      const at = i + skip;
-      if (text.charCodeAt(i) !== ((this.#words[at >> 2]! >>> (24 - 8 * (at & 3))) & 0xff)) return false;
-    }
-    return text.length + skip === this.nul - this.#start;
+    for (let i = count - 1; i >= 0; i--) if (keys[from + i] !== words[i]) return false;
+    return true;
   }
 }
