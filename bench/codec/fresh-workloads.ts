@@ -1,5 +1,6 @@
+export type FreshArgument = readonly [type: string, value: number | string];
 /** A message as a program has it: an address that was put together, and new values with their types. */
-export type FreshMessage = readonly [address: string, args: readonly (readonly [type: string, value: number | string])[]];
+export type FreshMessage = readonly [address: string, args: readonly FreshArgument[]];
 export interface FreshBundle {
   readonly bundle: readonly FreshMessage[];
 }

@@ -8,7 +8,7 @@ import {
   encode,
   encodeMessage,
 } from "../codec/index.ts";
-import { Dispatcher, Reporter, executeDecoded, tryDecode, reportToConsole } from "../dispatch/index.ts";
+import { Dispatcher, Reporter, executeDecoded, packetOf, tryDecode, reportToConsole } from "../dispatch/index.ts";
 import {
   OscDecodeError,
   OscDispatchError,
@@ -239,7 +239,7 @@ export abstract class PacketClient implements AsyncDisposable {
         if (!(fault instanceof OscDecodeError)) this.report(fault, from);
       };
       const context = { clientAddress: from, asOf: Infinity, mode: "async" as const, error, shutdown };
-      await executeDecoded(this.dispatcher, packet, context, (reply) => this.#answer(reply, from));
+      await executeDecoded(this.dispatcher, packet, context, (reply) => this.#answer(packetOf(reply), from));
       handled += 1;
       if (isOver) break;
     }

@@ -4,7 +4,7 @@ import { OscDecodeError, OscDispatchError, type OscError } from "../errors.ts";
 import { type ArgumentsOf, type MethodDescription, Namespace } from "../namespace/index.ts";
 import type { NetAddress } from "../net-address.ts";
 import { bad, boolean, callback, checkString, describe, nearest, type OptionChecks, optionError, readOptions } from "../options.ts";
-import { executePacket, type ExecutionResult, type HandlerMatch } from "./execute.ts";
+import { executePacket, type ExecutionResult, type HandlerMatch, packetOf } from "./execute.ts";
 import {
   type AddressFirst,
   type ArgumentCheck,
@@ -371,7 +371,7 @@ export class Dispatcher {
       error: (error: OscError) => onError(error, clientAddress),
       shutdown: () => undefined,
     };
-    const result = executePacket(this, data, context, (reply) => replies.push(reply));
+    const result = executePacket(this, data, context, (reply) => replies.push(packetOf(reply)));
     if (!(result instanceof Promise) && result.kind === "rejected") {
       const error = result.explain();
       onError(error.cause instanceof OscDecodeError ? error.cause : error, clientAddress);

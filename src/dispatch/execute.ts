@@ -3,6 +3,7 @@ import { decodeMessage, decodePacket } from "../codec/decode.ts";
 import {
   type DecodeOptions,
   encode,
+  encodeMessage,
   type OscArgument,
   OscBundle,
   OscMessage,
@@ -16,7 +17,7 @@ import { describe } from "../options.ts";
 import { handled, type PacketHandled, type PacketRejected, rejected } from "../packet-result.ts";
 import { leaveOutStackTraces } from "../stack-traces.ts";
 import { isLater } from "./bundle-time.ts";
-import type { ArgumentCheck, Handler, HandlerContext } from "./handler.ts";
+import type { ArgumentCheck, Handler, HandlerContext, OscReply } from "./handler.ts";
 
 const SLASH = 0x2f;
 
@@ -83,16 +84,18 @@ export function handlePacket(
   return executePacket(handlers, data, context, encodeReply, context.decodeOptions);
 }
 
-function encodeReply(reply: OscPacket, context: PacketContext): void {
-  context.reply(encode(reply));
+function encodeReply(reply: OscReply, context: PacketContext): void {
+  if (typeof reply === "string") context.reply(encodeMessage(reply));
+  else if (isList(reply)) context.reply(encodeMessage(reply[0], reply.slice(1) as OscArgument[]));
+  else context.reply(encode(reply));
 }
 
-/** As {@link handlePacket}, with replies as packets: `deliver` takes them, and what it throws is reported as `OSC_BAD_REPLY`. */
+/** As {@link handlePacket}, with replies as handlers give them: `deliver` takes them, and what it throws is reported as `OSC_BAD_REPLY`. */
 export function executePacket<Context extends ExecutionContext>(
   handlers: HandlerLookup,
   data: Uint8Array,
   context: Context,
-  deliver: (reply: OscPacket, context: Context) => void,
+  deliver: (reply: OscReply, context: Context) => void,
   options?: DecodeOptions,
 ): ExecutionResult | Promise<ExecutionResult> {
   const known = data[0] === SLASH ? handlers.matchBytes?.(data) : undefined;
@@ -110,7 +113,7 @@ export function executeDecoded<Context extends ExecutionContext>(
   handlers: HandlerLookup,
   packet: OscPacket,
   context: Context,
-  deliver: (reply: OscPacket, context: Context) => void,
+  deliver: (reply: OscReply, context: Context) => void,
 ): ExecutionResult | Promise<ExecutionResult> {
   return new PacketExecution(handlers, packet, context, deliver).run();
 }
@@ -148,7 +151,7 @@ function malformed(cause: OscDecodeError): PacketRejected {
 class PacketExecution<Context extends ExecutionContext> {
   readonly #handlers: HandlerLookup;
   readonly #context: Context;
-  readonly #deliver: (packet: OscPacket, context: Context) => void;
+  readonly #deliver: (reply: OscReply, context: Context) => void;
   /** The message at hand, and the time tag of its bundle; `undefined` at the end. */
   #message: OscMessage | undefined = undefined;
   #timeTag: TimeTag | null = null;
@@ -170,7 +173,7 @@ class PacketExecution<Context extends ExecutionContext> {
     handlers: HandlerLookup,
     packet: OscPacket,
     context: Context,
-    deliver: (packet: OscPacket, context: Context) => void,
+    deliver: (reply: OscReply, context: Context) => void,
     matches?: readonly HandlerMatch[],
   ) {
     this.#handlers = handlers;
@@ -311,8 +314,9 @@ class PacketExecution<Context extends ExecutionContext> {
 
   #reply(value: unknown, address: string): void {
     try {
-      const packet = toReplyPacket(value, address);
-      if (packet !== undefined) this.#deliver(packet, this.#context);
+      if (value === undefined || value === null) return;
+      if (!isReply(value)) throw notReply(address, value);
+      this.#deliver(value, this.#context);
     } catch (cause) {
       ignoreRejections(value);
       this.#context.error(cause instanceof OscDispatchError ? cause : badReply(address, cause));
@@ -393,24 +397,27 @@ function ignoreRejections(value: unknown): void {
 }
 
 /**
- * The packet that a handler's reply stands for; `undefined` for no reply.
+ * The packet that a handler's reply stands for.
  *
- * @param value what the handler returned or passed to `reply`
- * @param address of the message, for the error
- * @throws OscDispatchError `OSC_BAD_REPLY` for anything that isn't an `OscReply`
+ * @throws OscEncodeError if it can't be one
  */
-function toReplyPacket(value: unknown, address: string): OscPacket | undefined {
-  if (value === undefined || value === null) return undefined;
-  if (value instanceof OscMessage || value instanceof OscBundle) return value;
-  try {
-    if (typeof value === "string") return new OscMessage(value);
-    if (Array.isArray(value) && typeof value[0] === "string") return new OscMessage(value[0], value.slice(1) as OscArgument[]);
-  } catch (cause) {
-    throw badReply(address, cause);
-  }
+export function packetOf(reply: OscReply): OscPacket {
+  if (typeof reply === "string") return new OscMessage(reply);
+  return isList(reply) ? new OscMessage(reply[0], reply.slice(1) as OscArgument[]) : reply;
+}
+
+function isReply(value: unknown): value is OscReply {
+  return typeof value === "string" || value instanceof OscMessage || value instanceof OscBundle || isList(value);
+}
+
+function isList(value: unknown): value is readonly [address: string, ...args: OscArgument[]] {
+  return Array.isArray(value) && typeof value[0] === "string";
+}
+
+function notReply(address: string, value: unknown): OscDispatchError {
   const advice =
     value instanceof Promise ? "Await the promise first" : "Reply with an address, [address, ...arguments], a message or a bundle";
-  throw new OscDispatchError("OSC_BAD_REPLY", `A handler of ${address} replied with ${describe(value)}. ${advice}.`, address);
+  return new OscDispatchError("OSC_BAD_REPLY", `A handler of ${address} replied with ${describe(value)}. ${advice}.`, address);
 }
 
 function badReply(address: string, cause: unknown): OscDispatchError {

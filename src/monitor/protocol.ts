@@ -1,7 +1,7 @@
 /**
  * The protocol between the monitor and its page: OSC packets in binary frames of a WebSocket. Both sides use this file.
  */
-import { OscMessage, type OscValue, decode, encode } from "../codec/index.ts";
+import { OscMessage, type OscValue, decode, encodeMessage } from "../codec/index.ts";
 import { OscDecodeError } from "../errors.ts";
 
 /** A packet that arrived. */
@@ -93,11 +93,11 @@ const SEND = "/send";
 const PARTS = 4;
 
 export function encodeHello(hello: Hello): Uint8Array {
-  return encode(new OscMessage(HELLO, [JSON.stringify(hello)], "s"));
+  return encodeMessage(HELLO, [JSON.stringify(hello)], "s");
 }
 
 export function encodeStatus(status: Status): Uint8Array {
-  return encode(new OscMessage(STATUS, [JSON.stringify(status)], "s"));
+  return encodeMessage(STATUS, [JSON.stringify(status)], "s");
 }
 
 /** @param entries at least one, numbered without gaps */
@@ -113,23 +113,23 @@ export function encodeEntries(entries: readonly FeedEntry[]): Uint8Array {
       types += "dsss";
     }
   }
-  return encode(new OscMessage(ENTRIES, args, types));
+  return encodeMessage(ENTRIES, args, types);
 }
 
 export function encodeSent(id: number, from: string): Uint8Array {
-  return encode(new OscMessage(SENT, [id, from], "is"));
+  return encodeMessage(SENT, [id, from], "is");
 }
 
 export function encodeReply(id: number, { time, from, transport, bytes }: Omit<FeedPacket, "kind" | "number">): Uint8Array {
-  return encode(new OscMessage(REPLY, [id, time, from, transport, bytes], "idssb"));
+  return encodeMessage(REPLY, [id, time, from, transport, bytes], "idssb");
 }
 
 export function encodeFailed(id: number, message: string): Uint8Array {
-  return encode(new OscMessage(FAILED, [id, asText(message)], "is"));
+  return encodeMessage(FAILED, [id, asText(message)], "is");
 }
 
 export function encodeSend({ id, target, packet }: SendCommand): Uint8Array {
-  return encode(new OscMessage(SEND, [id, target, packet], "isb"));
+  return encodeMessage(SEND, [id, target, packet], "isb");
 }
 
 /** Reads a message to the page; null for anything else. */

@@ -2,7 +2,7 @@ import type { IncomingMessage, Server, ServerOptions, ServerResponse } from "nod
 import type { DropArgument } from "node:net";
 import type { Duplex } from "node:stream";
 import type { WebSocket, WebSocketServer } from "ws";
-import { OscBundle, OscMessage, encode } from "../codec/index.ts";
+import { OscBundle, encodeMessage } from "../codec/index.ts";
 import { type Dispatcher, Reporter, handlePacket, isDispatcher, reportToConsole, tryDecode } from "../dispatch/index.ts";
 import type { ErrorListener } from "../dispatch/index.ts";
 import { OscDecodeError, OscDroppedError, OscError, OscRejectedError } from "../errors.ts";
@@ -315,7 +315,7 @@ class QueryServer implements OscQueryServer {
   #encodeValue(address: string): Uint8Array | null {
     const method = this.#namespace.get(address);
     if (method === undefined || method.value === null || !canRead(method.description)) return null;
-    return encode(new OscMessage(address, method.value, method.types)).slice();
+    return encodeMessage(address, method.value, method.types).slice();
   }
 
   /** @returns a promise while handlers await something */

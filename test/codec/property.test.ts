@@ -170,6 +170,31 @@ describe("encodeMessage, for any input, gives", () => {
     );
   });
 
+  test("the bytes or the error of encode(new OscMessage(…)) if most of the types fit, in short messages and in long ones", () => {
+    const tagged = fc.oneof(
+      { weight: 6, arbitrary: fc.tuple(fc.constant("f"), aFloat) },
+      fc.tuple(fc.constantFrom("f", "d"), fc.double()),
+      fc.tuple(fc.constantFrom("i", "h", "c", "f"), int32),
+      fc.tuple(fc.constantFrom("s", "S"), fc.string({ unit: "binary", maxLength: 100 })),
+      fc.tuple(fc.constantFrom("s", "b"), text),
+      fc.tuple(fc.constant("h"), bigint64),
+      fc.tuple(fc.constantFrom("f", "i"), aFloat.map(float)),
+      fc.tuple(fc.constantFrom("[f]", "[ff]"), fc.float32Array({ minLength: 1, maxLength: 2 })),
+    );
+    const copies = fc.constantFrom(1, 1, 1, 1, 1, 2, 12, 40, 400);
+    fc.assert(
+      fc.property(text, fc.array(tagged, { maxLength: 6 }), copies, fc.boolean(), options, (name, pairs, times, given, how) => {
+        const many = Array.from({ length: times }, () => pairs).flat();
+        const args = many.map(([, value]) => value as OscArgument);
+        const types = given ? many.map(([tag]) => tag).join("") : undefined;
+        expect(outcome(() => encodeMessage(`/${name}`, args, types, how))).toEqual(
+          outcome(() => encode(new OscMessage(`/${name}`, args, types), how)),
+        );
+      }),
+      { numRuns: 400 },
+    );
+  });
+
   test("the bytes that the tags of the inferred message give", () => {
     fc.assert(
       fc.property(list, (args) => {
