@@ -47,11 +47,7 @@ const SHORT = 32;
 const LONG_RUN = 32;
 const STRING = 0x73; // s
 
-/** A float and its bits. */
-const floatMemory = /* @__PURE__ */ new ArrayBuffer(4);
-const floatNumber = /* @__PURE__ */ new Float32Array(floatMemory);
-const floatBits = /* @__PURE__ */ new Int32Array(floatMemory);
-/** Eight bytes in which a number of 64 bits is taken apart. */
+/** Eight bytes in which a number is taken apart. */
 const parts = /* @__PURE__ */ new DataView(/* @__PURE__ */ new ArrayBuffer(8));
 
 /**
@@ -363,8 +359,8 @@ function writeFloats(list: ArrayLike<number | bigint>, from: number, count: numb
 }
 
 function writeFloat(value: number | bigint, target: Uint8Array, offset: number): number {
-  floatNumber[0] = typeof value === "number" ? value : Number(value);
-  writeUint32(floatBits[0]!, target, offset);
+  parts.setFloat32(0, typeof value === "number" ? value : Number(value));
+  writeUint32(parts.getInt32(0), target, offset);
   return offset + 4;
 }
 

@@ -80,26 +80,21 @@ export function encodingCoding(): TextCoding {
   return { decode, decodeAscii: decode, write: (text, target, offset) => encoder.encodeInto(text, target.subarray(offset)).written };
 }
 
-/** The methods of Node's Buffer, if they exist and do what we need. Nothing is imported for them. */
+/** The methods of Node's Buffer, if they exist and do what we need: one that is missing throws. Nothing is imported for them. */
 export function bufferCoding(): TextCoding | undefined {
-  const methods = (globalThis as { Buffer?: { prototype?: Partial<BufferMethods> } }).Buffer?.prototype;
-  if (!works(methods)) return undefined;
-  const { latin1Slice, utf8Slice, utf8Write } = methods;
-  return {
-    decode: (bytes, start, end) => utf8Slice.call(bytes, start, end),
-    decodeAscii: (bytes, start, end) => latin1Slice.call(bytes, start, end),
-    write: (text, target, offset) => utf8Write.call(target, text, offset),
-  };
-}
-
-/** Whether the methods exist and do what we need: one that is missing throws. */
-function works(methods: Partial<BufferMethods> | undefined): methods is BufferMethods {
   try {
-    const { latin1Slice, utf8Slice, utf8Write } = methods as BufferMethods;
-    const bytes = new Uint8Array(8).subarray(1);
-    return utf8Write.call(bytes, "aé☃", 0) === 6 && utf8Slice.call(bytes, 0, 6) === "aé☃" && latin1Slice.call(bytes, 0, 2) === "a\u00c3";
+    const { latin1Slice, utf8Slice, utf8Write } = (globalThis as unknown as { Buffer: { prototype: BufferMethods } }).Buffer.prototype;
+    const bytes = new Uint8Array(8);
+    if (utf8Write.call(bytes, "aé☃", 1) !== 6 || utf8Slice.call(bytes, 1, 7) !== "aé☃" || latin1Slice.call(bytes, 1, 3) !== "a\u00c3") {
+      return undefined;
+    }
+    return {
+      decode: (packet, start, end) => utf8Slice.call(packet, start, end),
+      decodeAscii: (packet, start, end) => latin1Slice.call(packet, start, end),
+      write: (text, target, offset) => utf8Write.call(target, text, offset),
+    };
   } catch {
-    return false;
+    return undefined;
   }
 }
 

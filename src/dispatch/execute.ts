@@ -86,7 +86,7 @@ export function handlePacket(
 
 function encodeReply(reply: OscReply, context: PacketContext): void {
   if (typeof reply === "string") context.reply(encodeMessage(reply));
-  else if (isList(reply)) context.reply(encodeMessage(reply[0], reply.slice(1) as OscArgument[]));
+  else if (isList(reply)) context.reply(encodeMessage(reply[0], reply.slice(1)));
   else context.reply(encode(reply));
 }
 
@@ -403,7 +403,7 @@ function ignoreRejections(value: unknown): void {
  */
 export function packetOf(reply: OscReply): OscPacket {
   if (typeof reply === "string") return new OscMessage(reply);
-  return isList(reply) ? new OscMessage(reply[0], reply.slice(1) as OscArgument[]) : reply;
+  return isList(reply) ? new OscMessage(reply[0], reply.slice(1)) : reply;
 }
 
 function isReply(value: unknown): value is OscReply {
