@@ -14,8 +14,8 @@ const LAYERS = {
   recording: ["codec", "framing", "text", "dispatch"],
   transport: ["framing"],
   discovery: ["dispatch"],
-  oscquery: ["codec", "dispatch", "namespace", "transport"],
-  server: ["codec", "address", "framing", "url", "namespace", "dispatch", "transport"],
+  oscquery: ["codec", "dispatch", "namespace", "discovery", "transport"],
+  server: ["codec", "address", "framing", "url", "namespace", "dispatch", "discovery", "transport"],
   client: ["codec", "address", "framing", "url", "dispatch", "transport"],
   nats: ["codec", "address", "framing", "url", "dispatch", "transport", "server"],
   // Bridges and commands load NATS when they need it; see "nats-is-loaded-on-demand".

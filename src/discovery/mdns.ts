@@ -104,14 +104,22 @@ async function loadPackage(): Promise<CreateMdns> {
 async function openLink(create: CreateMdns, address: string, events: MdnsEvents): Promise<MdnsLink | null> {
   // Bound to the address of an interface, a socket of Linux hears no multicast.
   const mdns = create({ interface: address, bind: "0.0.0.0", loopback: true, reuseAddr: true });
+  /** The answer that was given last. A socket that is closed at once doesn't send it, and it may be a goodbye. */
+  let sent = Promise.resolve();
   const link: MdnsLink = {
     address,
     query: (questions) => mdns.query({ questions: questions as never }),
-    respond: (answers, additionals) => mdns.respond({ answers: answers as never, additionals: additionals as never }),
-    close: () =>
-      new Promise((resolve) => {
+    respond: (answers, additionals) => {
+      sent = new Promise((resolve) => {
+        mdns.respond({ answers: answers as never, additionals: additionals as never }, () => resolve());
+      });
+    },
+    close: async () => {
+      await sent;
+      await new Promise<void>((resolve) => {
         mdns.destroy(() => resolve());
-      }),
+      });
+    },
   };
   const failed = (cause: Error): OscDiscoveryError =>
     new OscDiscoveryError("OSC_DISCOVERY_FAILED", `Multicast DNS doesn't work on the interface with ${address}: ${cause.message}`, {

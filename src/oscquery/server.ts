@@ -4,6 +4,8 @@ import type { Duplex } from "node:stream";
 import type { WebSocket, WebSocketServer } from "ws";
 import { OscBundle, encodeMessage } from "../codec/index.ts";
 import { type Dispatcher, Reporter, handlePacket, isDispatcher, reportToConsole, tryDecode } from "../dispatch/index.ts";
+import { type AdvertiseOption, advertiseOption, advertiseServer } from "../discovery/advertise-server.ts";
+import type { Advertisement } from "../discovery/index.ts";
 import type { ErrorListener } from "../dispatch/index.ts";
 import { OscDecodeError, OscDroppedError, OscError, OscRejectedError } from "../errors.ts";
 import { Namespace, canRead } from "../namespace/index.ts";
@@ -48,6 +50,11 @@ export interface OscQueryServerOptions {
   readonly maxBuffered?: number | undefined;
   /** How many bytes of answers over HTTP may wait for all clients together; beyond that the client that reads least is disconnected. Default 64 MiB. */
   readonly maxMemory?: number | undefined;
+  /**
+   * Lets other programs find the server by DNS-SD over multicast DNS; `true`, or the name that people see, by default `name`. Its `server` is advertised as
+   * well. Needs the package `multicast-dns`, and some seconds at the start. Default false.
+   */
+  readonly advertise?: AdvertiseOption | undefined;
   /** Called with what goes wrong with a client, at most 20 times per second for each kind. Default: prints to stderr. */
   readonly onError?: ErrorListener | undefined;
 }
@@ -65,6 +72,7 @@ const CHECKS = {
   maxPacketSize: integer(16, 64 * 1024),
   maxBuffered: integer(1, 1024 * 1024),
   maxMemory: integer(1, 64 * 1024 * 1024),
+  advertise: advertiseOption,
   onError: callback<ErrorListener>(),
 } satisfies OptionChecks<OscQueryServerOptions>;
 
@@ -148,6 +156,7 @@ export async function serveOscQuery(source: Dispatcher | Namespace, options: Osc
   const accepter = new Accepter({ noServer: true, perMessageDeflate: false, ...limits });
   const server = new QueryServer(source, settings, createServer(HTTP_LIMITS), accepter);
   await server.listen(await resolveHost(host), port);
+  await server.advertise();
   return server;
 }
 
@@ -162,6 +171,7 @@ class QueryServer implements OscQueryServer {
   readonly #answers: HttpAnswers;
   readonly #unsubscribe: () => void;
   readonly #counts = { requests: 0, connectionsRefused: 0, evicted: 0, sent: 0, replaced: 0, dropped: 0 };
+  readonly #advertisements: Advertisement[] = [];
   #address: NetAddress = { address: "", port: 0, family: "IPv4" };
 
   constructor(source: Dispatcher | Namespace, settings: Settings, http: Server, accepter: WebSocketServer) {
@@ -203,6 +213,23 @@ class QueryServer implements OscQueryServer {
     });
   }
 
+  /** @throws as {@link advertiseServer}; the server is closed then */
+  async advertise(): Promise<void> {
+    const { advertise, name, server, transport } = this.#settings;
+    if (advertise === false) return;
+    const as = { ...advertise, name: advertise.name ?? name.slice(0, 58) };
+    const onError = this.#settings.onError ?? reportToConsole;
+    try {
+      this.#advertisements.push(await advertiseServer(as, { type: "oscquery", port: this.#address.port, onError }));
+      if (server === undefined) return;
+      const type = transport === "TCP" ? "osc.tcp" : "osc.udp";
+      this.#advertisements.push(await advertiseServer({ name: as.name }, { type, port: server.serverAddress.port, onError }));
+    } catch (error) {
+      await this.close();
+      throw error;
+    }
+  }
+
   stats(): OscQueryStats {
     let listeners = 0;
     for (const listener of this.#listeners) listeners += listener.size;
@@ -211,6 +238,7 @@ class QueryServer implements OscQueryServer {
 
   async close(): Promise<void> {
     this.#unsubscribe();
+    await Promise.all(this.#advertisements.splice(0).map((advertisement) => advertisement.close()));
     for (const listener of this.#listeners) listener.end();
     await new Promise<void>((resolve) => {
       this.#http.close(() => resolve());

@@ -1,8 +1,20 @@
 import { type Clock, clockOption, type Dispatcher, reportToConsole } from "../dispatch/index.ts";
 import type { OscPacket } from "../codec/index.ts";
+import { type AdvertiseOption, type AdvertisedAs, advertiseOption, advertiseServer } from "../discovery/advertise-server.ts";
+import type { Advertisement } from "../discovery/index.ts";
 import { OscServerError } from "../errors.ts";
 import { type NetAddress, formatAddress } from "../net-address.ts";
-import { abortSignal, callback, checkOptionValues, integer, milliseconds, oneOf, type OptionChecks, readOptions } from "../options.ts";
+import {
+  abortSignal,
+  callback,
+  checkOptionValues,
+  integer,
+  milliseconds,
+  oneOf,
+  type OptionChecks,
+  optionError,
+  readOptions,
+} from "../options.ts";
 import { KernelDrops } from "../transport/kernel-drops.ts";
 import type { Peer, Transport } from "../transport/transport.ts";
 import { type Backend, Counters, type ServerStats } from "./stats.ts";
@@ -35,6 +47,11 @@ export interface AsyncServerOptions extends ServerOptions {
    * `order` are then not for this server, and of its dispatcher only `strictTiming` is asked. Default: in the event loop.
    */
   readonly executor?: ExecutorFactory;
+  /**
+   * Lets other programs find the server by DNS-SD over multicast DNS, as `osc.udp` or `osc.tcp`; `true`, or the name that people see. Needs the package
+   * `multicast-dns`, and about a second at the start. Not for WebSocket servers. Default false.
+   */
+  readonly advertise?: AdvertiseOption;
   /** The clock that time tags are held against. Default: the system's. */
   readonly clock?: Clock;
 }
@@ -45,6 +62,7 @@ const ASYNC_CHECKS = {
   order: oneOf(["client", "none"], "client"),
   closeTimeout: milliseconds(5000),
   executor: callback<ExecutorFactory>(),
+  advertise: advertiseOption,
   clock: clockOption,
 } satisfies OptionChecks<Omit<AsyncServerOptions, keyof ServerOptions>>;
 
@@ -106,6 +124,7 @@ export class AsyncServer implements AsyncDisposable {
   readonly #options: AsyncServerOptions;
   readonly #limits: Limits;
   readonly #concurrency: number;
+  readonly #advertisedAs: AdvertisedAs | false;
   readonly #counters = new Counters();
   readonly #kernelDrops = new KernelDrops();
   #address: NetAddress;
@@ -121,8 +140,14 @@ export class AsyncServer implements AsyncDisposable {
    */
   constructor(spec: LocalTransportSpec, dispatcher: Dispatcher, options: AsyncServerOptions) {
     this.#limits = limitsOf(options);
-    const { concurrency } = checkOptionValues(options, ASYNC_CHECKS);
+    const { concurrency, advertise } = checkOptionValues(options, ASYNC_CHECKS);
+    if (advertise !== false && spec.transport !== "udp" && spec.transport !== "tcp") {
+      throw optionError(
+        `Only UDP and TCP servers can be advertised: ${spec.transport} has no type of service. Leave out the option advertise.`,
+      );
+    }
     this.#concurrency = concurrency;
+    this.#advertisedAs = advertise;
     this.#spec = spec;
     this.#address = requestedAddress(spec);
     this.dispatcher = dispatcher;
@@ -258,7 +283,21 @@ export class AsyncServer implements AsyncDisposable {
       throw error;
     }
     if (this.#spec.transport === "udp") this.#kernelDrops.opened(this.#address);
-    return this.#endpointOf(transport, pipeline, requested);
+    try {
+      const advertisement = await this.#advertise();
+      return this.#endpointOf(transport, pipeline, { requested, advertisement });
+    } catch (error) {
+      await pipeline.close(0);
+      await transport.close();
+      this.#address = requested;
+      throw error;
+    }
+  }
+
+  async #advertise(): Promise<Advertisement | null> {
+    if (this.#advertisedAs === false || isLoadingWorker()) return null;
+    const type = this.#spec.transport === "tcp" ? "osc.tcp" : "osc.udp";
+    return advertiseServer(this.#advertisedAs, { type, port: this.#address.port, onError: this.#options.onError ?? reportToConsole });
   }
 
   #executor(handling: Handling, events: ExecutorEvents): Executor {
@@ -270,13 +309,18 @@ export class AsyncServer implements AsyncDisposable {
     return executor({ events, limits, transport: this.#spec.transport, verify });
   }
 
-  #endpointOf(transport: Transport, pipeline: Pipeline, requested: NetAddress): Endpoint {
+  #endpointOf(
+    transport: Transport,
+    pipeline: Pipeline,
+    { requested, advertisement }: { readonly requested: NetAddress; readonly advertisement: Advertisement | null },
+  ): Endpoint {
     this.#pipeline = pipeline;
     const stopWatching = watchRejections();
     let ending: Promise<void> | null = null;
     let resolve = (): void => undefined;
     const closed = new Promise<void>((settle) => (resolve = settle));
     const end = async (): Promise<void> => {
+      await advertisement?.close();
       await transport.drain?.();
       // Handlers that have begun may still reply, so the socket closes last.
       await pipeline.close(this.#options.closeTimeout ?? 5000);

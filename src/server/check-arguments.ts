@@ -44,6 +44,7 @@ const KINDS: Readonly<Record<Kind, object>> = {
     order: true,
     closeTimeout: true,
     executor: true,
+    advertise: true,
     clock: true,
   } satisfies Names<AsyncServerOptions>,
   Blocking: SYNC,

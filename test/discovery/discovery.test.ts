@@ -2,6 +2,9 @@ import { describe, expect, test } from "vitest";
 import { type AdvertiseOptions, type BrowseOptions, type ServiceChange, advertise, browse } from "../../src/discovery/index.ts";
 import type { DnsMessage, DnsRecord, MdnsEvents, MdnsLink, OpenMdns } from "../../src/discovery/mdns.ts";
 import { OscDiscoveryError } from "../../src/errors.ts";
+import { Dispatcher } from "../../src/dispatch/index.ts";
+import { serveOscQuery } from "../../src/oscquery/index.ts";
+import { AsyncOSCUDPServer, AsyncOSCWebSocketServer } from "../../src/server/index.ts";
 
 /** A network with one link for each who opens it; everybody hears everybody, as multicast does. */
 class Network {
@@ -230,3 +233,13 @@ function records({ ttl = 100 } = {}): DnsRecord[] {
     { name: "x.local", type: "A", ttl, data: "10.0.0.7" },
   ];
 }
+
+test("servers refuse bad values of the option advertise at once", async () => {
+  const dispatcher = new Dispatcher();
+  const bad = expect.objectContaining({ code: "OSC_OPTION" }) as Error;
+  for (const advertise of ["Mixer", 1, { name: "" }, { port: 9000 }, { txt: { "a=b": "x" } }]) {
+    expect(() => new AsyncOSCUDPServer(["127.0.0.1", 0], dispatcher, { advertise: advertise as never })).toThrow(bad);
+    await expect(serveOscQuery(dispatcher, { advertise: advertise as never })).rejects.toThrow(bad);
+  }
+  expect(() => new AsyncOSCWebSocketServer(["127.0.0.1", 0], dispatcher, { advertise: true })).toThrow(/Only UDP and TCP/);
+});

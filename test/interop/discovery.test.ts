@@ -54,6 +54,17 @@ describeWith([IP, NETWORK_NAMESPACE, PYTHON_ZEROCONF], "python3-zeroconf", () =>
   });
 });
 
+describeWith([IP, NETWORK_NAMESPACE], "the option advertise", () => {
+  test("lets OSC and OSCQuery servers be found, until they close", () => {
+    const printed = inNetwork(`${OURS} browse 100 & browse=$!; sleep 2; ${OURS} serve 3; sleep 1; kill $browse; wait`);
+    const [, udp, tcp, query] = /^serving (\d+) (\d+) (\d+)$/m.exec(printed) ?? [];
+    expect(printed).toContain(`up osc.udp Console of ours 127.0.0.1 ${udp} {"txtvers":"1","version":"1.1"}`);
+    expect(printed).toContain(`up osc.tcp Stream of ours 127.0.0.1 ${tcp} {"txtvers":"1","version":"1.1","framing":"slip"}`);
+    expect(printed).toContain(`up oscquery Console of ours 127.0.0.1 ${query} {"txtvers":"1","k":"v"}`);
+    for (const service of ["osc.udp Console", "osc.tcp Stream", "oscquery Console"]) expect(printed).toContain(`down ${service} of ours`);
+  });
+});
+
 describeWith([IP, NETWORK_NAMESPACE, ...AVAHI], "Avahi", () => {
   test("finds what we advertise, and is found by us", () => {
     const bus = join(folder, "bus");
