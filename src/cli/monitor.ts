@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import type { OscError } from "../errors.ts";
-import type { Monitor, MonitorOptions } from "../monitor/index.ts";
+import type { Monitor, MonitorOptions } from "../monitor/monitor.ts";
 import type { NetAddress } from "../net-address.ts";
 import type { Transport } from "../transport/transport.ts";
 import { type OscUrl, formatOscUrl } from "../url/osc-url.ts";
@@ -84,7 +84,7 @@ async function runMonitor(words: readonly string[], session: Session): Promise<n
 
 /** A monitor whose page sends with the clients that `oscine send` uses. */
 export async function createMonitor(options: Omit<MonitorOptions, "createSender" | "token">): Promise<Monitor> {
-  const { Monitor } = await import("../monitor/index.ts");
+  const { Monitor } = await import("../monitor/monitor.ts");
   const token = process.env[TOKEN_VARIABLE];
   return new Monitor({
     ...options,

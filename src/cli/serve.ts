@@ -1,5 +1,5 @@
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
-import type { Monitor } from "../monitor/index.ts";
+import type { Monitor } from "../monitor/monitor.ts";
 import type { Dispatcher } from "../dispatch/index.ts";
 import type { NetAddress } from "../net-address.ts";
 import type { ErrorListener, ServerStats } from "../server/index.ts";

@@ -118,7 +118,7 @@ test("on all interfaces serve and dump say where to send", async () => {
   await dump.saysErr(/^Listening on \S+ \(all interfaces\)\nSend to :\d+ from this machine(?:, from other machines to \S+)*/);
 });
 
-describe("what cannot be is one line", () => {
+describe("a wrong command line is one line on standard error", () => {
   test.each([
     [["serve", ":1", ":2"], 2, /one URL; got 2: :1 :2/],
     [["serve", ":1", "--url", ":2"], 2, /one URL: leave out :1 or --url/],
@@ -136,7 +136,7 @@ describe("what cannot be is one line", () => {
     [["send", "ws://:0/", "/x"], 2, /Port 0 is only for listening/],
     [["send", "/hello", "1"], 2, /is an OSC address.*as in :9000 \/hello/],
     [["send", "127.0.0.1", "9000", "/hello", "1"], 2, /as one word: 127\.0\.0\.1:9000 \/hello/],
-    [["send", "ws://127.0.0.1:9", "/x", "--proto", "1.0"], 2, /--proto is the framing/],
+    [["send", "ws://127.0.0.1:9", "/x", "--proto", "1.0"], 2, /--proto sets the framing/],
     [["send", "osc.tcp://127.0.0.1:9", "/x", "--proto", "2"], 2, /A framing is 1\.0/],
   ])("oscine %j", async (words, exitCode, message) => {
     const { code, out, err } = await runTool(...words);

@@ -8,7 +8,7 @@ import { UDPClient } from "../../src/client/index.ts";
 import { OscMessage, encode } from "../../src/codec/index.ts";
 import { OscRejectedError, OscSocketError } from "../../src/errors.ts";
 import { type FeedEvent, encodeSend, readFeedEvent } from "../../src/monitor/protocol.ts";
-import { Monitor, type MonitorOptions } from "../../src/monitor/index.ts";
+import { Monitor, type MonitorOptions } from "../../src/monitor/monitor.ts";
 
 const FILES = new URL("../../dist/page/", import.meta.url);
 const SENDER = { address: "127.0.0.1", port: 9, family: "IPv4" } as const;

@@ -23,7 +23,7 @@ describe("the rate meter", () => {
     expect(meter.rate(1e12)).toBe(0);
   });
 
-  test("stands a clock that goes back", () => {
+  test("copes with a clock that goes back", () => {
     const meter = new RateMeter();
     meter.count(10_000);
     expect(meter.rate(0)).toBe(1);

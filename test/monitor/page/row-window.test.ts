@@ -56,7 +56,7 @@ describe("an entry", () => {
 });
 
 describe("the window of rows", () => {
-  test("forgets the oldest, counts them, and keeps positions", () => {
+  test("discards the oldest, counts them, and keeps positions", () => {
     const window = windowOf(["/1", "/2", "/3"], 3);
     const second = window.at(1);
     for (let number = 4; number <= 100; number += 1) {
@@ -105,7 +105,7 @@ describe("the window of rows", () => {
     expect(shown(window)).toEqual(["/mixer/1/gain", "/other", "/mixer/2", "OSC_BAD_ADDRESS", "/mixer/3", "/no"]);
   });
 
-  test("forgets lines that a filter hides, too", () => {
+  test("discards lines that a filter hides, too", () => {
     const window = windowOf([], 2);
     window.setFilter(new MessageFilter(["/a"]));
     add(window, ["/a", "/b", "/b", "/a"]);
