@@ -8,7 +8,6 @@ import {
   bad,
   boolean,
   callback,
-  describe,
   integer,
   milliseconds,
   oneOf,
@@ -20,7 +19,7 @@ import {
 import { SERVER_OPTIONS } from "../server/check-arguments.ts";
 import type { ServerOptions } from "../server/options.ts";
 import type { ChildPoolOptions, ThreadPoolOptions } from "../server/pool/pool-options.ts";
-import { maskSecrets } from "../url/secrets.ts";
+import { type NatsServerAddress, parseNatsServer } from "../url/nats-url.ts";
 import { DEFAULT_PREFIX, checkPrefix } from "./subject.ts";
 
 /** How a connection to NATS is secured. */
@@ -337,14 +336,6 @@ function deliverySettings(checked: Checked): DeliverySettings {
   };
 }
 
-interface ServerAddress {
-  readonly hostAndPort: string;
-  readonly isSecure: boolean;
-  readonly user: string | undefined;
-  readonly password: string | undefined;
-  readonly token: string | undefined;
-}
-
 /** Adds the user, password or token that the first server's URL names. */
 function withIdentity(checked: CheckedConnection): NatsConnectionSettings {
   const { servers } = checked;
@@ -363,29 +354,11 @@ function withIdentity(checked: CheckedConnection): NatsConnectionSettings {
   };
 }
 
-function serverList(): OptionCheck<readonly ServerAddress[]> {
+function serverList(): OptionCheck<readonly NatsServerAddress[]> {
   return (value = "nats://127.0.0.1:4222", option) => {
     const given: readonly unknown[] = Array.isArray(value) ? value : [value];
     if (given.length === 0) throw optionError(`${option} is empty: name at least one server, such as nats://127.0.0.1:4222.`);
-    return given.map(serverOf);
-  };
-}
-
-function serverOf(server: unknown): ServerAddress {
-  const full = typeof server === "string" && !server.includes("://") ? `nats://${server}` : server;
-  const url = typeof full === "string" && URL.canParse(full) ? new URL(full) : null;
-  if (url === null || !/^(nats|tls):$/.test(url.protocol) || url.hostname === "" || !/^\/?$/.test(url.pathname)) {
-    const shown = describe(typeof server === "string" ? maskSecrets(server) : server);
-    throw optionError(`A server of NATS is written nats://host:port, tls://host:port or host:port; got ${shown}.`);
-  }
-  const userName = url.username === "" ? undefined : decodeURIComponent(url.username);
-  const secret = url.password === "" ? undefined : decodeURIComponent(url.password);
-  return {
-    hostAndPort: `${url.hostname}:${url.port === "" ? "4222" : url.port}`,
-    isSecure: url.protocol === "tls:",
-    user: secret === undefined ? undefined : userName,
-    password: secret,
-    token: secret === undefined ? userName : undefined,
+    return given.map(parseNatsServer);
   };
 }
 

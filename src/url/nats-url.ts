@@ -1,4 +1,4 @@
-import { optionError } from "../options.ts";
+import { describe, optionError } from "../options.ts";
 import { type OscUrl, formatOscUrl, parseOscUrl } from "./osc-url.ts";
 import { maskSecrets } from "./secrets.ts";
 
@@ -62,6 +62,38 @@ export function formatNatsUrl({ servers, prefix, subjects, queue }: NatsUrl): st
   const hosts = servers.map((server) => server.replace(SCHEME, "").replace(/^.*@/, ""));
   const [scheme = ""] = SCHEME.exec(servers[0] ?? "") ?? [];
   return `${scheme}${hosts.join(",")}/${prefix ?? ""}${query === "" ? "" : `?${query}`}`;
+}
+
+/** A NATS server, and how to identify oneself there. */
+export interface NatsServerAddress {
+  readonly hostAndPort: string;
+  readonly isSecure: boolean;
+  readonly user: string | undefined;
+  readonly password: string | undefined;
+  readonly token: string | undefined;
+}
+
+/**
+ * Parses `nats://host:port`, `tls://host:port` or `host:port`. A user and password, or a token, may stand before the host.
+ *
+ * @throws OscServerError `OSC_OPTION`
+ */
+export function parseNatsServer(server: unknown): NatsServerAddress {
+  const full = typeof server === "string" && !server.includes("://") ? `nats://${server}` : server;
+  const url = typeof full === "string" && URL.canParse(full) ? new URL(full) : null;
+  if (url === null || !/^(nats|tls):$/.test(url.protocol) || url.hostname === "" || !/^\/?$/.test(url.pathname)) {
+    const shown = describe(typeof server === "string" ? maskSecrets(server) : server);
+    throw optionError(`A server of NATS is written nats://host:port, tls://host:port or host:port; got ${shown}.`);
+  }
+  const userName = url.username === "" ? undefined : decodeURIComponent(url.username);
+  const secret = url.password === "" ? undefined : decodeURIComponent(url.password);
+  return {
+    hostAndPort: `${url.hostname}:${url.port === "" ? "4222" : url.port}`,
+    isSecure: url.protocol === "tls:",
+    user: secret === undefined ? undefined : userName,
+    password: secret,
+    token: secret === undefined ? userName : undefined,
+  };
 }
 
 /** One end of a bridge: a socket, or NATS subjects. */
