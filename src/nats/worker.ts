@@ -2,7 +2,7 @@ import { Dispatcher } from "../dispatch/index.ts";
 import type { NetAddress } from "../net-address.ts";
 import { AsyncServer } from "../server/async-server.ts";
 import { ForkingServer } from "../server/forking-server.ts";
-import type { ModuleSpec } from "../server/module-transport.ts";
+import type { ModuleSpec } from "../server/transports.ts";
 import { type HandlersModule, loadHandlers, moduleUrl } from "../server/pool/handlers-module.ts";
 import type { PooledServer } from "../server/pooled-server.ts";
 import type { ServerStats } from "../server/stats.ts";

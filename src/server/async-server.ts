@@ -18,8 +18,7 @@ import {
 import { KernelDrops } from "../transport/kernel-drops.ts";
 import type { Peer, Transport } from "../transport/transport.ts";
 import { type Backend, Counters, type ServerStats } from "./stats.ts";
-import { EventLoopExecutor } from "./event-loop-executor.ts";
-import { watchRejections } from "./handler-scope.ts";
+import { EventLoopExecutor, watchRejections } from "./event-loop-executor.ts";
 import { type AddressLike, type Limits, type ServerOptions, limitsOf } from "./options.ts";
 import { packetBytes, recipientAddress } from "./outgoing.ts";
 import type { Executor, ExecutorContext, ExecutorEvents, ExecutorFactory } from "./executor.ts";

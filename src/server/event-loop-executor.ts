@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from "node:async_hooks";
 import { OscBundle, OscMessage, type OscPacket } from "../codec/index.ts";
 import { messageOf } from "../dispatch/execute.ts";
 import { type ExecutionResult, type PacketContext, tryDecode } from "../dispatch/index.ts";
@@ -6,7 +7,6 @@ import type { NetAddress } from "../net-address.ts";
 import { dropped } from "../packet-result.ts";
 import type { Executor, ExecutorEvents, Packet } from "./executor.ts";
 import { FairQueue, QueueBound } from "./fair-queue.ts";
-import { type HandlerScope, runInScope } from "./handler-scope.ts";
 import { type Handling, runInContext } from "./handle.ts";
 import type { Limits } from "./options.ts";
 
@@ -96,7 +96,7 @@ export class EventLoopExecutor implements Executor {
   /** Handles a packet. Returns null if that is done, or the promise of the result, which never rejects. */
   #run(packet: Packet): Promise<ExecutionResult> | null {
     const events = this.#events;
-    const context = new LoopContext(this.#handling, events, packet);
+    const context = new LocalContext(this.#handling, events, packet);
     const result = runInScope(context, runInContext, this.#handling, packet.data, context);
     if (result instanceof Promise) return result;
     events.end(packet, result);
@@ -105,10 +105,10 @@ export class EventLoopExecutor implements Executor {
 }
 
 /**
- * What the handlers of a packet may do. A class and not closures, because it is made for every packet (bench/dispatch); it holds only what is
+ * What the handlers of a packet may do in the thread that owns the sockets. A class and not closures, because it is made for every packet (bench/dispatch); it holds only what is
  * needed to find out the rest.
  */
-class LoopContext implements PacketContext, HandlerScope {
+export class LocalContext implements PacketContext, HandlerScope {
   readonly #handling: Handling;
   readonly #events: ExecutorEvents;
   readonly #packet: Packet;
@@ -163,4 +163,47 @@ function firstAddress(data: Uint8Array): string {
 
 function closing(): OscError {
   return new OscDroppedError("close", "A packet that waited for a handler was dropped because the server closed.");
+}
+
+/** A packet whose handlers run, or have run. */
+interface HandlerScope {
+  /** A promise that a handler started was rejected, and nothing awaits it. Must not throw. */
+  unawaitedRejection(reason: unknown): void;
+}
+
+const scopes = new AsyncLocalStorage<HandlerScope>();
+let watchers = 0;
+
+/** Calls `run`, and remembers for all that it starts that it belongs to `scope`. */
+function runInScope<Parameters extends unknown[], Result>(
+  scope: HandlerScope,
+  run: (...parameters: Parameters) => Result,
+  ...parameters: Parameters
+): Result {
+  return scopes.run(scope, run, ...parameters);
+}
+
+/**
+ * From now on, a rejection that a handler caused is told to its {@link HandlerScope} and doesn't end the program. All others do what they
+ * would do without this.
+ *
+ * @returns ends that
+ */
+export function watchRejections(): () => void {
+  // With such a flag the program has decided itself what a rejection does.
+  const flags = [...process.execArgv, process.env["NODE_OPTIONS"] ?? ""].join(" ");
+  if (flags.includes("--unhandled-rejections")) return () => undefined;
+  if (watchers === 0) process.on("unhandledRejection", onRejection);
+  watchers += 1;
+  return () => {
+    watchers -= 1;
+    if (watchers === 0) process.off("unhandledRejection", onRejection);
+  };
+}
+
+function onRejection(reason: unknown): void {
+  const scope = scopes.getStore();
+  if (scope !== undefined) return scope.unawaitedRejection(reason);
+  // Node ends the program for a rejection if nobody listens for it; this listener must not change that.
+  if (process.listenerCount("unhandledRejection") === 1) throw reason;
 }

@@ -137,7 +137,7 @@ export class Pipeline implements TransportEvents, ExecutorEvents {
 
   end(packet: Packet, result: PacketResult): void {
     this.counters.addAt(IN_PROGRESS, -1);
-    if (isCountedHere(packet)) this.#inProgressMemory.set(this.#inProgressMemory.held - memoryOf(packet));
+    if (isCountedHere(packet)) this.#inProgressMemory.add(-memoryOf(packet));
     this.#finish(packet, result);
   }
 
@@ -215,7 +215,7 @@ export class Pipeline implements TransportEvents, ExecutorEvents {
     const sender = typeof key === "object" ? key : address.address;
     const verdict = this.#scheduler.schedule(at, copy, { sender, size: packet.data.length });
     if (verdict !== "scheduled") return this.#drop(packet, tooManyWait(verdict === "full" ? "maxWaiting" : "maxWaitingBytes"));
-    this.#waitingMemory.set(this.#waitingMemory.held + memoryOf(packet));
+    this.#waitingMemory.add(memoryOf(packet));
     this.#finish(packet, WAITING);
   }
 
@@ -242,7 +242,7 @@ export class Pipeline implements TransportEvents, ExecutorEvents {
 
   #waitsNoLonger(packet: Packet): void {
     this.counters.add("waiting", -1);
-    this.#waitingMemory.set(this.#waitingMemory.held - memoryOf(packet));
+    this.#waitingMemory.add(-memoryOf(packet));
   }
 
   /** Executes a bundle; bundles inside that are dated later become packets of their own. */
@@ -262,7 +262,7 @@ export class Pipeline implements TransportEvents, ExecutorEvents {
     if (isCountedHere(packet)) {
       const size = memoryOf(packet);
       if (packet.fresh && this.memory.held + size > this.memory.limit) return this.#drop(packet, tooMuchMemory());
-      this.#inProgressMemory.set(this.#inProgressMemory.held + size);
+      this.#inProgressMemory.add(size);
     }
     this.counters.addAt(IN_PROGRESS);
     this.#executor.execute(packet);

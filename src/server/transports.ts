@@ -1,7 +1,9 @@
 import { isIPv6 } from "node:net";
+import { OscServerError } from "../errors.ts";
 import type { Framing } from "../framing/index.ts";
 import type { NetAddress } from "../net-address.ts";
 import { bad, describe, hostAndPort, oneOf, optionError } from "../options.ts";
+import { closedWhileOpening } from "../transport/socket-error.ts";
 import { type TcpOptions, type TcpSpec, TcpTransport, tcpOptionsOf } from "../transport/tcp.ts";
 import type { Transport, TransportEvents } from "../transport/transport.ts";
 import { loadLibc } from "../transport/native/libc.ts";
@@ -11,7 +13,6 @@ import { NativeUdpTransport } from "../transport/native/udp.ts";
 import { MAX_DATAGRAM, type UdpOptions, type UdpSpec, UdpTransport, udpOptionsOf } from "../transport/udp.ts";
 import { type WebSocketSpec, WebSocketTransport } from "../transport/websocket.ts";
 import type { Backend } from "./stats.ts";
-import { type ModuleSpec, ModuleTransport } from "./module-transport.ts";
 import { type AddressLike, type ServerOptions, limitsOf } from "./options.ts";
 
 /** What to listen on: plain data, so that it can be sent to another thread. */
@@ -127,4 +128,49 @@ function pathOf(address: unknown): unknown {
   if (typeof address !== "object" || address === null) return undefined;
   if ("path" in address) return address.path;
   return "family" in address && address.family === "unix" && "address" in address ? address.address : undefined;
+}
+
+/** A transport that this folder knows nothing of, as plain data, so that it can go to another thread. */
+export interface ModuleSpec {
+  readonly transport: "module";
+  /** As the server's, until the transport has opened. */
+  readonly address: NetAddress;
+  /** The URL of a module that exports `createTransport(options, events)`. */
+  readonly url: string;
+  readonly options: unknown;
+}
+
+interface TransportModule {
+  readonly createTransport?: (options: unknown, events: TransportEvents) => Transport;
+}
+
+/** The transport that a module exports. Loaded when it opens: the module is not part of this package's main entry, such as that of NATS. */
+class ModuleTransport implements Transport {
+  readonly #spec: ModuleSpec;
+  readonly #events: TransportEvents;
+  #inner: Transport | null = null;
+  #isClosed = false;
+
+  constructor(spec: ModuleSpec, events: TransportEvents) {
+    this.#spec = spec;
+    this.#events = events;
+  }
+
+  async open(): Promise<NetAddress> {
+    const { url, options } = this.#spec;
+    const { createTransport } = (await import(url)) as TransportModule;
+    if (createTransport === undefined) throw new OscServerError("OSC_OPTION", `The module ${url} exports no function createTransport.`);
+    if (this.#isClosed) throw closedWhileOpening();
+    this.#inner = createTransport(options, this.#events);
+    return this.#inner.open();
+  }
+
+  async drain(): Promise<void> {
+    await this.#inner?.drain?.();
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await this.#inner?.close();
+  }
 }

@@ -39,17 +39,15 @@ export class MemoryBudget {
    */
   open(giveUp: () => void = () => undefined): MemoryAccount {
     const account = new MemoryAccount(
-      (change) => this.#change(change),
+      (change) => {
+        this.#held += change;
+        if (change > 0 && this.#held > this.limit && !this.#relieving) this.#relieve();
+      },
       () => this.#accounts.delete(account),
       giveUp,
     );
     this.#accounts.add(account);
     return account;
-  }
-
-  #change(bytes: number): void {
-    this.#held += bytes;
-    if (bytes > 0 && this.#held > this.limit && !this.#relieving) this.#relieve();
   }
 
   #relieve(): void {
@@ -94,10 +92,14 @@ export class MemoryAccount {
 
   /** It holds so many bytes now. */
   set(bytes: number): void {
-    if (this.#closed || bytes === this.#held) return;
-    const change = bytes - this.#held;
-    this.#held = bytes;
-    this.#change(change);
+    this.add(bytes - this.#held);
+  }
+
+  /** It holds so many bytes more, or less. */
+  add(bytes: number): void {
+    if (this.#closed || bytes === 0) return;
+    this.#held += bytes;
+    this.#change(bytes);
   }
 
   /** It holds nothing any more, and never will. */

@@ -9,13 +9,14 @@ import { NativeUdpSocket } from "../../transport/native/socket.ts";
 import { socketError } from "../../transport/socket-error.ts";
 import type { UdpSpec } from "../../transport/udp.ts";
 import type { Executor, ExecutorEvents, Packet } from "../executor.ts";
+import { LocalContext } from "../event-loop-executor.ts";
 import { FairQueue, QueueBound } from "../fair-queue.ts";
-import { type Handling, runPacket } from "../handle.ts";
+import { type Handling, runInContext } from "../handle.ts";
 import type { Limits } from "../options.ts";
 import { Pipeline } from "../pipeline.ts";
 import type { Counters } from "../stats.ts";
 import { DrainThread } from "./drain-thread.ts";
-import { threadFailed } from "./own-thread.ts";
+import { threadFailed } from "./io-thread.ts";
 import { type BlockingIo, type IoOwner, blockingHandling } from "./server-io.ts";
 
 /** After a handler has run this long, what arrived meanwhile is received before the next one runs. */
@@ -68,7 +69,7 @@ export class DirectIo implements BlockingIo {
     });
     this.#executor = executor as unknown as DirectExecutor;
     this.counters = this.#pipeline.counters;
-    this.#peers = new NativePeers(libc, this.#socket, this.#pipeline, Infinity);
+    this.#peers = new NativePeers(libc, { socket: this.#socket, events: this.#pipeline, patienceMs: Infinity });
     try {
       this.#drain = new DrainThread(this.#socket.fd, (error) => owner.onError(threadFailed("the draining thread ended", error), undefined));
     } catch (error) {
@@ -102,7 +103,7 @@ export class DirectIo implements BlockingIo {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#drain.stop();
+    this.#drain.turn.stop();
     this.#takeDrained();
     this.#pipeline.closeAtOnce();
     this.#socket.close();
@@ -119,7 +120,7 @@ export class DirectIo implements BlockingIo {
    * @returns how many packets were taken
    */
   #atSocket(receive: () => number): number {
-    this.#drain.come();
+    this.#drain.turn.come();
     try {
       const drained = this.#takeDrained();
       return drained > 0 ? drained : receive();
@@ -128,7 +129,7 @@ export class DirectIo implements BlockingIo {
       Atomics.wait(nobody, 0, 0, ERROR_PAUSE_MS);
       return 0;
     } finally {
-      this.#drain.leave();
+      this.#drain.turn.leave();
       this.#receivedAt = performance.now();
     }
   }
@@ -184,11 +185,6 @@ class DirectExecutor implements Executor {
     this.#queue = new FairQueue(new QueueBound(limits), (packet, error) => events.end(packet, dropped(error)));
   }
 
-  /** True if no packet waits. */
-  get isEmpty(): boolean {
-    return this.#queue.size === 0;
-  }
-
   execute(packet: Packet): void {
     this.#queue.push(packet);
   }
@@ -198,11 +194,7 @@ class DirectExecutor implements Executor {
     const packet = this.#queue.shift();
     if (packet === undefined) return false;
     const events = this.#events;
-    const { peer } = packet;
-    const result = runPacket(this.#handling, packet.data, peer.address, packet.asOf, {
-      reply: (reply) => events.reply(packet, reply),
-      report: (error) => events.report(error, peer.address),
-    });
+    const result = runInContext(this.#handling, packet.data, new LocalContext(this.#handling, events, packet));
     events.end(packet, result as ExecutionResult);
     return true;
   }

@@ -1,6 +1,6 @@
 import { MessageChannel, type MessagePort, receiveMessageOnPort } from "node:worker_threads";
 import { type ReceivedPacket, packetOf, recordsIn } from "../pool/records.ts";
-import { startOwnThread, threadFailed } from "./own-thread.ts";
+import { startOwnThread, threadFailed } from "./io-thread.ts";
 
 /** The `workerData` of the draining thread. */
 export interface DrainInit {
@@ -15,7 +15,7 @@ export interface DrainInit {
  * packets. It sleeps while the serving thread waits at the socket.
  */
 export class DrainThread {
-  readonly #turn: SocketTurn;
+  readonly turn: SocketTurn;
   readonly #port: MessagePort;
 
   /**
@@ -26,39 +26,24 @@ export class DrainThread {
   constructor(fd: number, onFailure: (error: unknown) => void) {
     const memory = new SharedArrayBuffer(SocketTurn.byteLength);
     const { port1, port2 } = new MessageChannel();
-    this.#turn = new SocketTurn(memory);
+    this.turn = new SocketTurn(memory);
     this.#port = port1;
     const init: DrainInit = { fd, memory, port: port2 };
     const worker = startOwnThread(() => new URL("./drain-entry.js", import.meta.url), init, [port2], "oscine drain");
     worker.on("error", onFailure);
     worker.unref();
     // The process would be aborted if it ended while a thread loads koffi.
-    if (!this.#turn.awaitReady()) throw threadFailed("the draining thread did not start");
-    this.#turn.leave();
+    if (!this.turn.awaitReady()) throw threadFailed("the draining thread did not start");
+    this.turn.leave();
   }
 
-  /** The serving thread receives from now on. What was drained arrived before that: take it first. */
-  come(): void {
-    this.#turn.come();
-  }
-
-  /** The serving thread is about to run handlers. */
-  leave(): void {
-    this.#turn.leave();
-  }
-
-  /** Takes out what was drained. To be called between {@link come} and {@link leave}. */
+  /** Takes out what was drained. To be called between `turn.come()` and `turn.leave()`. */
   *take(): Generator<ReceivedPacket> {
-    while (this.#turn.held > 0) {
+    while (this.turn.held > 0) {
       const { message } = receiveMessageOnPort(this.#port) as { readonly message: Uint8Array };
-      this.#turn.hold(-message.length);
+      this.turn.hold(-message.length);
       for (const record of recordsIn(message)) yield packetOf(record);
     }
-  }
-
-  /** Ends the thread. It receives nothing after this. */
-  stop(): void {
-    this.#turn.stop();
   }
 }
 
@@ -108,6 +93,7 @@ export class SocketTurn {
     return Atomics.wait(this.#words, STATUS, STARTING, PATIENCE_MS) !== "timed-out";
   }
 
+  /** The serving thread receives from now on. What was drained arrived before that. */
   come(): void {
     Atomics.store(this.#words, ABSENCE, 0);
     if (Atomics.load(this.#words, RECEIVING) === 0) return;
@@ -115,6 +101,7 @@ export class SocketTurn {
     if (Atomics.wait(this.#words, RECEIVING, 1, PATIENCE_MS) === "timed-out") throw threadFailed("the draining thread no longer answers");
   }
 
+  /** The serving thread is about to run handlers. */
   leave(): void {
     this.#absences = (this.#absences % MOST_ABSENCES) + 1;
     Atomics.store(this.#words, ABSENCE, this.#absences);
@@ -122,6 +109,7 @@ export class SocketTurn {
     if (Atomics.load(this.#words, ASLEEP) === 1) this.#wake();
   }
 
+  /** Ends the draining thread. It receives nothing after this. */
   stop(): void {
     this.come();
     Atomics.store(this.#words, STATUS, STOPPED);

@@ -35,7 +35,7 @@ export interface IoOwner {
   /** Called with the new value of a described method, as a worker of a pool has sent it. */
   readonly onValue: (record: RecordBody) => void;
   /** The server's `verifyRequest`. */
-  verify(data: Uint8Array, client: NetAddress): boolean;
+  readonly verify: (data: Uint8Array, client: NetAddress) => boolean;
   /** True when what serves is to end. */
   isStopping(): boolean;
 }
@@ -58,7 +58,7 @@ export function blockingHandling(dispatcher: Dispatcher, owner: IoOwner): Handli
     ...owner.limits,
     dispatcher,
     mode: "sync",
-    verify: (data, client) => owner.verify(data, client),
-    shutdown: () => owner.onShutdown(),
+    verify: owner.verify,
+    shutdown: owner.onShutdown,
   };
 }

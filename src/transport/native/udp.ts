@@ -60,7 +60,7 @@ export class NativeUdpTransport implements Transport {
       throw socketError(error, "listen on", formatAddress(address));
     }
     this.#socket = socket;
-    const peers = new NativePeers(this.#libc, native, this.#events, REPLY_PATIENCE_MS);
+    const peers = new NativePeers(this.#libc, { socket: native, events: this.#events, patienceMs: REPLY_PATIENCE_MS });
     this.#peers = peers;
     socket.on("error", (error) => this.#events.onError(socketError(error, "use", formatHostPort(host, port))));
     socket.on("message", (data: Uint8Array, sender: RemoteInfo) => this.#receive(data, sender, native, peers));
@@ -135,23 +135,25 @@ function adopt(socket: Socket, fd: number): Promise<void> {
 /** How many senders are remembered, so that their addresses needn't be decoded for each packet. A power of 2. */
 const REMEMBERED = 256;
 
-/** The senders of datagrams. */
-export class NativePeers {
+/** What replies are sent with. */
+export interface ReplySocket {
+  readonly socket: NativeUdpSocket;
+  readonly events: Pick<TransportEvents, "onError">;
+  /** How long a reply blocks if the system has no room for it. */
+  readonly patienceMs: number;
+}
+
+/** The senders of datagrams. Those that Node delivered are found by their IP address and port. */
+export class NativePeers extends PeersByPort {
   readonly #libc: Libc;
-  readonly #socket: NativeUdpSocket;
-  readonly #events: TransportEvents;
-  readonly #patienceMs: number;
+  readonly #replies: ReplySocket;
   /** By the bytes of their `sockaddr`. */
   readonly #known: (NativePeer | undefined)[] = Array.from({ length: REMEMBERED });
-  readonly #knownByPort: PeersByPort;
 
-  /** @param patienceMs how long a reply blocks if the system has no room for it */
-  constructor(libc: Libc, socket: NativeUdpSocket, events: TransportEvents, patienceMs: number) {
+  constructor(libc: Libc, replies: ReplySocket) {
+    super((address, ip) => new NativePeer(address, encodeSocketAddress(libc, ip, address.port), replies));
     this.#libc = libc;
-    this.#socket = socket;
-    this.#events = events;
-    this.#patienceMs = patienceMs;
-    this.#knownByPort = new PeersByPort((address, ip) => this.#peer(address, encodeSocketAddress(libc, ip, address.port)));
+    this.#replies = replies;
   }
 
   /** The sender whose `sockaddr` lies there. */
@@ -162,30 +164,13 @@ export class NativePeers {
     if (known !== undefined && isSame(known.socketAddress, bytes, start, size)) return known;
     const socketAddress = bytes.slice(start, start + size);
     const { address, port } = decodeSocketAddress(this.#libc, socketAddress);
-    return (this.#known[slot] = this.#peer(ipAddress(address, port), socketAddress));
-  }
-
-  /** The sender of a datagram that Node delivered. */
-  of(ip: string, port: number): Peer {
-    return this.#knownByPort.of(ip, port);
+    return (this.#known[slot] = new NativePeer(ipAddress(address, port), socketAddress, this.#replies));
   }
 
   /** Whoever is at that address. An IPv6 socket reaches an IPv4 address by its IPv4-mapped IPv6 address. */
   to({ address, port, family }: NetAddress): Peer {
-    const isMapped = family === "IPv4" && this.#socket.localAddress.family === "IPv6";
+    const isMapped = family === "IPv4" && this.#replies.socket.localAddress.family === "IPv6";
     return this.of(isMapped ? `::ffff:${address}` : address, port);
-  }
-
-  #peer(address: NetAddress, socketAddress: Uint8Array): NativePeer {
-    return new NativePeer(address, socketAddress, (packet) => this.#send(packet, address, socketAddress));
-  }
-
-  #send(packet: Uint8Array, address: NetAddress, socketAddress: Uint8Array): void {
-    try {
-      this.#socket.send(packet, socketAddress, this.#patienceMs);
-    } catch (error) {
-      this.#events.onError(socketError(error, "send to", formatAddress(address)), address);
-    }
   }
 }
 
@@ -194,13 +179,22 @@ class NativePeer implements Peer {
   readonly socketAddress: Uint8Array;
   readonly key: string;
   readonly paced = false;
-  readonly send: (packet: Uint8Array) => void;
+  readonly #replies: ReplySocket;
 
-  constructor(address: NetAddress, socketAddress: Uint8Array, send: (packet: Uint8Array) => void) {
+  constructor(address: NetAddress, socketAddress: Uint8Array, replies: ReplySocket) {
     this.address = address;
     this.socketAddress = socketAddress;
     this.key = formatAddress(address);
-    this.send = send;
+    this.#replies = replies;
+  }
+
+  send(packet: Uint8Array): void {
+    const { socket, events, patienceMs } = this.#replies;
+    try {
+      socket.send(packet, this.socketAddress, patienceMs);
+    } catch (error) {
+      events.onError(socketError(error, "send to", formatAddress(this.address)), this.address);
+    }
   }
 
   /** Nothing slows the sender of a datagram down. */
