@@ -40,7 +40,7 @@ dispatcher.map("/throw", () => {
   throw new RangeError("on purpose");
 });
 dispatcher.map("/stash", (given) => void (stashed = given), context);
-dispatcher.map("/use-stash", () => stashed.reply("/misdirected"));
+dispatcher.map("/use-stash", () => stashed.reply("/late"));
 dispatcher.map("/nested", () => server.serveForever());
 dispatcher.map("/stats", () => tell("stats", server.stats()));
 dispatcher.map("/shutdown", () => server.shutdown());
