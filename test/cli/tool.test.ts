@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { encode, OscMessage } from "../../src/codec/index.ts";
 import { lengthPrefixEncode, slipEncode } from "../../src/framing/index.ts";
 import { nativeSockets } from "../../src/transport/native/self-test.ts";
+import { canFork } from "../server/pool-program.ts";
 import { portOf, runTool, Tool } from "./run-tool.ts";
 
 let folder = "";
@@ -54,6 +55,9 @@ describe("oscine serve", () => {
       expect(await runTool("send", `:${port}`, "/other", "--wait", "50")).toEqual({ code: 1, out: "", err: "no reply within 50 ms\n" });
       const { code, out, err } = await server.signal("SIGINT").ended;
       expect([code, out]).toEqual([0, ""]);
+      const [firstLine] = err.split("\n");
+      if (kind === "forking") expect(firstLine).toMatch(canFork() ? /forked processes/ : /spawned processes/);
+      else expect(firstLine).not.toMatch(/processes/);
       expect(err).toMatch(/received 3, handled 3, rejected 0, dropped 0, messages without a handler 1\n$/);
       // The address is known only where packets are handled in the thread that received them.
       expect(err).toMatch(/^No handler match(?:es \/other|ed 1 message \(1 in all\))\.$/m);

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { packetOf } from "./fixtures.ts";
 import { setUp, two } from "./pool-fixtures.ts";
 
 beforeEach(() => {
@@ -67,6 +68,16 @@ describe("a pool whose server doesn't serve", () => {
     expect(other.ports).toEqual([1]);
     await other.settle();
     expect(changes).toEqual(["begun", "ended"]);
+  });
+
+  test("serves the packet after one that is dropped at once", async () => {
+    const { pool, worker, send, changes, account, ready } = setUp({ serving: false, options: { maxQueueBytes: 10 } });
+    await ready(0);
+    pool.serveOne();
+    pool.execute(packetOf(new Uint8Array(12)));
+    expect([changes, account.dropped]).toMatchObject([[], [{ limit: "maxQueueBytes" }]]);
+    await send(2);
+    expect([worker(0).ports, changes]).toEqual([[2], ["begun"]]);
   });
 
   test("tells that no packet came in time", async () => {

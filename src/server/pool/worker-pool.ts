@@ -168,7 +168,7 @@ export class WorkerPool implements Executor, WorkerSetOwner {
     if (failure !== null) return this.#events.end(packet, dropped(failure));
     if (this.#queue.size === 0) this.#waitingSince = performance.now();
     this.#queue.push(packet);
-    this.#beginOne();
+    if (this.#one === "next") this.#beginOne();
     if (this.#willDispatch) return;
     // What comes in one turn of the event loop is handed over together.
     this.#willDispatch = true;
@@ -349,7 +349,8 @@ export class WorkerPool implements Executor, WorkerSetOwner {
   }
 
   #beginOne(): void {
-    if (this.#one !== "next" || this.#queue.size === 0) return;
+    // The queue may have dropped the packet.
+    if (this.#queue.size === 0) return;
     this.#one = "first";
     this.#onOne("begun");
     this.dispatch();

@@ -108,7 +108,7 @@ export class WorkerSet {
   gave(slot: PoolSlot): void {
     // Behind the others, so that those that can take more take turns.
     if (slot.hasRoom) this.#free.unshift(slot);
-    if (this.#kind.spare > 0) this.#grow();
+    if (this.#free.length < this.#kind.spare) this.#grow();
   }
 
   /** A worker has ended a packet, or got rid of some: it can take others, or has done its work. */
