@@ -5,6 +5,7 @@ import { OscEncodeError, OscError } from "../errors.ts";
 import { escapeForTerminal } from "../text/escape.ts";
 import { nearest } from "../options.ts";
 import { UsageError } from "../text/usage-error.ts";
+import { secretMask } from "../url/secrets.ts";
 import { type Command, EXIT, type Session } from "./command.ts";
 import { Output } from "./output.ts";
 
@@ -60,7 +61,7 @@ async function main(words: readonly string[]): Promise<number> {
   const stop = new AbortController();
   let code: number = EXIT.success;
   // Work goes on if nobody reads standard error.
-  const err = new Output(2, process.env, () => undefined);
+  const err = new Output(2, process.env, () => undefined, secretMask(words));
   const out = new Output(1, process.env, (error) => {
     if (!isReaderGone(error)) {
       err.line(`oscine: Cannot write the output: ${error.message}`);
@@ -124,7 +125,15 @@ function explain(error: unknown, { err }: Session): number {
     return EXIT.usage;
   }
   if (error instanceof OscError) err.text(`${label} ${escapeForTerminal(error.message)}`);
-  else err.line(`${label} This is a bug in oscine. ${error instanceof Error ? error.stack : String(error)}`);
+  else {
+    const stack = error instanceof Error ? String(error.stack) : String(error);
+    err.line(
+      `${label} This is a bug in oscine. ${stack
+        .split("\n")
+        .map((line) => escapeForTerminal(line))
+        .join("\n")}`,
+    );
+  }
   return EXIT.failure;
 }
 

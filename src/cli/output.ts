@@ -31,6 +31,7 @@ export class Output {
   readonly #onClosed: (error: NodeJS.ErrnoException) => void;
   /** The width of the terminal; null if it isn't one. */
   readonly #columns: number | null;
+  readonly #mask: (text: string) => string;
   #isClosed = false;
   #hasStatus = false;
 
@@ -38,27 +39,32 @@ export class Output {
    * @param descriptor 1 or 2
    * @param environment has `NO_COLOR`, `FORCE_COLOR` and `COLUMNS`
    * @param onClosed called once with the system's error when nothing can be written anymore
+   * @param mask leaves secrets out of every line. Default: prints lines as they are
    */
   constructor(
     descriptor: number,
     environment: Readonly<Record<string, string | undefined>>,
     onClosed: (error: NodeJS.ErrnoException) => void,
+    mask: (text: string) => string = (text) => text,
   ) {
     this.#descriptor = descriptor;
     this.#onClosed = onClosed;
+    this.#mask = mask;
     this.hasColor = wantsColor(environment) ?? isatty(descriptor);
     this.#columns = columnsOf(descriptor, environment["COLUMNS"]);
   }
 
   /** Writes a line, which may itself contain line ends. */
   line(text: string): void {
-    if (!this.#isClosed) this.#write(new TextEncoder().encode(`${this.#hasStatus ? CLEAR_LINE : ""}${text}\n`));
+    if (!this.#isClosed) this.#write(new TextEncoder().encode(`${this.#hasStatus ? CLEAR_LINE : ""}${this.#mask(text)}\n`));
     this.#hasStatus = false;
   }
 
   /** Writes a text for people, wrapped at words if it goes to a terminal. Elsewhere it stays one line, for `grep`. */
   text(text: string): void {
-    this.line(this.#columns === null ? text : wrapWords(text, this.#columns));
+    // Before it is wrapped, because a secret may have a space in it.
+    const masked = this.#mask(text);
+    this.line(this.#columns === null ? masked : wrapWords(masked, this.#columns));
   }
 
   /** Writes a help text, wrapped to the width of the terminal, or 80 columns. */

@@ -4,6 +4,7 @@ import { type ErrorListener, Reporter, reportToConsole, tryDecode } from "../dis
 import { OscDecodeError, OscError, OscQueryError } from "../errors.ts";
 import { Namespace, type NamespaceMethod } from "../namespace/index.ts";
 import { MAX_TIMER_MS, type OptionChecks, bad, boolean, callback, integer, milliseconds, readOptions, unchecked } from "../options.ts";
+import { maskSecrets } from "../url/secrets.ts";
 import { type HostInfo, readHostInfo, readMethods } from "./read-json.ts";
 
 /** Options of {@link OscQueryClient.connect}. */
@@ -105,8 +106,10 @@ export class OscQueryClient implements AsyncDisposable {
     const settings = readOptions("OscQueryClient.connect", options, CHECKS);
     const text = String(url);
     if (!URL.canParse(text) || !/^https?:$/.test(new URL(text).protocol))
-      throw bad("The URL of an OSCQuery server", 'one that begins with "http://"', url);
+      throw bad("The URL of an OSCQuery server", 'one that begins with "http://"', typeof url === "string" ? maskSecrets(url) : url);
     const root = new URL(text);
+    if (root.username !== "" || root.password !== "")
+      throw bad("The URL of an OSCQuery server", "one without a user and password, which OSCQuery doesn't have", maskSecrets(text));
     const { value: info } = await fetchJson(new URL("?HOST_INFO", root), settings);
     const client = new OscQueryClient(root, readHostInfo(info ?? {}, root), settings);
     await client.refresh();
@@ -384,12 +387,16 @@ async function fetchJson(url: URL, { timeout, maxSize, signal }: Settings): Prom
     const response = await fetch(url, { signal: AbortSignal.any(signals), redirect: "error" });
     if (response.status === 204) return { value: null, size: 0 };
     if (!response.ok)
-      throw new OscQueryError("OSC_QUERY_ANSWER", `${url.href} was answered with HTTP status ${response.status}.`, url.href);
+      throw new OscQueryError("OSC_QUERY_ANSWER", `${maskSecrets(url.href)} was answered with HTTP status ${response.status}.`, url.href);
     const decoder = new TextDecoder();
     for await (const piece of response.body ?? []) {
       body += decoder.decode(piece as Uint8Array, { stream: true });
       if (body.length > maxSize)
-        throw new OscQueryError("OSC_QUERY_ANSWER", `The answer to ${url.href} is larger than maxSize, ${maxSize} bytes.`, url.href);
+        throw new OscQueryError(
+          "OSC_QUERY_ANSWER",
+          `The answer to ${maskSecrets(url.href)} is larger than maxSize, ${maxSize} bytes.`,
+          url.href,
+        );
     }
   } catch (error) {
     throw error instanceof OscQueryError ? error : unreachable(url, error);
@@ -397,7 +404,7 @@ async function fetchJson(url: URL, { timeout, maxSize, signal }: Settings): Prom
   try {
     return { value: JSON.parse(body) as unknown, size: body.length };
   } catch {
-    throw new OscQueryError("OSC_QUERY_ANSWER", `The answer to ${url.href} isn't JSON. Is this an OSCQuery server?`, url.href);
+    throw new OscQueryError("OSC_QUERY_ANSWER", `The answer to ${maskSecrets(url.href)} isn't JSON. Is this an OSCQuery server?`, url.href);
   }
 }
 
@@ -405,7 +412,7 @@ function unreachable(url: URL, cause: unknown): OscQueryError {
   const inner = cause instanceof Error && cause.cause instanceof Error ? cause.cause : cause;
   return new OscQueryError(
     "OSC_QUERY_UNREACHABLE",
-    `${url.href} doesn't answer: ${inner instanceof Error ? inner.message : String(inner)}`,
+    `${maskSecrets(url.href)} doesn't answer: ${inner instanceof Error ? inner.message : String(inner)}`,
     url.href,
     { cause },
   );

@@ -161,7 +161,8 @@ export function websocketUrl(url: string | URL): string {
     const { href, hash } = new URL(text);
     if (hash === "") return href;
   }
-  throw optionError(`A WebSocket URL must be like "ws://127.0.0.1:8080/"; got ${describe(url instanceof URL ? url.href : url)}.`);
+  const isText = typeof url === "string" || (url as unknown) instanceof URL;
+  throw optionError(`A WebSocket URL must be like "ws://127.0.0.1:8080/"; got ${describe(isText ? maskSecrets(String(url)) : url)}.`);
 }
 
 /** The server that a WebSocket URL names. Its `address` may be a name that isn't resolved yet. */

@@ -83,6 +83,23 @@ describe("a wrong command line is one line on standard error and exit code 2", (
     expect(err).toMatch(message);
   });
 
+  test("a password that was typed in the wrong place isn't printed", async () => {
+    const secret = "hunter2-hunter2";
+    const ends = await Promise.all([
+      runTool("query", `http://user:${secret}@127.0.0.1:9`),
+      runTool("play", `osc.udp://user:${secret}@127.0.0.1:9`, "no-such-file"),
+      runTool(`user:${secret}@127.0.0.1:9`),
+      runTool("serve", "--port", `nats://user:${secret}@127.0.0.1`),
+      runTool("send", `ws://127.0.0.1:9/?${secret}`, "/a"),
+      runTool("send", `ws://127.0.0.1:9/path;token=${secret}`, "/a"),
+    ]);
+    for (const { code, out, err } of ends) {
+      expect(code).not.toBe(0);
+      expect(err).toMatch(/^oscine: /);
+      expect(out + err).not.toContain(secret);
+    }
+  }, 60_000);
+
   test("no command shows the help there", async () => {
     const { code, out, err } = await runTool();
     expect({ code, out }).toEqual({ code: 2, out: "" });

@@ -610,7 +610,10 @@ describe("OscQueryClient", () => {
     await expect(OscQueryClient.connect("http://127.0.0.1:9", { timeout: 500 })).rejects.toMatchObject({ code: "OSC_QUERY_UNREACHABLE" });
     const large = { "/": { FULL_PATH: "/", DESCRIPTION: "x".repeat(5000) }, "/?HOST_INFO": {} };
     await expect(OscQueryClient.connect((await other(large)).url, { maxSize: 1024 })).rejects.toThrow(/maxSize/);
-    await expect(OscQueryClient.connect("ws://127.0.0.1")).rejects.toMatchObject({ code: "OSC_OPTION" });
+    for (const url of ["ws://127.0.0.1", "http://user:secret@127.0.0.1"]) {
+      const error = await OscQueryClient.connect(url).catch((thrown: unknown) => thrown);
+      expect(error).toMatchObject({ code: "OSC_OPTION", message: expect.not.stringContaining("secret") });
+    }
   });
 });
 
