@@ -56,7 +56,7 @@ describe("the TypeScript of the documents", () => {
 
 describe("the blocks of the documents", () => {
   test("say what they are", () => {
-    const known = ["ts", "js", "sh", "text", "html", "python"];
+    const known = ["ts", "js", "sh", "text", "html", "python", "json"];
     expect(blocks.filter(({ language }) => !known.includes(language)).map(({ name, language }) => `${name}: ${language}`)).toEqual([]);
   });
 
@@ -68,6 +68,10 @@ describe("the blocks of the documents", () => {
         return diagnostics.map(({ messageText }) => `${name}: ${ts.flattenDiagnosticMessageText(messageText, " ")}`);
       });
     expect(faults).toEqual([]);
+  });
+
+  test("of JSON can be parsed", () => {
+    for (const { name, code } of blocks.filter(({ language }) => language === "json")) expect(() => JSON.parse(code), name).not.toThrow();
   });
 
   test("of TypeScript are run on every page, but where a program of others would be needed", () => {
@@ -120,14 +124,15 @@ test("the documents' command lines use options that there are", async () => {
       for (const [option] of rest.replace(/ -- .*/, "").matchAll(/--[a-z][a-z-]*/g)) options.add(option);
     }
   }
-  const unknown: string[] = [];
-  for (const [command, options] of used) {
-    const { stdout } = await run(process.execPath, [join(root, "dist", "cli.js"), "help", ...(command === "help" ? [] : [command])]);
-    const known = new Set([...stdout.matchAll(/--[a-z][a-z-]*/g), "--help", "--version"].map(String));
-    unknown.push(...[...options].filter((option) => !known.has(option)).map((option) => `oscine ${command} ${option}`));
-  }
+  const unknown = await Promise.all(
+    [...used].map(async ([command, options]) => {
+      const { stdout } = await run(process.execPath, [join(root, "dist", "cli.js"), "help", ...(command === "help" ? [] : [command])]);
+      const known = new Set([...stdout.matchAll(/--[a-z][a-z-]*/g), "--help", "--version"].map(String));
+      return [...options].filter((option) => !known.has(option)).map((option) => `oscine ${command} ${option}`);
+    }),
+  );
   expect([...used.keys()]).toContain("send");
-  expect(unknown).toEqual([]);
+  expect(unknown.flat()).toEqual([]);
 });
 
 test("docs/README.md leads to every page of docs/, and examples/README.md to every example", () => {
