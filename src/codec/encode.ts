@@ -6,7 +6,7 @@ import { floatTypesOf, OscBundle, OscMessage, type OscPacket, rawBytesOf } from 
 import { writeCharacters } from "./text.ts";
 import type { TimeTag } from "./time-tag.ts";
 import { TypedValue } from "./typed-value.ts";
-import { ARRAY_BEGIN, ARRAY_END, COMMA, FLOAT, INT, type OscColor, type OscMidi, type OscValue, SLASH } from "./types.ts";
+import { ARRAY_BEGIN, ARRAY_END, COMMA, FLOAT, INT, type OscColor, type OscMidi, type OscValue, parts, SLASH } from "./types.ts";
 
 /** How packets are encoded. */
 export interface EncodeOptions {
@@ -46,9 +46,6 @@ const SHORT = 32;
 /** From this many floats on, a DataView pays for itself (bench/codec). */
 const LONG_RUN = 32;
 const STRING = 0x73; // s
-
-/** Eight bytes in which a number is taken apart. */
-const parts = /* @__PURE__ */ new DataView(/* @__PURE__ */ new ArrayBuffer(8));
 
 /**
  * The bytes of a packet. OSC 1.0, "OSC Packets". A packet that was decoded and not in order gives back the bytes it was decoded from.

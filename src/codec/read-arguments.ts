@@ -1,17 +1,10 @@
-import { ARRAY_BEGIN, ARRAY_END, characterOf, FLOAT, INT, type OscValue } from "./types.ts";
+import { ARRAY_BEGIN, ARRAY_END, characterOf, FLOAT, INT, type OscValue, parts } from "./types.ts";
 import { decodeError, type Reading } from "./reading.ts";
 import { decodeAscii, decodeText, latin1, texts } from "./text.ts";
 import { TimeTag } from "./time-tag.ts";
 
 /** From this many numbers of one type on, a DataView pays for itself (bench/codec). */
 const LONG_RUN = 16;
-
-/** Eight bytes in which a number of 64 bits is put together. */
-const parts = /* @__PURE__ */ new DataView(/* @__PURE__ */ new ArrayBuffer(8));
-/** The bits of a float and their number. */
-const floatMemory = /* @__PURE__ */ new ArrayBuffer(4);
-const floatBits = /* @__PURE__ */ new Int32Array(floatMemory);
-const floatNumber = /* @__PURE__ */ new Float32Array(floatMemory);
 
 /**
  * Reads the arguments from `reading.position` to `end`, and sets the position after them. OSC 1.0, "OSC Arguments".
@@ -262,8 +255,8 @@ export function readInt(bytes: Uint8Array, position: number): number {
 
 function readFloat(reading: Reading, bytes: Uint8Array, position: number): number {
   const bits = readInt(bytes, position);
-  floatBits[0] = bits;
-  const value = floatNumber[0]!;
+  parts.setInt32(0, bits);
+  const value = parts.getFloat32(0);
   return value === value ? value : keepNaN(reading, value, bits === 0x7fc00000);
 }
 

@@ -34,6 +34,9 @@ export const FLOAT = 0x66; // f
 export const ARRAY_BEGIN = 0x5b; // [
 export const ARRAY_END = 0x5d; // ]
 
+/** Eight bytes in which a number is taken apart or put together. */
+export const parts: DataView = /* @__PURE__ */ new DataView(/* @__PURE__ */ new ArrayBuffer(8));
+
 /** Half of a surrogate pair, without the other half. */
 const LONE_SURROGATE = /\p{Surrogate}/u;
 
