@@ -10,9 +10,9 @@ const HELP = `Converts a recording to another format.
 
 Usage: oscine convert [options] IN OUT
 
-IN is JSON lines, a SuperCollider score, the text of oscdump, or a capture (pcap,
-pcapng); - is standard input. The ending of OUT chooses its format: .jsonl, .osc
-(a score), .txt (oscdump), .pcapng.
+IN is JSON lines, a SuperCollider score, the text of oscdump, or a capture
+(pcap, pcapng); - is standard input. The ending of OUT chooses its format:
+.jsonl, .osc (a score), .txt (oscdump), .pcapng.
 
   --format FORMAT      the format of OUT: jsonl, score, oscdump or pcapng
   --from-format FORMAT the format of IN, if it can't be found out

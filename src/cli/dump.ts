@@ -40,10 +40,10 @@ A FILE is a recording in any format that "oscine play" reads.
                     in "/mixer/*"; may be repeated
   --count N         ends after N messages (with --raw: packets)
   --timeout S       ends after S seconds
-  --bytes FILE      one packet, from a file that has its bytes or its hexadecimal
-                    digits; - is standard input
-  --interface IF    for a multicast address: the network interface to join on, by
-                    name or address, such as eth0
+  --bytes FILE      one packet, from a file that has its bytes or its
+                    hexadecimal digits; - is standard input
+  --interface IF    for a multicast address: the network interface to join on,
+                    by name or address, such as eth0
   --origin ORIGIN   a page that may connect to ws://, such as
                     https://example.org; may be repeated
   --quiet           prints only errors on standard error: no greeting, no totals

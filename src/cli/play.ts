@@ -19,8 +19,9 @@ Usage: oscine play [options] FILE URL
        oscine play [options] FILE --dry-run
 
 FILE is what "oscine record" wrote, or any of: JSON lines of "oscine dump", a
-SuperCollider score, the text of oscdump, a capture (pcap, pcapng); - is standard
-input. URL is one of "oscine send". On a terminal, the space bar pauses.
+SuperCollider score, the text of oscdump, a capture (pcap, pcapng); - is
+standard input. URL is one of "oscine send". On a terminal, the space bar
+pauses.
 
   --speed N           N times as fast: 2, 0.5
   --loop [N]          plays it again and again, or N times

@@ -26,8 +26,8 @@ The URLs are those of "oscine dump". "oscine play" plays the file back.
   --match PATTERN     only messages whose address matches; * crosses slashes, as
                       in "/mixer/*"; may be repeated
   --duration S        ends after S seconds
-  --max-size SIZE     goes on in another file after SIZE bytes, such as 500k, 10M
-                      or 2G: show.jsonl, show.1.jsonl, show.2.jsonl
+  --max-size SIZE     goes on in another file after SIZE bytes, such as 500k,
+                      10M or 2G: show.jsonl, show.1.jsonl, show.2.jsonl
   --origin ORIGIN     a page that may connect to ws://; may be repeated
   --quiet             prints only errors
 

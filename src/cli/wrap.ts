@@ -64,7 +64,7 @@ function joinLines(lines: readonly string[]): string[] {
     const indent = line.search(/\S/);
     const last = joined.at(-1) ?? "";
     if (/^ *[{"]/.test(line)) column = -1;
-    const isMore = indent === column && last !== "" && !/^Usage:|:$/.test(last) && !(indent === 0 && line.startsWith("Usage:"));
+    const isMore = indent === column && last !== "" && !/^Usage:|:$/.test(last) && !/^(?:Usage:| +oscine )/.test(line);
     if (isMore && (indent === 0 || indent > 6)) joined[joined.length - 1] = `${last} ${line.trim()}`;
     else {
       joined.push(line);

@@ -14,7 +14,8 @@ describe("help and version", () => {
   test.each(["serve", "dump", "send", "record", "play", "convert", "monitor", "find", "query", "bridge", "work"])(
     "oscine %s --help has examples, fits in 80 columns and survives zsh",
     async (command) => {
-      const [first, second] = await Promise.all([runTool(command, "--help"), runTool("help", command)]);
+      const wide = new Tool(["help", command], { COLUMNS: "200" }).ended;
+      const [first, second] = await Promise.all([runTool(command, "--help"), wide]);
       expect(first).toEqual(second);
       expect(first.code).toBe(0);
       expect(first.out).toMatch(new RegExp(`Usage: oscine ${command}`));
