@@ -4,6 +4,7 @@ export * from "./bridge/index.ts";
 export * from "./client/index.ts";
 export {
   AsyncIOOSCUDPServer,
+  AsyncOSCStreamServer,
   AsyncOSCTCPServer,
   AsyncOSCUDPServer,
   AsyncOSCWebSocketServer,
@@ -22,6 +23,7 @@ export {
   workerRole,
   type AddressLike,
   type AsyncServerOptions,
+  type AsyncStreamServerOptions,
   type AsyncTcpServerOptions,
   type AsyncUdpServerOptions,
   type AsyncWebSocketServerOptions,

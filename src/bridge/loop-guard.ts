@@ -96,7 +96,7 @@ export class LoopGuard {
 
 /** The IP addresses of a target; none if it has no host that packets go to, or if its name cannot be looked up yet. */
 export async function addressesOf(target: EndpointUrl): Promise<string[]> {
-  if (target.transport === "unix" || target.transport === "nats" || target.listens) return [];
+  if (target.transport === "unix" || target.transport === "serial" || target.transport === "nats" || target.listens) return [];
   try {
     return (await lookup(target.host ?? "127.0.0.1", { all: true })).map(({ address }) => plainAddress(address));
   } catch {
@@ -114,7 +114,7 @@ export async function addressesOf(target: EndpointUrl): Promise<string[]> {
 export function isSelfTarget(target: EndpointUrl, addresses: readonly string[], source: EndpointUrl, from: NetAddress): boolean {
   if (target.transport === "nats" || source.transport === "nats") return formatEndpoint(target) === formatEndpoint(source);
   if (target.transport !== source.transport || target.listens) return false;
-  if (target.transport === "unix") return target.path === from.address;
+  if (target.transport === "unix" || target.transport === "serial") return target.path === from.address;
   return target.port === from.port && (target.host === source.host || addresses.some((address) => isHere(address, from)));
 }
 

@@ -1,12 +1,16 @@
 import type { PacketLinkFactory } from "../client/link.ts";
 import { openOnWs } from "../client/node-websocket-client.ts";
+import { serialSource } from "../client/node-stream-client.ts";
+import { StreamLink } from "../client/stream-link.ts";
 import { TcpLink } from "../client/tcp-link.ts";
 import { UdpLink } from "../client/udp-link.ts";
 import { WebSocketLink } from "../client/websocket-link.ts";
-import { listenOptions } from "../server/listen-options.ts";
+import { listenOptions, serialOptions } from "../server/listen-options.ts";
+import { streamSpec } from "../server/stream-server.ts";
 import { createTransport, tcpSpec, udpSpec } from "../server/transports.ts";
 import { websocketSpec } from "../server/websocket-server.ts";
 import type { NetAddress } from "../net-address.ts";
+import { StreamTransport } from "../transport/stream.ts";
 import type { Peer, Transport, TransportEvents } from "../transport/transport.ts";
 import { type OscUrl, formatOscUrl } from "../url/osc-url.ts";
 import { optionError } from "../options.ts";
@@ -45,8 +49,9 @@ export interface SocketOptions {
  * @throws OscServerError `OSC_OPTION` if nothing can listen at the URL
  */
 export function listenerOf(url: OscUrl, events: TransportEvents, settings: Partial<SocketOptions> = {}): Transport {
-  const { address, socket, options } = listenOptions(url);
   const { origins, originsOption, ...limits } = settings;
+  if (url.transport === "serial") return new StreamTransport(streamSpec(serialSource(url), { ...serialOptions(url), ...limits }), events);
+  const { address, socket, options } = listenOptions(url);
   switch (url.transport) {
     case "udp":
       return createTransport(udpSpec(address, options), events);
@@ -66,7 +71,7 @@ export function linksTo(url: OscUrl, { maxPacketSize, maxBuffered }: SocketOptio
   const { transport, port, path, framing } = url;
   const host = url.host ?? LOCAL_HOST;
   const target = formatOscUrl({ ...url, host });
-  if (transport !== "unix" && port === 0)
+  if (transport !== "unix" && transport !== "serial" && port === 0)
     throw optionError(`${maskSecrets(target)}: port 0 is only for listening; write the port of the receiver.`);
   switch (transport) {
     case "udp": {
@@ -78,6 +83,16 @@ export function linksTo(url: OscUrl, { maxPacketSize, maxBuffered }: SocketOptio
     case "unix": {
       const stream = { framing: framing ?? "1.1", maxPacketSize, connectTimeout: CONNECT_TIMEOUT_MS, noDelay: true, keepAlive: true };
       return (events) => new TcpLink({ path, host, port, target, ...stream }, events);
+    }
+    case "serial": {
+      const stream = {
+        framing: framing ?? "1.1",
+        midStream: true,
+        maxPacketSize,
+        connectTimeout: CONNECT_TIMEOUT_MS,
+        baudRate: 0,
+      } as const;
+      return (events) => new StreamLink({ source: serialSource(url), name: path ?? "", ...stream }, events);
     }
     case "websocket": {
       const openWebSocket = openOnWs({ maxPayload: maxPacketSize, headers: {} });

@@ -14,7 +14,7 @@ export type BindScope = "all interfaces" | "this machine only" | "one address";
 /** @param url as it is bound */
 export function bindScopeOf({ transport, host }: OscUrl): BindScope {
   if (host === "0.0.0.0" || host === "::") return "all interfaces";
-  const isLocal = transport === "unix" || host === null || host === "::1" || host.startsWith("127.");
+  const isLocal = transport === "unix" || transport === "serial" || host === null || host === "::1" || host.startsWith("127.");
   return isLocal ? "this machine only" : "one address";
 }
 
@@ -107,7 +107,7 @@ export class ArrivalWatch {
     this.#say(`Nothing has arrived yet. To test: ${this.#session.program} send ${localTarget(url)} /hello`);
     const [other] = targetsForOthers(url);
     if (other !== undefined) this.#say(`Other machines send to ${other}; a firewall may block their packets.`);
-    else if (bindScopeOf(url) === "this machine only" && url.transport !== "unix") {
+    else if (bindScopeOf(url) === "this machine only" && url.transport !== "unix" && url.transport !== "serial") {
       this.#say(`Phones and other machines can't send to ${url.host}. To let them: ${this.#remedy}`);
     }
   }

@@ -75,7 +75,7 @@ function usageOf(error: unknown): unknown {
 
 /** The URL with the address and port that a socket is bound to. */
 export function boundUrl(url: OscUrl, { address, port }: Pick<NetAddress, "address" | "port">): OscUrl {
-  return url.transport === "unix" ? { ...url, path: address } : { ...url, host: address, port };
+  return url.transport === "unix" || url.transport === "serial" ? { ...url, path: address } : { ...url, host: address, port };
 }
 
 /** The URL as people may see it: without a token that its query may hold. */
@@ -119,7 +119,8 @@ export interface SenderOptions {
 export async function createSender(url: OscUrl, options: SenderOptions): Promise<PacketClient> {
   const host = url.host ?? LOCAL_HOST;
   const { transport, port, path } = url;
-  if (port === 0 && transport !== "unix") throw new UsageError("Port 0 is only for listening: write the port of the receiver.");
+  if (port === 0 && transport !== "unix" && transport !== "serial")
+    throw new UsageError("Port 0 is only for listening: write the port of the receiver.");
   // Someone who types a command wants to know at once that nobody listens.
   const connection = { ...options, reconnect: false };
   const stream = { ...connection, framing: url.framing ?? "1.1" } as const;
@@ -135,6 +136,10 @@ export async function createSender(url: OscUrl, options: SenderOptions): Promise
     case "unix": {
       const { TCPClient } = await import("../client/tcp-client.ts");
       return asUsage(() => (transport === "tcp" ? new TCPClient(host, port, stream) : new TCPClient({ path: path ?? "" }, stream)));
+    }
+    case "serial": {
+      const { StreamClient } = await import("../client/node-stream-client.ts");
+      return asUsage(() => new StreamClient(formatOscUrl(url), connection));
     }
     case "websocket": {
       const { WebSocketClient } = await import("../client/node-websocket-client.ts");

@@ -390,7 +390,7 @@ function withWaitingTime(words: readonly string[]): string[] {
 
 function withFraming(url: OscUrl, proto: string | undefined): OscUrl {
   if (proto === undefined) return url;
-  if (url.transport !== "tcp" && url.transport !== "unix")
+  if (url.transport !== "tcp" && url.transport !== "unix" && url.transport !== "serial")
     throw new UsageError("--proto sets the framing of a stream: use it with osc.tcp:// or osc.unix://, or leave it out.");
   return { ...url, framing: asUsage(() => parseFraming(proto)) };
 }

@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Dispatcher } from "../dispatch/index.ts";
 import {
+  AsyncOSCStreamServer,
   AsyncOSCTCPServer,
   AsyncOSCUDPServer,
   AsyncOSCWebSocketServer,
@@ -24,6 +25,8 @@ import {
 } from "../server/index.ts";
 import type { NetAddress } from "../net-address.ts";
 import { listenOptions } from "../server/listen-options.ts";
+import { serialSource } from "../client/node-stream-client.ts";
+import { serialOptions } from "../server/listen-options.ts";
 import { UsageError } from "../text/usage-error.ts";
 import type { OscUrl } from "../url/osc-url.ts";
 import { shownUrl } from "./endpoint.ts";
@@ -86,6 +89,7 @@ function makeAsyncServer(parts: ServerParts, extras: Pick<AsyncServerOptions, "e
 }
 
 function newAsyncServer(url: OscUrl, dispatcher: Dispatcher, extras: AsyncServerOptions, origins: readonly string[]): AsyncServer {
+  if (url.transport === "serial") return new AsyncOSCStreamServer(serialSource(url), dispatcher, { ...serialOptions(url), ...extras });
   const { address, socket, ...place } = listenOptions(url);
   const options = { ...place.options, ...extras };
   switch (url.transport) {
@@ -100,7 +104,7 @@ function newAsyncServer(url: OscUrl, dispatcher: Dispatcher, extras: AsyncServer
 }
 
 function makeBlockingServer({ url, handlers, onError }: ServerParts): RunnableServer {
-  const { address, socket, options } = listenOptions(withoutWebSocket(url, "blocking"));
+  const { address, socket, options } = listenOptions(withSockets(url, "blocking"));
   // Signal listeners can stay, because they run between two packets.
   const blocking: BlockingServerOptions = { ...options, onError, timeout: BLOCKED_AT_MOST_MS, keepSignalListeners: true };
   const server: BlockingServer =
@@ -140,7 +144,7 @@ interface PooledServerClasses {
 /** Makes servers that run the handlers module in their threads or processes. */
 function makePooledServer(kind: string, { udp: UdpServer, tcp: StreamServer }: PooledServerClasses): ServerMaker {
   return ({ url, handlers: { module, dispatcher }, onError }) => {
-    const { address, socket, options } = listenOptions(withoutWebSocket(url, kind));
+    const { address, socket, options } = listenOptions(withSockets(url, kind));
     const all = { ...options, onError, strictTiming: dispatcher.strictTiming };
     const server = url.transport === "udp" ? new UdpServer(address, module, all) : new StreamServer(socket ?? address, module, all);
     const shutdown = new Shutdown(server);
@@ -154,10 +158,11 @@ function makePooledServer(kind: string, { udp: UdpServer, tcp: StreamServer }: P
   };
 }
 
-function withoutWebSocket(url: OscUrl, kind: string): OscUrl {
-  if (url.transport !== "websocket") return url;
+function withSockets(url: OscUrl, kind: string): OscUrl {
+  if (url.transport !== "websocket" && url.transport !== "serial") return url;
+  const what = url.transport === "serial" ? "serial port" : "WebSocket";
   throw new UsageError(
-    `${shownUrl(url)} needs --kind async, because a WebSocket needs the event loop. For --kind ${kind}, run "oscine bridge" in front of osc.udp:// or osc.tcp://.`,
+    `${shownUrl(url)} needs --kind async, because a ${what} needs the event loop. For --kind ${kind}, run "oscine bridge" in front of osc.udp:// or osc.tcp://.`,
   );
 }
 

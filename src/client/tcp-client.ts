@@ -7,7 +7,10 @@ import { TcpLink } from "./tcp-link.ts";
 
 /** Options of the TCP clients. */
 export interface TCPClientOptions extends ConnectionOptions {
-  /** How packets lie in the stream, both ways: `"1.0"` each after its size, `"1.1"` SLIP. Default `"1.1"`. */
+  /**
+   * How packets lie in the stream, both ways: `"1.0"` each after its size, `"1.1"` SLIP, `"none"` without any mark: what is read at once is taken for
+   * one packet, a guess. Default `"1.1"`.
+   */
   readonly framing?: Framing;
   /** Another name of `framing`, as in python-osc. */
   readonly mode?: Framing;
@@ -32,11 +35,11 @@ export type TCPClientArguments<Options> =
     ];
 
 const TCP_CHECKS = {
-  framing: oneOf(["1.0", "1.1"], undefined),
+  framing: oneOf(["1.0", "1.1", "none"], undefined),
   ...CONNECTION_CHECKS,
   // What the size prefix of a frame can hold.
   maxPacketSize: integer(4, 16 * 1024 * 1024, 0x7fff_ffff),
-  mode: oneOf(["1.0", "1.1"], undefined),
+  mode: oneOf(["1.0", "1.1", "none"], undefined),
   noDelay: boolean(true),
   keepAlive: boolean(true),
 } satisfies Readonly<Record<keyof OptionChecks<TCPClientOptions>, unknown>>;

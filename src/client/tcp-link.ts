@@ -114,7 +114,7 @@ export class TcpLink implements PacketLink {
 
   #closed(): void {
     if (this.#isClosing) return;
-    this.#decoder.end();
+    this.#decoder.end("broken");
     this.#events.onEnd(this.#failure);
   }
 

@@ -1,9 +1,12 @@
 import { OscEncodeError, OscFrameError } from "../errors.ts";
 import type { OscFrameErrorCode } from "../errors.ts";
-import { callback, integer, type OptionChecks, readOptions, required } from "../options.ts";
+import { boolean, callback, integer, type OptionChecks, readOptions, required } from "../options.ts";
 
-/** How packets lie in a byte stream: `"1.0"` a size prefix of four bytes, `"1.1"` SLIP. */
-export type Framing = "1.0" | "1.1";
+/**
+ * How packets lie in a byte stream: `"1.0"` a size prefix of four bytes, `"1.1"` SLIP. `"none"`: nothing marks where a packet ends, so every
+ * piece that is read is taken for one packet. That is a guess, which fails if the network joins two packets or splits one.
+ */
+export type Framing = "1.0" | "1.1" | "none";
 
 /**
  * The largest packet that a frame decoder reads by default: 16 MiB. Servers have a lower default of their own.
@@ -33,6 +36,11 @@ export interface FrameDecoderOptions {
    * The decoder checks it before it takes memory, and memory grows as bytes come, so a peer can't take much by announcing much.
    */
   readonly maxPacketSize?: number;
+  /**
+   * True if the sender may already have been sending when the stream was opened, as on a serial port. With SLIP, what comes before the first END is
+   * then skipped, and reported once as `OSC_FRAME_TRUNCATED`. Default false.
+   */
+  readonly midStream?: boolean;
 }
 
 /**
@@ -52,10 +60,13 @@ export interface FrameDecoder {
    */
   push(bytes: Uint8Array): void;
   /**
-   * Says that the stream has ended, and closes the decoder. It reports an unfinished frame as `OSC_FRAME_TRUNCATED`, which is not `fatal`: the
-   * stream is over anyway, and replies may still be on their way out.
+   * Says that the stream has ended, and closes the decoder. A last SLIP frame without its END is complete if the end was orderly. Any other
+   * unfinished frame is reported as `OSC_FRAME_TRUNCATED`, which is not `fatal`: the stream is over anyway, and replies may still be on their way
+   * out.
+   *
+   * @param how `"broken"` if the connection was cut. Default `"orderly"`
    */
-  end(): void;
+  end(how?: "orderly" | "broken"): void;
   /** Ends at once, also from within a callback: calls nothing more, and frees what is buffered. */
   close(): void;
 }
@@ -64,6 +75,7 @@ const CHECKS = {
   onPacket: required(callback<FrameDecoderOptions["onPacket"]>()),
   onError: required(callback<FrameDecoderOptions["onError"]>()),
   maxPacketSize: integer(4, DEFAULT_MAX_PACKET_SIZE, 0x7fff_ffff),
+  midStream: boolean(false),
 } satisfies OptionChecks<FrameDecoderOptions>;
 
 /** @throws OscServerError `OSC_OPTION` for an option with a bad value or an unknown name */
@@ -142,7 +154,7 @@ export abstract class FrameReader implements FrameDecoder {
   readonly #waiting: Uint8Array[] = [];
   #thrown: unknown[] = [];
   #reading = false;
-  #ending = false;
+  #ending: "orderly" | "broken" | null = null;
   #closed = false;
 
   /** @throws OscServerError `OSC_OPTION` for an option with a bad value or an unknown name */
@@ -163,14 +175,14 @@ export abstract class FrameReader implements FrameDecoder {
 
   push(bytes: Uint8Array): void {
     checkBytes(bytes);
-    if (this.#closed || this.#ending) return;
+    if (this.#closed || this.#ending !== null) return;
     if (this.#reading) this.#waiting.push(bytes);
     else this.#run(bytes);
   }
 
-  end(): void {
-    if (this.#closed || this.#ending) return;
-    this.#ending = true;
+  end(how: "orderly" | "broken" = "orderly"): void {
+    if (this.#closed || this.#ending !== null) return;
+    this.#ending = how;
     if (!this.#reading) this.#run(NO_BYTES);
   }
 
@@ -185,6 +197,9 @@ export abstract class FrameReader implements FrameDecoder {
 
   /** Whether a stream that ended here would be cut off in the middle of a frame. */
   protected abstract unfinished(): boolean;
+
+  /** The stream has ended in an orderly way: delivers what that completes. */
+  protected complete(): void {}
 
   /** Delivers a packet that lies whole in the piece. */
   protected deliverPart(from: number, to: number): void {
@@ -222,7 +237,7 @@ export abstract class FrameReader implements FrameDecoder {
         this.pieceOffset += piece.length;
         piece = this.#waiting.shift();
       }
-      if (this.#ending) this.#finish();
+      if (this.#ending !== null) this.#finish(this.#ending);
     } finally {
       this.#reading = false;
       // Otherwise it would stay alive until the next piece comes.
@@ -231,7 +246,8 @@ export abstract class FrameReader implements FrameDecoder {
     if (this.#thrown.length > 0) this.#rethrow();
   }
 
-  #finish(): void {
+  #finish(how: "orderly" | "broken"): void {
+    if (!this.#closed && how === "orderly") this.complete();
     if (this.#closed) return;
     if (this.unfinished()) {
       this.report("OSC_FRAME_TRUNCATED", `The stream ended within a packet, after ${this.frame.length} bytes of it`, 0, "frame");

@@ -1,9 +1,10 @@
 import { OscFrameError } from "../errors.ts";
 import { bad } from "../options.ts";
-import { checkBytes, readDecoderOptions } from "./frame-decoder.ts";
+import { checkBytes, checkPacket, readDecoderOptions } from "./frame-decoder.ts";
 import type { FrameDecoder, FrameDecoderOptions, Framing } from "./frame-decoder.ts";
 import { LengthPrefixDecoder, lengthPrefixEncode, lengthPrefixSize, lengthPrefixWrite } from "./length-prefix.ts";
 import { SlipDecoder, slipEncode, slipSize, slipWrite } from "./slip.ts";
+import { UnframedDecoder } from "./unframed.ts";
 
 /**
  * Makes the decoder of a framing; `"auto"` detects the framing from the first byte. OSC 1.0, "OSC Packets"; OSC 1.1, section 2.1.
@@ -20,10 +21,12 @@ export function createFrameDecoder(framing: Framing | "auto", options: FrameDeco
       return new LengthPrefixDecoder(options);
     case "1.1":
       return new SlipDecoder(options);
+    case "none":
+      return new UnframedDecoder(options);
     case "auto":
       return new AutoDecoder(options);
     default:
-      throw bad("framing", '"1.0", "1.1" or "auto"', framing);
+      throw bad("framing", '"1.0", "1.1", "none" or "auto"', framing);
   }
 }
 
@@ -41,8 +44,11 @@ export function encodeFrame(packet: Uint8Array, framing: Framing): Uint8Array {
       return lengthPrefixEncode(packet);
     case "1.1":
       return slipEncode(packet);
+    case "none":
+      checkPacket(packet);
+      return packet;
     default:
-      throw bad("framing", '"1.0" or "1.1"', framing);
+      throw bad("framing", '"1.0", "1.1" or "none"', framing);
   }
 }
 
@@ -56,11 +62,10 @@ export function encodeFrame(packet: Uint8Array, framing: Framing): Uint8Array {
  * encodeFrames(packets, "1.1").length; // 20: each of 8 bytes has an END on both sides
  */
 export function encodeFrames(packets: readonly Uint8Array[], framing: Framing): Uint8Array {
-  if (framing !== "1.0" && framing !== "1.1") throw bad("framing", '"1.0" or "1.1"', framing);
+  if (framing !== "1.0" && framing !== "1.1" && framing !== "none") throw bad("framing", '"1.0", "1.1" or "none"', framing);
   const given: unknown = packets;
   if (!Array.isArray(given)) throw bad("packets", "an array of Uint8Array", given);
-  const sizeOf = framing === "1.0" ? lengthPrefixSize : slipSize;
-  const write = framing === "1.0" ? lengthPrefixWrite : slipWrite;
+  const { sizeOf, write } = WRITERS[framing];
   let size = 0;
   for (const packet of packets) size += sizeOf(packet);
   const frames = new Uint8Array(size);
@@ -68,6 +73,23 @@ export function encodeFrames(packets: readonly Uint8Array[], framing: Framing): 
   for (const packet of packets) offset = write(packet, frames, offset);
   return frames;
 }
+
+function plainSize(packet: Uint8Array): number {
+  checkPacket(packet);
+  return packet.length;
+}
+
+function plainWrite(packet: Uint8Array, target: Uint8Array, offset: number): number {
+  target.set(packet, offset);
+  return offset + packet.length;
+}
+
+/** How many bytes a packet takes in a stream, and what writes them there. */
+const WRITERS = {
+  "1.0": { sizeOf: lengthPrefixSize, write: lengthPrefixWrite },
+  "1.1": { sizeOf: slipSize, write: slipWrite },
+  none: { sizeOf: plainSize, write: plainWrite },
+} as const;
 
 const END = 0xc0;
 const SLASH = 0x2f;
@@ -79,6 +101,8 @@ const HASH = 0x23;
  * 0xC0 (an END), `/` (a message) and `#` (a bundle) begin SLIP. 0x00 begins a size prefix, and so does any other byte that a size of at most
  * `maxPacketSize` can begin with, such as 0x01 for 16 MiB. Anything else isn't OSC: a fatal `OSC_FRAME_UNKNOWN`.
  *
+ * With `midStream` a stream has sizes only if it begins with the size of a message or bundle, and with that one's first byte; otherwise it is SLIP.
+ *
  * @example
  * const decoder = new AutoDecoder({ onPacket: (bytes) => console.log(decode(bytes)), onError: (error) => console.warn(error.code) });
  * decoder.push(slipEncode(encode(new OscMessage("/a"))));
@@ -88,6 +112,8 @@ export class AutoDecoder implements FrameDecoder {
   readonly #options: Required<FrameDecoderOptions>;
   #decoder: FrameDecoder | null = null;
   #closed = false;
+  /** The first bytes of a stream that may have been joined within a packet, until they tell. */
+  #first: Uint8Array = new Uint8Array(0);
 
   /** @throws OscServerError `OSC_OPTION` for an option with a bad value or an unknown name */
   constructor(options: FrameDecoderOptions) {
@@ -107,21 +133,33 @@ export class AutoDecoder implements FrameDecoder {
   }
 
   push(bytes: Uint8Array): void {
-    if (this.#decoder === null) {
-      checkBytes(bytes);
-      const first = bytes[0];
-      if (first === undefined || this.#closed) return;
-      this.#decoder = this.#detect(first);
+    if (this.#decoder !== null) return this.#decoder.push(bytes);
+    checkBytes(bytes);
+    if (bytes.length === 0 || this.#closed) return;
+    if (!this.#options.midStream) {
+      this.#decoder = this.#detect(bytes[0] as number);
+      return this.#decoder?.push(bytes);
     }
-    this.#decoder?.push(bytes);
+    const first = new Uint8Array(this.#first.length + bytes.length);
+    first.set(this.#first);
+    first.set(bytes, this.#first.length);
+    this.#first = first;
+    if (first.length < SIZE_AND_FIRST && first[0] !== END) return;
+    this.#decoder = hasSizes(first, this.#options.maxPacketSize) ? new LengthPrefixDecoder(this.#options) : new SlipDecoder(this.#options);
+    this.#first = new Uint8Array(0);
+    this.#decoder.push(first);
   }
 
-  end(): void {
+  end(how?: "orderly" | "broken"): void {
+    // Too few bytes for a size and a packet.
+    if (this.#first.length > 0) this.#decoder = new SlipDecoder(this.#options);
+    this.#decoder?.push(this.#first);
     if (this.#decoder === null) this.#closed = true;
-    else this.#decoder.end();
+    else this.#decoder.end(how);
   }
 
   close(): void {
+    this.#first = new Uint8Array(0);
     if (this.#decoder === null) this.#closed = true;
     else this.#decoder.close();
   }
@@ -135,4 +173,14 @@ export class AutoDecoder implements FrameDecoder {
     this.#options.onError(new OscFrameError("OSC_FRAME_UNKNOWN", message, 0, true));
     return null;
   }
+}
+
+/** A size of four bytes, and the first byte of the packet. */
+const SIZE_AND_FIRST = 5;
+
+/** Whether a stream begins with the size of a message or a bundle, and not in the middle of a frame. */
+function hasSizes(bytes: Uint8Array, maxPacketSize: number): boolean {
+  const [first = 0, second = 0, third = 0, fourth = 0, begin = 0] = bytes;
+  const size = first * 0x100_0000 + (second << 16) + (third << 8) + fourth;
+  return size > 0 && size <= maxPacketSize && (begin === SLASH || begin === HASH);
 }

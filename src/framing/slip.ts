@@ -1,4 +1,5 @@
 import { FrameReader, checkPacket } from "./frame-decoder.ts";
+import type { FrameDecoderOptions } from "./frame-decoder.ts";
 
 /** The bytes of SLIP, RFC 1055. */
 const END = 0xc0;
@@ -9,14 +10,15 @@ const ESCAPED_ESC = 0xdd;
 const READING = 0;
 const ESCAPED = 1; // the byte before was an ESC
 const SKIPPING = 2; // the frame is broken and was reported; the rest of it is skipped
+const JOINING = 3; // the stream may have been joined within a frame, which is skipped
 
-type State = typeof READING | typeof ESCAPED | typeof SKIPPING;
+type State = typeof READING | typeof ESCAPED | typeof SKIPPING | typeof JOINING;
 
 /**
  * Cuts a stream framed by SLIP into packets (OSC 1.1, RFC 1055).
  *
  * Frames may have an END before them, after them or both. Empty frames are skipped. Bytes before the first END are a frame too, because some
- * senders only end their frames. A frame with a bad escape (`OSC_FRAME_BAD_ESCAPE`) or of more than `maxPacketSize` bytes
+ * senders only end their frames; with `midStream` they are skipped. A frame with a bad escape (`OSC_FRAME_BAD_ESCAPE`) or of more than `maxPacketSize` bytes
  * (`OSC_FRAME_TOO_LARGE`) is reported once and skipped; reading goes on after the next END.
  *
  * @example
@@ -27,6 +29,14 @@ export class SlipDecoder extends FrameReader {
   /** SLIP. */
   readonly framing = "1.1" as const;
   #state: State = READING;
+  /** How many bytes came before the first END of a stream that was joined. */
+  #skipped = 0;
+
+  /** @throws OscServerError `OSC_OPTION` for an option with a bad value or an unknown name */
+  constructor(options: FrameDecoderOptions) {
+    super(options);
+    if (options.midStream === true) this.#state = JOINING;
+  }
 
   protected read(piece: Uint8Array): void {
     // The next ESC is searched for once for all frames before it, so that the cost stays linear.
@@ -34,13 +44,19 @@ export class SlipDecoder extends FrameReader {
     let position = 0;
     while (position < piece.length && !this.closed) {
       const end = find(piece, END, position);
-      if (end > position && this.#state !== SKIPPING) {
+      if (this.#state === JOINING) {
+        this.#join(end - position, end);
+      } else if (end > position && this.#state !== SKIPPING) {
         if (escape < position) escape = find(piece, ESC, position);
         this.#readRun(piece, position, end, escape);
       }
       if (end < piece.length && !this.closed) this.#endFrame(end);
       position = end + 1;
     }
+  }
+
+  protected override complete(): void {
+    if (this.#state === READING && this.frame.length > 0) this.deliver(this.frame.take());
   }
 
   protected unfinished(): boolean {
@@ -97,8 +113,24 @@ export class SlipDecoder extends FrameReader {
 
   #endFrame(index: number): void {
     if (this.#state === ESCAPED) this.#badEscape(END, index);
+    else if (this.#state === JOINING) this.#joined(index);
     else if (this.frame.length > 0) this.deliver(this.frame.take());
     this.#state = READING;
+  }
+
+  /** Counts bytes before the first END. So many that no frame is as long are reported; they show a wrong speed, or no SLIP. */
+  #join(count: number, index: number): void {
+    this.#skipped += count;
+    if (this.#skipped <= this.maxPacketSize) return;
+    this.#skip();
+    const message = `No END came in ${this.maxPacketSize} bytes (maxPacketSize), which are skipped. Does the sender use SLIP, and the same speed?`;
+    this.report("OSC_FRAME_TOO_LARGE", message, index - (this.#skipped - this.maxPacketSize), "frame");
+  }
+
+  #joined(index: number): void {
+    if (this.#skipped === 0) return;
+    const message = `The stream was joined within a packet: ${this.#skipped} bytes before the first END were skipped`;
+    this.report("OSC_FRAME_TRUNCATED", message, index, "frame");
   }
 
   #badEscape(byte: number, index: number): void {

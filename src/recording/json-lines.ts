@@ -8,7 +8,7 @@ import { hexBytes } from "../text/values.ts";
 import { LineReader } from "./line-reader.ts";
 import type { RecordedPacket, RecordingEvents, RecordingWriter } from "./recording.ts";
 
-export const TRANSPORTS: ReadonlySet<unknown> = new Set(["udp", "tcp", "unix", "websocket"]);
+export const TRANSPORTS: ReadonlySet<unknown> = new Set(["udp", "tcp", "unix", "websocket", "serial"]);
 
 /** Reads JSON Lines as `oscine dump --json` prints them. A line without `time` gets the time of the line before. */
 export class JsonLinesReader extends LineReader {

@@ -13,7 +13,7 @@ export interface RecordedPacket {
   /** Where it was sent to, or null if the recording doesn't say. */
   readonly destination: NetAddress | null;
   /** What carried it, or null if the recording doesn't say. */
-  readonly transport: "udp" | "tcp" | "unix" | "websocket" | null;
+  readonly transport: "udp" | "tcp" | "unix" | "websocket" | "serial" | null;
   /** The exact bytes of the packet. */
   readonly data: Uint8Array;
 }

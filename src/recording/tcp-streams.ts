@@ -64,7 +64,7 @@ export class TcpStreams {
     stream.time = time;
     if (bytes.length > 0) this.#read(stream, sequence, bytes);
     if ((flags & (FIN | RST)) !== 0) {
-      this.#end(stream);
+      this.#end(stream, (flags & RST) === 0 ? "orderly" : "broken");
       this.#streams.delete(key);
     }
     if (this.#streams.size > MAX_STREAMS) {
@@ -74,7 +74,7 @@ export class TcpStreams {
   }
 
   end(): void {
-    for (const stream of this.#streams.values()) this.#end(stream);
+    for (const stream of this.#streams.values()) this.#end(stream, "broken");
     this.#streams.clear();
   }
 
@@ -163,9 +163,9 @@ export class TcpStreams {
     this.#readEarly(stream);
   }
 
-  #end(stream: Stream): void {
+  #end(stream: Stream, how: "orderly" | "broken"): void {
     while (stream.early.size > 0) this.#skipGap(stream);
-    stream.decoder.end();
+    stream.decoder.end(how);
   }
 }
 

@@ -2,6 +2,7 @@ import { Dispatcher } from "../dispatch/index.ts";
 import { bad, checkOptionNames, describe, optionError } from "../options.ts";
 import type { NativeOption, TcpServerOptions } from "./transports.ts";
 import type { UdpOptions } from "../transport/udp.ts";
+import type { StreamOptions } from "../transport/stream.ts";
 import type { WebSocketOptions } from "../transport/websocket.ts";
 import type { AsyncServerOptions } from "./async-server.ts";
 import type { ForkingServerOptions } from "./forking-server.ts";
@@ -10,7 +11,7 @@ import type { SyncServerOptions } from "./sync-server.ts";
 import type { ThreadingServerOptions } from "./threading-server.ts";
 
 type Kind = "Async" | "Blocking" | "Threading" | "Forking";
-type TransportName = "UDP" | "TCP" | "WebSocket";
+type TransportName = "UDP" | "TCP" | "WebSocket" | "Stream";
 
 /** The names of all options of an interface; the compiler says if one is missing. */
 type Names<Options> = Readonly<Record<keyof Options, true>>;
@@ -119,6 +120,14 @@ const TRANSPORTS: Readonly<Record<TransportName, object>> = {
     ipv6Only: true,
     backlog: true,
   } satisfies Names<WebSocketOptions>,
+  Stream: {
+    framing: true,
+    midStream: true,
+    maxPending: true,
+    maxBuffered: true,
+    baudRate: true,
+    name: true,
+  } satisfies Names<StreamOptions>,
 };
 
 /**

@@ -31,3 +31,5 @@ export { workerRole } from "./pool/worker-role.ts";
 export type { WorkerRole } from "./pool/worker-role.ts";
 export { AsyncOSCWebSocketServer } from "./websocket-server.ts";
 export type { AsyncWebSocketServerOptions, WebSocketAddress, WebSocketClientHandle } from "./websocket-server.ts";
+export { AsyncOSCStreamServer } from "./stream-server.ts";
+export type { AsyncStreamServerOptions } from "./stream-server.ts";

@@ -20,6 +20,11 @@ export interface ListenOptions {
   };
 }
 
+/** The options of a server over the serial port of a URL. */
+export function serialOptions({ path, framing }: OscUrl): { readonly name: string; readonly framing?: Framing } {
+  return { name: path ?? "", ...(framing === null ? {} : { framing }) };
+}
+
 const ANY = { IPv4: "0.0.0.0", IPv6: "::" } as const;
 
 /**
@@ -47,6 +52,8 @@ export function listenOptions(url: OscUrl): ListenOptions {
       return plain;
     case "unix":
       return { ...plain, socket: { path: path ?? "" } };
+    case "serial":
+      throw optionError(`${formatOscUrl(url)} is a serial port, which only async servers have.`);
     case "websocket":
       if (url.isSecure)
         throw optionError(`${maskSecrets(formatOscUrl(url))} can't be listened on: put a web server with a certificate in front of ws://.`);

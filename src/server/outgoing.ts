@@ -22,8 +22,8 @@ export function packetBytes(packet: OscPacket | Uint8Array): Uint8Array {
  * @throws OscServerError `OSC_OPTION` if it isn't the address of one
  */
 export function recipientAddress(to: AddressLike): NetAddress {
-  // A client of a Unix domain socket is its number.
-  if (isUnix(to)) return { address: "", port: hostAndPort(["unix", to.port], 1).port, family: "unix" };
+  // A client of a Unix domain socket is its number, that of a stream its name.
+  if (isUnix(to)) return { address: to.address, port: hostAndPort(["unix", to.port], to.address === "" ? 1 : 0).port, family: "unix" };
   const { host, port } = hostAndPort(to, 1);
   const ip = host === "localhost" ? "127.0.0.1" : host;
   if (isIP(ip) !== 0) return ipAddress(ip, port);
@@ -31,5 +31,7 @@ export function recipientAddress(to: AddressLike): NetAddress {
 }
 
 function isUnix(to: unknown): to is NetAddress {
-  return typeof to === "object" && to !== null && "family" in to && to.family === "unix";
+  return (
+    typeof to === "object" && to !== null && "family" in to && to.family === "unix" && "address" in to && typeof to.address === "string"
+  );
 }

@@ -97,7 +97,7 @@ export function udpSpec(address: AddressLike, options: ServerOptions & UdpOption
 export function tcpSpec(address: StreamAddress, options: ServerOptions & TcpServerOptions): TcpSpec {
   const { maxPacketSize, maxQueue, maxQueueBytes } = limitsOf(options);
   const { framing } = options;
-  const mode = oneOf(["1.0", "1.1"], undefined)(options.mode, "mode");
+  const mode = oneOf(["1.0", "1.1", "none"], undefined)(options.mode, "mode");
   if (framing !== undefined && mode !== undefined && framing !== mode) {
     throw optionError(`mode is another name for framing: give one of them; got ${describe(mode)} and ${describe(framing)}.`);
   }

@@ -1,4 +1,4 @@
-import type { Socket } from "node:net";
+import type { Writable } from "node:stream";
 import { type Framing, encodeFrames } from "../framing/index.ts";
 
 /** Called when the system has taken a packet, or with the reason why it hasn't. */
@@ -6,7 +6,7 @@ export type WriteDone = (error: NodeJS.ErrnoException | null) => void;
 
 /** Writes packets to a stream. All packets of one turn of the event loop go out in one write. */
 export class FrameWriter {
-  readonly #socket: Socket;
+  readonly #socket: Writable;
   readonly #framing: () => Framing;
   readonly #flushed: () => void;
   #packets: Uint8Array[] = [];
@@ -14,7 +14,7 @@ export class FrameWriter {
   #bytes = 0;
 
   /** @param flushed called when the packets of a turn were given to the system */
-  constructor(socket: Socket, framing: () => Framing, flushed: () => void = () => undefined) {
+  constructor(socket: Writable, framing: () => Framing, flushed: () => void = () => undefined) {
     this.#socket = socket;
     this.#framing = framing;
     this.#flushed = flushed;

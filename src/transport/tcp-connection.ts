@@ -1,5 +1,6 @@
 import type { Socket } from "node:net";
-import { OscDroppedError, type OscFrameError, OscTimeoutError } from "../errors.ts";
+import type { Duplex } from "node:stream";
+import { OscDroppedError, OscFrameError, OscTimeoutError } from "../errors.ts";
 import { type FrameDecoder, type Framing, createFrameDecoder } from "../framing/index.ts";
 import { type NetAddress, formatAddress } from "../net-address.ts";
 import { FrameWriter } from "./frame-writer.ts";
@@ -14,12 +15,24 @@ export interface ConnectionLimits {
   readonly maxPending: number;
   readonly maxBuffered: number;
   readonly maxIdle: number | null;
+  /** Whether the other side may be sending already, as a frame decoder takes it. Default false. */
+  readonly midStream?: boolean;
+  /** True if the other side never ends a connection: it is over when the last reply is out. Default false. */
+  readonly endsAlone?: boolean;
 }
+
+/** A socket, or any other stream, which has no timeout of its own. */
+type StreamSocket = Duplex & Partial<Pick<Socket, "setTimeout">>;
 
 /** From this many bytes of unread replies on, the server reads nothing more from the client. */
 const UNREAD_REPLIES = 64 * 1024;
 /** How many bytes are cut into packets at once. A client that has to wait has the packets of one such piece in memory, not of all that was read. */
 const PIECE = 4096;
+/** How long a client whose first byte looks like a packet's has to end a SLIP frame, before it is said that it may use no framing. */
+const END_WITHIN_MS = 1000;
+/** The first bytes of a message and of a bundle. */
+const SLASH = 0x2f;
+const HASH = 0x23;
 /** How long a client has to read the last replies and close its side when its connection is ended. */
 const LINGER_MS = 1000;
 const NO_BYTES = new Uint8Array(0);
@@ -27,7 +40,7 @@ const NO_BYTES = new Uint8Array(0);
 /** One client of a stream server. Cuts what it sends into packets, and sends it replies. */
 export class TcpConnection extends BackpressuredPeer {
   readonly closed: Promise<void>;
-  readonly #socket: Socket;
+  readonly #socket: StreamSocket;
   readonly #limits: ConnectionLimits;
   readonly #decoder: FrameDecoder;
   readonly #writer: FrameWriter;
@@ -35,17 +48,25 @@ export class TcpConnection extends BackpressuredPeer {
   #bytes: Uint8Array = NO_BYTES;
   /** How the client's stream ended: it sends no more, or it can't be read any further. */
   #over: "no" | "ended" | "broken" = "no";
+  /** True if the client didn't end its side itself, so that its last frame may be cut off. */
+  #isCut = false;
+  /** Runs from the first byte on, until it is known that the client uses the framing that it shows. */
+  #doubt: NodeJS.Timeout | undefined;
   /** True when nothing more is to be sent. */
   #finished = false;
   #linger: NodeJS.Timeout | undefined;
 
-  constructor(socket: Socket, address: NetAddress, limits: ConnectionLimits, shared: SharedLimits, events: TransportEvents) {
+  constructor(socket: StreamSocket, address: NetAddress, limits: ConnectionLimits, shared: SharedLimits, events: TransportEvents) {
     super(address, limits.maxPending, shared, events);
     this.#socket = socket;
     this.#limits = limits;
     this.#decoder = createFrameDecoder(limits.framing, {
       maxPacketSize: limits.maxPacketSize,
-      onPacket: (packet) => this.arrive(packet),
+      midStream: limits.midStream ?? false,
+      onPacket: (packet) => {
+        this.#stopDoubting();
+        this.arrive(packet);
+      },
       onError: (error) => this.#frameFailed(error),
     });
     this.#writer = new FrameWriter(
@@ -56,10 +77,13 @@ export class TcpConnection extends BackpressuredPeer {
     socket.on("data", (bytes: Uint8Array) => this.#read(bytes));
     socket.on("end", () => this.#readEnd());
     socket.on("drain", () => this.advance());
-    socket.on("error", (error) => events.onError(socketError(error, "talk to", formatAddress(address)), address));
+    socket.on("error", (error) => {
+      this.#isCut = true;
+      events.onError(socketError(error, "talk to", formatAddress(address)), address);
+    });
     this.closed = new Promise((resolve) => socket.on("close", () => resolve(this.#closed())));
     const { maxIdle } = limits;
-    if (maxIdle !== null) socket.setTimeout(maxIdle).on("timeout", () => this.#idle(maxIdle));
+    if (maxIdle !== null) socket.setTimeout?.(maxIdle).on("timeout", () => this.#idle(maxIdle));
   }
 
   send(packet: Uint8Array): void {
@@ -82,8 +106,20 @@ export class TcpConnection extends BackpressuredPeer {
 
   #read(bytes: Uint8Array): void {
     if (this.#finished) return;
+    if (this.#decoder.framing === null && this.#limits.framing === "auto" && (bytes[0] === SLASH || bytes[0] === HASH)) {
+      this.#doubt = setTimeout(() => this.#reportDoubt(), END_WITHIN_MS).unref();
+    }
     this.#bytes = bytes;
     this.advance();
+  }
+
+  #reportDoubt(): void {
+    const message = `A client began with a packet, and no SLIP END came within ${END_WITHIN_MS} ms. If it sends packets without framing, set framing to "none": what is read at once is then taken for one packet`;
+    this.events.onError(new OscFrameError("OSC_FRAME_UNKNOWN", message, 0, false), this.address);
+  }
+
+  #stopDoubting(): void {
+    clearTimeout(this.#doubt);
   }
 
   #readEnd(): void {
@@ -112,8 +148,9 @@ export class TcpConnection extends BackpressuredPeer {
     const bytes = this.#bytes;
     if (bytes.length === 0) return false;
     // An empty rest would still keep the memory of the whole read.
-    this.#bytes = bytes.length > PIECE ? bytes.subarray(PIECE) : NO_BYTES;
-    this.#decoder.push(bytes.length > PIECE ? bytes.subarray(0, PIECE) : bytes);
+    const size = this.#limits.framing === "none" ? bytes.length : PIECE;
+    this.#bytes = bytes.length > size ? bytes.subarray(size) : NO_BYTES;
+    this.#decoder.push(bytes.length > size ? bytes.subarray(0, size) : bytes);
     return true;
   }
 
@@ -121,7 +158,7 @@ export class TcpConnection extends BackpressuredPeer {
     const socket = this.#socket;
     const holds = this.holdsPackets || this.#bytes.length > 0;
     if (this.#over !== "no") {
-      if (!holds) this.#decoder.end();
+      if (!holds) this.#decoder.end(this.#isCut ? "broken" : "orderly");
       if (!holds && this.isQuiet) this.#finish(this.#over === "ended" ? "wait" : "linger");
     } else if (holds || this.isFull || !this.mayProceed()) {
       socket.pause();
@@ -136,7 +173,8 @@ export class TcpConnection extends BackpressuredPeer {
     this.#finished = true;
     const socket = this.#socket;
     this.#writer.flush();
-    socket.end();
+    if (this.#limits.endsAlone === true) socket.end(() => socket.destroy());
+    else socket.end();
     // If bytes were left unread, the system would reset the connection instead of ending it, and the last replies would be lost.
     socket.resume();
     if (client === "linger" && !socket.destroyed) this.#linger = setTimeout(() => socket.destroy(), LINGER_MS);
@@ -153,7 +191,7 @@ export class TcpConnection extends BackpressuredPeer {
   #idle(after: number): void {
     const socket = this.#socket;
     // The event comes only once.
-    socket.setTimeout(after);
+    socket.setTimeout?.(after);
     if (this.#finished) {
       socket.destroy();
     } else if (this.isQuiet) {
@@ -175,6 +213,8 @@ export class TcpConnection extends BackpressuredPeer {
 
   #closed(): void {
     clearTimeout(this.#linger);
+    this.#stopDoubting();
+    if (this.#over === "no") this.#isCut = true;
     // What arrived before is still handled: a client that doesn't wait for replies may have disconnected.
     this.#readEnd();
     this.connectionOver();

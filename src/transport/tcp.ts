@@ -17,8 +17,9 @@ const KEEP_ALIVE_MS = 60_000;
 /** Options of stream sockets: TCP, and Unix domain sockets. */
 export interface TcpOptions {
   /**
-   * How packets lie in the stream: `"1.0"` each after its size, `"1.1"` SLIP, `"auto"` as the first bytes of each connection show. Replies
-   * use the framing of the client. Default `"auto"`.
+   * How packets lie in the stream: `"1.0"` each after its size, `"1.1"` SLIP, `"auto"` one of these as the first bytes of each connection show;
+   * `"none"`: what is read at once is taken for one packet, a guess for devices that mark no ends. Replies use the framing of the client. Default
+   * `"auto"`.
    */
   readonly framing?: Framing | "auto";
   /** How many clients may be connected at once. Default 1,024. */
@@ -44,7 +45,7 @@ export interface TcpOptions {
 
 /** The checks and defaults of {@link TcpOptions}. */
 const CHECKS = {
-  framing: oneOf(["auto", "1.0", "1.1"], "auto"),
+  framing: oneOf(["auto", "1.0", "1.1", "none"], "auto"),
   maxConnections: integer(1, 1024),
   maxPending: integer(1, 64),
   maxBuffered: integer(1, 16 * 1024 * 1024),

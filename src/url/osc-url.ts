@@ -7,17 +7,19 @@ import { maskSecrets, withoutUser } from "./secrets.ts";
 /** An endpoint that packets go to or come from, as parsed from a URL. */
 export interface OscUrl {
   /** What carries the packets. `unix`: a stream over a Unix domain socket. */
-  readonly transport: "udp" | "tcp" | "unix" | "websocket";
+  readonly transport: "udp" | "tcp" | "unix" | "websocket" | "serial";
   /** As written, without the brackets of IPv6. Null if the URL has none: then send to this machine, listen on all IPv4 interfaces. */
   readonly host: string | null;
   /** 0 to 65535. 0 lets the system choose a port to listen on; also for a Unix domain socket, which has none. */
   readonly port: number;
-  /** Of a Unix domain socket, or of a WebSocket with its query (at least `/`). Null for UDP and TCP. */
+  /** Of a Unix domain socket or a serial port, or of a WebSocket with its query (at least `/`). Null for UDP and TCP. */
   readonly path: string | null;
   /** How a stream is split into packets; null if the URL doesn't say. */
   readonly framing: Framing | null;
   /** True for `wss`. */
   readonly isSecure: boolean;
+  /** The speed of a serial port, in bits per second; null if the URL doesn't say. Only for a serial port. */
+  readonly baud?: number | null;
   /** True if a target waits for clients instead of connecting: `?listen`. */
   readonly listens: boolean;
   /** The address of the network interface for a multicast host. No URL says it. Default: the system's choice. */
@@ -25,13 +27,14 @@ export interface OscUrl {
 }
 
 type Scheme = Pick<OscUrl, "transport" | "isSecure">;
-type Query = Pick<OscUrl, "framing" | "listens"> & { readonly rest: string };
+type Query = Pick<OscUrl, "framing" | "listens" | "baud"> & { readonly rest: string };
 
 /** The known schemes; those of OSC as liblo writes them. */
 const SCHEMES: ReadonlyMap<string, Scheme> = new Map([
   ["osc.udp", { transport: "udp", isSecure: false }],
   ["osc.tcp", { transport: "tcp", isSecure: false }],
   ["osc.unix", { transport: "unix", isSecure: false }],
+  ["osc.serial", { transport: "serial", isSecure: false }],
   ["ws", { transport: "websocket", isSecure: false }],
   ["wss", { transport: "websocket", isSecure: true }],
 ]);
@@ -42,7 +45,7 @@ const FORMS = "osc.udp://host:port/, host:port, :port or a port number";
 const LARGEST_PORT = 65_535;
 
 /**
- * Parses `osc.udp://host:port/`, `osc.tcp://host:port/?framing=1.0`, `osc.unix:///path`, `ws://host:port/path`, `wss://…`, and for UDP `host:port`,
+ * Parses `osc.udp://host:port/`, `osc.tcp://host:port/?framing=1.0`, `osc.unix:///path`, `osc.serial:///dev/ttyACM0?baud=115200`, `ws://host:port/path`, `wss://…`, and for UDP `host:port`,
  * `[::1]:port`, `:port` or `port`.
  *
  * @throws OscServerError `OSC_OPTION` that says which part is wrong, and what to write
@@ -57,6 +60,10 @@ export function parseOscUrl(url: string): OscUrl {
   if (hasUser) throw optionError(`"${text}" was written with a user or password, which only nats:// and tls:// take: leave it out.`);
   if (scheme.transport === "unix")
     return { ...scheme, host: null, port: 0, path: socketPath(authority, path, text), ...parseQuery(query, scheme, text) };
+  if (scheme.transport === "serial") {
+    const { rest: _rest, ...options } = parseQuery(query, scheme, text);
+    return { ...scheme, host: null, port: 0, path: portName(authority, path, text), ...options };
+  }
   const isWebSocket = scheme.transport === "websocket";
   if (!isWebSocket && path !== "" && path !== "/") throw pathError(text, authority, path);
   const { rest, ...options } = parseQuery(query, scheme, text);
@@ -64,17 +71,20 @@ export function parseOscUrl(url: string): OscUrl {
 }
 
 /** The whole URL, for people to read and copy. */
-export function formatOscUrl({ transport, host, port, path, framing, isSecure, listens }: OscUrl): string {
-  const query = [framing === null ? "" : `framing=${framing}`, listens ? "listen" : ""].filter((part) => part !== "").join("&");
+export function formatOscUrl({ transport, host, port, path, framing, baud = null, isSecure, listens }: OscUrl): string {
+  const query = [baud === null ? "" : `baud=${baud}`, framing === null ? "" : `framing=${framing}`, listens ? "listen" : ""]
+    .filter((part) => part !== "")
+    .join("&");
   const name = transport === "websocket" ? (isSecure ? "wss" : "ws") : `osc.${transport}`;
-  const place = transport === "unix" ? "" : `${host?.includes(":") === true ? `[${host}]` : (host ?? "")}:${port}`;
+  const place =
+    transport === "unix" || transport === "serial" ? "" : `${host?.includes(":") === true ? `[${host}]` : (host ?? "")}:${port}`;
   return `${name}://${place}${path ?? "/"}${query === "" ? "" : `?${query}`}`;
 }
 
-/** @throws OscServerError `OSC_OPTION` if the text is neither `1.0` nor `1.1` */
+/** @throws OscServerError `OSC_OPTION` if the text isn't `1.0`, `1.1` or `none` */
 export function parseFraming(text: string): Framing {
-  if (text === "1.0" || text === "1.1") return text;
-  throw optionError(`A framing is 1.0 (size before each packet) or 1.1 (SLIP); got "${text}".`);
+  if (text === "1.0" || text === "1.1" || text === "none") return text;
+  throw optionError(`A framing is 1.0 (size before each packet) or 1.1 (SLIP), or none (one read is one packet); got "${text}".`);
 }
 
 function findScheme(name: string, text: string): Scheme {
@@ -90,6 +100,14 @@ function socketPath(authority: string, path: string, text: string): string {
   if (authority === "" && path.length > 1) return path;
   const example = authority === "" ? "osc.unix:///tmp/osc.sock" : `osc.unix:///${authority}${path}`;
   throw optionError(`"${text}" needs the path of a socket, which begins with "/", after osc.unix://, as in ${example}`);
+}
+
+/** A serial port: `/dev/ttyACM0`, or `COM3` on Windows. */
+function portName(authority: string, path: string, text: string): string {
+  if (authority === "" && path.length > 1) return path;
+  if (/^COM\d+$/i.test(authority) && (path === "" || path === "/")) return authority;
+  const example = authority === "" ? "osc.serial:///dev/ttyACM0" : `osc.serial:///${authority}${path}`;
+  throw optionError(`"${text}" needs the name of a serial port after osc.serial://, as in ${example} or osc.serial://COM3`);
 }
 
 function pathError(text: string, authority: string, path: string): OscServerError {
@@ -126,8 +144,9 @@ function portError(authority: string, host: string, text: string): OscServerErro
 }
 
 function parseQuery(query: string, { transport }: Scheme, text: string): Query {
-  const isStream = transport === "tcp" || transport === "unix";
+  const isStream = transport === "tcp" || transport === "unix" || transport === "serial";
   let framing: Framing | null = null;
+  let baud: number | null = null;
   let listens = false;
   const others: string[] = [];
   for (const part of query.split("&").filter((one) => one !== "")) {
@@ -136,18 +155,23 @@ function parseQuery(query: string, { transport }: Scheme, text: string): Query {
       if (!isStream) throw optionError(`"${text}" asks for a framing, which only a stream has. Use osc.tcp://, or leave it out.`);
       framing = parseFraming(value);
     } else if (key === "listen" && value === "") {
-      if (transport === "udp") throw optionError(`"${text}" asks to ?listen for connections, but UDP has none.`);
+      if (transport === "udp" || transport === "serial")
+        throw optionError(`"${text}" asks to ?listen for connections, but ${transport === "udp" ? "UDP" : "a serial port"} has none.`);
       listens = true;
+    } else if (key === "baud" && transport === "serial") {
+      if (!/^[1-9]\d{0,8}$/.test(value))
+        throw optionError(`"${text}" needs a number of bits per second, as in ?baud=115200; got "${value}".`);
+      baud = Number(value);
     } else if (transport === "websocket") others.push(part);
     else {
       throw optionError(
-        `"${text}" has an option that is not known, ${key}. Streams have ?framing=1.0 or ?framing=1.1, and targets of a bridge ?listen.`,
+        `"${text}" has an option that is not known, ${key}. Streams have ?framing=1.0, 1.1 or none, and serial ports ?baud=115200, targets of a bridge ?listen.`,
       );
     }
   }
   if (listens && others.length > 0)
     throw optionError(`"${text}" asks to ?listen, where nothing else can be asked for: leave the rest of the query out.`);
-  return { framing, listens, rest: others.length === 0 ? "" : `?${others.join("&")}` };
+  return { framing, listens, ...(transport === "serial" ? { baud } : {}), rest: others.length === 0 ? "" : `?${others.join("&")}` };
 }
 
 /**

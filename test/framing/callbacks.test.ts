@@ -64,7 +64,7 @@ describe.each([
       choice,
       (self, name) => {
         seen.push(name);
-        self.end();
+        self.end("broken");
         self.push(stream);
       },
       (_, error) => seen.push(error.code),
@@ -117,7 +117,7 @@ describe.each([
       (_, error) => codes.push(error.code),
     );
     decoder.push(stream.subarray(0, 3));
-    decoder.end();
+    decoder.end("broken");
     decoder.end();
     decoder.close();
     decoder.close();

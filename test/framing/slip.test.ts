@@ -67,11 +67,18 @@ describe("broken frames", () => {
     ["two bad escapes, one report", `c0 db 41 db 41 db c0 ${B} c0`, ["OSC_FRAME_BAD_ESCAPE@2", B]],
     ["two bad frames, two reports", `c0 db 41 c0 db 42 c0 ${B} c0`, ["OSC_FRAME_BAD_ESCAPE@2", "OSC_FRAME_BAD_ESCAPE@5", B]],
     ["a good frame before", `c0 ${A} c0 db 41 c0 ${B} c0`, [A, "OSC_FRAME_BAD_ESCAPE@7", B]],
-    ["cut off by the end", `c0 ${A} c0 ${B}`, [A, "OSC_FRAME_TRUNCATED@10"]],
+    ["complete without its END at the end", `c0 ${A} c0 ${B}`, [A, B]],
     ["cut off after ESC", `c0 db`, ["OSC_FRAME_TRUNCATED@2"]],
     ["cut off, but broken before", `c0 db 41 42`, ["OSC_FRAME_BAD_ESCAPE@2"]],
   ])("%s", (_, stream, events) => {
     expect(slipEvents(hex(stream))).toEqual(events);
+  });
+
+  test("reports a last frame without its END if the stream broke", () => {
+    const { decoder, events } = record("1.1");
+    decoder.push(hex(`c0 ${A} c0 ${B}`));
+    decoder.end("broken");
+    expect(events).toEqual([A, "OSC_FRAME_TRUNCATED@10"]);
   });
 
   test("reports and skips an oversize frame once, and delivers one of exactly maxPacketSize", () => {

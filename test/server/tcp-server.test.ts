@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import { once } from "node:events";
 import { connect } from "node:net";
-import { describe, expect, test } from "vitest";
-import { OscBundle, OscMessage, TimeTag, encode } from "../../src/codec/index.ts";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { OscBundle, OscMessage, TimeTag, decode, encode } from "../../src/codec/index.ts";
 import { Dispatcher } from "../../src/dispatch/index.ts";
 import { OscDroppedError, OscFrameError, OscServerError } from "../../src/errors.ts";
 import { type Framing, encodeFrame, encodeFrames } from "../../src/framing/index.ts";
@@ -314,6 +314,39 @@ describe("broken streams", () => {
     const { received, handled, rejected } = server.stats();
     expect([received, handled, rejected["not-osc"] + rejected.malformed]).toEqual([40_001, 1, 40_000]);
     expectBalance(server);
+  });
+
+  test("without framing, what is read at once is a packet, and so are replies", async () => {
+    const { server } = await serve({ framing: "none" });
+    const client = connect(server.serverAddress.port, "127.0.0.1");
+    onTestFinished(() => void client.destroy());
+    client.write(encode(message("/echo", "bare")));
+    const [reply] = (await once(client, "data")) as [Uint8Array];
+    expect(decode(reply)).toMatchObject({ address: "/echoed", args: ["bare"] });
+  });
+
+  test("a client that sends no framing is reported while it is connected, with what to set", async () => {
+    const { errors, reported, server } = await serve();
+    const client = connect(server.serverAddress.port, "127.0.0.1");
+    onTestFinished(() => void client.destroy());
+    client.write(encode(message("/echo", "bare")));
+    await reported(1);
+    expect(errors[0]?.error).toMatchObject({
+      code: "OSC_FRAME_UNKNOWN",
+      fatal: false,
+      message: expect.stringContaining('framing to "none"'),
+    });
+    expect(server.stats()).toMatchObject({ connections: 1, received: 0, faults: 1 });
+  });
+
+  test("the last SLIP frame before an orderly end needs no END", async () => {
+    const { server } = await serve();
+    const client = connect(server.serverAddress.port, "127.0.0.1");
+    onTestFinished(() => void client.destroy());
+    client.end(encodeFrame(encode(message("/echo", "last")), "1.1").subarray(0, -1));
+    const [reply] = (await once(client, "data")) as [Uint8Array];
+    expect(decode(reply.subarray(1, -1))).toMatchObject({ address: "/echoed", args: ["last"] });
+    expect(server.stats()).toMatchObject({ received: 1, faults: 0 });
   });
 
   test("a reset in the middle of a frame: what came before is handled, the rest is reported", async () => {

@@ -33,6 +33,9 @@ describe("parseOscUrl reads", () => {
     ["ws://8080", { transport: "websocket", host: null, port: 8080, path: "/" }],
     ["ws://host/osc?token=a=b&x", { transport: "websocket", host: "host", port: 80, path: "/osc?token=a=b&x" }],
     ["wss://[::1]/", { transport: "websocket", host: "::1", port: 443, path: "/", isSecure: true }],
+    ["osc.tcp://:1?framing=none", { transport: "tcp", framing: "none" }],
+    ["osc.serial:///dev/ttyACM0?baud=9600", { transport: "serial", path: "/dev/ttyACM0", baud: 9600 }],
+    ["osc.serial://COM3", { transport: "serial", path: "COM3", baud: null }],
     ["ws://127.0.0.1:8080/?listen", { transport: "websocket", path: "/", listens: true }],
     ["osc.tcp://:1?listen=", { transport: "tcp", listens: true }],
   ])("%s", (text, parts) => {
@@ -71,6 +74,8 @@ describe("parseOscUrl refuses", () => {
     ["osc.udp://host:9000/?framing=1.0", /only a stream has/],
     ["ws://host:9000/?framing=1.0", /only a stream has/],
     ["osc.udp://host:9000/?listen", /UDP has none/],
+    ["osc.serial://dev/ttyACM0", /osc\.serial:\/\/\/dev\/ttyACM0/],
+    ["osc.serial:///dev/ttyACM0?baud=fast", /a number of bits per second/],
     ["osc.tcp://host:9000/?listen=1", /not known, listen/],
     ["ws://host:9000/?listen&token=1", /token=\*\*\*" .*leave the rest of the query out/],
     ["osc.udp://user:secret@host:9000", /^"osc\.udp:\/\/host:9000" was written with a user or password/],

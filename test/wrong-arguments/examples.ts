@@ -1,5 +1,6 @@
 /** Right arguments for everything that the package exports, so that a test can put a wrong value in the place of each of them. */
 
+import { PassThrough } from "node:stream";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type * as source from "../../src/index.ts";
@@ -71,6 +72,7 @@ export function examplesOf(oscine: Oscine): Readonly<Record<string, Example>> {
     "AsyncIOOSCUDPServer.send": on(server, MESSAGE, CLIENT),
     "BlockingOSCTCPServer.send": on(() => new oscine.BlockingOSCTCPServer(LOCAL, new oscine.Dispatcher()), MESSAGE, CLIENT),
     "new AsyncOSCUDPServer": of(LOCAL, new oscine.Dispatcher(), {}),
+    "new AsyncOSCStreamServer": of(new PassThrough(), new oscine.Dispatcher(), {}),
     "new AsyncOSCTCPServer": of(LOCAL, new oscine.Dispatcher(), {}),
     "new AsyncOSCWebSocketServer": of(LOCAL, new oscine.Dispatcher(), {}),
     "AsyncOSCWebSocketServer.broadcast": on(() => new oscine.AsyncOSCWebSocketServer(LOCAL, new oscine.Dispatcher()), MESSAGE),
@@ -153,6 +155,7 @@ export function examplesOf(oscine: Oscine): Readonly<Record<string, Example>> {
     "new TCPClient": of("127.0.0.1", 9, {}),
     "new SimpleTCPClient": of("127.0.0.1", 9, {}),
     "new TCPDispatchClient": of("127.0.0.1", 9, {}),
+    "new StreamClient": of(new PassThrough(), {}),
     "new WebSocketClient": of("ws://127.0.0.1:9/", {}),
     "ConnectionClient.connect": on(connection, {}),
     "ConnectionClient.on": on(connection, "state", doNothing),
