@@ -17,6 +17,7 @@ import { descendants } from "../server/pool-program.ts";
 import { type Account as AskedAccount, type Kind, ServerProcess, isEven } from "../shared/server-process.ts";
 import type { Correspondent, TransportName } from "../shared/wire.ts";
 import { type Sample, canSample, sample } from "./process-tree.ts";
+import { Strangers } from "./strangers.ts";
 
 const { values } = parseArgs({
   options: {
@@ -109,9 +110,11 @@ class Traffic {
   readonly #kind: Kind;
   readonly #line: Line;
   readonly #isTcp: boolean;
+  readonly #strangers: Strangers;
   readonly #beside: Promise<void>[] = [];
 
   constructor(server: ServerProcess, kind: Kind, line: Line, isTcp: boolean) {
+    this.#strangers = new Strangers(server.address, isTcp);
     this.#server = server;
     this.#kind = kind;
     this.#line = line;
@@ -129,11 +132,19 @@ class Traffic {
       for (wanted += rate / TICKS_PER_SECOND; wanted >= BUNDLE_SIZE * 1.1; wanted -= BUNDLE_SIZE * 1.1) this.#sendBundleAndSingles();
       if (tick % TICKS_PER_SECOND !== 0) continue;
       await this.#sendFaults();
+      this.#beside.push(this.#letStrangersAct());
       // The traffic does not wait for it.
       this.#beside.push(onSecond());
     }
     await Promise.all(this.#beside);
+    await this.#strangers.close();
     while (this.#line.unsent > 0) await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+
+  async #letStrangersAct(): Promise<void> {
+    const packets = await this.#strangers.act();
+    this.sent.packets += packets;
+    this.sent.messages += packets;
   }
 
   #sendBundleAndSingles(): void {
