@@ -12,6 +12,7 @@ import type {
   Dispatcher,
   KeepAliveSession,
   Namespace,
+  Publisher,
   Player,
   Scheduler,
   TCPClient,
@@ -61,6 +62,7 @@ export function examplesOf(oscine: Oscine): Readonly<Record<string, Example>> {
   const session = (): KeepAliveSession => client().keepAlive({ send: "/xremote", every: 8000 });
   const broadcaster = (): Broadcaster => new oscine.Broadcaster([["127.0.0.1", 9]]);
   const space = (): AddressSpace<string> => new oscine.AddressSpace();
+  const publisher = (): Publisher => new oscine.Publisher({ send: doNothing });
   const scheduler = (): Scheduler<string> => new oscine.Scheduler<string>({ onDue: doNothing });
   const on = (make: () => object, ...args: readonly unknown[]): Example => ({ args, on: make });
   const of = (...args: readonly unknown[]): Example => ({ args });
@@ -134,6 +136,10 @@ export function examplesOf(oscine: Oscine): Readonly<Record<string, Example>> {
     "Dispatcher.freeze": on(dispatcher, "The program is running."),
     "new Handler": of("/a", doNothing, {}),
     "Handler.isMadeOf": on(() => new oscine.Handler("/a", doNothing), doNothing, {}),
+    "new Publisher": of({ send: doNothing }, {}),
+    "Publisher.publish": on(publisher, "/a", [1], CLIENT),
+    "Publisher.subscribe": on(publisher, CLIENT),
+    "Publisher.unsubscribe": on(publisher, CLIENT),
     "new Scheduler": of({ onDue: doNothing }),
     "Scheduler.schedule": on(scheduler, 1, "item", {}),
     "new AutoDecoder": of(decoderOptions),
@@ -220,6 +226,7 @@ export const EXEMPT: readonly (readonly [name: RegExp, reason: string])[] = [
   [/^new RecordingFile$|^RecordingFile\./, "made by createRecording"],
   [/^new KeepAliveSession$|^KeepAliveSession\.hear$/, "made and called by clients"],
   [/^(?:new )?OscQueryClient\b|^advertise$|^browse$/, "they need a network: wrong values are tried in test/oscquery and test/discovery"],
+  [/^Handler\.moveTo$|^Namespace\.adopt$/, "internal: called by dispatchers and servers"],
   [/\.verifyRequest$/, "overridden by programs and called by servers"],
   [/\.(?:findBytes|matchBytes|cacheAddress)$/, "called for every packet with what a server received"],
 ];
