@@ -2,6 +2,7 @@ import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import type { Monitor } from "../monitor/monitor.ts";
 import type { Dispatcher } from "../dispatch/index.ts";
 import type { NetAddress } from "../net-address.ts";
+import type { OscQueryServer } from "../oscquery/index.ts";
 import type { ErrorListener, ServerStats } from "../server/index.ts";
 import { UsageError } from "../text/usage-error.ts";
 import { type OscUrl, formatOscUrl, parseOscUrl } from "../url/osc-url.ts";
@@ -52,6 +53,10 @@ The module is a file, handlers.mjs, whose default export is a Dispatcher:
                    handles bundles at once, whatever their time tags say
   --monitor        also shows what arrives in the browser (--kind async)
   --open           with --monitor: opens the page
+  --query          also serves the described methods of the handlers module over
+                   OSCQuery, at this machine's loopback address (--kind async)
+  --advertise      with --query: lets programs find it with multicast DNS, which
+                   needs the package multicast-dns
 
 With --nats, handlers run where "oscine work handlers.mjs --nats URLS" runs.
 This server receives packets for them, and sends their replies to the clients:
@@ -65,6 +70,7 @@ Examples:
   oscine serve
   oscine serve --monitor
   oscine serve handlers.mjs :9000
+  oscine serve handlers.mjs :9000 --query --advertise
   oscine serve handlers.mjs osc.tcp://:9000 --kind threading
   oscine serve 'osc.tcp://127.0.0.1:9000/?framing=1.0'
   oscine serve :9000 --nats nats://127.0.0.1:4222`;
@@ -83,6 +89,8 @@ async function runServe(words: readonly string[], session: Session): Promise<num
     "no-strict-timing": { type: "boolean" },
     monitor: { type: "boolean" },
     open: { type: "boolean" },
+    query: { type: "boolean" },
+    advertise: { type: "boolean" },
     ...NATS_OPTIONS,
   });
   const { module, endpoint } = readWords(positionals);
@@ -99,6 +107,11 @@ async function runServe(words: readonly string[], session: Session): Promise<num
   const handlers = module === undefined ? printingHandlers(session.out, ignoresTime) : await loadHandlers(module, ignoresTime);
   const monitor = values.monitor === true ? await makeMonitor(values.kind, () => countersOf(server.stats())) : null;
   if (monitor === null && values.open === true) throw new UsageError("--open opens the monitor's page: add --monitor.");
+  const servesQuery = values.query === true;
+  if (!servesQuery && values.advertise === true) throw new UsageError("--advertise lets an OSCQuery server be found: add --query.");
+  if (servesQuery && (module === undefined || values.kind !== "async" || nats !== null)) {
+    throw new UsageError("--query serves the methods that a handlers module describes: name the module, and use --kind async.");
+  }
   const onError: ErrorListener = (error, client) => {
     monitor?.problem(error, client);
     report(session, error, client);
@@ -106,7 +119,8 @@ async function runServe(words: readonly string[], session: Session): Promise<num
   const server = asUsage(() => makeServer({ url, handlers, origins, onError }));
   const opensBrowser = values.open === true;
   const dispatcher = module === undefined ? null : handlers.dispatcher;
-  await serveUntilStopped(server, { url, what, dispatcher, monitor, opensBrowser }, session);
+  const query = servesQuery ? { isAdvertised: values.advertise === true, onError } : null;
+  await serveUntilStopped(server, { url, what, dispatcher, monitor, opensBrowser, query }, session);
   session.err.line(session.err.styled("bold", describeTotals(server.stats())));
   return EXIT.success;
 }
@@ -119,13 +133,16 @@ interface Serving {
   readonly dispatcher: Dispatcher | null;
   readonly monitor: Monitor | null;
   readonly opensBrowser: boolean;
+  /** How to serve OSCQuery; null for not at all. */
+  readonly query: { readonly isAdvertised: boolean; readonly onError: ErrorListener } | null;
 }
 
 async function serveUntilStopped(server: RunnableServer, serving: Serving, session: Session): Promise<void> {
-  const { url, what, dispatcher, monitor, opensBrowser } = serving;
+  const { url, what, dispatcher, monitor, opensBrowser, query } = serving;
   const stopWatching = monitor === null ? null : watchPackets((data, client) => monitor.packet(data, client, url.transport));
   const unmatched = dispatcher === null ? null : new UnmatchedWatch(session, dispatcher, () => server.stats().unmatched);
   let watch: ArrivalWatch | null = null;
+  let queryServer: OscQueryServer | null = null;
   try {
     await server.bind();
     const bound = boundUrl(url, server.serverAddress);
@@ -141,11 +158,18 @@ async function serveUntilStopped(server: RunnableServer, serving: Serving, sessi
       const { openPage } = await import("./monitor.ts");
       await openPage(monitor, [bound], { session, opensBrowser });
     }
+    if (query !== null && dispatcher !== null) {
+      const { serveOscQuery } = await import("../oscquery/index.ts");
+      const { isAdvertised: advertise, onError } = query;
+      queryServer = await serveOscQuery(dispatcher, { server, transport: url.transport === "tcp" ? "TCP" : "UDP", advertise, onError });
+      session.err.line(`OSCQuery: ${session.err.styled("bold", `${queryServer.url}/`)}`);
+    }
     await Promise.race([aborted(session.stop), server.serve()]);
   } finally {
     watch?.close();
     stopWatching?.();
     unmatched?.close();
+    await queryServer?.close();
     await Promise.all([server.close(), monitor?.close()]);
   }
 }

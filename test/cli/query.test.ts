@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Namespace } from "../../src/namespace/index.ts";
 import { type OscQueryServer, serveOscQuery } from "../../src/oscquery/index.ts";
@@ -35,6 +38,25 @@ test("oscine query --json prints an object for each method", async () => {
   });
 });
 
+test("oscine serve --query serves the methods that a module describes", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "oscine-query-"));
+  const module = join(folder, "handlers.mjs");
+  writeFileSync(
+    module,
+    `import { Dispatcher } from ${JSON.stringify(new URL("../../dist/index.js", import.meta.url).href)};
+    const dispatcher = new Dispatcher();
+    dispatcher.map("/gain", { types: "f", value: [0.5] }, (address, gain) => console.log(address, gain));
+    export default dispatcher;`,
+  );
+  await using serving = new Tool(["serve", module, "--port", "0", "--query"]);
+  const found = await serving.saysErr(/^OSCQuery: (http:\/\/127\.0\.0\.1:\d+)\/$/m);
+  expect((await runTool("query", found[1] ?? "")).out).toMatch(/^\/gain +,f +0\.5/m);
+  await runTool("query", found[1] ?? "", "/gain", "--set", "1");
+  await serving.saysOut(/^\/gain 1$/m);
+  expect((await serving.signal("SIGINT").ended).code).toBe(0);
+  rmSync(folder, { recursive: true });
+});
+
 test("oscine query --set sets a value, and --watch prints it", async () => {
   await using watch = new Tool(["query", url, "/mixer", "--watch"]);
   await watch.saysOut(/gain +,f +0\.5/);
@@ -45,6 +67,8 @@ test("oscine query --set sets a value, and --watch prints it", async () => {
 });
 
 test.each([
+  [["serve", "--query"], 2, /name the module/],
+  [["serve", "--advertise"], 2, /add --query/],
   [["query"], 2, /takes the URL/],
   [["query", "not a url"], 2, /URL of an OSCQuery server/],
   [["query", "127.0.0.1:9"], 1, /doesn't answer/],
