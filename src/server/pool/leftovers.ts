@@ -45,6 +45,9 @@ export class LeftoverWatch {
   }
 }
 
+/** What handlers may have left pending when a worker ends. Loaders also read files at any time, so requests for files don't count. */
+const PENDING = new Set(["Timeout", "TCPSocketWrap", "TLSWrap", "UDPWrap"]);
+
 /** Notices what is under way when a worker ends whose handlers may be asynchronous, and was not when it began. */
 export class PendingWatch {
   readonly #before = activeResources();
@@ -52,7 +55,7 @@ export class PendingWatch {
   /** What is under way now; null if nothing is that handlers have begun. */
   get found(): string | null {
     for (const [type, count] of activeResources()) {
-      if (!HARMLESS.has(type.toUpperCase()) && count > (this.#before.get(type) ?? 0)) return describe(type);
+      if (PENDING.has(type) && count > (this.#before.get(type) ?? 0)) return describe(type);
     }
     return null;
   }
