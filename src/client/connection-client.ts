@@ -48,11 +48,6 @@ export abstract class ConnectionClient extends PacketClient {
     this.#connectTimeout = settings.connectTimeout;
   }
 
-  /** `"connecting"`, `"connected"`, `"disconnected"` (also before the first use) or `"closed"`. */
-  get state(): ConnectionState {
-    return this.connection.state;
-  }
-
   /**
    * Connects now instead of at the first use. Makes one attempt; others follow only if packets wait or someone waits for messages. Does
    * nothing if there is a connection.

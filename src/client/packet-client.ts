@@ -106,6 +106,14 @@ export abstract class PacketClient implements AsyncDisposable {
     return this.connection.address;
   }
 
+  /**
+   * `"connecting"`, `"connected"`, `"disconnected"` (also before the first use) or `"closed"`. UDP has no connections: a UDP client is
+   * `"connected"` while its socket is open, whether anybody receives or not.
+   */
+  get state(): ConnectionState {
+    return this.connection.state;
+  }
+
   /** Counters since the client was created. */
   stats(): ClientStats {
     const { sent, sendErrors } = this.connection;
@@ -146,7 +154,7 @@ export abstract class PacketClient implements AsyncDisposable {
    * You need not await the promise. If it fails and nobody has looked at it (with `await`, `then` or `catch`), the error goes to `onError`
    * and the program goes on.
    *
-   * @throws (rejects) OscEncodeError for anything that isn't a packet; OscSocketError if it can't be sent: `ENOTFOUND`, `EMSGSIZE` for a
+   * @throws (rejects) OscEncodeError for anything that isn't a packet; OscSocketError if it can't be sent: `ENOTFOUND`, `OSC_PACKET_TOO_LARGE` for a
    * packet too large for the transport, and so on; OscServerError `OSC_CLOSED` after `close()`
    */
   send(packet: OscPacket): Promise<void> {

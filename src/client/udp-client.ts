@@ -51,7 +51,7 @@ export interface SendOptions {
   /**
    * Splits a bundle that is too large for a datagram into several with the same time tag; messages stay whole and in order. A number is the
    * size of a datagram, in bytes: 1,472 avoids fragments on most networks. Default false: a packet that is too large is rejected with
-   * `EMSGSIZE`.
+   * `OSC_PACKET_TOO_LARGE`.
    */
   readonly split?: boolean | number;
 }
@@ -166,7 +166,7 @@ export class UDPClient extends PacketClient {
    * Resolves when the system has taken all of them. If one can't be sent, the others still are. All are encoded before the first is sent: if
    * one isn't a packet, nothing is sent. Bytes must not change until the promise resolves. You need not await it; see {@link send}.
    *
-   * @throws (rejects) OscBatchError after all have been tried, with the index of each that could not be sent and why (`EMSGSIZE`, `ENOBUFS`
+   * @throws (rejects) OscBatchError after all have been tried, with the index of each that could not be sent and why (`OSC_PACKET_TOO_LARGE`, `ENOBUFS`
    * and so on); OscEncodeError for anything that isn't a packet
    *
    * @example

@@ -181,8 +181,8 @@ function tooLarge(size: number, target: string, receiver: ReceiverProfile | null
   const [what, limit] =
     receiver === null ? ["a UDP datagram carries", MAX_DATAGRAM] : [`${receiver.name} takes datagrams of`, receiver.maxDatagram];
   return new OscSocketError(
-    "EMSGSIZE",
-    `Cannot send to ${target}: the packet has ${size} bytes, and ${what} ${limit} at most: send less at once, or use TCP (EMSGSIZE).`,
+    "OSC_PACKET_TOO_LARGE",
+    `Cannot send to ${target}: the packet has ${size} bytes, and ${what} ${limit} at most: send less at once, or use TCP (OSC_PACKET_TOO_LARGE).`,
     target,
   );
 }

@@ -1,6 +1,6 @@
 import { OscEncodeError, OscFrameError } from "../errors.ts";
 import type { OscFrameErrorCode } from "../errors.ts";
-import { boolean, callback, integer, type OptionChecks, readOptions, required } from "../options.ts";
+import { bad, boolean, callback, integer, type OptionChecks, readOptions, required } from "../options.ts";
 
 /**
  * How packets lie in a byte stream: `"1.0"` a size prefix of four bytes, `"1.1"` SLIP. `"none"`: nothing marks where a packet ends, so every
@@ -100,6 +100,11 @@ export function checkPacket(packet: Uint8Array): void {
   }
 }
 
+/** @throws OscServerError `OSC_OPTION` if it isn't how a stream can end */
+export function checkEnd(how: unknown): void {
+  if (how !== "orderly" && how !== "broken") throw bad("how", '"orderly" or "broken"', how);
+}
+
 const NO_BYTES = new Uint8Array(0);
 const FIRST_CAPACITY = 64;
 
@@ -181,6 +186,7 @@ export abstract class FrameReader implements FrameDecoder {
   }
 
   end(how: "orderly" | "broken" = "orderly"): void {
+    checkEnd(how);
     if (this.#closed || this.#ending !== null) return;
     this.#ending = how;
     if (!this.#reading) this.#run(NO_BYTES);

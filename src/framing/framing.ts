@@ -1,6 +1,6 @@
 import { OscFrameError } from "../errors.ts";
 import { bad } from "../options.ts";
-import { checkBytes, checkPacket, readDecoderOptions } from "./frame-decoder.ts";
+import { checkBytes, checkEnd, checkPacket, readDecoderOptions } from "./frame-decoder.ts";
 import type { FrameDecoder, FrameDecoderOptions, Framing } from "./frame-decoder.ts";
 import { LengthPrefixDecoder, lengthPrefixEncode, lengthPrefixSize, lengthPrefixWrite } from "./length-prefix.ts";
 import { SlipDecoder, slipEncode, slipSize, slipWrite } from "./slip.ts";
@@ -150,7 +150,8 @@ export class AutoDecoder implements FrameDecoder {
     this.#decoder.push(first);
   }
 
-  end(how?: "orderly" | "broken"): void {
+  end(how: "orderly" | "broken" = "orderly"): void {
+    checkEnd(how);
     // Too few bytes for a size and a packet.
     if (this.#first.length > 0) this.#decoder = new SlipDecoder(this.#options);
     this.#decoder?.push(this.#first);

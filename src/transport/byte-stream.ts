@@ -159,7 +159,9 @@ class WebStream implements ByteStream {
   }
 
   close(): void {
-    this.#ending ??= this.#end(this.#writer.close());
+    // A device never ends its side; whoever else is there does, and would meet an error if it was cut off.
+    if (isPort(this.#pair)) this.#ending ??= this.#end(this.#writer.close());
+    else void this.#writer.close().catch(() => undefined);
   }
 
   destroy(): void {

@@ -83,9 +83,14 @@ export interface UdpSpec {
 /** The most bytes that a UDP datagram can carry over IPv4: 65,535 less the IP and UDP headers. */
 export const MAX_DATAGRAM = 65_507;
 
-/** The error for a packet that is too large for a datagram. */
+/** The error for a packet that is too large for a datagram: the system itself is never asked to send it. */
 export function tooLarge(size: number): NodeJS.ErrnoException {
-  return Object.assign(new Error(`packet of ${size} bytes; a datagram carries at most ${MAX_DATAGRAM}`), { code: "EMSGSIZE" });
+  return Object.assign(
+    new Error(`the packet has ${size} bytes, and a datagram carries ${MAX_DATAGRAM} at most: send less at once, or use TCP`),
+    {
+      code: "OSC_PACKET_TOO_LARGE",
+    },
+  );
 }
 
 /** One UDP socket of Node. It receives datagrams, and sends replies from the same port. */

@@ -180,7 +180,7 @@ describe("a client `for` a receiver", () => {
     await client.send(message(new Uint8Array(4096 - 12)));
     expect((await peer.next()).bytes).toHaveLength(4096);
     await expect(client.send(message(new Uint8Array(4096 - 11)))).rejects.toMatchObject({
-      code: "EMSGSIZE",
+      code: "OSC_PACKET_TOO_LARGE",
       message: expect.stringContaining("the packet has 4100 bytes, and oscpack takes datagrams of 4096 at most"),
     });
   });

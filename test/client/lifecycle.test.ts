@@ -19,6 +19,17 @@ describe("a client's socket", () => {
     expect((await peer.next()).from.port).toBe(client.clientAddress?.port);
   });
 
+  test("shows in the client's state", async () => {
+    const client = udpClient(9000);
+    expect(client.state).toBe("disconnected");
+    const opening = client.open();
+    expect(client.state).toBe("connecting");
+    await opening;
+    expect(client.state).toBe("connected");
+    await client.close();
+    expect(client.state).toBe("closed");
+  });
+
   test("is opened once by several open() calls", async () => {
     const client = udpClient(9000);
     const [first, second] = await Promise.all([client.open(), client.open()]);

@@ -128,7 +128,7 @@ describe("request", () => {
   test("rejects with the error of the send", async () => {
     const client = simpleClient(9000);
     await expect(client.request("no slash")).rejects.toMatchObject({ code: "OSC_BAD_ADDRESS" });
-    await expect(client.request("/x", new Uint8Array(70_000))).rejects.toMatchObject({ code: "EMSGSIZE" });
+    await expect(client.request("/x", new Uint8Array(70_000))).rejects.toMatchObject({ code: "OSC_PACKET_TOO_LARGE" });
     expect(client.stats().pending).toBe(0);
   });
 

@@ -62,9 +62,11 @@ describe.each(backends)("sendBatch, native %s", (native) => {
     const [a, b, c] = numbered(3) as [OscMessage, OscMessage, OscMessage];
     const error: unknown = await client.sendBatch([large, a, large, large, b, c, large]).catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(OscBatchError);
-    expect(error).toMatchObject({ code: "OSC_BATCH", sent: 3, cause: { code: "EMSGSIZE" } });
+    expect(error).toMatchObject({ code: "OSC_BATCH", sent: 3, cause: { code: "OSC_PACKET_TOO_LARGE" } });
     const { failures, message } = error as OscBatchError;
-    expect(failures.map(({ index, error: { code } }) => [index, code])).toEqual([0, 2, 3, 6].map((index) => [index, "EMSGSIZE"]));
+    expect(failures.map(({ index, error: { code } }) => [index, code])).toEqual(
+      [0, 2, 3, 6].map((index) => [index, "OSC_PACKET_TOO_LARGE"]),
+    );
     expect(message).toContain(`4 of 7 packets could not be sent to 127.0.0.1:${peer.port}`);
     expect(await received(peer, 3)).toEqual([a, b, c]);
     expect(client.stats()).toMatchObject({ sent: 3, sendErrors: 4 });

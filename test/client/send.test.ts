@@ -109,7 +109,7 @@ describe("a send that fails", () => {
     const client = udpClient(peer.port);
     const error: unknown = await client.sendBytes(new Uint8Array(MAX_DATAGRAM + 1)).catch((reason: unknown) => reason);
     expect(error).toBeInstanceOf(OscSocketError);
-    expect(error).toMatchObject({ code: "EMSGSIZE", message: expect.stringMatching(/65508 bytes.*65507 at most/) });
+    expect(error).toMatchObject({ code: "OSC_PACKET_TOO_LARGE", message: expect.stringMatching(/65508 bytes.*65507 at most/) });
     expect(client.stats()).toMatchObject({ sent: 0, sendErrors: 1 });
 
     const largest = new OscMessage("/blob", new Uint8Array(MAX_DATAGRAM - 19));
@@ -158,7 +158,7 @@ describe("a send that fails", () => {
     await Promise.allSettled([client.sendMessage("nor in a list")]);
     void client.sendBytes(new Uint8Array(70_000));
     await reports.atLeast(2);
-    expect(reports.codes).toEqual(["OSC_BAD_ADDRESS", "EMSGSIZE"]);
+    expect(reports.codes).toEqual(["OSC_BAD_ADDRESS", "OSC_PACKET_TOO_LARGE"]);
     expect(reports.all[0]?.error.message).toContain("no slash");
   });
 
@@ -169,7 +169,7 @@ describe("a send that fails", () => {
       void client.sendBytes(new Uint8Array(70_000));
       await vi.waitFor(() => expect(print).toHaveBeenCalledOnce());
       expect(print.mock.calls[0]).toEqual([
-        expect.stringMatching(/^oscine: Cannot send to 127\.0\.0\.1:9000: .*70000 bytes.*\[EMSGSIZE\]$/),
+        expect.stringMatching(/^oscine: Cannot send to 127\.0\.0\.1:9000: .*70000 bytes.*\[OSC_PACKET_TOO_LARGE\]$/),
       ]);
     } finally {
       print.mockRestore();

@@ -81,8 +81,8 @@ describe("send with split", () => {
 
   test("rejects a bundle that is too large without split, and one whose message doesn't fit", async () => {
     const client = udpClient(9);
-    await expect(client.send(large)).rejects.toMatchObject({ code: "EMSGSIZE" });
-    await expect(client.send(large, { split: false })).rejects.toMatchObject({ code: "EMSGSIZE" });
+    await expect(client.send(large)).rejects.toMatchObject({ code: "OSC_PACKET_TOO_LARGE" });
+    await expect(client.send(large, { split: false })).rejects.toMatchObject({ code: "OSC_PACKET_TOO_LARGE" });
     const impossible = new OscBundle([new OscMessage("/blob", new Uint8Array(70_000))]);
     await expect(client.send(impossible, { split: true })).rejects.toMatchObject({ code: "OSC_PACKET_TOO_LARGE" });
     expect(client.stats().sent).toBe(0);

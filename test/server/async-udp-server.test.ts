@@ -604,7 +604,7 @@ describe("options of the socket", () => {
     const client = await Correspondent.of(server);
     client.send(new OscMessage("/large"));
     await reported(1);
-    expect(errors[0]?.[0]).toMatchObject({ code: "EMSGSIZE", address: `127.0.0.1:${client.address.port}` });
+    expect(errors[0]?.[0]).toMatchObject({ code: "OSC_PACKET_TOO_LARGE", address: `127.0.0.1:${client.address.port}` });
     expect(server.stats().socketErrors).toBe(1);
   });
 

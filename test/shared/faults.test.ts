@@ -33,7 +33,7 @@ describe.each(KINDS)("the %s server", (kind) => {
   test("reports a reply that is too large for a datagram, with its size, and goes on", async () => {
     client.send(new OscMessage("/large"));
     await server.until(() => server.errors.length > 0);
-    expect(server.errors.splice(0)).toMatchObject([{ code: "EMSGSIZE", client: { port: client.wire.port } }]);
+    expect(server.errors.splice(0)).toMatchObject([{ code: "OSC_PACKET_TOO_LARGE", client: { port: client.wire.port } }]);
     expect(await client.ask("/echo", 2)).toEqual(["/echoed", 2]);
   });
 

@@ -144,6 +144,8 @@ export function examplesOf(oscine: Oscine): Readonly<Record<string, Example>> {
     "Scheduler.schedule": on(scheduler, 1, "item", {}),
     "new AutoDecoder": of(decoderOptions),
     "AutoDecoder.push": on(() => new oscine.AutoDecoder(decoderOptions), BYTES),
+    "AutoDecoder.end": on(() => new oscine.AutoDecoder(decoderOptions), "broken"),
+    "LengthPrefixDecoder.end": on(() => new oscine.LengthPrefixDecoder(decoderOptions), "broken"),
     "new LengthPrefixDecoder": of(decoderOptions),
     "LengthPrefixDecoder.push": on(() => new oscine.LengthPrefixDecoder(decoderOptions), BYTES),
     "new SlipDecoder": of(decoderOptions),

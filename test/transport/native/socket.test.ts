@@ -79,7 +79,7 @@ describe.skipIf(found instanceof Error)("a native UDP socket", () => {
     const data = Array.from({ length: 65_507 }, (_, index) => index % 251);
     send(socket, { address, port }, data);
     expect(receive(socket)).toEqual([{ data, sender: socket.localAddress }]);
-    expect(() => send(socket, { address, port }, [...data, 0])).toThrow(expect.objectContaining({ code: "EMSGSIZE" }) as Error);
+    expect(() => send(socket, { address, port }, [...data, 0])).toThrow(expect.objectContaining({ code: "OSC_PACKET_TOO_LARGE" }) as Error);
   });
 
   test("reuses the memory of a batch, whatever the sizes before", () => {
