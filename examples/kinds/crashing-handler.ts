@@ -1,5 +1,5 @@
 /**
- * A handler that may crash, hang or use up memory, perhaps through a library that nobody can mend: processes. What it does costs its own
+ * A handler that may crash, hang or use up memory, perhaps through a library that you can't fix: processes. What it does costs its own
  * packet, which is reported, and nothing else. Send `/convert good`, `/convert bad` or `/convert endless`; `/quit` ends the server.
  */
 import { Dispatcher, ForkingOSCUDPServer } from "oscine";

@@ -12,7 +12,7 @@ export function mayBePattern(address: string): boolean {
 }
 
 /**
- * Compares addresses with patterns as handlers are mapped to. If the address is itself a pattern, the answer is `some` if in doubt.
+ * Compares addresses with patterns as handlers are mapped to. If the address is itself a pattern, the answer is `some` if that can't be known.
  *
  * @throws OscDispatchError for a pattern that nothing can match
  */

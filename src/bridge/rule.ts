@@ -12,7 +12,7 @@ import { type ArgumentsEdit, caster, clipper, editEach, picker, scaler } from ".
  *
  * The address of a message may itself be a pattern, which the receiver matches against its own addresses. Such a message passes `only` if
  * everything that it can match is allowed, and `drop` if it can match nothing that is dropped. `scale`, `clip`, `cast` and `pick` change it if
- * `match` covers everything that it can match, and leave it out if that is so for a part. If in doubt it is left out: a bridge compares
+ * `match` covers everything that it can match, and leave it out if that is so for a part. If that can't be known, it is left out: a bridge compares
  * what stands before the first wildcard, because receivers differ in what follows.
  */
 export type BridgeRule =

@@ -24,7 +24,7 @@ export const RULE_OPTIONS = {
 /** The values of these flags. */
 type RuleFlags = { readonly [Name in keyof typeof RULE_OPTIONS]?: (Name extends "rules" ? string : string[]) | undefined };
 
-/** The rules there and back. */
+/** The rules for both directions. */
 export interface RulePair {
   readonly rules: readonly BridgeRule[];
   readonly rulesBack: readonly BridgeRule[];

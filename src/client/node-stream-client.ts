@@ -20,7 +20,7 @@ import { StreamClient as AnyStreamClient, type StreamClientOptions } from "./str
 export class StreamClient extends AnyStreamClient {
   /**
    * @param source a stream; a function that opens one; or the URL of a serial port, which needs the package `serialport`
-   * @throws OscServerError `OSC_OPTION` if it is none of these, or for an invalid option
+   * @throws OscServerError `OSC_OPTION` if it isn't any of these, or for an invalid option
    */
   constructor(source: StreamSource | string, options: StreamClientOptions = {}) {
     if (typeof source !== "string") return super(source, options) as never;

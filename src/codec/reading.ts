@@ -33,7 +33,7 @@ export class Reading {
   errors: OscDecodeError[] | undefined;
   /** True if what the message or bundle says doesn't give its bytes back: they are kept. */
   keepsBytes = false;
-  /** True if a packet has so many bad elements that the rest of it isn't read. */
+  /** True if the rest of a packet isn't read because of its many bad elements. */
   exhausted = false;
   strict = false;
   copyBlobs = false;

@@ -43,7 +43,7 @@ export interface ServiceChange {
 export interface BrowseOptions {
   /** Which kinds to look for. Default: all. */
   readonly type?: ServiceType | readonly ServiceType[] | undefined;
-  /** Ends after so many milliseconds; null: never. Default null. */
+  /** Ends after this many milliseconds; null: never. Default null. */
   readonly timeout?: number | null | undefined;
   /** Ends when it is aborted. */
   readonly signal?: AbortSignal | undefined;
@@ -153,7 +153,7 @@ interface Candidate {
   told: Service | null;
 }
 
-/** Puts services together from records. Records are claims of strangers: each is checked, and there is room for so many only. */
+/** Puts services together from records. Records are claims of strangers: each is checked, and their number is limited. */
 class Finder {
   readonly #types: ReadonlyMap<string, ServiceType>;
   readonly #maxServices: number;

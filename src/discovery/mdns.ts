@@ -36,7 +36,7 @@ export interface MdnsEvents {
 /** Opens multicast DNS; tests replace it. */
 export type OpenMdns = (events: MdnsEvents) => Promise<readonly MdnsLink[]>;
 
-/** Lets so many messages per second out: whoever floods the network must not have us flood it, too. */
+/** Limits the messages that we send per second: whoever floods the network must not have us flood it, too. */
 export class SendQuota {
   #since = -Infinity;
   #sent = 0;

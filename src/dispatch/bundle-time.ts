@@ -91,7 +91,7 @@ export function isEmptyBundle(data: Uint8Array, maxNesting: number = DEFAULT_MAX
     isEmpty = elementHeader > 0;
     return isEmpty ? "enter" : "stop";
   });
-  // Bytes that are no element are the decoder's to report, at the bundle's time.
+  // Bytes that aren't an element are the decoder's to report, at the bundle's time.
   return isEmpty && read === data.length;
 }
 

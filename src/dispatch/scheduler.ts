@@ -255,7 +255,7 @@ interface Sender<T> {
  */
 class Shares<T> {
   readonly #senders = new Map<unknown, Sender<T>>();
-  /** The senders that hold so many units, by that number. */
+  /** The senders by the number of units that they hold. */
   readonly #byUnits: (Set<Sender<T>> | undefined)[] = [];
   #most = 0;
 

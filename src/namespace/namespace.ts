@@ -197,11 +197,9 @@ export class Namespace implements Iterable<NamespaceMethod> {
    * @throws OscRejectedError `arguments` if the method can't be written, or its description doesn't allow the arguments
    */
   receive(address: string, message: OscMessage, source: NetAddress | null): readonly OscValue[] {
-    checkReceived(message, source);
-    const node = this.#find(address);
-    if (node === undefined || node.method === null) return message.args;
-    if (!canWrite(node.method.description)) throw rejection(address, "it can't be written");
-    return this.#take(node, node.method, message, { source, origin: source });
+    const method = this.get(address);
+    if (method !== undefined && !canWrite(method.description)) throw rejection(address, "it can't be written");
+    return this.update(address, message, source, source);
   }
 
   /**
@@ -210,9 +208,16 @@ export class Namespace implements Iterable<NamespaceMethod> {
    * @param origin who caused it: passed to the listeners
    */
   update(address: string, message: OscMessage, source: NetAddress | null, origin: unknown): readonly OscValue[] {
-    checkReceived(message, source);
+    if (!(message instanceof OscMessage)) throw bad("message", "an OscMessage", message);
+    if (source !== null && typeof (source as Partial<NetAddress> | undefined)?.address !== "string")
+      throw bad("source", "a NetAddress", source);
     const node = this.#find(address);
-    return node === undefined || node.method === null ? message.args : this.#take(node, node.method, message, { source, origin });
+    if (node === undefined || node.method === null) return message.args;
+    const { description } = node.method;
+    const fitted = fitArguments(description, message.types, message.args);
+    if (typeof fitted === "string") throw rejection(address, fitted);
+    this.#change(node, node.method, fitted, fittedTypes(description, message.types, fitted), source, origin);
+    return fitted;
   }
 
   /**
@@ -247,19 +252,6 @@ export class Namespace implements Iterable<NamespaceMethod> {
     return new OscBundle(messages);
   }
 
-  #take(
-    node: Node,
-    method: NamespaceMethod,
-    { types, args }: OscMessage,
-    { source, origin }: { readonly source: NetAddress | null; readonly origin: unknown },
-  ): readonly OscValue[] {
-    const { address, description } = method;
-    const fitted = fitArguments(description, types, args);
-    if (typeof fitted === "string") throw rejection(address, fitted);
-    this.#change(node, method, fitted, fittedTypes(description, types, fitted), source, origin);
-    return fitted;
-  }
-
   #change(
     node: Node,
     method: NamespaceMethod,
@@ -268,10 +260,8 @@ export class Namespace implements Iterable<NamespaceMethod> {
     source: NetAddress | null,
     origin: unknown,
   ): void {
-    // Not a spread, which is slow (bench/dispatch).
-    const { address, description } = method;
-    node.method = { address, description, value, types, time: Date.now(), source };
-    if (this.#listeners.size > 0) this.#tell({ kind: "value", method: node.method, origin });
+    node.method = { ...method, value, types, time: Date.now(), source };
+    this.#tell({ kind: "value", method: node.method, origin });
   }
 
   /** The arguments as a message would have them, checked against the description. */
@@ -320,12 +310,6 @@ export class Namespace implements Iterable<NamespaceMethod> {
   #tell(change: NamespaceChange): void {
     for (const listener of this.#listeners) listener(change);
   }
-}
-
-function checkReceived(message: OscMessage, source: NetAddress | null): void {
-  if (!(message instanceof OscMessage)) throw bad("message", "an OscMessage", message);
-  if (source !== null && typeof (source as Partial<NetAddress> | undefined)?.address !== "string")
-    throw bad("source", "a NetAddress", source);
 }
 
 /** Whether the value of a method may be told to others. */

@@ -43,7 +43,7 @@ export class WorkStream {
   /**
    * Creates the streams if they are missing.
    *
-   * @throws OscNatsError `OSC_NATS_JETSTREAM` if they can't be created, or exist and are no work queue for the prefix
+   * @throws OscNatsError `OSC_NATS_JETSTREAM` if they can't be created, or exist but aren't work queues for the prefix
    */
   async ensure(): Promise<void> {
     const { prefix, stream } = this.#settings;

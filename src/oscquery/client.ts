@@ -53,7 +53,7 @@ const MAX_WAITING = 1024;
 const MAX_WAITING_BYTES = 16 * 1024 * 1024;
 /** The largest message over the WebSocket. */
 const MAX_MESSAGE = 1024 * 1024;
-/** Into so many pieces it may be cut: each may keep alive all that was read together with it. */
+/** Into how many pieces a message may be cut: each may keep alive all that was read together with it. */
 const MAX_FRAGMENTS = 64;
 /** Nodes that wait to be read because the server says that they have changed; beyond that the whole tree is read. */
 const MAX_CHANGED = 1000;

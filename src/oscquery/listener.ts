@@ -29,7 +29,7 @@ export interface ListenerContext {
 /** Clients say hello by nothing: one that sends rubbish is reported this often. */
 const MAX_FAULTS = 10;
 const PING_INTERVAL_MS = 15_000;
-/** While so many packets of a client are awaited, nothing more is read from it. */
+/** If this many packets of a client are being handled, nothing more is read from it. */
 const MAX_PENDING = 64;
 
 /** One WebSocket client, and the methods it listens to. */

@@ -88,7 +88,7 @@ const HTTP_LIMITS: ServerOptions = {
 };
 /** HTTP connections besides those of WebSocket clients. */
 const HTTP_CONNECTIONS = 64;
-/** Into so many pieces a WebSocket message may be cut: each may keep alive all that was read together with it. */
+/** Into how many pieces a WebSocket message may be cut: each may keep alive all that was read together with it. */
 const MAX_FRAGMENTS = 16;
 const MAX_REPORTS = 20;
 

@@ -29,7 +29,7 @@ export class ByteQueue {
     return this.#bytes.subarray(this.#start, this.#end);
   }
 
-  /** Takes so many bytes, which must be there. The view is good until the next `push`. */
+  /** Takes `length` bytes, which must be there. The view is good until the next `push`. */
   take(length: number): Uint8Array {
     const from = this.#start;
     this.#start += length;

@@ -26,7 +26,7 @@ export interface CreateRecordingOptions {
   /** Default: by the ending of the file's name: `.jsonl`, `.osc` (a score), `.txt` (oscdump), `.pcapng`; `jsonl` for others. */
   readonly format?: WritableFormat | undefined;
   /**
-   * After so many bytes the recording goes on in another file: `show.jsonl`, `show.1.jsonl`, `show.2.jsonl`. Default null: it never does.
+   * After this many bytes the recording goes on in another file: `show.jsonl`, `show.1.jsonl`, `show.2.jsonl`. Default null: it never does.
    */
   readonly maxSize?: number | null | undefined;
   /** The time at which the recording begins, which matters to a score. Default: the time of its first packet. */

@@ -22,7 +22,7 @@ import { isBundle } from "./time-tags.ts";
 export const READABLE_FORMATS: readonly ReadableFormat[] = ["jsonl", "score", "oscdump", "pcap", "pcapng"];
 export const WRITABLE_FORMATS: readonly WritableFormat[] = ["jsonl", "score", "oscdump", "pcapng"];
 
-/** A format is found out from so many bytes. */
+/** How many bytes are read to find out the format. */
 const DETECTION_SIZE = 64;
 
 const CHECKS = {

@@ -65,7 +65,7 @@ export class JsonLinesWriter implements RecordingWriter {
   packet({ time, source, transport, data }: RecordedPacket): Uint8Array {
     const arrival = { time, from: source === null ? "" : formatAddress(source), transport: transport ?? "" };
     const packet = decodeOrFault(data);
-    // What is no packet is recorded all the same: somebody wants to find out why.
+    // What isn't a packet is recorded all the same: somebody wants to find out why.
     const line =
       packet instanceof OscDecodeError
         ? JSON.stringify({ ...arrival, time: new Date(time).toISOString(), raw: formatHex(data) })

@@ -47,7 +47,7 @@ function writeTimeTag(bundle: Uint8Array, { seconds, fraction }: TimeTag): void 
 export function moveTimeTags(packet: Uint8Array, move: (tag: TimeTag) => TimeTag): Uint8Array {
   if (!isBundle(packet)) return packet;
   const copy = packet.slice();
-  /** Where bundles lie that were not looked at yet. Bytes that are no bundle any more are left alone. */
+  /** The offsets of bundles that were not looked at yet. Bytes after the last bundle are left alone. */
   const bundles = [copy];
   for (let bundle = bundles.pop(); bundle !== undefined; bundle = bundles.pop()) {
     const tag = readTimeTag(bundle);

@@ -99,7 +99,7 @@ export interface ServerStats {
    * unread (`maxBuffered`), or it was silent for `maxIdle`.
    */
   readonly connectionsEnded: number;
-  /** Text messages of WebSocket clients, which are no packets; the first of each client was reported. */
+  /** Text messages of WebSocket clients, which aren't packets; the first of each client was reported. */
   readonly ignored: number;
   /** Connections among `connectionsEnded` that held the most memory when all together held too much (`maxMemory`). */
   readonly evicted: number;

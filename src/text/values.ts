@@ -102,7 +102,7 @@ function readNumber(text: string, tag: string): number {
   return value;
 }
 
-/** One character, or a code that is no character as a number of two digits or more. */
+/** One character, or a code that isn't a character as a number of two digits or more. */
 function readCharacter(text: string): OscValue {
   if ([...text].length === 1) return text;
   if (WHOLE_NUMBER.test(text)) return readInt(text);
@@ -175,7 +175,7 @@ export function formatTimeBits(tag: TimeTag): string {
  * Reads `now`, a time from now such as `+2s`, `+250ms` or `-1m`, a date such as `2026-10-04T20:00:00.5Z` (local time without `Z`),
  * or the 64 bits as `0x` and 16 digits.
  *
- * @throws UsageError if it is none of these
+ * @throws UsageError if it isn't any of these
  */
 export function readTime(text: string): TimeTag {
   if (text === "now" || text === "immediately") return TimeTag.IMMEDIATELY;

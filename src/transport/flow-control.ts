@@ -34,7 +34,7 @@ export class InFlightLimit {
   }
 
   /**
-   * Takes room for a packet of so many bytes. If there is none, or others wait for it, the waiter is told when room was taken for it.
+   * Takes room for a packet of `size` bytes. If there is none, or others wait for it, the waiter is told when room was taken for it.
    *
    * @returns whether the room was taken at once
    */

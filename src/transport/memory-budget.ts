@@ -90,12 +90,12 @@ export class MemoryAccount {
     return this.#held;
   }
 
-  /** It holds so many bytes now. */
+  /** It holds `bytes` now. */
   set(bytes: number): void {
     this.add(bytes - this.#held);
   }
 
-  /** It holds so many bytes more, or less. */
+  /** It holds `bytes` more, or less if negative. */
   add(bytes: number): void {
     if (this.#closed || bytes === 0) return;
     this.#held += bytes;

@@ -283,7 +283,7 @@ export class WebSocketConnection extends BackpressuredPeer {
  * that a fragment of one byte can keep 64 kB. It says nothing of that, so this compares what was read with the frames that are complete.
  */
 export class ReadMeter {
-  /** At most so many bytes of chunks belong to a message that is not complete. */
+  /** How many bytes of chunks an incomplete message may have. */
   held = 0;
   /** How many bytes were read that belong to no complete frame, as far as is known. */
   #open = 0;

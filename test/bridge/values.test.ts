@@ -212,7 +212,7 @@ describe("for any message", () => {
     );
   });
 
-  test("scale there and back gives the same numbers, but for rounding", () => {
+  test("a scale and its inverse give the same numbers, apart from rounding", () => {
     fc.assert(
       fc.property(fc.array(fc.integer({ min: -1000, max: 1000 }), { minLength: 1 }), fc.integer({ min: 1, max: 999 }), (list, width) => {
         const { apply } = ruled({ scale: [0, width], to: [1, 0] }, { scale: [1, 0], to: [0, width] }, { cast: "int" });

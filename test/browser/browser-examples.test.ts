@@ -78,7 +78,7 @@ describeWith([CHROMIUM], "examples/browser-fader", () => {
     await opened.page.locator("#note", { hasText: "scsynth does not answer" }).waitFor();
   });
 
-  test("the motion of the device arrives by UDP", async () => {
+  test("the motion of the device arrives over UDP", async () => {
     const { port, messages } = await receiver();
     await using program = example("sensors", 0, port);
     const [, pagePort = ""] = await program.line(/^Open http:.*:(\d+)\/sensors\.html/);

@@ -73,7 +73,7 @@ describeWith([CHROMIUM], "attacks on the monitor's page", () => {
     expect(await monitor.counter("open pages")).toBe(1);
   });
 
-  test("frames that are no command are counted, and nothing comes of them", async () => {
+  test("counts and ignores frames that aren't commands", async () => {
     await using monitor = await MonitorPage.open(browser);
     await monitor.page.evaluate(`new Promise((resolve) => {
       const socket = new WebSocket(location.href.replace("http", "ws") + "feed");

@@ -95,7 +95,7 @@ describe.each(["blocking", "threading", "forking"])("--kind %s", (kind) => {
   });
 });
 
-test("serve on a WebSocket hears a client that is none of ours, and only at its path", async () => {
+test("serve on a WebSocket hears the clients of others, and only at its path", async () => {
   await using server = new Tool(["serve", "ws://127.0.0.1:0/"]);
   const url = await urlOf(server);
   const wire = await openWire("websocket", { address: "127.0.0.1", port: Number(new URL(url).port), family: "IPv4" });

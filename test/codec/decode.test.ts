@@ -289,7 +289,7 @@ describe("what real programs send", () => {
     expect(code(text, { strict: true })).toBe("OSC_UNALIGNED");
   });
 
-  test("a last element whose size is no multiple of 4", () => {
+  test("a last element whose size isn't a multiple of 4", () => {
     const decoded = bundle(`'#bundle' 00 ${IMMEDIATELY} 0000000c ${GOOD} 0000000d '/b' 0000 ',s' 0000 'text' 00`);
     expect(addresses(decoded)).toEqual(["/a", "/b"]);
     expect(errorsIn(decoded)).toEqual([
@@ -610,7 +610,7 @@ describe("limits and misuse", () => {
     for (let i = 0; i < 4; i++) expect(decode(packet)).toMatchObject({ address: "/shared/fader", args: ["text"], errors: [] });
   });
 
-  test("what is no Uint8Array", () => {
+  test("rejects what isn't a Uint8Array", () => {
     expect(() => decode("text" as unknown as Uint8Array)).toThrow(TypeError);
     expect(() => decode(new ArrayBuffer(8) as unknown as Uint8Array)).toThrow(/Uint8Array.*ArrayBuffer/);
   });

@@ -396,11 +396,14 @@ describe("limits", () => {
     }
   });
 
-  test.each([undefined, null, "text", [], new ArrayBuffer(8), new Float32Array(8)])("a target that is no Uint8Array: %s", (target) => {
-    expect(thrownBy(() => encodeInto(new OscMessage("/a"), target as never))).toMatchObject({ code: "OSC_VALUE_TYPE", value: target });
-  });
+  test.each([undefined, null, "text", [], new ArrayBuffer(8), new Float32Array(8)])(
+    "rejects a target that isn't a Uint8Array: %s",
+    (target) => {
+      expect(thrownBy(() => encodeInto(new OscMessage("/a"), target as never))).toMatchObject({ code: "OSC_VALUE_TYPE", value: target });
+    },
+  );
 
-  test("what is no packet", () => {
+  test("rejects what isn't a packet", () => {
     for (const packet of [undefined, null, "text", { address: "/a", types: "", args: [] }]) {
       expect(thrownBy(() => encode(packet as unknown as OscPacket))).toMatchObject({ code: "OSC_VALUE_TYPE" });
     }

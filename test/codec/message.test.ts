@@ -231,7 +231,7 @@ describe("addresses", () => {
     expect(decode(encode(new OscMessage(address)), { strict: true })).toMatchObject({ address });
   });
 
-  test.each(["", "a", "error", "#bundle", "#bundle/x", " /a", "/a\0b", "/\udc00", undefined, null, 5, {}])("%j is none", (address) => {
+  test.each(["", "a", "error", "#bundle", "#bundle/x", " /a", "/a\0b", "/\udc00", undefined, null, 5, {}])("%j isn't one", (address) => {
     for (const work of [() => new OscMessage(address as string), () => OscMessage.withoutTypeTags(address as string)]) {
       const error = thrownBy(work);
       expect(error).toBeInstanceOf(OscEncodeError);

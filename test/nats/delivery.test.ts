@@ -160,14 +160,14 @@ describeWithNats("front ends and workers", () => {
     expect(worker.stats()).toMatchObject({ handled: 5, unsent: 4, socketErrors: 4 });
   });
 
-  test("at-most-once: where no worker listens, packets are dropped and reported", async () => {
+  test("at-most-once: drops and reports packets if no worker listens", async () => {
     await using front = await TestFrontEnd.start(common("at-most-once"));
     front.client(7).say("/n", 1);
     expect(await front.quiet()).toMatchObject({ received: 1, handled: 0, dropped: 1 });
     expect(front.reported).toMatchObject([{ error: { code: "OSC_NATS_NO_WORKER" }, client: { port: 7 } }]);
   });
 
-  test("at-least-once: where no worker listens, packets wait for one", async () => {
+  test("at-least-once: keeps packets until a worker listens", async () => {
     const options = common("at-least-once");
     await using front = await TestFrontEnd.start(options);
     const client = front.client();

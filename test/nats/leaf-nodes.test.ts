@@ -33,7 +33,7 @@ describeWithNats("a hub and a venue with a leaf node", () => {
     return serveNats(dispatcher, options);
   }
 
-  test("at-most-once: workers of the venue come first; where there is none, those at the hub do the work", async () => {
+  test("at-most-once: prefers workers of the venue, and uses those at the hub if it has none", async () => {
     const port = await steadyPort();
     await using hub = await startHub(port);
     await using venue = await startVenue(hub, port);

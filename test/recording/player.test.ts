@@ -82,7 +82,7 @@ describe("Player", () => {
     expect(summary).toEqual({ packets: 4, isComplete: true });
   });
 
-  test("10,000 packets at 1,000 a second are each played at their exact time", async () => {
+  test("10,000 packets at 1,000 per second are each played at their exact time", async () => {
     const { played } = await play(Array.from({ length: 10_000 }, (_, index) => 1e12 + index));
     expect(played.every(([at, index]) => at === index)).toBe(true);
     expect(played).toHaveLength(10_000);

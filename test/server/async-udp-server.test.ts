@@ -216,7 +216,7 @@ describe("time tags", () => {
 });
 
 describe("faults", () => {
-  test("a handler that throws, a promise that rejects, a reply that is none: reported with the client, and the server goes on", async () => {
+  test("reports a handler that throws, a promise that rejects and an invalid reply with the client, and goes on", async () => {
     const { server, dispatcher, errors, reported } = await serve();
     dispatcher.map("/throw", () => {
       throw new RangeError("mine");

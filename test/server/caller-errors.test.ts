@@ -172,7 +172,7 @@ test.each([{ path: "" }, { path: 5 }, { path: undefined }])("a TCP server refuse
   expect(make).toThrow(expect.objectContaining({ code: "OSC_OPTION" }));
 });
 
-test("a WebSocket server refuses a server that is none, and a path that isn't one", () => {
+test("a WebSocket server rejects an invalid HTTP server and an invalid path", () => {
   const make = (address: unknown) => (): unknown => new (SERVERS["AsyncOSCWebSocketServer"] as Constructor)(address, new Dispatcher());
   expect(make({ server: {} })).toThrow(optionError(/^server must be an HTTP or HTTPS server/));
   expect(make({ server: null })).toThrow(optionError(/^server must be/));

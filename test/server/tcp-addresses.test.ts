@@ -63,7 +63,7 @@ describe.runIf(process.platform !== "win32")("a Unix domain socket", () => {
     await (await RawClient.to(server)).expectEcho("still mine");
   });
 
-  test("a file that is no socket is left alone", async () => {
+  test("leaves a file alone that isn't a socket", async () => {
     const path = socketPath();
     writeFileSync(path, "precious");
     await expect(new AsyncOSCTCPServer({ path }, new Dispatcher()).serve()).rejects.toMatchObject({ code: "EADDRINUSE" });

@@ -270,7 +270,7 @@ describe("broken streams", () => {
     await other.expectEcho("still here");
   });
 
-  test("one that goes on sending after its stream broke is not listened to for ever", async () => {
+  test("one that goes on sending after its stream broke is not listened to forever", async () => {
     const { server } = await serve();
     const socket = connect({ port: server.serverAddress.port, host: LOCAL, allowHalfOpen: true });
     socket.on("error", () => undefined);
@@ -502,7 +502,7 @@ describe("close", () => {
     expect(reply?.[1]).toHaveLength(8_000_000);
   });
 
-  test("does not wait for ever for a client that never ends its side", async () => {
+  test("does not wait forever for a client that never ends its side", async () => {
     const { server } = await serve();
     const socket = connect({ port: server.serverAddress.port, host: LOCAL, allowHalfOpen: true });
     await once(socket, "connect");

@@ -368,7 +368,7 @@ describe("the server", () => {
     expect(rig.server.stats()).toMatchObject({ received: 1, handled: 1, dropped: 0, connections: 0 });
   });
 
-  test("close() does not wait for ever for a client that does not answer", async () => {
+  test("close() does not wait forever for a client that does not answer", async () => {
     const rig = await Rig.serve();
     const client = await Raw.open(rig.url());
     client.socket.pause();

@@ -23,7 +23,7 @@ describe.each(KINDS)("the %s server", (kind) => {
   });
   afterAll(() => server.dispose());
 
-  test("goes on after a handler that recurses for ever", async () => {
+  test("goes on after a handler that recurses forever", async () => {
     client.send(new OscMessage("/recurse"));
     await server.until(() => server.errors.length > 0);
     expect(server.errors.splice(0)).toMatchObject([{ code: "OSC_HANDLER_FAILED", cause: "Maximum call stack size exceeded" }]);

@@ -233,7 +233,7 @@ function suite(place: Place, more: () => object = () => ({})): void {
     ]);
   });
 
-  test("a reply that is none is reported", async () => {
+  test("reports an invalid reply", async () => {
     client.send(new OscMessage("/bad-reply"));
     await server.until(() => server.errors.length > 0);
     expect(server.errors.splice(0)).toMatchObject([{ code: "OSC_BAD_REPLY" }]);

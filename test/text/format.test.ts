@@ -71,7 +71,7 @@ describe("a message as text", () => {
     expect(readLine("/x ,s @now")).toEqual(new OscMessage("/x", "@now"));
   });
 
-  test("comments and empty lines are no packets", () => {
+  test("comments and empty lines aren't packets", () => {
     expect([readLine(""), readLine("  \t"), readLine("# text")]).toEqual([null, null, null]);
   });
 });

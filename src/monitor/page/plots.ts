@@ -4,7 +4,7 @@ import type { OscMessage, OscValue } from "../../codec/index.ts";
 export const WINDOW_SECONDS = 30;
 /** How many arguments of a message are drawn. */
 export const MAX_LINES = 4;
-/** A plot has so many buckets, each about one pixel wide. The samples within one are reduced to those that look different. */
+/** The number of buckets of a plot, each about one pixel wide. The samples within one are reduced to those that look different. */
 const BUCKETS = 600;
 
 /** Times in seconds since 1970, and for each line a value for each time, or null. */

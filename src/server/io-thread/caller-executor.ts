@@ -243,7 +243,7 @@ export class CallerClaims {
     return Atomics.exchange(this.#words, AWAITS_READING, 0) === 1;
   }
 
-  /** For the blocked thread: whether so many messages have been read. If not, the I/O thread wakes it after the next one. */
+  /** For the blocked thread: whether this many messages have been read. If not, the I/O thread wakes it after the next one. */
   haveRead(messages: number): boolean {
     Atomics.store(this.#words, AWAITS_READING, 1);
     return Atomics.load(this.#words, MESSAGES_READ) === messages;

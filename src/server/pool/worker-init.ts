@@ -86,7 +86,7 @@ export function workerInit(): WorkerInit | null {
   return holder[INIT] ?? null;
 }
 
-/** Takes it away as well: threads and processes that handlers start are no workers of the pool. */
+/** Takes it away as well: threads and processes that handlers start aren't workers of the pool. */
 function takeInit(): WorkerInit | null {
   const init = isMainThread ? fromEnvironment() : ((getEnvironmentData(THREAD_KEY) as WorkerInit | undefined) ?? null);
   if (init === null) return null;

@@ -5,7 +5,7 @@ import { byId, element, setText } from "../dom.ts";
 import { numbersOf } from "../plots.ts";
 import { type MessageRow, type Row, argumentList, packetEntry } from "../rows.ts";
 
-/** The bytes that are shown at most: a page is no place for megabytes of hexadecimal. */
+/** How many bytes are shown at most: megabytes of hexadecimal would stall the page. */
 const MAX_HEX_BYTES = 8192;
 
 /** What can be done with the chosen message. */

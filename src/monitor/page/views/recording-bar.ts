@@ -2,7 +2,7 @@ import { escapeForTerminal } from "../../../text/escape.ts";
 import { byId, setText } from "../dom.ts";
 import { type OpenRecording, durationText } from "../recording.ts";
 
-/** The scrubber has so many steps. */
+/** The number of steps of the scrubber. */
 const STEPS = 1000;
 
 /** What the user does with recordings. */
