@@ -211,15 +211,15 @@ function rowOf(receiver: ReceiverName): string {
   const habits = [
     numbers === "float" ? "numbers without a type are `f`" : "",
     ...["i", "f", "s"].map((target) => (into(target) === "" ? "" : `${into(target)} → \`${target}\``)),
-    arrays === "flat" ? "no arrays: their values alone" : "",
+    arrays === "flat" ? "arrays as their values" : "",
     {
       nested: "",
-      plain: "no bundle in a bundle: those of one time are flattened, others refused",
-      none: "no bundles: the message of a bundle of one, others refused",
+      plain: "no nested bundles: flattened if all have one time, otherwise rejected",
+      none: "no bundles: a single message is unwrapped, others rejected",
     }[bundles],
     emptyTypes === "omitted" ? "no empty type tag string" : "",
     text === "ascii" ? "ASCII only" : "",
-    maxDatagram < 65_507 ? `datagrams of ${maxDatagram.toLocaleString("en-US")} bytes at most` : "",
+    maxDatagram < 65_507 ? `at most ${maxDatagram.toLocaleString("en-US")} bytes per datagram` : "",
   ];
   return `| \`${receiver}\` | ${name} | ${habits.filter((habit) => habit !== "").join("; ")} | ${into("refused") || "–"} |`;
 }

@@ -17,32 +17,32 @@ const CHUCK: FieldProgram = {
     {
       direction: "hears",
       kinds: ["b", "h", "d", "t", "S", "c", "m"],
-      cannot: "read anything but `i`, `f` and `s`: the others keep their place among the arguments, without a value",
+      cannot: "read any type but `i`, `f`, `s`: the others arrive without a value",
       cure: "send `i`, `f` and `s`",
     },
     {
       direction: "hears",
       kinds: ["r", "[]"],
       cannot: "read a message with a colour or an array",
-      cure: "send a colour as `i`, the values of an array without the array",
+      cure: "send a colour as `i`, an array as its values",
     },
     {
       direction: "sends",
       kinds: ["b", "h", "d", "t", "S", "c", "r", "m", "T", "F", "N", "I", "[]"],
       cannot: "send anything but `i`, `f` and `s`",
-      cure: "nothing is needed",
+      cure: "none needed",
     },
     {
       direction: "hears",
       kinds: ["nested bundle"],
-      cannot: "read a bundle within a bundle, nor what stands after it",
+      cannot: "read a nested bundle, or anything after it",
       cure: "send the messages in one bundle, or one by one",
     },
     {
       direction: "sends",
       kinds: ["bundle", "nested bundle", "dated bundle"],
       cannot: "send bundles",
-      cure: "nothing is needed: messages sent one after another arrive in that order",
+      cure: "none needed: its messages arrive in order",
     },
   ],
 };

@@ -17,19 +17,19 @@ const CSOUND: FieldProgram = {
     {
       direction: "hears",
       kinds: ["h"],
-      cannot: "hold an `h` beyond ±2^53 exactly, for its numbers are doubles",
+      cannot: "hold an `h` beyond ±2^53 exactly: its numbers are doubles",
       cure: "send `i`, or large ids as text",
     },
     {
       direction: "hears",
       kinds: ["S"],
-      cannot: "tell `S` from `s`: it comes to those who listen for `s`",
-      cure: "nothing is needed",
+      cannot: "tell `S` from `s`",
+      cure: "none needed",
     },
     {
       direction: "hears",
       kinds: ["b", "t", "r", "m", "T", "F", "N", "I", "[]"],
-      cannot: "listen for these types with OSClisten; a message with one of them among its arguments is lost",
+      cannot: "receive these types: OSClisten drops the message",
       cure: "send `i`, `f`, `d`, `c`, `h`, `s`",
     },
     {
@@ -41,13 +41,13 @@ const CSOUND: FieldProgram = {
     {
       direction: "sends",
       kinds: ["bundle"],
-      cannot: "give a bundle a time tag: it is 0, which is not the “at once” of the text",
-      cure: "nothing is needed: 0 is taken as at once",
+      cannot: "set a bundle's time tag: it is always 0",
+      cure: "none needed: 0 means immediately here",
     },
     {
       direction: "sends",
       kinds: ["nested bundle", "dated bundle"],
-      cannot: "send these bundles, nor text in a bundle",
+      cannot: "send these bundles, or text in a bundle",
       cure: "have it send messages when they are due",
     },
   ],

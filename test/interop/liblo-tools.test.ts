@@ -17,8 +17,8 @@ const OSCDUMP: FieldProgram = {
     {
       direction: "hears",
       kinds: ["r", "[]"],
-      cannot: "read colours or arrays: liblo refuses the whole message",
-      cure: "send a colour as `i` or `b`, the values of an array without the array",
+      cannot: "read colours or arrays: liblo rejects the message",
+      cure: "send a colour as `i` or `b`, an array as its values",
     },
   ],
 };
@@ -27,12 +27,12 @@ const OSCSEND: FieldProgram = {
   name: "oscsend of liblo-tools",
   package: "liblo-tools",
   limits: [
-    { direction: "sends", kinds: ["b", "t", "r", "[]"], cannot: "be given these types", cure: "`oscine send` takes them all" },
+    { direction: "sends", kinds: ["b", "t", "r", "[]"], cannot: "take these types on its command line", cure: "use `oscine send`, which takes all types" },
     {
       direction: "sends",
       kinds: ["bundle", "nested bundle", "dated bundle"],
       cannot: "send bundles",
-      cure: "oscsendfile sends plain ones",
+      cure: "use oscsendfile, which sends plain ones",
     },
   ],
 };
@@ -44,14 +44,14 @@ const OSCSENDFILE: FieldProgram = {
     {
       direction: "sends",
       kinds: ["b", "t", "r", "m", "S", "c", "[]"],
-      cannot: "read back what oscdump writes of these types, nor text with spaces, nor `T F N I` before other values",
+      cannot: "read these types from oscdump's text, nor text with spaces, nor `T F N I` before other values",
       cure: "record with `oscine`, or write the file by hand",
     },
     {
       direction: "sends",
       kinds: ["nested bundle", "dated bundle"],
-      cannot: "keep bundles as they were: the lines of one time, and each line, become a bundle, dated from now",
-      cure: "nothing is needed for messages; our server takes the dates as they are",
+      cannot: "keep bundles: it makes one per time, dated from now",
+      cure: "none needed for messages",
     },
   ],
 };

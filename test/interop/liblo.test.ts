@@ -23,8 +23,8 @@ const LIBLO: FieldProgram = {
     {
       direction: "hears",
       kinds: ["r", "[]"],
-      cannot: "read colours or arrays: it refuses the whole message",
-      cure: "send a colour as `i` or `b`, the values of an array without the array",
+      cannot: "read colours or arrays: it rejects the message",
+      cure: "send a colour as `i` or `b`, an array as its values",
     },
     { direction: "sends", kinds: ["r", "[]"], cannot: "send colours or arrays", cure: "have it send `i`, and the values alone" },
   ],

@@ -30,8 +30,8 @@ describeWith(NEEDED, "oscpack", () => {
       {
         direction: "hears",
         kinds: [],
-        cannot: "live with a datagram of more than 4,096 bytes: it is cut off, and most programs end by the exception that follows",
-        cure: 'the profile "oscpack" refuses to send one',
+        cannot: "receive more than 4,096 bytes: most programs crash with an exception",
+        cure: 'the profile "oscpack" rejects larger datagrams',
       },
     ],
   });

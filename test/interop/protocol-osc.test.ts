@@ -28,19 +28,19 @@ const PROTOCOL_OSC: FieldProgram = {
     {
       direction: "hears",
       kinds: ["h"],
-      cannot: "read `h`: it takes four bits of the eight bytes, and all arguments after it are wrong",
+      cannot: "read `h`: later arguments are wrong",
       cure: "send `i`, or text",
     },
     {
       direction: "hears",
       kinds: ["d", "S", "c", "r", "m"],
-      cannot: "read these types: it passes over them without their bytes, so that all arguments after them are wrong",
-      cure: "send `f` for `d`, `s` for `S` and `c`, `b` or `i` for `r` and `m`",
+      cannot: "read these types: later arguments are wrong",
+      cure: "send `f` for `d`, `s` for `S` `c`, `b` or `i` for `r` `m`",
     },
     {
       direction: "sends",
       kinds: ["h"],
-      cannot: "write `h`: it writes 1 byte for 8, and what comes is no packet; our server reports it and goes on",
+      cannot: "write `h`: it writes 1 byte of 8, and the server rejects the packet",
       cure: "have it send `i`, or text",
     },
     {

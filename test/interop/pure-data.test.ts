@@ -28,8 +28,8 @@ const OPTIONS = { udp: "-u -b", tcp: "-b" } as const;
 type Transport = keyof typeof OPTIONS;
 const INTS = {
   kinds: ["i"],
-  cannot: "hold an int beyond ±2^24 exactly, for all its numbers are 32-bit floats",
-  cure: "send large ids as text, or in two parts",
+  cannot: "hold an int beyond ±2^24 exactly: its numbers are 32-bit floats",
+  cure: "send large ids as text or in two parts",
 } as const;
 
 const VANILLA: FieldProgram = {
@@ -40,15 +40,15 @@ const VANILLA: FieldProgram = {
     {
       direction: "both",
       kinds: ["h", "d", "t", "S", "c", "r", "m", "T", "F", "N", "I"],
-      cannot: "take part in anything but `i`, `f`, `s`, `b`: it passes over the others",
+      cannot: "read or send any type but `i`, `f`, `s`, `b`: it skips the others",
       cure: "send `f` for `d`, `i` for `T` and `F`, `s` for `S`; or use pd-osc",
     },
-    { direction: "sends", kinds: ["[]"], cannot: "send arrays", cure: "have it send the values without the array" },
+    { direction: "sends", kinds: ["[]"], cannot: "send arrays", cure: "have it send the values alone" },
     {
       direction: "sends",
       kinds: ["bundle", "nested bundle", "dated bundle"],
       cannot: "send bundles",
-      cure: "nothing is needed: messages sent one after another arrive in that order",
+      cure: "none needed: its messages arrive in order",
     },
   ],
 };
@@ -61,10 +61,10 @@ const EXTERNAL: FieldProgram = {
     {
       direction: "hears",
       kinds: ["h", "d", "t", "[]"],
-      cannot: "read these types: the message comes without any value",
-      cure: "send `f` for `d`, text or `i` for `h`, the values of an array without the array",
+      cannot: "read these types: the message has no values",
+      cure: "send `f` for `d`, `i` or text for `h`, arrays as their values",
     },
-    { direction: "hears", kinds: ["r"], cannot: "give a colour but as one number, which it rounds", cure: "send four ints" },
+    { direction: "hears", kinds: ["r"], cannot: "read a colour exactly: it becomes one rounded number", cure: "send four ints" },
     {
       direction: "sends",
       kinds: ["b"],
@@ -80,8 +80,8 @@ const EXTERNAL: FieldProgram = {
     {
       direction: "sends",
       kinds: ["dated bundle"],
-      cannot: "be told an exact time tag, only a time from now",
-      cure: "nothing is needed: our scheduler takes what it sends",
+      cannot: "set an exact time tag, only a delay",
+      cure: "none needed",
     },
   ],
 };

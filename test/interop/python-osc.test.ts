@@ -29,7 +29,7 @@ const PYTHON_OSC: FieldProgram = {
     {
       direction: "hears",
       kinds: ["S", "c", "I"],
-      cannot: "read these types: they are left out, so that all arguments after `S` or `c` are wrong and others come closer",
+      cannot: "read these types: it skips them, and arguments after `S` or `c` are wrong",
       cure: "send `s` for `S` and `c`, `N` or `T` for `I`",
     },
     {
