@@ -27,7 +27,12 @@ const OSCSEND: FieldProgram = {
   name: "oscsend of liblo-tools",
   package: "liblo-tools",
   limits: [
-    { direction: "sends", kinds: ["b", "t", "r", "[]"], cannot: "take these types on its command line", cure: "use `oscine send`, which takes all types" },
+    {
+      direction: "sends",
+      kinds: ["b", "t", "r", "[]"],
+      cannot: "take these types on its command line",
+      cure: "use `oscine send`, which takes all types",
+    },
     {
       direction: "sends",
       kinds: ["bundle", "nested bundle", "dated bundle"],
