@@ -24,9 +24,8 @@ import {
   ThreadingOSCUDPServer,
 } from "../server/index.ts";
 import type { NetAddress } from "../net-address.ts";
-import { listenOptions } from "../server/listen-options.ts";
 import { serialSource } from "../client/node-stream-client.ts";
-import { serialOptions } from "../server/listen-options.ts";
+import { listenOptions, serialOptions } from "../server/listen-options.ts";
 import { UsageError } from "../text/usage-error.ts";
 import type { OscUrl } from "../url/osc-url.ts";
 import { shownUrl } from "./endpoint.ts";

@@ -45,7 +45,10 @@ const STREAM_CHECKS: Checks<StreamClientSettings> = /* @__PURE__ */ (() => ({
  * opens it again by the option `reconnect`, as a `TCPClient` connects again.
  *
  * @example
- * const client = new StreamClient(() => openTheStream(), { name: "the board" });
+ * import type { WebSerialPort } from "oscine/browser";
+ *
+ * declare const port: WebSerialPort; // await navigator.serial.requestPort()
+ * const client = new StreamClient(port, { baudRate: 115_200, name: "the board" });
  * client.dispatcher.map("/sensor/*", (address, value) => console.log(address, value));
  * void client.handleMessages();
  * await client.sendMessage("/led", true);

@@ -3,10 +3,6 @@ import { FrameReader } from "./frame-decoder.ts";
 /**
  * Takes every piece of a stream for one packet, for devices that send packets without framing. That is a guess: TCP may join two packets or split
  * one.
- *
- * @example
- * const decoder = new UnframedDecoder({ onPacket: (bytes) => console.log(decode(bytes)), onError: (error) => console.warn(error.code) });
- * decoder.push(encode(new OscMessage("/a")));
  */
 export class UnframedDecoder extends FrameReader {
   /** No framing. */

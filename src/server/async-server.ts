@@ -207,12 +207,14 @@ export class AsyncServer implements AsyncDisposable {
    * connected.
    *
    * ```ts
+   * const server = new AsyncOSCUDPServer(["0.0.0.0", 9001], dispatcher);
+   * await server.createServeEndpoint();
    * server.send(new OscMessage("/meters", [0.5, 0.4]), ["192.168.0.20", 9000]);
    * ```
    *
    * @param packet a message or bundle, or its bytes, which must not change afterwards
    * @param to an IP address and a port
-   * @throws OscEncodeError if it isn't a packet; OscServerError `OSC_OPTION` for a bad address, `OSC_WRONG_STATE` if the server isn't running`
+   * @throws OscEncodeError if it isn't a packet; OscServerError `OSC_OPTION` for a bad address, `OSC_WRONG_STATE` if the server isn't running
    */
   send(packet: OscPacket | Uint8Array, to: AddressLike): void {
     const bytes = packetBytes(packet);

@@ -15,7 +15,9 @@ export interface AsyncStreamServerOptions extends AsyncServerOptions, StreamOpti
  * Give a function that opens a stream, and the server opens it again when it has ended, such as a device that was unplugged.
  *
  * ```ts
- * const server = new AsyncOSCStreamServer(() => openTheStream(), dispatcher, { name: "the board" });
+ * import { connect } from "node:net";
+ *
+ * const server = new AsyncOSCStreamServer(() => connect("/run/board.sock"), dispatcher, { name: "the board" });
  * const [transport] = await server.createServeEndpoint();
  * // … your program …
  * await transport.close();

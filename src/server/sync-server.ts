@@ -119,12 +119,13 @@ export abstract class SyncServer<Io extends ServerIo = ServerIo> implements Disp
    * connected.
    *
    * ```ts
+   * const server = new ThreadingOSCUDPServer(["0.0.0.0", 9001], dispatcher);
    * server.send(new OscMessage("/meters", [0.5, 0.4]), ["192.168.0.20", 9000]);
    * ```
    *
    * @param packet a message or bundle, or its bytes, which must not change afterwards
    * @param to an IP address and a port
-   * @throws OscEncodeError if it isn't a packet; OscServerError `OSC_OPTION` for a bad address, `OSC_CLOSED` after `close()``
+   * @throws OscEncodeError if it isn't a packet; OscServerError `OSC_OPTION` for a bad address, `OSC_CLOSED` after `close()`
    */
   send(packet: OscPacket | Uint8Array, to: AddressLike): void {
     const bytes = packetBytes(packet);
