@@ -12,7 +12,7 @@ export interface ReadOptions extends ReadValueOptions {
 /**
  * Reads `ADDRESS [,types] [arguments…]`.
  *
- * With `,types` each tag takes one word, except `T F N I [ ]`, which take none. Without, the look of a word decides: see docs/command-line.md.
+ * With `,types` each tag takes one word, except `T F N I [ ]`, which take none. Without, the look of a word decides: see docs/text-formats.md.
  *
  * @throws UsageError that names the word and says what it should be
  */

@@ -17,7 +17,7 @@ import { UsageError } from "./usage-error.ts";
 import { constantOf, formatTimeBits, hexBytes, readTime, readValue } from "./values.ts";
 import { escapeForTerminal } from "./escape.ts";
 
-/** A packet as plain JSON values. docs/command-line.md shows the value of every type tag. */
+/** A packet as plain JSON values. docs/text-formats.md shows the value of every type tag. */
 export type JsonPacket = JsonMessage | JsonBundle;
 
 /** The bytes of a whole packet in hexadecimal, if the other values don't give them back. What reads the packet takes them alone. */
