@@ -1,10 +1,12 @@
-# python3-zeroconf on the loopback interface: finds OSC servers, or registers an OSCQuery server, for some seconds.
+# python3-zeroconf on the loopback interface: finds OSC servers, or registers an OSCQuery server, until SIGTERM.
+import signal
 import socket
 import sys
-import time
 
 from zeroconf import ServiceBrowser, ServiceInfo, ServiceListener, Zeroconf
 
+# Before there are threads, which inherit it.
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
 zeroconf = Zeroconf(interfaces=["127.0.0.1"])
 
 
@@ -23,7 +25,7 @@ class Listener(ServiceListener):
 
 if sys.argv[1] == "browse":
     ServiceBrowser(zeroconf, "_osc._udp.local.", Listener())
-    time.sleep(float(sys.argv[2]))
+    signal.sigwait([signal.SIGTERM])
 else:
     info = ServiceInfo(
         "_oscjson._tcp.local.",
@@ -35,6 +37,6 @@ else:
     )
     zeroconf.register_service(info)
     print("registered", flush=True)
-    time.sleep(float(sys.argv[2]))
+    signal.sigwait([signal.SIGTERM])
     zeroconf.unregister_all_services()
 zeroconf.close()
