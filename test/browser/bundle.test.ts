@@ -41,6 +41,12 @@ describe("bundled for browsers", () => {
     expect(gzipped).toBeLessThan(budget);
   });
 
+  test("a page that uses no streams loads nothing of them", async () => {
+    const streams = (code: string): boolean => code.includes("baudRate");
+    expect(streams((await bundle('export { StreamClient } from "oscine/browser";')).code)).toBe(true);
+    expect(streams((await bundle('export { WebSocketClient } from "oscine/browser";')).code)).toBe(false);
+  });
+
   // Other bundlers see less than rolldown: esbuild keeps whatever it isn't sure of, and all that this needs.
   test.each(["codec", "address", "framing"])("oscine/%s is as small when esbuild bundles it", async (name) => {
     const program = `export * from "oscine/${name}";`;
