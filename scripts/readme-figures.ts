@@ -38,7 +38,7 @@ function kindsTable({ tables }: KeptReport): string[] {
   const rows = (echo?.rows ?? [])
     .filter(({ name }) => name.startsWith("oscine ") || name.startsWith("python-osc "))
     .map(({ name }) => [name, `${shown(cellOf(echo, name, "p50 ms"))} ms`, ...others.map((table) => answers(table, name))]);
-  return rows.length === 0 ? [] : tableOf(["", "one there and back", ...others.map(({ title }) => title)], rows);
+  return rows.length === 0 ? [] : tableOf(["", "median round trip", ...others.map(({ title }) => title)], rows);
 }
 
 function codecTable({ tables }: KeptReport): string[] {

@@ -31,7 +31,7 @@ test("figures are put between the marks of their benchmark, with the command tha
   expect(filled).toBe(`before
 <!-- figures kinds -->
 
-|  | one there and back | wait | trivial |
+|  | median round trip | wait | trivial |
 | --- | ---: | ---: | ---: |
 | **oscine async** | **0.05 ms** | **99.5 % after 21 ms** | **–** |
 | **oscine forking** | **2 ms** | **–** | **742/s** |
