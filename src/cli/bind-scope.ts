@@ -18,10 +18,11 @@ export function bindScopeOf({ transport, host }: OscUrl): BindScope {
   return isLocal ? "this machine only" : "one address";
 }
 
-/** A line that says where a socket listens, and who can send to it. */
-export function describeBound(url: OscUrl): string {
+/** Says where a command listens, and who can send to it: `Listening on …` or, of a serial port, `Reading …`. */
+export function describeBound(url: OscUrl, styled: (text: string) => string = (text) => text): string {
+  if (url.transport === "serial") return `Reading ${styled(shownUrl(url))}`;
   const scope = bindScopeOf(url);
-  return `${shownUrl(url)}${scope === "one address" ? "" : ` (${scope})`}`;
+  return `Listening on ${styled(`${shownUrl(url)}${scope === "one address" ? "" : ` (${scope})`}`)}`;
 }
 
 /** The URL that reaches the listener from this machine. */
@@ -104,10 +105,13 @@ export class ArrivalWatch {
 
   #sayNothingArrives(): void {
     const url = this.#url;
+    if (url.transport === "serial") {
+      return this.#say("Nothing has arrived yet. Check that the device sends SLIP at this speed: the URL may have ?baud= and ?framing=.");
+    }
     this.#say(`Nothing has arrived yet. To test: ${this.#session.program} send ${localTarget(url)} /hello`);
     const [other] = targetsForOthers(url);
     if (other !== undefined) this.#say(`Other machines send to ${other}; a firewall may block their packets.`);
-    else if (bindScopeOf(url) === "this machine only" && url.transport !== "unix" && url.transport !== "serial") {
+    else if (bindScopeOf(url) === "this machine only" && url.transport !== "unix") {
       this.#say(`Phones and other machines can't send to ${url.host}. To let them: ${this.#remedy}`);
     }
   }

@@ -23,6 +23,7 @@ its own sockets to the targets, so that answers find it.
   osc.udp://host:port/                also host:port and :port
   osc.tcp://host:port/?framing=1.0    or 1.1
   osc.unix:///path/of.sock            a stream as well
+  osc.serial:///dev/ttyACM0?baud=9600 a serial port (default 115200)
   ws://host:port/path                 WebSocket, for browsers
   nats://host:4222/prefix?subject=osc.mixer.>&queue=name
 
@@ -73,6 +74,8 @@ Examples:
       a page controls scsynth
   oscine bridge :9000 'ws://127.0.0.1:8080/?listen'
       what arrives over UDP, to all open pages
+  oscine bridge osc.serial:///dev/ttyACM0 'ws://127.0.0.1:8080/?listen'
+      a board, to all open pages
   oscine bridge :9000 192.168.1.20:8000 osc.tcp://127.0.0.1:3032 --rate 30
   oscine bridge :9000 :57120 --scale '/fader/*=0,127:0,1' --changes
       a controller's faders, to a program that wants 0 to 1

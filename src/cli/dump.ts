@@ -28,9 +28,9 @@ Usage: oscine dump [options] URL…
 
 A URL or a port without a host listens on all interfaces (IPv4); a multicast
 address joins that group. URLs: osc.udp://host:port/, osc.tcp://host:port/,
-osc.unix:///path/of.sock, ws://host:port/path, host:port, :port, or a port
-number. Streams (osc.tcp, osc.unix) take both framings, or only one with
-?framing=1.0 or 1.1.
+osc.unix:///path/of.sock, osc.serial:///dev/ttyACM0?baud=115200,
+ws://host:port/path, host:port, :port, or a port number. Streams (osc.tcp,
+osc.unix, osc.serial) take both framings, or only one with ?framing=1.0 or 1.1.
 A FILE is a recording in any format that "oscine play" reads.
 
   --json            one JSON object per line for each packet;
@@ -56,6 +56,7 @@ Examples:
   oscine dump :9000 'osc.udp://[::1]:9001/' --match "/mixer/*"
   oscine dump osc.unix:///tmp/osc.sock ws://127.0.0.1:8080
   oscine dump 'osc.tcp://:9000/?framing=1.0'
+  oscine dump osc.serial:///dev/ttyACM0
   oscine dump :9000 --json | jq -r .address
   oscine dump show.pcapng --match "/cue/*"
   oscine dump :9000 --raw --count 1
@@ -154,7 +155,7 @@ function readPacket(file: string): Uint8Array {
 
 function greet({ err }: Session, urls: readonly OscUrl[]): void {
   for (const url of urls) {
-    err.line(`Listening on ${describeBound(url)}`);
+    err.line(describeBound(url));
     const targets = describeTargets(url);
     if (targets !== null) err.line(targets);
   }

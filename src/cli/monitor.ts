@@ -72,7 +72,7 @@ async function runMonitor(words: readonly string[], session: Session): Promise<n
       listeners.push(listener);
       bound.push(place);
       const targets = describeTargets(place);
-      session.err.line(`Listening on ${describeBound(place)}${targets === null ? "" : `. ${targets}`}`);
+      session.err.line(`${describeBound(place)}${targets === null ? "" : `. ${targets}`}`);
     }
     await openPage(monitor, bound, { session, opensBrowser: values.open === true });
     await aborted(session.stop);

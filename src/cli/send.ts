@@ -31,7 +31,8 @@ Usage: oscine send [options] URL ADDRESS [,types] [arguments…]
        oscine send [options] URL --file FILE
 
 A URL is osc.udp://host:port/, osc.tcp://host:port/, osc.unix:///path/of.sock,
-ws://host:port/path, wss://…, host:port, :port (this machine) or a port number.
+osc.serial:///dev/ttyACM0?baud=115200, ws://host:port/path, wss://…, host:port,
+:port (this machine) or a port number.
 
 Without types: 1 is an int, 1.0 a float; true, false and nil are themselves;
 everything else is a string. '"1"' is the string 1, '",abc"' the string ,abc.
@@ -62,8 +63,9 @@ With types (after a comma, one word for each tag except T F N I [ ]):
   --dry-run         prints that, and sends nothing
   --interface IF    for a multicast address: the network interface to send from,
                     by name or address, such as eth0
-  --proto VERSION   for osc.tcp:// and osc.unix://: 1.0 (size before each
-                    packet) or 1.1 (SLIP, the default); the same as ?framing=
+  --proto VERSION   for osc.tcp://, osc.unix:// and osc.serial://: 1.0 (size
+                    before each packet) or 1.1 (SLIP, the default); the same as
+                    ?framing=
 
 Examples:
   oscine send :1337 /hello 1 2.5 text
@@ -391,7 +393,7 @@ function withWaitingTime(words: readonly string[]): string[] {
 function withFraming(url: OscUrl, proto: string | undefined): OscUrl {
   if (proto === undefined) return url;
   if (url.transport !== "tcp" && url.transport !== "unix" && url.transport !== "serial")
-    throw new UsageError("--proto sets the framing of a stream: use it with osc.tcp:// or osc.unix://, or leave it out.");
+    throw new UsageError("--proto sets the framing of a stream: use it with osc.tcp://, osc.unix:// or osc.serial://, or leave it out.");
   return { ...url, framing: asUsage(() => parseFraming(proto)) };
 }
 

@@ -28,8 +28,9 @@ Usage: oscine serve [handlers module] [URL] [options]
 A URL or a port without a host listens on all interfaces; without either, the
 server listens on osc.udp://${DEFAULT_HOST}:${DEFAULT_PORT}/, which only this machine reaches.
 URLs: osc.udp://host:port/, osc.tcp://host:port/?framing=1.0 (or 1.1; without
-it, both), osc.unix:///path/of.sock (a stream as well), ws://host:port/path
-(--kind async), host:port, :port, or a port number.
+it, both), osc.unix:///path/of.sock (a stream as well), host:port, :port, or a
+port number; with --kind async also ws://host:port/path and serial ports,
+osc.serial:///dev/ttyACM0?baud=115200.
 
 The module is a file, handlers.mjs, whose default export is a Dispatcher:
 
@@ -73,6 +74,7 @@ Examples:
   oscine serve handlers.mjs :9000 --query --advertise
   oscine serve handlers.mjs osc.tcp://:9000 --kind threading
   oscine serve 'osc.tcp://127.0.0.1:9000/?framing=1.0'
+  oscine serve handlers.mjs osc.serial:///dev/ttyACM0
   oscine serve :9000 --nats nats://127.0.0.1:4222`;
 
 /** `oscine serve` */
@@ -276,6 +278,9 @@ function openToOthers({ program }: Session, url: OscUrl): string {
 /** Says where the server listens, and how to send it something. */
 function greet(session: Session, url: OscUrl, what: string): void {
   const { err, program } = session;
+  const first = `${describeBound(url, (text) => err.styled("bold", text))}: ${what}. Ctrl-C stops it.`;
+  // Only the device sends to a serial port.
+  if (url.transport === "serial") return err.line(first);
   const others = targetsForOthers(url);
   const isLocalOnly = url.transport !== "unix" && bindScopeOf(url) === "this machine only";
   const { transport, host, port } = localUrl(url);
@@ -285,7 +290,7 @@ function greet(session: Session, url: OscUrl, what: string): void {
   const hasOscsend = transport === "udp" || transport === "tcp";
   err.line(
     [
-      `Listening on ${err.styled("bold", describeBound(url))}: ${what}. Ctrl-C stops it.`,
+      first,
       `To send it a message, in another terminal${hasOscsend ? ", either of" : ""}:`,
       `  ${program} send ${localTarget(url)} /hello 1 2.5 text`,
       ...(hasOscsend ? [`  oscsend ${liblo} /hello ifs 1 2.5 text`] : []),

@@ -1,9 +1,6 @@
 /** OSC over any stream of bytes: streams of Node and of the web, serial ports. */
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, rmSync, watch } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { Duplex } from "node:stream";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
@@ -17,6 +14,7 @@ import { type Framing, encodeFrame } from "../../src/framing/index.ts";
 import { AsyncOSCStreamServer, type AsyncStreamServerOptions } from "../../src/server/index.ts";
 import type { StreamSource, WebSerialPort } from "../../src/transport/byte-stream.ts";
 import { openSerialPort } from "../../src/transport/serial.ts";
+import { Cable, hasCables } from "../shared/cable.ts";
 
 /** Two streams of Node, each the other side of the other. */
 function duplexPair(): [Duplex, Duplex] {
@@ -256,49 +254,7 @@ class FakeSerialPort implements WebSerialPort {
   }
 }
 
-const SERIAL_PACKAGE: string = "serialport";
-const hasPty =
-  spawnSync("socat", ["-V"]).status === 0 &&
-  (await import(SERIAL_PACKAGE).then(
-    () => true,
-    () => false,
-  ));
-if (!hasPty) console.warn("skipped: serial ports need socat and the package serialport");
-
-/** Two serial ports with a cable between them, which can be unplugged. */
-class Cable {
-  readonly folder: string = mkdtempSync(join(tmpdir(), "oscine-serial-"));
-  readonly here: string = join(this.folder, "here");
-  readonly there: string = join(this.folder, "there");
-  #socat: ChildProcess | null = null;
-
-  static async plugged(): Promise<Cable> {
-    const cable = new Cable();
-    onTestFinished(async () => {
-      await cable.unplug();
-      rmSync(cable.folder, { recursive: true });
-    });
-    await cable.plug();
-    return cable;
-  }
-
-  async plug(): Promise<void> {
-    const changes = watch(this.folder);
-    this.#socat = spawn("socat", [`pty,rawer,link=${this.here}`, `pty,rawer,link=${this.there}`], { stdio: "ignore" });
-    while (!existsSync(this.here) || !existsSync(this.there)) await once(changes, "change");
-    changes.close();
-  }
-
-  async unplug(): Promise<void> {
-    if (this.#socat === null) return;
-    const exited = once(this.#socat, "exit");
-    this.#socat.kill();
-    await exited;
-    this.#socat = null;
-  }
-}
-
-describe.runIf(hasPty)("a serial port", () => {
+describe.runIf(hasCables)("a serial port", () => {
   test.each(["1.0", "1.1"] as readonly Framing[])("carries OSC both ways, framing %s", async (framing) => {
     const cable = await Cable.plugged();
     const server = await serve(() => openSerialPort(cable.there, 115_200), { name: cable.there });
