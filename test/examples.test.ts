@@ -28,6 +28,7 @@ const TESTS: Readonly<Record<string, string>> = {
   "nats-worker.ts": "test/nats/examples.test.ts",
   "oscquery.ts": "test/examples.test.ts",
   "request.ts": "test/client/examples.test.ts",
+  "serial-board.ts": "test/transport/stream.test.ts",
   "simple-client.ts": "test/client/examples.test.ts",
   "tcp-async-server.ts": "test/client/tcp-examples.test.ts",
   "tcp-blocking-server.ts": "test/client/tcp-examples.test.ts",

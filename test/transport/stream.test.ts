@@ -1,5 +1,5 @@
 /** OSC over any stream of bytes: streams of Node and of the web, serial ports. */
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { Duplex } from "node:stream";
 import { createInterface } from "node:readline";
@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { StreamClient } from "../../src/client/index.ts";
 import type { StreamClientOptions } from "../../src/client/stream-client.ts";
-import { OscMessage, encode } from "../../src/codec/index.ts";
+import { OscMessage, encode, float } from "../../src/codec/index.ts";
 import { Dispatcher } from "../../src/dispatch/index.ts";
 import type { OscError } from "../../src/errors.ts";
 import { type Framing, encodeFrame } from "../../src/framing/index.ts";
@@ -254,6 +254,22 @@ class FakeSerialPort implements WebSerialPort {
   }
 }
 
+/** Runs a program that ends with the test; `until` resolves when it has printed a line. */
+function runProgram(file: string, ...words: string[]): { program: ChildProcess; until: (wanted: string) => Promise<void> } {
+  const program = spawn(process.execPath, ["--import", "tsx", fileURLToPath(new URL(file, import.meta.url)), ...words]);
+  onTestFinished(async () => {
+    if (program.exitCode !== null) return;
+    const exited = once(program, "exit");
+    program.kill("SIGKILL");
+    await exited;
+  });
+  const lines = createInterface({ input: program.stdout })[Symbol.asyncIterator]();
+  const until = async (wanted: string): Promise<void> => {
+    for (let line = await lines.next(); line.value !== wanted; line = await lines.next()) expect(line.done).toBe(false);
+  };
+  return { program, until };
+}
+
 describe.runIf(hasCables)("a serial port", () => {
   test.each(["1.0", "1.1"] as readonly Framing[])("carries OSC both ways, framing %s", async (framing) => {
     const cable = await Cable.plugged();
@@ -267,21 +283,25 @@ describe.runIf(hasCables)("a serial port", () => {
 
   test("is opened again after it was unplugged", async () => {
     const cable = await Cable.plugged();
-    const program = spawn(process.execPath, [fileURLToPath(new URL("programs/serial-ends.mjs", import.meta.url)), cable.here, cable.there]);
-    onTestFinished(async () => {
-      const exited = once(program, "exit");
-      program.kill();
-      await exited;
-    });
-    const lines = createInterface({ input: program.stdout })[Symbol.asyncIterator]();
-    const until = async (wanted: string): Promise<void> => {
-      for (let line = await lines.next(); line.value !== wanted; line = await lines.next()) expect(line.done).toBe(false);
-    };
+    const { until } = runProgram("programs/serial-ends.mjs", cable.here, cable.there);
     await until("answered");
     await cable.unplug();
     await until("unplugged");
     await cable.plug();
     await until("answered");
+  }, 30_000);
+
+  test("the example serial-board.ts prints what a board measures, and lights its LED", async () => {
+    const cable = await Cable.plugged();
+    const board = clientOf(`osc.serial://${cable.there}`);
+    await board.connect();
+    const { program, until } = runProgram("../../examples/serial-board.ts", cable.here);
+    await until("connected");
+    expect((await board.request("/sensor/light", float(0.75), { replyTo: "/led" })).args).toEqual([true]);
+    await until("/sensor/light: 0.75");
+    program.kill("SIGINT");
+    await until("closed");
+    expect(await once(program, "exit")).toEqual([0, null]);
   }, 30_000);
 
   test("that isn't there is ENOENT, with what to do", async () => {
