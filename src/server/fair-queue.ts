@@ -1,10 +1,11 @@
 import { OscDroppedError } from "../errors.ts";
+import type { NetAddress } from "../net-address.ts";
 import type { Peer } from "../transport/transport.ts";
 import type { Packet } from "./executor.ts";
 import type { Limits } from "./options.ts";
 
-/** UDP senders share this many sources, so that made-up source addresses don't make up sources. */
-const UDP_SOURCES = 64;
+/** IP addresses are put into this many groups, and no more of anything are compared, so that finding who has most takes little time. */
+const MOST_COMPARED = 64;
 
 /**
  * Whether packets of one sender may be handled at the same time: `"connection"` and `"client"` handle each connection's, or each client's
@@ -109,37 +110,58 @@ class PacketList {
   }
 }
 
-/** Packets of one client that wait; without order, those of all clients of a source. */
-class Lane {
-  readonly key: string | object | null;
+/** What has a share of the queue. */
+interface Holder {
+  size: number;
+  bytes: number;
+}
+
+/** Packets of one client that wait. */
+class Lane implements Holder {
+  readonly key: string | object;
   readonly packets = new PacketList();
+  bytes = 0;
   running = 0;
 
-  constructor(key: string | object | null) {
+  constructor(key: string | object) {
     this.key = key;
+  }
+
+  get size(): number {
+    return this.packets.size;
   }
 }
 
-/** What comes from one connection, or from one group of IP addresses. */
-class Source {
-  readonly key: string | object | number;
-  readonly isPaced: boolean;
-  readonly lanes = new Map<string | object | null, Lane>();
+/** IP addresses that are compared with others as one. */
+class Group implements Holder {
+  readonly sources = new Set<Source>();
+  size = 0;
+  bytes = 0;
+}
+
+/** What comes from one connection, or from one IP address. */
+class Source implements Holder {
+  readonly key: string | object;
+  /** Null for a connection, which loses no packets. */
+  readonly group: Group | null;
+  readonly lanes = new Map<string | object, Lane>();
   /** Lanes that a packet may be taken from, the next one first. */
   readonly ready = new Set<Lane>();
   size = 0;
   bytes = 0;
   running = 0;
 
-  constructor(key: string | object | number, isPaced: boolean) {
+  constructor(key: string | object, group: Group | null) {
     this.key = key;
-    this.isPaced = isPaced;
+    this.group = group;
+    group?.sources.add(this);
   }
 }
 
 /**
- * Packets that wait for a handler. Sources take turns, and if there is no room, the source that has most loses a packet. So a sender that
- * floods gets in its own way and not in that of others. A source is a connection, or for UDP an IP address, whatever the port.
+ * Packets that wait for a handler. Sources take turns, and within a source its clients do. If there is no room, the one that has most loses
+ * a packet. So a sender that floods gets in its own way and not in that of others. A source is a connection, or an IP address over UDP; its
+ * clients are its ports.
  *
  * It keeps nothing about a source that has no packet here, neither waiting nor running.
  */
@@ -148,10 +170,11 @@ export class FairQueue {
   readonly #onDrop: (packet: Packet, error: OscDroppedError) => void;
   readonly #keepsOrder: boolean;
   readonly #share: number;
-  readonly #sources = new Map<string | object | number, Source>();
+  readonly #sources = new Map<string | object, Source>();
+  readonly #groups = Array.from({ length: MOST_COMPARED }, () => new Group());
   /** Sources that a packet may be taken from, the next one first. */
   readonly #ready = new Set<Source>();
-  /** So that nobody can know who shares a source with whom. */
+  /** So that nobody can know who is in a group with whom. */
   readonly #seed = Math.trunc(Math.random() * 2 ** 32);
   #size = 0;
 
@@ -190,7 +213,7 @@ export class FairQueue {
     const source = this.#sourceOf(packet.peer);
     const lane = this.#laneOf(source, packet.peer);
     lane.packets.push(packet);
-    this.#count(source, packet, 1);
+    this.#count(source, lane, packet, 1);
     // A lane that had packets before is where it belongs.
     if (lane.packets.size === 1) this.#update(source, lane);
   }
@@ -202,23 +225,27 @@ export class FairQueue {
 
   /** Takes the next packet of the same client, for the worker that has `before` and keeps the order. {@link done} has to follow. */
   takeBehind({ peer }: Packet): Packet | undefined {
-    const source = this.#sources.get(this.#keyOf(peer));
+    if (!this.#keepsOrder) return undefined;
+    const source = this.#sources.get(keyOf(peer));
     const lane = source?.lanes.get(peer.key);
     const packet = lane?.packets.shift();
     if (source === undefined || lane === undefined || packet === undefined) return undefined;
-    this.#count(source, packet, -1);
+    this.#count(source, lane, packet, -1);
     lane.running += 1;
     source.running += 1;
     return packet;
   }
 
-  /** Puts a packet that was taken before all others of its client, whatever the limits. Of several the last one comes first. */
-  putBack(packet: Packet): void {
-    const source = this.#sourceOf(packet.peer);
-    const lane = this.#laneOf(source, packet.peer);
-    lane.packets.unshift(packet);
-    this.#count(source, packet, 1);
-    this.done(packet);
+  /** Puts packets that were taken before all others of their clients, whatever the limits. The last one comes first, in the argument. */
+  putBack(packets: readonly Packet[]): void {
+    for (const packet of packets) {
+      const source = this.#sourceOf(packet.peer);
+      const lane = this.#laneOf(source, packet.peer);
+      lane.packets.unshift(packet);
+      this.#count(source, lane, packet, 1);
+    }
+    // Each takes its client to the end of those whose turn comes: in the order in which they were taken.
+    for (const packet of packets.toReversed()) this.done(packet);
   }
 
   /** Takes the packet whose turn it is, for good: {@link done} must not follow. */
@@ -250,7 +277,7 @@ export class FairQueue {
     for (const source of this.#sources.values()) {
       for (const lane of source.lanes.values()) {
         for (let packet = lane.packets.shift(); packet !== undefined; packet = lane.packets.shift()) {
-          this.#count(source, packet, -1);
+          this.#count(source, lane, packet, -1);
           packets.push(packet);
         }
         this.#update(source, lane);
@@ -263,7 +290,7 @@ export class FairQueue {
     for (const source of this.#ready) {
       for (const lane of source.ready) {
         const packet = lane.packets.shift() as Packet;
-        this.#count(source, packet, -1);
+        this.#count(source, lane, packet, -1);
         lane.running += running;
         source.running += running;
         const isAlone = running === 0 && lane.packets.size > 0 && this.#ready.size === 1 && source.ready.size === 1;
@@ -274,26 +301,38 @@ export class FairQueue {
     return undefined;
   }
 
-  #takeFromHeaviest({ peer }: Packet, measure: "size" | "bytes"): Packet | undefined {
-    const own = this.#sources.get(this.#keyOf(peer));
-    let heaviest = own;
-    for (const source of this.#sources.values()) {
-      if (!source.isPaced && source[measure] > (heaviest?.[measure] ?? 0)) heaviest = source;
+  /** Takes a packet from the client that has most. Undefined if that is the sender of `packet`, which is then the one to lose. */
+  #takeFromHeaviest({ peer, data }: Packet, measure: "size" | "bytes"): Packet | undefined {
+    const { dropsOldest } = this.#bound;
+    const own = this.#sources.get(keyOf(peer));
+    let source = heaviest(heaviest(this.#groups, measure)?.sources ?? [], measure);
+    if (own !== undefined && own[measure] >= (source?.[measure] ?? 0)) source = own;
+    if (source === undefined) return undefined;
+    let lane = heaviest(source.lanes.values(), measure, !dropsOldest) as Lane;
+    if (source === own) {
+      const ownLane = own.lanes.get(peer.key);
+      const ownMeasure = (ownLane?.[measure] ?? 0) + (measure === "size" ? 1 : data.length);
+      if (ownMeasure >= lane[measure]) {
+        if (!dropsOldest) return undefined;
+        if (ownLane !== undefined && ownLane.size > 0) lane = ownLane;
+      }
     }
-    if (heaviest === undefined || (heaviest === own && !this.#bound.dropsOldest)) return undefined;
-    for (const lane of heaviest.lanes.values()) {
-      const packet = this.#bound.dropsOldest ? lane.packets.shift() : lane.packets.pop();
-      if (packet === undefined) continue;
-      this.#count(heaviest, packet, -1);
-      this.#update(heaviest, lane);
-      return packet;
-    }
-    return undefined;
+    const packet = dropsOldest ? lane.packets.shift() : lane.packets.pop();
+    if (packet === undefined) return undefined;
+    this.#count(source, lane, packet, -1);
+    this.#update(source, lane);
+    return packet;
   }
 
-  #count(source: Source, packet: Packet, by: 1 | -1): void {
+  #count(source: Source, lane: Lane, packet: Packet, by: 1 | -1): void {
+    const bytes = by * packet.data.length;
+    lane.bytes += bytes;
     source.size += by;
-    source.bytes += by * packet.data.length;
+    source.bytes += bytes;
+    if (source.group !== null) {
+      source.group.size += by;
+      source.group.bytes += bytes;
+    }
     this.#size += by;
     if (by > 0) this.#bound.taken(packet);
     else this.#bound.given(packet);
@@ -309,31 +348,47 @@ export class FairQueue {
     }
     this.#ready.delete(source);
     if (source.ready.size > 0 && source.running < this.#share) this.#ready.add(source);
-    else if (source.lanes.size === 0) this.#sources.delete(source.key);
+    else if (source.lanes.size === 0) {
+      this.#sources.delete(source.key);
+      source.group?.sources.delete(source);
+    }
   }
 
   #sourceOf(peer: Peer): Source {
-    const key = this.#keyOf(peer);
+    const key = keyOf(peer);
     let source = this.#sources.get(key);
-    if (source === undefined) this.#sources.set(key, (source = new Source(key, peer.paced)));
+    if (source === undefined) this.#sources.set(key, (source = new Source(key, peer.paced ? null : this.#groupOf(peer.address))));
     return source;
   }
 
   #laneOf(source: Source, peer: Peer): Lane {
-    const key = this.#keepsOrder ? peer.key : null;
-    let lane = source.lanes.get(key);
-    if (lane === undefined) source.lanes.set(key, (lane = new Lane(key)));
+    let lane = source.lanes.get(peer.key);
+    if (lane === undefined) source.lanes.set(peer.key, (lane = new Lane(peer.key)));
     return lane;
   }
 
-  #keyOf(peer: Peer): string | object | number {
-    if (peer.paced) return peer.key;
-    const { address } = peer.address;
+  #groupOf({ address }: NetAddress): Group {
     // FNV-1a
     let hash = this.#seed;
     for (let index = 0; index < address.length; index += 1) hash = Math.imul(hash ^ address.charCodeAt(index), 0x01000193);
-    return ((hash >>> 16) ^ hash) & (UDP_SOURCES - 1);
+    return this.#groups[((hash >>> 16) ^ hash) & (MOST_COMPARED - 1)] as Group;
   }
+}
+
+function keyOf({ paced, key, address }: Peer): string | object {
+  return paced ? key : address.address;
+}
+
+/** The one that has most, the first of several or the last. It looks at no more than {@link MOST_COMPARED}. */
+function heaviest<Item extends Holder>(holders: Iterable<Item>, measure: "size" | "bytes", takesLast = false): Item | undefined {
+  let found: Item | undefined;
+  let left = MOST_COMPARED;
+  for (const holder of holders) {
+    if (found === undefined || holder[measure] > found[measure] || (takesLast && holder[measure] === found[measure])) found = holder;
+    left -= 1;
+    if (left === 0) break;
+  }
+  return found;
 }
 
 /** The error for a packet that found no room. */

@@ -4,26 +4,11 @@ import type { Packet } from "../../src/server/executor.ts";
 import { FairQueue, QueueBound } from "../../src/server/fair-queue.ts";
 import { RecordingPeer, limits, packetOf } from "./fixtures.ts";
 
-/** A queue, what it lost, and senders that do not share a lane. */
+/** A queue, what it lost, and senders. */
 function queueWith(options: Parameters<typeof limits>[0]): { queue: FairQueue; lost: Packet[]; flooder: string; others: string[] } {
   const lost: Packet[] = [];
   const queue = new FairQueue(new QueueBound(limits(options)), (packet) => lost.push(packet));
-  const senders = lanesApart(queue, 4);
-  return { queue, lost, flooder: senders[0]!, others: senders.slice(1) };
-}
-
-/** With other lanes in turn, what two of one lane sent comes out together. */
-function lanesApart(queue: FairQueue, count: number): string[] {
-  const apart: string[] = [];
-  for (let host = 1; apart.length < count; host++) {
-    const sender = `10.0.0.${host}`;
-    const alone = apart.every((other) => {
-      for (const address of [other, other, sender]) queue.push(from(address));
-      return [1, 2, 3].map(() => queue.shift()?.peer.address.address)[1] === sender;
-    });
-    if (alone) apart.push(sender);
-  }
-  return apart;
+  return { queue, lost, flooder: "10.0.0.1", others: ["10.0.0.2", "10.0.0.3", "10.0.0.4"] };
 }
 
 const from = (address: string, size = 1, port = 1): Packet => packetOf(new Uint8Array(size), new RecordingPeer(port, address));
@@ -48,6 +33,48 @@ describe("a fair queue", () => {
     const packets = Array.from({ length: 50 }, (_, index) => from(flooder, 1, index));
     for (const packet of packets) queue.push(packet);
     expect(all(queue)).toEqual(packets);
+  });
+});
+
+describe("a fair queue with a polite client", () => {
+  /** The polite client sends its next packet when one was taken; the others send twice as many as are taken. Returns how many turns its packets waited. */
+  function turnsWaited(queue: FairQueue, greedy: readonly (() => Packet)[], polite: () => Packet): number[] {
+    let made = 0;
+    const flood = (): void => queue.push((greedy[made++ % greedy.length] as () => Packet)());
+    for (let sent = 0; sent < 1000; sent += 1) flood();
+    const waited: number[] = [];
+    while (waited.length < 100) {
+      const asked = polite();
+      queue.push(asked);
+      for (let turns = 1; ; turns += 1) {
+        flood();
+        flood();
+        if (queue.shift() !== asked) continue;
+        waited.push(turns);
+        break;
+      }
+    }
+    return waited;
+  }
+
+  test("lets it wait for one turn of each of 250 greedy addresses, and drops none of its packets", () => {
+    const { queue, lost } = queueWith({ maxQueue: 1000 });
+    const greedy = Array.from({ length: 250 }, (_, host) => () => from(`127.0.0.${host + 1}`));
+    expect(Math.max(...turnsWaited(queue, greedy, () => from("127.0.1.1")))).toBeLessThanOrEqual(251);
+    expect(lost.filter(({ peer }) => peer.address.address === "127.0.1.1")).toEqual([]);
+  });
+
+  test("lets it wait for one turn of each of 50 greedy ports of its own address, and drops none of its packets", () => {
+    const { queue, lost } = queueWith({ maxQueue: 1000 });
+    const greedy = Array.from({ length: 50 }, (_, index) => () => from("127.0.0.1", 1, index + 2));
+    expect(Math.max(...turnsWaited(queue, greedy, () => from("127.0.0.1", 1, 1)))).toBeLessThanOrEqual(51);
+    expect(lost.filter(({ peer }) => peer.address.port === 1)).toEqual([]);
+  });
+
+  test("lets it wait for one turn of another address with 1,000 greedy ports", () => {
+    const { queue } = queueWith({ maxQueue: 1000 });
+    const greedy = Array.from({ length: 1000 }, (_, index) => () => from("127.0.0.1", 1, index + 1));
+    expect(Math.max(...turnsWaited(queue, greedy, () => from("127.0.0.2")))).toBeLessThanOrEqual(2);
   });
 });
 
@@ -110,11 +137,10 @@ describe("a fair queue whose packets are being handled", () => {
 
   test("gives out no more than its share to one source, and lets others pass", () => {
     const queue = new FairQueue(new QueueBound(limits()), () => undefined, { share: 2 });
-    const [greedy = "", polite = ""] = lanesApart(queue, 2);
-    const flood = [1, 2, 3].map((port) => from(greedy, 1, port));
+    const flood = [1, 2, 3].map((port) => from("10.0.0.1", 1, port));
     for (const packet of flood) queue.push(packet);
     expect([queue.take(), queue.take(), queue.take()]).toEqual([flood[0], flood[1], undefined]);
-    const late = from(polite);
+    const late = from("10.0.0.2");
     queue.push(late);
     expect(queue.take()).toBe(late);
     queue.done(flood[0]!);
@@ -128,7 +154,7 @@ describe("a fair queue whose packets are being handled", () => {
     for (const packet of [...packets, other]) queue.push(packet);
     const first = queue.take() as Packet;
     expect([first, queue.takeBehind(first), queue.takeBehind(first), queue.takeBehind(first)]).toEqual([...packets, undefined]);
-    for (const packet of packets.slice(1).toReversed()) queue.putBack(packet);
+    queue.putBack(packets.slice(1).toReversed());
     expect([queue.take(), queue.take()]).toEqual([other, undefined]);
     queue.done(first);
     expect([queue.take(), queue.size]).toEqual([packets[1], 1]);

@@ -339,7 +339,7 @@ export class WorkerPool implements Executor, WorkerSetOwner {
   /** @param packets the last one first */
   #putBack(packets: readonly Packet[]): void {
     if (packets.length > 0 && this.#queue.size === 0) this.#waitingSince = performance.now();
-    for (const packet of packets) this.#queue.putBack(packet);
+    this.#queue.putBack(packets);
     this.#budget += packets.length;
   }
 
