@@ -42,6 +42,9 @@ export {
 } from "./codec/index.ts";
 export {
   type AddressFirst,
+  type BundleContext,
+  type BundleHandler,
+  type BundleOptions,
   type CallOptions,
   type Clock,
   type ContextFirst,

@@ -33,6 +33,7 @@ const TESTS: Readonly<Record<string, string>> = {
   "tcp-async-server.ts": "test/client/tcp-examples.test.ts",
   "tcp-blocking-server.ts": "test/client/tcp-examples.test.ts",
   "tcp-client.ts": "test/client/tcp-examples.test.ts",
+  "tuio.ts": "test/dispatch/bundle-handlers.test.ts",
   "threading-server.ts": "test/server/pool-examples.test.ts",
 };
 

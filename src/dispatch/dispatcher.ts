@@ -4,6 +4,14 @@ import { OscDecodeError, OscDispatchError, type OscError } from "../errors.ts";
 import { type ArgumentsOf, type MethodDescription, Namespace } from "../namespace/index.ts";
 import type { NetAddress } from "../net-address.ts";
 import { bad, boolean, callback, checkString, describe, nearest, type OptionChecks, optionError, readOptions } from "../options.ts";
+import {
+  type BundleHandler,
+  type BundleOptions,
+  BUNDLE_NAME,
+  type MappedBundleHandler,
+  mappedBundleHandler,
+  NO_BUNDLE_HANDLERS,
+} from "./bundle-handlers.ts";
 import { executePacket, type ExecutionResult, type HandlerMatch, packetOf } from "./execute.ts";
 import {
   type AddressFirst,
@@ -84,6 +92,7 @@ export class Dispatcher {
   readonly maxWork: number;
   readonly #addresses = new AddressSpace<Handler>();
   #defaultMatches: readonly HandlerMatch[] = NO_MATCHES;
+  #bundleHandlers = NO_BUNDLE_HANDLERS;
   #frozenBecause: string | null = null;
   #namespace: Namespace | null = null;
 
@@ -237,6 +246,48 @@ export class Dispatcher {
   }
 
   /**
+   * Calls a function with each bundle that arrives, as a whole and before its messages call their handlers; with `only`, instead. Not with
+   * bundles inside bundles, which are in the outer one, except those dated later: a server hands over each when it is due. What the function
+   * returns is sent to the client.
+   *
+   * A client's dispatcher gets messages one by one, and so doesn't call it.
+   *
+   * @throws OscDispatchError `OSC_BAD_HANDLER` if `fn` isn't a function, `OSC_DISPATCHER_FROZEN` as {@link map}; OscServerError `OSC_OPTION` for
+   * options that aren't {@link BundleOptions}
+   *
+   * @example
+   * dispatcher.onBundle((bundle) => console.log(`${bundle.elements.length} messages at ${bundle.timeTag}`));
+   */
+  onBundle(fn: BundleHandler, options?: BundleOptions): void {
+    this.#refuseIfFrozen(BUNDLE_NAME);
+    this.#bundleHandlers = Object.freeze([...this.#bundleHandlers, mappedBundleHandler(fn, options)]);
+  }
+
+  /**
+   * Undoes {@link onBundle}: its earliest call with this function.
+   *
+   * @throws OscDispatchError `OSC_NOT_MAPPED` if there is none, `OSC_BAD_HANDLER` and `OSC_DISPATCHER_FROZEN` as {@link onBundle}
+   */
+  offBundle(fn: BundleHandler): void {
+    this.#refuseIfFrozen(BUNDLE_NAME);
+    const { callback } = mappedBundleHandler(fn, undefined);
+    const index = this.#bundleHandlers.findIndex((mapped) => mapped.callback === callback);
+    if (index === -1) {
+      throw new OscDispatchError(
+        "OSC_NOT_MAPPED",
+        "No such handler of bundles. Pass the function that onBundle was called with.",
+        BUNDLE_NAME,
+      );
+    }
+    this.#bundleHandlers = Object.freeze(this.#bundleHandlers.toSpliced(index, 1));
+  }
+
+  /** What {@link onBundle} was called with, for whoever handles packets. @internal */
+  get bundleHandlers(): readonly MappedBundleHandler[] {
+    return this.#bundleHandlers;
+  }
+
+  /**
    * The handlers that a message with this address invokes, in order; the default handler, if one is set and nothing matches.
    *
    * @param pattern the address of a message: an OSC address pattern
@@ -310,7 +361,7 @@ export class Dispatcher {
   }
 
   /**
-   * Makes every later `map`, `unmap` and `setDefaultHandler` throw `OSC_DISPATCHER_FROZEN`. A server does this if its handlers run in threads
+   * Makes every later `map`, `unmap`, `setDefaultHandler`, `onBundle` and `offBundle` throw `OSC_DISPATCHER_FROZEN`. A server does this if its handlers run in threads
    * or processes of their own, which changes made here would not reach. It can't be undone, and the first reason stays.
    *
    * @param reason a sentence that says why, for the error's message

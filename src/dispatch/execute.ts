@@ -16,6 +16,7 @@ import type { NetAddress } from "../net-address.ts";
 import { describe } from "../options.ts";
 import { handled, type PacketHandled, type PacketRejected, rejected } from "../packet-result.ts";
 import { leaveOutStackTraces } from "../stack-traces.ts";
+import { type BundleContext, BUNDLE_NAME, type MappedBundleHandler, withoutLater } from "./bundle-handlers.ts";
 import { isLater } from "./bundle-time.ts";
 import type { ArgumentCheck, Handler, HandlerContext, OscReply } from "./handler.ts";
 
@@ -36,6 +37,8 @@ export interface HandlerLookup {
   matchBytes?(message: Uint8Array): KnownAddress<Handler> | undefined;
   /** Called with the address of a well-formed message that `matchBytes` didn't know. */
   cacheAddress?(address: string, message: Uint8Array): void;
+  /** Called with each bundle of the outermost level, before its messages. */
+  readonly bundleHandlers?: readonly MappedBundleHandler[];
   /** The work of all calls of `match` so far. Without it, nothing limits the work of a packet. */
   readonly work?: number;
   /** How much work one packet may be: searches, and 1 for each call of a handler. The messages that are left then are dropped. */
@@ -103,12 +106,14 @@ export function executePacket<Context extends ExecutionContext>(
   if (packet instanceof OscDecodeError) return malformed(packet);
   // The listener that the packet's faults are reported to may map other handlers.
   const matches = packet.errors.length === 0 ? known?.found : undefined;
-  const result = new PacketExecution(handlers, packet, context, deliver, matches).run();
+  const execution = new PacketExecution(handlers, packet, context, deliver, matches);
+  if (packet instanceof OscBundle) execution.callFirst(packet, handlers.bundleHandlers);
+  const result = execution.run();
   if (known === undefined && packet instanceof OscMessage && packet.errors.length === 0) handlers.cacheAddress?.(packet.address, data);
   return result;
 }
 
-/** As {@link executePacket}, for a packet that is decoded already. */
+/** As {@link executePacket}, for a packet that is decoded already. Doesn't call handlers of bundles. */
 export function executeDecoded<Context extends ExecutionContext>(
   handlers: HandlerLookup,
   packet: OscPacket,
@@ -167,6 +172,10 @@ class PacketExecution<Context extends ExecutionContext> {
   #refusals = 0;
   /** The messages after the one at hand, the last first. A single message, the usual packet, needs no list. */
   readonly #rest: TimedMessage[] | undefined;
+  /** The whole bundle, until its handlers have run, and which of these is next. */
+  #bundle: OscBundle | undefined = undefined;
+  #bundleHandlers: readonly MappedBundleHandler[] | undefined = undefined;
+  #bundleHandlerIndex = 0;
 
   /** @param matches the handlers of a packet that is a single message, if they are known already */
   constructor(
@@ -189,6 +198,14 @@ class PacketExecution<Context extends ExecutionContext> {
       reportAll(packet.errors, context);
       if (isDispatched(packet)) this.#message = packet;
     }
+  }
+
+  /** Has the whole bundle handled before its messages, or without them. Called before {@link run}. */
+  callFirst(bundle: OscBundle, handlers: readonly MappedBundleHandler[] | undefined): void {
+    if (handlers === undefined || handlers.length === 0) return;
+    this.#bundle = withoutLater(bundle, this.#context.asOf);
+    this.#bundleHandlers = handlers;
+    if (handlers.some(({ only }) => only)) this.#message = undefined;
   }
 
   run(): ExecutionResult | Promise<ExecutionResult> {
@@ -217,6 +234,8 @@ class PacketExecution<Context extends ExecutionContext> {
   }
 
   #runUntilPromise(): Promise<void> | undefined {
+    const pendingBundle = this.#bundle === undefined ? undefined : this.#callBundleHandlers(this.#bundle);
+    if (pendingBundle !== undefined) return pendingBundle;
     while (this.#message !== undefined) {
       // Only now, because the handlers of the message before may have mapped others.
       this.#matches ??= this.#rest === undefined ? this.#handlers.match(this.#message.address) : this.#countedMatch(this.#message.address);
@@ -260,13 +279,45 @@ class PacketExecution<Context extends ExecutionContext> {
   #call(match: HandlerMatch, message: OscMessage): Promise<void> | undefined {
     const { address } = message;
     let result: unknown;
-    let isPromise: boolean;
     this.#calls += 1;
     const args = match.value.check === null ? message.args : this.#check(match.value.check, message);
     if (args === null) return undefined;
     try {
       result = this.#invoke(match, message, args);
-      if (result === undefined) return undefined;
+    } catch (cause) {
+      this.#context.error(handlerFailed(address, cause));
+      return undefined;
+    }
+    return result === undefined ? undefined : this.#takeResult(result, address);
+  }
+
+  #callBundleHandlers(bundle: OscBundle): Promise<void> | undefined {
+    const { clientAddress } = this.#context;
+    const context: BundleContext = {
+      clientAddress,
+      timeTag: bundle.timeTag,
+      reply: (value) => this.#reply(value, BUNDLE_NAME),
+      shutdown: () => this.#context.shutdown(),
+    };
+    const handlers = this.#bundleHandlers ?? [];
+    while (this.#bundleHandlerIndex < handlers.length) {
+      const { callback } = handlers[this.#bundleHandlerIndex++]!;
+      this.#calls += 1;
+      try {
+        const pending = this.#takeResult(callback(bundle, context), BUNDLE_NAME);
+        if (pending !== undefined) return pending;
+      } catch (cause) {
+        this.#context.error(handlerFailed(BUNDLE_NAME, cause));
+      }
+    }
+    this.#bundle = undefined;
+    return undefined;
+  }
+
+  /** Delivers what a handler returned. Returns a promise only if the reply must be awaited. */
+  #takeResult(result: unknown, address: string): Promise<void> | undefined {
+    let isPromise: boolean;
+    try {
       isPromise = isThenable(result);
     } catch (cause) {
       this.#context.error(handlerFailed(address, cause));

@@ -1,4 +1,5 @@
 /** From packets to handlers to replies, and the scheduler for what is dated later. Pure: runs in browsers too. */
+export type { BundleContext, BundleHandler, BundleOptions } from "./bundle-handlers.ts";
 export { bundleTime, clockDoubt, isEmptyBundle, laterElements } from "./bundle-time.ts";
 export { clockOption, systemClock } from "./clock.ts";
 export type { Clock } from "./clock.ts";

@@ -40,6 +40,15 @@ dispatcher.map("/later", (_address, word) => {
   if (kept === null) return "/not-kept";
   kept.reply(["/late", word]);
 });
+// Of bundles whose first message asks for it.
+dispatcher.onBundle((bundle, { clientAddress, timeTag, reply }) => {
+  const [first] = bundle.elements;
+  if (first?.address !== "/whole") return;
+  reply(["/whole-from", clientAddress.port, timeTag]);
+  if (first.args[0] === "throw") throw new RangeError("thrown by a handler of bundles");
+  return ["/whole", bundle.elements.length];
+});
+dispatcher.map("/whole", () => undefined);
 dispatcher.map("/quiet", () => undefined);
 dispatcher.map("/exit", (_address, code) => process.exit(code));
 dispatcher.map("/print", (_address, text) => {

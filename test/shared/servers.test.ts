@@ -182,6 +182,21 @@ function suite(place: Place, more: () => object = () => ({})): void {
     ]);
   });
 
+  test("a handler of bundles sees a whole bundle at its time and before its messages, knows its sender, and may throw", async () => {
+    const at = Date.now() + 200;
+    const timeTag = TimeTag.from(at);
+    client.send(new OscBundle([new OscMessage("/whole"), new OscMessage("/when", ["after"])], timeTag));
+    const [from, whole, when] = await client.nextMessages(3);
+    expect([from, whole, when?.[2]]).toEqual([["/whole-from", clientPort(), timeTag], ["/whole", 2], "after"]);
+    expect(when?.[1]).toBeGreaterThanOrEqual(at);
+    client.send(new OscBundle([new OscMessage("/whole", ["throw"]), new OscMessage("/echo", ["still"])]));
+    expect((await client.nextMessages(2)).at(1)).toEqual(["/echoed", "still"]);
+    await server.until(() => server.errors.length > 0);
+    expect(server.errors.splice(0)).toMatchObject([
+      { code: "OSC_HANDLER_FAILED", cause: "thrown by a handler of bundles", client: { port: clientPort() } },
+    ]);
+  });
+
   test("a later bundle waits for its time, and nothing waits for it", async () => {
     const at = Date.now() + 400;
     client.send(new OscBundle([new OscMessage("/when", ["later"]), new OscMessage("/when", ["with it"])], TimeTag.from(at)));
@@ -299,7 +314,7 @@ function suite(place: Place, more: () => object = () => ({})): void {
       dropped: 0,
       waiting: 0,
       rejected: { malformed: 1, "not-osc": 1 + server.asked, unverified: 1 },
-      handlerErrors: awaits(place) ? 2 : 3,
+      handlerErrors: awaits(place) ? 3 : 4,
     });
     expect(stats.forked > 0).toBe(kind === "forking" && strategy === "fork");
     await expectFree(transport, server.address);

@@ -127,6 +127,12 @@ export function examplesOf(oscine: Oscine): Readonly<Record<string, Example>> {
       doNothing,
       {},
     ),
+    "Dispatcher.onBundle": on(dispatcher, doNothing, {}),
+    "Dispatcher.offBundle": on(() => {
+      const mapped = dispatcher();
+      mapped.onBundle(doNothing);
+      return mapped;
+    }, doNothing),
     "Dispatcher.setDefaultHandler": on(dispatcher, doNothing, {}),
     "Dispatcher.handlersForAddress": on(dispatcher, "/a"),
     "Dispatcher.nearestAddress": on(dispatcher, "/a"),
