@@ -246,7 +246,7 @@ export abstract class PacketClient implements AsyncDisposable {
         // The decoder's errors were reported when the message arrived.
         if (!(fault instanceof OscDecodeError)) this.report(fault, from);
       };
-      const context = { clientAddress: from, asOf: Infinity, mode: "async" as const, error, shutdown };
+      const context = { clientAddress: from, asOf: Infinity, mode: "async" as const, allowOddAddresses: true, error, shutdown };
       await executeDecoded(this.dispatcher, packet, context, (reply) => this.#answer(packetOf(reply), from));
       handled += 1;
       if (isOver) break;

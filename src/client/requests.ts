@@ -10,7 +10,10 @@ export type ReplyFilter = (reply: OscMessage) => boolean;
 
 /** How to wait for a reply. */
 export interface RequestOptions {
-  /** The address of the reply, or a pattern that it matches. Default: the address (pattern) of the request. */
+  /**
+   * The address of the reply, or a pattern that it matches. One that begins with `#` is compared as it is: liblo replies to `#reply`. Default: the
+   * address (pattern) of the request.
+   */
   readonly replyTo?: string;
   /** Which message with that address is the reply, for devices that tell replies apart by an argument. Default: the first. */
   readonly accept?: ReplyFilter;
@@ -148,8 +151,16 @@ export class Requests {
 
 /** Which messages are the reply: those whose address is `replyTo` or matches it as a pattern, and that the filter accepts. */
 function replyTest(address: string, replyTo: string | undefined, accept: ReplyFilter | undefined): ReplyFilter {
+  const fits = typeof replyTo === "string" && replyTo.startsWith("#") ? addressTest(replyTo) : patternTest(address, replyTo);
+  return accept === undefined ? fits : (message) => fits(message) && accept(message);
+}
+
+function addressTest(address: string): ReplyFilter {
+  return (message) => message.address === address;
+}
+
+function patternTest(address: string, replyTo: string | undefined): ReplyFilter {
   const pattern = replyTo === undefined ? compilePattern(address) : addressPattern("replyTo", replyTo);
   // Compare the text first: an address may contain characters that mean something else in a pattern.
-  const fits: ReplyFilter = (message) => message.address === pattern.pattern || pattern.matches(message.address);
-  return accept === undefined ? fits : (message) => fits(message) && accept(message);
+  return (message) => message.address === pattern.pattern || pattern.matches(message.address);
 }

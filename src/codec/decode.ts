@@ -12,6 +12,8 @@ const NO_ARGUMENTS: readonly OscValue[] = /* @__PURE__ */ Object.freeze([]);
 /** The characters of all type tags. */
 const TYPE_TAGS = /* @__PURE__ */ Uint8Array.from("ifsbhtdScrmTFNI[]", (tag) => tag.charCodeAt(0));
 
+const BUNDLE = /* @__PURE__ */ Uint8Array.from("#bundle", (character) => character.charCodeAt(0));
+
 const OPTION_NAMES = ["strict", "copyBlobs", "maxNesting", "maxPacketSize", "maxArguments"];
 /** The options whose names were checked last. */
 let checked: DecodeOptions | undefined;
@@ -93,7 +95,15 @@ function readPacket(
   around: TimeTag | undefined,
   depth: number,
 ): OscPacket {
-  return bytes[start] === HASH ? readBundle(reading, bytes, start, end, around, depth) : readMessage(reading, bytes, start, end);
+  return bytes[start] === HASH && beginsBundle(bytes, start, end)
+    ? readBundle(reading, bytes, start, end, around, depth)
+    : readMessage(reading, bytes, start, end);
+}
+
+/** Any other text with a hash is an address, such as the `#reply` of liblo. A header that is cut short is that of a bundle. */
+function beginsBundle(bytes: Uint8Array, start: number, end: number): boolean {
+  for (let at = start; at < end && at < start + BUNDLE.length; at++) if (bytes[at] !== BUNDLE[at - start]) return false;
+  return true;
 }
 
 function readMessage(reading: Reading, bytes: Uint8Array, start: number, end: number): OscMessage {

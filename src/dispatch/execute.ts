@@ -53,6 +53,8 @@ export interface ExecutionContext {
   readonly asOf: number;
   /** `"async"`: a promise that a handler returns is awaited before the next handler runs. `"sync"`: it is an error. */
   readonly mode: "sync" | "async";
+  /** True: a message whose address doesn't begin with `/` is handled, and that isn't reported. Default: it is reported only. */
+  readonly allowOddAddresses?: boolean;
   /** Called with what is wrong in a packet whose rest is handled. Must not throw. */
   error(error: OscError): void;
   /** Ends the serving loop of the server that handles the packet. */
@@ -196,7 +198,7 @@ class PacketExecution<Context extends ExecutionContext> {
       this.#advance();
     } else {
       reportAll(packet.errors, context);
-      if (isDispatched(packet)) this.#message = packet;
+      if (isDispatched(packet, context)) this.#message = packet;
     }
   }
 
@@ -418,18 +420,20 @@ function collectMessages(bundle: OscBundle, context: ExecutionContext, messages:
       continue;
     }
     reportAll(element.errors, context);
-    if (isDispatched(element)) messages.push({ message: element, timeTag: bundle.timeTag });
+    if (isDispatched(element, context)) messages.push({ message: element, timeTag: bundle.timeTag });
   }
 }
 
 /** Not a `for…of`, which allocates even for an empty frozen list (bench/latency). */
 function reportAll(errors: readonly OscError[], context: ExecutionContext): void {
-  for (let i = 0; i < errors.length; i++) context.error(errors[i]!);
+  for (let i = 0; i < errors.length; i++) {
+    if (context.allowOddAddresses !== true || errors[i]!.code !== "OSC_BAD_ADDRESS") context.error(errors[i]!);
+  }
 }
 
-/** The decoder lets an address without its slash pass, and reports it; no handler can be mapped to it. */
-function isDispatched(message: OscMessage): boolean {
-  return message.address.charCodeAt(0) === SLASH;
+/** The decoder lets an address without its slash pass, and reports it. */
+function isDispatched(message: OscMessage, context: ExecutionContext): boolean {
+  return message.address.charCodeAt(0) === SLASH || context.allowOddAddresses === true;
 }
 
 function isThenable(value: unknown): boolean {

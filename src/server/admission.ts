@@ -4,6 +4,10 @@ import { type NetAddress, plainAddress } from "../net-address.ts";
 import { type Limits, subnetList } from "./options.ts";
 
 const SLASH = 0x2f;
+const SPACE = 0x20;
+const DELETE = 0x7f;
+/** How much of an address is shown in a report. */
+const LONGEST_SHOWN = 80;
 const NO_BYTES = new Uint8Array(0);
 const BUNDLE = Array.from("#bundle\0", (character) => character.charCodeAt(0));
 
@@ -31,7 +35,7 @@ export class Admission {
     if (this.#rates !== null && !this.#rates.allows(sender.address)) return "rate";
     if (data.length === 0) return "empty";
     if (data.length > this.#limits.maxPacketSize) return "too-large";
-    return looksLikeOsc(data) ? null : "not-osc";
+    return looksLikeOsc(data) || (this.#limits.allowOddAddresses && oddAddress(data) !== null) ? null : "not-osc";
   }
 
   /** The error for a rejected packet. Built lazily: under flood most rejections are only counted. */
@@ -58,7 +62,7 @@ function refusalError(reason: AdmissionReason, data: Uint8Array, { maxPacketSize
     case "too-large":
       return new OscRejectedError(reason, `The packet has ${data.length} bytes, and maxPacketSize is ${maxPacketSize}.`);
     case "not-osc":
-      return notOscError(data);
+      return notOscError(data, " To handle such messages, set allowOddAddresses.");
   }
 }
 
@@ -72,13 +76,29 @@ function emptyError(): OscRejectedError {
   return new OscRejectedError("empty", "The packet is empty.");
 }
 
-function notOscError(data: Uint8Array): OscRejectedError {
+/** @param advice what to do if it looks like a message but for its address */
+function notOscError(data: Uint8Array, advice = ""): OscRejectedError {
+  const address = oddAddress(data);
+  if (address !== null) {
+    return new OscRejectedError(
+      "not-osc",
+      `The packet is not OSC: its address, ${JSON.stringify(address)}, doesn't begin with "/".${advice}`,
+    );
+  }
   return new OscRejectedError("not-osc", `The packet is not OSC: it begins with ${firstBytes(data)}, not with "/" or "#bundle".`);
 }
 
 /** A message begins with "/", a bundle with "#bundle" and a NUL. */
 function looksLikeOsc(data: Uint8Array): boolean {
   return data[0] === SLASH || BUNDLE.every((byte, index) => data[index] === byte);
+}
+
+/** The address of a message that would be one if it began with a slash: ASCII that can be seen, then a NUL. Null for anything else. */
+function oddAddress(data: Uint8Array): string | null {
+  const end = data.indexOf(0);
+  if (end < 1 || data[0] === SLASH || BUNDLE.every((byte, index) => byte === 0 || data[index] === byte)) return null;
+  for (let index = 0; index < end; index += 1) if (data[index]! <= SPACE || data[index]! >= DELETE) return null;
+  return String.fromCharCode(...data.subarray(0, Math.min(end, LONGEST_SHOWN)));
 }
 
 /** A program that hands packets to the server itself may write an IPv4 address as `::ffff:10.0.0.5`. */

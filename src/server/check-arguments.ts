@@ -19,6 +19,7 @@ type Names<Options> = Readonly<Record<keyof Options, true>>;
 export const SERVER_OPTIONS: Names<ServerOptions> = {
   onError: true,
   strict: true,
+  allowOddAddresses: true,
   maxPacketSize: true,
   maxNesting: true,
   maxWaiting: true,

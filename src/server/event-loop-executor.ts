@@ -131,6 +131,10 @@ export class LocalContext implements PacketContext, HandlerScope {
     return this.#handling.mode;
   }
 
+  get allowOddAddresses(): boolean {
+    return this.#handling.allowOddAddresses;
+  }
+
   get decodeOptions(): Handling {
     return this.#handling;
   }

@@ -12,6 +12,7 @@ export interface Handling {
   readonly strict: boolean;
   readonly maxNesting: number;
   readonly maxPacketSize: number;
+  readonly allowOddAddresses: boolean;
   /** The server's `verifyRequest`. */
   verify(data: Uint8Array, client: NetAddress): boolean;
   shutdown(): void;
@@ -86,6 +87,7 @@ class ServedPacket implements PacketContext {
   readonly clientAddress: NetAddress;
   readonly asOf: number;
   readonly mode: "sync" | "async";
+  readonly allowOddAddresses: boolean;
   readonly decodeOptions: Handling;
   readonly #sink: PacketSink;
 
@@ -93,6 +95,7 @@ class ServedPacket implements PacketContext {
     this.clientAddress = client;
     this.asOf = asOf;
     this.mode = handling.mode;
+    this.allowOddAddresses = handling.allowOddAddresses;
     this.decodeOptions = handling;
     this.#sink = sink;
   }

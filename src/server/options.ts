@@ -29,6 +29,11 @@ export interface ServerOptions {
   /** Refuse packets that break the OSC text in ways that real programs do, instead of reading and reporting them. Default false. */
   readonly strict?: boolean;
   /**
+   * Handle messages whose address doesn't begin with `/`, such as liblo's `#reply`, instead of rejecting them as `not-osc`. They call handlers
+   * that are mapped to `*`, and otherwise the default handler. Not together with `strict`. Default false.
+   */
+  readonly allowOddAddresses?: boolean;
+  /**
    * The most bytes that a packet may have. Default 1 MiB. A UDP datagram can't carry more than 65,507 bytes; over streams, the largest packets in
    * common use are SuperCollider's synth definitions and buffer contents, of some hundred kilobytes. Raise it to receive larger blobs.
    */
@@ -80,6 +85,8 @@ export interface ServerOptions {
 export interface Limits {
   /** As {@link ServerOptions.strict}. */
   readonly strict: boolean;
+  /** As {@link ServerOptions.allowOddAddresses}. */
+  readonly allowOddAddresses: boolean;
   /** As {@link ServerOptions.maxPacketSize}. */
   readonly maxPacketSize: number;
   /** As {@link ServerOptions.maxNesting}. */
@@ -118,6 +125,7 @@ const MIB = 1024 * 1024;
 const SERVER_CHECKS = {
   onError: callback<ErrorListener>(),
   strict: boolean(false),
+  allowOddAddresses: boolean(false),
   maxPacketSize: integer(4, MIB, 0x7fff_ffff),
   maxNesting: integer(1, 32),
   maxWaiting: integer(1, 4096),
@@ -139,6 +147,9 @@ const SERVER_CHECKS = {
 export function limitsOf(options: ServerOptions): Limits {
   const { onError: _onError, allow = [], maxRate = null, maxBurst = maxRate ?? 1, ...limits } = checkOptionValues(options, SERVER_CHECKS);
   subnetList(allow);
+  if (limits.strict && limits.allowOddAddresses) {
+    throw optionError("allowOddAddresses can't be true together with strict, which refuses such addresses. Leave out one of the two.");
+  }
   return { ...limits, allow, maxRate, maxBurst };
 }
 

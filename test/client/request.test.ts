@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { OscBundle, OscMessage } from "../../src/codec/index.ts";
+import { encode, OscBundle, OscMessage } from "../../src/codec/index.ts";
 import { OscServerError, OscTimeoutError } from "../../src/errors.ts";
-import { collect, portOf, simpleClient, udpClient } from "./clients.ts";
+import { collect, portOf, Reports, simpleClient, udpClient } from "./clients.ts";
 import { Peer } from "./peer.ts";
 
 describe("request", () => {
@@ -27,6 +27,30 @@ describe("request", () => {
       "/other",
       "/note",
       "/more",
+    ]);
+  });
+
+  test("takes a reply to #reply, and leaves other messages without a slash to messages() and handlers", async () => {
+    const reports = new Reports();
+    const peer = await Peer.open();
+    const odd = (address: string): Uint8Array => {
+      const bytes = encode(new OscMessage(`/${address.slice(1)}`, 7));
+      bytes[0] = address.charCodeAt(0);
+      return bytes;
+    };
+    const client = udpClient(peer.port, { onError: reports.listener });
+    const reply = client.request("/synth/", [], { replyTo: "#reply" });
+    const { from } = await peer.next();
+    for (const address of ["#other", "error", "last", "#reply"]) await peer.say(odd(address), from.port);
+    expect(await reply).toMatchObject({ address: "#reply", args: [7] });
+    expect(reports.codes).toEqual(Array(4).fill("OSC_BAD_ADDRESS"));
+    expect((await client.messages().next()).value).toMatchObject({ address: "#other", args: [7] });
+    const seen: unknown[] = [];
+    client.dispatcher.setDefaultHandler((address, ...args) => void seen.push([address, ...args]));
+    expect(await client.handleMessages({ timeout: 0 })).toBe(2);
+    expect(seen).toEqual([
+      ["error", 7],
+      ["last", 7],
     ]);
   });
 

@@ -4,7 +4,7 @@ import { decode, encode, OscBundle, OscMessage, type OscPacket, TimeTag } from "
 import { Dispatcher, handlePacket, type PacketContext } from "../../src/dispatch/index.ts";
 import { OscServerError } from "../../src/errors.ts";
 import { HANDLED } from "../../src/packet-result.ts";
-import { bundle, CLIENT, errorList, message } from "./packets.ts";
+import { bundle, CLIENT, errorList, message, rawBundle } from "./packets.ts";
 
 const NOON = Date.UTC(2025, 5, 1, 12);
 
@@ -74,6 +74,23 @@ describe("handlePacket", () => {
     expect(result).toEqual(HANDLED);
     expect(codes()).toEqual(["OSC_BAD_ADDRESS"]);
     expect(seen).toEqual([]);
+  });
+
+  test("with allowOddAddresses, calls what is mapped to * or the default handler, and reports nothing", () => {
+    const { dispatcher, context, codes } = setUp({ allowOddAddresses: true });
+    const seen: unknown[] = [];
+    const data = message("/reply", 1);
+    data[0] = "#".charCodeAt(0);
+    dispatcher.map("/*", (address) => void seen.push(`slash ${address}`));
+    dispatcher.setDefaultHandler((address, ...args) => void seen.push(["default", address, ...args]));
+    expect(handlePacket(dispatcher, data, context)).toEqual(HANDLED);
+    dispatcher.map("*", (address) => void seen.push(["star", address]));
+    expect(handlePacket(dispatcher, rawBundle(TimeTag.IMMEDIATELY, [data]), context)).toEqual(HANDLED);
+    expect(seen).toEqual([
+      ["default", "#reply", 1],
+      ["star", "#reply"],
+    ]);
+    expect(codes()).toEqual([]);
   });
 
   test("passes its options to the decoder", () => {

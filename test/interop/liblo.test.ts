@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterAll, beforeAll, test } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { type PacketClient, TCPClient, UDPClient } from "../../src/index.ts";
 import { type Hearer, expectProfile, hear, itemsOf, listen, scriptOf } from "./exchange.ts";
 import { TYPE_TAGS } from "./items.ts";
@@ -61,6 +61,17 @@ describeWith([HEADERS], "liblo", () => {
   ])("is heard by our servers with every value, by %s", async (transport, kind, words) => {
     const tell = (port: number): void => void run(peer, ["send", `osc.${kind}://127.0.0.1:${port}/`, ...words], scriptOf(sent));
     matrix.add("sends", transport, await listen(sent, tell, { transport: kind }));
+  });
+
+  test("tells the names of its methods, in a reply to #reply", async () => {
+    await using program = new RunningProgram(peer, ["names"]);
+    const [, port] = await program.line(/^port (\d+)$/);
+    const faults: string[] = [];
+    await using client = new UDPClient("127.0.0.1", Number(port), { onError: ({ code }) => void faults.push(code) });
+    const reply = await client.request("/synth/", [], { replyTo: "#reply", timeout: 5000 });
+    expect(reply.args).toEqual(["/synth/", "gain", "pan"]);
+    expect(reply.errors).toMatchObject([{ code: "OSC_BAD_ADDRESS", offset: 0 }]);
+    expect(faults).toEqual(["OSC_BAD_ADDRESS"]);
   });
 
   matrix.check();

@@ -20,6 +20,37 @@ describe("the first bytes of a packet", () => {
     expect(admission.refusal(bytes(text), client("127.0.0.1"))).toBe(reason);
   });
 
+  test.each([
+    ["#reply\0\0,\0\0\0", null],
+    ["error\0\0\0,\0\0\0", null],
+    ["/\0\0\0", null],
+    ["#bundle\0\0\0\0\0\0\0\0\x01", null],
+    ["#bundleX", "not-osc"],
+    ["#bundleX\0\0\0\0", "not-osc"],
+    ["#bundle", "not-osc"],
+    ["hello world!", "not-osc"],
+    ["GET / HTTP/1.1\r\n\0\0", "not-osc"],
+    ["\0\0\0\x01", "not-osc"],
+    ["", "empty"],
+  ])("with allowOddAddresses, %j: %s", (text, reason) => {
+    const allowing = new Admission(limits({ allowOddAddresses: true }));
+    expect(allowing.refusal(bytes(text), client("127.0.0.1"))).toBe(reason);
+  });
+
+  test("names an address that doesn't begin with a slash, and the option that allows it", () => {
+    const { reason, message } = admission.explain("not-osc", bytes("#reply\0\0,\0\0\0"));
+    expect([reason, message]).toEqual([
+      "not-osc",
+      'The packet is not OSC: its address, "#reply", doesn\'t begin with "/". To handle such messages, set allowOddAddresses.',
+    ]);
+    expect(admission.explain("not-osc", bytes("garbage!")).message).toContain("67 61 72 62");
+    expect(admission.explain("not-osc", bytes(`${"x".repeat(10_000)}\0`)).message.length).toBeLessThan(250);
+  });
+
+  test("strict and allowOddAddresses contradict each other", () => {
+    expect(() => limits({ strict: true, allowOddAddresses: true })).toThrow(expect.objectContaining({ code: "OSC_OPTION" }));
+  });
+
   test("rejects a packet larger than maxPacketSize, and admits one of that size", () => {
     const small = new Admission(limits({ maxPacketSize: 8 }));
     expect(small.refusal(bytes("/1234567"), client("127.0.0.1"))).toBeNull();

@@ -153,7 +153,7 @@ describe("the role", () => {
         execArgv: [],
         sendsValues: false,
       },
-      limits: { strict: false, maxNesting: 32, maxPacketSize: 1024 },
+      limits: { strict: false, maxNesting: 32, maxPacketSize: 1024, allowOddAddresses: false },
       loading: true,
       awaits: true,
       asyncAdvice: "",

@@ -265,6 +265,7 @@ function warmupService(): WorkerService {
     dispatcher,
     mode: "sync",
     strict: false,
+    allowOddAddresses: false,
     maxNesting: 2,
     maxPacketSize: 1024,
     verify: () => true,

@@ -39,7 +39,7 @@ export const PACKETS_FD = 3;
 export const RESULTS_FD = 4;
 
 /** How a worker decodes packets. */
-export type WorkerLimits = Pick<Limits, "strict" | "maxNesting" | "maxPacketSize">;
+export type WorkerLimits = Pick<Limits, "strict" | "maxNesting" | "maxPacketSize" | "allowOddAddresses">;
 
 /** What a worker is started with. */
 export interface WorkerInit {
@@ -72,8 +72,8 @@ export interface ForkServerInit {
 }
 
 /** The limits that a worker needs, as plain data. */
-export function workerLimits({ strict, maxNesting, maxPacketSize }: Limits): WorkerLimits {
-  return { strict, maxNesting, maxPacketSize };
+export function workerLimits({ strict, maxNesting, maxPacketSize, allowOddAddresses }: Limits): WorkerLimits {
+  return { strict, maxNesting, maxPacketSize, allowOddAddresses };
 }
 
 /** In the registry of symbols, because a program may have loaded this file twice: once for `import` and once for `require`. */

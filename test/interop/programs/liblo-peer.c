@@ -4,6 +4,7 @@
  *   liblo-peer listen udp|tcp        prints `port N`, then a line for each message and for each bundle's beginning and end
  *   liblo-peer send URL [slip N]     sends the packets that the lines of standard input describe; over TCP in SLIP frames with an END
  *                                    after each packet (N = 1) or on both sides (N = 2), otherwise with its size before each packet
+ *   liblo-peer names                 prints `port N`, and answers whoever asks which methods are below /synth/
  *
  * The lines are those of line-text.ts.
  */
@@ -73,6 +74,22 @@ static int listen_forever(int protocol) {
   lo_server_enable_queue(server, 0, 0);
   lo_server_add_method(server, NULL, NULL, on_message, NULL);
   lo_server_add_bundle_handlers(server, on_bundle_start, on_bundle_end, NULL);
+  printf("port %d\n", lo_server_get_port(server));
+  fflush(stdout);
+  for (;;) lo_server_recv(server);
+}
+
+static int ignore_message(const char *path, const char *types, lo_arg **arguments, int count, lo_message message, void *user) {
+  (void)path, (void)types, (void)arguments, (void)count, (void)message, (void)user;
+  return 0;
+}
+
+/* liblo itself answers a message to an address that ends with a slash, unless a method takes all messages. */
+static int answer_forever(void) {
+  lo_server server = lo_server_new(NULL, NULL);
+  if (server == NULL) return 1;
+  lo_server_add_method(server, "/synth/gain", "f", ignore_message, NULL);
+  lo_server_add_method(server, "/synth/pan", "f", ignore_message, NULL);
   printf("port %d\n", lo_server_get_port(server));
   fflush(stdout);
   for (;;) lo_server_recv(server);
@@ -178,11 +195,12 @@ static int send_all(lo_address to) {
 
 int main(int count, char **words) {
   if (count == 3 && strcmp(words[1], "listen") == 0) return listen_forever(strcmp(words[2], "tcp") == 0 ? LO_TCP : LO_UDP);
+  if (count == 2 && strcmp(words[1], "names") == 0) return answer_forever();
   if (count >= 3 && strcmp(words[1], "send") == 0) {
     lo_address to = lo_address_new_from_url(words[2]);
     if (count == 5) lo_address_set_stream_slip(to, atoi(words[4]));
     return send_all(to);
   }
-  fprintf(stderr, "usage: liblo-peer listen udp|tcp | send URL [slip N]\n");
+  fprintf(stderr, "usage: liblo-peer listen udp|tcp | send URL [slip N] | names\n");
   return 2;
 }
