@@ -12,7 +12,8 @@ const NO_ARGUMENTS: readonly OscValue[] = /* @__PURE__ */ Object.freeze([]);
 /** The characters of all type tags. */
 const TYPE_TAGS = /* @__PURE__ */ Uint8Array.from("ifsbhtdScrmTFNI[]", (tag) => tag.charCodeAt(0));
 
-const BUNDLE = /* @__PURE__ */ Uint8Array.from("#bundle", (character) => character.charCodeAt(0));
+/** `#bun` as a big-endian number. */
+const BUNDLE_START = 0x2362756e;
 
 const OPTION_NAMES = ["strict", "copyBlobs", "maxNesting", "maxPacketSize", "maxArguments"];
 /** The options whose names were checked last. */
@@ -100,10 +101,9 @@ function readPacket(
     : readMessage(reading, bytes, start, end);
 }
 
-/** Any other text with a hash is an address, such as the `#reply` of liblo. A header that is cut short is that of a bundle. */
+/** Four bytes, because a header that is cut short or misspelt is no address. `#reply` of liblo is one. */
 function beginsBundle(bytes: Uint8Array, start: number, end: number): boolean {
-  for (let at = start; at < end && at < start + BUNDLE.length; at++) if (bytes[at] !== BUNDLE[at - start]) return false;
-  return true;
+  return end - start < 4 || readInt(bytes, start) === BUNDLE_START;
 }
 
 function readMessage(reading: Reading, bytes: Uint8Array, start: number, end: number): OscMessage {
@@ -244,7 +244,7 @@ function readBundle(
 /** The size of the header: `#bundle`, NUL and the time tag. Older versions of QOsc leave out the NUL. */
 function readBundleHeader(reading: Reading, bytes: Uint8Array, start: number, end: number): number {
   const size = end - start;
-  if (size >= 15 && readInt(bytes, start) === 0x2362756e && readInt(bytes, start + 4) >>> 8 === 0x646c65) {
+  if (size >= 15 && readInt(bytes, start) === BUNDLE_START && readInt(bytes, start + 4) >>> 8 === 0x646c65) {
     if (size > 20 && (size & 3) === 3 && beginsElement(bytes, start + 19) && !beginsElement(bytes, start + 20)) {
       reading.fault("OSC_BAD_BUNDLE", 'The NUL after "#bundle" is missing', start + 7);
       return 15;

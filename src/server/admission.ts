@@ -93,10 +93,10 @@ function looksLikeOsc(data: Uint8Array): boolean {
   return data[0] === SLASH || BUNDLE.every((byte, index) => data[index] === byte);
 }
 
-/** The address of a message that would be one if it began with a slash: ASCII that can be seen, then a NUL. Null for anything else. */
+/** The address of what the decoder would read as a message but for the slash: ASCII that can be seen, then a NUL. Null for anything else. */
 function oddAddress(data: Uint8Array): string | null {
   const end = data.indexOf(0);
-  if (end < 1 || data[0] === SLASH || BUNDLE.every((byte, index) => byte === 0 || data[index] === byte)) return null;
+  if (end < 1 || data[0] === SLASH || BUNDLE.slice(0, 4).every((byte, index) => data[index] === byte)) return null;
   for (let index = 0; index < end; index += 1) if (data[index]! <= SPACE || data[index]! >= DELETE) return null;
   return String.fromCharCode(...data.subarray(0, Math.min(end, LONGEST_SHOWN)));
 }

@@ -25,6 +25,7 @@ describe("the first bytes of a packet", () => {
     ["error\0\0\0,\0\0\0", null],
     ["/\0\0\0", null],
     ["#bundle\0\0\0\0\0\0\0\0\x01", null],
+    ["#bundlf\0", "not-osc"],
     ["#bundleX", "not-osc"],
     ["#bundleX\0\0\0\0", "not-osc"],
     ["#bundle", "not-osc"],

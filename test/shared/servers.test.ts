@@ -99,7 +99,11 @@ function suite(place: Place, more: () => object = () => ({})): void {
   const clientPort = (): number => (transport === "unix" ? 1 : client.wire.port);
 
   beforeAll(async () => {
-    server = await ServerProcess.start(kind, transport, optionsFor(place, { maxReports: 1000, ...more() }));
+    server = await ServerProcess.start(
+      kind,
+      transport,
+      optionsFor(place, { maxReports: 1000, allowOddAddresses: kind !== "nats", ...more() }),
+    );
     client = await server.connect();
   });
   afterAll(() => server.dispose());
@@ -180,6 +184,11 @@ function suite(place: Place, more: () => object = () => ({})): void {
       ["/echoed", 2],
       ["/echoed", 3],
     ]);
+  });
+
+  test.skipIf(kind === "nats")("with allowOddAddresses, a message to an address without a slash reaches the default handler", async () => {
+    client.send(text("#reply\0\0,s\0\0odd\0"));
+    expect(await client.nextMessages(1)).toEqual([["/default", "#reply", "odd"]]);
   });
 
   test("a handler of bundles sees a whole bundle at its time and before its messages, knows its sender, and may throw", async () => {
