@@ -10,7 +10,8 @@ import { type ArgumentRange, type CheckedDescription, type ParameterType, parseP
 export function fitArguments(description: CheckedDescription, types: string, args: readonly OscValue[]): readonly OscValue[] | string {
   const { parameters, coerceBooleans, range, schema } = description;
   let fitted: readonly OscValue[] = args;
-  if (parameters !== null) {
+  // Most messages have the very types, and then there is nothing to convert (bench/dispatch).
+  if (parameters !== null && types !== description.types) {
     const { all, required } = parameters;
     if (args.length < required || args.length > all.length) return expected(description, types);
     const list = fitList(all, splitTags(types), args, coerceBooleans);
@@ -18,21 +19,21 @@ export function fitArguments(description: CheckedDescription, types: string, arg
     fitted = list;
   }
   if (range !== undefined) {
-    const clipped = [...fitted];
-    for (let index = 0; index < clipped.length; index += 1) {
+    for (let index = 0; index < fitted.length; index += 1) {
       const allowed = range[index] ?? null;
-      const value = allowed === null ? clipped[index] : clip(clipped[index] as OscValue, allowed);
-      if (value === undefined) return `argument ${index + 1} must be ${describeRange(allowed)}; got ${shown(clipped[index] as OscValue)}`;
-      clipped[index] = value;
+      if (allowed === null) continue;
+      const before = fitted[index] as OscValue;
+      const value = clip(before, allowed);
+      if (value === undefined) return `argument ${index + 1} must be ${describeRange(allowed)}; got ${shown(before)}`;
+      if (!Object.is(value, before)) fitted = fitted.with(index, value);
     }
-    fitted = clipped;
   }
   return schema === undefined ? fitted : validate(schema, fitted);
 }
 
 /** The type tags of arguments that were fitted to a description. */
-export function fittedTypes({ parameters }: CheckedDescription, types: string, args: readonly OscValue[]): string {
-  return parameters === null ? types : typesOf(parameters.all, args);
+export function fittedTypes({ parameters, types: described }: CheckedDescription, types: string, args: readonly OscValue[]): string {
+  return parameters === null || types === described ? types : typesOf(parameters.all, args);
 }
 
 function typesOf(wanted: readonly ParameterType[], values: readonly OscValue[]): string {
