@@ -1,5 +1,5 @@
 import { type OscColor, type OscValue, TimeTag } from "../codec/index.ts";
-import type { ArgumentRange, NamespaceMethod, NamespaceNode } from "../namespace/index.ts";
+import type { ArgumentRange, CheckedDescription, NamespaceMethod, NamespaceNode } from "../namespace/index.ts";
 import { canRead } from "../namespace/index.ts";
 
 /** The attributes of a node that this server knows, as `HOST_INFO` lists them. */
@@ -19,9 +19,13 @@ export const ATTRIBUTES = [
 ] as const;
 
 export type Attribute = (typeof ATTRIBUTES)[number];
+type MethodAttribute = Exclude<Attribute, "FULL_PATH" | "CONTENTS">;
+
+/** What a message to a method doesn't change. */
+const FIXED = ["ACCESS", "RANGE", "DESCRIPTION", "TAGS", "EXTENDED_TYPE", "UNIT", "CRITICAL", "CLIPMODE"] as const;
 
 /** A value as OSCQuery writes it in JSON. */
-type JsonValue = string | number | boolean | null | readonly JsonValue[] | { readonly [name: string]: JsonValue };
+type JsonValue = string | number | boolean | null | readonly JsonValue[] | { readonly [name: string]: JsonValue | undefined };
 
 const ACCESS = { none: 0, read: 1, write: 2, readwrite: 3 } as const;
 
@@ -30,16 +34,13 @@ export function isAttribute(name: string): name is Attribute {
   return (ATTRIBUTES as readonly string[]).includes(name);
 }
 
-/** The text of each method, which doesn't change: a new value makes a new method. Trees are asked for again and again. */
-const methodTexts = new WeakMap<NamespaceMethod, string>();
+/** The fixed attributes of a method as text. Trees are asked for again and again. */
+const descriptionTexts = new WeakMap<CheckedDescription, string>();
 
 /** A node with everything below it, as JSON. */
 export function nodeToText({ address, children, method }: NamespaceNode): string {
-  return [
-    `{"FULL_PATH":${JSON.stringify(address)}`,
-    children.size === 0 ? "" : `,"CONTENTS":${contentsToText(children)}`,
-    method === null ? `,"ACCESS":${ACCESS.none}}` : `${textOf(method)}}`,
-  ].join("");
+  const contents = children.size === 0 ? "" : `,"CONTENTS":${contentsToText(children)}`;
+  return `{"FULL_PATH":${JSON.stringify(address)}${contents}${method === null ? `,"ACCESS":${ACCESS.none}` : textOf(method)}}`;
 }
 
 function contentsToText(children: NamespaceNode["children"]): string {
@@ -48,15 +49,17 @@ function contentsToText(children: NamespaceNode["children"]): string {
 
 /** The attributes of a method, each after a comma. */
 function textOf(method: NamespaceMethod): string {
-  const known = methodTexts.get(method);
-  if (known !== undefined) return known;
-  let text = "";
-  for (const name of ATTRIBUTES) {
-    const value = name === "FULL_PATH" || name === "CONTENTS" ? undefined : methodAttribute(method, name);
-    if (value !== undefined) text += `,"${name}":${JSON.stringify(value)}`;
+  const { description, types, value } = method;
+  let fixed = descriptionTexts.get(description);
+  if (fixed === undefined) {
+    const attributes: Record<string, JsonValue | undefined> = {};
+    for (const name of FIXED) attributes[name] = methodAttribute(method, name);
+    if (description.types !== undefined) attributes["TYPE"] = methodAttribute(method, "TYPE");
+    fixed = `,${JSON.stringify(attributes).slice(1, -1)}`;
+    descriptionTexts.set(description, fixed);
   }
-  methodTexts.set(method, text);
-  return text;
+  const type = description.types === undefined ? `,"TYPE":${JSON.stringify(types)}` : "";
+  return fixed + type + (value === null || !canRead(description) ? "" : `,"VALUE":[${value.map(valueToText).join(",")}]`);
 }
 
 /** One attribute of a node as JSON; undefined if the node has none of that name, or its access forbids it. */
@@ -68,10 +71,7 @@ export function attributeToText({ address, children, method }: NamespaceNode, na
   return value === undefined ? undefined : JSON.stringify(value);
 }
 
-function methodAttribute(
-  { description, value, types }: NamespaceMethod,
-  name: Exclude<Attribute, "FULL_PATH" | "CONTENTS">,
-): JsonValue | undefined {
+function methodAttribute({ description, value, types }: NamespaceMethod, name: MethodAttribute): JsonValue | undefined {
   const { access, range, tags, extendedType, unit, critical } = description;
   switch (name) {
     case "TYPE":
@@ -79,7 +79,7 @@ function methodAttribute(
     case "ACCESS":
       return ACCESS[access];
     case "VALUE":
-      return value === null || !canRead(description) ? undefined : value.map((each) => valueToJson(each));
+      return value === null || !canRead(description) ? undefined : value.map(valueToJson);
     case "RANGE":
       return range?.map(rangeToJson);
     case "DESCRIPTION":
@@ -99,11 +99,13 @@ function methodAttribute(
 
 function rangeToJson(range: ArgumentRange | null): JsonValue {
   const { min, max, values } = range ?? {};
-  return {
-    ...(min !== undefined && { MIN: min }),
-    ...(max !== undefined && { MAX: max }),
-    ...(values !== undefined && { VALS: values.map((value) => valueToJson(value)) }),
-  };
+  // JSON leaves out what is undefined.
+  return { MIN: min, MAX: max, VALS: values?.map((value) => valueToJson(value)) };
+}
+
+function valueToText(value: OscValue): string {
+  // By far the most frequent, and its text is JSON.
+  return Number.isFinite(value) ? String(value) : JSON.stringify(valueToJson(value));
 }
 
 function valueToJson(value: OscValue): JsonValue {
