@@ -1,94 +1,14 @@
 import { once } from "node:events";
-import { type IncomingMessage, type RequestListener, createServer, request as httpRequest } from "node:http";
-import { type AddressInfo, type Socket, connect } from "node:net";
-import { afterEach, describe, expect, test } from "vitest";
-import { WebSocket, WebSocketServer } from "ws";
-import { OscMessage, decode, encode, float } from "../../src/codec/index.ts";
+import { type IncomingMessage, type RequestListener, createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { describe, expect, test } from "vitest";
+import { WebSocketServer } from "ws";
+import { OscMessage, encode, float } from "../../src/codec/index.ts";
 import { Dispatcher } from "../../src/dispatch/index.ts";
 import type { OscError } from "../../src/errors.ts";
 import { Namespace, type NamespaceChange } from "../../src/namespace/index.ts";
-import { OscQueryClient, type OscQueryServer, type OscQueryServerOptions, serveOscQuery } from "../../src/oscquery/index.ts";
-
-const closers: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const close of closers.splice(0).toReversed()) await close();
-});
-
-async function serve(source: Dispatcher | Namespace, options: OscQueryServerOptions = {}): Promise<OscQueryServer> {
-  const server = await serveOscQuery(source, options);
-  closers.push(() => server.close());
-  return server;
-}
-
-/** The tree of the examples of the OSCQuery proposal. */
-function proposal(): Namespace {
-  const namespace = new Namespace();
-  namespace.add("/foo", { types: "f", access: "readwrite", value: [0.5], range: [{ min: 0, max: 100 }], description: "test float node" });
-  namespace.add("/bar/baz", {
-    types: "i",
-    access: "write",
-    value: [50],
-    range: [{ min: 0, max: 100, clip: "both" }],
-    description: "test integer node",
-  });
-  namespace.add("/bar/color", { types: "r", value: [{ r: 255, g: 0, b: 16, a: 255 }], tags: ["light"] });
-  namespace.add("/bar/many", {
-    types: "ifT[s]",
-    range: [{ values: [0, 2, 4] }, null],
-    unit: ["time.second", "gain.db"],
-    extendedType: ["a", "b"],
-    critical: true,
-  });
-  return namespace;
-}
-
-interface Answer {
-  readonly status: number;
-  readonly headers: IncomingMessage["headers"];
-  readonly body: unknown;
-}
-
-async function ask(server: OscQueryServer, path: string, options: { method?: string; host?: string } = {}): Promise<Answer> {
-  const { address, port } = server.address;
-  const headers = options.host === undefined ? {} : { Host: options.host };
-  const request = httpRequest({ host: address, port, path, method: options.method ?? "GET", headers });
-  request.end();
-  const [response] = (await once(request, "response")) as [IncomingMessage];
-  let text = "";
-  for await (const piece of response) text += String(piece);
-  return { status: response.statusCode ?? 0, headers: response.headers, body: text === "" ? null : JSON.parse(text) };
-}
-
-/** A WebSocket client that keeps what it gets. */
-class Peer {
-  readonly socket: WebSocket;
-  readonly got: unknown[] = [];
-  readonly #waiting = new Set<() => void>();
-  constructor(server: OscQueryServer, headers: Record<string, string> = {}) {
-    this.socket = new WebSocket(server.url.replace("http", "ws"), { headers });
-    this.socket.on("message", (data: Buffer, isBinary: boolean) => {
-      this.got.push(isBinary ? decode(data) : JSON.parse(data.toString()));
-      for (const wake of this.#waiting) wake();
-    });
-    this.socket.on("error", () => undefined);
-    closers.push(() => this.socket.terminate());
-  }
-  async open(): Promise<this> {
-    await once(this.socket, "open");
-    return this;
-  }
-  command(name: string, data: unknown): void {
-    this.socket.send(JSON.stringify({ COMMAND: name, DATA: data }));
-  }
-  async until(count: number): Promise<unknown[]> {
-    while (this.got.length < count) {
-      await new Promise<void>((resolve) => {
-        this.#waiting.add(resolve);
-      });
-    }
-    return this.got;
-  }
-}
+import { OscQueryClient, serveOscQuery } from "../../src/oscquery/index.ts";
+import { Peer, ask, closers, proposal, serve } from "./peer.ts";
 
 describe("HTTP", () => {
   test("a node is answered with everything below it", async () => {
@@ -217,6 +137,22 @@ describe("WebSocket", () => {
     expect(await peer.until(1)).toEqual([new OscMessage("/foo", [float(0.5)])]);
   });
 
+  test("Chataigne has a session as with its own kind: it asks, listens in all its ways, and sends", async () => {
+    const namespace = proposal();
+    const server = await serve(namespace, { name: "Mixer" });
+    expect(await ask(server, "/?HOST_INFO")).toMatchObject({ body: { NAME: "Mixer", EXTENSIONS: { LISTEN: true, PATH_CHANGED: true } } });
+    expect(await ask(server, "/")).toMatchObject({ body: { CONTENTS: { foo: { TYPE: "f" } } } });
+    const chataigne = await new Peer(server).open();
+    for (const data of ["/foo", ["/foo", false], { address: "/foo", sendFeedback: false }]) {
+      chataigne.command("LISTEN", data);
+      chataigne.command("IGNORE", data);
+    }
+    expect(await chataigne.until(3)).toEqual(Array.from({ length: 3 }, () => new OscMessage("/foo", [float(0.5)])));
+    const changed = new Promise<NamespaceChange>((resolve) => void namespace.subscribe(resolve));
+    chataigne.socket.send(encode(new OscMessage("/foo", [2])));
+    expect(await changed).toMatchObject({ kind: "value", method: { address: "/foo", value: [2], types: "f" } });
+  });
+
   test("binary messages reach the handlers, and the sender doesn't get its own change back", async () => {
     const dispatcher = new Dispatcher();
     const got: unknown[] = [];
@@ -316,86 +252,6 @@ describe("WebSocket", () => {
     await expect.poll(() => (slow.got.at(-1) as OscMessage).args[0]).toBe(ROUNDS);
     expect(slow.got.length).toBeLessThan(ROUNDS);
     expect(server.stats().replaced).toBeGreaterThan(0);
-  });
-});
-
-describe("a hostile client", () => {
-  const GET = "GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n";
-
-  /** Sends text and reads nothing. */
-  async function stranger(server: OscQueryServer, text: string): Promise<Socket> {
-    const socket = connect(server.address.port, "127.0.0.1").pause();
-    closers.push(() => socket.destroy());
-    socket.on("error", () => undefined);
-    await once(socket, "connect");
-    socket.write(text);
-    return socket;
-  }
-
-  test("that asks on before it is answered is disconnected after its first answer is begun", async () => {
-    const server = await serve(proposal());
-    const socket = await stranger(server, GET.repeat(500));
-    socket.resume();
-    await once(socket, "close");
-    expect(server.stats().requests).toBe(1);
-    expect(await ask(server, "/foo?VALUE")).toMatchObject({ status: 200 });
-  });
-
-  test("that doesn't read large answers is disconnected, beyond maxMemory for all together", async () => {
-    const namespace = new Namespace();
-    for (let index = 0; index < 100; index++) namespace.add(`/${index}`, { types: "s", value: ["x".repeat(100_000)] });
-    const server = await serve(namespace, { maxMemory: 25_000_000 });
-    for (let count = 0; count < 5; count++) await stranger(server, GET);
-    await expect.poll(() => server.stats()).toMatchObject({ requests: 5, evicted: 3 });
-  });
-
-  test("that doesn't read replies loses them, and makes the server hold no more than maxBuffered", async () => {
-    const dispatcher = new Dispatcher();
-    dispatcher.map("/large", () => ["/large", new Uint8Array(100_000)]);
-    const errors: OscError[] = [];
-    const server = await serve(dispatcher, { onError: (error) => errors.push(error) });
-    const peer = await new Peer(server).open();
-    peer.socket.pause();
-    for (let count = 0; count < 500; count++) peer.socket.send(encode(new OscMessage("/large")));
-    await expect.poll(() => server.stats().sent + server.stats().dropped).toBe(500);
-    expect(server.stats().dropped).toBeGreaterThan(300);
-    expect(errors.length).toBeLessThanOrEqual(21);
-  });
-
-  test("whose packets are awaited isn't read on until they are done", async () => {
-    const dispatcher = new Dispatcher();
-    const waiting: (() => void)[] = [];
-    // A packet of 60 kB fills what is read at once, so no more of them are in memory than are awaited.
-    dispatcher.map("/slow", () => new Promise<void>((resolve) => waiting.push(resolve)));
-    const server = await serve(dispatcher);
-    const [greedy, other] = await Promise.all([new Peer(server).open(), new Peer(server).open()]);
-    const packet = encode(new OscMessage("/slow", [new Uint8Array(60_000)])).slice();
-    for (let count = 0; count < 200; count++) greedy.socket.send(packet);
-    await expect.poll(() => waiting.length).toBeGreaterThanOrEqual(64);
-    other.socket.send(encode(new OscMessage("/slow")));
-    await expect.poll(() => waiting.length).toBeLessThan(80);
-    let settled = 0;
-    await expect
-      .poll(() => {
-        for (const resolve of waiting.splice(0)) {
-          settled += 1;
-          resolve();
-        }
-        return settled;
-      })
-      .toBe(201);
-  });
-
-  test("that breaks the rules again and again costs a few reports and a number", async () => {
-    const errors: OscError[] = [];
-    const server = await serve(proposal(), { onError: (error) => errors.push(error) });
-    const peer = await new Peer(server).open();
-    for (let count = 0; count < 1000; count++) peer.socket.send(Buffer.from("rubbish!"));
-    peer.command("LISTEN", "/foo");
-    await peer.until(1);
-    await server.close();
-    expect(errors.length).toBeLessThan(45);
-    expect(errors.at(-1)).toMatchObject({ code: "OSC_SUPPRESSED" });
   });
 });
 
