@@ -32,6 +32,7 @@ const COMMANDS: ReadonlyMap<string, LazyCommand> = new Map([
   ],
   ["find", { summary: "finds OSC and OSCQuery servers on the network", load: async () => (await import("./find.ts")).FIND }],
   ["query", { summary: "shows the methods of an OSCQuery server", load: async () => (await import("./query.ts")).QUERY }],
+  ["types", { summary: "writes TypeScript for the methods of an OSCQuery server", load: async () => (await import("./types.ts")).TYPES }],
   ["bridge", { summary: "forwards packets between UDP, TCP, WebSocket and NATS", load: async () => (await import("./bridge.ts")).BRIDGE }],
   ["work", { summary: "runs handlers for servers on other machines, over NATS", load: async () => (await import("./work.ts")).WORK }],
 ]);

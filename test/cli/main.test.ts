@@ -11,7 +11,7 @@ describe("help and version", () => {
     for (const command of ["serve", "dump", "send"]) expect(out).toMatch(new RegExp(`^  ${command} +\\S`, "m"));
   });
 
-  test.each(["serve", "dump", "send", "record", "play", "convert", "monitor", "find", "query", "bridge", "work"])(
+  test.each(["serve", "dump", "send", "record", "play", "convert", "monitor", "find", "query", "types", "bridge", "work"])(
     "oscine %s --help has examples, fits in 80 columns and survives zsh",
     async (command) => {
       const wide = new Tool(["help", command], { COLUMNS: "200" }).ended;
