@@ -10,6 +10,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 
 const program = (name: string): string => fileURLToPath(new URL(`programs/${name}`, import.meta.url));
 const OURS = [process.execPath, "--import", "tsx", program("discovery.ts")];
+const CLI = [process.execPath, fileURLToPath(new URL("../../dist/cli.js", import.meta.url))];
 const ZEROCONF = ["/usr/bin/python3", program("zeroconf-peer.py")];
 
 type Start = (command: readonly string[], environment?: Readonly<Record<string, string>>) => RunningProgram;
@@ -83,6 +84,29 @@ describeWith([IP, NETWORK_NAMESPACE], "the option advertise", () => {
     serving.kill("SIGTERM");
     for (const service of ["osc.udp Console", "osc.tcp Stream", "oscquery Console"])
       await browsing.line(new RegExp(`^down ${service} of ours `));
+  });
+});
+
+describeWith([IP, NETWORK_NAMESPACE], "oscine serve --query --advertise", () => {
+  test("is found by oscine find with both its servers, and seen to leave", async () => {
+    const handlers = join(folder, "handlers.mjs");
+    writeFileSync(
+      handlers,
+      `import { Dispatcher } from ${JSON.stringify(new URL("../../dist/index.js", import.meta.url).href)};
+      const dispatcher = new Dispatcher();
+      dispatcher.map("/gain", { types: "f" }, () => undefined);
+      export default dispatcher;`,
+    );
+    const start = await openNetwork();
+    const finding = start([...CLI, "find", "--timeout", "0"]);
+    const serving = start([...CLI, "serve", handlers, "--port", "0", "--query", "--advertise"]);
+    const [, query] = await serving.line(/^OSCQuery: (http:\/\/127\.0\.0\.1:\d+\/)$/);
+    const lines = await finding.until((found) => found.filter((line) => line.startsWith("+ ")).length >= 2);
+    expect(lines.some((line) => line.startsWith(`+ ${query} `))).toBe(true);
+    expect(lines.some((line) => line.startsWith("+ osc.udp://127.0.0.1:"))).toBe(true);
+    serving.kill("SIGTERM");
+    await finding.line(/^- http:/);
+    await finding.line(/^- osc\.udp:/);
   });
 });
 
