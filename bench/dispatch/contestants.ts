@@ -29,6 +29,10 @@ export interface Program {
   time(addresses: number, packets: readonly Uint8Array[]): number;
 }
 
+export const OSCINE = "oscine";
+/** Its methods have types and a range. */
+export const DESCRIBED = "oscine, described";
+
 /** By variables, for without their types the compiler cannot know them. */
 const NODE_OSC: string = "node-osc";
 const OSC_JS: string = "osc-js";
@@ -36,13 +40,16 @@ const OSC_JS: string = "osc-js";
 export const NOBODY = { address: "127.0.0.1", port: 9000, family: "IPv4" } as const;
 
 export async function contestants(): Promise<Contestant[]> {
-  const list = [await oscine()];
+  const list = [await oscine(OSCINE), await oscine(DESCRIBED, { types: "f", range: [{ min: 0, max: 1 }] })];
   if (hasNpmPeers()) list.push(await nodeOsc(), await oscDotJs());
   return list;
 }
 
-/** What all our servers run for a packet. */
-async function oscine(): Promise<Contestant> {
+/** What all our servers run for a packet; with or without a check of its arguments. */
+async function oscine(
+  name: string,
+  description?: { readonly types: "f"; readonly range: [{ min: number; max: number }] },
+): Promise<Contestant> {
   const { Dispatcher, handlePacket } = await compiled<typeof Dispatch>("core.js");
   const context = {
     clientAddress: NOBODY,
@@ -55,12 +62,16 @@ async function oscine(): Promise<Contestant> {
     shutdown: () => undefined,
   } as const;
   return {
-    name: "oscine",
+    name,
     patterns: true,
     mapped: (addresses) => {
       let calls = 0;
       const dispatcher = new Dispatcher();
-      for (const address of addresses) dispatcher.map(address, (_address: string, value: number) => void (calls += value));
+      const count = (_address: string, value: number): undefined => void (calls += value);
+      for (const address of addresses) {
+        if (description === undefined) dispatcher.map(address, count);
+        else dispatcher.map(address, description, count);
+      }
       return { calls: () => calls, handle: (packet) => void handlePacket(dispatcher, packet, context) };
     },
   };
