@@ -34,9 +34,13 @@ const EXPORTS = {
   recording: join(src, "recording/index.ts"),
   nats: join(src, "nats/index.ts"),
 };
-/** Each bundle shares these with the others, so that every class exists once. "core" is what browsers load, "udp-client" what `oscine send` needs besides, "node" the rest of what `import "oscine"` loads at once. */
+/** Each bundle shares these with the others, so that every class exists once. "core" is what browsers load, and text that recordings and the tool share, "udp-client" what `oscine send` needs besides, "node" the rest of what `import "oscine"` loads at once. */
 const SHARED = [
-  { name: "core", test: /[\\/]src[\\/](browser|(codec|address|framing)[\\/]index)(\.d)?\.ts$/, priority: 3 },
+  {
+    name: "core",
+    test: /[\\/]src[\\/](browser|(codec|address|framing)[\\/]index|text[\\/](usage-error|format|json))(\.d)?\.ts$/,
+    priority: 3,
+  },
   { name: "udp-client", test: /[\\/]src[\\/]client[\\/]udp-client(\.d)?\.ts$/, priority: 2.5 },
   { name: "recordings", test: /[\\/]src[\\/]recording[\\/]index(\.d)?\.ts$/, priority: 2.4 },
   { name: "node", test: /[\\/]src[\\/]index(\.d)?\.ts$/, priority: 2 },
