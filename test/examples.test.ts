@@ -35,6 +35,7 @@ const TESTS: Readonly<Record<string, string>> = {
   "tcp-client.ts": "test/client/tcp-examples.test.ts",
   "tuio.ts": "test/dispatch/bundle-handlers.test.ts",
   "threading-server.ts": "test/server/pool-examples.test.ts",
+  "vrchat.ts": "test/interop/discovery.test.ts",
 };
 
 test("every example is run by a test", () => {

@@ -110,6 +110,21 @@ describeWith([IP, NETWORK_NAMESPACE], "oscine serve --query --advertise", () => 
   });
 });
 
+describeWith([IP, NETWORK_NAMESPACE], "examples/vrchat.ts", () => {
+  test("is found, described and sent to as VRChat does it", async () => {
+    const start = await openNetwork();
+    const finding = start([...OURS, "browse"]);
+    const example = start([process.execPath, "--import", "tsx", fileURLToPath(new URL("../../examples/vrchat.ts", import.meta.url))]);
+    const [, port] = await example.line(/^Waiting for VRChat on port (\d+); look at http:/);
+    const [, query] = await finding.line(/^up oscquery Oscine 127\.0\.0\.1 (\d+) /);
+    await start([...CLI, "query", `127.0.0.1:${query}`, "/avatar"]).line(/^\/avatar\/change +,s /);
+    start([...CLI, "send", `:${port}`, "/avatar/parameters/Voice", "0.5"]);
+    await example.line(/^Voice 0\.5$/);
+    example.kill("SIGINT");
+    await finding.line(/^down oscquery Oscine /);
+  });
+});
+
 describeWith([IP, NETWORK_NAMESPACE, ...AVAHI], "Avahi", () => {
   test("finds what we advertise, and is found by us", async () => {
     const bus = join(folder, "bus");
