@@ -159,6 +159,17 @@ test.each([
   60_000,
 );
 
+test("replies that wait between the threads of a threading server are bounded at the default of maxMemory", async () => {
+  const server = await Server.start("Threading", "TCP", { maxThreads: 4 });
+  const ask = Buffer.from(encodeFrame(encode(new OscMessage("/large", [200_000])), "1.0"));
+  const sockets = await Promise.all(times(60, () => attacker(server.port)));
+  for (const socket of sockets) socket.pause();
+  await Promise.all(sockets.map((socket) => write(socket, Buffer.concat(times(60, () => ask)))));
+  const { peak, stats } = await server.until(({ evicted, inProgress }) => evicted > 0 && inProgress === 0);
+  expect(stats.replied * 200_000).toBeGreaterThan(256 * MIB);
+  expect(peak - server.base).toBeLessThan(700 * MIB);
+}, 60_000);
+
 test("unfinished WebSocket messages are bounded for all clients together, the largest going first", async () => {
   const server = await Server.start("Async", "WebSocket", { maxMemory: 24 * MIB });
   const sockets = await Promise.all(times(40, () => websocketAttacker(server.port)));
