@@ -191,7 +191,7 @@ function plotOf(direction: "decode" | "encode"): Plot {
   }
   return {
     file: `codec-${direction}`,
-    title: `To ${direction} a message of so many floats`,
+    title: `To ${direction} a message by its number of floats`,
     x: "floats",
     y: "ns",
     lines: [...lines].map(([name, points]) => ({ name, points })),

@@ -3,7 +3,7 @@
  *
  *     npm run bench -- latency [--json] [--quick]
  *
- * Echoes one after another beside 20,000 other messages a second from another socket, for each kind of server; and the bytes that a message
+ * Echoes one after another beside 20,000 other messages per second from another socket, for each kind of server; and the bytes that a message
  * costs on JavaScript's heap, for these are what the collector has to clear away. Needs Linux and cc (bench/c/udp-load.c).
  */
 import { execFile, spawn } from "node:child_process";
@@ -56,8 +56,8 @@ async function echoes(load: string): Promise<Table> {
   }
   const of = (all: readonly Echoes[], part: keyof Echoes): number => median(all.map((one) => one[part]));
   return {
-    title: `Echo beside ${BESIDE.toLocaleString("en")} other messages a second`,
-    note: "µs; p99.9 is the median of the rounds, most the median of their latest answers. A server that cannot take 20,000 messages a second loses echoes, too, as any UDP server does; where 20 were lost the round ended.",
+    title: `Echo beside ${BESIDE.toLocaleString("en")} other messages per second`,
+    note: "µs; p99.9 is the median of the rounds, most the median of their latest answers. A server that cannot take 20,000 messages per second loses echoes, too, as any UDP server does; where 20 were lost the round ended.",
     columns: ["p50", "p99", "p99.9", "most", "lost"],
     rows: servers.map(({ name }, index) => {
       const all = found[index]!;
@@ -145,8 +145,8 @@ async function pauses(load: string): Promise<Table> {
   await ended;
   const sum = all.reduce((total, pause) => total + pause, 0);
   return {
-    title: `The collector in the async server, at ${BESIDE.toLocaleString("en")} messages a second`,
-    note: "Bytes on the heap for a message, those of Node's dgram included; pauses a second, the longest, and their part of the time.",
+    title: `The collector in the async server, at ${BESIDE.toLocaleString("en")} messages per second`,
+    note: "Bytes on the heap for a message, those of Node's dgram included; pauses per second, the longest, and their part of the time.",
     columns: ["bytes", "pauses/s", "longest ms", "% of the time"],
     rows: [
       { name: "oscine async", cells: [allocated / counted, all.length / seconds, Math.max(0, ...all), (sum / (seconds * 1000)) * 100] },

@@ -49,7 +49,7 @@ finish(
     benchmark: "play",
     tables: [
       {
-        title: `Playing back ${COUNT.toLocaleString("en")} packets recorded at 1,000 a second`,
+        title: `Playing back ${COUNT.toLocaleString("en")} packets recorded at 1,000 per second`,
         note: "How late packets are sent, in milliseconds. Drift: the median of the last thousand less that of the first.",
         columns: ["late p50", "late p99", "drift", "received", "in order"],
         rows: [

@@ -174,7 +174,7 @@ function report(results: readonly Result[]): void {
     {
       benchmark: "tcp",
       tables: [
-        table("Messages a second over TCP", "A word where the server stopped, or lost some.", ({ rate }) => rate && Math.round(rate)),
+        table("Messages per second over TCP", "A word where the server stopped, or lost some.", ({ rate }) => rate && Math.round(rate)),
         table(
           "Processor time of the server for a message, in microseconds",
           "Of all its threads together.",

@@ -89,14 +89,14 @@ async function compare(load: string, servers: readonly Contestant[]): Promise<vo
       tables: [
         sent.table,
         {
-          title: "Echo: one message there and back, one after another",
+          title: "Echo: one round trip after another",
           note: "µs.",
           columns: ["p50", "p99", "p99.9", "lost"],
           rows: rows.map(({ name, echo }) => ({ name, cells: [echo.p50, echo.p99, echo.p999, echo.lost] })),
         },
         {
           title: "Small messages, decoded, dispatched and counted",
-          note: `Lost in percent at so many a second; the most a second with less than 0.1 % lost; processor time in µs for a message that was handled, at 20,000/s and in the flood of ${FLOOD.toLocaleString("en")}/s; how many a second were handled in the flood; memory after it in MB.`,
+          note: `Percent lost at each rate per second; the highest rate with less than 0.1 % lost; processor time in µs for a message that was handled, at 20,000/s and in the flood of ${FLOOD.toLocaleString("en")}/s; how many per second were handled in the flood; memory after it in MB.`,
           columns: [...PACED.map((rate) => `${rate / 1000}k`), "most", "CPU 20k", "CPU flood", "flood handled", "MB"],
           rows: rows.map(({ name, lost, most, cpu, cpuFlood, flood, memory }) => ({
             name,

@@ -24,6 +24,19 @@ const TITLES: Readonly<Record<string, string>> = {
   play: "Playing recordings",
 };
 
+/** The first table of the page: what it is, the benchmark, and how the floor begins that has the figure. */
+const EXPECTED: readonly (readonly [what: string, benchmark: string, goal: string])[] = [
+  ["encoding new messages, times the fastest JavaScript package", "codec", "encode packets never seen before"],
+  ["decoding new messages, times the fastest JavaScript package", "codec", "decode packets never seen before"],
+  ["finding the handlers of a message among 10, 1,000 and 100,000", "dispatch", "the handlers of a literal address"],
+  ["async UDP server: round trip, times a bare dgram socket", "udp", "async: echo p50"],
+  ["blocking UDP server: round trip", "udp", "blocking: echo p50"],
+  ["threading UDP server: round trip", "udp", "threading: echo p50"],
+  ["forking UDP server: round trip", "kinds", "forking ahead of python-osc's: echo"],
+  ["TCP: messages per second over one connection", "tcp", "size prefix"],
+  ["`oscine send`: processor time beyond `node -e 0`", "startup", "`oscine send`"],
+];
+
 const reports = new Map<string, KeptReport>();
 for (const name of BENCHMARKS) {
   const report = keptReport(name);
@@ -38,31 +51,66 @@ const comparison = `${docs}comparison.md`;
 writeFileSync(comparison, withFigures(readFileSync(comparison, "utf8"), [...reports.values()]));
 
 function introduction(): string {
+  const expected = EXPECTED.map(([what, name, goal]) => {
+    const row = floorRows(name).find((line) => line.includes(`| ${goal}`));
+    return `| ${what} | ${row?.split(" | ")[2] ?? "not measured"} |`;
+  });
   return `# Performance
 
-\`npm run bench\` measures, \`npm run bench:docs\` writes this page; don't edit it by hand. Each section says when and where it was measured, and
-by which command.
+${picture()}
 
-Compare figures within one table only. All contestants of a table took turns in one run on one machine, and the figures are medians. The
-same figure may be twice as high in another run. If the load average is above the number of cores, other work took part, and latencies and
-losses say more about the machine than about the server. Every benchmark checks results before it times them.
+| what to expect | measured |
+| --- | --- |
+${expected.join("\n")}
 
-To run everything: \`npm ci\`, \`npm install --prefix bench\` for the packages of npm, \`liblo-dev\` and \`liboscpack-dev\` with a C and a C++
-compiler, and a checkout of python-osc in \`PYTHONPATH\`. A benchmark leaves out what is missing and says so.
-\`npm run bench\` takes about 15 minutes; \`latency\` and \`nats\` run only by name.
+The picture shows how many messages with one float a program can build, encode and decode in a second on one core. Every
+message is new, as in a real program.
+
+## How to read this page
+
+\`npm run bench\` measures, and \`npm run bench:docs\` writes this page; don't edit it by hand. Each section says when and
+where it was measured, and by which command.
+
+Compare figures within one table only. All contestants of a table took turns in one run on one machine, and the figures
+are medians. The same figure may be twice as high in another run. If the load average is above the number of cores, other
+work took part, and latencies and losses say more about the machine than about the server. Every benchmark checks results
+before it times them.
+
+To run everything, you need \`npm ci\`, \`npm install --prefix bench\` for the packages of npm, \`liblo-dev\` and
+\`liboscpack-dev\` with a C and a C++ compiler, and a checkout of python-osc in \`PYTHONPATH\`. A benchmark leaves out what
+is missing and says so. \`npm run bench\` takes about 20 minutes; \`latency\` and \`nats\` run only by name.
 `;
 }
 
-function floors(): string {
-  const rows = BENCHMARKS.flatMap((name) => {
-    const link = `| [${TITLES[name]}](#${anchorOf(TITLES[name] ?? "")}) |`;
-    const report = reports.get(name);
-    if (report === undefined) return before.split("\n").filter((line) => line.startsWith(link));
-    return report.goals.map(({ goal, measured, met, because }) => {
-      const verdict = met ? "yes" : `**no**${because === undefined ? "" : `: ${because}`}`;
-      return `${link} ${goal} | ${measured} | ${verdict} |`;
-    });
+/** New messages per second as bars, from the run of the codec benchmark; the bars of the page if it was not run. */
+function picture(): string {
+  const tables = reports.get("codec")?.tables.filter(({ title }) => title.includes("packets never seen before"));
+  if (tables === undefined) return /^```text\n.*?^```$/ms.exec(before)?.[0] ?? "";
+  const rates = (tables[0]?.rows ?? []).flatMap(({ name }) => {
+    const times = tables.map(({ rows }) => rows.find((row) => row.name === name)?.cells[0]);
+    return times.every((time) => typeof time === "number") ? [{ name, rate: 1e9 / times.reduce((sum, time) => sum + time, 0) }] : [];
   });
+  const most = Math.max(...rates.map(({ rate }) => rate));
+  const bars = rates.map(({ name, rate }) => {
+    const bar = "█".repeat(Math.max(1, Math.round((rate / most) * 50)));
+    return `${name.padEnd(22)} ${bar} ${Math.round(rate / 1000).toLocaleString("en")},000`;
+  });
+  return ["```text", "messages per second, encoded and decoded", ...bars, "```"].join("\n");
+}
+
+/** The rows of the floors that a benchmark decides: from its report, or those of the page if it was not run. */
+function floorRows(name: string): readonly string[] {
+  const link = `| [${TITLES[name]}](#${anchorOf(TITLES[name] ?? "")}) |`;
+  const report = reports.get(name);
+  if (report === undefined) return before.split("\n").filter((line) => line.startsWith(link));
+  return report.goals.map(({ goal, measured, met, because }) => {
+    const verdict = met ? "yes" : `**no**${because === undefined ? "" : `: ${because}`}`;
+    return `${link} ${goal} | ${measured} | ${verdict} |`;
+  });
+}
+
+function floors(): string {
+  const rows = BENCHMARKS.flatMap(floorRows);
   const meaning =
     "A floor is a bound that the simplest design has to meet. If it does, a faster but more complicated one isn't worth its code.";
   return ["## Floors", "", meaning, "", "| | floor | measured | met |", "| --- | --- | --- | --- |", ...rows, ""].join("\n");
@@ -73,7 +121,7 @@ function givenUp(): string {
   const rows = [
     [
       "decode and encode: a geometric mean of 2 and 3 times liblo's, 1,000 floats ahead of liblo and oscpack",
-      "C libraries are no alternative in JavaScript; the floor compares with JavaScript packages",
+      "JavaScript programs can't use C libraries instead; the floor compares with JavaScript packages",
     ],
     ["decode, dispatch and call of a small message in 400 ns", "covered by the floors of codec and dispatch"],
     ["100,000 addresses mapped and unmapped within a second", "no program does it; the test of the address index bounds its cost"],

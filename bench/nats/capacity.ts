@@ -60,7 +60,7 @@ export function capacityTable(costs: readonly { readonly name: string; readonly 
 export function boundTable(costs: readonly { readonly name: string; readonly cost: Costs }[]): Table {
   return {
     title: "What one core of each part carries: calculated",
-    note: `Packets a second with a reply to each, at ${USE * 100} % of one core.`,
+    note: `Packets per second with a reply to each, at ${USE * 100} % of one core.`,
     columns: ["front end", "nats-server", "worker, handler does nothing", "worker, handler of 5 ms"],
     rows: costs.map(({ name, cost }) => ({
       name,

@@ -38,7 +38,7 @@ export async function echoTable({ rounds, echoes }: { readonly rounds: number; r
   for (const contestant of contestants) await contestant.end();
   const least = median(contestants[0]?.p50 ?? []);
   return {
-    title: "Echo: one message there and back, one after another",
+    title: "Echo: one round trip after another",
     note: `ms. "Added" is what the median has more than that of the async server. By NATS: client, front end, nats-server and one worker are each a process. Forking starts a program for each message, and was asked ${rounds * forked} times only, with native forks ${rounds * 5 * forked} times.`,
     columns: ["p50", "p99", "added"],
     rows: contestants.map(({ name, p50, p99 }) => ({

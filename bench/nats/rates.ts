@@ -156,7 +156,7 @@ function middle(all: readonly Paced[]): Paced {
 
 export function rateTable(local: number | null, found: readonly DeliveryCosts[], { ladder }: RateOptions): Table {
   return {
-    title: "Small messages a second without loss",
+    title: "Small messages per second without loss",
     note: `The highest of ${ladder.map((rate) => rate.toLocaleString("en")).join("; ")} at which every message was handled, within ${SETTLE_MS} ms after the last was sent; – where none was. Sender, front end, nats-server and worker share the cores of one machine. "Answered": with a reply to each, ${OUTSTANDING} on their way at any time.`,
     columns: ["messages/s", "answered/s"],
     rows: [

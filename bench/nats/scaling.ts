@@ -50,7 +50,7 @@ export async function measureScaling({ seconds, rounds }: { readonly seconds: nu
 function tableOf(lines: readonly Line[]): Table {
   const cores = cpus().length;
   return {
-    title: "Handlers that take their time, handled a second, by number of workers",
+    title: "Slow handlers, calls per second, by number of workers",
     note: `Each worker is a process; it has up to ${CONCURRENCY} handlers that sleep for 20 ms, or one that takes 5 ms of processor time. ${cores} cores for all: client, front end, nats-server and workers, so burning handlers cannot have more than ${cores * 200} a second.`,
     columns: WORKERS.map(String),
     rows: lines.map(({ load, delivery, rates }) => ({

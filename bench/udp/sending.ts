@@ -73,7 +73,7 @@ export async function sending(): Promise<{ readonly table: Table; readonly goal:
   return {
     table: {
       title: "Sending small messages, encoded and given to the system",
-      note: "Messages a second, and processor time in µs for one, what the system does for the receiving socket included, which nobody reads.",
+      note: "Messages per second, and processor time in µs for one, what the system does for the receiving socket included, which nobody reads.",
       columns: ["a second", "CPU"],
       rows: senders.map(({ name }, index) => ({ name, cells: [Math.round(median(rates[index]!)), median(cpu[index]!)] })),
     },
