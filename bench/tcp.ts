@@ -7,7 +7,8 @@
  * osc.js comes with `npm install --prefix bench`; python-osc is in the table where PYTHONPATH leads to a checkout of it, liblo where there
  * are `cc` and liblo-dev. Sender and server are two processes. All take turns in every round, one connection and a hundred right after each
  * other, and the median counts: read ratios within one run. Each server is sent everything twice, and the second time counts, for ours takes
- * half a second until its code is compiled. The sender waits for the server to have handled the last message of every connection.
+ * half a second until its code is compiled. The sender waits for the server to have handled the last message of every connection. If a server
+ * ends, loses messages or takes longer than a minute for a step, that is reported, and its row says "stopped".
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
