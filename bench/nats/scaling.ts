@@ -51,7 +51,7 @@ function tableOf(lines: readonly Line[]): Table {
   const cores = cpus().length;
   return {
     title: "Slow handlers, calls per second, by number of workers",
-    note: `Each worker is a process; it has up to ${CONCURRENCY} handlers that sleep for 20 ms, or one that takes 5 ms of processor time. ${cores} cores for all: client, front end, nats-server and workers, so burning handlers cannot have more than ${cores * 200} a second.`,
+    note: `Each worker is a process; it has up to ${CONCURRENCY} handlers that sleep for 20 ms, or one that takes 5 ms of processor time. ${cores} cores for all: client, front end, nats-server and workers, so burning handlers can't have more than ${cores * 200} per second.`,
     columns: WORKERS.map(String),
     rows: lines.map(({ load, delivery, rates }) => ({
       name: `${load === "sleep" ? "sleep 20 ms" : "burn 5 ms"}, ${delivery}`,

@@ -101,7 +101,7 @@ function readPacket(
     : readMessage(reading, bytes, start, end);
 }
 
-/** Four bytes, because a header that is cut short or misspelt is no address. `#reply` of liblo is one. */
+/** Four bytes, because a header that is cut short or misspelt isn't an address. `#reply` of liblo is one. */
 function beginsBundle(bytes: Uint8Array, start: number, end: number): boolean {
   return end - start < 4 || readInt(bytes, start) === BUNDLE_START;
 }

@@ -80,7 +80,7 @@ describe("onBundle", () => {
     expect(seen).toEqual(["/a", "/b"]);
   });
 
-  test("awaits a promise before the next handler and the messages; where nothing can await it, it is an error", async () => {
+  test("awaits a promise before the next handler and the messages, and reports it if nothing can await it", async () => {
     const { dispatcher, context, replies, seen, codes } = setUp();
     dispatcher.onBundle(async () => {
       await Promise.resolve();
