@@ -14,7 +14,7 @@ const LAYERS = {
   recording: ["codec", "framing", "text", "dispatch"],
   transport: ["framing"],
   discovery: ["dispatch"],
-  oscquery: ["codec", "dispatch", "namespace", "discovery", "transport"],
+  oscquery: ["codec", "url", "dispatch", "namespace", "discovery", "transport"],
   server: ["codec", "address", "framing", "url", "namespace", "dispatch", "discovery", "transport"],
   client: ["codec", "address", "framing", "url", "dispatch", "transport"],
   nats: ["codec", "address", "framing", "url", "dispatch", "transport", "server"],

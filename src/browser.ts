@@ -17,7 +17,7 @@ export type { ReplyFilter, RequestOptions } from "./client/requests.ts";
 export type { ClientOverflowPolicy } from "./client/sender.ts";
 export { StreamClient } from "./client/stream-client.ts";
 export type { StreamClientOptions } from "./client/stream-client.ts";
-export type { AnyStream, DuplexLike, StreamSource, WebSerialPort, WebStreamPair } from "./transport/byte-stream.ts";
+export type { AnyStream, DuplexLike, StreamSource, WebSerialPort, WebStreamPair } from "./framing/byte-stream.ts";
 export { WebSocketClient } from "./client/websocket-client.ts";
 export type { WebSocketClientOptions } from "./client/websocket-client.ts";
 export type { OpenedWebSocket, OpenWebSocket, WebSocketLike } from "./client/websocket-link.ts";

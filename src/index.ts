@@ -51,6 +51,7 @@ export {
   type ServerOptions,
   type ServerProtocol,
   type PublisherOptions,
+  type PublisherServer,
   type PublisherStats,
   type ServerStats,
   type ServerTransport,

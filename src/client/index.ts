@@ -20,7 +20,7 @@ export type { ReplyFilter, RequestOptions } from "./requests.ts";
 export type { ClientOverflowPolicy } from "./sender.ts";
 export { StreamClient } from "./node-stream-client.ts";
 export type { StreamClientOptions } from "./stream-client.ts";
-export type { AnyStream, DuplexLike, StreamSource, WebSerialPort, WebStreamPair } from "../transport/byte-stream.ts";
+export type { AnyStream, DuplexLike, StreamSource, WebSerialPort, WebStreamPair } from "../framing/byte-stream.ts";
 export { SimpleTCPClient, TCPClient, TCPDispatchClient } from "./tcp-client.ts";
 export type { TCPClientArguments, TCPClientOptions, TCPDispatchClientOptions } from "./tcp-client.ts";
 export { DispatchClient, SimpleUDPClient, UDPClient } from "./udp-client.ts";

@@ -1,5 +1,5 @@
 import { optionError } from "../options.ts";
-import type { StreamSource } from "../transport/byte-stream.ts";
+import type { StreamSource } from "../framing/byte-stream.ts";
 import { DEFAULT_BAUD_RATE, openSerialPort } from "../transport/serial.ts";
 import { type OscUrl, parseOscUrl } from "../url/osc-url.ts";
 import { StreamClient as AnyStreamClient, type StreamClientOptions } from "./stream-client.ts";

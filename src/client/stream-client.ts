@@ -1,7 +1,7 @@
 import { OscServerError } from "../errors.ts";
 import type { Framing } from "../framing/index.ts";
 import { boolean, integer, oneOf, readOptions, text } from "../options.ts";
-import { type StreamSource, checkSource, isReopenable } from "../transport/byte-stream.ts";
+import { type StreamSource, checkSource, isReopenable } from "../framing/byte-stream.ts";
 import { ConnectionClient } from "./connection-client.ts";
 import { type Checks, CONNECTION_CHECKS, type ConnectionClientSettings, type ConnectionOptions } from "./options.ts";
 import { StreamLink } from "./stream-link.ts";

@@ -1,7 +1,7 @@
 import { OscEncodeError, type OscError, type OscFrameError, OscServerError, OscSocketError } from "../errors.ts";
 import { type FrameDecoder, type Framing, createFrameDecoder, encodeFrame } from "../framing/index.ts";
 import type { NetAddress } from "../net-address.ts";
-import { type ByteStream, type StreamSource, openStream } from "../transport/byte-stream.ts";
+import { type ByteStream, type StreamSource, openStream } from "../framing/byte-stream.ts";
 import type { PacketLink, PacketLinkEvents, SendDone } from "./link.ts";
 
 export interface StreamLinkSpec {

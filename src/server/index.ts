@@ -11,7 +11,7 @@ export type { ForkingServerOptions } from "./forking-server.ts";
 export type { AddressLike, FarAheadPolicy, Limits, OverflowPolicy, ServerOptions } from "./options.ts";
 export { PooledServer } from "./pooled-server.ts";
 export { Publisher } from "./publisher.ts";
-export type { PublisherOptions, PublisherStats } from "./publisher.ts";
+export type { PublisherOptions, PublisherServer, PublisherStats } from "./publisher.ts";
 export type { HandlersSource } from "./pool/handlers-source.ts";
 export { SyncServer } from "./sync-server.ts";
 export type { SyncServerOptions } from "./sync-server.ts";

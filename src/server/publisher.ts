@@ -22,8 +22,9 @@ const CHECKS = {
   lifetime: orNull(milliseconds(60_000, 1)),
 } satisfies OptionChecks<PublisherOptions>;
 
-/** A server, or anything else that sends. */
-interface Sender {
+/** What a {@link Publisher} sends with: a server, or anything else that sends packets to addresses. */
+export interface PublisherServer {
+  /** Sends the bytes of a packet to a client. */
   send(packet: Uint8Array, to: NetAddress): void;
 }
 
@@ -58,7 +59,7 @@ interface Subscriber {
  * publisher.publish("/meter", [0.5]);
  */
 export class Publisher implements Disposable {
-  readonly #server: Sender;
+  readonly #server: PublisherServer;
   readonly #intervalMs: number;
   readonly #maxSubscribers: number;
   readonly #maxWaiting: number;
@@ -72,8 +73,9 @@ export class Publisher implements Disposable {
    * @param server what sends to the subscribers
    * @throws OscServerError `OSC_OPTION` for a bad argument
    */
-  constructor(server: Sender, options?: PublisherOptions) {
-    if (typeof (server as Partial<Sender> | null)?.send !== "function") throw bad("The server of a Publisher", "an OSC server", server);
+  constructor(server: PublisherServer, options?: PublisherOptions) {
+    if (typeof (server as Partial<PublisherServer> | null)?.send !== "function")
+      throw bad("The server of a Publisher", "an OSC server", server);
     const { maxRate, maxSubscribers, maxWaiting, lifetime } = readOptions("Publisher", options, CHECKS);
     this.#server = server;
     this.#intervalMs = 1000 / maxRate;

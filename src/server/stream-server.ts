@@ -1,5 +1,5 @@
 import type { Dispatcher } from "../dispatch/index.ts";
-import { checkSource, type StreamSource } from "../transport/byte-stream.ts";
+import { checkSource, type StreamSource } from "../framing/byte-stream.ts";
 import { type StreamOptions, type StreamSpec, StreamTransport, streamOptionsOf } from "../transport/stream.ts";
 import { AsyncServer, type AsyncServerOptions } from "./async-server.ts";
 import { checkArguments } from "./check-arguments.ts";

@@ -2,7 +2,7 @@ import { Duplex } from "node:stream";
 import type { Framing } from "../framing/index.ts";
 import type { NetAddress } from "../net-address.ts";
 import { type OptionChecks, boolean, checkOptionValues, integer, oneOf, text } from "../options.ts";
-import { type AnyStream, type StreamSource, isReopenable, isPort } from "./byte-stream.ts";
+import { type AnyStream, type StreamSource, isReopenable, isPort } from "../framing/byte-stream.ts";
 import { InFlightLimit, type SharedLimits } from "./flow-control.ts";
 import { MemoryBudget } from "./memory-budget.ts";
 import { closedWhileOpening, socketError } from "./socket-error.ts";

@@ -12,7 +12,7 @@ import { Dispatcher } from "../../src/dispatch/index.ts";
 import type { OscError } from "../../src/errors.ts";
 import { type Framing, encodeFrame } from "../../src/framing/index.ts";
 import { AsyncOSCStreamServer, type AsyncStreamServerOptions } from "../../src/server/index.ts";
-import type { StreamSource, WebSerialPort } from "../../src/transport/byte-stream.ts";
+import type { StreamSource, WebSerialPort } from "../../src/framing/byte-stream.ts";
 import { openSerialPort } from "../../src/transport/serial.ts";
 import { Cable, hasCables } from "../shared/cable.ts";
 

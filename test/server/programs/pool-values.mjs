@@ -1,4 +1,5 @@
 // A threading or forking server whose program has the values of described methods: node pool-values.mjs Threading|Forking dispatcher|MODULE.
+import { once } from "node:events";
 import * as oscine from "oscine";
 import dispatcher from "./pool-handlers.mjs";
 import { strategy } from "./strategy.mjs";
@@ -17,8 +18,7 @@ dispatcher.namespace.subscribe((change) => {
 });
 await server.start();
 tell("ready", server.serverAddress.port);
-process.stdin.once("data", async () => {
-  await server.close();
-  tell("stats", server.stats());
-  process.stdin.destroy();
-});
+await once(process.stdin, "data");
+await server.close();
+tell("stats", server.stats());
+process.stdin.destroy();
