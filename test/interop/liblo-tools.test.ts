@@ -54,6 +54,12 @@ const OSCSENDFILE: FieldProgram = {
     },
     {
       direction: "sends",
+      kinds: ["none"],
+      cannot: "send messages without arguments: it crashes, or takes the types of the line before",
+      cure: "play the file with `oscine play`",
+    },
+    {
+      direction: "sends",
       kinds: ["nested bundle", "dated bundle"],
       cannot: "keep bundles: it makes one per time, dated from now",
       cure: "none needed for messages",
@@ -108,7 +114,7 @@ describeWith([{ name: "oscsendfile", install: LIBLO_TOOLS }], "oscsendfile", () 
   afterAll(() => rmSync(folder, { recursive: true }));
 
   test("is heard by AsyncOSCUDPServer, all lines of one time in one bundle", async () => {
-    const items = itemsOf(["none", ..."ifshdTFNI", "bundle"]).filter(({ packet }) => canRead(packet));
+    const items = itemsOf([..."ifshdTFNI", "bundle"]).filter(({ packet }) => canRead(packet));
     // One time for each item, a little after the one before, as oscdump would have written them.
     const lines = [...items.map(({ packet }) => packet), new OscMessage("/mark")].flatMap((packet, index) => {
       const time = `e93c8e80.${(0x10_0000 * (index + 1)).toString(16).padStart(8, "0")}`;
