@@ -35,7 +35,7 @@ export function formatMessage({ message, timeTag }: DatedMessage): string {
 /** The words of a message. */
 export function formatParts(message: OscMessage, timeTag: TimeTag | null): FormattedMessage {
   return {
-    address: formatAddress(message.address),
+    address: formatOscAddress(message.address),
     types: message.hasTypeTags ? `,${message.types}` : "",
     args: formatArguments(message).join(" "),
     timeTag: timeTag === null ? "" : `@${formatTime(timeTag)}`,
@@ -116,6 +116,6 @@ function formatNumber(value: number, digits: string): string {
 }
 
 /** An OSC address as one word: in quotes if it contains spaces or anything that can't be seen. */
-export function formatAddress(address: string): string {
+export function formatOscAddress(address: string): string {
   return /^\/\S*$/.test(address) && escapeForTerminal(address, Infinity) === address ? address : quote(address);
 }

@@ -1,5 +1,5 @@
 import uPlot from "uplot";
-import { formatAddress } from "../../text/format.ts";
+import { formatOscAddress } from "../../text/format.ts";
 import { byId, element, setText } from "./dom.ts";
 import type { PlotSeries, Plots } from "./plots.ts";
 import type { Store } from "./store.ts";
@@ -22,7 +22,7 @@ export class Chart {
     this.#isRelative = isRelative;
     const button = element("button", { type: "button", class: "round", "aria-label": `Remove the plot of ${address}` }, "×");
     button.addEventListener("click", remove);
-    const title = element("h3", { title: address }, formatAddress(address));
+    const title = element("h3", { title: address }, formatOscAddress(address));
     this.element.append(element("header", {}, title, this.#values, button), this.#place);
   }
 
