@@ -360,7 +360,7 @@ function suiteApart(place: Place, more: () => object = () => ({})): void {
     "lets a polite client in before a greedy one is done",
     async () => {
       const [greedy, polite] = [await server.connect(), await server.connect()];
-      const packets = 60;
+      const packets = 20;
       for (let index = 0; index < packets; index += 1) greedy.send(new OscMessage("/block", [int(30)]));
       await greedy.nextMessages(1);
       let answered = 1;
