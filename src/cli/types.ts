@@ -20,7 +20,7 @@ The URL is that of "oscine find", such as http://127.0.0.1:5678 or
 
 Examples:
   oscine types 127.0.0.1:5678 -o mixer.ts
-  oscine types http://127.0.0.1:5678 > mixer.ts`;
+  oscine types http://127.0.0.1:5678 --timeout 20 --output mixer.ts`;
 
 /** `oscine types` */
 export const TYPES: Command = { help: HELP, run: runTypes };

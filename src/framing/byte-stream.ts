@@ -118,7 +118,7 @@ class NodeStream implements ByteStream {
     stream.on("end", onEnd);
     stream.on("error", (error: Error) => (failure ??= error));
     stream.on("close", () => onClose(failure));
-    if (stream.destroyed) queueMicrotask(() => onClose(failure));
+    if (stream.destroyed) void Promise.resolve().then(() => onClose(failure));
   }
 
   write(bytes: Uint8Array, done: (error: unknown) => void): void {

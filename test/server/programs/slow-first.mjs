@@ -5,7 +5,7 @@ const [kind, order] = process.argv.slice(2);
 const dispatcher = new oscine.Dispatcher();
 const nobody = new Int32Array(new SharedArrayBuffer(4));
 dispatcher.map("/n", (_address, number) => {
-  if (number === 0) Atomics.wait(nobody, 0, 0, 600);
+  if (number === 0) Atomics.wait(nobody, 0, 0, 1500);
   return ["/n", number];
 });
 dispatcher.map("/other", () => ["/other"]);
