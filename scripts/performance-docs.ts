@@ -71,10 +71,10 @@ message is new, as in a real program.
 \`npm run bench\` measures, and \`npm run bench:docs\` writes this page; don't edit it by hand. Each section says when and
 where it was measured, and by which command.
 
-Compare figures within one table only. All contestants of a table took turns in one run on one machine, and the figures
-are medians. The same figure may be twice as high in another run. If the load average is above the number of cores, other
-work took part, and latencies and losses say more about the machine than about the server. Every benchmark checks results
-before it times them.
+Compare figures within one table only. All contestants of a table took turns in one run on one machine, and the
+figures are medians. The same figure may be twice as high in another run. If the load average is above the number of
+cores, other work took part, and latencies and losses say more about the machine than about the server. Every
+benchmark checks results before it times them.
 
 To run everything, you need \`npm ci\`, \`npm install --prefix bench\` for the packages of npm, \`liblo-dev\` and
 \`liboscpack-dev\` with a C and a C++ compiler, and a checkout of python-osc in \`PYTHONPATH\`. A benchmark leaves out what
@@ -82,20 +82,25 @@ is missing and says so. \`npm run bench\` takes about 20 minutes; \`latency\` an
 `;
 }
 
-/** New messages per second as bars, from the run of the codec benchmark; the bars of the page if it was not run. */
+/** New messages per second as bars. */
 function picture(): string {
-  const tables = reports.get("codec")?.tables.filter(({ title }) => title.includes("packets never seen before"));
-  if (tables === undefined) return /^```text\n.*?^```$/ms.exec(before)?.[0] ?? "";
-  const rates = (tables[0]?.rows ?? []).flatMap(({ name }) => {
-    const times = tables.map(({ rows }) => rows.find((row) => row.name === name)?.cells[0]);
-    return times.every((time) => typeof time === "number") ? [{ name, rate: 1e9 / times.reduce((sum, time) => sum + time, 0) }] : [];
-  });
+  const [encoding, decoding] = [newMessageTimes("encode"), newMessageTimes("decode")];
+  const rates = [...encoding].map(([name, time]) => ({ name, rate: 1e9 / (time + (decoding.get(name) ?? Number.NaN)) }));
   const most = Math.max(...rates.map(({ rate }) => rate));
   const bars = rates.map(({ name, rate }) => {
     const bar = "█".repeat(Math.max(1, Math.round((rate / most) * 50)));
     return `${name.padEnd(22)} ${bar} ${Math.round(rate / 1000).toLocaleString("en")},000`;
   });
   return ["```text", "messages per second, encoded and decoded", ...bars, "```"].join("\n");
+}
+
+/** The nanoseconds that each contestant takes for a new message with one float, by the section of the codec. */
+function newMessageTimes(direction: "encode" | "decode"): ReadonlyMap<string, number> {
+  const table = section("codec")
+    .split(/^### /m)
+    .find((part) => part.startsWith(`${direction} packets never seen before`));
+  const rows = [...(table ?? "").matchAll(/^\| \**([a-z][^|*]*?)\** \| \**([\d,.]+)\** \|/gm)];
+  return new Map(rows.map(([, name = "", time = ""]) => [name, Number(time.replaceAll(",", ""))]));
 }
 
 /** The rows of the floors that a benchmark decides: from its report, or those of the page if it was not run. */
@@ -111,8 +116,8 @@ function floorRows(name: string): readonly string[] {
 
 function floors(): string {
   const rows = BENCHMARKS.flatMap(floorRows);
-  const meaning =
-    "A floor is a bound that the simplest design has to meet. If it does, a faster but more complicated one isn't worth its code.";
+  const meaning = `A floor is a bound that the simplest design has to meet. If it does, a faster but more complicated one isn't worth
+its code.`;
   return ["## Floors", "", meaning, "", "| | floor | measured | met |", "| --- | --- | --- | --- |", ...rows, ""].join("\n");
 }
 
@@ -188,12 +193,23 @@ function tableOf({ title, note, columns, rows }: Table): string {
   return [
     `### ${title}`,
     "",
-    ...(note === undefined ? [] : [note, ""]),
+    ...(note === undefined ? [] : [wrapped(note), ""]),
     `| | ${columns.join(" | ")} |`,
     `| --- |${" ---: |".repeat(columns.length)}`,
     ...body,
     "",
   ].join("\n");
+}
+
+/** Text in lines of at most 118 columns. */
+function wrapped(text: string): string {
+  const lines: string[] = [];
+  for (const word of text.split(" ")) {
+    const last = lines.at(-1);
+    if (last !== undefined && last.length + word.length < 118) lines[lines.length - 1] = `${last} ${word}`;
+    else lines.push(word);
+  }
+  return lines.join("\n");
 }
 
 /** Lines over sizes, as a table. */

@@ -21,6 +21,11 @@ function joined(framing: Framing | "auto", stream: Uint8Array, sizes: readonly n
   return events;
 }
 
+/** Whether four bytes that may be the size of a packet are followed by the beginning of one. */
+function looksLikeSize(bytes: Uint8Array): boolean {
+  return bytes[0] === 0 && bytes[1] === 0 && bytes[4] === 0x2f;
+}
+
 describe.each(["1.1", "auto"] as const)("a SLIP stream that is joined, decoder %s", (framing) => {
   test.each([
     ["within a packet", `61000000 c0 c0 ${A} c0`, ["OSC_FRAME_TRUNCATED@4", A]],
@@ -45,6 +50,8 @@ describe.each(["1.1", "auto"] as const)("a SLIP stream that is joined, decoder %
         const [first = new Uint8Array(0), ...rest] = bytes.map((packet) => encodeFrame(packet, "1.1"));
         // From the second byte of the first frame on: its END is not seen.
         const start = 1 + (at % (first.length - 1));
+        // Zeros before an address may as well be the size of a packet: nothing tells the two apart.
+        fc.pre(framing === "1.1" || !looksLikeSize(first.subarray(start)));
         const events = joined(framing, concat([first.subarray(start), ...rest]), cuts);
         const isPartSeen = start < first.length - 1;
         expect(events.slice(isPartSeen ? 1 : 0)).toEqual(bytes.slice(1).map(toHex));
