@@ -23,13 +23,17 @@ export class StreamClient extends AnyStreamClient {
    * @throws OscServerError `OSC_OPTION` if it isn't any of these, or for an invalid option
    */
   constructor(source: StreamSource | string, options: StreamClientOptions = {}) {
-    if (typeof source !== "string") return super(source, options) as never;
-    const url = parseOscUrl(source);
-    if (url.transport !== "serial")
-      throw optionError(`StreamClient takes the URL of a serial port, as osc.serial:///dev/ttyACM0; got "${source}".`);
-    const { framing, path } = url;
-    super(serialSource(url), { ...(path === null ? {} : { name: path }), ...(framing === null ? {} : { framing }), ...options });
+    if (typeof source === "string") super(...serialArguments(source, options));
+    else super(source, options);
   }
+}
+
+function serialArguments(source: string, options: StreamClientOptions): [StreamSource, StreamClientOptions] {
+  const url = parseOscUrl(source);
+  if (url.transport !== "serial")
+    throw optionError(`StreamClient takes the URL of a serial port, as osc.serial:///dev/ttyACM0; got "${source}".`);
+  const { framing, path } = url;
+  return [serialSource(url), { ...(path === null ? {} : { name: path }), ...(framing === null ? {} : { framing }), ...options }];
 }
 
 /** Opens the serial port of a URL, again and again. */
