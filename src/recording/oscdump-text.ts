@@ -1,6 +1,6 @@
 import { type OscArgument, OscBundle, OscMessage, type OscPacket, type OscValue, TimeTag, decode, encode } from "../codec/index.ts";
 import { OscRecordingError } from "../errors.ts";
-import { formatArguments } from "../text/format.ts";
+import { formatArguments, formatValue } from "../text/format.ts";
 import { LineReader } from "./line-reader.ts";
 import type { RecordedPacket, RecordingEvents, RecordingWriter } from "./recording.ts";
 import { isRelative, relativeMillis } from "./time-tags.ts";
@@ -182,7 +182,7 @@ function linesOf(packet: OscPacket, recorded: TimeTag): string[] {
     return packet.elements.flatMap((element) => linesOf(element, tag));
   }
   const { address, types } = packet;
-  const words = [hexTime(recorded), address, types, ...formatArguments(packet, formatValue)];
+  const words = [hexTime(recorded), address, types, ...formatArguments(packet, oscdumpValue)];
   const line = words.join(" ");
   if (/[\r\n]/.test(line) || /\s/.test(address)) {
     throw new OscRecordingError(
@@ -194,7 +194,7 @@ function linesOf(packet: OscPacket, recorded: TimeTag): string[] {
   return [`${line}\n`];
 }
 
-function formatValue(tag: string, value: OscValue): string {
+function oscdumpValue(tag: string, value: OscValue): string {
   switch (tag) {
     case "T":
       return "#T";
@@ -218,20 +218,11 @@ function formatValue(tag: string, value: OscValue): string {
       return [r, g, b, a].map(hex).join("");
     }
     case "f":
-      return formatFloat(value as number);
+    case "d":
+      return formatValue(tag, value);
     default:
       return String(value);
   }
-}
-
-/** The shortest decimal number that is the same 32-bit float. */
-function formatFloat(value: number): string {
-  const single = Math.fround(value);
-  for (let digits = 1; digits < 9; digits++) {
-    const text = single.toPrecision(digits);
-    if (Math.fround(Number(text)) === single) return String(Number(text));
-  }
-  return Object.is(single, -0) ? "-0" : String(single);
 }
 
 function hex(byte: number): string {
