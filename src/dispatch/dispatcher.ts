@@ -197,9 +197,7 @@ export class Dispatcher {
    * does the same to its handlers.
    */
   get namespace(): Namespace {
-    if (this.#namespace !== null) return this.#namespace;
-    this.#namespace = new Namespace();
-    this.#namespace.subscribe((change) => {
+    this.#namespace ??= new Namespace((change) => {
       if (change.kind === "removed") this.#move(change.address, null);
       else if (change.kind === "renamed") this.#move(change.from, change.address);
     });
@@ -373,12 +371,7 @@ export class Dispatcher {
 
   #describe(address: string, description: MethodDescription): ArgumentCheck {
     this.namespace.add(address, description);
-    return this.#checkOf(address);
-  }
-
-  #checkOf(address: string): ArgumentCheck {
-    const { namespace } = this;
-    return (message, client) => namespace.receive(address, message, client);
+    return this.namespace.receiver(address);
   }
 
   /** Lets the described handlers of an address follow their method. Those in threads and processes can't. */
@@ -387,7 +380,7 @@ export class Dispatcher {
     for (const handler of this.#addresses.at(from).filter(({ check }) => check !== null)) {
       this.#addresses.remove(from, handler);
       if (to === null) continue;
-      handler.moveTo(to, this.#checkOf(to));
+      handler.moveTo(to, this.namespace.receiver(to));
       this.#addresses.add(to, handler);
     }
   }

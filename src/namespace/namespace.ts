@@ -62,10 +62,50 @@ export interface NamespaceNode {
   readonly method: NamespaceMethod | null;
 }
 
-interface Node extends NamespaceNode {
-  readonly children: Map<string, Node>;
-  method: NamespaceMethod | null;
+class Node implements NamespaceNode {
+  readonly address: string;
+  readonly children = new Map<string, Node>();
+  /** Of the method here; null if there is none. */
+  description: CheckedDescription | null = null;
+  #value: readonly OscValue[] | null = null;
+  #types = "";
+  #time: number | null = null;
+  #source: NetAddress | null = null;
+  /** Made when somebody asks for it, because most values are replaced before that. */
+  #method: NamespaceMethod | null = null;
+
+  constructor(address: string) {
+    this.address = address;
+  }
+
+  get method(): NamespaceMethod | null {
+    if (this.description === null) return null;
+    this.#method ??= {
+      address: this.address,
+      description: this.description,
+      value: this.#value,
+      types: this.#types,
+      time: this.#time,
+      source: this.#source,
+    };
+    return this.#method;
+  }
+
+  describe(description: CheckedDescription | null): void {
+    this.description = description;
+    this.#method = null;
+  }
+
+  setValue(value: readonly OscValue[] | null, types: string, time: number | null, source: NetAddress | null): void {
+    this.#value = value;
+    this.#types = types;
+    this.#time = time;
+    this.#source = source;
+    this.#method = null;
+  }
 }
+
+type MethodNode = Node & { readonly description: CheckedDescription; readonly method: NamespaceMethod };
 
 const PART = /^[!-~]+$/;
 /** What has a meaning in a pattern, and `#`. */
@@ -79,9 +119,15 @@ const RESERVED = /[#*,?[\]{}]/;
  * dispatcher.namespace.get("/gain")?.value; // [0.5]
  */
 export class Namespace implements Iterable<NamespaceMethod> {
-  readonly #root: Node = { address: "/", children: new Map(), method: null };
+  readonly #root = new Node("/");
   readonly #listeners = new Set<(change: NamespaceChange) => void>();
+  readonly #onTreeChange: (change: TreeChange | RenameChange) => void;
   #size = 0;
+
+  /** @param onTreeChange called before the listeners, and not with values. @internal */
+  constructor(onTreeChange: (change: TreeChange | RenameChange) => void = () => undefined) {
+    this.#onTreeChange = onTreeChange;
+  }
 
   /** How many methods there are. */
   get size(): number {
@@ -121,22 +167,15 @@ export class Namespace implements Iterable<NamespaceMethod> {
     checkAddress(address);
     if (description === undefined) throw bad("The description of a method", 'an object, such as { types: "f" }', description);
     const checked = checkDescription(address, description);
+    const initial = checked.value === undefined ? null : this.#fit(address, checked, checked.value);
     const node = this.#make(address);
     const before = node.method;
-    const initial = checked.value === undefined ? null : this.#fit(address, checked, checked.value);
-    const method: NamespaceMethod = {
-      address,
-      description: checked,
-      value: initial?.args ?? null,
-      types: initial?.types ?? "",
-      time: null,
-      source: null,
-    };
     const fits = before !== null && before.value !== null && typeof fitArguments(checked, before.types, before.value) !== "string";
-    node.method = fits && before !== null ? { ...before, description: checked } : method;
+    node.describe(checked);
+    if (!fits) node.setValue(initial?.value ?? null, initial?.types ?? "", null, null);
     if (before === null) this.#size += 1;
     this.#tell({ kind: before === null ? "added" : "described", address });
-    return node.method;
+    return node.method as NamespaceMethod;
   }
 
   /**
@@ -145,9 +184,9 @@ export class Namespace implements Iterable<NamespaceMethod> {
    * @returns false if there was none
    */
   remove(address: string): boolean {
-    const node = this.#find(address);
-    if (node === undefined || node.method === null) return false;
-    node.method = null;
+    const node = this.#findMethod(address);
+    if (node === null) return false;
+    node.describe(null);
     this.#size -= 1;
     this.#prune(address);
     this.#tell({ kind: "removed", address });
@@ -161,13 +200,14 @@ export class Namespace implements Iterable<NamespaceMethod> {
    */
   rename(from: string, to: string): void {
     checkAddress(to);
-    const node = this.#find(from);
-    if (node === undefined || node.method === null)
-      throw new OscDispatchError("OSC_NOT_MAPPED", `There is no method at ${JSON.stringify(from)}.`, from);
+    const node = this.#findMethod(from);
+    if (node === null) throw noMethod(from);
+    const { method } = node;
     const target = this.#make(to);
-    if (target.method !== null) throw new OscDispatchError("OSC_NOT_MAPPED", `There is a method at ${JSON.stringify(to)} already.`, to);
-    target.method = { ...node.method, address: to };
-    node.method = null;
+    if (target.description !== null) throw new OscDispatchError("OSC_NOT_MAPPED", `There is a method at ${JSON.stringify(to)} already.`, to);
+    target.describe(method.description);
+    target.setValue(method.value, method.types, method.time, method.source);
+    node.describe(null);
     this.#prune(from);
     this.#tell({ kind: "renamed", address: to, from });
   }
@@ -182,12 +222,10 @@ export class Namespace implements Iterable<NamespaceMethod> {
    */
   set(address: string, args: readonly OscArgument[], origin: unknown = null): void {
     if (!Array.isArray(args)) throw bad("The value of a method", "an array with one entry for each argument", args);
-    const node = this.#find(address);
-    if (node === undefined || node.method === null)
-      throw new OscDispatchError("OSC_NOT_MAPPED", `There is no method at ${JSON.stringify(address)}.`, address);
-    const { description } = node.method;
-    const fitted = this.#fit(address, description, args);
-    this.#change(node, node.method, fitted.args, fitted.types, null, origin);
+    const node = this.#findMethod(address);
+    if (node === null) throw noMethod(address);
+    const { value, types } = this.#fit(address, node.description, args);
+    this.#change(node, value, types, null, origin);
   }
 
   /**
@@ -198,10 +236,21 @@ export class Namespace implements Iterable<NamespaceMethod> {
    */
   receive(address: string, message: OscMessage, source: NetAddress | null): readonly OscValue[] {
     checkReceived(message, source);
-    const node = this.#find(address);
-    if (node === undefined || node.method === null) return message.args;
-    if (!canWrite(node.method.description)) throw rejection(address, "it can't be written");
-    return this.#take(node, node.method, message, { source, origin: source });
+    return this.#write(this.#findMethod(address), message, source);
+  }
+
+  /**
+   * A function that does what {@link receive} does for messages to one address, without looking for the method each time.
+   *
+   * @internal
+   */
+  receiver(address: string): (message: OscMessage, source: NetAddress | null) => readonly OscValue[] {
+    let node: MethodNode | null = null;
+    return (message, source) => {
+      // Removed since, and perhaps added again.
+      if (node?.description == null) node = this.#findMethod(address);
+      return this.#write(node, message, source);
+    };
   }
 
   /**
@@ -211,8 +260,8 @@ export class Namespace implements Iterable<NamespaceMethod> {
    */
   update(address: string, message: OscMessage, source: NetAddress | null, origin: unknown): readonly OscValue[] {
     checkReceived(message, source);
-    const node = this.#find(address);
-    return node === undefined || node.method === null ? message.args : this.#take(node, node.method, message, { source, origin });
+    const node = this.#findMethod(address);
+    return node === null ? message.args : this.#take(node, message, source, origin);
   }
 
   /**
@@ -221,10 +270,10 @@ export class Namespace implements Iterable<NamespaceMethod> {
    * @internal
    */
   adopt(address: string, { args, types }: OscMessage, time: number, source: NetAddress | null): void {
-    const node = this.#find(address);
-    if (node === undefined || node.method === null) return;
-    node.method = { ...node.method, value: args, types, time, source };
-    this.#tell({ kind: "value", method: node.method, origin: source });
+    const node = this.#findMethod(address);
+    if (node === null) return;
+    node.setValue(args, types, time, source);
+    this.#tellValue(node, source);
   }
 
   /**
@@ -247,30 +296,27 @@ export class Namespace implements Iterable<NamespaceMethod> {
     return new OscBundle(messages);
   }
 
-  #take(
-    node: Node,
-    method: NamespaceMethod,
-    { types, args }: OscMessage,
-    { source, origin }: { readonly source: NetAddress | null; readonly origin: unknown },
-  ): readonly OscValue[] {
-    const { address, description } = method;
+  #write(node: MethodNode | null, message: OscMessage, source: NetAddress | null): readonly OscValue[] {
+    if (node === null) return message.args;
+    if (!canWrite(node.description)) throw rejection(node.address, "it can't be written");
+    return this.#take(node, message, source, source);
+  }
+
+  #take(node: MethodNode, { types, args }: OscMessage, source: NetAddress | null, origin: unknown): readonly OscValue[] {
+    const { address, description } = node;
     const fitted = fitArguments(description, types, args);
     if (typeof fitted === "string") throw rejection(address, fitted);
-    this.#change(node, method, fitted, fittedTypes(description, types, fitted), source, origin);
+    this.#change(node, fitted, fittedTypes(description, types, fitted), source, origin);
     return fitted;
   }
 
-  #change(
-    node: Node,
-    method: NamespaceMethod,
-    value: readonly OscValue[],
-    types: string,
-    source: NetAddress | null,
-    origin: unknown,
-  ): void {
-    // Not a spread, which is slow (bench/dispatch).
-    const { address, description } = method;
-    node.method = { address, description, value, types, time: Date.now(), source };
+  #change(node: MethodNode, value: readonly OscValue[], types: string, source: NetAddress | null, origin: unknown): void {
+    node.setValue(value, types, Date.now(), source);
+    this.#tellValue(node, origin);
+  }
+
+  #tellValue(node: MethodNode, origin: unknown): void {
+    // Asking for the method makes it.
     if (this.#listeners.size > 0) this.#tell({ kind: "value", method: node.method, origin });
   }
 
@@ -279,12 +325,12 @@ export class Namespace implements Iterable<NamespaceMethod> {
     address: string,
     description: CheckedDescription,
     args: readonly OscArgument[],
-  ): { readonly args: readonly OscValue[]; readonly types: string } {
+  ): { readonly value: readonly OscValue[]; readonly types: string } {
     const plain = description.types?.replace("?", "");
     const isWhole = plain !== undefined && !/[[\]TF]/.test(plain) && plain.length === args.length;
     const message = decode(encode(isWhole ? new OscMessage(address, args, plain) : new OscMessage(address, args))) as OscMessage;
     const fitted = fitArguments(description, message.types, message.args);
-    if (typeof fitted !== "string") return { args: fitted, types: fittedTypes(description, message.types, fitted) };
+    if (typeof fitted !== "string") return { value: fitted, types: fittedTypes(description, message.types, fitted) };
     throw new OscDispatchError("OSC_BAD_ARGUMENTS", `${address} can't have this value: ${fitted}.`, address);
   }
 
@@ -294,12 +340,17 @@ export class Namespace implements Iterable<NamespaceMethod> {
     return node;
   }
 
+  #findMethod(address: string): MethodNode | null {
+    const node = this.#find(address);
+    return node === undefined || node.description === null ? null : (node as MethodNode);
+  }
+
   #make(address: string): Node {
     let node = this.#root;
     for (const part of partsOf(address)) {
       let child = node.children.get(part);
       if (child === undefined) {
-        child = { address: `${node === this.#root ? "" : node.address}/${part}`, children: new Map(), method: null };
+        child = new Node(`${node === this.#root ? "" : node.address}/${part}`);
         node.children.set(part, child);
       }
       node = child;
@@ -312,12 +363,13 @@ export class Namespace implements Iterable<NamespaceMethod> {
     const parts = partsOf(address);
     for (let length = parts.length; length > 0; length -= 1) {
       const node = this.#find(`/${parts.slice(0, length).join("/")}`);
-      if (node === undefined || node.method !== null || node.children.size > 0) return;
+      if (node === undefined || node.description !== null || node.children.size > 0) return;
       this.#find(`/${parts.slice(0, length - 1).join("/")}`)?.children.delete(parts[length - 1] ?? "");
     }
   }
 
   #tell(change: NamespaceChange): void {
+    if (change.kind !== "value") this.#onTreeChange(change);
     for (const listener of this.#listeners) listener(change);
   }
 }
@@ -336,6 +388,10 @@ export function canRead({ access }: CheckedDescription): boolean {
 /** Whether messages may set the value of a method. */
 function canWrite({ access }: CheckedDescription): boolean {
   return access === "write" || access === "readwrite";
+}
+
+function noMethod(address: string): OscDispatchError {
+  return new OscDispatchError("OSC_NOT_MAPPED", `There is no method at ${JSON.stringify(address)}.`, address);
 }
 
 function rejection(address: string, reason: string): OscRejectedError {
