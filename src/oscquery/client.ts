@@ -1,8 +1,9 @@
+import { isDeepStrictEqual } from "node:util";
 import type { WebSocket } from "ws";
 import { type OscArgument, OscBundle, OscMessage, type OscPacket, type OscValue, encode } from "../codec/index.ts";
 import { type ErrorListener, Reporter, reportToConsole, tryDecode } from "../dispatch/index.ts";
 import { OscDecodeError, OscError, OscQueryError } from "../errors.ts";
-import { Namespace, type NamespaceMethod } from "../namespace/index.ts";
+import { type MethodDescription, Namespace, type NamespaceMethod } from "../namespace/index.ts";
 import { MAX_TIMER_MS, type OptionChecks, bad, boolean, callback, integer, milliseconds, readOptions, unchecked } from "../options.ts";
 import { maskSecrets } from "../url/secrets.ts";
 import { type HostInfo, readHostInfo, readMethods } from "./read-json.ts";
@@ -42,11 +43,12 @@ export interface RemoteValue {
   readonly args: readonly OscValue[];
 }
 
-interface Subscription {
-  readonly address: string;
-  /** @param size of the message, in bytes */
-  readonly push: (args: readonly OscValue[] | null, size: number) => void;
-}
+/**
+ * Takes a value for a reader; null is the end.
+ *
+ * @param size of the message, in bytes
+ */
+type Push = (args: readonly OscValue[] | null, size: number) => void;
 
 /** Values that wait for a reader of {@link OscQueryClient.listen}, and the bytes of their messages; the oldest make room. */
 const MAX_WAITING = 1024;
@@ -77,10 +79,15 @@ export class OscQueryClient implements AsyncDisposable {
   readonly #url: URL;
   readonly #settings: Settings;
   readonly #reporter: Reporter;
-  readonly #subscriptions = new Set<Subscription>();
+  /** The readers of each address that is listened to; a mirror needs none. */
+  readonly #subscriptions = new Map<string, Set<Push>>();
+  /** What the server said of each method last, without its value. */
+  readonly #descriptions = new Map<string, MethodDescription>();
   /** Addresses of nodes that have changed and are to be read again, one after another. */
   readonly #changed = new Set<string>();
   #isReading = false;
+  /** Whether it listens to all methods. */
+  #isMirror = false;
   /** The size of all answers since the whole tree was read. */
   #bytesRead = 0;
   #socket: WebSocket | null = null;
@@ -116,16 +123,17 @@ export class OscQueryClient implements AsyncDisposable {
     return client;
   }
 
-  /** Reads the whole tree again. */
+  /** Reads the whole tree again, with the values of all methods. */
   async refresh(): Promise<void> {
+    const askedAt = Date.now();
     const { value: tree } = await fetchJson(new URL("/", this.#url), this.#settings);
     this.#bytesRead = 0;
     const found = new Set<string>();
     for (const { address, description } of readMethods(tree)) {
       found.add(address);
-      this.#describe(address, description);
+      this.#describe(address, description, askedAt);
     }
-    for (const { address } of this.namespace) if (!found.has(address)) this.namespace.remove(address);
+    for (const { address } of this.namespace) if (!found.has(address)) this.#forget(address);
   }
 
   /** Reads the value of a method now. `null` if it has none, or it may not be read. */
@@ -160,16 +168,16 @@ export class OscQueryClient implements AsyncDisposable {
     const waiting: { readonly args: readonly OscValue[] | null; readonly size: number }[] = [];
     let bytes = 0;
     let wake = (): void => undefined;
-    const push: Subscription["push"] = (args, size) => {
+    const push: Push = (args, size) => {
       while (waiting.length >= MAX_WAITING || (waiting.length > 0 && bytes + size > MAX_WAITING_BYTES)) bytes -= waiting.shift()?.size ?? 0;
       waiting.push({ args, size });
       bytes += size;
       wake();
     };
     const stop = (): void => push(null, 0);
-    const subscription = { address, push };
-    const isFirst = !this.#isListening(address);
-    this.#subscriptions.add(subscription);
+    const isFirst = !this.#subscriptions.has(address);
+    const readers = this.#readersOf(address);
+    readers.add(push);
     signal?.addEventListener("abort", stop, { once: true });
     if (signal?.aborted === true) stop();
     try {
@@ -185,8 +193,11 @@ export class OscQueryClient implements AsyncDisposable {
       }
     } finally {
       signal?.removeEventListener("abort", stop);
-      this.#subscriptions.delete(subscription);
-      if (!this.#isListening(address) && this.#socket !== null) command(this.#socket, "IGNORE", address);
+      readers.delete(push);
+      if (readers.size === 0 && !this.#isMirror) {
+        this.#subscriptions.delete(address);
+        if (this.#socket !== null) command(this.#socket, "IGNORE", address);
+      }
     }
   }
 
@@ -197,10 +208,12 @@ export class OscQueryClient implements AsyncDisposable {
    */
   async mirror(): Promise<Namespace> {
     const socket = await this.#open();
+    if (this.#isMirror) return this.namespace;
+    this.#isMirror = true;
     for (const method of this.namespace) this.#mirror(socket, method);
     this.namespace.subscribe((change) => {
       const method = change.kind === "added" ? this.namespace.get(change.address) : undefined;
-      if (method !== undefined && this.#socket !== null) this.#mirror(this.#socket, method);
+      if (method !== undefined) this.#mirror(this.#socket, method);
     });
     return this.namespace;
   }
@@ -209,7 +222,7 @@ export class OscQueryClient implements AsyncDisposable {
   async close(): Promise<void> {
     this.#closed = true;
     clearTimeout(this.#timer);
-    for (const { push } of this.#subscriptions) push(null, 0);
+    this.#endReaders();
     this.#reporter.close();
     const socket = this.#socket;
     if (socket === null) return;
@@ -223,15 +236,21 @@ export class OscQueryClient implements AsyncDisposable {
     return this.close();
   }
 
-  #mirror(socket: WebSocket, { address }: NamespaceMethod): void {
-    if (this.#isListening(address)) return;
-    this.#subscriptions.add({ address, push: () => undefined });
-    command(socket, "LISTEN", address);
+  /** @param socket null while there is no connection: the next one listens to all subscriptions */
+  #mirror(socket: WebSocket | null, { address }: NamespaceMethod): void {
+    if (this.#subscriptions.has(address)) return;
+    this.#readersOf(address);
+    if (socket !== null) command(socket, "LISTEN", address);
   }
 
-  #isListening(address: string): boolean {
-    for (const subscription of this.#subscriptions) if (subscription.address === address) return true;
-    return false;
+  #readersOf(address: string): Set<Push> {
+    let readers = this.#subscriptions.get(address);
+    if (readers === undefined) this.#subscriptions.set(address, (readers = new Set()));
+    return readers;
+  }
+
+  #endReaders(): void {
+    for (const readers of this.#subscriptions.values()) for (const push of readers) push(null, 0);
   }
 
   #open(): Promise<WebSocket> {
@@ -254,18 +273,18 @@ export class OscQueryClient implements AsyncDisposable {
       if (isBinary) this.#receive(data);
       else this.#command(data.toString("utf8"));
     });
-    socket.on("close", () => this.#lost());
+    socket.on("close", () => {
+      if (!this.#closed) this.#reporter.report(lost(this.#url, this.#settings.reconnect));
+      this.#lost();
+    });
     this.#socket = socket;
-    for (const address of new Set([...this.#subscriptions].map((subscription) => subscription.address))) command(socket, "LISTEN", address);
+    for (const address of this.#subscriptions.keys()) command(socket, "LISTEN", address);
     return socket;
   }
 
   #lost(): void {
     this.#socket = null;
-    if (this.#closed || !this.#settings.reconnect) {
-      for (const { push } of this.#subscriptions) push(null, 0);
-      return;
-    }
+    if (this.#closed || !this.#settings.reconnect) return this.#endReaders();
     this.#timer = setTimeout(() => {
       this.#open()
         .then(() => this.refresh())
@@ -293,7 +312,7 @@ export class OscQueryClient implements AsyncDisposable {
       if (!(error instanceof OscError)) throw error;
       this.#reporter.report(error);
     }
-    for (const subscription of this.#subscriptions) if (subscription.address === address) subscription.push(args, size);
+    for (const push of this.#subscriptions.get(address) ?? []) push(args, size);
   }
 
   /** The tree has changed. */
@@ -312,8 +331,14 @@ export class OscQueryClient implements AsyncDisposable {
     const nodes = below === undefined ? [] : [below];
     for (let node = nodes.pop(); node !== undefined; node = nodes.pop()) {
       nodes.push(...node.children.values());
-      if (node.method !== null) this.namespace.remove(node.method.address);
+      if (node.method !== null) this.#forget(node.method.address);
     }
+  }
+
+  #forget(address: string): void {
+    this.#descriptions.delete(address);
+    if (this.#subscriptions.get(address)?.size === 0) this.#subscriptions.delete(address);
+    this.namespace.remove(address);
   }
 
   #read(address: string): void {
@@ -334,9 +359,10 @@ export class OscQueryClient implements AsyncDisposable {
           await this.refresh();
           continue;
         }
+        const askedAt = Date.now();
         const { value, size } = await fetchJson(new URL(encodePath(address), this.#url), this.#settings);
         this.#bytesRead += size;
-        for (const { address: found, description } of readMethods(value)) this.#describe(found, description);
+        for (const { address: found, description } of readMethods(value)) this.#describe(found, description, askedAt);
       } catch (error) {
         if (error instanceof OscError) this.#reporter.report(error);
       }
@@ -344,10 +370,22 @@ export class OscQueryClient implements AsyncDisposable {
     this.#isReading = false;
   }
 
-  /** What a server says of its methods may be wrong; that must not cost the others. */
-  #describe(address: string, description: Parameters<Namespace["add"]>[1]): void {
+  /**
+   * What a server says of its methods may be wrong; that must not cost the others.
+   *
+   * @param askedAt a value that came later over the WebSocket is newer than this one
+   */
+  #describe(address: string, { value, ...description }: MethodDescription, askedAt: number): void {
+    const { namespace } = this;
     try {
-      this.namespace.add(address, description);
+      const before = namespace.get(address);
+      if (before === undefined || !isDeepStrictEqual(this.#descriptions.get(address), description)) {
+        this.#descriptions.set(address, description);
+        namespace.add(address, { ...description, value });
+      }
+      if (before === undefined || value === undefined || (before.time ?? 0) >= askedAt) return;
+      const exact = value.map((each, index) => (description.types?.[index] === "f" ? Math.fround(each as number) : each));
+      if (!isDeepStrictEqual(namespace.get(address)?.value, exact)) namespace.set(address, value, this);
     } catch (error) {
       if (!(error instanceof OscError)) throw error;
       this.#reporter.report(
@@ -416,6 +454,11 @@ function unreachable(url: URL, cause: unknown): OscQueryError {
     url.href,
     { cause },
   );
+}
+
+function lost(url: URL, reconnects: boolean): OscQueryError {
+  const next = reconnects ? " Oscine tries to connect again until it succeeds." : "";
+  return new OscQueryError("OSC_QUERY_UNREACHABLE", `The connection to ${maskSecrets(url.href)} was lost.${next}`, url.href);
 }
 
 function encodePath(address: string): string {

@@ -306,9 +306,23 @@ describe("OscQueryClient", () => {
     await expect.poll(() => mirror.get("/new")?.value).toEqual([6]);
   });
 
+  test("reads the values again with the tree, and tells only of what has changed", async () => {
+    const namespace = proposal();
+    const client = await connect((await serve(namespace)).url);
+    const changes: unknown[] = [];
+    client.namespace.subscribe((change) => changes.push(change.kind === "value" ? [change.method.address, change.method.value] : change));
+    namespace.set("/foo", [0.1]);
+    namespace.add("/foo", { types: "f", description: "better" });
+    namespace.add("/new", { types: "i", value: [1] });
+    await client.refresh();
+    await client.refresh();
+    expect(changes).toEqual([{ kind: "described", address: "/foo" }, ["/foo", [Math.fround(0.1)]], { kind: "added", address: "/new" }]);
+  });
+
   test("goes on listening after the server was away", async () => {
     const first = await serveOscQuery(proposal());
-    const client = await connect(first.url);
+    const errors: OscError[] = [];
+    const client = await connect(first.url, errors);
     const values: unknown[] = [];
     const reading = (async () => {
       for await (const { args } of client.listen("/foo")) values.push(args[0]);
@@ -319,6 +333,7 @@ describe("OscQueryClient", () => {
     again.set("/foo", [42]);
     await serve(again, { port: first.address.port });
     await expect.poll(() => values).toEqual([0.5, 42]);
+    expect(errors).toEqual([expect.objectContaining({ code: "OSC_QUERY_UNREACHABLE", message: expect.stringContaining("was lost") })]);
     await client.close();
     await reading;
   });
