@@ -20,7 +20,7 @@ const LAYERS = {
   nats: ["codec", "address", "framing", "url", "dispatch", "transport", "server"],
   // Bridges and commands load NATS when they need it; see "nats-is-loaded-on-demand".
   bridge: ["codec", "address", "framing", "url", "dispatch", "transport", "server", "client", "nats"],
-  monitor: ["codec", "address", "text", "transport", "recording", "client"],
+  monitor: ["codec", "address", "text", "namespace", "transport", "recording", "client"],
   cli: [
     "codec",
     "address",

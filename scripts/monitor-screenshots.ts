@@ -8,6 +8,8 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { OscBundle, OscMessage, type OscPacket, TimeTag, encode, float } from "../src/codec/index.ts";
+import { Namespace } from "../src/namespace/index.ts";
+import { serveOscQuery } from "../src/oscquery/index.ts";
 import { TestBrowser } from "../test/browser/chromium.ts";
 import { MonitorPage } from "../test/browser/monitor-page.ts";
 
@@ -85,4 +87,24 @@ await using browser = await TestBrowser.launch();
   const stop = await playShow(monitor);
   await picture(monitor, "monitor-phone");
   stop();
+}
+{
+  const namespace = new Namespace();
+  for (const channel of [1, 2]) {
+    const fader = { types: "f", range: [{ min: 0, max: 1, clip: "both" }], unit: "gain.linear", value: [0.5] } as const;
+    namespace.add(`/mixer/${channel}/gain`, { ...fader, description: `Fader of channel ${channel}` });
+    namespace.add(`/mixer/${channel}/mute`, { types: "T", value: [channel === 2] });
+  }
+  namespace.add("/mixer/bus", { types: "s", range: [{ values: ["main", "aux"] }], value: ["main"], description: "Where the sum goes" });
+  namespace.add("/mixer/level", { types: "f", access: "read", unit: "gain.db", value: [-20], description: "Level of the sum" });
+  const server = await serveOscQuery(namespace, { name: "Mixer" });
+  await using monitor = await MonitorPage.ofQuery(browser, server.url, { ...WIDE, colorScheme: "dark" });
+  for (let tick = 0; tick < SECONDS * (1000 / TICK_MS); tick += 1) {
+    const seconds = (tick * TICK_MS) / 1000;
+    namespace.set("/mixer/1/gain", [0.5 + 0.45 * Math.sin(seconds * 1.3)]);
+    namespace.set("/mixer/level", [-18 + 6 * Math.sin(seconds * 2.1)]);
+    await sleep(TICK_MS);
+  }
+  await picture(monitor, "monitor-methods");
+  await server.close();
 }

@@ -4,6 +4,7 @@ import { OscBundle, type OscPacket, decode, encode } from "../codec/index.ts";
 import type { OscError } from "../errors.ts";
 import { type NetAddress, formatAddress } from "../net-address.ts";
 import { compact } from "../transport/memory-budget.ts";
+import type { MethodsFeed } from "./methods.ts";
 import {
   type FeedEntry,
   type FeedPacket,
@@ -124,6 +125,8 @@ const FULL_BYTES = 1024 * 1024;
 /** What the monitor does for a page. */
 interface PageEvents {
   readonly createSender: SenderFactory;
+  /** The methods to show; null for none. */
+  readonly methods: MethodsFeed | null;
   /** A frame came that is not a command. */
   readonly ignored: () => void;
 }
@@ -138,11 +141,17 @@ export class PageConnection {
   readonly #socket: WebSocket;
   readonly #queue: EntryQueue;
   readonly #senders: PageSenders;
+  readonly #methods: PageEvents["methods"];
+  /** Whether the page is to get the methods again. */
+  #areMethodsDue = false;
+  /** What {@link dropped} was when it last got them. */
+  #droppedBefore = 0;
   #timer: NodeJS.Timeout | null = null;
   #hasAnswered = true;
 
-  constructor(socket: WebSocket, bounds: EntryBounds, { createSender, ignored }: PageEvents) {
+  constructor(socket: WebSocket, bounds: EntryBounds, { createSender, methods, ignored }: PageEvents) {
     this.#socket = socket;
+    this.#methods = methods;
     this.#queue = new EntryQueue(bounds);
     this.#senders = new PageSenders(createSender, (frame) => this.say(frame));
     socket.on("message", (data, isBinary) => {
@@ -164,7 +173,19 @@ export class PageConnection {
   /** Sends an entry soon, together with others. */
   enqueue(entry: FeedEntry): void {
     this.dropped += this.#queue.push(entry);
-    this.#timer ??= setTimeout(() => this.#flush(), BATCH_MS).unref();
+    this.#flushSoon();
+  }
+
+  /** Sends the methods soon, if there are any. */
+  sendMethods(): void {
+    if (this.#methods === null) return;
+    this.#areMethodsDue = true;
+    this.#flushSoon();
+  }
+
+  /** Called periodically: what was dropped may have been the newest value of a method. */
+  catchUp(): void {
+    if (this.dropped !== this.#droppedBefore) this.sendMethods();
   }
 
   /** Called periodically: ends a connection whose other end has vanished. */
@@ -181,17 +202,27 @@ export class PageConnection {
     setTimeout(() => this.#socket.terminate(), 200).unref();
   }
 
+  #flushSoon(): void {
+    this.#timer ??= setTimeout(() => this.#flush(), BATCH_MS).unref();
+  }
+
   #flush(): void {
     this.#timer = null;
+    if (this.#areMethodsDue && this.#methods !== null && this.#socket.bufferedAmount <= FULL_BYTES) {
+      this.#areMethodsDue = false;
+      this.#droppedBefore = this.dropped;
+      this.#socket.send(this.#methods.frame());
+    }
     while (this.#queue.size > 0 && this.#socket.bufferedAmount <= FULL_BYTES) {
       this.#socket.send(encodeEntries(this.#queue.take(BATCH)));
     }
-    if (this.#queue.size > 0) this.#timer = setTimeout(() => this.#flush(), BATCH_MS).unref();
+    if (this.#queue.size > 0 || this.#areMethodsDue) this.#flushSoon();
   }
 
   #end(): void {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
+    this.#areMethodsDue = false;
     this.#queue.take({ maxEntries: Infinity, maxBytes: Infinity });
     void this.#senders.close();
   }
@@ -203,11 +234,12 @@ function bytesOf(data: RawData): Uint8Array {
 }
 
 /** Sends to one target and receives replies, as the clients of the library do. */
-interface Sender {
+export interface Sender {
   readonly clientAddress: NetAddress | null;
-  open(): Promise<NetAddress>;
+  open(): Promise<unknown>;
   sendBytes(packet: Uint8Array): Promise<void>;
-  receive(): AsyncIterable<ReceivedMessage>;
+  /** Missing if nothing comes back. */
+  receive?(): AsyncIterable<ReceivedMessage>;
   close(): Promise<void>;
 }
 
@@ -281,6 +313,7 @@ class PageSenders {
   async #listen(open: OpenSender, target: string): Promise<void> {
     try {
       const { sender, transport } = await open.made;
+      if (sender.receive === undefined) return;
       for await (const { message, timeTag, from } of sender.receive()) {
         const packet: OscPacket = timeTag === null ? message : new OscBundle(message, timeTag);
         this.#answer(encodeReply(open.id, { time: Date.now(), from: formatAddress(from), transport, bytes: encode(packet) }));

@@ -8,7 +8,8 @@ import { type NetAddress, formatAddress } from "../net-address.ts";
 import { type OptionChecks, callback, integer, readOptions, required, text, unchecked } from "../options.ts";
 import { Feed, PageConnection, type SenderFactory } from "./feed.ts";
 import { PageServer } from "./http.ts";
-import { FEED_PATH, encodeHello, encodeStatus } from "./protocol.ts";
+import { MethodsFeed, type MonitoredMethods } from "./methods.ts";
+import { FEED_PATH, METHOD_VALUE, encodeHello, encodeStatus } from "./protocol.ts";
 
 /** Options of {@link Monitor}. */
 export interface MonitorOptions {
@@ -22,6 +23,8 @@ export interface MonitorOptions {
   readonly createSender: SenderFactory;
   /** Counters of the server whose packets are shown, asked for once per second while a page is open. Default: none. */
   readonly counters?: () => Readonly<Record<string, number>>;
+  /** Methods to show with their values, and controls that send them. Default: none. */
+  readonly methods?: MonitoredMethods;
   /** The folder of the page's files. Default: beside the compiled monitor. */
   readonly files?: URL;
 }
@@ -54,6 +57,7 @@ const CHECKS = {
   token: unchecked<string>(),
   createSender: required(callback<SenderFactory>()),
   counters: callback<() => Readonly<Record<string, number>>>(),
+  methods: unchecked<MonitoredMethods>(),
   files: unchecked<URL>(),
 } satisfies OptionChecks<MonitorOptions>;
 
@@ -66,6 +70,7 @@ export class Monitor {
   readonly #token: string;
   readonly #session = randomUUID();
   readonly #feed = new Feed(HISTORY);
+  readonly #methods: MethodsFeed | null;
   readonly #server: PageServer;
   readonly #sockets = new WebSocketServer({ noServer: true, maxPayload: MAX_COMMAND_BYTES, perMessageDeflate: false });
   readonly #timers: NodeJS.Timeout[] = [];
@@ -74,11 +79,12 @@ export class Monitor {
 
   /** @throws OscServerError `OSC_OPTION` for an unknown option, a bad value, or a token that is too short or doesn't fit into a URL */
   constructor(options: MonitorOptions) {
-    const { host, port, token, createSender, counters, files } = readOptions("Monitor", options, CHECKS);
+    const { host, port, token, createSender, counters, methods, files } = readOptions("Monitor", options, CHECKS);
     this.#host = host;
     this.#port = port;
     this.#createSender = createSender;
     this.#counters = counters ?? (() => ({}));
+    this.#methods = methods === undefined ? null : this.#follow(methods);
     this.#token = checkToken(token ?? randomBytes(24).toString("base64url"));
     this.#server = new PageServer({
       token: this.#token,
@@ -132,6 +138,7 @@ export class Monitor {
   /** Disconnects the pages and frees the port. */
   async close(): Promise<void> {
     for (const timer of this.#timers) clearInterval(timer);
+    this.#methods?.close();
     for (const page of this.#feed.pages) page.close();
     await this.#server.close();
   }
@@ -148,13 +155,25 @@ export class Monitor {
     this.#sockets.handleUpgrade(request, socket, head, (webSocket) => {
       const page = new PageConnection(webSocket, QUEUE, {
         createSender: this.#createSender,
+        methods: this.#methods,
         ignored: () => (this.#ignoredFrames += 1),
       });
       webSocket.once("close", () => this.#feed.pages.delete(page));
       const { urls, target } = this.#listening;
       page.say(encodeHello({ session: this.#session, listening: urls, target, time: Date.now(), newest: this.#feed.newest }));
       this.#feed.join(page, after);
+      page.sendMethods();
       this.#tellStatus();
+    });
+  }
+
+  #follow(methods: MonitoredMethods): MethodsFeed {
+    const from = methods.target.replace(/^\w+:\/\//, "").replace(/\/$/, "");
+    return new MethodsFeed(methods, {
+      onTree: () => {
+        for (const page of this.#feed.pages) page.sendMethods();
+      },
+      onValue: (bytes) => this.#feed.add({ kind: "packet", time: Date.now(), from, transport: METHOD_VALUE, bytes }),
     });
   }
 
@@ -163,7 +182,10 @@ export class Monitor {
     if (pages.size === 0) return;
     const counters = this.#counters();
     const status = { entries: newest, ignoredFrames: this.#ignoredFrames, evicted: this.#server.evicted, pages: pages.size, counters };
-    for (const page of pages) page.say(encodeStatus({ ...status, dropped: page.dropped }));
+    for (const page of pages) {
+      page.say(encodeStatus({ ...status, dropped: page.dropped }));
+      page.catchUp();
+    }
   }
 
   #checkPages(): void {

@@ -61,11 +61,46 @@ export interface Status {
   readonly counters: Readonly<Record<string, number>>;
 }
 
+/** What an argument of a method may be. */
+export interface ShownRange {
+  readonly min?: number | undefined;
+  readonly max?: number | undefined;
+  readonly values?: readonly (string | number)[] | undefined;
+}
+
+/** A method as the page shows it. */
+export interface ShownMethod {
+  readonly address: string;
+  /** The type tags of its arguments. */
+  readonly types: string;
+  readonly access: "none" | "read" | "write" | "readwrite";
+  readonly description?: string | undefined;
+  /** One for each argument, as is `range`. */
+  readonly unit?: readonly string[] | undefined;
+  readonly range?: readonly ShownRange[] | undefined;
+}
+
+/** The methods that the page shows besides the messages. */
+export interface ShownMethods {
+  /** Of whoever has them. */
+  readonly name: string;
+  /** Where the page sends to set a value. */
+  readonly target: string;
+  /** How many there are; the page may get fewer. */
+  readonly total: number;
+  readonly methods: readonly ShownMethod[];
+}
+
+/** The transport of packets that are values of the methods. */
+export const METHOD_VALUE = "oscquery";
+
 /** Messages to the page. */
 export type FeedEvent =
   | { readonly kind: "hello"; readonly hello: Hello }
   | { readonly kind: "entries"; readonly entries: readonly FeedEntry[] }
   | { readonly kind: "status"; readonly status: Status }
+  /** Sent at first, and whenever the tree has changed. `values` is a bundle of their values. */
+  | { readonly kind: "methods"; readonly methods: ShownMethods; readonly values: Uint8Array }
   | { readonly kind: "sent"; readonly id: number; readonly from: string }
   | { readonly kind: "reply"; readonly id: number; readonly packet: Omit<FeedPacket, "kind" | "number"> }
   | { readonly kind: "failed"; readonly id: number; readonly message: string };
@@ -85,6 +120,7 @@ export const FEED_PATH = "feed";
 const HELLO = "/feed/hello";
 const ENTRIES = "/feed/entries";
 const STATUS = "/feed/status";
+const METHODS = "/feed/methods";
 const SENT = "/feed/sent";
 const REPLY = "/feed/reply";
 const FAILED = "/feed/failed";
@@ -116,6 +152,11 @@ export function encodeEntries(entries: readonly FeedEntry[]): Uint8Array {
   return encodeMessage(ENTRIES, args, types);
 }
 
+/** @param methods {@link ShownMethods} as JSON */
+export function encodeMethods(methods: string, values: Uint8Array): Uint8Array {
+  return encodeMessage(METHODS, [asText(methods), values], "sb");
+}
+
 export function encodeSent(id: number, from: string): Uint8Array {
   return encodeMessage(SENT, [id, from], "is");
 }
@@ -141,6 +182,9 @@ export function readFeedEvent(frame: Uint8Array): FeedEvent | null {
   if (address === ENTRIES) return { kind: "entries", entries: entriesOf(args) };
   if (address === HELLO && types === "s") return { kind: "hello", hello: JSON.parse(first as string) as Hello };
   if (address === STATUS && types === "s") return { kind: "status", status: JSON.parse(first as string) as Status };
+  if (address === METHODS && types === "sb") {
+    return { kind: "methods", methods: JSON.parse(first as string) as ShownMethods, values: second as Uint8Array };
+  }
   if (address === SENT && types === "is") return { kind: "sent", id: first as number, from: second as string };
   if (address === FAILED && types === "is") return { kind: "failed", id: first as number, message: second as string };
   if (address === REPLY && types === "idssb") {

@@ -9,7 +9,7 @@ import type { TestBrowser, TestPage } from "./chromium.ts";
 /** `oscine serve --monitor` and its page in a browser. */
 export class MonitorPage implements AsyncDisposable {
   readonly tool: Tool;
-  /** Where the server hears OSC. */
+  /** Where the server hears OSC; empty if there is none. */
   readonly port: string;
   readonly url: string;
   readonly opened: TestPage;
@@ -27,6 +27,15 @@ export class MonitorPage implements AsyncDisposable {
     const url = await monitorUrl(tool);
     const opened = await browser.open(url, options);
     const monitor = new MonitorPage(tool, port, url, opened);
+    await monitor.isLive();
+    return monitor;
+  }
+
+  /** `oscine monitor --query` and its page. */
+  static async ofQuery(browser: TestBrowser, query: string, options: BrowserContextOptions = {}): Promise<MonitorPage> {
+    const tool = new Tool(["monitor", "--query", query]);
+    const url = await monitorUrl(tool);
+    const monitor = new MonitorPage(tool, "", url, await browser.open(url, options));
     await monitor.isLive();
     return monitor;
   }

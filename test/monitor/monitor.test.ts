@@ -5,7 +5,8 @@ import { connect } from "node:net";
 import { afterEach, describe, expect, test } from "vitest";
 import { WebSocket } from "ws";
 import { UDPClient } from "../../src/client/index.ts";
-import { OscMessage, encode } from "../../src/codec/index.ts";
+import { type OscBundle, OscMessage, decode, encode } from "../../src/codec/index.ts";
+import { Namespace } from "../../src/namespace/index.ts";
 import { OscRejectedError, OscSocketError } from "../../src/errors.ts";
 import { type FeedEvent, encodeSend, readFeedEvent } from "../../src/monitor/protocol.ts";
 import { Monitor, type MonitorOptions } from "../../src/monitor/monitor.ts";
@@ -324,5 +325,55 @@ describe("sending from the page", () => {
     await reader.event("hello");
     reader.socket.send(encodeSend({ id: 1, target, packet }));
     expect((await reader.event("failed")).message).toMatch(message);
+  });
+});
+
+describe("methods", () => {
+  /** The newest tree that a page got. */
+  const newest = (page: FakePage, wanted: (event: Extract<FeedEvent, { kind: "methods" }>) => boolean): Promise<FeedEvent> =>
+    page.until((events) => events.findLast((event) => event.kind === "methods" && wanted(event)));
+
+  test("come to each page with their values, again when the tree has changed, and new values as packets", async () => {
+    const namespace = new Namespace();
+    namespace.add("/gain", { types: "f", range: [{ min: 0, max: 1 }], unit: "gain", description: "Fader", value: [0.5] });
+    namespace.add("/secret", { types: "i", access: "write", value: [1] });
+    const { page } = await openMonitor({ methods: { name: "Mixer", target: "http://127.0.0.1:1", namespace } });
+    const first = new FakePage(page);
+    const { methods, values } = await first.event("methods");
+    expect(methods).toEqual({
+      name: "Mixer",
+      target: "http://127.0.0.1:1",
+      total: 2,
+      methods: [
+        { address: "/gain", types: "f", access: "readwrite", description: "Fader", unit: ["gain"], range: [{ min: 0, max: 1 }] },
+        { address: "/secret", types: "i", access: "write" },
+      ],
+    });
+    expect(decode(values)).toMatchObject({ elements: [{ address: "/gain", args: [0.5] }] });
+    namespace.set("/gain", [0.25]);
+    namespace.set("/secret", [2]);
+    const [entry] = (await first.event("entries")).entries;
+    expect(entry).toMatchObject({ kind: "packet", from: "127.0.0.1:1", transport: "oscquery" });
+    for (let index = 0; index < 6000; index += 1) namespace.add(`/many/${index}`, { types: "i", description: "x".repeat(1000) });
+    await newest(first, (event) => event.methods.total === 6002 && event.methods.methods.length === 5000);
+    const late = await new FakePage(page).event("methods");
+    expect(decode(late.values)).toMatchObject({ elements: [{ address: "/gain", args: [0.25] }] });
+    expect(late.methods.methods[10]?.description).toHaveLength(300);
+  });
+
+  test("come again to a page that lost packets, which may have been the newest values", async () => {
+    const namespace = new Namespace();
+    namespace.add("/gain", { types: "i", value: [0] });
+    const { monitor, page } = await openMonitor({ methods: { name: "", target: "http://127.0.0.1:1", namespace } });
+    const slow = new FakePage(page);
+    await slow.event("methods");
+    slow.socket.pause();
+    namespace.set("/gain", [7]);
+    // More than the socket and the page's queue hold.
+    const bytes = encode(new OscMessage("/a", [new Uint8Array(60_000)])).slice();
+    for (let count = 0; count < 400; count += 1) monitor.packet(bytes, SENDER, "udp");
+    await new Promise((resolve) => setImmediate(resolve));
+    slow.socket.resume();
+    await newest(slow, ({ values }) => ((decode(values) as OscBundle).elements[0] as OscMessage).args[0] === 7);
   });
 });

@@ -146,7 +146,7 @@ export class AddressTree {
 }
 
 /** An address pattern, as `--match` takes it, for a node: exactly its address, or everything below if it is only a level. */
-export function patternFor({ address, children, hasMessages }: AddressNode): string {
+export function patternFor({ address, children, hasMessages }: Pick<AddressNode, "address" | "children" | "hasMessages">): string {
   const literal = address.replace(/[*?[{]/g, "[$&]");
   return children.size > 0 && !hasMessages ? `${literal}/*` : literal;
 }

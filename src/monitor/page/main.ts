@@ -1,4 +1,4 @@
-import type { FeedEvent } from "../protocol.ts";
+import { type FeedEvent, METHOD_VALUE } from "../protocol.ts";
 import { patternFor } from "./address-tree.ts";
 import { PlotPanel } from "./chart.ts";
 import { byId, setText } from "./dom.ts";
@@ -7,8 +7,9 @@ import type { Row } from "./rows.ts";
 import { type OpenRecording, loadRecording, saveRecording } from "./recording.ts";
 import { LiveStore, type Store } from "./store.ts";
 import { AddressPanel } from "./views/addresses.ts";
-import { FilterField, Shortcuts, Views, download } from "./views/controls.ts";
+import { FilterField, Shortcuts, type View, Views, download } from "./views/controls.ts";
 import { MessageDetails } from "./views/details.ts";
+import { MethodPanel } from "./views/methods.ts";
 import { MessageList } from "./views/messages.ts";
 import { RecordingBar } from "./views/recording-bar.ts";
 import { SendPanel } from "./views/send.ts";
@@ -68,6 +69,10 @@ class Page {
     },
   });
   readonly #send = new SendPanel((command) => this.#socket.send(command));
+  readonly #methods = new MethodPanel({
+    filter: (address) => this.#filter.toggle(patternFor({ address, hasMessages: true, children: new Map() })),
+    send: (command) => this.#socket.send(command),
+  });
   #chosen: Row | null = null;
   #isOpen = false;
   /** Counts what the user opens and closes, so that a file that takes long to read doesn't come too late. */
@@ -95,6 +100,7 @@ class Page {
       { key: "1", what: "messages", run: () => this.#show("messages") },
       { key: "2", what: "addresses", run: () => this.#show("addresses") },
       { key: "3", what: "plots", run: () => this.#show("plots") },
+      { key: "4", what: "methods, with --query", run: () => this.#show("methods") },
     ]);
     this.#socket.open();
     requestAnimationFrame((time) => this.#frame(time));
@@ -107,14 +113,20 @@ class Page {
 
   #hear(event: FeedEvent): void {
     if (event.kind === "entries") {
-      for (const entry of event.entries) this.#live.add(entry);
+      for (const entry of event.entries) {
+        const { rows } = this.#live.add(entry);
+        if (entry.kind !== "packet" || entry.transport !== METHOD_VALUE) continue;
+        for (const row of rows) if (row.kind === "message") this.#methods.value(row.message);
+      }
       this.#list.changed();
     } else if (event.kind === "hello") {
       this.#live.hello(event.hello);
       this.#status.hello(event.hello);
+      this.#methods.hide();
       this.#send.suggestTarget(event.hello.target);
     } else if (event.kind === "status") this.#status.status(event.status);
-    else this.#send.answer(event);
+    else if (event.kind === "methods") this.#methods.show(event.methods, event.values);
+    else if (!this.#methods.answer(event.id, event.kind === "failed" ? event.message : null)) this.#send.answer(event);
   }
 
   #connection(state: "connecting" | "open" | "lost", retryInMs: number): void {
@@ -195,10 +207,11 @@ class Page {
     this.#list.follow();
   }
 
-  #show(view: "messages" | "addresses" | "plots" | "send"): void {
+  #show(view: View): void {
     this.#views.show(view);
     if (view === "messages") this.#list.focus();
     else if (view === "addresses") this.#addresses.focus();
+    else if (view === "methods") this.#methods.focus();
     else if (view === "plots") byId("plots-title", HTMLHeadingElement).focus();
     else this.#send.focus();
   }
@@ -216,6 +229,7 @@ class Page {
     if (!isPaused && time - drawn.tree >= TREE_MS) {
       drawn.tree = time;
       this.#addresses.draw();
+      this.#methods.draw(performance.now());
     }
     if (time - drawn.figures >= FIGURES_MS) {
       drawn.figures = time;

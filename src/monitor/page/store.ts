@@ -79,11 +79,12 @@ export class LiveStore extends Store {
     this.#clockOffset = hello.time - Date.now();
   }
 
-  add(entry: FeedEntry): void {
+  add(entry: FeedEntry): ReadEntry {
     this.account.entry(entry.number);
     const record = readEntry(entry);
     this.window.add(record);
     this.count(record);
+    return record;
   }
 
   /** Removes what arrived. The counts of losses, and the plotted addresses, remain. */

@@ -96,7 +96,7 @@ export class Shortcuts {
 
   #key(event: KeyboardEvent): void {
     if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || this.#dialog.open || !this.#switch.checked) return;
-    if (event.target instanceof HTMLInputElement) return;
+    if (event.target instanceof HTMLInputElement || event.target instanceof HTMLSelectElement) return;
     const shortcut = this.#shortcuts.get(event.key);
     if (shortcut === undefined) return;
     event.preventDefault();
@@ -105,9 +105,9 @@ export class Shortcuts {
 }
 
 /** The parts of the page; on a narrow screen one at a time is shown. */
-export type View = "messages" | "addresses" | "plots" | "send";
+export type View = "messages" | "addresses" | "methods" | "plots" | "send";
 
-const NAMES: readonly string[] = ["messages", "addresses", "plots", "send"] satisfies readonly View[];
+const NAMES: readonly string[] = ["messages", "addresses", "methods", "plots", "send"] satisfies readonly View[];
 
 /** The tabs at the bottom of a narrow screen. */
 export class Views {

@@ -37,7 +37,8 @@ export class StatusPanel {
 
   hello({ listening, target }: Hello): void {
     setText(this.#listening, listening.join("  "));
-    setText(this.#command, `oscine send ${target} /hello 1 2.5 text`);
+    const isQuery = target.startsWith("http");
+    setText(this.#command, isQuery ? `oscine query ${target} ADDRESS --set VALUE` : `oscine send ${target} /hello 1 2.5 text`);
   }
 
   status(status: Status): void {
