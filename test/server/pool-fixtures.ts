@@ -46,12 +46,12 @@ export class FakeWorker implements PoolWorker {
     this.killed = true;
   }
 
-  /** The end of the packet that it has begun. */
-  async settle(): Promise<void> {
+  /** The end of the packet that it has begun. @param tookMs how long the handlers ran, as the worker says */
+  async settle(tookMs = 0): Promise<void> {
     const next = this.given.shift();
     if (next === undefined) throw new Error("It has no packet.");
     this.#lastEnded = next.id;
-    this.say(encodeHandled(next.id, 0));
+    this.say(encodeHandled(next.id, 0, tookMs));
     await settled();
   }
 

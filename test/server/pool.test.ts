@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { OscDispatchError } from "../../src/errors.ts";
 import { packError } from "../../src/server/pool/error-transfer.ts";
@@ -58,13 +59,34 @@ describe("workers", () => {
     expect(workers.length).toBeGreaterThan(1);
   });
 
+  test("that compute are as many as there are processors, and are handed what waits meanwhile together", async () => {
+    const many = availableParallelism() + 2;
+    const { workers, send, ready } = setUp({ kind: { max: 8 * many, min: many } });
+    while (workers.length < many) await ready(...workers.keys());
+    await ready(...workers.keys());
+    await send(1);
+    const first = workers.find(({ given }) => given.length > 0)!;
+    await first.settle(0.5);
+    await send(...upTo(many * 4));
+    const given = (): number[] => workers.map((worker) => worker.given.length).filter((count) => count > 0);
+    expect(given()).toEqual(Array.from({ length: availableParallelism() }, () => 2));
+    for (const worker of workers.filter((one) => one.given.length > 0)) {
+      await worker.settle(0.5);
+      await worker.settle(0.5);
+    }
+    expect(given()).toEqual(Array.from({ length: availableParallelism() }, () => 2));
+    // None of them ends: the others are for what is behind a handler that takes long.
+    await vi.advanceTimersByTimeAsync(12);
+    expect(given()).toHaveLength(many);
+  });
+
   test("are added as many as handle what waits within 100 ms, if it is known how long handlers take", async () => {
     const { workers, worker, send, ready } = setUp({ kind: { max: 32 } });
     await ready(0);
     for (let count = 0; count < 3; count += 1) {
       await send(1);
       await vi.advanceTimersByTimeAsync(5);
-      await worker(0).settle();
+      await worker(0).settle(5);
     }
     await send(...upTo(80));
     await vi.advanceTimersByTimeAsync(11);

@@ -73,13 +73,10 @@ export class PoolSlot {
     return this.#inFlight.get(id)?.packet;
   }
 
-  /** It is done with a packet. @returns how long that took */
-  end(id: number): number {
-    const now = performance.now();
-    const took = now - (this.#kind.packetsAtOnce === 1 ? this.since : (this.#inFlight.get(id)?.since ?? now));
+  /** It is done with a packet. */
+  end(id: number): void {
     this.#inFlight.delete(id);
-    this.since = now;
-    return took;
+    this.since = performance.now();
   }
 
   /** Takes back what it hasn't begun, the last one first. */

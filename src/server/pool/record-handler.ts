@@ -71,6 +71,7 @@ export class RecordHandler {
     const { data, client, asOf } = packetOf(record);
     let returnedPromise = false;
     let isOver = false;
+    const begun = performance.now();
     this.#leftovers?.begin();
     if (this.#pending !== null && this.#addresses.size < MAX_ADDRESSES) this.#addresses.add(addressOf(data));
     this.#packetId = id;
@@ -87,7 +88,7 @@ export class RecordHandler {
     if (leftover !== null && !returnedPromise) this.#reportLeftover(id, data, leftover);
     const end = (ended: ExecutionResult): void => {
       isOver = true;
-      this.#end(id, ended);
+      this.#end(id, ended, performance.now() - begun);
     };
     if (result instanceof Promise) return result.then(end);
     end(result);
@@ -103,8 +104,8 @@ export class RecordHandler {
     this.#send(encodeJson(LEFTOVER, 0, packError(new OscDispatchError("OSC_ASYNC_HANDLER", message, addresses))));
   }
 
-  #end(id: number, result: ExecutionResult): void {
-    if (result.kind === "handled") this.#channel.write(encodeHandled(id, result.unmatched));
+  #end(id: number, result: ExecutionResult, tookMs: number): void {
+    if (result.kind === "handled") this.#channel.write(encodeHandled(id, result.unmatched, tookMs));
     else {
       const text = result.reason === "arguments" ? result.explain().message : "";
       this.#send(encodeRejected(id, result.reason as LateReason, text));

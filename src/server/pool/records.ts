@@ -27,7 +27,7 @@ export const READY = 16;
 export const REPLY = 17;
 /** Content: a packed error, as JSON, that doesn't decide what becomes of the packet. */
 export const REPORT = 18;
-/** Content: how many messages no handler matched (4 bytes), if any. */
+/** Content: how many messages no handler matched (4 bytes), and for how many milliseconds the handlers ran (a float of 4 bytes); nothing for zeros. */
 export const HANDLED = 19;
 /** Content: the index of the reason in {@link REASONS} (1 byte); for `arguments` also why, as text. */
 export const REJECTED = 20;
@@ -93,10 +93,12 @@ export function encodeJson(kind: number, id: number, value: unknown): Uint8Array
   return encodeRecord(kind, id, Buffer.from(JSON.stringify(value)));
 }
 
-export function encodeHandled(id: number, unmatched: number): Uint8Array {
-  if (unmatched === 0) return encodeRecord(HANDLED, id);
-  const content = Buffer.allocUnsafe(4);
+/** @param tookMs how long the handlers ran */
+export function encodeHandled(id: number, unmatched: number, tookMs = 0): Uint8Array {
+  if (unmatched === 0 && tookMs === 0) return encodeRecord(HANDLED, id);
+  const content = Buffer.allocUnsafe(8);
   content.writeUInt32BE(unmatched);
+  content.writeFloatBE(tookMs, 4);
   return encodeRecord(HANDLED, id, content);
 }
 
@@ -224,6 +226,10 @@ export function jsonOf(body: RecordBody): unknown {
 
 export function unmatchedOf(body: RecordBody): number {
   return body.length === HEAD ? 0 : Buffer.from(contentOf(body)).readUInt32BE();
+}
+
+export function tookOf(body: RecordBody): number {
+  return body.length === HEAD ? 0 : Buffer.from(contentOf(body)).readFloatBE(4);
 }
 
 export function reasonOf(body: RecordBody): LateReason {

@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { type OscError, type OscRejectedError, OscServerError } from "../../errors.ts";
 import { HANDLED as WAS_HANDLED, type PacketResult, dropped, handled, rejected } from "../../packet-result.ts";
 import type { Executor, ExecutorEvents, Packet } from "../executor.ts";
@@ -28,6 +29,7 @@ import {
   packetOf,
   reasonOf,
   textOf,
+  tookOf,
   unmatchedOf,
 } from "./records.ts";
 import { WorkerSet, type WorkerSetOwner } from "./worker-set.ts";
@@ -42,6 +44,10 @@ const SLOW_BATCH_MS = 5;
 const SLOW_HANDLER_MS = 2;
 /** Enough workers are started to handle in this time what waits. */
 const DRAIN_MS = 100;
+/** So many packets make the average of how long handlers take. */
+const AVERAGED = 64;
+/** As many threads as this are enough for handlers that only compute. */
+const PROCESSORS = availableParallelism();
 /** How many different things that handlers left behind are reported. */
 const MAX_LEFTOVERS = 100;
 
@@ -99,8 +105,9 @@ export class WorkerPool implements Executor, WorkerSetOwner {
   #one: Packet | "next" | "first" | null = null;
   /** What has been said about handlers that leave something behind. */
   readonly #leftovers = new Set<string>();
-  /** How long a handler takes, in milliseconds: the average of the last ones. */
+  /** How long a handler takes, in milliseconds: the average of the last ones, of how many. */
   #pace = Infinity;
+  #averaged = 0;
   /** Since when there has always been a packet waiting. */
   #waitingSince = 0;
   #willDispatch = false;
@@ -197,6 +204,7 @@ export class WorkerPool implements Executor, WorkerSetOwner {
     const workers = this.#workers;
     if (workers === null) return;
     while (this.#budget > 0 && this.#queue.first !== undefined) {
+      if (!this.#needsAnother(workers)) return void (this.#slowTimer ??= setTimeout(() => this.#relieve(), SLOW_BATCH_MS));
       const slot = workers.takeFree();
       if (slot === undefined) return workers.growSoon();
       this.#give(slot, workers);
@@ -207,15 +215,18 @@ export class WorkerPool implements Executor, WorkerSetOwner {
     const { patience, max, packetsInAll } = this.#kind as WorkerKind;
     const now = performance.now();
     if (this.#budget === 0 || this.#queue.first === undefined || now - this.#waitingSince < patience) return 0;
-    // Handlers that compute for a moment gain nothing from more workers: those would only take turns.
-    let isSlow = patience === 0 || this.#pace > SLOW_HANDLER_MS;
-    let hasReady = false;
+    let ready = 0;
+    let stuck = 0;
     for (const { phase, load, since } of this.#workers ?? []) {
-      if (phase === "ready") hasReady = true;
-      if (load > 0 && now - since > 10 * SLOW_HANDLER_MS) isSlow = true;
+      if (phase === "ready") ready += 1;
+      if (load > 0 && now - since > 10 * SLOW_HANDLER_MS) stuck += 1;
     }
-    if (!isSlow && hasReady) return 0;
     const { size } = this.#queue;
+    // Handlers that compute for a moment gain nothing from more workers than processors: those would only take turns.
+    if (patience > 0 && this.#pace <= SLOW_HANDLER_MS) {
+      const wanted = stuck === 0 ? 1 : stuck + PROCESSORS;
+      return Math.max(0, Math.min(size, wanted - ready));
+    }
     return Math.min(max, packetsInAll === 1 ? size : Math.max(1, Math.ceil(size * Math.min(1, this.#pace / DRAIN_MS))));
   }
 
@@ -239,6 +250,7 @@ export class WorkerPool implements Executor, WorkerSetOwner {
       case LEFTOVER:
         return this.#reportLeftover(unpackError(jsonOf(record) as PackedError), packet);
       case HANDLED:
+        this.#average(tookOf(record));
         if (packet !== undefined) this.#end(slot, id, packet, handled(unmatchedOf(record)));
         return;
       case REJECTED: {
@@ -292,11 +304,27 @@ export class WorkerPool implements Executor, WorkerSetOwner {
 
   /** A worker is done with a packet. */
   #end(slot: PoolSlot, id: number, packet: Packet, result: PacketResult): void {
-    const took = slot.end(id);
-    this.#pace = this.#pace === Infinity ? took : this.#pace + (took - this.#pace) / 8;
+    slot.end(id);
     this.#settle(packet, result);
     this.#workers?.freed(slot);
     this.dispatch();
+  }
+
+  #average(took: number): void {
+    this.#averaged = Math.min(this.#averaged + 1, AVERAGED);
+    this.#pace = this.#averaged === 1 ? took : this.#pace + (took - this.#pace) / this.#averaged;
+  }
+
+  /**
+   * Whether a worker more than those that are at it would help. Handlers that only compute gain nothing from more threads than processors, and waking a
+   * thread for each packet takes longer than these; what waits meanwhile is handed over together.
+   */
+  #needsAnother(workers: WorkerSet): boolean {
+    if (!(this.#kind as WorkerKind).batches || this.#pace > SLOW_HANDLER_MS) return true;
+    const now = performance.now();
+    let computing = 0;
+    for (const { load, since } of workers) if (load > 0 && now - since < SLOW_BATCH_MS) computing += 1;
+    return computing < PROCESSORS;
   }
 
   #settle(packet: Packet, result: PacketResult): void {
