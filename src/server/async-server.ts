@@ -1,22 +1,13 @@
 import { type Clock, clockOption, type Dispatcher, reportToConsole } from "../dispatch/index.ts";
 import type { OscPacket } from "../codec/index.ts";
-import { type AdvertiseOption, type AdvertisedAs, advertiseOption, advertiseServer } from "../discovery/advertise-server.ts";
+import { type AdvertiseOption, advertiseOption, advertiseServer } from "../discovery/advertise-server.ts";
 import type { Advertisement } from "../discovery/index.ts";
 import { OscServerError } from "../errors.ts";
 import { type NetAddress, formatAddress } from "../net-address.ts";
-import {
-  abortSignal,
-  callback,
-  checkOptionValues,
-  integer,
-  milliseconds,
-  oneOf,
-  type OptionChecks,
-  optionError,
-  readOptions,
-} from "../options.ts";
+import { abortSignal, callback, checkOptionValues, integer, milliseconds, oneOf, type OptionChecks, readOptions } from "../options.ts";
 import { KernelDrops } from "../transport/kernel-drops.ts";
 import type { Peer, Transport } from "../transport/transport.ts";
+import { type AdvertisedService, advertisedService } from "./advertised-service.ts";
 import { type Backend, Counters, type ServerStats } from "./stats.ts";
 import { EventLoopExecutor, watchRejections } from "./event-loop-executor.ts";
 import { type AddressLike, type Limits, type ServerOptions, limitsOf } from "./options.ts";
@@ -48,7 +39,7 @@ export interface AsyncServerOptions extends ServerOptions {
   readonly executor?: ExecutorFactory;
   /**
    * Lets other programs find the server by DNS-SD over multicast DNS, as `osc.udp` or `osc.tcp`; `true`, or the name that people see. Needs the package
-   * `multicast-dns`, and about a second at the start. Not for WebSocket servers. Default false.
+   * `multicast-dns`, and about a second at the start. Only for UDP and TCP. Default false.
    */
   readonly advertise?: AdvertiseOption;
   /** The clock that time tags are held against. Default: the system's. */
@@ -123,7 +114,7 @@ export class AsyncServer implements AsyncDisposable {
   readonly #options: AsyncServerOptions;
   readonly #limits: Limits;
   readonly #concurrency: number;
-  readonly #advertisedAs: AdvertisedAs | false;
+  readonly #service: AdvertisedService | null;
   readonly #counters = new Counters();
   readonly #kernelDrops = new KernelDrops();
   #address: NetAddress;
@@ -140,13 +131,8 @@ export class AsyncServer implements AsyncDisposable {
   constructor(spec: LocalTransportSpec, dispatcher: Dispatcher, options: AsyncServerOptions) {
     this.#limits = limitsOf(options);
     const { concurrency, advertise } = checkOptionValues(options, ASYNC_CHECKS);
-    if (advertise !== false && spec.transport !== "udp" && spec.transport !== "tcp") {
-      throw optionError(
-        `Only UDP and TCP servers can be advertised: ${spec.transport} has no type of service. Leave out the option advertise.`,
-      );
-    }
     this.#concurrency = concurrency;
-    this.#advertisedAs = advertise;
+    this.#service = advertisedService(advertise, spec);
     this.#spec = spec;
     this.#address = requestedAddress(spec);
     this.dispatcher = dispatcher;
@@ -296,9 +282,9 @@ export class AsyncServer implements AsyncDisposable {
   }
 
   async #advertise(): Promise<Advertisement | null> {
-    if (this.#advertisedAs === false || isLoadingWorker()) return null;
-    const type = this.#spec.transport === "tcp" ? "osc.tcp" : "osc.udp";
-    return advertiseServer(this.#advertisedAs, { type, port: this.#address.port, onError: this.#options.onError ?? reportToConsole });
+    if (this.#service === null || isLoadingWorker()) return null;
+    const { type, ...as } = this.#service;
+    return advertiseServer(as, { type, port: this.#address.port, onError: this.#options.onError ?? reportToConsole });
   }
 
   #executor(handling: Handling, events: ExecutorEvents): Executor {

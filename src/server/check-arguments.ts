@@ -36,7 +36,7 @@ export const SERVER_OPTIONS: Names<ServerOptions> = {
   maxBurst: true,
   maxSources: true,
 };
-const SYNC: Names<SyncServerOptions> = { ...SERVER_OPTIONS, closeTimeout: true, timeout: true, keepSignalListeners: true };
+const SYNC: Names<SyncServerOptions> = { ...SERVER_OPTIONS, closeTimeout: true, timeout: true, keepSignalListeners: true, advertise: true };
 
 /** The options of each kind of server. */
 const KINDS: Readonly<Record<Kind, object>> = {

@@ -2,11 +2,14 @@ import EventEmitter from "node:events";
 import { isMainThread } from "node:worker_threads";
 import { type ErrorListener, reportToConsole, tellListener } from "../dispatch/index.ts";
 import type { OscPacket } from "../codec/index.ts";
+import { type AdvertiseOption, advertiseOption } from "../discovery/advertise-server.ts";
 import { OscServerError, type OscError } from "../errors.ts";
 import type { NetAddress } from "../net-address.ts";
 import { boolean, checkOptionValues, milliseconds, type OptionChecks, orNull } from "../options.ts";
 import { KernelDrops } from "../transport/kernel-drops.ts";
+import { type AdvertisedService, advertisedService } from "./advertised-service.ts";
 import { Counters, type ServerStats } from "./stats.ts";
+import { AdvertiseThread } from "./io-thread/advertise-thread.ts";
 import type { OneChange } from "./io-thread/messages.ts";
 import { type AddressLike, type Limits, type ServerOptions, limitsOf } from "./options.ts";
 import { packetBytes, recipientAddress } from "./outgoing.ts";
@@ -26,6 +29,11 @@ export interface SyncServerOptions extends ServerOptions {
    * that Ctrl-C ends the process at once. True: they stay; the signal then does nothing until serving ends, and they run after that.
    */
   readonly keepSignalListeners?: boolean;
+  /**
+   * Lets other programs find the server by DNS-SD over multicast DNS, as `osc.udp` or `osc.tcp`; `true`, or the name that people see. A thread of its own
+   * does that until `close()`. Needs the package `multicast-dns`, and about a second in the constructor. Not for Unix domain sockets. Default false.
+   */
+  readonly advertise?: AdvertiseOption;
 }
 
 /** The checks of the options that async servers don't have. */
@@ -33,6 +41,7 @@ const SYNC_CHECKS = {
   closeTimeout: milliseconds(5000),
   timeout: orNull(milliseconds(undefined)),
   keepSignalListeners: boolean(false),
+  advertise: advertiseOption,
 } satisfies OptionChecks<Omit<SyncServerOptions, keyof ServerOptions>>;
 
 /** What a kind of server adds to its base. */
@@ -67,6 +76,7 @@ export abstract class SyncServer<Io extends ServerIo = ServerIo> implements Disp
   /** Null if the server is inert. */
   readonly #io: Io | null;
   readonly #kernelDrops = new KernelDrops();
+  #advertising: AdvertiseThread | null = null;
   /** The method that serves just now. */
   #occupant: string | null = null;
   #stopping = false;
@@ -74,7 +84,8 @@ export abstract class SyncServer<Io extends ServerIo = ServerIo> implements Disp
 
   protected constructor(setup: SyncServerSetup<Io>, options: SyncServerOptions) {
     const limits = limitsOf(options);
-    const { closeTimeout, timeout } = checkOptionValues(options, SYNC_CHECKS);
+    const { closeTimeout, timeout, advertise } = checkOptionValues(options, SYNC_CHECKS);
+    const service = advertisedService(advertise, setup.spec);
     this.closeTimeout = closeTimeout;
     this.timeout = timeout ?? Infinity;
     this.#keepSignalListeners = options.keepSignalListeners ?? false;
@@ -82,7 +93,7 @@ export abstract class SyncServer<Io extends ServerIo = ServerIo> implements Disp
     this.report = (error, client) => tellListener(listener, error, client);
     const role = resolveRole();
     if (role.kind === "worker") setup.becomeWorker?.(role.worker, this);
-    this.#io = role.kind === "server" ? this.#open(setup, limits) : null;
+    this.#io = role.kind === "server" ? this.#open(setup, limits, service) : null;
     this.#address = this.#io?.address ?? (role.kind === "inert" ? role.address : null) ?? requestedAddress(setup.spec);
     if (this.#io !== null && setup.spec.transport === "udp") this.#kernelDrops.opened(this.#address);
   }
@@ -190,6 +201,7 @@ export abstract class SyncServer<Io extends ServerIo = ServerIo> implements Disp
       this.#stopping = true;
       return;
     }
+    this.#advertising?.close();
     this.#kernelDrops.closing();
     this.#io?.close(this.closeTimeout);
   }
@@ -197,6 +209,7 @@ export abstract class SyncServer<Io extends ServerIo = ServerIo> implements Disp
   /** Closes the server while the event loop goes on. */
   protected async closeWithoutBlocking(): Promise<void> {
     this.#closing = true;
+    await this.#advertising?.closed();
     this.#kernelDrops.closing();
     await this.#io?.closed(this.closeTimeout);
     this.#occupant = null;
@@ -241,7 +254,7 @@ export abstract class SyncServer<Io extends ServerIo = ServerIo> implements Disp
     if (this.#closing) this.closeBlocking();
   }
 
-  #open(setup: SyncServerSetup<Io>, limits: Limits): Io {
+  #open(setup: SyncServerSetup<Io>, limits: Limits, service: AdvertisedService | null): Io {
     const io = setup.open({
       limits,
       onError: this.report,
@@ -252,6 +265,12 @@ export abstract class SyncServer<Io extends ServerIo = ServerIo> implements Disp
       verify: (data, client) => this.verifyRequest(data, client),
       isStopping: () => this.#stopping,
     });
+    try {
+      if (service !== null) this.#advertising = new AdvertiseThread(service, io.address.port, (error) => this.report(error, undefined));
+    } catch (error) {
+      io.close(0);
+      throw error;
+    }
     countServer(io.address);
     return io;
   }

@@ -4,7 +4,13 @@ import type { DnsMessage, DnsRecord, MdnsEvents, MdnsLink, OpenMdns } from "../.
 import { OscDiscoveryError } from "../../src/errors.ts";
 import { Dispatcher } from "../../src/dispatch/index.ts";
 import { serveOscQuery } from "../../src/oscquery/index.ts";
-import { AsyncOSCUDPServer, AsyncOSCWebSocketServer } from "../../src/server/index.ts";
+import {
+  AsyncOSCTCPServer,
+  AsyncOSCUDPServer,
+  AsyncOSCWebSocketServer,
+  BlockingOSCTCPServer,
+  BlockingOSCUDPServer,
+} from "../../src/server/index.ts";
 
 /** A network with one link for each who opens it; everybody hears everybody, as multicast does. */
 class Network {
@@ -239,7 +245,12 @@ test("servers refuse bad values of the option advertise at once", async () => {
   const bad = expect.objectContaining({ code: "OSC_OPTION" }) as Error;
   for (const advertise of ["Mixer", 1, { name: "" }, { port: 9000 }, { txt: { "a=b": "x" } }]) {
     expect(() => new AsyncOSCUDPServer(["127.0.0.1", 0], dispatcher, { advertise: advertise as never })).toThrow(bad);
+    expect(() => new BlockingOSCUDPServer(["127.0.0.1", 0], dispatcher, { advertise: advertise as never })).toThrow(bad);
     await expect(serveOscQuery(dispatcher, { advertise: advertise as never })).rejects.toThrow(bad);
   }
   expect(() => new AsyncOSCWebSocketServer(["127.0.0.1", 0], dispatcher, { advertise: true })).toThrow(/Only UDP and TCP/);
+  for (const Server of [AsyncOSCTCPServer, BlockingOSCTCPServer])
+    expect(() => new Server({ path: "/run/oscine-test.sock" }, dispatcher, { advertise: true })).toThrow(
+      /a Unix domain socket has no type/,
+    );
 });

@@ -87,6 +87,37 @@ describeWith([IP, NETWORK_NAMESPACE], "the option advertise", () => {
   });
 });
 
+describeWith([IP, NETWORK_NAMESPACE], "the option advertise of servers whose thread may be blocked", () => {
+  const SERVE = [process.execPath, program("advertised-kinds.mjs")];
+
+  test.each([
+    ["BlockingOSCUDPServer", "serveForever", "osc.udp"],
+    ["BlockingOSCTCPServer", "serveForever", "osc.tcp"],
+    ["ThreadingOSCUDPServer", "serveForever", "osc.udp"],
+    ["ThreadingOSCTCPServer", "start", "osc.tcp"],
+    ["ForkingOSCUDPServer", "serveForever", "osc.udp"],
+    ["ForkingOSCTCPServer", "start", "osc.tcp"],
+  ])("lets %s be found during %s(), until it closes", async (name, method, type) => {
+    const start = await openNetwork();
+    const browsing = start([...OURS, "browse"]);
+    const serving = start([...SERVE, name, method]);
+    const [, port] = await serving.line(/^serving (\d+)$/);
+    await browsing.line(new RegExp(`^up ${type} Server of ours 127\\.0\\.0\\.1 ${port} `));
+    // Somebody who asks while the thread is blocked gets an answer, too.
+    await start([...CLI, "find", "--type", type]).line(/Server of ours/);
+    start([...CLI, "send", `${type}://127.0.0.1:${port}/`, "/stop"]);
+    await browsing.line(new RegExp(`^down ${type} Server of ours `));
+    await serving.line(/^closed$/);
+  });
+
+  test("throws in the constructor if no network interface can be used, and leaves the port free", async () => {
+    const network = new RunningProgram("unshare", ["--net", ...SERVE, "BlockingOSCUDPServer", "serveForever", "0.0.0.0", "9000"]);
+    onTestFinished(() => network[Symbol.asyncDispose]());
+    await network.line(/^OSC_DISCOVERY_FAILED No network interface can be used/);
+    await network.line(/^free$/);
+  });
+});
+
 describeWith([IP, NETWORK_NAMESPACE], "oscine serve --query --advertise", () => {
   test("is found by oscine find with both its servers, and seen to leave", async () => {
     const handlers = join(folder, "handlers.mjs");
