@@ -98,9 +98,9 @@ function allocations(): Table {
   dispatcher.map(address, (_address: string, value: number) => void (kept = value));
   const client = { address: "127.0.0.1", port: 9000, family: "IPv4" } as const;
   const nothing = (): undefined => undefined;
-  const context = { clientAddress: client, asOf: Infinity, mode: "async", error: nothing, reply: nothing, shutdown: nothing } as const;
   const limits = limitsOf({});
-  const handling = { ...limits, dispatcher, mode: "async", verify: () => true, shutdown: nothing } as const;
+  const handling = { ...limits, dispatcher, mode: "async", verifier: { verifyRequest: () => true }, shutdown: nothing } as const;
+  const context = { handling, clientAddress: client, asOf: Infinity, error: nothing, reply: nothing };
   const road = new Pipeline({
     limits,
     strictTiming: true,

@@ -152,7 +152,7 @@ function server(): Pipeline {
     onShutdown: () => undefined,
     executor: (events) =>
       new EventLoopExecutor(
-        { ...limits, dispatcher, mode: "async", verify: () => true, shutdown: () => undefined },
+        { ...limits, dispatcher, mode: "async", verifier: { verifyRequest: () => true }, shutdown: () => undefined },
         limits,
         { concurrency: 64, order: "client" },
         events,

@@ -52,14 +52,13 @@ async function oscine(
 ): Promise<Contestant> {
   const { Dispatcher, handlePacket } = await compiled<typeof Dispatch>("core.js");
   const context = {
+    handling: { mode: "async", shutdown: () => undefined },
     clientAddress: NOBODY,
     asOf: Infinity,
-    mode: "async",
     error: (error: Error): never => {
       throw error;
     },
     reply: () => undefined,
-    shutdown: () => undefined,
   } as const;
   return {
     name,

@@ -171,7 +171,7 @@ class Relay {
   #newHub(url: OscUrl, { sockets }: BridgeSettings): Listener {
     return new Listener(url, sockets, this.#reporter, {
       onPacket: (packet, peer) => {
-        peer.settled(packet.length, HANDLED);
+        peer.settled?.(packet.length, HANDLED);
         this.#toAllClients(packet, peer);
       },
     });
@@ -197,7 +197,7 @@ class Relay {
 
   #fromClient(packet: Uint8Array, peer: Peer, route: PacketRoute): void {
     this.#forward.received();
-    const settle = (): void => peer.settled(packet.length, HANDLED);
+    const settle = (): void => peer.settled?.(packet.length, HANDLED);
     if (this.#guard.isLoop(packet, peer.address, route)) {
       this.#forward.stopLoop(peer);
       return settle();

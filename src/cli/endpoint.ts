@@ -100,7 +100,7 @@ export async function createListener(url: OscUrl, events: ListenerEvents, origin
   const transportEvents = {
     onPacket: (data: Uint8Array, peer: Peer): void => {
       events.onPacket(data, peer.address);
-      peer.settled(data.length, HANDLED);
+      peer.settled?.(data.length, HANDLED);
     },
     onError: (error: OscError, from?: NetAddress): void => events.onError(error, from),
     refusal: (): null => null,

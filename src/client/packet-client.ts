@@ -8,7 +8,16 @@ import {
   encode,
   encodeMessage,
 } from "../codec/index.ts";
-import { Dispatcher, Reporter, executeDecoded, packetOf, tryDecode, reportToConsole } from "../dispatch/index.ts";
+import {
+  Dispatcher,
+  type OscReply,
+  type PacketHandling,
+  Reporter,
+  handleDecoded,
+  packetOf,
+  tryDecode,
+  reportToConsole,
+} from "../dispatch/index.ts";
 import {
   OscDecodeError,
   OscDispatchError,
@@ -236,8 +245,12 @@ export abstract class PacketClient implements AsyncDisposable {
   async handleMessages(options: ReceiveOptions = {}): Promise<number> {
     let handled = 0;
     let isOver = false;
-    const shutdown = (): void => {
-      isOver = true;
+    const handling: PacketHandling = {
+      mode: "async",
+      allowOddAddresses: true,
+      shutdown: () => {
+        isOver = true;
+      },
     };
     for await (const { message, from, timeTag } of this.#receive(waitOf("handleMessages()", options, this.handleTimeout))) {
       // In a bundle again, so that handlers see its time tag.
@@ -246,8 +259,8 @@ export abstract class PacketClient implements AsyncDisposable {
         // The decoder's errors were reported when the message arrived.
         if (!(fault instanceof OscDecodeError)) this.report(fault, from);
       };
-      const context = { clientAddress: from, asOf: Infinity, mode: "async" as const, allowOddAddresses: true, error, shutdown };
-      await executeDecoded(this.dispatcher, packet, context, (reply) => this.#answer(packetOf(reply), from));
+      const reply = (answer: OscReply): void => this.#answer(packetOf(answer), from);
+      await handleDecoded(this.dispatcher, packet, { handling, clientAddress: from, asOf: Infinity, reply, error });
       handled += 1;
       if (isOver) break;
     }

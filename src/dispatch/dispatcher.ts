@@ -1,6 +1,6 @@
 import { AddressSpace, type KnownAddress } from "../address/index.ts";
 import type { OscPacket, OscValue } from "../codec/index.ts";
-import { OscDecodeError, OscDispatchError, type OscError } from "../errors.ts";
+import { OscDecodeError, OscDispatchError } from "../errors.ts";
 import { type ArgumentsOf, type MethodDescription, Namespace } from "../namespace/index.ts";
 import type { NetAddress } from "../net-address.ts";
 import { bad, boolean, callback, checkString, describe, nearest, type OptionChecks, optionError, readOptions } from "../options.ts";
@@ -12,7 +12,7 @@ import {
   mappedBundleHandler,
   NO_BUNDLE_HANDLERS,
 } from "./bundle-handlers.ts";
-import { executePacket, type ExecutionResult, type HandlerMatch, packetOf } from "./execute.ts";
+import { handlePacket, type ExecutionResult, type HandlerMatch, packetOf } from "./execute.ts";
 import {
   type AddressFirst,
   type ArgumentCheck,
@@ -408,14 +408,13 @@ export class Dispatcher {
     if (typeof clientAddress?.address !== "string") {
       throw optionError(`The client must be a NetAddress, { address, port, family }; got ${describe(clientAddress)}.`);
     }
-    const context = {
+    const result = handlePacket(this, data, {
+      handling: { mode, shutdown: () => undefined },
       clientAddress,
       asOf: Infinity,
-      mode,
-      error: (error: OscError) => onError(error, clientAddress),
-      shutdown: () => undefined,
-    };
-    const result = executePacket(this, data, context, (reply) => replies.push(packetOf(reply)));
+      reply: (reply) => void replies.push(packetOf(reply)),
+      error: (error) => onError(error, clientAddress),
+    });
     if (!(result instanceof Promise) && result.kind === "rejected") {
       const error = result.explain();
       onError(error.cause instanceof OscDecodeError ? error.cause : error, clientAddress);

@@ -4,7 +4,6 @@ import {
   type DecodeOptions,
   encode,
   encodeMessage,
-  type OscArgument,
   OscBundle,
   OscMessage,
   type OscPacket,
@@ -45,36 +44,36 @@ export interface HandlerLookup {
   readonly maxWork?: number;
 }
 
-/** Where a packet came from, how its handlers run, and where errors go. */
-export interface ExecutionContext {
-  /** The client that sent the packet. */
-  readonly clientAddress: NetAddress;
-  /** Nested bundles dated later than this, in milliseconds since 1970-01-01 UTC, are left out. `Infinity` leaves none out. */
-  readonly asOf: number;
+/** How packets are handled: the same for all packets of a server or client. */
+export interface PacketHandling extends DecodeOptions {
   /** `"async"`: a promise that a handler returns is awaited before the next handler runs. `"sync"`: it is an error. */
   readonly mode: "sync" | "async";
   /** True: a message whose address doesn't begin with `/` is handled, and that isn't reported. Default: it is reported only. */
   readonly allowOddAddresses?: boolean;
-  /** Called with what is wrong in a packet whose rest is handled. Must not throw. */
-  error(error: OscError): void;
-  /** Ends the serving loop of the server that handles the packet. */
+  /** Ends the serving loop of whoever handles the packets. */
   shutdown(): void;
 }
 
-/** As {@link ExecutionContext}, with replies as bytes. */
-export interface PacketContext extends ExecutionContext {
-  /** Default: as tolerant as `decode`. */
-  readonly decodeOptions?: DecodeOptions | undefined;
-  /** Sends the bytes of a reply to the client. What it throws is reported as `OSC_BAD_REPLY`. */
-  reply(bytes: Uint8Array): void;
+/** One packet: its sender, how it is handled, and what takes its replies and errors. */
+export interface PacketContext {
+  /** How it is handled. */
+  readonly handling: PacketHandling;
+  /** The client that sent the packet. */
+  readonly clientAddress: NetAddress;
+  /** Nested bundles dated later than this, in milliseconds since 1970-01-01 UTC, are left out. `Infinity` leaves none out. */
+  readonly asOf: number;
+  /** Sends a reply to the client. What it throws is reported as `OSC_BAD_REPLY`. */
+  reply(reply: OscReply): void;
+  /** Called with what is wrong in a packet whose rest is handled. Must not throw. */
+  error(error: OscError): void;
 }
 
 /** What the bytes of a packet come to where its handlers are: its handlers have run, or it can't be decoded. */
 export type ExecutionResult = PacketHandled | PacketRejected;
 
 /**
- * Handles one packet: decodes it, finds the handlers of its messages, calls them, and encodes their replies. Event loop, blocked thread,
- * worker thread and child process all run this.
+ * Handles one packet: decodes it, finds the handlers of its messages, and calls them. Event loop, blocked thread, worker thread and child
+ * process all run this.
  *
  * The messages of a bundle are handled together and in order. Nested bundles dated later than `context.asOf` are left out; the caller
  * finds them with `laterElements`. Faults in a part of the packet and errors of handlers go to `context.error`; the rest is handled.
@@ -86,43 +85,25 @@ export function handlePacket(
   data: Uint8Array,
   context: PacketContext,
 ): ExecutionResult | Promise<ExecutionResult> {
-  return executePacket(handlers, data, context, encodeReply, context.decodeOptions);
-}
-
-function encodeReply(reply: OscReply, context: PacketContext): void {
-  if (typeof reply === "string") context.reply(encodeMessage(reply));
-  else if (isList(reply)) context.reply(encodeMessage(reply[0], reply.slice(1)));
-  else context.reply(encode(reply));
-}
-
-/** As {@link handlePacket}, with replies as handlers give them: `deliver` takes them, and what it throws is reported as `OSC_BAD_REPLY`. */
-export function executePacket<Context extends ExecutionContext>(
-  handlers: HandlerLookup,
-  data: Uint8Array,
-  context: Context,
-  deliver: (reply: OscReply, context: Context) => void,
-  options?: DecodeOptions,
-): ExecutionResult | Promise<ExecutionResult> {
   const known = data[0] === SLASH ? handlers.matchBytes?.(data) : undefined;
-  const packet = tryDecode(data, options, known);
+  const packet = tryDecode(data, context.handling, known);
   if (packet instanceof OscDecodeError) return malformed(packet);
   // The listener that the packet's faults are reported to may map other handlers.
   const matches = packet.errors.length === 0 ? known?.found : undefined;
-  const execution = new PacketExecution(handlers, packet, context, deliver, matches);
+  const execution = new PacketExecution(handlers, packet, context, matches);
   if (packet instanceof OscBundle) execution.callFirst(packet, handlers.bundleHandlers);
   const result = execution.run();
   if (known === undefined && packet instanceof OscMessage && packet.errors.length === 0) handlers.cacheAddress?.(packet.address, data);
   return result;
 }
 
-/** As {@link executePacket}, for a packet that is decoded already. Doesn't call handlers of bundles. */
-export function executeDecoded<Context extends ExecutionContext>(
+/** As {@link handlePacket}, for a packet that is decoded already. Doesn't call handlers of bundles. */
+export function handleDecoded(
   handlers: HandlerLookup,
   packet: OscPacket,
-  context: Context,
-  deliver: (reply: OscReply, context: Context) => void,
+  context: PacketContext,
 ): ExecutionResult | Promise<ExecutionResult> {
-  return new PacketExecution(handlers, packet, context, deliver).run();
+  return new PacketExecution(handlers, packet, context).run();
 }
 
 /**
@@ -155,10 +136,9 @@ function malformed(cause: OscDecodeError): PacketRejected {
  * Runs one packet: its messages in order, for each message its handlers in order. It keeps its position, so that it can go on after a
  * promise; if no handler returns one, none is made.
  */
-class PacketExecution<Context extends ExecutionContext> {
+class PacketExecution {
   readonly #handlers: HandlerLookup;
-  readonly #context: Context;
-  readonly #deliver: (reply: OscReply, context: Context) => void;
+  readonly #context: PacketContext;
   /** The message at hand, and the time tag of its bundle; `undefined` at the end. */
   #message: OscMessage | undefined = undefined;
   #timeTag: TimeTag | null = null;
@@ -180,24 +160,17 @@ class PacketExecution<Context extends ExecutionContext> {
   #bundleHandlerIndex = 0;
 
   /** @param matches the handlers of a packet that is a single message, if they are known already */
-  constructor(
-    handlers: HandlerLookup,
-    packet: OscPacket,
-    context: Context,
-    deliver: (reply: OscReply, context: Context) => void,
-    matches?: readonly HandlerMatch[],
-  ) {
+  constructor(handlers: HandlerLookup, packet: OscPacket, context: PacketContext, matches?: readonly HandlerMatch[]) {
     this.#handlers = handlers;
     this.#matches = matches;
     this.#context = context;
-    this.#deliver = deliver;
     if (packet instanceof OscBundle) {
       const messages: TimedMessage[] = [];
       collectMessages(packet, context, messages);
       this.#rest = messages.toReversed();
       this.#advance();
     } else {
-      reportAll(packet.errors, context);
+      if (packet.errors.length > 0) reportAll(packet.errors, context);
       if (isDispatched(packet, context)) this.#message = packet;
     }
   }
@@ -299,7 +272,7 @@ class PacketExecution<Context extends ExecutionContext> {
       clientAddress,
       timeTag: bundle.timeTag,
       reply: (value) => this.#reply(value, BUNDLE_NAME),
-      shutdown: () => this.#context.shutdown(),
+      shutdown: () => this.#context.handling.shutdown(),
     };
     const handlers = this.#bundleHandlers ?? [];
     while (this.#bundleHandlerIndex < handlers.length) {
@@ -320,12 +293,12 @@ class PacketExecution<Context extends ExecutionContext> {
   #takeResult(result: unknown, address: string): Promise<void> | undefined {
     let isPromise: boolean;
     try {
-      isPromise = isThenable(result);
+      isPromise = typeof result === "object" && result !== null && "then" in result && typeof result.then === "function";
     } catch (cause) {
       this.#context.error(handlerFailed(address, cause));
       return undefined;
     }
-    if (isPromise && this.#context.mode === "async") return this.#awaitReply(result, address);
+    if (isPromise && this.#context.handling.mode === "async") return this.#awaitReply(result, address);
     if (isPromise) this.#refusePromise(result, address);
     else this.#reply(result, address);
     return undefined;
@@ -361,7 +334,7 @@ class PacketExecution<Context extends ExecutionContext> {
       captures,
       timeTag: this.#timeTag,
       reply: (value) => this.#reply(value, message.address),
-      shutdown: () => this.#context.shutdown(),
+      shutdown: () => this.#context.handling.shutdown(),
     };
   }
 
@@ -369,7 +342,7 @@ class PacketExecution<Context extends ExecutionContext> {
     try {
       if (value === undefined || value === null) return;
       if (!isReply(value)) throw notReply(address, value);
-      this.#deliver(value, this.#context);
+      this.#context.reply(value);
     } catch (cause) {
       ignoreRejections(value);
       this.#context.error(cause instanceof OscDispatchError ? cause : badReply(address, cause));
@@ -412,7 +385,7 @@ interface TimedMessage {
 }
 
 /** Flattens a bundle into the messages to handle now, and reports the decoder's faults on the way. */
-function collectMessages(bundle: OscBundle, context: ExecutionContext, messages: TimedMessage[]): void {
+function collectMessages(bundle: OscBundle, context: PacketContext, messages: TimedMessage[]): void {
   reportAll(bundle.errors, context);
   for (const element of bundle.elements) {
     if (element instanceof OscBundle) {
@@ -425,19 +398,15 @@ function collectMessages(bundle: OscBundle, context: ExecutionContext, messages:
 }
 
 /** Not a `for…of`, which allocates even for an empty frozen list (bench/latency). */
-function reportAll(errors: readonly OscError[], context: ExecutionContext): void {
+function reportAll(errors: readonly OscError[], context: PacketContext): void {
   for (let i = 0; i < errors.length; i++) {
-    if (context.allowOddAddresses !== true || errors[i]!.code !== "OSC_BAD_ADDRESS") context.error(errors[i]!);
+    if (context.handling.allowOddAddresses !== true || errors[i]!.code !== "OSC_BAD_ADDRESS") context.error(errors[i]!);
   }
 }
 
 /** The decoder lets an address without its slash pass, and reports it. */
-function isDispatched(message: OscMessage, context: ExecutionContext): boolean {
-  return message.address.charCodeAt(0) === SLASH || context.allowOddAddresses === true;
-}
-
-function isThenable(value: unknown): boolean {
-  return typeof value === "object" && value !== null && "then" in value && typeof value.then === "function";
+function isDispatched(message: OscMessage, context: PacketContext): boolean {
+  return message.address.charCodeAt(0) === SLASH || context.handling.allowOddAddresses === true;
 }
 
 /** Nobody awaits the promises in this value, so a rejection would end the process. */
@@ -458,15 +427,24 @@ function ignoreRejections(value: unknown): void {
  */
 export function packetOf(reply: OscReply): OscPacket {
   if (typeof reply === "string") return new OscMessage(reply);
-  return isList(reply) ? new OscMessage(reply[0], reply.slice(1)) : reply;
+  if (reply instanceof OscMessage || reply instanceof OscBundle) return reply;
+  return new OscMessage(reply[0], reply.slice(1));
+}
+
+/**
+ * The bytes of a handler's reply.
+ *
+ * @throws OscEncodeError if it can't be a packet
+ */
+export function encodeReply(reply: OscReply): Uint8Array {
+  if (typeof reply === "string") return encodeMessage(reply);
+  if (reply instanceof OscMessage || reply instanceof OscBundle) return encode(reply);
+  return encodeMessage(reply[0], reply.slice(1));
 }
 
 function isReply(value: unknown): value is OscReply {
-  return typeof value === "string" || value instanceof OscMessage || value instanceof OscBundle || isList(value);
-}
-
-function isList(value: unknown): value is readonly [address: string, ...args: OscArgument[]] {
-  return Array.isArray(value) && typeof value[0] === "string";
+  if (Array.isArray(value)) return typeof value[0] === "string";
+  return typeof value === "string" || value instanceof OscMessage || value instanceof OscBundle;
 }
 
 function notReply(address: string, value: unknown): OscDispatchError {

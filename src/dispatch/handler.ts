@@ -152,7 +152,8 @@ export class Handler {
   readonly needsReplyAddress: boolean;
   /** True if the function's first parameter is a {@link HandlerContext}. */
   readonly needsContext: boolean;
-  #check: ArgumentCheck | null;
+  /** For a method with a description: gives the arguments to call it with, or throws an OscRejectedError. @internal */
+  check: ArgumentCheck | null;
 
   /**
    * Made by {@link Dispatcher.map}, rather than by hand.
@@ -180,7 +181,7 @@ export class Handler {
     this.args = args ?? null;
     this.needsReplyAddress = needsReplyAddress;
     this.needsContext = needsContext;
-    this.#check = check;
+    this.check = check;
   }
 
   /** The mapped address; `null` for the default handler. */
@@ -188,15 +189,10 @@ export class Handler {
     return this.#address;
   }
 
-  /** For a method with a description: gives the arguments to call it with, or throws an OscRejectedError. @internal */
-  get check(): ArgumentCheck | null {
-    return this.#check;
-  }
-
   /** Its method was renamed. @internal */
   moveTo(address: string, check: ArgumentCheck): void {
     this.#address = address;
-    this.#check = check;
+    this.check = check;
   }
 
   /**

@@ -5,8 +5,8 @@ export { clockOption, systemClock } from "./clock.ts";
 export type { Clock } from "./clock.ts";
 export { checkDispatcher, Dispatcher, isDispatcher } from "./dispatcher.ts";
 export type { CallOptions, DispatcherOptions } from "./dispatcher.ts";
-export { executeDecoded, handlePacket, packetOf, tryDecode } from "./execute.ts";
-export type { ExecutionResult, HandlerMatch, PacketContext } from "./execute.ts";
+export { encodeReply, handleDecoded, handlePacket, packetOf, tryDecode } from "./execute.ts";
+export type { ExecutionResult, HandlerMatch, PacketContext, PacketHandling } from "./execute.ts";
 export { Handler } from "./handler.ts";
 export type {
   AddressFirst,

@@ -3,7 +3,16 @@ import type { DropArgument } from "node:net";
 import type { Duplex } from "node:stream";
 import type { WebSocket, WebSocketServer } from "ws";
 import { OscBundle, encodeMessage } from "../codec/index.ts";
-import { type Dispatcher, Reporter, handlePacket, isDispatcher, reportToConsole, tryDecode } from "../dispatch/index.ts";
+import {
+  type Dispatcher,
+  type PacketHandling,
+  Reporter,
+  encodeReply,
+  handlePacket,
+  isDispatcher,
+  reportToConsole,
+  tryDecode,
+} from "../dispatch/index.ts";
 import { type AdvertiseOption, advertiseOption, advertiseServer } from "../discovery/advertise-server.ts";
 import type { Advertisement } from "../discovery/index.ts";
 import type { ErrorListener } from "../dispatch/index.ts";
@@ -91,6 +100,8 @@ const HTTP_CONNECTIONS = 64;
 /** Into how many pieces a WebSocket message may be cut: each may keep alive all that was read together with it. */
 const MAX_FRAGMENTS = 16;
 const MAX_REPORTS = 20;
+/** How the packets of clients are handled. */
+const HANDLING: PacketHandling = { mode: "async", shutdown: () => undefined };
 
 /** What an OSCQuery server has done. */
 export interface OscQueryStats {
@@ -355,12 +366,11 @@ class QueryServer implements OscQueryServer {
       return undefined;
     }
     const result = handlePacket(this.#dispatcher, data, {
+      handling: HANDLING,
       clientAddress: client,
       asOf: Infinity,
-      mode: "async",
+      reply: (reply) => listener.reply(encodeReply(reply)),
       error,
-      reply: (bytes) => listener.reply(bytes),
-      shutdown: () => undefined,
     });
     const finish = (settled: Awaited<typeof result>): void => {
       if (settled.kind === "rejected") error(settled.explain());

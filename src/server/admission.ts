@@ -26,12 +26,12 @@ export class Admission {
 
   /** Why the sender is refused, or null if it may send. */
   senderRefusal(sender: NetAddress): OscRejectedError | null {
-    return this.#mayNotSend(sender) ? refusalError("sender", NO_BYTES, this.#limits) : null;
+    return this.#allowed !== null && !isAllowed(this.#allowed, sender) ? refusalError("sender", NO_BYTES, this.#limits) : null;
   }
 
   /** Why the packet is rejected, or null if it is admitted. */
   refusal(data: Uint8Array, sender: NetAddress): AdmissionReason | null {
-    if (this.#mayNotSend(sender)) return "sender";
+    if (this.#allowed !== null && !isAllowed(this.#allowed, sender)) return "sender";
     if (this.#rates !== null && !this.#rates.allows(sender.address)) return "rate";
     if (data.length === 0) return "empty";
     if (data.length > this.#limits.maxPacketSize) return "too-large";
@@ -41,10 +41,6 @@ export class Admission {
   /** The error for a rejected packet. Built lazily: under flood most rejections are only counted. */
   explain(reason: AdmissionReason, data: Uint8Array): OscRejectedError {
     return refusalError(reason, data, this.#limits);
-  }
-
-  #mayNotSend(sender: NetAddress): boolean {
-    return this.#allowed !== null && !isAllowed(this.#allowed, sender);
   }
 }
 

@@ -243,7 +243,7 @@ export class AsyncServer implements AsyncDisposable {
       ...limits,
       dispatcher: this.dispatcher,
       mode: "async" as const,
-      verify: (data: Uint8Array, client: NetAddress) => this.verifyRequest(data, client),
+      verifier: this,
       shutdown: () => this.shutdown(),
     };
     let executor: Executor | null = null;
@@ -292,7 +292,7 @@ export class AsyncServer implements AsyncDisposable {
     const limits = this.#limits;
     if (executor === undefined) return new EventLoopExecutor(handling, limits, { concurrency: this.#concurrency, order }, events);
     const verify: ExecutorContext["verify"] = ({ data, peer: { address } }) =>
-      verifyPacket(handling, data, address, { error: (error) => events.report(error, address) });
+      verifyPacket(this, data, address, { error: (error) => events.report(error, address) });
     return executor({ events, limits, transport: this.#spec.transport, verify });
   }
 
@@ -328,7 +328,7 @@ export class AsyncServer implements AsyncDisposable {
 /** The peer of an injected packet. */
 function handmadePeer(sender: PacketSender): Peer {
   const { address } = sender;
-  return { address, key: formatAddress(address), paced: false, send: (packet) => sender.send(packet), settled: () => undefined };
+  return { address, key: formatAddress(address), paced: false, send: (packet) => sender.send(packet) };
 }
 
 /** The transport of a server that a worker makes on its way to another one: it doesn't bind. */

@@ -1,13 +1,13 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { OscBundle, OscMessage, type OscPacket } from "../codec/index.ts";
 import { messageOf } from "../dispatch/execute.ts";
-import { type ExecutionResult, type PacketContext, tryDecode } from "../dispatch/index.ts";
+import { type ExecutionResult, type OscReply, type PacketContext, encodeReply, tryDecode } from "../dispatch/index.ts";
 import { OscDispatchError, OscDroppedError, type OscError } from "../errors.ts";
 import type { NetAddress } from "../net-address.ts";
 import { dropped } from "../packet-result.ts";
 import type { Executor, ExecutorEvents, Packet } from "./executor.ts";
 import { FairQueue, QueueBound } from "./fair-queue.ts";
-import { type Handling, runInContext } from "./handle.ts";
+import { type Handling, runPacket } from "./handle.ts";
 import type { Limits } from "./options.ts";
 
 /** One client may have all but this part of `concurrency`, so that handlers that never end don't keep out everybody else. */
@@ -42,7 +42,8 @@ export class EventLoopExecutor implements Executor {
 
   execute(packet: Packet): void {
     if (this.#closing) return this.#events.end(packet, dropped(closing()));
-    if (this.#awaited === 0 && this.#queue.size === 0 && !this.#advancing) {
+    // While no handler awaits anything, no packet waits.
+    if (this.#awaited === 0 && !this.#advancing) {
       const pending = this.#run(packet);
       if (pending === null) return;
       this.#queue.begin(packet);
@@ -97,60 +98,38 @@ export class EventLoopExecutor implements Executor {
   #run(packet: Packet): Promise<ExecutionResult> | null {
     const events = this.#events;
     const context = new LocalContext(this.#handling, events, packet);
-    const result = runInScope(context, runInContext, this.#handling, packet.data, context);
+    const result = contexts.run(context, runPacket, this.#handling, packet.data, context);
     if (result instanceof Promise) return result;
     events.end(packet, result);
     return null;
   }
 }
 
-/**
- * What the handlers of a packet may do in the thread that owns the sockets. A class and not closures, because it is made for every packet (bench/dispatch); it holds only what is
- * needed to find out the rest.
- */
-export class LocalContext implements PacketContext, HandlerScope {
-  readonly #handling: Handling;
+/** What the handlers of a packet may do in the thread that owns the sockets. A class and not closures, because one is made for every packet (bench/dispatch). */
+export class LocalContext implements PacketContext {
+  readonly handling: Handling;
+  readonly clientAddress: NetAddress;
+  readonly asOf: number;
   readonly #events: ExecutorEvents;
   readonly #packet: Packet;
 
   constructor(handling: Handling, events: ExecutorEvents, packet: Packet) {
-    this.#handling = handling;
+    this.handling = handling;
+    this.clientAddress = packet.peer.address;
+    this.asOf = packet.asOf;
     this.#events = events;
     this.#packet = packet;
   }
 
-  get clientAddress(): NetAddress {
-    return this.#packet.peer.address;
-  }
-
-  get asOf(): number {
-    return this.#packet.asOf;
-  }
-
-  get mode(): "sync" | "async" {
-    return this.#handling.mode;
-  }
-
-  get allowOddAddresses(): boolean {
-    return this.#handling.allowOddAddresses;
-  }
-
-  get decodeOptions(): Handling {
-    return this.#handling;
-  }
-
-  reply(bytes: Uint8Array): void {
-    this.#events.reply(this.#packet, bytes);
+  reply(reply: OscReply): void {
+    this.#events.reply(this.#packet, encodeReply(reply));
   }
 
   error(error: OscError): void {
     this.#events.report(error, this.clientAddress);
   }
 
-  shutdown(): void {
-    this.#handling.shutdown();
-  }
-
+  /** A promise that a handler started was rejected, and nothing awaits it. */
   unawaitedRejection(reason: unknown): void {
     const address = firstAddress(this.#packet.data);
     const what = `A handler of ${address} started a promise that nothing awaits, and it was rejected: ${messageOf(reason)}. Await or return it.`;
@@ -169,26 +148,12 @@ function closing(): OscError {
   return new OscDroppedError("close", "A packet that waited for a handler was dropped because the server closed.");
 }
 
-/** A packet whose handlers run, or have run. */
-interface HandlerScope {
-  /** A promise that a handler started was rejected, and nothing awaits it. Must not throw. */
-  unawaitedRejection(reason: unknown): void;
-}
-
-const scopes = new AsyncLocalStorage<HandlerScope>();
+/** The packet whose handlers run or have run, for all that they start. */
+const contexts = new AsyncLocalStorage<LocalContext>();
 let watchers = 0;
 
-/** Calls `run`, and remembers for all that it starts that it belongs to `scope`. */
-function runInScope<Parameters extends unknown[], Result>(
-  scope: HandlerScope,
-  run: (...parameters: Parameters) => Result,
-  ...parameters: Parameters
-): Result {
-  return scopes.run(scope, run, ...parameters);
-}
-
 /**
- * From now on, a rejection that a handler caused is told to its {@link HandlerScope} and doesn't end the program. All others do what they
+ * From now on, a rejection that a handler caused is reported with its packet and doesn't end the program. All others do what they
  * would do without this.
  *
  * @returns ends that
@@ -206,8 +171,8 @@ export function watchRejections(): () => void {
 }
 
 function onRejection(reason: unknown): void {
-  const scope = scopes.getStore();
-  if (scope !== undefined) return scope.unawaitedRejection(reason);
+  const context = contexts.getStore();
+  if (context !== undefined) return context.unawaitedRejection(reason);
   // Node ends the program for a rejection if nobody listens for it; this listener must not change that.
   if (process.listenerCount("unhandledRejection") === 1) throw reason;
 }

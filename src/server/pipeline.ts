@@ -137,7 +137,7 @@ export class Pipeline implements TransportEvents, ExecutorEvents {
 
   end(packet: Packet, result: PacketResult): void {
     this.counters.addAt(IN_PROGRESS, -1);
-    if (isCountedHere(packet)) this.#inProgressMemory.add(-memoryOf(packet));
+    this.#inProgressMemory.add(-memoryInProgress(packet));
     this.#finish(packet, result);
   }
 
@@ -207,7 +207,7 @@ export class Pipeline implements TransportEvents, ExecutorEvents {
     if (this.#closed) return this.#drop(packet, closing());
     const doubt = clockDoubt(at, packet.asOf, this.#limits.maxAhead);
     if (doubt !== null) return this.#doubtTime(packet, at, doubt);
-    if (this.memory.held + memoryOf(packet) > this.memory.limit) return this.#drop(packet, tooMuchMemory());
+    if (!this.memory.hasRoom(memoryOf(packet))) return this.#drop(packet, tooMuchMemory());
     const { key, address } = packet.peer;
     // Copy: a view would retain all that was read together with it.
     const copy = { ...packet, data: new Uint8Array(packet.data), fresh: false };
@@ -259,11 +259,9 @@ export class Pipeline implements TransportEvents, ExecutorEvents {
   }
 
   #execute(packet: Packet): void {
-    if (isCountedHere(packet)) {
-      const size = memoryOf(packet);
-      if (packet.fresh && this.memory.held + size > this.memory.limit) return this.#drop(packet, tooMuchMemory());
-      this.#inProgressMemory.add(size);
-    }
+    const size = memoryInProgress(packet);
+    if (size > 0 && packet.fresh && !this.memory.hasRoom(size)) return this.#drop(packet, tooMuchMemory());
+    this.#inProgressMemory.add(size);
     this.counters.addAt(IN_PROGRESS);
     this.#executor.execute(packet);
   }
@@ -299,7 +297,7 @@ export class Pipeline implements TransportEvents, ExecutorEvents {
       case "waiting":
         this.counters.add("waiting");
     }
-    if (packet.fresh) peer.settled(packet.data.length, result);
+    if (packet.fresh) peer.settled?.(packet.data.length, result);
   }
 
   #countUnmatched(packet: Packet, count: number): void {
@@ -330,9 +328,9 @@ function tooFarAhead(ahead: number, { maxAhead }: Limits): OscRejectedError {
   );
 }
 
-/** A connection counts the packets that it has sent itself, until they are handled or wait for their time. */
-function isCountedHere({ peer, fresh }: Packet): boolean {
-  return !peer.paced || !fresh;
+/** 0 for what a connection has sent: it counts its packets itself, until they are handled or wait for their time. */
+function memoryInProgress({ peer, fresh, data }: Packet): number {
+  return peer.paced && fresh ? 0 : data.length + PACKET_OVERHEAD;
 }
 
 function memoryOf({ data }: Packet): number {

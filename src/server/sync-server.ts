@@ -262,7 +262,7 @@ export abstract class SyncServer<Io extends ServerIo = ServerIo> implements Disp
       onOne: (change) => this.onOne(change),
       onWorkers: (failure, strategy) => this.onWorkers(failure, strategy),
       onValue: (record) => this.onValue(record),
-      verify: (data, client) => this.verifyRequest(data, client),
+      verifier: this,
       isStopping: () => this.#stopping,
     });
     try {

@@ -32,22 +32,31 @@ export class MemoryBudget {
     return this.#held;
   }
 
+  /** Whether that many bytes more may be held. */
+  hasRoom(bytes: number): boolean {
+    return this.#held + bytes <= this.limit;
+  }
+
   /**
    * An account for one that holds memory.
    *
    * @param giveUp called if it holds the most and all together hold too much; it should let go of as much as it can
    */
   open(giveUp: () => void = () => undefined): MemoryAccount {
-    const account = new MemoryAccount(
-      (change) => {
-        this.#held += change;
-        if (change > 0 && this.#held > this.limit && !this.#relieving) this.#relieve();
-      },
-      () => this.#accounts.delete(account),
-      giveUp,
-    );
+    const account = new MemoryAccount(this, giveUp);
     this.#accounts.add(account);
     return account;
+  }
+
+  /** An account holds `bytes` more, or less if negative. */
+  change(bytes: number): void {
+    this.#held += bytes;
+    if (bytes > 0 && this.#held > this.limit && !this.#relieving) this.#relieve();
+  }
+
+  /** An account was closed. */
+  forget(account: MemoryAccount): void {
+    this.#accounts.delete(account);
   }
 
   #relieve(): void {
@@ -75,14 +84,12 @@ export class MemoryBudget {
 /** How much of a {@link MemoryBudget} one connection, queue or schedule holds. */
 export class MemoryAccount {
   readonly giveUp: () => void;
-  readonly #change: (bytes: number) => void;
-  readonly #forget: () => void;
+  readonly #budget: MemoryBudget;
   #held = 0;
   #closed = false;
 
-  constructor(change: (bytes: number) => void, forget: () => void, giveUp: () => void) {
-    this.#change = change;
-    this.#forget = forget;
+  constructor(budget: MemoryBudget, giveUp: () => void) {
+    this.#budget = budget;
     this.giveUp = giveUp;
   }
 
@@ -99,13 +106,13 @@ export class MemoryAccount {
   add(bytes: number): void {
     if (this.#closed || bytes === 0) return;
     this.#held += bytes;
-    this.#change(bytes);
+    this.#budget.change(bytes);
   }
 
   /** It holds nothing any more, and never will. */
   close(): void {
     this.set(0);
     this.#closed = true;
-    this.#forget();
+    this.#budget.forget(this);
   }
 }

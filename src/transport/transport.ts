@@ -16,9 +16,10 @@ export interface Peer {
   /** Sends one packet. Never throws: the transport reports failures to `onError`. */
   send(packet: Uint8Array): void;
   /**
-   * Called once for every packet of `size` bytes that came from here, when it is no longer in flight: the stream may be read on.
+   * Called once for every packet of `size` bytes that came from here, when it is no longer in flight: the stream may be read on. Missing if
+   * nothing waits for that, as over UDP.
    */
-  settled(size: number, result: PacketResult): void;
+  settled?(size: number, result: PacketResult): void;
 }
 
 /** What a transport reports to its owner. */

@@ -168,9 +168,6 @@ class UdpPeer implements Peer {
     }
   }
 
-  /** Nothing slows the sender of a datagram down; the kernel drops what is too much. */
-  settled(): void {}
-
   #failed(error: Error): void {
     this.#events.onError(socketError(error, "send to", formatAddress(this.address)), this.address);
   }

@@ -1,4 +1,5 @@
 import { Socket } from "node:dgram";
+import { constants } from "node:os";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { OscBundle, OscMessage, encode } from "../../src/codec/index.ts";
 import { UDPClient } from "../../src/client/index.ts";
@@ -123,11 +124,11 @@ test("rejects a native other than auto and false", () => {
 
 describe.skipIf(libc instanceof Error)("packets that go out by one call", () => {
   /** Makes calls of the system do something else, by turns; then they do what they do. */
-  function instead(...turns: (number | string)[]): { calls: number } {
+  function instead(...turns: (number | keyof typeof constants.errno)[]): { calls: number } {
     const seen = { calls: 0 };
     const over = OutgoingBatch.over.bind(OutgoingBatch);
     vi.spyOn(OutgoingBatch, "over").mockImplementation((real, ...rest) => {
-      let code: string | null = null;
+      let code: keyof typeof constants.errno | null = null;
       const fake: Partial<Libc> = {
         sendmmsg: (fd, messages, count, flags) => {
           seen.calls += 1;
@@ -135,7 +136,7 @@ describe.skipIf(libc instanceof Error)("packets that go out by one call", () => 
           code = typeof turn === "string" ? turn : null;
           return code === null ? real.sendmmsg(fd, messages, typeof turn === "number" ? turn : count, flags) : -1;
         },
-        errorCode: () => code ?? real.errorCode(),
+        errno: () => (code === null ? real.errno() : constants.errno[code]),
       };
       return over({ ...real, ...fake }, ...rest);
     });

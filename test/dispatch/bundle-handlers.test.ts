@@ -2,23 +2,21 @@ import { execFileSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { decode, encode, OscBundle, OscMessage, type OscPacket, TimeTag } from "../../src/codec/index.ts";
-import { Dispatcher, handlePacket, type PacketContext } from "../../src/dispatch/index.ts";
+import { Dispatcher, encodeReply, handlePacket, type PacketContext, type PacketHandling } from "../../src/dispatch/index.ts";
 import { HANDLED } from "../../src/packet-result.ts";
 import { bundle, CLIENT, errorList, message, rawBundle } from "./packets.ts";
 
 const NOON = Date.UTC(2025, 5, 1, 12);
 
-function setUp(overrides: Partial<PacketContext> = {}) {
+function setUp({ asOf = Infinity, reply, ...handling }: Partial<PacketContext & PacketHandling> = {}) {
   const { errors, onError, codes } = errorList();
   const replies: OscPacket[] = [];
   const context: PacketContext = {
+    handling: { mode: "async", shutdown: () => undefined, ...handling },
     clientAddress: CLIENT,
-    asOf: Infinity,
-    mode: "async",
-    reply: (bytes) => replies.push(decode(bytes)),
+    asOf,
+    reply: reply ?? ((answer) => replies.push(decode(encodeReply(answer)))),
     error: onError,
-    shutdown: () => undefined,
-    ...overrides,
   };
   const dispatcher = new Dispatcher();
   const seen: string[] = [];
@@ -91,7 +89,7 @@ describe("onBundle", () => {
     expect(await handlePacket(dispatcher, TWO, context)).toEqual(HANDLED);
     expect(seen).toEqual(["awaited", "next", "/a", "/b"]);
     expect(replies).toMatchObject([{ address: "/done" }]);
-    void handlePacket(dispatcher, TWO, { ...context, mode: "sync" });
+    void handlePacket(dispatcher, TWO, { ...context, handling: { ...context.handling, mode: "sync" } });
     expect(codes()).toEqual(["OSC_ASYNC_HANDLER"]);
   });
 

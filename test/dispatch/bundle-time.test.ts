@@ -142,11 +142,10 @@ function handledInStages(data: Uint8Array, asOf: number): string[] {
   const dispatcher = new Dispatcher();
   dispatcher.setDefaultHandler((address) => void seen.push(address));
   const context = {
+    handling: { mode: "sync", shutdown: () => undefined },
     clientAddress: CLIENT,
-    mode: "sync",
     error: () => undefined,
     reply: () => undefined,
-    shutdown: () => undefined,
   } as const;
   const run = (bytes: Uint8Array, now: number): void => {
     const result = handlePacket(dispatcher, bytes, { ...context, asOf: now });

@@ -1,7 +1,7 @@
 /* oxlint-disable unicorn/no-thenable -- handlers may return such things */
 import { describe, expect, test, vi } from "vitest";
 import { decode, encode, OscBundle, OscMessage, type OscPacket, TimeTag } from "../../src/codec/index.ts";
-import { Dispatcher, handlePacket, type PacketContext } from "../../src/dispatch/index.ts";
+import { Dispatcher, encodeReply, handlePacket, type PacketContext, type PacketHandling } from "../../src/dispatch/index.ts";
 import { OscServerError } from "../../src/errors.ts";
 import { HANDLED } from "../../src/packet-result.ts";
 import { bundle, CLIENT, errorList, message, rawBundle } from "./packets.ts";
@@ -9,18 +9,16 @@ import { bundle, CLIENT, errorList, message, rawBundle } from "./packets.ts";
 const NOON = Date.UTC(2025, 5, 1, 12);
 
 /** A context that keeps what it is given. */
-function setUp(overrides: Partial<PacketContext> = {}) {
+function setUp({ asOf = Infinity, reply, ...handling }: Partial<PacketContext & PacketHandling> = {}) {
   const { errors, onError, codes } = errorList();
   const replies: OscPacket[] = [];
   const shutdowns: string[] = [];
   const context: PacketContext = {
+    handling: { mode: "async", shutdown: () => shutdowns.push("shutdown"), ...handling },
     clientAddress: CLIENT,
-    asOf: Infinity,
-    mode: "async",
-    reply: (bytes) => replies.push(decode(bytes)),
+    asOf,
+    reply: reply ?? ((answer) => replies.push(decode(encodeReply(answer)))),
     error: onError,
-    shutdown: () => shutdowns.push("shutdown"),
-    ...overrides,
   };
   return { dispatcher: new Dispatcher(), context, errors, codes, replies, shutdowns };
 }
@@ -94,11 +92,11 @@ describe("handlePacket", () => {
   });
 
   test("passes its options to the decoder", () => {
-    const { context } = setUp({ decodeOptions: { strict: true } });
+    const { context } = setUp({ strict: true });
     const { dispatcher, seen } = listening();
     // A message that is no multiple of 4 long: taken, unless strict.
     const data = message("/a", "text").subarray(0, -1);
-    expect(handlePacket(dispatcher, data, { ...context, decodeOptions: undefined })).toEqual(HANDLED);
+    expect(handlePacket(dispatcher, data, setUp().context)).toEqual(HANDLED);
     expect(seen).toEqual(["/a"]);
     expect(handlePacket(dispatcher, data, context)).toMatchObject({ kind: "rejected", reason: "malformed" });
     expect(seen).toEqual(["/a"]);
@@ -127,7 +125,7 @@ describe("handlePacket", () => {
   });
 
   test("fails only the call that gets more arguments than a call can take", () => {
-    const { context, codes, replies } = setUp();
+    const { context, codes, replies } = setUp({ maxArguments: 2_000_000 });
     const dispatcher = new Dispatcher();
     dispatcher.map("/many", () => undefined);
     dispatcher.map("/few", () => "/fine");
@@ -135,8 +133,7 @@ describe("handlePacket", () => {
       "/many",
       Array.from({ length: 1_000_000 }, () => true),
     );
-    const decodeOptions = { maxArguments: 2_000_000 };
-    void handlePacket(dispatcher, bundle([many, new OscMessage("/few")]), { ...context, decodeOptions });
+    void handlePacket(dispatcher, bundle([many, new OscMessage("/few")]), context);
     expect(codes()).toEqual(["OSC_HANDLER_FAILED"]);
     expect(replies).toHaveLength(1);
   });
@@ -145,8 +142,8 @@ describe("handlePacket", () => {
     const cause = new OscServerError("OSC_CLOSED", "closed on purpose");
     const sent: string[] = [];
     const { dispatcher, context, errors } = setUp({
-      reply: (bytes) => {
-        const packet = decode(bytes) as OscMessage;
+      reply: (answer) => {
+        const packet = decode(encodeReply(answer)) as OscMessage;
         if (packet.address === "/bad") throw cause;
         sent.push(packet.address);
       },

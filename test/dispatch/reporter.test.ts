@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { type OscDecodeError, OscDroppedError, OscError, OscFrameError, OscRejectedError } from "../../src/errors.ts";
 import { decodeError } from "../../src/codec/reading.ts";
-import { handlePacket } from "../../src/dispatch/execute.ts";
+import { type PacketContext, handlePacket } from "../../src/dispatch/execute.ts";
 import { Reporter, reportToConsole } from "../../src/dispatch/reporter.ts";
 import type { PacketRejected } from "../../src/packet-result.ts";
 import { leaveOutStackTraces } from "../../src/stack-traces.ts";
@@ -50,12 +50,13 @@ test("makes the error of a rejection only if it is reported, and counts it among
 });
 
 /** Where nothing is sent to, and nothing reported. */
-const nowhere = {
+const nowhere: PacketContext = {
+  handling: { mode: "sync", shutdown: () => undefined },
   clientAddress: { address: "127.0.0.1", port: 9, family: "IPv4" },
+  asOf: Infinity,
   reply: () => undefined,
   error: () => undefined,
-  shutdown: () => undefined,
-} as const;
+};
 
 test("leaves out the stack trace of errors that are only reported", () => {
   const errors = [malformed(), new OscDroppedError("maxQueue", "full"), new OscFrameError("OSC_FRAME_BAD_SIZE", "bad", 0, true)];
@@ -64,7 +65,7 @@ test("leaves out the stack trace of errors that are only reported", () => {
   const fault = decodeError("OSC_TRUNCATED", "short", 0);
   expect(leaveOutStackTraces(false)).toBe(true);
   expect(fault.stack).not.toContain("\n");
-  const refused = handlePacket({ match: () => [] }, Uint8Array.of(1), { ...nowhere, asOf: Infinity, mode: "sync" });
+  const refused = handlePacket({ match: () => [] }, Uint8Array.of(1), nowhere);
   const { cause } = (refused as PacketRejected).explain();
   expect((cause as OscDecodeError).stack).not.toContain("\n");
   expect(decodeError("OSC_TRUNCATED", "short", 0).stack).toContain("reporter.test.ts");

@@ -117,12 +117,11 @@ function countHandled(bytes: Uint8Array, asOf: number): number {
   const pending = [{ data: bytes, asOf }];
   for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
     void handlePacket(handlers, next.data, {
+      handling: { mode: "sync", shutdown: () => undefined },
       clientAddress: CLIENT,
       asOf: next.asOf,
-      mode: "sync",
       reply: () => undefined,
       error: () => undefined,
-      shutdown: () => undefined,
     });
     for (const { data, at } of laterElements(next.data, next.asOf)) pending.push({ data, asOf: at });
   }

@@ -1,5 +1,5 @@
 import { OscBundle, OscMessage, TimeTag, decode, double, encode, float, int } from "../../src/codec/index.ts";
-import { Dispatcher, handlePacket } from "../../src/dispatch/index.ts";
+import { Dispatcher, type OscReply, encodeReply, handlePacket } from "../../src/dispatch/index.ts";
 import { OscError } from "../../src/errors.ts";
 import type { Target } from "./fuzzer.ts";
 import type { Random } from "./random.ts";
@@ -136,8 +136,8 @@ function answer(recipe: Recipe, mode: "sync" | "async", use: "return" | "throw" 
   let second = 0;
   dispatcher.map("/ask", () => void second++);
   const take = {
-    reply: (bytes: Uint8Array): void => {
-      const packet = decode(bytes, { strict: true, maxNesting: 1000 });
+    reply: (answer: OscReply): void => {
+      const packet = decode(encodeReply(answer), { strict: true, maxNesting: 1000 });
       sights.push(packet instanceof OscMessage ? packet.types.slice(0, 8) : "bundle");
     },
     error: (error: OscError): void => {
@@ -146,7 +146,8 @@ function answer(recipe: Recipe, mode: "sync" | "async", use: "return" | "throw" 
       sights.push(error.code);
     },
   };
-  const pending = handlePacket(dispatcher, ASK, { clientAddress: CLIENT, asOf: Infinity, mode, shutdown: () => undefined, ...take });
+  const handling = { mode, shutdown: () => undefined };
+  const pending = handlePacket(dispatcher, ASK, { handling, clientAddress: CLIENT, asOf: Infinity, ...take });
   if (pending instanceof Error) throw pending;
   if (pending === undefined && second !== 1) throw new Error("the handler after it did not run");
   // Whether the promise is kept is shown in the tests of the dispatcher; here nothing waits, so that many inputs are tried.

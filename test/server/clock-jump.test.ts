@@ -15,7 +15,7 @@ function served(): { road: Pipeline; clock: ManualClock; handled: string[]; send
   const dispatcher = new Dispatcher();
   dispatcher.map("/*", (address: string) => void handled.push(address));
   const bounds = limits();
-  const handling = { ...bounds, dispatcher, mode: "async" as const, verify: () => true, shutdown: () => undefined };
+  const handling = { ...bounds, dispatcher, mode: "async" as const, verifier: { verifyRequest: () => true }, shutdown: () => undefined };
   const road = new Pipeline({
     limits: bounds,
     strictTiming: true,

@@ -12,12 +12,13 @@ const HANDLING: Handling = {
   ...LIMITS,
   dispatcher: new Dispatcher(),
   mode: "sync",
-  verify: (data) => data.length !== 12,
+  verifier: { verifyRequest: (data) => data.length !== 12 },
   shutdown: () => undefined,
 };
 
 function outcomeOf(data: Uint8Array): unknown {
-  const result = runPacket(HANDLING, data, CLIENT, Infinity, { reply: () => undefined, report: () => undefined }) as ExecutionResult;
+  const context = { handling: HANDLING, clientAddress: CLIENT, asOf: Infinity, reply: () => undefined, error: () => undefined };
+  const result = runPacket(HANDLING, data, context) as ExecutionResult;
   return result.kind === "rejected" ? result.explain() : null;
 }
 

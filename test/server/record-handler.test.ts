@@ -1,7 +1,9 @@
 import { expect, test } from "vitest";
 import { encode, OscMessage } from "../../src/codec/index.ts";
+import type { PacketContext } from "../../src/dispatch/index.ts";
 import { OscDispatchError } from "../../src/errors.ts";
 import * as results from "../../src/packet-result.ts";
+import { type Handling, encodeReply } from "../../src/server/handle.ts";
 import { encodePackets, jsonOf, kindOf, HANDLED, recordsIn, REPORT } from "../../src/server/pool/records.ts";
 import type { LeftoverWatch } from "../../src/server/pool/leftovers.ts";
 import { RecordHandler } from "../../src/server/pool/record-handler.ts";
@@ -21,8 +23,10 @@ test("a worker reports a thrown proxy that lets nobody look at it, and goes on",
     asyncHandler: null,
     asyncAdvice: "",
     namespace: null,
-    run: (_data: Uint8Array, _client: unknown, _asOf: number, sink: { report(error: OscDispatchError): void }) => {
-      sink.report(new OscDispatchError("OSC_HANDLER_FAILED", "A handler of /a failed.", "/a", { cause }));
+    handling: {} as Handling,
+    encodeReply,
+    runPacket: (_handling: Handling, _data: Uint8Array, context: PacketContext) => {
+      context.error(new OscDispatchError("OSC_HANDLER_FAILED", "A handler of /a failed.", "/a", { cause }));
       return results.HANDLED;
     },
   };

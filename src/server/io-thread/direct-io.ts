@@ -11,7 +11,7 @@ import type { UdpSpec } from "../../transport/udp.ts";
 import type { Executor, ExecutorEvents, Packet } from "../executor.ts";
 import { LocalContext } from "../event-loop-executor.ts";
 import { FairQueue, QueueBound } from "../fair-queue.ts";
-import { type Handling, runInContext } from "../handle.ts";
+import { type Handling, runPacket } from "../handle.ts";
 import type { Limits } from "../options.ts";
 import { Pipeline } from "../pipeline.ts";
 import type { Counters } from "../stats.ts";
@@ -204,7 +204,7 @@ class DirectExecutor implements Executor {
     const packet = this.#queue.shift();
     if (packet === undefined) return false;
     const events = this.#events;
-    const result = runInContext(this.#handling, packet.data, new LocalContext(this.#handling, events, packet));
+    const result = runPacket(this.#handling, packet.data, new LocalContext(this.#handling, events, packet));
     events.end(packet, result as ExecutionResult);
     return true;
   }

@@ -1,7 +1,7 @@
 import type { Dispatcher } from "../../dispatch/index.ts";
 import type { OscError } from "../../errors.ts";
 import type { NetAddress } from "../../net-address.ts";
-import type { Handling } from "../handle.ts";
+import type { Handling, Verifier } from "../handle.ts";
 import type { Backend, Counters } from "../stats.ts";
 import type { OneChange } from "./messages.ts";
 import type { Limits } from "../options.ts";
@@ -34,8 +34,8 @@ export interface IoOwner {
   readonly onWorkers: (failure: OscError | null, strategy: "fork" | "spawn" | null) => void;
   /** Called with the new value of a described method, as a worker of a pool has sent it. */
   readonly onValue: (record: RecordBody) => void;
-  /** The server's `verifyRequest`. */
-  readonly verify: (data: Uint8Array, client: NetAddress) => boolean;
+  /** The server. */
+  readonly verifier: Verifier;
   /** True when what serves is to end. */
   isStopping(): boolean;
 }
@@ -58,7 +58,7 @@ export function blockingHandling(dispatcher: Dispatcher, owner: IoOwner): Handli
     ...owner.limits,
     dispatcher,
     mode: "sync",
-    verify: owner.verify,
+    verifier: owner.verifier,
     shutdown: owner.onShutdown,
   };
 }

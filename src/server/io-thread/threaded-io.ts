@@ -1,8 +1,8 @@
 import { MessageChannel, type MessagePort, receiveMessageOnPort } from "node:worker_threads";
-import { type Dispatcher, type ExecutionResult, Reporter } from "../../dispatch/index.ts";
+import { type Dispatcher, type ExecutionResult, type PacketContext, Reporter } from "../../dispatch/index.ts";
 import type { OscError } from "../../errors.ts";
 import type { NetAddress } from "../../net-address.ts";
-import { type Handling, runPacket } from "../handle.ts";
+import { type Handling, encodeReply, runPacket } from "../handle.ts";
 import { packError } from "../pool/error-transfer.ts";
 import {
   COUNTED,
@@ -131,16 +131,21 @@ export class ThreadedIo implements BlockingIo {
     const id = idOf(record);
     const { data, client, asOf } = packetOf(record);
     let isOver = false;
-    const result = runPacket(this.#handling, data, client, asOf, {
+    const context: PacketContext = {
+      handling: this.#handling,
+      clientAddress: client,
+      asOf,
       reply: (reply) => {
+        const bytes = encodeReply(reply);
         // The I/O thread forgets a packet when it has ended, so a late reply names its client.
-        if (isOver) return this.sendPacket(reply, client);
-        this.#write(encodeRecord(REPLY, id, reply));
+        if (isOver) return this.sendPacket(bytes, client);
+        this.#write(encodeRecord(REPLY, id, bytes));
         // A client waits for this one; the handler may still go on for long.
         this.#flush();
       },
-      report: (error) => this.#report(error, id, client),
-    }) as ExecutionResult;
+      error: (error) => this.#report(error, id, client),
+    };
+    const result = runPacket(this.#handling, data, context) as ExecutionResult;
     isOver = true;
     if (result.kind === "rejected") this.#write(encodeJson(REJECTED, id, packError(result.explain())));
     else if (result.unmatched > 0) this.#write(encodeHandled(id, result.unmatched));

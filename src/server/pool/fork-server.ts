@@ -3,7 +3,7 @@ import { OscBundle, OscMessage, blob, encode } from "../../codec/index.ts";
 import { Dispatcher } from "../../dispatch/index.ts";
 import { LengthPrefixDecoder } from "../../framing/index.ts";
 import type { Packet } from "../executor.ts";
-import { type Handling, runPacket } from "../handle.ts";
+import { encodeReply, runPacket } from "../handle.ts";
 import { ForkCalls, type Forked, type Pipe, PollTable } from "./fork-calls.ts";
 import {
   ENDED,
@@ -261,22 +261,14 @@ function warmupService(): WorkerService {
   const dispatcher = new Dispatcher();
   dispatcher.map("/warmup/reply", (address, ...values) => [address, ...(values as number[])]);
   dispatcher.map("/warmup/silent", (_address, value) => void value);
-  const handling: Handling = {
-    dispatcher,
-    mode: "sync",
-    strict: false,
-    allowOddAddresses: false,
-    maxNesting: 2,
-    maxPacketSize: 1024,
-    verify: () => true,
-    shutdown: () => undefined,
-  };
   return {
     strictTiming: true,
     asyncHandler: null,
     asyncAdvice: "",
     namespace: null,
-    run: (data, client, asOf, sink) => runPacket(handling, data, client, asOf, sink),
+    handling: { dispatcher, mode: "sync", verifier: { verifyRequest: () => true }, shutdown: nothing },
+    runPacket,
+    encodeReply,
   };
 }
 

@@ -1,8 +1,8 @@
-import type { ExecutionResult } from "../../dispatch/index.ts";
+import type { ExecutionResult, OscReply, PacketContext } from "../../dispatch/index.ts";
 import { OscDispatchError, type OscError } from "../../errors.ts";
 import type { Namespace } from "../../namespace/index.ts";
 import type { NetAddress } from "../../net-address.ts";
-import type { LateReason, PacketSink } from "../handle.ts";
+import type { Handling, LateReason, encodeReply, runPacket } from "../handle.ts";
 import { packError } from "./error-transfer.ts";
 import { type Leftover, type LeftoverWatch, PendingWatch } from "./leftovers.ts";
 import {
@@ -32,8 +32,10 @@ export interface WorkerService {
   readonly asyncAdvice: string;
   /** The methods whose values the program wants to know; null if none. */
   readonly namespace: Namespace | null;
-  /** Verifies and handles one packet. */
-  run(data: Uint8Array, client: NetAddress, asOf: number, sink: PacketSink): ExecutionResult | Promise<ExecutionResult>;
+  readonly handling: Handling;
+  /** These two are those that know the classes of the dispatcher: the program may have loaded our modules twice. */
+  readonly runPacket: typeof runPacket;
+  readonly encodeReply: typeof encodeReply;
 }
 
 /** Tells the pool that packets may come. */
@@ -69,29 +71,17 @@ export class RecordHandler {
   handle(record: RecordBody): Promise<void> | undefined {
     const id = idOf(record);
     const { data, client, asOf } = packetOf(record);
-    let returnedPromise = false;
-    let isOver = false;
+    const context = new RecordContext(this, this.#service, id, client, asOf);
     const begun = performance.now();
     this.#leftovers?.begin();
     if (this.#pending !== null && this.#addresses.size < MAX_ADDRESSES) this.#addresses.add(addressOf(data));
     this.#packetId = id;
-    const result = this.#service.run(data, client, asOf, {
-      // The pool forgets a packet when it has ended, so a late reply names its client.
-      reply: (reply) => this.#send(isOver ? encodeSend(id, reply, client) : encodeRecord(REPLY, id, reply)),
-      report: (error) => {
-        returnedPromise ||= error.code === "OSC_ASYNC_HANDLER";
-        this.#send(encodeJson(REPORT, id, packError(this.#explain(error))));
-      },
-    });
+    const result = this.#service.runPacket(this.#service.handling, data, context);
     this.#packetId = 0;
     const leftover = this.#leftovers?.end() ?? null;
-    if (leftover !== null && !returnedPromise) this.#reportLeftover(id, data, leftover);
-    const end = (ended: ExecutionResult): void => {
-      isOver = true;
-      this.#end(id, ended, performance.now() - begun);
-    };
-    if (result instanceof Promise) return result.then(end);
-    end(result);
+    if (leftover !== null && !context.returnedPromise) this.#reportLeftover(id, data, leftover);
+    if (result instanceof Promise) return result.then((ended) => this.#end(context, ended, performance.now() - begun));
+    this.#end(context, result, performance.now() - begun);
     return undefined;
   }
 
@@ -101,24 +91,26 @@ export class RecordHandler {
     if (what === null) return;
     const addresses = [...this.#addresses].join(" or ");
     const message = `A handler of ${addresses} left ${what} behind when its worker ended, which doesn't go on: ${AWAIT_ADVICE}`;
-    this.#send(encodeJson(LEFTOVER, 0, packError(new OscDispatchError("OSC_ASYNC_HANDLER", message, addresses))));
+    this.send(encodeJson(LEFTOVER, 0, packError(new OscDispatchError("OSC_ASYNC_HANDLER", message, addresses))));
   }
 
-  #end(id: number, result: ExecutionResult, tookMs: number): void {
+  #end(context: RecordContext, result: ExecutionResult, tookMs: number): void {
+    const { id } = context;
+    context.isOver = true;
     if (result.kind === "handled") this.#channel.write(encodeHandled(id, result.unmatched, tookMs));
     else {
       const text = result.reason === "arguments" ? result.explain().message : "";
-      this.#send(encodeRejected(id, result.reason as LateReason, text));
+      this.send(encodeRejected(id, result.reason as LateReason, text));
     }
   }
 
   /** At once, because the handler, or the next one, may take long. */
-  #send(record: Uint8Array): void {
+  send(record: Uint8Array): void {
     this.#channel.write(record);
     this.#channel.flush();
   }
 
-  #explain(error: OscError): OscError {
+  explain(error: OscError): OscError {
     if (this.#leftovers === null || !(error.code === "OSC_ASYNC_HANDLER" || isUninitialized(error.cause))) return error;
     const { address } = error as OscDispatchError;
     if (error.code !== "OSC_ASYNC_HANDLER") {
@@ -131,7 +123,42 @@ export class RecordHandler {
   #reportLeftover(id: number, data: Uint8Array, { what, where }: Leftover): void {
     const address = addressOf(data);
     const message = `A handler of ${address} left ${what} behind, at ${where}, which doesn't go on: ${this.#service.asyncAdvice}`;
-    this.#send(encodeJson(LEFTOVER, id, packError(new OscDispatchError("OSC_ASYNC_HANDLER", message, address))));
+    this.send(encodeJson(LEFTOVER, id, packError(new OscDispatchError("OSC_ASYNC_HANDLER", message, address))));
+  }
+}
+
+/** What the handlers of a packet may do in a worker. */
+class RecordContext implements PacketContext {
+  readonly handling: Handling;
+  readonly id: number;
+  readonly clientAddress: NetAddress;
+  readonly asOf: number;
+  /** Whether the pool has been told its end. */
+  isOver = false;
+  /** Whether it was reported that a handler returned a promise. */
+  returnedPromise = false;
+  readonly #handler: RecordHandler;
+  readonly #encodeReply: typeof encodeReply;
+
+  constructor(handler: RecordHandler, service: WorkerService, id: number, client: NetAddress, asOf: number) {
+    this.handling = service.handling;
+    this.id = id;
+    this.clientAddress = client;
+    this.asOf = asOf;
+    this.#handler = handler;
+    this.#encodeReply = service.encodeReply;
+  }
+
+  reply(reply: OscReply): void {
+    const { id } = this;
+    const data = this.#encodeReply(reply);
+    // The pool forgets a packet when it has ended, so a late reply names its client.
+    this.#handler.send(this.isOver ? encodeSend(id, data, this.clientAddress) : encodeRecord(REPLY, id, data));
+  }
+
+  error(error: OscError): void {
+    this.returnedPromise ||= error.code === "OSC_ASYNC_HANDLER";
+    this.#handler.send(encodeJson(REPORT, this.id, packError(this.#handler.explain(error))));
   }
 }
 

@@ -2,8 +2,7 @@
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
 import { Dispatcher } from "../../dispatch/index.ts";
-import type { NetAddress } from "../../net-address.ts";
-import { runPacket } from "../handle.ts";
+import { type Verifier, encodeReply, runPacket } from "../handle.ts";
 import { loadHandlers } from "./handlers-module.ts";
 import { LeftoverWatch } from "./leftovers.ts";
 import { RecordHandler, type WorkerService, readyRecord } from "./record-handler.ts";
@@ -103,20 +102,16 @@ function serveInEventLoop(service: WorkerService, channel: WorkerChannel, sequen
 }
 
 /** What a worker does that runs the program again. Its thread is blocked, so handlers' promises can't be awaited. */
-export function serveAsWorker(
-  worker: WorkerContext,
-  server: { verifyRequest: (data: Uint8Array, clientAddress: NetAddress) => boolean },
-  dispatcher: Dispatcher,
-): never {
-  return worker.serve(serviceOf(worker, dispatcher, "sync", (data, client) => server.verifyRequest(data, client)));
+export function serveAsWorker(worker: WorkerContext, server: Verifier, dispatcher: Dispatcher): never {
+  return worker.serve(serviceOf(worker, dispatcher, "sync", server));
 }
 
 /** What a worker does whose handlers come from a module. */
 export async function serveModule(worker: WorkerContext, url: string): Promise<void> {
   try {
-    const { dispatcher, verifyRequest } = await loadHandlers(url);
+    const { dispatcher, verifyRequest = () => true } = await loadHandlers(url);
     worker.loading = false;
-    const service = serviceOf(worker, dispatcher, worker.awaits ? "async" : "sync", verifyRequest ?? (() => true));
+    const service = serviceOf(worker, dispatcher, worker.awaits ? "async" : "sync", { verifyRequest });
     if (worker.awaits) worker.serveInEventLoop(service);
     else worker.serve(service);
   } catch (error) {
@@ -133,23 +128,18 @@ export function freezeForPool(dispatcher: Dispatcher): void {
   );
 }
 
-function serviceOf(
-  worker: WorkerContext,
-  dispatcher: Dispatcher,
-  mode: "sync" | "async",
-  verify: (data: Uint8Array, clientAddress: NetAddress) => boolean,
-): WorkerService {
+function serviceOf(worker: WorkerContext, dispatcher: Dispatcher, mode: "sync" | "async", verifier: Verifier): WorkerService {
   // A loader may have loaded our modules a second time, for `require`; handlers then reply with instances of those classes.
-  const run = dispatcher instanceof Dispatcher ? runPacket : loadedForRequire();
+  const loaded = dispatcher instanceof Dispatcher ? { runPacket, encodeReply } : loadedForRequire();
   const shutdown = (): void => worker.send(encodeRecord(SHUTDOWN, 0));
-  const handling = { ...worker.limits, dispatcher, mode, verify, shutdown };
   freezeForPool(dispatcher);
   return {
     strictTiming: dispatcher.strictTiming,
     asyncHandler: asyncHandlerOf(dispatcher),
     asyncAdvice: worker.asyncAdvice,
     namespace: worker.program.sendsValues ? dispatcher.namespace : null,
-    run: (data, client, asOf, sink) => run(handling, data, client, asOf, sink),
+    handling: { ...worker.limits, dispatcher, mode, verifier, shutdown },
+    ...loaded,
   };
 }
 
@@ -160,7 +150,8 @@ function asyncHandlerOf(dispatcher: Dispatcher): string | null {
   return found === undefined ? null : (found.address ?? "the default handler");
 }
 
-function loadedForRequire(): typeof runPacket {
+function loadedForRequire(): Pick<WorkerService, "runPacket" | "encodeReply"> {
   const path = fileURLToPath(new URL("./handle.js", import.meta.url));
-  return (createRequire(import.meta.url)(path) as { readonly runPacket: typeof runPacket }).runPacket;
+  const { runPacket, encodeReply } = createRequire(import.meta.url)(path) as Pick<WorkerService, "runPacket" | "encodeReply">;
+  return { runPacket, encodeReply };
 }

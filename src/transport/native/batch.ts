@@ -1,6 +1,6 @@
 import { readdirSync } from "node:fs";
 import type { NetAddress } from "../../net-address.ts";
-import { type Libc, checkCall } from "./libc.ts";
+import { EAGAIN, EINTR, type Libc, callError, checkCall } from "./libc.ts";
 import { ADDRESS_ROOM, AF_INET, AF_INET6, decodeSocketAddress, encodeSocketAddress } from "./socket-address.ts";
 
 /** How many datagrams one call receives or sends at most. */
@@ -63,9 +63,9 @@ export class MessageBatch {
     this.#used = 0;
     const count = this.#libc.recvmmsg(fd, this.#pointer, most, mode === "wait" ? MSG_WAITFORONE : MSG_DONTWAIT, null);
     if (count < 0) {
-      const code = this.#libc.errorCode();
-      if (code === "EAGAIN" || code === "EINTR") return 0;
-      throw Object.assign(new Error(code), { code });
+      const error = this.#libc.errno();
+      if (error === EAGAIN || error === EINTR) return 0;
+      throw callError(error);
     }
     this.#used = count;
     return count;

@@ -1,6 +1,8 @@
 import { createRequire } from "node:module";
 import { constants } from "node:os";
 
+export const { EAGAIN, EINTR } = constants.errno;
+
 /** An address in memory. */
 type Pointer = bigint;
 
@@ -26,8 +28,8 @@ export interface Libc {
   addressOf(bytes: Uint8Array): Pointer;
   /** The bytes at an address. */
   bytesAt(pointer: Pointer, size: number): Uint8Array;
-  /** The error of the last call, such as `"EADDRINUSE"`. */
-  errorCode(): string;
+  /** The number of the last call's error. */
+  errno(): number;
 }
 
 const SIGNATURES = [
@@ -54,7 +56,7 @@ interface Koffi {
   load(path: null): { func(signature: string): (...parameters: never[]) => unknown };
   address(bytes: Uint8Array): Pointer;
   view(pointer: Pointer, size: number): ArrayBuffer;
-  errno(): number;
+  readonly errno: () => number;
 }
 
 let codes: ReadonlyMap<number, string> | undefined;
@@ -88,10 +90,10 @@ export function functionsOf(ffi: Koffi, signatures: readonly string[]): object {
 
 function bindFunctions(ffi: Koffi): Libc {
   return {
-    ...(functionsOf(ffi, SIGNATURES) as Omit<Libc, "addressOf" | "bytesAt" | "errorCode">),
+    ...(functionsOf(ffi, SIGNATURES) as Omit<Libc, "addressOf" | "bytesAt" | "errno">),
     addressOf: (bytes) => ffi.address(bytes),
     bytesAt: (pointer, size) => new Uint8Array(ffi.view(pointer, size)),
-    errorCode: () => errorName(ffi.errno()),
+    errno: ffi.errno,
   };
 }
 
@@ -109,6 +111,11 @@ function errorNames(): ReadonlyMap<number, string> {
 /** @throws an error of the system, with its `code`, if the call returned that it failed */
 export function checkCall(libc: Libc, result: number): number {
   if (result >= 0) return result;
-  const code = libc.errorCode();
-  throw Object.assign(new Error(code), { code });
+  throw callError(libc.errno());
+}
+
+/** The system's error of that number, with its name as `code`. */
+export function callError(errno: number): NodeJS.ErrnoException {
+  const code = errorName(errno);
+  return Object.assign(new Error(code), { code });
 }

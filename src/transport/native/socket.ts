@@ -2,7 +2,7 @@ import { isIPv6 } from "node:net";
 import { type NetAddress, formatHostPort } from "../../net-address.ts";
 import { socketError } from "../socket-error.ts";
 import { MAX_DATAGRAM, SOCKET_BUFFER_SIZE, type UdpOptions, tooLarge } from "../udp.ts";
-import { type Libc, checkCall } from "./libc.ts";
+import { EAGAIN, EINTR, type Libc, callError, checkCall } from "./libc.ts";
 import {
   ADDRESS_ROOM,
   AF_INET,
@@ -86,10 +86,11 @@ export class NativeUdpSocket {
     for (;;) {
       if (this.#closed) throw Object.assign(new Error("the socket is closed"), { code: "EBADF" });
       if (libc.sendto(this.fd, packet, packet.length, MSG_DONTWAIT, address, address.length) >= 0) return;
-      const code = libc.errorCode();
-      const left = code === "EAGAIN" ? deadline - performance.now() : Infinity;
-      if ((code !== "EINTR" && code !== "EAGAIN") || left <= 0) throw Object.assign(new Error(code), { code });
-      if (code === "EAGAIN") this.#waitFor(POLLOUT, Math.min(left, LONGEST_WAIT_MS));
+      const error = libc.errno();
+      if (error === EINTR) continue;
+      const left = deadline - performance.now();
+      if (error !== EAGAIN || left <= 0) throw callError(error);
+      this.#waitFor(POLLOUT, Math.min(left, LONGEST_WAIT_MS));
     }
   }
 

@@ -63,7 +63,7 @@ export class NativeUdpTransport implements Transport {
     const peers = new NativePeers(this.#libc, { socket: native, events: this.#events, patienceMs: REPLY_PATIENCE_MS });
     this.#peers = peers;
     socket.on("error", (error) => this.#events.onError(socketError(error, "use", formatHostPort(host, port))));
-    socket.on("message", (data: Uint8Array, sender: RemoteInfo) => this.#receive(data, sender, native, peers));
+    socket.on("message", this.#receive);
     return address;
   }
 
@@ -81,28 +81,26 @@ export class NativeUdpTransport implements Transport {
     await new Promise<void>((resolve) => socket.close(resolve));
   }
 
-  #receive(first: Uint8Array, sender: RemoteInfo, native: NativeUdpSocket, peers: NativePeers): void {
+  /** Takes the datagram that Node delivered, and those that came with it. */
+  readonly #receive = (first: Uint8Array, sender: RemoteInfo): void => {
     const events = this.#events;
+    const batch = this.#batch;
+    const native = this.#native as NativeUdpSocket;
+    const peers = this.#peers as NativePeers;
+    const { atOnce, host, port } = this.#spec;
     events.onPacket(first, peers.of(sender.address, sender.port));
     if (this.#socket === null || this.#hasTurnEnded()) return;
-    const batch = this.#batch;
-    const count = this.#receiveMore(native.fd);
+    let count = 0;
+    try {
+      count = batch.receive(native.fd, atOnce, "look");
+    } catch (error) {
+      events.onError(socketError(error, "use", formatHostPort(host, port)));
+    }
+    if (count === atOnce) this.#boundTurn();
     for (let index = 0; index < count; index += 1) {
       events.onPacket(batch.copy(index), peers.at(batch.bytes, batch.senderStart(index), batch.senderSize(index)));
     }
-  }
-
-  #receiveMore(fd: number): number {
-    const { atOnce, host, port } = this.#spec;
-    try {
-      const count = this.#batch.receive(fd, atOnce, "look");
-      if (count === atOnce) this.#boundTurn();
-      return count;
-    } catch (error) {
-      this.#events.onError(socketError(error, "use", formatHostPort(host, port)));
-      return 0;
-    }
-  }
+  };
 
   #hasTurnEnded(): boolean {
     if (this.#turnEnds === null) return false;
@@ -196,9 +194,6 @@ class NativePeer implements Peer {
       events.onError(socketError(error, "send to", formatAddress(this.address)), this.address);
     }
   }
-
-  /** Nothing slows the sender of a datagram down. */
-  settled(): void {}
 }
 
 function isSame(known: Uint8Array, bytes: Uint8Array, start: number, size: number): boolean {

@@ -1,5 +1,6 @@
 import { type Socket, createSocket } from "node:dgram";
 import { once } from "node:events";
+import { constants } from "node:os";
 import { afterEach, describe, expect, test } from "vitest";
 import type { OscError } from "../../../src/errors.ts";
 import type { NetAddress } from "../../../src/net-address.ts";
@@ -39,7 +40,7 @@ describe.skipIf(found instanceof Error)("a native UDP socket in an event loop", 
   }
 
   /** Calls of which those that send fail as long as that says so. */
-  function failing(code: string, fails: () => boolean): Partial<Libc> {
+  function failing(code: keyof typeof constants.errno, fails: () => boolean): Partial<Libc> {
     let hasFailed = false;
     return {
       sendto: (...parameters) => {
@@ -50,7 +51,7 @@ describe.skipIf(found instanceof Error)("a native UDP socket in an event loop", 
         hasFailed = false;
         return libc.recvmmsg(...parameters);
       },
-      errorCode: () => (hasFailed ? code : libc.errorCode()),
+      errno: () => (hasFailed ? constants.errno[code] : libc.errno()),
     };
   }
 
@@ -78,7 +79,7 @@ describe.skipIf(found instanceof Error)("a native UDP socket in an event loop", 
     expect(new Set(peers.map((peer) => JSON.stringify(peer.address))).size).toBe(1);
   });
 
-  test.each(["ENETDOWN", "ENETUNREACH", "EHOSTUNREACH", "ECONNREFUSED", "EMSGSIZE", "ENOBUFS", "EPERM", "EAGAIN"])(
+  test.each(["ENETDOWN", "ENETUNREACH", "EHOSTUNREACH", "ECONNREFUSED", "EMSGSIZE", "ENOBUFS", "EPERM", "EAGAIN"] as const)(
     "a reply that fails with %s is reported with the client, and the next goes out",
     async (code) => {
       let fails = true;
@@ -94,7 +95,7 @@ describe.skipIf(found instanceof Error)("a native UDP socket in an event loop", 
     },
   );
 
-  test.each(["EAGAIN", "EINTR"])("sends a reply again that the system rejects for a moment: %s", async (code) => {
+  test.each(["EAGAIN", "EINTR"] as const)("sends a reply again that the system rejects for a moment: %s", async (code) => {
     let failures = 0;
     const { address, errors } = await echo(failing(code, () => (failures += 1) <= 2));
     const sender = await client();
@@ -107,7 +108,7 @@ describe.skipIf(found instanceof Error)("a native UDP socket in an event loop", 
     let fails = true;
     const { address, errors, peers } = await echo({
       recvmmsg: (...parameters) => (fails ? -1 : libc.recvmmsg(...parameters)),
-      errorCode: () => (fails ? "ENOMEM" : libc.errorCode()),
+      errno: () => (fails ? constants.errno.ENOMEM : libc.errno()),
       sendto: () => 1,
     });
     const sender = await client();
