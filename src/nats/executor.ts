@@ -3,7 +3,7 @@ import { OscDroppedError, OscNatsError, OscRejectedError } from "../errors.ts";
 import { formatAddress } from "../net-address.ts";
 import { dropped, rejected } from "../packet-result.ts";
 import type { Executor, ExecutorContext, ExecutorFactory, Packet } from "../server/executor.ts";
-import { FairQueue, QueueBound } from "../server/fair-queue.ts";
+import { FairQueue } from "../server/fair-queue.ts";
 import type { Peer } from "../transport/transport.ts";
 import { NatsLink, type NatsMessage } from "./connection.ts";
 import {
@@ -56,7 +56,7 @@ export class NatsExecutor implements Executor {
     this.#context = context;
     this.#id = settings.id ?? randomBytes(6).toString("hex");
     this.#clients = new FrontClients(settings.maxClients);
-    this.#queue = new FairQueue(new QueueBound(context.limits), (packet, error) => context.events.end(packet, dropped(error)));
+    this.#queue = new FairQueue(context.limits, (packet, error) => context.events.end(packet, dropped(error)));
   }
 
   /**

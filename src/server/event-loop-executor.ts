@@ -6,7 +6,7 @@ import { OscDispatchError, OscDroppedError, type OscError } from "../errors.ts";
 import type { NetAddress } from "../net-address.ts";
 import { dropped } from "../packet-result.ts";
 import type { Executor, ExecutorEvents, Packet } from "./executor.ts";
-import { FairQueue, QueueBound } from "./fair-queue.ts";
+import { FairQueue } from "./fair-queue.ts";
 import { type Handling, runPacket } from "./handle.ts";
 import type { Limits } from "./options.ts";
 
@@ -37,7 +37,7 @@ export class EventLoopExecutor implements Executor {
     this.#events = events;
     this.#concurrency = concurrency;
     const share = concurrency - Math.floor(concurrency * RESERVED_PART);
-    this.#queue = new FairQueue(new QueueBound(limits), (packet, error) => events.end(packet, dropped(error)), { order, share });
+    this.#queue = new FairQueue(limits, (packet, error) => events.end(packet, dropped(error)), { order, share });
   }
 
   execute(packet: Packet): void {

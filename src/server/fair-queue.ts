@@ -21,56 +21,24 @@ export interface FairQueueOptions {
   readonly share?: number;
 }
 
-/** The limits that the queues of one server share. */
-export class QueueBound {
-  readonly #maxPackets: number;
-  readonly #maxBytes: number;
-  readonly #limits: Limits;
-  #packets = 0;
-  #bytes = 0;
-
-  constructor(limits: Limits) {
-    this.#limits = limits;
-    this.#maxPackets = limits.maxQueue;
-    this.#maxBytes = limits.maxQueueBytes;
-  }
-
-  get dropsOldest(): boolean {
-    return this.#limits.overflow === "drop-oldest";
-  }
-
-  /** The option whose limit keeps the packet out, or null if there is room. */
-  obstacle(packet: Packet): "maxQueue" | "maxQueueBytes" | null {
-    // Its transport applies the same limits by not reading on.
-    if (packet.peer.paced) return null;
-    if (this.#packets >= this.#maxPackets) return "maxQueue";
-    return this.#bytes + packet.data.length > this.#maxBytes ? "maxQueueBytes" : null;
-  }
-
-  /** True if there would be no room for the packet even in an empty queue. */
-  isTooLarge(packet: Packet): boolean {
-    return !packet.peer.paced && packet.data.length > this.#maxBytes;
-  }
-
-  taken(packet: Packet): void {
-    this.#packets += 1;
-    this.#bytes += packet.data.length;
-  }
-
-  given(packet: Packet): void {
-    this.#packets -= 1;
-    this.#bytes -= packet.data.length;
-  }
+/** What has a share of the queue. */
+interface Holder {
+  size: number;
+  bytes: number;
 }
 
-/** Packets in the order in which they came. */
-class PacketList {
+/** Packets of one client that wait, in the order in which they came. */
+class Lane implements Holder {
+  readonly key: string | object;
+  size = 0;
+  bytes = 0;
+  running = 0;
   #packets: Packet[] = [];
   /** The index of the first packet, so that taking one away doesn't move the others. */
   #head = 0;
 
-  get size(): number {
-    return this.#packets.length - this.#head;
+  constructor(key: string | object) {
+    this.key = key;
   }
 
   /** The packet that came first, which stays. */
@@ -110,28 +78,6 @@ class PacketList {
   }
 }
 
-/** What has a share of the queue. */
-interface Holder {
-  size: number;
-  bytes: number;
-}
-
-/** Packets of one client that wait. */
-class Lane implements Holder {
-  readonly key: string | object;
-  readonly packets = new PacketList();
-  bytes = 0;
-  running = 0;
-
-  constructor(key: string | object) {
-    this.key = key;
-  }
-
-  get size(): number {
-    return this.packets.size;
-  }
-}
-
 /** IP addresses that are compared with others as one. */
 class Group implements Holder {
   readonly sources = new Set<Source>();
@@ -166,7 +112,7 @@ class Source implements Holder {
  * It keeps nothing about a source that has no packet here, neither waiting nor running.
  */
 export class FairQueue {
-  readonly #bound: QueueBound;
+  readonly #limits: Limits;
   readonly #onDrop: (packet: Packet, error: OscDroppedError) => void;
   readonly #keepsOrder: boolean;
   readonly #share: number;
@@ -177,9 +123,12 @@ export class FairQueue {
   /** So that nobody can know who is in a group with whom. */
   readonly #seed = Math.trunc(Math.random() * 2 ** 32);
   #size = 0;
+  /** Of the packets that count against the limits: those here, and those that {@link count} was called for. */
+  #counted = 0;
+  #countedBytes = 0;
 
-  constructor(bound: QueueBound, onDrop: (packet: Packet, error: OscDroppedError) => void, options: FairQueueOptions = {}) {
-    this.#bound = bound;
+  constructor(limits: Limits, onDrop: (packet: Packet, error: OscDroppedError) => void, options: FairQueueOptions = {}) {
+    this.#limits = limits;
     this.#onDrop = onDrop;
     this.#keepsOrder = (options.order ?? "none") !== "none";
     this.#share = options.share ?? Infinity;
@@ -197,14 +146,35 @@ export class FairQueue {
 
   /** The packet that {@link take} would take. */
   get first(): Packet | undefined {
-    for (const source of this.#ready) for (const lane of source.ready) return lane.packets.first;
+    for (const source of this.#ready) for (const lane of source.ready) return lane.first;
     return undefined;
+  }
+
+  /** Whether {@link take} would take a packet. */
+  get hasReady(): boolean {
+    return this.#ready.size > 0;
+  }
+
+  /** The option whose limit keeps the packet out, or null if there is room. */
+  obstacle({ peer, data }: Packet): "maxQueue" | "maxQueueBytes" | null {
+    // Its transport applies the same limits by not reading on.
+    if (peer.paced) return null;
+    const { maxQueue, maxQueueBytes } = this.#limits;
+    // One that would be too large for an empty queue.
+    if (data.length > maxQueueBytes) return "maxQueueBytes";
+    if (this.#counted >= maxQueue) return "maxQueue";
+    return this.#countedBytes + data.length > maxQueueBytes ? "maxQueueBytes" : null;
+  }
+
+  /** Counts a packet against the limits that waits elsewhere, with 1, or no longer does, with -1. */
+  count({ data }: Packet, by: 1 | -1): void {
+    this.#counted += by;
+    this.#countedBytes += by * data.length;
   }
 
   /** Takes the packet in, or drops one as the overflow policy says. */
   push(packet: Packet): void {
-    if (this.#bound.isTooLarge(packet)) return this.#onDrop(packet, queueIsFull("maxQueueBytes"));
-    for (let obstacle = this.#bound.obstacle(packet); obstacle !== null; obstacle = this.#bound.obstacle(packet)) {
+    for (let obstacle = this.obstacle(packet); obstacle !== null; obstacle = this.obstacle(packet)) {
       const lost = this.#takeFromHeaviest(packet, obstacle === "maxQueue" ? "size" : "bytes");
       this.#onDrop(lost ?? packet, queueIsFull(obstacle));
       if (lost === undefined) return;
@@ -212,15 +182,30 @@ export class FairQueue {
     // Only now, because a source must not outlive its packets.
     const source = this.#sourceOf(packet.peer);
     const lane = this.#laneOf(source, packet.peer);
-    lane.packets.push(packet);
+    lane.push(packet);
     this.#count(source, lane, packet, 1);
     // A lane that had packets before is where it belongs.
-    if (lane.packets.size === 1) this.#update(source, lane);
+    if (lane.size === 1) this.#update(source, lane);
   }
 
-  /** Takes the packet whose turn it is, to be handled. {@link done} has to follow. */
-  take(): Packet | undefined {
-    return this.#takeNext(1);
+  /**
+   * Takes the packet whose turn it is, to be handled.
+   *
+   * @param running 1 if {@link done} follows; 0 if not
+   */
+  take(running: 0 | 1 = 1): Packet | undefined {
+    for (const source of this.#ready) {
+      for (const lane of source.ready) {
+        const packet = lane.shift() as Packet;
+        this.#count(source, lane, packet, -1);
+        lane.running += running;
+        source.running += running;
+        const isAlone = running === 0 && lane.size > 0 && this.#ready.size === 1 && source.ready.size === 1;
+        if (!isAlone) this.#update(source, lane);
+        return packet;
+      }
+    }
+    return undefined;
   }
 
   /** Takes the next packet of the same client, for the worker that has `before` and keeps the order. {@link done} has to follow. */
@@ -228,7 +213,7 @@ export class FairQueue {
     if (!this.#keepsOrder) return undefined;
     const source = this.#sources.get(keyOf(peer));
     const lane = source?.lanes.get(peer.key);
-    const packet = lane?.packets.shift();
+    const packet = lane?.shift();
     if (source === undefined || lane === undefined || packet === undefined) return undefined;
     this.#count(source, lane, packet, -1);
     lane.running += 1;
@@ -241,7 +226,7 @@ export class FairQueue {
     for (const packet of packets) {
       const source = this.#sourceOf(packet.peer);
       const lane = this.#laneOf(source, packet.peer);
-      lane.packets.unshift(packet);
+      lane.unshift(packet);
       this.#count(source, lane, packet, 1);
     }
     // Each takes its client to the end of those whose turn comes: in the order in which they were taken.
@@ -250,7 +235,7 @@ export class FairQueue {
 
   /** Takes the packet whose turn it is, for good: {@link done} must not follow. */
   shift(): Packet | undefined {
-    return this.#takeNext(0);
+    return this.take(0);
   }
 
   /** As {@link take} for a packet that doesn't wait. {@link done} has to follow. */
@@ -276,7 +261,7 @@ export class FairQueue {
     const packets: Packet[] = [];
     for (const source of this.#sources.values()) {
       for (const lane of source.lanes.values()) {
-        for (let packet = lane.packets.shift(); packet !== undefined; packet = lane.packets.shift()) {
+        for (let packet = lane.shift(); packet !== undefined; packet = lane.shift()) {
           this.#count(source, lane, packet, -1);
           packets.push(packet);
         }
@@ -286,24 +271,10 @@ export class FairQueue {
     return packets;
   }
 
-  #takeNext(running: 0 | 1): Packet | undefined {
-    for (const source of this.#ready) {
-      for (const lane of source.ready) {
-        const packet = lane.packets.shift() as Packet;
-        this.#count(source, lane, packet, -1);
-        lane.running += running;
-        source.running += running;
-        const isAlone = running === 0 && lane.packets.size > 0 && this.#ready.size === 1 && source.ready.size === 1;
-        if (!isAlone) this.#update(source, lane);
-        return packet;
-      }
-    }
-    return undefined;
-  }
-
   /** Takes a packet from the client that has most. Undefined if that is the sender of `packet`, which is then the one to lose. */
   #takeFromHeaviest({ peer, data }: Packet, measure: "size" | "bytes"): Packet | undefined {
-    const { dropsOldest } = this.#bound;
+    if (data.length > this.#limits.maxQueueBytes) return undefined;
+    const dropsOldest = this.#limits.overflow === "drop-oldest";
     const own = this.#sources.get(keyOf(peer));
     let source = heaviest(heaviest(this.#groups, measure)?.sources ?? [], measure);
     if (own !== undefined && own[measure] >= (source?.[measure] ?? 0)) source = own;
@@ -317,7 +288,7 @@ export class FairQueue {
         if (ownLane !== undefined && ownLane.size > 0) lane = ownLane;
       }
     }
-    const packet = dropsOldest ? lane.packets.shift() : lane.packets.pop();
+    const packet = dropsOldest ? lane.shift() : lane.pop();
     if (packet === undefined) return undefined;
     this.#count(source, lane, packet, -1);
     this.#update(source, lane);
@@ -326,6 +297,7 @@ export class FairQueue {
 
   #count(source: Source, lane: Lane, packet: Packet, by: 1 | -1): void {
     const bytes = by * packet.data.length;
+    lane.size += by;
     lane.bytes += bytes;
     source.size += by;
     source.bytes += bytes;
@@ -334,14 +306,14 @@ export class FairQueue {
       source.group.bytes += bytes;
     }
     this.#size += by;
-    if (by > 0) this.#bound.taken(packet);
-    else this.#bound.given(packet);
+    this.#counted += by;
+    this.#countedBytes += bytes;
   }
 
   /** Puts the lane and the source at the end of those whose turn comes, or takes them out. */
   #update(source: Source, lane: Lane): void {
     source.ready.delete(lane);
-    if (lane.packets.size === 0) {
+    if (lane.size === 0) {
       if (lane.running === 0) source.lanes.delete(lane.key);
     } else if (!this.#keepsOrder || lane.running === 0) {
       source.ready.add(lane);

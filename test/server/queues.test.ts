@@ -1,13 +1,13 @@
 import { describe, expect, test } from "vitest";
 import type { OscDroppedError } from "../../src/errors.ts";
 import type { Packet } from "../../src/server/executor.ts";
-import { FairQueue, QueueBound } from "../../src/server/fair-queue.ts";
+import { FairQueue } from "../../src/server/fair-queue.ts";
 import { RecordingPeer, limits, packetOf } from "./fixtures.ts";
 
 /** A queue, what it lost, and senders. */
 function queueWith(options: Parameters<typeof limits>[0]): { queue: FairQueue; lost: Packet[]; flooder: string; others: string[] } {
   const lost: Packet[] = [];
-  const queue = new FairQueue(new QueueBound(limits(options)), (packet) => lost.push(packet));
+  const queue = new FairQueue(limits(options), (packet) => lost.push(packet));
   return { queue, lost, flooder: "10.0.0.1", others: ["10.0.0.2", "10.0.0.3", "10.0.0.4"] };
 }
 
@@ -127,7 +127,7 @@ describe("a full fair queue", () => {
 
 describe("a fair queue whose packets are being handled", () => {
   test("keeps back the next packet of a client with order, and not those of another client of the same address", () => {
-    const queue = new FairQueue(new QueueBound(limits()), () => undefined, { order: "client" });
+    const queue = new FairQueue(limits(), () => undefined, { order: "client" });
     const [first, second, other] = [from("10.0.0.1"), from("10.0.0.1"), from("10.0.0.1", 1, 2)];
     for (const packet of [first, second, other]) queue.push(packet);
     expect([queue.take(), queue.take(), queue.take()]).toEqual([first, other, undefined]);
@@ -136,7 +136,7 @@ describe("a fair queue whose packets are being handled", () => {
   });
 
   test("gives out no more than its share to one source, and lets others pass", () => {
-    const queue = new FairQueue(new QueueBound(limits()), () => undefined, { share: 2 });
+    const queue = new FairQueue(limits(), () => undefined, { share: 2 });
     const flood = [1, 2, 3].map((port) => from("10.0.0.1", 1, port));
     for (const packet of flood) queue.push(packet);
     expect([queue.take(), queue.take(), queue.take()]).toEqual([flood[0], flood[1], undefined]);
@@ -148,7 +148,7 @@ describe("a fair queue whose packets are being handled", () => {
   });
 
   test("gives the packets behind one to the worker that has it, and takes them back in their order", () => {
-    const queue = new FairQueue(new QueueBound(limits()), () => undefined, { order: "connection" });
+    const queue = new FairQueue(limits(), () => undefined, { order: "connection" });
     const packets = [1, 2, 3].map((size) => from("10.0.0.1", size));
     const other = from("10.0.0.1", 1, 2);
     for (const packet of [...packets, other]) queue.push(packet);
@@ -164,7 +164,7 @@ describe("a fair queue whose packets are being handled", () => {
   });
 
   test("keeps nothing of senders whose packets are done, however many there were", () => {
-    const queue = new FairQueue(new QueueBound(limits({ maxQueue: 10 })), () => undefined, { order: "client" });
+    const queue = new FairQueue(limits({ maxQueue: 10 }), () => undefined, { order: "client" });
     const running: Packet[] = [];
     for (let sender = 0; sender < 1000; sender += 1) {
       queue.push(from(`10.0.${sender >> 8}.${sender & 255}`));
@@ -181,7 +181,7 @@ describe("a fair queue whose packets are being handled", () => {
 /** The queue of a single sender. */
 function firstComeQueue(options: Parameters<typeof limits>[0]): { queue: FairQueue; lost: [Packet, OscDroppedError][] } {
   const lost: [Packet, OscDroppedError][] = [];
-  return { queue: new FairQueue(new QueueBound(limits(options)), (packet, error) => lost.push([packet, error])), lost };
+  return { queue: new FairQueue(limits(options), (packet, error) => lost.push([packet, error])), lost };
 }
 
 describe("a fair queue of one sender", () => {
@@ -225,15 +225,14 @@ describe("a fair queue of one sender", () => {
     expect(queue.shift()).toBe(large);
   });
 
-  test("shares the room of a limit with other queues", () => {
-    const bound = new QueueBound(limits({ maxQueue: 1 }));
-    const lost: Packet[] = [];
-    const [first, second] = [new FairQueue(bound, (packet) => lost.push(packet)), new FairQueue(bound, (packet) => lost.push(packet))];
-    first.push(packetOf(Uint8Array.of(1)));
-    second.push(packetOf(Uint8Array.of(2)));
-    expect(lost).toHaveLength(1);
-    first.shift();
-    second.push(packetOf(Uint8Array.of(3)));
-    expect([lost.length, second.size]).toEqual([1, 1]);
+  test("counts packets that wait elsewhere against its limit", () => {
+    const { queue, lost } = firstComeQueue({ maxQueue: 1 });
+    const [elsewhere, second, third] = [1, 2, 3].map((byte) => packetOf(Uint8Array.of(byte))) as [Packet, Packet, Packet];
+    queue.count(elsewhere, 1);
+    queue.push(second);
+    expect(lost.map(([packet]) => packet)).toEqual([second]);
+    queue.count(elsewhere, -1);
+    queue.push(third);
+    expect([lost.length, queue.size]).toEqual([1, 1]);
   });
 });

@@ -2,7 +2,7 @@ import type { MessagePort } from "node:worker_threads";
 import { OscDroppedError, type OscRejectedError } from "../../errors.ts";
 import { HANDLED as HANDLED_RESULT, type PacketResult, dropped, handled, rejected } from "../../packet-result.ts";
 import type { Executor, ExecutorEvents, Packet } from "../executor.ts";
-import { FairQueue, QueueBound, queueIsFull } from "../fair-queue.ts";
+import { FairQueue, queueIsFull } from "../fair-queue.ts";
 import type { Limits } from "../options.ts";
 import { type PackedError, unpackError } from "../pool/error-transfer.ts";
 import {
@@ -46,7 +46,7 @@ export class CallerExecutor implements Executor {
   readonly #signal: WakeSignal;
   readonly #counters: Counters;
   readonly #events: ExecutorEvents;
-  readonly #bound: QueueBound;
+  readonly #dropsOldest: boolean;
   readonly #queue: FairQueue;
   /** What is in flight, by number, in order. The first is being handled; the others count as waiting. */
   readonly #inFlight = new Map<number, Packet>();
@@ -67,13 +67,13 @@ export class CallerExecutor implements Executor {
     this.#signal = signal;
     this.#counters = counters;
     this.#events = events;
-    this.#bound = new QueueBound(limits);
-    this.#queue = new FairQueue(this.#bound, (packet, error) => events.end(packet, dropped(error)));
+    this.#dropsOldest = limits.overflow === "drop-oldest";
+    this.#queue = new FairQueue(limits, (packet, error) => events.end(packet, dropped(error)));
     port.on("message", (message: Uint8Array) => this.#read(message));
   }
 
   execute(packet: Packet): void {
-    if (this.#bound.dropsOldest) this.#makeRoom(packet);
+    if (this.#dropsOldest) this.#makeRoom(packet);
     this.#queue.push(packet);
     if (this.#turn !== null || this.#isReading) return;
     // The first packet at once, and those of a stream that were read together with it; all others in this turn of the event loop at its end.
@@ -107,7 +107,7 @@ export class CallerExecutor implements Executor {
     while (this.#inFlight.size === 0 || (this.#inFlight.size < this.#limit && this.#bytes < MAX_BYTES)) {
       const packet = this.#queue.shift();
       if (packet === undefined) break;
-      if (this.#inFlight.size > 0) this.#bound.taken(packet);
+      if (this.#inFlight.size > 0) this.#queue.count(packet, 1);
       const id = (this.#lastId % LAST_ID) + 1;
       this.#lastId = id;
       this.#inFlight.set(id, packet);
@@ -177,7 +177,7 @@ export class CallerExecutor implements Executor {
 
   /** Drops the oldest packets, which are in flight, until there is room. */
   #makeRoom(packet: Packet): void {
-    for (let obstacle = this.#bound.obstacle(packet); obstacle !== null; obstacle = this.#bound.obstacle(packet)) {
+    for (let obstacle = this.#queue.obstacle(packet); obstacle !== null; obstacle = this.#queue.obstacle(packet)) {
       const oldest = this.#takeBackOldest();
       if (oldest === undefined) return;
       this.#events.end(oldest, dropped(queueIsFull(obstacle)));
@@ -202,7 +202,7 @@ export class CallerExecutor implements Executor {
     this.#bytes -= packet.data.length;
     // If it was the first, the next one is now, which waits no longer.
     const waited = wasFirst ? this.#first : packet;
-    if (waited !== undefined) this.#bound.given(waited);
+    if (waited !== undefined) this.#queue.count(waited, -1);
   }
 
   get #first(): Packet | undefined {

@@ -10,7 +10,7 @@ import { socketError } from "../../transport/socket-error.ts";
 import type { UdpSpec } from "../../transport/udp.ts";
 import type { Executor, ExecutorEvents, Packet } from "../executor.ts";
 import { LocalContext } from "../event-loop-executor.ts";
-import { FairQueue, QueueBound } from "../fair-queue.ts";
+import { FairQueue } from "../fair-queue.ts";
 import { type Handling, runPacket } from "../handle.ts";
 import type { Limits } from "../options.ts";
 import { Pipeline } from "../pipeline.ts";
@@ -192,7 +192,7 @@ class DirectExecutor implements Executor {
   constructor(handling: Handling, limits: Limits, events: ExecutorEvents) {
     this.#handling = handling;
     this.#events = events;
-    this.#queue = new FairQueue(new QueueBound(limits), (packet, error) => events.end(packet, dropped(error)));
+    this.#queue = new FairQueue(limits, (packet, error) => events.end(packet, dropped(error)));
   }
 
   execute(packet: Packet): void {

@@ -2,7 +2,7 @@ import { availableParallelism } from "node:os";
 import { type OscError, type OscRejectedError, OscServerError } from "../../errors.ts";
 import { HANDLED as WAS_HANDLED, type PacketResult, dropped, handled, rejected } from "../../packet-result.ts";
 import type { Executor, ExecutorEvents, Packet } from "../executor.ts";
-import { FairQueue, type PacketOrder, QueueBound } from "../fair-queue.ts";
+import { FairQueue, type PacketOrder } from "../fair-queue.ts";
 import { explainRefusal } from "../handle.ts";
 import type { OneChange } from "../io-thread/messages.ts";
 import type { Limits } from "../options.ts";
@@ -125,7 +125,7 @@ export class WorkerPool implements Executor, WorkerSetOwner {
     const reserved = max < 4 ? 0 : Math.ceil(max / 8);
     const share = reserved === 0 ? Infinity : (max - reserved) * packetsAtOnce;
     const onDrop = (packet: Packet, error: OscError): void => this.#tell(packet, dropped(error));
-    this.#queue = new FairQueue(new QueueBound(limits), onDrop, { order, share });
+    this.#queue = new FairQueue(limits, onDrop, { order, share });
   }
 
   /**
@@ -203,7 +203,7 @@ export class WorkerPool implements Executor, WorkerSetOwner {
     if (failure !== null) return this.#dropWaiting(failure);
     const workers = this.#workers;
     if (workers === null) return;
-    while (this.#budget > 0 && this.#queue.first !== undefined) {
+    while (this.#budget > 0 && this.#queue.hasReady) {
       if (!this.#needsAnother(workers)) return void (this.#slowTimer ??= setTimeout(() => this.#relieve(), SLOW_BATCH_MS));
       const slot = workers.takeFree();
       if (slot === undefined) return workers.growSoon();
@@ -214,7 +214,7 @@ export class WorkerPool implements Executor, WorkerSetOwner {
   packetsInNeed(): number {
     const { patience, max, packetsInAll } = this.#kind as WorkerKind;
     const now = performance.now();
-    if (this.#budget === 0 || this.#queue.first === undefined || now - this.#waitingSince < patience) return 0;
+    if (this.#budget === 0 || !this.#queue.hasReady || now - this.#waitingSince < patience) return 0;
     let ready = 0;
     let stuck = 0;
     for (const { phase, load, since } of this.#workers ?? []) {
