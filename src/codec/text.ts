@@ -25,7 +25,7 @@ const SHORT = 24;
 const encoder = /* @__PURE__ */ new TextEncoder();
 
 /** Addresses, type tags and text arguments that were read before. */
-export const texts: StringCache = /* @__PURE__ */ new StringCache(11);
+export const texts: StringCache = /* @__PURE__ */ new StringCache(13);
 
 /** The text of the bytes, or undefined if they aren't UTF-8. */
 export function decodeText(bytes: Uint8Array, start: number, end: number): string | undefined {
