@@ -4,7 +4,7 @@
  *     npm run bench -- kinds [--json] [--quick]
  *
  * - echo: one message there and back, one after another;
- * - sleep: handlers that sleep 20 ms, at 200 and at 1,000 messages a second;
+ * - sleep: handlers that sleep 20 ms, at 200 and at 1,000 messages a second, after two seconds of the same;
  * - burn: handlers that compute for 5 ms, at 200 messages a second;
  * - busy: the sleeping handlers again, while another process computes without end;
  * - cold start: the sleeping handlers again, with the first message right after the server has said that it is there;
@@ -76,16 +76,31 @@ function cpuOf(pid: number | undefined): number {
 }
 
 /** Lets a server show what it can do once it has worked for a moment. */
-async function warmUp(contestant: Contestant, client: Client): Promise<void> {
+async function warmUp(contestant: Contestant, client: Client, paced: Paced | null): Promise<void> {
   await client.echo(contestant.name.includes("forking") ? 5 : 200);
+  if (paced !== null) await client.pace(paced.address, paced.rate, WARM_SECONDS);
   if (contestant.name.includes("forking")) await delay(500); // spares are made again
-  client.times.length = 0;
+  client.forget();
 }
 
-async function measure(contestant: Contestant, load: string, run: (client: Client) => Promise<number>, isWarm = true): Promise<Result> {
+interface Paced {
+  readonly address: string;
+  readonly rate: number;
+}
+
+async function measurePaced(contestant: Contestant, load: string, paced: Paced, isWarm = true): Promise<Result> {
+  return measure(contestant, load, (client) => client.pace(paced.address, paced.rate, seconds), isWarm ? paced : "cold");
+}
+
+async function measure(
+  contestant: Contestant,
+  load: string,
+  run: (client: Client) => Promise<number>,
+  warm: Paced | "cold" | null = null,
+): Promise<Result> {
   const { child, port } = await start(contestant);
   const client = await Client.to(port);
-  if (isWarm) await warmUp(contestant, client);
+  if (warm !== "cold") await warmUp(contestant, client, warm);
   const before = cpuOf(child.pid);
   const sent = await run(client);
   const cpu = cpuOf(child.pid) - before;
@@ -98,6 +113,7 @@ async function measure(contestant: Contestant, load: string, run: (client: Clien
 }
 
 const seconds = values.quick ? 2 : 5;
+const WARM_SECONDS = 2;
 const results: Result[] = [];
 for (const contestant of contestants) {
   const rounds = contestant.name.includes("forking") ? 100 : values.quick ? 1000 : 5000;
@@ -108,18 +124,17 @@ for (const [load, address, rate] of [
   ["sleep 20 ms, 1000/s", "/sleep", 1000],
   ["burn 5 ms, 200/s", "/burn", 200],
 ] as const) {
-  for (const contestant of contestants.slice(1))
-    results.push(await measure(contestant, load, (client) => client.pace(address, rate, seconds)));
+  for (const contestant of contestants.slice(1)) results.push(await measurePaced(contestant, load, { address, rate }));
 }
 
 const withWorkers = contestants.filter(({ name }) => /(threading|forking)$/.test(name));
 for (const rate of [200, 1000]) {
-  const run = (client: Client): Promise<number> => client.pace("/sleep", rate, seconds);
+  const paced = { address: "/sleep", rate };
   const busy = spawn(process.execPath, ["-e", "for (;;);"]);
-  for (const contestant of withWorkers) results.push(await measure(contestant, `busy: sleep 20 ms, ${rate}/s`, run));
+  for (const contestant of withWorkers) results.push(await measurePaced(contestant, `busy: sleep 20 ms, ${rate}/s`, paced));
   busy.kill("SIGKILL");
   await once(busy, "exit");
-  for (const contestant of withWorkers) results.push(await measure(contestant, `cold start: sleep 20 ms, ${rate}/s`, run, false));
+  for (const contestant of withWorkers) results.push(await measurePaced(contestant, `cold start: sleep 20 ms, ${rate}/s`, paced, false));
 }
 
 /** Packets a second of the servers that fork, which are all there at once and take turns; the median of the rounds. */
@@ -129,7 +144,7 @@ async function trivialRates(): Promise<{ name: string; rate: number; p50: number
     const { child, port } = await start(contestant);
     const client = await Client.to(port);
     await client.echo(5);
-    client.times.length = 0;
+    client.forget();
     running.push({ name: contestant.name, child, client, rates: [] as number[] });
   }
   for (let round = 0; round < 5; round += 1) {

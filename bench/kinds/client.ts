@@ -56,7 +56,7 @@ export class Client {
     let sent = 0;
     while (sent < rate * seconds) {
       const due = Math.min(rate * seconds, Math.floor(((performance.now() - started) * rate) / 1000) + 1);
-      for (; sent < due; sent += 1) this.send(address, sent);
+      for (; sent < due; sent += 1) this.send(address, this.#nextId++);
       await delay(1);
     }
     const deadline = performance.now() + 1000;
@@ -81,6 +81,12 @@ export class Client {
     }
     this.#arrived = null;
     return ((this.times.length - before) * 1000) / (performance.now() - started);
+  }
+
+  /** What was sent and timed so far doesn't count; late answers to it neither. */
+  forget(): void {
+    this.times.length = 0;
+    this.#sent.clear();
   }
 
   async close(): Promise<void> {
