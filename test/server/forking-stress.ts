@@ -76,7 +76,7 @@ export class ForkingStress {
       // Not before the server has shown that it serves: if the first worker fails, it doesn't.
       if (kills > 0 && this.#ended > 0 && count % Math.ceil(packets / kills) === 0) this.#killOne(random());
     }
-    const resources = { begin: begin as Resources, end: await this.#resources(packets) };
+    const resources = { begin: begin as Resources, end: await this.#settled(packets, begin as Resources) };
     const processes = descendants(program.child.pid as number);
     const zombies = await this.#zombies();
     const stats = await program.quit();
@@ -122,6 +122,17 @@ export class ForkingStress {
     const pid = this.#program.child.pid as number;
     const [, kibibytes = "0"] = /^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "latin1")) ?? [];
     return { memoryMiB: Math.round(Number(kibibytes) / 1024), descriptors: readdirSync(`/proc/${pid}/fd`).length };
+  }
+
+  /** As {@link #resources}, once the processes that replace the last ones are there and the pipes of those are closed. What leaks doesn't go. */
+  async #settled(packets: number, begin: Resources): Promise<Resources> {
+    const deadline = performance.now() + 5000;
+    let end = await this.#resources(packets);
+    while (grown({ begin, end }).length > 0 && performance.now() < deadline) {
+      await sleep(50);
+      end = await this.#resources(packets);
+    }
+    return end;
   }
 
   /** Children of the server that have ended and that it has not waited for, also a while later. */
