@@ -3,7 +3,19 @@ import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 
 /** What goes on by itself: a process that was started, its pipes, and what only tidies up. */
-const HARMLESS = new Set(["PROCESSWRAP", "PIPEWRAP", "PIPESERVERWRAP", "TickObject", "SIGNALWRAP", "TTYWRAP", "MESSAGEPORT", "FILEHANDLE"]);
+const HARMLESS = new Set([
+  "PROCESSWRAP",
+  "PIPEWRAP",
+  "PIPESERVERWRAP",
+  "TickObject",
+  "SIGNALWRAP",
+  "TTYWRAP",
+  "MESSAGEPORT",
+  "FILEHANDLE",
+  "DIRHANDLE",
+]);
+/** Node makes these for synchronous calls too, such as `randomUUID()` and `gzipSync()`. Only the others get a callback, right after they are made. */
+const MAYBE_SYNCHRONOUS = /^(?!HTTP).*REQUEST$|^ZLIB$/;
 const TIMERS = new Set(["Timeout", "Immediate"]);
 const MAX_FRAMES = 40;
 
@@ -18,16 +30,22 @@ export interface Leftover {
 export class LeftoverWatch {
   #isWatching = false;
   #found: Leftover | null = null;
+  #undecided: { readonly leftover: Leftover; readonly resource: object } | null = null;
 
   constructor() {
     createHook({
-      init: (_id, type) => {
-        if (!this.#isWatching || this.#found !== null || HARMLESS.has(type)) return;
+      init: (_id, type, _trigger, resource) => {
+        if (!this.#isWatching || HARMLESS.has(type)) return;
+        this.#decide();
+        if (this.#found !== null) return;
         this.#isWatching = false;
         const where = placeInProgram();
+        this.#isWatching = true;
         // Without one it is a matter of ours.
-        if (where === "") this.#isWatching = true;
-        else this.#found = { what: describe(type), where };
+        if (where === "") return;
+        const leftover = { what: describe(type), where };
+        if (MAYBE_SYNCHRONOUS.test(type)) this.#undecided = { leftover, resource };
+        else this.#found = leftover;
       },
     }).enable();
   }
@@ -35,13 +53,23 @@ export class LeftoverWatch {
   /** A handler begins. */
   begin(): void {
     this.#found = null;
+    this.#undecided = null;
     this.#isWatching = true;
   }
 
   /** The handler has ended. @returns the first thing that it has left behind */
   end(): Leftover | null {
     this.#isWatching = false;
+    this.#decide();
     return this.#found;
+  }
+
+  #decide(): void {
+    const undecided = this.#undecided;
+    if (undecided === null) return;
+    this.#undecided = null;
+    const { ondone, cb } = undecided.resource as { readonly ondone?: unknown; readonly cb?: unknown };
+    if (typeof ondone === "function" || typeof cb === "function") this.#found = undecided.leftover;
   }
 }
 

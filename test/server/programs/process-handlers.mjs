@@ -3,6 +3,7 @@ import crypto, { randomInt, randomUUID } from "node:crypto";
 import { once } from "node:events";
 import fs from "node:fs";
 import { Worker } from "node:worker_threads";
+import { brotliCompressSync, gzip, gzipSync } from "node:zlib";
 import * as oscine from "oscine";
 import { tell, tellError } from "./tell.mjs";
 
@@ -68,6 +69,19 @@ dispatcher.map("/timer", () => void setTimeout(() => console.log("never"), 1));
 dispatcher.map("/fetch", () => void fetch("http://127.0.0.1:1/"));
 dispatcher.map("/file", () => {
   fs.readFile("/etc/hostname", () => undefined);
+});
+dispatcher.map("/bytes", () => crypto.randomBytes(8, () => undefined));
+dispatcher.map("/zip", () => {
+  // The synchronous one in between says nothing about the other.
+  gzip("text", () => undefined);
+  gzipSync("text");
+});
+dispatcher.map("/synchronous", () => {
+  crypto.pbkdf2Sync("text", "salt", 1, 8, "sha1");
+  crypto.generateKeyPairSync("ed25519");
+  brotliCompressSync(gzipSync(crypto.randomBytes(8)));
+  fs.opendirSync(".").closeSync();
+  return ["/synchronous", crypto.randomUUID({ disableEntropyCache: true })];
 });
 dispatcher.map("/worker", () => void new Worker("setInterval(() => undefined, 1000)", { eval: true }));
 
