@@ -1,48 +1,17 @@
+/** What the packed package holds, and its types. */
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join, posix } from "node:path";
-import { fileURLToPath } from "node:url";
 import ts from "typescript";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, inject, test } from "vitest";
 import { blocksOf } from "../shared/document-blocks.ts";
+import { manifest, root } from "./install.ts";
 
-/** The package as one who installs it meets it: packed, installed into an empty folder, used by its name. */
-
-const root = fileURLToPath(new URL("../..", import.meta.url));
-const folder = mkdtempSync(join(tmpdir(), "oscine-package-"));
+const { folder, files } = inject("installed");
 const installed = join(folder, "node_modules", "oscine");
 const compiler = join(root, "node_modules", "typescript", "bin", "tsc");
-
-interface PackedFile {
-  readonly path: string;
-  readonly size: number;
-  readonly mode: number;
-}
-let files: readonly PackedFile[] = [];
-
-/** One program for every way to import: the core, and each subpath. */
-const PROGRAM_BODY = `
-  const bytes = oscine.encode(new oscine.OscMessage("/a", [1, 0.5, "x"]));
-  const message = codec.decode(bytes);
-  if (!(message instanceof oscine.OscMessage)) throw new Error("two copies of the codec");
-  console.log(JSON.stringify([message.address, message.types, message.args, typeof address, typeof framing.SlipDecoder, typeof oscine.AsyncOSCUDPServer]));
-`;
-const PROGRAM_OUTPUT = JSON.stringify(["/a", "ifs", [1, 0.5, "x"], "object", "function", "function"]);
 /** The monitor's page is bundled, and not compiled file by file. */
 const PAGE = "dist/page/";
-const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { readonly exports: object; readonly bin: object };
-const SUBPATHS = Object.keys(manifest.exports).flatMap((path) => /^\.\/(\w+)$/.exec(path)?.[1] ?? []);
-
-beforeAll(() => {
-  // With the one dependency, from where it is installed: npm keeps what a lock file names without its description, which an offline install wants.
-  const pack = ["pack", "--json", "--ignore-scripts", "--pack-destination", folder, ".", "./node_modules/ws"];
-  const [packed, dependency] = JSON.parse(npm(root, ...pack)) as [{ filename: string; files: readonly PackedFile[] }, { filename: string }];
-  files = packed.files;
-  writeFileSync(join(folder, "package.json"), JSON.stringify({ name: "user", private: true }));
-  npm(folder, "install", "--offline", "--no-audit", "--no-fund", "--ignore-scripts", `./${dependency.filename}`, `./${packed.filename}`);
-});
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 describe("the tarball", () => {
   test("holds the built package, its documentation and its examples, and nothing else", () => {
@@ -100,6 +69,12 @@ describe("the tarball", () => {
     expect(readFileSync(join(installed, PAGE, "licenses.md"), "utf8")).toMatch(/uPlot[^]*MIT License[^]*Leon Sorokin[^]*WITHOUT WARRANTY/i);
   });
 
+  test.skipIf(process.platform === "win32")("has a program that can be run as a file", () => {
+    const program = files.find(({ path }) => path === "dist/cli.js");
+    expect(((program?.mode ?? 0) & 0o111).toString(8)).toBe("111");
+    expect(readFileSync(join(installed, "dist", "cli.js"), "utf8").split("\n")[0]).toBe("#!/usr/bin/env node");
+  });
+
   test("has every file that its pages link to", () => {
     const pages = files.map(({ path }) => path).filter((path) => path.endsWith(".md") && !path.startsWith("dist/"));
     expect(pages).toContain("README.md");
@@ -119,6 +94,13 @@ describe("the tarball", () => {
     expect([needs("oscine"), needs("ws")]).toEqual([["ws"], []]);
   });
 
+  test("every target of the exports map is a file", () => {
+    const { exports } = JSON.parse(readFileSync(join(installed, "package.json"), "utf8")) as { exports: unknown };
+    const targets = allStrings(exports);
+    expect(targets.length).toBeGreaterThan(8);
+    for (const target of targets) expect(statSync(join(installed, target)).isFile(), target).toBe(true);
+  });
+
   test("has source maps that hold the sources", () => {
     const sources = built()
       .filter((path) => path.endsWith("js.map"))
@@ -129,93 +111,6 @@ describe("the tarball", () => {
       });
     expect(sources.length).toBeGreaterThan(100);
     expect(sources.filter(({ text }) => typeof text !== "string").map(({ source }) => source)).toEqual([]);
-  });
-});
-
-describe("by its name", () => {
-  test("import works", () => {
-    const imports = SUBPATHS.map((name) => `import * as ${name} from "oscine/${name}";`).join("\n");
-    expect(program("user.mjs", `import * as oscine from "oscine";\n${imports}\n${PROGRAM_BODY}`)).toBe(`${PROGRAM_OUTPUT}\n`);
-  });
-
-  test("require() works", () => {
-    const requires = SUBPATHS.map((name) => `const ${name} = require("oscine/${name}");`).join("\n");
-    expect(program("user.cjs", `const oscine = require("oscine");\n${requires}\n${PROGRAM_BODY}`)).toBe(`${PROGRAM_OUTPUT}\n`);
-  });
-
-  test("import() from CommonJS works, and gives the same classes as require()", () => {
-    const code = `import("oscine").then(({ OscMessage, encode }) => {
-      console.log(OscMessage === require("oscine").OscMessage, encode(new OscMessage("/a")).length);
-    });`;
-    expect(program("dynamic.cjs", code)).toBe("true 8\n");
-  });
-
-  test("import and require() give the same classes", () => {
-    const code = `import { createRequire } from "node:module";\nimport { OscMessage } from "oscine";
-      console.log(createRequire(import.meta.url)("oscine").OscMessage === OscMessage);`;
-    expect(program("both.mjs", code)).toBe("true\n");
-  });
-
-  test("each class is there once, by whatever name it is imported, and has that name", () => {
-    const code = `${SUBPATHS.map((name) => `import * as ${name} from "oscine/${name}";`).join("\n")}
-      import * as oscine from "oscine";
-      // In Node these have more than in a page: the sockets of "ws", and serial ports by their path.
-      const ownInNode = ["WebSocketClient", "StreamClient"];
-      const other = { ...browser, ...codec, ...address, ...framing };
-      const twice = Object.keys(other).filter((name) => name in oscine && !ownInNode.includes(name) && other[name] !== oscine[name]);
-      const renamed = Object.entries({ ...other, ...oscine }).filter(([name, value]) => typeof value === "function" && value.name !== name);
-      console.log(JSON.stringify([twice, renamed.map(([name]) => name)]));`;
-    // The second is another name of the first.
-    expect(program("once.mjs", code)).toBe('[[],["AsyncIOOSCUDPServer"]]\n');
-  });
-
-  test("what is not exported cannot be reached", () => {
-    const code = `try { await import("oscine/dist/errors.js"); } catch (error) { console.log(error.code); }`;
-    expect(program("inside.mjs", code)).toBe("ERR_PACKAGE_PATH_NOT_EXPORTED\n");
-  });
-
-  test("package.json can be read", () => {
-    expect(program("version.cjs", `console.log(require("oscine/package.json").name)`)).toBe("oscine\n");
-  });
-
-  test("every target of the exports map is a file", () => {
-    const { exports } = JSON.parse(readFileSync(join(installed, "package.json"), "utf8")) as { exports: unknown };
-    const targets = allStrings(exports);
-    expect(targets.length).toBeGreaterThan(8);
-    for (const target of targets) expect(statSync(join(installed, target)).isFile(), target).toBe(true);
-  });
-});
-
-describe("the servers", () => {
-  const start = `
-    import { AsyncOSCUDPServer, BlockingOSCUDPServer, Dispatcher, ForkingOSCUDPServer, OscMessage, ThreadingOSCUDPServer, UDPClient } from "oscine";
-    const dispatcher = new Dispatcher();
-    dispatcher.map("/double", (address, value) => [address, value * 2]);
-  `;
-  const ask = `
-    const client = new UDPClient("127.0.0.1", server.serverAddress.port);
-    console.log((await client.request("/double", 21, { timeout: 10_000 })).args[0]);
-    await client.close();
-    await server.close();
-  `;
-
-  test.each(["Async", "Threading", "Forking"])("of kind %s answer", (kind) => {
-    const serve = kind === "Async" ? "await server.createServeEndpoint();" : "await server.start();";
-    const code = `${start} const server = new ${kind}OSCUDPServer(["127.0.0.1", 0], dispatcher); ${serve} ${ask}`;
-    expect(program(`${kind}.mjs`, code)).toBe("42\n");
-  });
-
-  test("of kind Blocking answer", () => {
-    const code = `${start}
-      const server = new BlockingOSCUDPServer(["127.0.0.1", 0], dispatcher);
-      const client = new UDPClient("127.0.0.1", server.serverAddress.port);
-      await client.send(new OscMessage("/double", 21));
-      server.handleRequest();
-      console.log((await client.messages({ timeout: 10_000 }).next()).value.args[0]);
-      await client.close();
-      server.close();
-    `;
-    expect(program("Blocking.mjs", code)).toBe("42\n");
   });
 });
 
@@ -302,60 +197,7 @@ describe("the browser condition", () => {
     expect(outside).toEqual([]);
     expect([...seen]).toEqual([join("dist", "browser.js"), join("dist", "core.js")]);
   });
-
-  test("is chosen by Node under that condition, and works there", () => {
-    const code = `import * as oscine from "oscine"; console.log("AsyncOSCUDPServer" in oscine, oscine.encode(new oscine.OscMessage("/a")).length);`;
-    expect(program("browser.mjs", code, "--conditions=browser")).toBe("false 8\n");
-  });
 });
-
-describe("the command line tool", () => {
-  test("a recording is written, converted, read and played by the installed program and library", () => {
-    const code = `
-      import { createRecording, encode, openRecording, OscMessage, Player } from "oscine";
-      import { readRecording } from "oscine/recording";
-      import { createReadStream } from "node:fs";
-      const file = await createRecording("show.jsonl");
-      for (const time of [0, 10, 20]) {
-        file.write({ time, source: null, destination: null, transport: "udp", data: encode(new OscMessage("/a", time)) });
-      }
-      await file.close();
-      const times = [];
-      await new Player(await openRecording("show.jsonl"), (packet, { time }) => void times.push(time)).play();
-      for await (const { time } of await readRecording(() => createReadStream("show.jsonl"))) times.push(time);
-      console.log(times.join());
-    `;
-    expect(program("record.mjs", code)).toBe("0,10,20,0,10,20\n");
-    const tool = join(folder, "node_modules", ".bin", "oscine");
-    const cwd = { cwd: folder, encoding: "utf8" } as const;
-    execFileSync(tool, ["convert", "show.jsonl", "show.pcapng", "--quiet"], cwd);
-    expect(execFileSync(tool, ["play", "show.pcapng", "--dry-run"], cwd).match(/\/a +,i +\d+/g)).toHaveLength(3);
-    expect(execFileSync(tool, ["dump", "show.pcapng", "--json", "--quiet"], cwd).trim().split("\n")).toHaveLength(3);
-  });
-
-  test("--help is printed by the installed program", () => {
-    const help = npm(folder, "exec", "--offline", "--", "oscine", "--help");
-    for (const command of ["serve", "dump", "send"]) expect(help).toMatch(new RegExp(`\\b${command}\\b`));
-  });
-
-  test.skipIf(process.platform === "win32")("the program can be run as a file", () => {
-    const program = files.find(({ path }) => path === "dist/cli.js");
-    expect(((program?.mode ?? 0) & 0o111).toString(8)).toBe("111");
-    expect(readFileSync(join(installed, "dist", "cli.js"), "utf8").split("\n")[0]).toBe("#!/usr/bin/env node");
-  });
-});
-
-/** npm by its own file, so that no shell is needed on any system. */
-function npm(cwd: string, ...words: string[]): string {
-  const cli = process.env["npm_execpath"];
-  if (cli !== undefined && cli.endsWith("npm-cli.js")) return execFileSync(process.execPath, [cli, ...words], { cwd, encoding: "utf8" });
-  return execFileSync("npm", words, { cwd, encoding: "utf8", shell: process.platform === "win32" });
-}
-
-function program(name: string, code: string, ...options: string[]): string {
-  writeFileSync(join(folder, name), code);
-  return execFileSync(process.execPath, ["--no-warnings", ...options, join(folder, name)], { cwd: folder, encoding: "utf8" });
-}
 
 /** What the compiler says of files in the user's folder. */
 function complaints(texts: Readonly<Record<string, string>>, options: { readonly types: readonly string[] }): string {
