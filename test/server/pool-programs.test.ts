@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterEach, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { OscMessage } from "../../src/codec/index.ts";
 import { Program } from "./program.ts";
 import { ForkingStress } from "./forking-stress.ts";
@@ -39,37 +39,79 @@ const KINDS = [
 
 describe.each(KINDS)("a $kind server ($how)", ({ kind, role, code, timeout, memory, how }) => {
   const isForked = how === "fork";
+  const env = { FORKING_STRATEGY: isForked ? "fork" : "spawn" };
   const start = (command: readonly string[], options: ConstructorParameters<typeof PoolProgram>[1] = {}): Promise<PoolProgram> =>
-    startProgram(command, { ...options, env: { FORKING_STRATEGY: isForked ? "fork" : "spawn" } });
+    startProgram(command, { ...options, env });
 
-  test("runs the program again in its workers, as it was started", async () => {
-    const program = await start(["pool.mjs", kind, "dispatcher", "{}", "--word", "a b"], {
-      flags: ["--no-deprecation", "--stack-trace-limit=20"],
+  // A program with its threads or processes takes a second of a processor to start.
+  describe("in one program", () => {
+    let program: PoolProgram;
+    beforeAll(async () => {
+      program = await PoolProgram.start(["pool.mjs", kind, "dispatcher", "{}", "--word", "a b"], {
+        flags: ["--no-deprecation", "--stack-trace-limit=20"],
+        env,
+      });
     });
-    const [, answeredBy, pid] = await program.ask("/who");
-    expect(answeredBy).toBe(role);
-    expect(pid === program.child.pid).toBe(kind === "Threading");
-    const [, json] = await program.ask("/invocation");
-    const [argv, execArgv, script] = JSON.parse(json as string) as [string[], string[], string];
-    expect(argv).toEqual([kind, "dispatcher", "{}", "--word", "a b"]);
-    expect(execArgv).toEqual(["--no-deprecation", "--stack-trace-limit=20"]);
-    expect(script).toMatch(/pool\.mjs$/);
-    expect(await program.ask("/environment")).toEqual(["/environment", 0]);
-    expect(program.told.get("run")).toContain(role);
-    expect(program.told.get("ready")).toHaveLength(1);
-    expect(program.told.get("frozen")).toEqual(["OSC_DISPATCHER_FROZEN"]);
-    await program.quit();
-    expect(program.errors).toEqual([]);
-    expect(program.stderr).toBe("");
-  });
+    afterAll(() => program.dispose());
 
-  test("handles packets at the same time", async () => {
-    const program = await start(["pool.mjs", kind, "dispatcher"]);
-    const path = join(folder(), "signal");
-    program.send("/await-file", path);
-    await program.ask("/make-file", path);
-    await program.until(() => program.replies.length === 2);
-    expect(program.replies.map(([address]) => address).toSorted()).toEqual(["/found", "/made"]);
+    test("runs the program again in its workers, as it was started", async () => {
+      const [, answeredBy, pid] = await program.ask("/who");
+      expect(answeredBy).toBe(role);
+      expect(pid === program.child.pid).toBe(kind === "Threading");
+      const [, json] = await program.ask("/invocation");
+      const [argv, execArgv, script] = JSON.parse(json as string) as [string[], string[], string];
+      expect(argv).toEqual([kind, "dispatcher", "{}", "--word", "a b"]);
+      expect(execArgv).toEqual(["--no-deprecation", "--stack-trace-limit=20"]);
+      expect(script).toMatch(/pool\.mjs$/);
+      expect(await program.ask("/environment")).toEqual(["/environment", 0]);
+      expect(program.told.get("run")).toContain(role);
+      expect(program.told.get("ready")).toHaveLength(1);
+      expect(program.told.get("frozen")).toEqual(["OSC_DISPATCHER_FROZEN"]);
+      expect(program.errors).toEqual([]);
+    });
+
+    test("handles packets at the same time", async () => {
+      const path = join(folder(), "signal");
+      const before = program.replies.length;
+      program.send("/await-file", path);
+      await program.ask("/make-file", path);
+      await program.until(() => program.replies.length === before + 2);
+      expect(
+        program.replies
+          .slice(before)
+          .map(([address]) => address)
+          .toSorted(),
+      ).toEqual(["/found", "/made"]);
+    });
+
+    test("shows all that a handler prints", async () => {
+      program.send("/print", 300_000);
+      // Another worker that starts meanwhile may print a line of its own in the middle of what is too long for the pipe.
+      await program.until(() => program.lines.join("").replaceAll(/[^x.]/g, "").length === 300_001);
+    });
+
+    test("loses only the packet whose handler ends its worker", async () => {
+      const before = program.replies.length;
+      const error = await program.fail("/exit", 3);
+      expect(error.code).toBe(code);
+      expect(error.message).toContain("exit code 3");
+      const early = await program.fail("/early");
+      expect(early.message).toContain("exit code 4");
+      expect(program.replies.slice(before)).toEqual([["/first"]]);
+      expect(await program.ask("/echo", 1)).toEqual(["/echoed", 1]);
+    });
+
+    test("asks the subclass's verifyRequest, and reports promises", async () => {
+      expect(await program.fail("/forbidden")).toMatchObject({ code: "OSC_REJECTED", reason: "unverified" });
+      expect(await program.fail("/later")).toMatchObject({ code: "OSC_ASYNC_HANDLER" });
+    });
+
+    test("accounts for all of it at the end", async () => {
+      const stats = await program.quit();
+      expect(stats).toMatchObject({ received: 12, dropped: 2, replied: 7, rejected: { unverified: 1 } });
+      expect(program.errors).toHaveLength(4);
+      expect(program.stderr).toBe("");
+    });
   });
 
   test.each(["dispatcher", "./pool-handlers.mjs"])("explains arguments that don't fit, and brings values back (%s)", async (form) => {
@@ -93,19 +135,6 @@ describe.each(KINDS)("a $kind server ($how)", ({ kind, role, code, timeout, memo
     expect(program.errors).toHaveLength(1);
   });
 
-  test("loses only the packet whose handler ends its worker", async () => {
-    const program = await start(["pool.mjs", kind, "dispatcher"]);
-    const error = await program.fail("/exit", 3);
-    expect(error.code).toBe(code);
-    expect(error.message).toContain("exit code 3");
-    const early = await program.fail("/early");
-    expect(early.message).toContain("exit code 4");
-    expect(program.replies).toEqual([["/first"]]);
-    expect(await program.ask("/echo", 1)).toEqual(["/echoed", 1]);
-    const stats = await program.quit();
-    expect(stats).toMatchObject({ received: 4, dropped: 2, replied: 2 });
-  });
-
   test("ends a worker whose handler hangs", async () => {
     const program = await start(["pool.mjs", kind, "dispatcher", JSON.stringify({ [timeout]: 300 })]);
     const error = await program.fail("/hang");
@@ -121,13 +150,6 @@ describe.each(KINDS)("a $kind server ($how)", ({ kind, role, code, timeout, memo
     expect(error.code).toBe(code);
     expect(error.message).toContain(memory);
     expect(await program.ask("/echo", 3)).toEqual(["/echoed", 3]);
-  });
-
-  test("asks the subclass's verifyRequest, and reports promises", async () => {
-    const program = await start(["pool.mjs", kind, "dispatcher"]);
-    expect(await program.fail("/forbidden")).toMatchObject({ code: "OSC_REJECTED", reason: "unverified" });
-    expect(await program.fail("/later")).toMatchObject({ code: "OSC_ASYNC_HANDLER" });
-    expect((await program.quit()).rejected.unverified).toBe(1);
   });
 
   test.skipIf(isForked)("awaits the handlers of a module, and asks its verifyRequest", async () => {
@@ -153,14 +175,6 @@ describe.each(KINDS)("a $kind server ($how)", ({ kind, role, code, timeout, memo
     expect(program.stderr).toContain(code);
   });
 
-  test("shows all that a handler prints", async () => {
-    const program = await start(["pool.mjs", kind, "dispatcher"]);
-    program.send("/print", 300_000);
-    // Another worker that starts meanwhile may print a line of its own in the middle of what is too long for the pipe.
-    await program.until(() => program.lines.join("").replaceAll(/[^x.]/g, "").length === 300_001);
-    await program.quit();
-  });
-
   test("is started and closed without blocking, and waits for handlers that have begun", async () => {
     const program = await start(["pool-started.mjs", kind]);
     expect(await program.ask("/sleep", 300)).toEqual(["/begun"]);
@@ -182,7 +196,7 @@ describe.each(KINDS)("a $kind server ($how)", ({ kind, role, code, timeout, memo
   });
 
   test("fails to serve if the program doesn't reach its server in a worker, and says what to do", async () => {
-    const program = new PoolProgram(["pool-astray.mjs", kind], { env: { FORKING_STRATEGY: isForked ? "fork" : "spawn" } });
+    const program = new PoolProgram(["pool-astray.mjs", kind], { env });
     running.push(program);
     await program.until(() => program.told.has("failed"));
     const [error] = program.told.get("failed") as { code: string; message: string }[];
@@ -280,7 +294,7 @@ describe.skipIf(process.platform !== "linux").each(STRATEGIES)(
   (strategy) => {
     test("leave no packet unaccounted for, and no process", { timeout: 60_000 }, async () => {
       const stress = await ForkingStress.start(
-        strategy === "fork" ? { strategy, childTimeout: 5000, maxChildren: 8 } : { strategy, requestsPerChild: 10, childTimeout: 500 },
+        strategy === "fork" ? { strategy, childTimeout: 1500, maxChildren: 8 } : { strategy, requestsPerChild: 10, childTimeout: 500 },
       );
       expect(await stress.run(150, 20_260)).toMatchObject({ faults: [] });
     });
@@ -292,7 +306,7 @@ describe.skipIf(process.platform !== "linux").each(STRATEGIES)(
   (strategy) => {
     test("leave no packet unaccounted for, no process and no zombie", { timeout: 60_000 }, async () => {
       const stress = await ForkingStress.start(
-        strategy === "fork" ? { strategy, childTimeout: 5000, maxChildren: 8 } : { strategy, requestsPerChild: 10, childTimeout: 500 },
+        strategy === "fork" ? { strategy, childTimeout: 1500, maxChildren: 8 } : { strategy, requestsPerChild: 10, childTimeout: 500 },
       );
       expect(await stress.run(200, 20_261, 8)).toMatchObject({ faults: [] });
     });
