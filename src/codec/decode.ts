@@ -127,7 +127,7 @@ function readAfterAddress(reading: Reading, bytes: Uint8Array, start: number, ad
   } catch (error) {
     failure = error;
   }
-  if (message !== undefined && !reading.keepsBytes) return message;
+  if (message !== undefined && !reading.isFaulty) return message;
   const better = reading.strict ? undefined : readWithoutNul(reading, bytes, start, address, position, end);
   if (better !== undefined) return better;
   if (message === undefined) throw failure;

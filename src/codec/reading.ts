@@ -33,6 +33,8 @@ export class Reading {
   errors: OscDecodeError[] | undefined;
   /** True if what the message or bundle says doesn't give its bytes back: they are kept. */
   keepsBytes = false;
+  /** True if there was a fault since {@link mark}. */
+  isFaulty = false;
   /** True if the rest of a packet isn't read because of its many bad elements. */
   exhausted = false;
   strict = false;
@@ -75,6 +77,7 @@ export class Reading {
   /** Records a fault that can be read past; throws it if strict. */
   fault(code: OscDecodeErrorCode, message: string, offset: number): void {
     this.keepsBytes = true;
+    this.isFaulty = true;
     if (this.strict) throw decodeError(code, message, offset);
     if (this.#faultsLeft > 0) this.#record(decodeError(code, message, offset));
   }
@@ -91,8 +94,9 @@ export class Reading {
     }
   }
 
-  /** Remembers the faults so far, for {@link forgetFaults}. */
+  /** Remembers the faults so far, for {@link isFaulty} and {@link forgetFaults}. */
   mark(): void {
+    this.isFaulty = false;
     this.#marked = this.errors?.length ?? 0;
   }
 

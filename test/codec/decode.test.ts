@@ -206,6 +206,15 @@ describe("what real programs send", () => {
     expect(element).toMatchObject({ types, args });
   });
 
+  test.each([
+    ["an unusual NaN", "'/a' 0000", "fffffffc", []],
+    ["a faulty address", "'a' 000000", "3ff00000", ["OSC_BAD_ADDRESS"]],
+  ])("reads type tags with a NUL as they are beside %s, though they would fit without it too", (_, address, high, codes) => {
+    const { types, args, errors } = message(`${address} ',FNFmdSSF' 000000 57f54b7f ${high}f09f8eb5 00000000 'abcd' 00000000`);
+    expect([types, args.slice(5)]).toEqual(["FNFmdSSF", ["", "abcd", false]]);
+    expect(errors.map(({ code }) => code)).toEqual(codes);
+  });
+
   test("takes no type tag string without NUL if there are too few values", () => {
     expect(code("'/a' 0000 ',fff' 00000000 3e800000")).toBe("OSC_TRUNCATED");
   });
