@@ -34,32 +34,46 @@ export function isAttribute(name: string): name is Attribute {
   return (ATTRIBUTES as readonly string[]).includes(name);
 }
 
-/** The fixed attributes of a method as text. Trees are asked for again and again. */
-const descriptionTexts = new WeakMap<CheckedDescription, string>();
+/** What doesn't change with the value of a method, as text: trees are asked for again and again. */
+interface FixedText {
+  readonly address: string;
+  readonly text: string;
+}
+
+const fixedTexts = new WeakMap<CheckedDescription, FixedText>();
 
 /** A node with everything below it, as JSON. */
 export function nodeToText({ address, children, method }: NamespaceNode): string {
-  const contents = children.size === 0 ? "" : `,"CONTENTS":${contentsToText(children)}`;
-  return `{"FULL_PATH":${JSON.stringify(address)}${contents}${method === null ? `,"ACCESS":${ACCESS.none}` : textOf(method)}}`;
+  const own = method === null ? `{"FULL_PATH":${quoted(address)},"ACCESS":${ACCESS.none}` : textOf(method);
+  return children.size === 0 ? `${own}}` : `${own},"CONTENTS":${contentsToText(children)}}`;
 }
 
 function contentsToText(children: NamespaceNode["children"]): string {
-  return `{${[...children].map(([name, child]) => `${JSON.stringify(name)}:${nodeToText(child)}`).join(",")}}`;
+  let text = "";
+  for (const [name, child] of children) text += `${text === "" ? "{" : ","}${quoted(name)}:${nodeToText(child)}`;
+  return `${text}}`;
 }
 
-/** The attributes of a method, each after a comma. */
+/** An address or a part of one as JSON. There is nothing in them to escape but these two. */
+function quoted(text: string): string {
+  return text.includes('"') || text.includes("\\") ? JSON.stringify(text) : `"${text}"`;
+}
+
+/** A method's attributes, without the closing brace. */
 function textOf(method: NamespaceMethod): string {
-  const { description, types, value } = method;
-  let fixed = descriptionTexts.get(description);
-  if (fixed === undefined) {
-    const attributes: Record<string, JsonValue | undefined> = {};
+  const { address, description, types, value } = method;
+  let fixed = fixedTexts.get(description);
+  // After a renaming, the same description has another address.
+  if (fixed?.address !== address) {
+    const attributes: Record<string, JsonValue | undefined> = { FULL_PATH: address };
     for (const name of FIXED) attributes[name] = methodAttribute(method, name);
     if (description.types !== undefined) attributes["TYPE"] = methodAttribute(method, "TYPE");
-    fixed = `,${JSON.stringify(attributes).slice(1, -1)}`;
-    descriptionTexts.set(description, fixed);
+    fixed = { address, text: JSON.stringify(attributes).slice(0, -1) };
+    fixedTexts.set(description, fixed);
   }
   const type = description.types === undefined ? `,"TYPE":${JSON.stringify(types)}` : "";
-  return fixed + type + (value === null || !canRead(description) ? "" : `,"VALUE":[${value.map(valueToText).join(",")}]`);
+  if (value === null || !canRead(description)) return fixed.text + type;
+  return `${fixed.text}${type},"VALUE":[${value.length === 1 ? valueToText(value[0] as OscValue) : value.map(valueToText).join(",")}]`;
 }
 
 /** One attribute of a node as JSON; undefined if the node has none of that name, or its access forbids it. */

@@ -1,3 +1,4 @@
+import type { Duplex } from "node:stream";
 import type { WebSocket } from "ws";
 import { type OscError, OscDroppedError, OscRejectedError, OscSocketError } from "../errors.ts";
 import type { NetAddress } from "../net-address.ts";
@@ -14,8 +15,10 @@ export interface ListenerContext {
   readonly client: NetAddress;
   /** The address of the method there, the namespace's own text; null if there is none. */
   find(address: string): string | null;
-  /** The value of a method as a packet, or null. */
+  /** The value of a method as a frame, or null. */
   valueOf(address: string): Uint8Array | null;
+  /** The client listens to a method from now on, or no longer. */
+  onListening(address: string, isListening: boolean): void;
   /** Returns a promise while handlers await something. */
   onPacket(data: Uint8Array): Promise<void> | undefined;
   onClose(): void;
@@ -31,23 +34,52 @@ const MAX_FAULTS = 10;
 const PING_INTERVAL_MS = 15_000;
 /** If this many packets of a client are being handled, nothing more is read from it. */
 const MAX_PENDING = 64;
+/** If this much waits for the end of the turn of the event loop, it is written before that. */
+const BATCH_BYTES = 64 * 1024;
+/** First bytes of a frame, and what its second byte says of a longer length. RFC 6455, section 5.2. */
+const BINARY = 0x82;
+const LENGTH_16 = 126;
+const LENGTH_64 = 127;
+
+/** A packet as a WebSocket message, which is the same for all clients. */
+export function binaryFrame(packet: Uint8Array): Buffer {
+  const { length } = packet;
+  const head = length < LENGTH_16 ? 2 : length < 0x1_0000 ? 4 : 10;
+  const frame = Buffer.allocUnsafe(head + length);
+  frame[0] = BINARY;
+  frame[1] = head === 2 ? length : head === 4 ? LENGTH_16 : LENGTH_64;
+  if (head === 4) frame.writeUInt16BE(length, 2);
+  else if (head === 10) frame.writeBigUInt64BE(BigInt(length), 2);
+  frame.set(packet, head);
+  return frame;
+}
 
 /** One WebSocket client, and the methods it listens to. */
 export class Listener {
   readonly client: NetAddress;
   readonly #socket: WebSocket;
+  /** What the WebSocket writes to. */
+  readonly #stream: Duplex;
   readonly #context: ListenerContext;
   readonly #addresses = new Set<string>();
   /** Methods whose newest value the client doesn't have because it reads slowly. */
   readonly #behind = new Set<string>();
   readonly #pinging: ReturnType<typeof setInterval>;
   #isAlive = true;
+  #isCorked = false;
   #faults = 0;
   #pending = 0;
+  readonly #uncork = (): void => {
+    if (!this.#isCorked) return;
+    this.#isCorked = false;
+    this.#stream.uncork();
+  };
+  readonly #written = (): void => this.#catchUp();
 
-  constructor(socket: WebSocket, context: ListenerContext) {
+  constructor(socket: WebSocket, stream: Duplex, context: ListenerContext) {
     this.client = context.client;
     this.#socket = socket;
+    this.#stream = stream;
     this.#context = context;
     socket.on("message", (data: Buffer | ArrayBuffer | Buffer[], isBinary: boolean) => {
       const bytes = Array.isArray(data) ? Buffer.concat(data) : data instanceof ArrayBuffer ? Buffer.from(data) : data;
@@ -62,6 +94,7 @@ export class Listener {
     socket.on("pong", () => (this.#isAlive = true));
     socket.on("close", () => {
       clearInterval(this.#pinging);
+      for (const address of this.#addresses) context.onListening(address, false);
       context.onClose();
     });
     this.#pinging = setInterval(() => this.#ping(), PING_INTERVAL_MS);
@@ -73,13 +106,10 @@ export class Listener {
     return this.#addresses.size;
   }
 
-  listensTo(address: string): boolean {
-    return this.#addresses.has(address);
-  }
-
-  /** Tells it the new value of a method that it listens to; only the newest once it reads on, if it reads slowly. */
-  changed(address: string, packet: Uint8Array): void {
-    if (this.#socket.bufferedAmount + packet.length <= this.#context.limits.maxBuffered) return this.send(packet);
+  /** Tells it the new value of a method that it listens to, as a frame; only the newest once it reads on, if it reads slowly. */
+  changed(address: string, frame: Uint8Array): void {
+    const { bufferedAmount } = this.#socket;
+    if (bufferedAmount === 0 || bufferedAmount + frame.length <= this.#context.limits.maxBuffered) return this.#write(frame);
     if (this.#behind.has(address)) this.#context.onReplaced();
     this.#behind.add(address);
   }
@@ -92,22 +122,32 @@ export class Listener {
     } else this.#socket.send(line);
   }
 
-  send(packet: Uint8Array): void {
-    this.#context.onSent();
-    this.#socket.send(packet, () => this.#catchUp());
-  }
-
   /** Sends it what a handler replied, unless too much waits for it already. */
   reply(packet: Uint8Array): void {
-    if (this.#socket.bufferedAmount <= this.#context.limits.maxBuffered) return this.send(packet.slice());
+    if (this.#socket.bufferedAmount <= this.#context.limits.maxBuffered) return this.#write(binaryFrame(packet));
     this.#context.onDropped();
     this.#context.onError(new OscDroppedError("maxBuffered", "A reply was dropped because an OSCQuery client reads too slowly."));
   }
 
   end(): void {
     clearInterval(this.#pinging);
+    this.#uncork();
     this.#socket.close(1001);
     this.#socket.terminate();
+  }
+
+  /** Writes a frame, together with all others of this turn of the event loop: a system call for each would take most of the time. */
+  #write(frame: Uint8Array): void {
+    // After that the frame that closes the connection must be the last one.
+    if (this.#socket.readyState !== this.#socket.OPEN) return;
+    this.#context.onSent();
+    if (!this.#isCorked) {
+      this.#isCorked = true;
+      this.#stream.cork();
+      setImmediate(this.#uncork);
+    }
+    this.#stream.write(frame, this.#written);
+    if (this.#stream.writableLength > BATCH_BYTES) this.#uncork();
   }
 
   #packet(data: Uint8Array): void {
@@ -125,15 +165,15 @@ export class Listener {
     for (const address of this.#behind) {
       if (this.#socket.bufferedAmount > this.#context.limits.maxBuffered / 2) return;
       this.#behind.delete(address);
-      const packet = this.#addresses.has(address) ? this.#context.valueOf(address) : null;
-      if (packet !== null) this.send(packet);
+      const frame = this.#addresses.has(address) ? this.#context.valueOf(address) : null;
+      if (frame !== null) this.#write(frame);
     }
   }
 
   #command(text: string): void {
     const [command, address] = readCommand(text);
     if (command === "IGNORE" && address !== null) {
-      this.#addresses.delete(address);
+      if (this.#addresses.delete(address)) this.#context.onListening(address, false);
     } else if (command === "LISTEN" && address !== null) this.#listen(address);
     else if (command !== "START_OSC_STREAMING") this.#fault(`sent a text that is no command: ${text.slice(0, 200)}`);
   }
@@ -144,9 +184,10 @@ export class Listener {
     if (known === null) return this.#fault(`wants to listen to ${JSON.stringify(address.slice(0, 200))}, which doesn't exist`);
     if (this.#addresses.size >= this.#context.limits.maxListeners) return this.#fault("listens to maxListeners methods already");
     this.#addresses.add(known);
+    this.#context.onListening(known, true);
     // A newcomer gets what everybody else knows.
-    const packet = this.#context.valueOf(known);
-    if (packet !== null) this.changed(known, packet);
+    const frame = this.#context.valueOf(known);
+    if (frame !== null) this.changed(known, frame);
   }
 
   #fault(what: string): void {

@@ -18,7 +18,7 @@ import type { Advertisement } from "../discovery/index.ts";
 import type { ErrorListener } from "../dispatch/index.ts";
 import { OscDecodeError, OscDroppedError, OscError, OscRejectedError } from "../errors.ts";
 import { Namespace, canRead } from "../namespace/index.ts";
-import type { NamespaceChange } from "../namespace/index.ts";
+import type { NamespaceChange, NamespaceMethod } from "../namespace/index.ts";
 import { type NetAddress, ipAddress } from "../net-address.ts";
 import { type OptionChecks, bad, callback, checkHostAndPort, integer, listOf, oneOf, readOptions, text, unchecked } from "../options.ts";
 import { isHostAllowed, isOriginAllowed } from "../transport/origin.ts";
@@ -26,7 +26,7 @@ import { resolveHost } from "../transport/resolve-host.ts";
 import { socketError } from "../transport/socket-error.ts";
 import { HttpAnswers } from "./answers.ts";
 import { ATTRIBUTES, attributeToText, isAttribute, nodeToText } from "./attributes.ts";
-import { Listener } from "./listener.ts";
+import { Listener, binaryFrame } from "./listener.ts";
 
 /** Options of {@link serveOscQuery}. */
 export interface OscQueryServerOptions {
@@ -178,6 +178,8 @@ class QueryServer implements OscQueryServer {
   readonly #http: Server;
   readonly #accepter: WebSocketServer;
   readonly #listeners = new Set<Listener>();
+  /** Who listens to each method. */
+  readonly #listening = new Map<string, Set<Listener>>();
   readonly #reporter: Reporter;
   readonly #answers: HttpAnswers;
   readonly #unsubscribe: () => void;
@@ -330,16 +332,17 @@ class QueryServer implements OscQueryServer {
       socket.end(`HTTP/1.1 ${refusal}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
       return;
     }
-    this.#accepter.handleUpgrade(request, socket, head, (webSocket) => this.#accept(webSocket, request));
+    this.#accepter.handleUpgrade(request, socket, head, (webSocket) => this.#accept(webSocket, socket, request));
   }
 
-  #accept(webSocket: WebSocket, request: IncomingMessage): void {
+  #accept(webSocket: WebSocket, stream: Duplex, request: IncomingMessage): void {
     const client = ipAddress(request.socket.remoteAddress ?? "", request.socket.remotePort ?? 0);
-    const listener: Listener = new Listener(webSocket, {
+    const listener: Listener = new Listener(webSocket, stream, {
       limits: this.#settings,
       client,
       find: (address) => this.#namespace.get(address)?.address ?? null,
-      valueOf: (address) => this.#encodeValue(address),
+      valueOf: (address) => frameOf(this.#namespace.get(address)),
+      onListening: (address, isListening) => this.#setListening(listener, address, isListening),
       onPacket: (data) => this.#receive(data, listener),
       onClose: () => this.#listeners.delete(listener),
       onError: (error) => this.#reporter.report(error, client),
@@ -350,11 +353,11 @@ class QueryServer implements OscQueryServer {
     this.#listeners.add(listener);
   }
 
-  /** The value of a method as a packet; null if it has none, or may not be read. */
-  #encodeValue(address: string): Uint8Array | null {
-    const method = this.#namespace.get(address);
-    if (method === undefined || method.value === null || !canRead(method.description)) return null;
-    return encodeMessage(address, method.value, method.types).slice();
+  #setListening(listener: Listener, address: string, isListening: boolean): void {
+    let listeners = this.#listening.get(address);
+    if (listeners === undefined) this.#listening.set(address, (listeners = new Set()));
+    if (isListening) listeners.add(listener);
+    else if (listeners.delete(listener) && listeners.size === 0) this.#listening.delete(address);
   }
 
   /** @returns a promise while handlers await something */
@@ -400,22 +403,27 @@ class QueryServer implements OscQueryServer {
   }
 
   #tell(change: NamespaceChange): void {
-    if (this.#listeners.size === 0) return;
     if (change.kind !== "value") {
+      if (this.#listeners.size === 0) return;
       const command = { added: "PATH_ADDED", removed: "PATH_REMOVED", described: "PATH_CHANGED", renamed: "PATH_RENAMED" }[change.kind];
       const data = change.kind === "renamed" ? { OLD: change.from, NEW: change.address } : change.address;
       const line = JSON.stringify({ COMMAND: command, DATA: data });
       for (const listener of this.#listeners) listener.tell(line);
       return;
     }
-    const { address } = change.method;
-    let packet: Uint8Array | null | undefined;
-    for (const listener of this.#listeners) {
-      if (!listener.listensTo(address) || listener.client === change.origin) continue;
-      packet ??= this.#encodeValue(address);
-      if (packet !== null && packet !== undefined) listener.changed(address, packet);
-    }
+    const { method, origin } = change;
+    const listeners = this.#listening.get(method.address);
+    if (listeners === undefined) return;
+    const frame = frameOf(method);
+    if (frame === null) return;
+    for (const listener of listeners) if (listener.client !== origin) listener.changed(method.address, frame);
   }
+}
+
+/** The value of a method as a WebSocket message; null if it has none, or may not be read. */
+function frameOf(method: NamespaceMethod | undefined): Buffer | null {
+  if (method === undefined || method.value === null || !canRead(method.description)) return null;
+  return binaryFrame(encodeMessage(method.address, method.value, method.types));
 }
 
 function advice(refusal: string): string {

@@ -233,6 +233,17 @@ describe("WebSocket", () => {
     await expect.poll(() => server.stats().connections).toBe(0);
   });
 
+  test("values of any length come, also such as are longer than maxBuffered", async () => {
+    const namespace = new Namespace();
+    namespace.add("/text", { types: "s", value: [""] });
+    const peer = await new Peer(await serve(namespace, { maxBuffered: 1 })).open();
+    peer.command("LISTEN", "/text");
+    for (const [index, length] of [0, 100, 125, 126, 65_500, 65_536, 200_000].entries()) {
+      if (index > 0) namespace.set("/text", ["x".repeat(length)]);
+      expect((await peer.until(index + 1))[index]).toEqual(new OscMessage("/text", ["x".repeat(length)]));
+    }
+  });
+
   test("a client that reads slowly gets the newest values once it reads on, and others get all", async () => {
     const namespace = new Namespace();
     namespace.add("/level", { types: "is", value: [0, ""] });
