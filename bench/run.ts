@@ -2,7 +2,7 @@
  * Runs benchmarks, each in a process of its own:
  *
  *     npm run bench                                     those that measure the floors, about 15 minutes
- *     npm run bench -- codec|dispatch|udp|kinds|tcp|startup|latency|nats [--json] [--quick]
+ *     npm run bench -- codec|dispatch|udp|kinds|tcp|startup|latency|nats|play|oscquery [--json] [--quick]
  *
  * Each prints tables, or JSON with `--json`, and keeps its JSON in bench/results, from which `npm run bench:docs` fills docs/performance.md.
  * `--quick` takes a few seconds and shows roughly how things are.
