@@ -27,6 +27,7 @@ const TESTS: Readonly<Record<string, string>> = {
   "nats-front-end.ts": "test/nats/examples.test.ts",
   "nats-worker.ts": "test/nats/examples.test.ts",
   "oscquery.ts": "test/examples.test.ts",
+  "phone.ts": "test/browser/browser-examples.test.ts",
   "request.ts": "test/client/examples.test.ts",
   "serial-board.ts": "test/transport/stream.test.ts",
   "simple-client.ts": "test/client/examples.test.ts",

@@ -23,7 +23,7 @@ function useBrowser(): void {
 
 /** One of the programs of the example, on free ports. */
 function example(name: string, ...words: readonly (string | number)[]): RunningProgram {
-  return new RunningProgram(process.execPath, ["--import", "tsx", `examples/browser-fader/${name}.ts`, ...words.map(String)]);
+  return new RunningProgram(process.execPath, ["--import", "tsx", `examples/${name}.ts`, ...words.map(String)]);
 }
 
 /** A receiver of UDP, and what arrived. */
@@ -52,7 +52,7 @@ describeWith([CHROMIUM], "examples/browser-fader", () => {
 
   test("the faders play what answers as scsynth does", async () => {
     const synth = await receiver(({ address }) => (address === "/d_recv" ? new OscMessage("/done", "/d_recv") : null));
-    await using program = example("fader", 0, synth.port);
+    await using program = example("browser-fader/fader", 0, synth.port);
     const [, url = ""] = await program.line(/^Open (http:\S+)$/);
     await using opened = await browser.open(url);
     await opened.page.locator("#state", { hasText: "playing" }).waitFor();
@@ -72,7 +72,7 @@ describeWith([CHROMIUM], "examples/browser-fader", () => {
   });
 
   test("the faders say how to start scsynth where nobody answers", async () => {
-    await using program = example("fader", 0, await steadyPort());
+    await using program = example("browser-fader/fader", 0, await steadyPort());
     const [, url = ""] = await program.line(/^Open (http:\S+)$/);
     await using opened = await browser.open(url);
     await opened.page.locator("#note", { hasText: "scsynth does not answer" }).waitFor();
@@ -80,7 +80,7 @@ describeWith([CHROMIUM], "examples/browser-fader", () => {
 
   test("the motion of the device arrives over UDP", async () => {
     const { port, messages } = await receiver();
-    await using program = example("sensors", 0, port);
+    await using program = example("browser-fader/sensors", 0, port);
     const [, pagePort = ""] = await program.line(/^Open http:.*:(\d+)\/sensors\.html/);
     await using opened = await browser.open(`http://localhost:${pagePort}/sensors.html`);
     await opened.page.locator("#state", { hasText: "connected" }).waitFor();
@@ -110,7 +110,7 @@ describeWith([CHROMIUM, SCSYNTH, JACKD], "examples/browser-fader with scsynth", 
     const port = await steadyPort();
     await using scsynth = new RunningProgram("scsynth", ["-u", String(port), "-D", "0", "-R", "0"], jack.environment);
     await scsynth.line(/server ready/);
-    await using program = example("fader", 0, port);
+    await using program = example("browser-fader/fader", 0, port);
     const [, url = ""] = await program.line(/^Open (http:\S+)$/);
     await using opened = await browser.open(url);
     await opened.page.locator("#state", { hasText: "playing" }).waitFor();
@@ -124,5 +124,30 @@ describeWith([CHROMIUM, SCSYNTH, JACKD], "examples/browser-fader with scsynth", 
       .toEqual([node, "freq", 880]);
     await client.send(new OscMessage("/quit"));
     await scsynth.ended;
+  });
+});
+
+describeWith([CHROMIUM], "examples/phone.ts", () => {
+  useBrowser();
+
+  test("shows two phones each other's faders and switches, and the terminal what they set", async () => {
+    await using program = example("phone", 0, 0);
+    // Of all addresses of this machine, as a phone has it: not loopback if there is another.
+    const lines = await program.until((all) => all.filter((line) => line.startsWith("Open ")).length > 0);
+    const [, url = ""] = /^Open (http:\S+)$/.exec(lines.findLast((line) => line.startsWith("Open ")) ?? "") ?? [];
+    const phone = { viewport: { width: 390, height: 760 } };
+    await using first = await browser.open(url, phone);
+    await using second = await browser.open(url, phone);
+    for (const { page } of [first, second]) await page.locator("#state", { hasText: "connected" }).waitFor();
+    const fader = '[id="/mixer/1/gain"]';
+    await expect.poll(() => second.page.locator(fader).inputValue()).toBe("0.5");
+    await move(first.page, fader, 0.25);
+    await expect.poll(() => second.page.locator(fader).inputValue()).toBe("0.25");
+    await second.page.locator('[id="/mixer/2/mute"]').check();
+    await expect.poll(() => first.page.locator('[id="/mixer/2/mute"]').isChecked()).toBe(true);
+    await program.line(/^\/mixer\/1\/gain 0\.25$/);
+    await program.line(/^\/mixer\/2\/mute true$/);
+    expect([...first.errors, ...second.errors]).toEqual([]);
+    program.kill("SIGINT");
   });
 });
