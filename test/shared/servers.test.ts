@@ -332,7 +332,9 @@ function suite(place: Place, more: () => object = () => ({})): void {
 
 /** What needs a server of its own. */
 function suiteApart(place: Place, more: () => object = () => ({})): void {
-  const { kind, transport } = place;
+  const { kind, transport, strategy } = place;
+  // A process for each packet is what the suite above has; here it would only take time.
+  const manyPerChild = kind === "forking" && strategy === "spawn" ? { requestsPerChild: 1000 } : {};
   let server: ServerProcess;
 
   // Not within the test: on a busy machine a program, its I/O thread and its workers may take longer to start than a test may take.
@@ -340,7 +342,7 @@ function suiteApart(place: Place, more: () => object = () => ({})): void {
     server = await ServerProcess.start(
       kind,
       transport,
-      optionsFor(place, { strictTiming: false, isDefaultHandled: false, maxReports: 1000, ...more() }),
+      optionsFor(place, { strictTiming: false, isDefaultHandled: false, maxReports: 1000, ...manyPerChild, ...more() }),
     );
   });
   afterAll(() => server.dispose());
