@@ -138,9 +138,13 @@ export class OscQueryClient implements AsyncDisposable {
 
   /** Reads the value of a method now. `null` if it has none, or it may not be read. */
   async get(address: string): Promise<readonly OscValue[] | null> {
-    const { value: node } = await fetchJson(new URL(encodePath(address), this.#url), this.#settings);
-    const method = [...readMethods(node)].find((each) => each.address === address);
-    return (method?.description.value as readonly OscValue[] | undefined) ?? null;
+    // Chataigne answers for containers only.
+    for (const path of [address, address.replace(/\/[^/]*$/, "") || "/"]) {
+      const { value: node } = await fetchJson(new URL(encodePath(path), this.#url), this.#settings);
+      const method = [...readMethods(node)].find((each) => each.address === address);
+      if (method !== undefined) return (method.description.value as readonly OscValue[] | undefined) ?? null;
+    }
+    return null;
   }
 
   /** Sets the value of a method, with a message over the WebSocket. Numbers become what the method's types say. */

@@ -443,6 +443,48 @@ describe("OscQueryClient", () => {
     expect(client.hostInfo.oscTransport).toBe("UDP");
   });
 
+  test("understands Chataigne, which answers for containers only, and sends no value at first but every change to all others", async () => {
+    const gain = { DESCRIPTION: "Gain", FULL_PATH: "/mixer/gain", ACCESS: 3, TYPE: "f", VALUE: [0.5], RANGE: [{ MIN: 0, MAX: 1 }] };
+    const on = { DESCRIPTION: "On", FULL_PATH: "/mixer/on", ACCESS: 3, TYPE: "T", VALUE: [true] };
+    const mixer = { DESCRIPTION: "Mixer", FULL_PATH: "/mixer", ACCESS: 0, CONTENTS: { gain, on } };
+    const { url, sockets } = await other({
+      "/": { DESCRIPTION: "Root", FULL_PATH: "/", ACCESS: 0, CONTENTS: { mixer } },
+      "/mixer": mixer,
+      "/mixer/gain": "null",
+      "/?HOST_INFO": {
+        NAME: "Chataigne - show",
+        OSC_PORT: 42_000,
+        OSC_TRANSPORT: "UDP",
+        EXTENSIONS: { ACCESS: true, CLIPMODE: false, RANGE: true, TYPE: true, UNIT: false, VALUE: true, LISTEN: true },
+        METADATA: { os: "Linux", version: "1.9.24" },
+      },
+    });
+    const listening = new Set<string>();
+    sockets.on("connection", (socket) => {
+      socket.on("message", (data: Buffer, isBinary) => {
+        if (isBinary) {
+          for (const each of sockets.clients) if (each !== socket) each.send(data);
+          return;
+        }
+        const { COMMAND, DATA } = JSON.parse(data.toString()) as { COMMAND: string; DATA: unknown };
+        if (COMMAND === "LISTEN" && typeof DATA === "string") listening.add(DATA);
+        else if (COMMAND === "IGNORE" && typeof DATA === "string") listening.delete(DATA);
+      });
+    });
+    const [client, second] = [await connect(url), await connect(url)];
+    expect(client.hostInfo).toMatchObject({ name: "Chataigne - show", oscPort: 42_000, extensions: { LISTEN: true, UNIT: false } });
+    expect([...client.namespace].map(({ address, value }) => [address, value])).toEqual([
+      ["/mixer/gain", [0.5]],
+      ["/mixer/on", [true]],
+    ]);
+    expect(await client.get("/mixer/gain")).toEqual([0.5]);
+    await client.mirror();
+    await expect.poll(() => [...listening]).toEqual(["/mixer/gain", "/mixer/on"]);
+    await second.set("/mixer/gain", 0.25);
+    await second.set("/mixer/on", false);
+    await expect.poll(() => [...client.namespace].map(({ value }) => value)).toEqual([[0.25], [false]]);
+  });
+
   test("a server that floods with changes is read one node at a time, and then as a whole", async () => {
     const paths: string[] = [];
     const tree = { FULL_PATH: "/", CONTENTS: { a: { FULL_PATH: "/a", TYPE: "f" } } };
