@@ -234,7 +234,7 @@ export const EXEMPT: readonly (readonly [name: RegExp, reason: string])[] = [
   [/^new RecordingFile$|^RecordingFile\./, "made by createRecording"],
   [/^new KeepAliveSession$|^KeepAliveSession\.hear$/, "made and called by clients"],
   [/^(?:new )?OscQueryClient\b|^advertise$|^browse$/, "they need a network: wrong values are tried in test/oscquery and test/discovery"],
-  [/^Handler\.moveTo$|^Namespace\.adopt$/, "internal: called by dispatchers and servers"],
+  [/^Handler\.moveTo$|^Namespace\.(?:adopt|receiver)$|^new Namespace$/, "internal: called by dispatchers and servers"],
   [/\.verifyRequest$/, "overridden by programs and called by servers"],
   [/\.(?:findBytes|matchBytes|cacheAddress)$/, "called for every packet with what a server received"],
 ];
