@@ -1,12 +1,10 @@
 import { Dispatcher } from "../dispatch/index.ts";
 import type { NetAddress } from "../net-address.ts";
 import { AsyncServer } from "../server/async-server.ts";
-import { ForkingServer } from "../server/forking-server.ts";
 import type { ModuleSpec } from "../server/transports.ts";
 import { type HandlersModule, loadHandlers, moduleUrl } from "../server/pool/handlers-module.ts";
-import type { PooledServer } from "../server/pooled-server.ts";
+import { ForkingServer, type PooledServer, ThreadingServer } from "../server/pooled-server.ts";
 import type { ServerStats } from "../server/stats.ts";
-import { ThreadingServer } from "../server/threading-server.ts";
 import { type ServeNatsOptions, type WorkerHandlers, type WorkerSettings, workerSettings } from "./options.ts";
 import { NatsTransport } from "./nats-transport.ts";
 

@@ -5,10 +5,9 @@ import type { UdpOptions } from "../transport/udp.ts";
 import type { StreamOptions } from "../transport/stream.ts";
 import type { WebSocketOptions } from "../transport/websocket.ts";
 import type { AsyncServerOptions } from "./async-server.ts";
-import type { ForkingServerOptions } from "./forking-server.ts";
 import type { ServerOptions } from "./options.ts";
 import type { SyncServerOptions } from "./sync-server.ts";
-import type { ThreadingServerOptions } from "./threading-server.ts";
+import type { ForkingServerOptions, ThreadingServerOptions } from "./pooled-server.ts";
 
 type Kind = "Async" | "Blocking" | "Threading" | "Forking";
 type TransportName = "UDP" | "TCP" | "WebSocket" | "Stream";

@@ -6,10 +6,9 @@ export type { BlockingServerOptions } from "./blocking-server.ts";
 export type { ChildPoolOptions, ForkingStrategy } from "./pool/pool-options.ts";
 export type { Executor, ExecutorContext, ExecutorEvents, ExecutorFactory, Packet } from "./executor.ts";
 export type { Backend, ServerStats } from "./stats.ts";
-export { ForkingServer } from "./forking-server.ts";
-export type { ForkingServerOptions } from "./forking-server.ts";
 export type { AddressLike, FarAheadPolicy, Limits, OverflowPolicy, ServerOptions } from "./options.ts";
-export { PooledServer } from "./pooled-server.ts";
+export { ForkingServer, PooledServer, ThreadingServer } from "./pooled-server.ts";
+export type { ForkingServerOptions, ThreadingServerOptions } from "./pooled-server.ts";
 export { Publisher } from "./publisher.ts";
 export type { PublisherOptions, PublisherServer, PublisherStats } from "./publisher.ts";
 export type { HandlersSource } from "./pool/handlers-source.ts";
@@ -19,8 +18,6 @@ export { AsyncOSCTCPServer, BlockingOSCTCPServer, ForkingOSCTCPServer, Threading
 export type { AsyncTcpServerOptions, BlockingTcpServerOptions, ForkingTcpServerOptions, ThreadingTcpServerOptions } from "./tcp-servers.ts";
 export type { StreamAddress, TcpServerOptions } from "./transports.ts";
 export type { ThreadPoolOptions } from "./pool/pool-options.ts";
-export { ThreadingServer } from "./threading-server.ts";
-export type { ThreadingServerOptions } from "./threading-server.ts";
 export {
   AsyncOSCUDPServer,
   AsyncOSCUDPServer as AsyncIOOSCUDPServer,

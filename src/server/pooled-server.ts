@@ -6,6 +6,7 @@ import { IoThread } from "./io-thread/io-thread.ts";
 import type { ExecutorDescription, OneChange } from "./io-thread/messages.ts";
 import type { PacketOrder } from "./fair-queue.ts";
 import { type HandlersSource, namespaceOf, strictTimingOf } from "./pool/handlers-source.ts";
+import { type ChildPoolOptions, type ThreadPoolOptions, childPoolDescription, threadPoolDescription } from "./pool/pool-options.ts";
 import { readValue } from "./pool/records.ts";
 import { freezeForPool, serveAsWorker } from "./pool/worker-loop.ts";
 import type { ServerStats } from "./stats.ts";
@@ -14,26 +15,20 @@ import type { TransportSpec } from "./transports.ts";
 
 type PoolOptions = SyncServerOptions & { readonly strictTiming?: boolean; readonly namespace?: Namespace };
 
-interface PoolSetup extends SyncServerSetup<IoThread> {
-  /** Where the values of described methods go. */
-  readonly namespace: Namespace | null;
-}
-
 /**
  * How a server with a pool is made: in the program it binds and has a pool; in a worker it becomes the worker's loop.
  *
  * @param describe the pool, given the order that suits the transport
  */
-export function poolSetup(
+function poolSetup(
   spec: TransportSpec,
   source: HandlersSource,
   options: PoolOptions,
   describe: (order: PacketOrder) => ExecutorDescription,
-): PoolSetup {
+): SyncServerSetup<IoThread> {
   checkOptionValues(options, { strictTiming: boolean(undefined) });
-  const setup: PoolSetup = {
+  const setup: SyncServerSetup<IoThread> = {
     spec,
-    namespace: namespaceOf(source, options),
     open: (owner) => {
       const executor = describe(spec.transport === "tcp" ? "connection" : "none");
       if (source instanceof Dispatcher) freezeForPool(source);
@@ -63,9 +58,14 @@ export abstract class PooledServer extends SyncServer<IoThread> {
   readonly #namespace: Namespace | null;
 
   /** @internal */
-  protected constructor(setup: PoolSetup, options: SyncServerOptions) {
-    super(setup, options);
-    this.#namespace = setup.namespace;
+  protected constructor(
+    spec: TransportSpec,
+    source: HandlersSource,
+    options: PoolOptions,
+    describe: (order: PacketOrder) => ExecutorDescription,
+  ) {
+    super(poolSetup(spec, source, options, describe), options);
+    this.#namespace = namespaceOf(source, options);
   }
 
   /** @inheritDoc */
@@ -182,5 +182,52 @@ export abstract class PooledServer extends SyncServer<IoThread> {
     if (this.#one === "ended") return true;
     if (!this.stopping) this.handleTimeout();
     return false;
+  }
+}
+
+/** Options of the threading servers. */
+export interface ThreadingServerOptions extends SyncServerOptions, ThreadPoolOptions {}
+
+/**
+ * A server that handles each packet in a worker thread; the named classes choose its transport.
+ *
+ * Each thread runs your program again, up to the constructor of the server. Pass a handlers module instead of a dispatcher if it must not.
+ *
+ * @example
+ * const server: ThreadingServer = new ThreadingOSCUDPServer(["127.0.0.1", 9000], dispatcher, { maxThreads: 8 });
+ * await server.start();
+ */
+export class ThreadingServer extends PooledServer {
+  /**
+   * For the named classes, which make the transport's description.
+   *
+   * @internal
+   */
+  constructor(spec: TransportSpec, source: HandlersSource, options: ThreadingServerOptions) {
+    super(spec, source, options, (order) => threadPoolDescription(source, options, order));
+  }
+}
+
+/** Options of the forking servers. */
+export interface ForkingServerOptions extends SyncServerOptions, ChildPoolOptions {}
+
+/**
+ * A server that handles each packet in a child process; the named classes choose its transport.
+ *
+ * A process runs your program again, up to the constructor of the server: once if processes can be forked, otherwise once for each
+ * process. Pass a handlers module instead of a dispatcher if it must not.
+ *
+ * @example
+ * const server: ForkingServer = new ForkingOSCUDPServer(["127.0.0.1", 9000], dispatcher, { maxChildren: 8 });
+ * await server.start();
+ */
+export class ForkingServer extends PooledServer {
+  /**
+   * For the named classes, which make the transport's description.
+   *
+   * @internal
+   */
+  constructor(spec: TransportSpec, source: HandlersSource, options: ForkingServerOptions) {
+    super(spec, source, options, (order) => childPoolDescription(source, options, order));
   }
 }

@@ -2,9 +2,8 @@ import type { Dispatcher } from "../dispatch/index.ts";
 import { checkArguments } from "./check-arguments.ts";
 import { AsyncServer, type AsyncServerOptions } from "./async-server.ts";
 import { BlockingServer, type BlockingServerOptions } from "./blocking-server.ts";
-import { ForkingServer, type ForkingServerOptions } from "./forking-server.ts";
 import type { HandlersSource } from "./pool/handlers-source.ts";
-import { ThreadingServer, type ThreadingServerOptions } from "./threading-server.ts";
+import { ForkingServer, type ForkingServerOptions, ThreadingServer, type ThreadingServerOptions } from "./pooled-server.ts";
 import { type StreamAddress, type TcpServerOptions, tcpSpec } from "./transports.ts";
 
 /** Options of {@link AsyncOSCTCPServer}. */

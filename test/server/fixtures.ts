@@ -50,6 +50,7 @@ export const THREAD_KIND: Omit<WorkerKind, "start"> = {
   strictTiming: true,
   max: 4,
   min: 1,
+  readyAtOnce: false,
   spare: 0,
   packetsAtOnce: 1,
   batches: true,

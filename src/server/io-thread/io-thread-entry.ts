@@ -18,6 +18,7 @@ const BEAT_MS = 500;
 
 const init = workerData as IoThreadInit;
 const signal = new WakeSignal(init.signal);
+const counters = new Counters(init.counters);
 /** Handles packets only while the server serves. Null for blocking servers. */
 let pool: WorkerPool | null = null;
 
@@ -34,20 +35,12 @@ function asOscError(thrown: unknown): OscError {
 const values = new ValueRelay((records) => tell({ type: "values", values: records }), valueAddress);
 
 /** Where packets are handled. */
-type ExecutorFactory = (events: ExecutorEvents) => Executor;
-
-async function executorOf({ executor: description, limits, counters }: IoThreadInit): Promise<ExecutorFactory> {
-  if (description.kind === "blocking") return (events) => new CallerExecutor(description, limits, signal, new Counters(counters), events);
-  const { createProcessPool, createThreadPool } = await import("../pool/pools.ts");
+async function executorOf({ executor: description, limits }: IoThreadInit): Promise<(events: ExecutorEvents) => Executor> {
+  if (description.kind === "blocking") return (events) => new CallerExecutor(description, limits, signal, counters, events);
+  const { createPool } = await import("../pool/pools.ts");
   const onOne = (change: OneChange): void => tell({ type: "one", change });
-  return (events) => {
-    const owner = { limits, events, onOne, onValue: (record: Uint8Array) => values.add(record) };
-    pool =
-      description.kind === "threading"
-        ? createThreadPool(description, owner)
-        : createProcessPool(description, owner, new Counters(counters));
-    return pool;
-  };
+  const onValue = (record: Uint8Array): void => values.add(record);
+  return (events) => (pool = createPool(description, { limits, events, onOne, onValue, counters }));
 }
 
 /** Starts the pool's workers, and tells the calling thread when the first is ready. */
@@ -61,7 +54,7 @@ async function run(): Promise<void> {
   const pipeline = new Pipeline({
     limits: init.limits,
     strictTiming: init.strictTiming,
-    counters: new Counters(init.counters),
+    counters,
     onError: (error, client) => tell({ type: "error", error: packError(error), client: client ?? null }),
     onShutdown: () => tell({ type: "shutdown" }),
     executor: await executorOf(init),

@@ -110,7 +110,7 @@ export class ForkServerProcess {
     const parts = new LengthPrefixDecoder({
       maxPacketSize: MAX_RECORD,
       onPacket: (record) => events.record(record),
-      onError: ({ message }) => this.#process.kill(message),
+      onError: ({ message }) => this.#process.killBecause(message),
     });
     this.#children.set(id, { events, parts });
     return id;
@@ -169,14 +169,14 @@ export class ForkServerProcess {
   /** One that was stopped, or hangs, is killed: all its children with it. */
   #beat(): void {
     this.#missedBeats += 1;
-    if (this.#missedBeats > MISSED_BEATS) this.#process.kill(`it no longer answers (for ${MISSED_BEATS * (BEAT_MS / 1000)} s)`);
+    if (this.#missedBeats > MISSED_BEATS) this.#process.killBecause(`it no longer answers (for ${MISSED_BEATS * (BEAT_MS / 1000)} s)`);
     else this.#process.write(encodeRecord(PING, 0));
   }
 
   #refuse(reason: string): void {
     clearTimeout(this.#timer);
     this.#decide(reason);
-    this.#process.kill(reason);
+    this.#process.killBecause(reason);
   }
 
   /** The children die with it: the system kills them. */
@@ -197,25 +197,16 @@ export class ForkedWorker implements PoolWorker {
   readonly #onFork: () => void;
   /** What kills it; null until it has been forked. */
   #kill: (() => void) | null = null;
-  #isGiven = false;
   #isGone = false;
 
-  /**
-   * @param forkServer one that works, or why there is none
-   * @param ready what it says at once: until it has a packet, it costs nothing
-   */
-  constructor(forkServer: () => Promise<ForkServerProcess | string>, ready: RecordBody, events: PoolWorkerEvents, onFork: () => void) {
+  /** @param forkServer one that works, or why there is none */
+  constructor(forkServer: () => Promise<ForkServerProcess | string>, events: PoolWorkerEvents, onFork: () => void) {
     this.#forkServer = forkServer;
     this.#events = events;
     this.#onFork = onFork;
-    // Not before the pool has it.
-    queueMicrotask(() => {
-      if (!this.#isGone) events.record(ready);
-    });
   }
 
   give([first]: readonly InFlightPacket[]): void {
-    this.#isGiven = true;
     void this.#fork(first as InFlightPacket);
   }
 
@@ -224,8 +215,7 @@ export class ForkedWorker implements PoolWorker {
   }
 
   retire(): void {
-    // One that has a packet ends by itself.
-    if (!this.#isGiven) this.kill();
+    // It ends by itself.
   }
 
   kill(): void {
@@ -235,7 +225,7 @@ export class ForkedWorker implements PoolWorker {
     queueMicrotask(() => this.#events.ended("it was no longer needed"));
   }
 
-  /** The fork server may have ended since this worker came to be; then another one is awaited. */
+  /** The fork server may have ended; then another one is awaited. */
   async #fork({ id, packet }: InFlightPacket): Promise<void> {
     const forkServer = await this.#forkServer();
     if (this.#isGone) return;

@@ -7,10 +7,10 @@ import { ForkServerProcess, ForkedWorker } from "./forked-worker.ts";
 import { explainStart } from "./handlers-source.ts";
 import { OrphanReaper } from "./orphan-reaper.ts";
 import type { ChildPoolDescription, ThreadPoolDescription } from "./pool-options.ts";
-import { SpawnedWorker } from "./process-worker.ts";
-import { READY, type Ready, type RecordBody, encodeJson, recordsIn } from "./records.ts";
+import { WorkerProcess } from "./process-worker.ts";
+import type { RecordBody } from "./records.ts";
 import { ThreadWorker } from "./thread-worker.ts";
-import { type WorkerInit, workerLimits } from "./worker-init.ts";
+import { workerLimits } from "./worker-init.ts";
 import { WorkerPool, type WorkerSource, timingDiffers } from "./worker-pool.ts";
 import { Backoff } from "./worker-set.ts";
 import type { WorkerKind } from "./worker.ts";
@@ -26,18 +26,36 @@ export interface PoolOwner {
   readonly events: ExecutorEvents;
   readonly onOne: (change: OneChange) => void;
   readonly onValue: (record: RecordBody) => void;
+  readonly counters: Counters;
 }
 
-/** A pool that handles packets in worker threads. */
-export function createThreadPool(description: ThreadPoolDescription, owner: PoolOwner): WorkerPool {
-  const { program, order, maxThreads, minThreads, packetsPerThread } = description;
-  const kind: WorkerKind = {
+/** The pool that a description stands for, in worker threads or child processes. */
+export function createPool(description: ThreadPoolDescription | ChildPoolDescription, owner: PoolOwner): WorkerPool {
+  const { order } = description;
+  if (description.kind === "forking") {
+    return new WorkerPool({
+      ...owner,
+      order,
+      max: description.maxChildren,
+      packetsAtOnce: 1,
+      source: new ProcessSource(description, owner),
+    });
+  }
+  const { maxThreads: max, packetsPerThread: packetsAtOnce } = description;
+  const kind = threadKind(description, owner);
+  return new WorkerPool({ ...owner, order, max, packetsAtOnce, source: { kind: () => kind } });
+}
+
+function threadKind(description: ThreadPoolDescription, { limits }: PoolOwner): WorkerKind {
+  const { program, maxThreads, minThreads, packetsPerThread } = description;
+  return {
     code: "OSC_THREAD_FAILED",
     noun: "worker thread",
     strategy: null,
     strictTiming: description.strictTiming,
     max: maxThreads,
     min: minThreads,
+    readyAtOnce: false,
     spare: 0,
     packetsAtOnce: packetsPerThread,
     batches: packetsPerThread === 1,
@@ -48,22 +66,14 @@ export function createThreadPool(description: ThreadPoolDescription, owner: Pool
     idleTimeout: description.idleTimeout,
     patience: PATIENCE_MS,
     explainStart: (how) => explainStart("worker thread", program, how),
-    start: (events) => new ThreadWorker(description, owner.limits, events),
+    start: (events) => new ThreadWorker(description, limits, events),
   };
-  return new WorkerPool({ ...owner, order, max: maxThreads, packetsAtOnce: packetsPerThread, source: { kind: () => kind } });
-}
-
-/** A pool that handles packets in child processes, forked or spawned. */
-export function createProcessPool(description: ChildPoolDescription, owner: PoolOwner, counters: Counters): WorkerPool {
-  const { order, maxChildren } = description;
-  return new WorkerPool({ ...owner, order, max: maxChildren, packetsAtOnce: 1, source: new ProcessSource(description, owner, counters) });
 }
 
 /** Decides how the processes of a pool come to be, and owns what they share. */
 class ProcessSource implements WorkerSource {
   readonly #description: ChildPoolDescription;
   readonly #owner: PoolOwner;
-  readonly #counters: Counters;
   readonly #reaper: OrphanReaper;
   #forkServer: ForkServerProcess | null = null;
   /** For fork servers. */
@@ -71,10 +81,9 @@ class ProcessSource implements WorkerSource {
   #failure = "";
   #closing = false;
 
-  constructor(description: ChildPoolDescription, owner: PoolOwner, counters: Counters) {
+  constructor(description: ChildPoolDescription, owner: PoolOwner) {
     this.#description = description;
     this.#owner = owner;
-    this.#counters = counters;
     this.#reaper = new OrphanReaper((reason) =>
       owner.events.report(
         new OscServerError(
@@ -87,10 +96,10 @@ class ProcessSource implements WorkerSource {
 
   async kind(): Promise<WorkerKind | OscServerError> {
     const { strategy, program } = this.#description;
-    if (strategy === "spawn") return this.#spawning();
+    if (strategy === "spawn") return this.#kindOf("spawn");
     const found = await this.#usableForkServer();
-    if (typeof found !== "string") return this.#forking();
-    if (strategy === "auto") return this.#spawning();
+    if (typeof found !== "string") return this.#kindOf("fork");
+    if (strategy === "auto") return this.#kindOf("spawn");
     return new OscServerError("OSC_CHILD_FAILED", explainStart("fork server", program, found));
   }
 
@@ -103,55 +112,37 @@ class ProcessSource implements WorkerSource {
     await this.#reaper.close();
   }
 
-  #spawning(): WorkerKind {
-    const { spareChildren, requestsPerChild, program } = this.#description;
-    const limits = workerLimits(this.#owner.limits);
-    const init: WorkerInit = { program, limits, nodeOptions: null, thread: null, forkServer: null };
-    return {
-      ...this.#common(),
-      strategy: "spawn",
-      spare: spareChildren,
-      packetsInAll: requestsPerChild,
-      patience: requestsPerChild === 1 ? 0 : PATIENCE_MS,
-      start: (events) => new SpawnedWorker(this.#description, init, this.#reaper, events),
-    };
-  }
-
-  #forking(): WorkerKind {
-    const { maxChildren, strictTiming } = this.#description;
-    const [ready] = recordsIn(encodeJson(READY, 0, { strictTiming } satisfies Ready));
-    return {
-      ...this.#common(),
-      strategy: "fork",
-      // Until it has a packet, a worker that is to be forked costs nothing.
-      spare: maxChildren,
-      packetsInAll: 1,
-      patience: 0,
-      start: (events) =>
-        new ForkedWorker(
-          () => this.#usableForkServer(),
-          ready as Uint8Array,
-          events,
-          () => this.#counters.add("forked"),
-        ),
-    };
-  }
-
-  #common(): Omit<WorkerKind, "strategy" | "spare" | "packetsInAll" | "patience" | "start"> {
-    const { program, strictTiming, maxChildren, childTimeout, startTimeout, idleTimeout } = this.#description;
+  #kindOf(strategy: "fork" | "spawn"): WorkerKind {
+    const { limits, counters } = this.#owner;
+    const { program, spareChildren, requestsPerChild } = this.#description;
+    const init = { program, limits: workerLimits(limits), nodeOptions: null, thread: null, forkServer: null };
+    const isForked = strategy === "fork";
     return {
       code: "OSC_CHILD_FAILED",
       noun: "child process",
-      strictTiming,
-      max: maxChildren,
+      strategy,
+      strictTiming: this.#description.strictTiming,
+      max: this.#description.maxChildren,
       min: 0,
+      readyAtOnce: isForked,
+      spare: isForked ? 0 : spareChildren,
       packetsAtOnce: 1,
       batches: false,
-      packetTimeout: childTimeout,
+      packetsInAll: requestsPerChild,
+      packetTimeout: this.#description.childTimeout,
       packetTimeoutOption: "childTimeout",
-      startTimeout,
-      idleTimeout,
+      startTimeout: this.#description.startTimeout,
+      idleTimeout: this.#description.idleTimeout,
+      patience: requestsPerChild === 1 ? 0 : PATIENCE_MS,
       explainStart: (how) => explainStart("child process", program, how),
+      start: (events) =>
+        isForked
+          ? new ForkedWorker(
+              () => this.#usableForkServer(),
+              events,
+              () => counters.add("forked"),
+            )
+          : new WorkerProcess(this.#description, init, this.#reaper, events),
     };
   }
 

@@ -23,8 +23,8 @@ const SIGNALS: ReadonlyMap<number, NodeJS.Signals> = new Map(
     .toReversed(),
 );
 
-/** A child process of the pool and the pipes to it. */
-export class WorkerProcess {
+/** A child process of the pool, a Node of its own, and the pipes to it: one that handles packets, or a fork server. */
+export class WorkerProcess implements PoolWorker {
   readonly #process: ChildProcess;
   readonly #packets: Writable;
   readonly #reaper: OrphanReaper | null;
@@ -75,14 +75,27 @@ export class WorkerProcess {
     this.#packets.write(bytes);
   }
 
+  give(packets: readonly InFlightPacket[]): void {
+    this.write(encodePackets(packets));
+  }
+
+  takeBack(): null {
+    return null;
+  }
+
   /** Sends nothing more: the process ends when it has read all. */
-  end(): void {
+  retire(): void {
     this.#packets.end();
   }
 
-  /** Kills it and what it has started, whatever it does. */
-  kill(reason: string | null = null): void {
+  /** As {@link kill}. @param reason is told as the reason of its end */
+  killBecause(reason: string): void {
     this.#reason ??= reason;
+    this.kill();
+  }
+
+  /** Kills it and what it has started, whatever it does. */
+  kill(): void {
     const { pid, exitCode, signalCode } = this.#process;
     if (pid === undefined || exitCode !== null || signalCode !== null) return;
     try {
@@ -111,7 +124,7 @@ export class WorkerProcess {
 
   /** What follows in the pipe can't be told apart any more. */
   #readNonsense(what: string): void {
-    this.kill(`something wrote to its file descriptor ${RESULTS_FD}, which is the server's: ${what}`);
+    this.killBecause(`something wrote to its file descriptor ${RESULTS_FD}, which is the server's: ${what}`);
   }
 
   #awaitEnd(childMemory: number | null, events: PoolWorkerEvents): void {
@@ -134,32 +147,6 @@ export class WorkerProcess {
         tell(how);
       });
     });
-  }
-}
-
-/** A process that is a Node of its own, started from the program's files. */
-export class SpawnedWorker implements PoolWorker {
-  readonly #process: WorkerProcess;
-
-  /** Starts it. May throw. */
-  constructor(description: ChildPoolDescription, init: WorkerInit, reaper: OrphanReaper, events: PoolWorkerEvents) {
-    this.#process = new WorkerProcess(description, init, reaper, events);
-  }
-
-  give(packets: readonly InFlightPacket[]): void {
-    this.#process.write(encodePackets(packets));
-  }
-
-  takeBack(): null {
-    return null;
-  }
-
-  retire(): void {
-    this.#process.end();
-  }
-
-  kill(): void {
-    this.#process.kill();
   }
 }
 

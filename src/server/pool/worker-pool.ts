@@ -144,6 +144,8 @@ export class WorkerPool implements Executor, WorkerSetOwner {
     if (this.#isClosing) return { failure: closed(), strategy: null };
     this.#kind = kind;
     this.#workers = new WorkerSet(kind, this);
+    // Packets may wait, and workers may be ready at once.
+    this.dispatch();
     const failure = await this.#workers.started;
     return { failure, strategy: failure === null ? kind.strategy : null };
   }

@@ -81,7 +81,12 @@ export class WorkerSet {
     this.started = new Promise((resolve) => {
       this.#onStarted = resolve;
     });
-    this.#grow();
+    if (kind.readyAtOnce) {
+      this.#hasStarted = true;
+      this.#onStarted(null);
+    } else {
+      this.#grow();
+    }
   }
 
   [Symbol.iterator](): Iterator<PoolSlot> {
@@ -96,12 +101,9 @@ export class WorkerSet {
 
   /** Takes a worker that can be given a packet. */
   takeFree(): PoolSlot | undefined {
+    const { readyAtOnce, max } = this.#kind;
+    if (readyAtOnce && this.#free.length === 0 && this.#slots.size < max) this.#startOne();
     return this.#free.pop();
-  }
-
-  /** A worker that was taken wasn't needed. */
-  untake(slot: PoolSlot): void {
-    this.#free.push(slot);
   }
 
   /** A worker was given packets. */
@@ -251,6 +253,11 @@ export class WorkerSet {
       });
     } catch (error) {
       return this.#ended(slot, `it could not be started: ${String(error)}`);
+    }
+    if (kind.readyAtOnce) {
+      slot.enter("ready");
+      this.#free.push(slot);
+      return;
     }
     slot.timer = setTimeout(() => {
       const how = `it did not get there within startTimeout (${kind.startTimeout} ms)`;

@@ -45,6 +45,8 @@ export interface WorkerKind {
   readonly max: number;
   /** How many workers there are at least. */
   readonly min: number;
+  /** Whether a worker can take a packet as soon as it is made, and so is made for it. */
+  readonly readyAtOnce: boolean;
   /** How many more workers are kept than there are packets. */
   readonly spare: number;
   /** How many packets a worker may have at once, each handled beside the others. */
