@@ -62,50 +62,13 @@ export interface NamespaceNode {
   readonly method: NamespaceMethod | null;
 }
 
-class Node implements NamespaceNode {
-  readonly address: string;
-  readonly children = new Map<string, Node>();
-  /** Of the method here; null if there is none. */
-  description: CheckedDescription | null = null;
-  #value: readonly OscValue[] | null = null;
-  #types = "";
-  #time: number | null = null;
-  #source: NetAddress | null = null;
-  /** Made when somebody asks for it, because most values are replaced before that. */
-  #method: NamespaceMethod | null = null;
-
-  constructor(address: string) {
-    this.address = address;
-  }
-
-  get method(): NamespaceMethod | null {
-    if (this.description === null) return null;
-    this.#method ??= {
-      address: this.address,
-      description: this.description,
-      value: this.#value,
-      types: this.#types,
-      time: this.#time,
-      source: this.#source,
-    };
-    return this.#method;
-  }
-
-  describe(description: CheckedDescription | null): void {
-    this.description = description;
-    this.#method = null;
-  }
-
-  setValue(value: readonly OscValue[] | null, types: string, time: number | null, source: NetAddress | null): void {
-    this.#value = value;
-    this.#types = types;
-    this.#time = time;
-    this.#source = source;
-    this.#method = null;
-  }
+interface Node extends NamespaceNode {
+  readonly parent: Node | null;
+  readonly children: Map<string, Node>;
+  method: NamespaceMethod | null;
 }
 
-type MethodNode = Node & { readonly description: CheckedDescription; readonly method: NamespaceMethod };
+type MethodNode = Node & { method: NamespaceMethod };
 
 const PART = /^[!-~]+$/;
 /** What has a meaning in a pattern, and `#`. */
@@ -119,7 +82,7 @@ const RESERVED = /[#*,?[\]{}]/;
  * dispatcher.namespace.get("/gain")?.value; // [0.5]
  */
 export class Namespace implements Iterable<NamespaceMethod> {
-  readonly #root = new Node("/");
+  readonly #root: Node = { address: "/", parent: null, children: new Map(), method: null };
   readonly #listeners = new Set<(change: NamespaceChange) => void>();
   readonly #onTreeChange: (change: TreeChange | RenameChange) => void;
   #size = 0;
@@ -171,11 +134,12 @@ export class Namespace implements Iterable<NamespaceMethod> {
     const node = this.#make(address);
     const before = node.method;
     const fits = before !== null && before.value !== null && typeof fitArguments(checked, before.types, before.value) !== "string";
-    node.describe(checked);
-    if (!fits) node.setValue(initial?.value ?? null, initial?.types ?? "", null, null);
+    node.method = fits
+      ? { ...before, description: checked }
+      : { address, description: checked, value: initial?.value ?? null, types: initial?.types ?? "", time: null, source: null };
     if (before === null) this.#size += 1;
     this.#tell({ kind: before === null ? "added" : "described", address });
-    return node.method as NamespaceMethod;
+    return node.method;
   }
 
   /**
@@ -186,9 +150,8 @@ export class Namespace implements Iterable<NamespaceMethod> {
   remove(address: string): boolean {
     const node = this.#findMethod(address);
     if (node === null) return false;
-    node.describe(null);
+    unlink(node);
     this.#size -= 1;
-    this.#prune(address);
     this.#tell({ kind: "removed", address });
     return true;
   }
@@ -204,11 +167,9 @@ export class Namespace implements Iterable<NamespaceMethod> {
     if (node === null) throw noMethod(from);
     const { method } = node;
     const target = this.#make(to);
-    if (target.description !== null) throw new OscDispatchError("OSC_NOT_MAPPED", `There is a method at ${JSON.stringify(to)} already.`, to);
-    target.describe(method.description);
-    target.setValue(method.value, method.types, method.time, method.source);
-    node.describe(null);
-    this.#prune(from);
+    if (target.method !== null) throw new OscDispatchError("OSC_NOT_MAPPED", `There is a method at ${JSON.stringify(to)} already.`, to);
+    target.method = { ...method, address: to };
+    unlink(node);
     this.#tell({ kind: "renamed", address: to, from });
   }
 
@@ -224,8 +185,8 @@ export class Namespace implements Iterable<NamespaceMethod> {
     if (!Array.isArray(args)) throw bad("The value of a method", "an array with one entry for each argument", args);
     const node = this.#findMethod(address);
     if (node === null) throw noMethod(address);
-    const { value, types } = this.#fit(address, node.description, args);
-    this.#change(node, value, types, null, origin);
+    const { value, types } = this.#fit(address, node.method.description, args);
+    this.#change(node, value, types, Date.now(), null, origin);
   }
 
   /**
@@ -248,7 +209,7 @@ export class Namespace implements Iterable<NamespaceMethod> {
     let node: MethodNode | null = null;
     return (message, source) => {
       // Removed since, and perhaps added again.
-      if (node?.description == null) node = this.#findMethod(address);
+      if (node?.method == null) node = this.#findMethod(address);
       return this.#write(node, message, source);
     };
   }
@@ -272,8 +233,7 @@ export class Namespace implements Iterable<NamespaceMethod> {
   adopt(address: string, { args, types }: OscMessage, time: number, source: NetAddress | null): void {
     const node = this.#findMethod(address);
     if (node === null) return;
-    node.setValue(args, types, time, source);
-    this.#tellValue(node, source);
+    this.#change(node, args, types, time, source, source);
   }
 
   /**
@@ -298,26 +258,24 @@ export class Namespace implements Iterable<NamespaceMethod> {
 
   #write(node: MethodNode | null, message: OscMessage, source: NetAddress | null): readonly OscValue[] {
     if (node === null) return message.args;
-    if (!canWrite(node.description)) throw rejection(node.address, "it can't be written");
+    if (!canWrite(node.method.description)) throw rejection(node.address, "it can't be written");
     return this.#take(node, message, source, source);
   }
 
   #take(node: MethodNode, { types, args }: OscMessage, source: NetAddress | null, origin: unknown): readonly OscValue[] {
-    const { address, description } = node;
+    const { address, description } = node.method;
     const fitted = fitArguments(description, types, args);
     if (typeof fitted === "string") throw rejection(address, fitted);
-    this.#change(node, fitted, fittedTypes(description, types, fitted), source, origin);
+    this.#change(node, fitted, fittedTypes(description, types, fitted), Date.now(), source, origin);
     return fitted;
   }
 
-  #change(node: MethodNode, value: readonly OscValue[], types: string, source: NetAddress | null, origin: unknown): void {
-    node.setValue(value, types, Date.now(), source);
-    this.#tellValue(node, origin);
-  }
-
-  #tellValue(node: MethodNode, origin: unknown): void {
-    // Asking for the method makes it.
-    if (this.#listeners.size > 0) this.#tell({ kind: "value", method: node.method, origin });
+  #change(node: MethodNode, value: readonly OscValue[], types: string, time: number, source: NetAddress | null, origin: unknown): void {
+    // Not a spread, which is slow (bench/dispatch).
+    const { address, description } = node.method;
+    const method = { address, description, value, types, time, source };
+    node.method = method;
+    if (this.#listeners.size > 0) this.#tell({ kind: "value", method, origin });
   }
 
   /** The arguments as a message would have them, checked against the description. */
@@ -342,7 +300,7 @@ export class Namespace implements Iterable<NamespaceMethod> {
 
   #findMethod(address: string): MethodNode | null {
     const node = this.#find(address);
-    return node === undefined || node.description === null ? null : (node as MethodNode);
+    return node === undefined || node.method === null ? null : (node as MethodNode);
   }
 
   #make(address: string): Node {
@@ -350,22 +308,12 @@ export class Namespace implements Iterable<NamespaceMethod> {
     for (const part of partsOf(address)) {
       let child = node.children.get(part);
       if (child === undefined) {
-        child = new Node(`${node === this.#root ? "" : node.address}/${part}`);
+        child = { address: `${node === this.#root ? "" : node.address}/${part}`, parent: node, children: new Map(), method: null };
         node.children.set(part, child);
       }
       node = child;
     }
     return node;
-  }
-
-  /** Removes the containers on the way to an address that hold nothing any more. */
-  #prune(address: string): void {
-    const parts = partsOf(address);
-    for (let length = parts.length; length > 0; length -= 1) {
-      const node = this.#find(`/${parts.slice(0, length).join("/")}`);
-      if (node === undefined || node.description !== null || node.children.size > 0) return;
-      this.#find(`/${parts.slice(0, length - 1).join("/")}`)?.children.delete(parts[length - 1] ?? "");
-    }
   }
 
   #tell(change: NamespaceChange): void {
@@ -388,6 +336,14 @@ export function canRead({ access }: CheckedDescription): boolean {
 /** Whether messages may set the value of a method. */
 function canWrite({ access }: CheckedDescription): boolean {
   return access === "write" || access === "readwrite";
+}
+
+/** Takes the method away, and the containers above it that hold nothing any more. */
+function unlink(method: Node): void {
+  method.method = null;
+  for (let node = method; node.parent !== null && node.method === null && node.children.size === 0; node = node.parent) {
+    node.parent.children.delete(node.address.slice(node.address.lastIndexOf("/") + 1));
+  }
 }
 
 function noMethod(address: string): OscDispatchError {
