@@ -209,7 +209,7 @@ export class Namespace implements Iterable<NamespaceMethod> {
     let node: MethodNode | null = null;
     return (message, source) => {
       // Removed since, and perhaps added again.
-      if (node?.method == null) node = this.#findMethod(address);
+      if (node === null || node.method === null) node = this.#findMethod(address);
       return this.#write(node, message, source);
     };
   }
