@@ -4,12 +4,15 @@ const HARMLESS: ReadonlySet<string> = new Set(["framing", "listen", "subject", "
 /** A word shorter than this isn't taken for a secret on its own, because it may stand in any text. */
 const SHORTEST_SECRET = 6;
 
+/** A secret that is named in a URL, also outside its query as in `ws://host/path;token=`. */
+const NAMED_SECRET = /((?:auth|key|password|pw|secret|token)=)([^#&;?]+)/gi;
+
 /**
  * A URL as people and logs may see it: without the user and password before its host, whatever characters they contain, and with `***` in place of
  * the values of query parameters such as `?token=`. Every URL that someone typed goes through here before it is shown.
  */
 export function maskSecrets(url: string): string {
-  const masked = maskQuery(withoutUser(url));
+  const masked = maskQuery(withoutUser(url)).replaceAll(NAMED_SECRET, "$1***");
   return /^(?:http|ws)s?:/i.test(masked) ? masked.replace(/#.+$/s, "#***") : masked;
 }
 
@@ -63,7 +66,8 @@ export function secretMask(words: readonly string[]): (text: string) => string {
       const equals = part.indexOf("=");
       if (!HARMLESS.has(part.slice(0, equals))) add(part.slice(equals + 1));
     }
-    for (const [, secret = ""] of word.matchAll(/(?:#|(?:auth|key|password|pw|secret|token)=)([^#&;]+)/gi)) add(secret);
+    for (const [, , secret = ""] of word.matchAll(NAMED_SECRET)) add(secret);
+    for (const [, secret = ""] of word.matchAll(/#([^#&;]+)/g)) add(secret);
   }
   const longestFirst = [...secrets].toSorted((a, b) => b.length - a.length);
   return (text) => longestFirst.reduce((masked, secret) => masked.replaceAll(secret, secret.endsWith("@") ? "***@" : "***"), text);

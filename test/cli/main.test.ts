@@ -1,6 +1,54 @@
+import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { describe, expect, test } from "vitest";
 import { Tool, runTool } from "./run-tool.ts";
+
+/** Where someone may type a password, whether it belongs there or not. */
+const URLS = [
+  "nats://user:hunter2!@127.0.0.1:9/osc",
+  "nats://127.0.0.1:9,nats://user:hunter2!@127.0.0.1:9",
+  "nats://user:a,hunter2!@127.0.0.1:9",
+  "nats://user:a/hunter2!@127.0.0.1:9",
+  "nats://user:a?hunter2!@127.0.0.1:9",
+  "nats://user:a@hunter2!@127.0.0.1:9",
+  "tls://hunter2!@127.0.0.1:9",
+  "osc.udp://user:hunter2!@127.0.0.1:9",
+  "osc.tcp://user:a/hunter2!@127.0.0.1:9",
+  "tcp://user:hunter2!@127.0.0.1:9",
+  "user:hunter2!@127.0.0.1:9",
+  "http://user:hunter2!@127.0.0.1:9",
+  "http://127.0.0.1:9/?token=hunter2!",
+  "ws://user:hunter2!@127.0.0.1:9/",
+  "wss://127.0.0.1:9/?framing=1.0&token=hunter2!",
+  "ws://127.0.0.1:9/?hunter2!",
+  "ws://127.0.0.1:9/#hunter2!",
+  "ws://127.0.0.1:9/path;token=hunter2!",
+];
+const PLACES: readonly ((url: string) => readonly string[])[] = [
+  (url) => ["send", url, "/a"],
+  (url) => ["send", url, "/a", "--dry-run"],
+  (url) => ["dump", url],
+  (url) => ["serve", url],
+  (url) => ["serve", "--host", url],
+  (url) => ["serve", "--nats", url],
+  (url) => ["work", "--nats", url],
+  (url) => ["bridge", url, ":9"],
+  (url) => ["bridge", "127.0.0.1:0", url],
+  (url) => ["record", url, "-o", "/nowhere/show.jsonl"],
+  (url) => ["play", "no-such-file", url],
+  (url) => ["monitor", url],
+  (url) => ["query", url],
+  (url) => ["types", url],
+  (url) => [url],
+  (url) => [`--${url}`],
+];
+
+/** Commands that would wait for a NATS server; nats.test.ts has these. */
+const isForNats = (words: readonly string[]): boolean =>
+  words.some((word) => word === "--nats" || word === "bridge") &&
+  words.some((word) => /^(?:\w+:\/\/|user:)(?:user:)?hunter2|,nats:/.test(word));
 
 const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as { version: string };
 
@@ -100,6 +148,16 @@ describe("a wrong command line is one line on standard error and exit code 2", (
       expect(out + err).not.toContain(secret);
     }
   }, 60_000);
+
+  test("no way to write a password on the command line prints it", async () => {
+    const commands = PLACES.flatMap((place) => URLS.map((url) => place(url))).filter((words) => !isForNats(words));
+    expect(commands.length).toBeGreaterThan(200);
+    const program = promisify(execFile)(process.execPath, [fileURLToPath(new URL("programs/many-commands.mjs", import.meta.url))]);
+    program.child.stdin?.end(JSON.stringify(commands));
+    const outputs = JSON.parse((await program).stdout) as string[];
+    expect(outputs).toHaveLength(commands.length);
+    for (const [index, words] of commands.entries()) expect(outputs[index], words.join(" ")).toMatch(/^(?!.*hunter2).*\S/s);
+  }, 120_000);
 
   test("no command shows the help there", async () => {
     const { code, out, err } = await runTool();

@@ -197,6 +197,7 @@ describe("a wrong command line is one line on standard error", () => {
     const { code, out, err } = await runTool(...words(`nats://u:secret@127.0.0.1:${await steadyPort()}`));
     expect({ code, out }).toEqual({ code: 1, out: "" });
     expect(err).toMatch(/^oscine: NATS cannot be reached at 127\.0\.0\.1:\d+[^\n]*\n$/);
+    expect(err).not.toMatch(/secret/);
   });
 
   test("names packages that are not installed, and the command that installs them", async () => {

@@ -8,6 +8,7 @@ describe("a URL that is shown", () => {
     ["nats://user:hun/te@r2,@host", "nats://host"],
     ["ws://host/?token=hunter2&framing=1.0", "ws://host/?token=***&framing=1.0"],
     ["ws://host/?hunter2", "ws://host/?***"],
+    ["ws://host/path;token=hunter2", "ws://host/path;token=***"],
     ["ws://host/#hunter2", "ws://host/#***"],
     ["osc.unix:///tmp/a@b#c", "osc.unix:///tmp/a@b#c"],
     ["osc.tcp://host?listen", "osc.tcp://host?listen"],
