@@ -31,6 +31,8 @@ describe.skipIf(!canFork())("processes that are forked", () => {
     const replies = [await program.ask("/who"), await program.ask("/who"), await program.ask("/who")];
     expect(new Set(replies.map(([, , pid]) => pid)).size).toBe(3);
     expect(replies.map(([, , , , handled]) => handled)).toEqual([1, 1, 1]);
+    // The program runs once more, not once for each packet.
+    expect(program.told.get("run")).toEqual(["main", "process"]);
     expect(await program.quit()).toMatchObject({ forked: 4, handled: 4 });
     expect(program.stderr).toBe("");
   });

@@ -180,17 +180,24 @@ describe("threads that are given packets in batches", () => {
 const KINDS = ["Threading", "Forking"] as const;
 const PROGRAM = fileURLToPath(new URL("programs/slow-first.mjs", import.meta.url));
 
-describe.each(KINDS)("order over TCP, %s", (kind) => {
-  async function replies(order: string): Promise<string> {
-    const { stdout } = await promisify(execFile)(process.execPath, [PROGRAM, kind, order]);
+describe.each(KINDS)("order, %s", (kind) => {
+  async function replies(transport: string, order: string): Promise<string> {
+    const { stdout } = await promisify(execFile)(process.execPath, [PROGRAM, kind, transport, order]);
     return stdout.trim();
   }
 
-  test("connection, the default: one connection's messages are answered in order, others beside them", async () => {
-    expect(await replies("default")).toBe("0 1 2 3; the other before 0: true");
+  test.each([
+    ["tcp", "default"],
+    ["unix", "default"],
+    ["udp", "client"],
+  ])("over %s, %s: one client's messages are answered in order, others beside them", async (transport, order) => {
+    expect(await replies(transport, order)).toBe("0 1 2 3; the other before 0: true");
   });
 
-  test("none: messages overtake each other", async () => {
-    expect(await replies("none")).toMatch(/^(?!0).* 0.*; the other before 0: true$/);
+  test.each([
+    ["tcp", "none"],
+    ["udp", "default"],
+  ])("over %s, %s: messages overtake each other", async (transport, order) => {
+    expect(await replies(transport, order)).toMatch(/^(?!0).* 0.*; the other before 0: true$/);
   });
 });

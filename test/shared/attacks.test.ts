@@ -3,7 +3,7 @@ import { type Socket, createSocket } from "node:dgram";
 import { once } from "node:events";
 import { type Socket as StreamSocket, connect } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { OscMessage, decode, encode } from "../../src/codec/index.ts";
+import { OscBundle, OscMessage, TimeTag, decode, encode } from "../../src/codec/index.ts";
 import { createFrameDecoder, encodeFrame, encodeFrames } from "../../src/framing/index.ts";
 import type { NetAddress } from "../../src/net-address.ts";
 import { ATTACKS, PLACED, later } from "./attacks.ts";
@@ -200,6 +200,31 @@ describe.each(KINDS)("who may send, and how much, to the %s server", (kind) => {
     expect(stats).toSatisfy(isEven);
     expect(stats?.rejected.rate).toBeGreaterThan(50);
     expect(stats?.handled).toBeGreaterThanOrEqual(6);
+  });
+});
+
+describe.each(KINDS)("bundles for later from one client of the %s server", (kind) => {
+  let server: ServerProcess;
+  afterAll(() => server.dispose());
+
+  test("leave room for those of another client, and empty ones take no room", async () => {
+    server = await ServerProcess.start(kind, "tcp-1.0", optionsOf(kind, { maxWaiting: 64 }));
+    const [greedy, polite] = [await server.connect(), await server.connect()];
+    const at = TimeTag.in(300_000);
+    const [empty, full] = [[], [new OscMessage("/echo", ["never"])]].map((elements) => encode(new OscBundle(elements, at)).slice());
+    const sent = 100;
+    for (const bundle of [empty, full]) for (let count = 0; count < sent; count++) greedy.send(bundle as Uint8Array);
+    const places = async (): Promise<number[]> => {
+      const { handled, waiting, dropped } = await server.account(polite);
+      return [handled, waiting, dropped];
+    };
+    await expect.poll(places, { interval: 20, timeout: 20_000 }).toEqual([sent, 64, sent - 64]);
+    const due = Date.now() + 300;
+    polite.send(new OscBundle([new OscMessage("/when", ["polite"])], TimeTag.from(due)));
+    const [[address, handledAt, word] = []] = await polite.nextMessages(1);
+    expect([address, word]).toEqual(["/at", "polite"]);
+    expect(handledAt as number).toBeGreaterThanOrEqual(due);
+    expect(await server.quit(polite)).toSatisfy(isEven);
   });
 });
 

@@ -1,7 +1,9 @@
-// Sends 0 to 3 over one connection, of which 0 takes long, and something over another: node slow-first.mjs Threading|Forking default|none
+// One client sends 0 to 3, of which 0 takes long, and another something else: node slow-first.mjs Threading|Forking tcp|unix|udp default|none|client
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import * as oscine from "oscine";
 
-const [kind, order] = process.argv.slice(2);
+const [kind, transport, order] = process.argv.slice(2);
 const dispatcher = new oscine.Dispatcher();
 const nobody = new Int32Array(new SharedArrayBuffer(4));
 dispatcher.map("/n", (_address, number) => {
@@ -9,11 +11,15 @@ dispatcher.map("/n", (_address, number) => {
   return ["/n", number];
 });
 dispatcher.map("/other", () => ["/other"]);
-const Server = kind === "Threading" ? oscine.ThreadingOSCTCPServer : oscine.ForkingOSCTCPServer;
-const server = new Server(["127.0.0.1", 0], dispatcher, order === "default" ? {} : { order });
+// oxlint-disable-next-line import/namespace -- the class is what the arguments choose
+const Server = oscine[`${kind}OSC${transport === "udp" ? "UDP" : "TCP"}Server`];
+const path = join(tmpdir(), `oscine-slow-${process.pid}.sock`);
+const address = transport === "unix" ? { path } : ["127.0.0.1", 0];
+const server = new Server(address, dispatcher, order === "default" ? {} : { order });
 await server.start();
 
-const [one, other] = [1, 2].map(() => new oscine.TCPClient("127.0.0.1", server.serverAddress.port));
+const connect = { udp: oscine.UDPClient, tcp: oscine.TCPClient, unix: oscine.TCPClient }[transport];
+const [one, other] = [1, 2].map(() => (transport === "unix" ? new connect({ path }) : new connect("127.0.0.1", server.serverAddress.port)));
 // Both are connected, and workers have been started for both.
 for (const client of [one, other]) await client.request("/n", 9, { replyTo: "/n" });
 const came = [];
