@@ -74,14 +74,14 @@ export interface ThreadingUdpServerOptions extends ThreadingServerOptions, Nativ
  * ```
  *
  * Functions can't be sent to another thread, so each thread runs the program's entry script again, up to this constructor. There the constructor
- * doesn't bind: it handles packets, and never returns.
+ * doesn't bind: it handles packets, and never returns. Prefer a handlers module, with which the program doesn't run again.
  *
  * - Code above the constructor runs in every thread (see `workerRole`), code below it only in the main program.
  * - A subclass's `verifyRequest` is called on an object whose own fields were never set.
  * - A handler that wants to end the server is mapped with `needsContext` and calls `context.shutdown()`, because the variable that holds the server
  *   is unset in a thread.
  * - Handlers share nothing, unless `workerData` contains a `SharedArrayBuffer`.
- * - Handlers must be synchronous. With a handlers module instead of a dispatcher they may return promises, and the program isn't run again.
+ * - Handlers must be synchronous. With a handlers module instead of a dispatcher they may return promises.
  * - Packets are handled in parallel: what a packet changes and replies may come before what an earlier one does.
  */
 export class ThreadingOSCUDPServer extends ThreadingServer {
@@ -114,8 +114,9 @@ export interface ForkingUdpServerOptions extends ForkingServerOptions, NativeOpt
  * server.serveForever(); // Blocks until a handler calls context.shutdown()
  * ```
  *
- * Each process runs the program's entry script again, up to this constructor. What {@link ThreadingOSCUDPServer} says about its threads is true
- * of processes, too, except that they can't share memory.
+ * The program's entry script runs again, up to this constructor: once if processes can be forked, otherwise once in each process. Prefer a
+ * handlers module, with which it doesn't. What {@link ThreadingOSCUDPServer} says about its threads is true of processes, too, except that they
+ * can't share memory.
  */
 export class ForkingOSCUDPServer extends ForkingServer {
   /**
