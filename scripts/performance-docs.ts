@@ -22,6 +22,7 @@ const TITLES: Readonly<Record<string, string>> = {
   nats: "NATS",
   startup: "Start-up and size",
   play: "Playing recordings",
+  oscquery: "OSCQuery",
 };
 
 /** The first table of the page: what it is, the benchmark, and how the floor begins that has the figure. */
