@@ -197,7 +197,7 @@ export class Namespace implements Iterable<NamespaceMethod> {
    */
   receive(address: string, message: OscMessage, source: NetAddress | null): readonly OscValue[] {
     checkReceived(message, source);
-    return this.#write(this.#findMethod(address), message, source);
+    return this.receiver(address)(message, source);
   }
 
   /**
@@ -210,7 +210,9 @@ export class Namespace implements Iterable<NamespaceMethod> {
     return (message, source) => {
       // Removed since, and perhaps added again.
       if (node === null || node.method === null) node = this.#findMethod(address);
-      return this.#write(node, message, source);
+      if (node === null) return message.args;
+      if (!canWrite(node.method.description)) throw rejection(address, "it can't be written");
+      return this.#take(node, message, source, source);
     };
   }
 
@@ -254,12 +256,6 @@ export class Namespace implements Iterable<NamespaceMethod> {
       if (value !== null && canRead(description)) messages.push(new OscMessage(address, value, types));
     }
     return new OscBundle(messages);
-  }
-
-  #write(node: MethodNode | null, message: OscMessage, source: NetAddress | null): readonly OscValue[] {
-    if (node === null) return message.args;
-    if (!canWrite(node.method.description)) throw rejection(node.address, "it can't be written");
-    return this.#take(node, message, source, source);
   }
 
   #take(node: MethodNode, { types, args }: OscMessage, source: NetAddress | null, origin: unknown): readonly OscValue[] {

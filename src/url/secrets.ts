@@ -4,15 +4,12 @@ const HARMLESS: ReadonlySet<string> = new Set(["framing", "listen", "subject", "
 /** A word shorter than this isn't taken for a secret on its own, because it may stand in any text. */
 const SHORTEST_SECRET = 6;
 
-/** A secret that is named in a URL, also outside its query as in `ws://host/path;token=`. */
-const NAMED_SECRET = /((?:auth|key|password|pw|secret|token)=)([^#&;?]+)/gi;
-
 /**
  * A URL as people and logs may see it: without the user and password before its host, whatever characters they contain, and with `***` in place of
  * the values of query parameters such as `?token=`. Every URL that someone typed goes through here before it is shown.
  */
 export function maskSecrets(url: string): string {
-  const masked = maskQuery(withoutUser(url)).replaceAll(NAMED_SECRET, "$1***");
+  const masked = maskParameters(withoutUser(url));
   return /^(?:http|ws)s?:/i.test(masked) ? masked.replace(/#.+$/s, "#***") : masked;
 }
 
@@ -28,17 +25,18 @@ export function withoutUser(url: string): string {
   return hasUser ? url.slice(0, start) + url.slice(end + 1) : url;
 }
 
-function maskQuery(url: string): string {
-  const start = url.indexOf("?");
+/** Masks what follows a `?`, and a `;` as in `ws://host/path;token=`. */
+function maskParameters(url: string): string {
+  const start = url.search(/[?;]/);
   if (start === -1) return url;
-  const parts = url.slice(start + 1).split("&");
+  const parts = url.slice(start).split(/([?&;])/);
   const masked = parts.map((part) => {
     const equals = part.indexOf("=");
-    if (part === "" || HARMLESS.has(equals === -1 ? part : part.slice(0, equals)) || equals === part.length - 1) return part;
+    if (HARMLESS.has(equals === -1 ? part : part.slice(0, equals)) || equals === part.length - 1) return part;
     if (equals === -1) return part.length < SHORTEST_SECRET ? part : "***";
     return `${part.slice(0, equals)}=***`;
   });
-  return `${url.slice(0, start)}?${masked.join("&")}`;
+  return url.slice(0, start) + masked.join("");
 }
 
 /**
@@ -66,8 +64,7 @@ export function secretMask(words: readonly string[]): (text: string) => string {
       const equals = part.indexOf("=");
       if (!HARMLESS.has(part.slice(0, equals))) add(part.slice(equals + 1));
     }
-    for (const [, , secret = ""] of word.matchAll(NAMED_SECRET)) add(secret);
-    for (const [, secret = ""] of word.matchAll(/#([^#&;]+)/g)) add(secret);
+    for (const [, secret = ""] of word.matchAll(/(?:#|(?:auth|key|password|pw|secret|token)=)([^#&;]+)/gi)) add(secret);
   }
   const longestFirst = [...secrets].toSorted((a, b) => b.length - a.length);
   return (text) => longestFirst.reduce((masked, secret) => masked.replaceAll(secret, secret.endsWith("@") ? "***@" : "***"), text);

@@ -10,15 +10,20 @@ const { service, port, status: memory, channel } = workerData as AdvertiseInit;
 const status = new AdvertiseStatus(memory);
 const tell = (error: OscError): void => channel.postMessage(packError(error));
 
-try {
-  const { type, ...as } = service;
-  const advertisement = await advertiseServer(as, { type, port, onError: tell });
-  const closing = once(channel, "message");
-  status.set("serving");
-  await closing;
-  await advertisement.close();
-} catch (error) {
-  tell(error instanceof OscError ? error : new OscServerError("OSC_THREAD_FAILED", `The server can't be advertised: ${String(error)}.`));
+async function advertise(): Promise<void> {
+  try {
+    const { type, ...as } = service;
+    const advertisement = await advertiseServer(as, { type, port, onError: tell });
+    const closing = once(channel, "message");
+    status.set("serving");
+    await closing;
+    await advertisement.close();
+  } catch (error) {
+    tell(error instanceof OscError ? error : new OscServerError("OSC_THREAD_FAILED", `The server can't be advertised: ${String(error)}.`));
+  }
+  status.set("ended");
+  channel.close();
 }
-status.set("ended");
-channel.close();
+
+// Not awaited here: with it, the bundler makes a file for each module that is loaded lazily.
+void advertise();
