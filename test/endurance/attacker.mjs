@@ -168,7 +168,7 @@ async function fragments(socket) {
   const pong = Buffer.concat([Buffer.of(0x8a, 0x80 + 125), Buffer.alloc(4 + 125)]);
   const pongs = Buffer.concat(Array.from({ length: 480 }, () => pong));
   const write = (opcode) => {
-    if (!socket.destroyed) socket.write(Buffer.concat([Buffer.of(opcode, 0x81, 0, 0, 0, 0, 0x2f), pongs]), () => write(0x00));
+    if (!socket.destroyed) socket.write(Buffer.concat([Buffer.of(opcode, 0x81, 0, 0, 0, 0, 0x2f), pongs]), () => setImmediate(write, 0x00));
   };
   write(0x02);
 }

@@ -13,7 +13,7 @@ let printed = "";
 fs.writeSync = (descriptor, data, from = 0, ...rest) => {
   if (descriptor !== 1 && descriptor !== 2) return writeSync(descriptor, data, from, ...rest);
   printed += Buffer.from(data).toString("utf8", from);
-  if (/Ctrl-C/.test(printed)) setImmediate(() => process.emit("SIGINT"));
+  if (/Ctrl-C|Listening on|Waiting for/.test(printed)) setImmediate(() => process.emit("SIGINT"));
   return data.length - from;
 };
 syncBuiltinESMExports();
