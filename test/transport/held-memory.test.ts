@@ -18,6 +18,8 @@ interface Told {
   readonly peak: number;
   readonly rss: number;
   readonly stats: ServerStats;
+  /** How many reports there were of a connection that had to go. */
+  readonly evictions: number;
 }
 
 const cleanUp: (() => unknown)[] = [];
@@ -106,8 +108,9 @@ test("connections that announce large packets and stop short are ended, the larg
   const part = new Uint8Array(1 * MIB).fill(47);
   for (const socket of sockets) await write(socket, prefix);
   for (let round = 0; round < 5; round += 1) await Promise.all(sockets.map((socket) => write(socket, part)));
-  const { peak, stats } = await server.until(({ evicted, connections }) => evicted > 0 && evicted + connections === 40);
+  const { peak, stats, evictions } = await server.until(({ evicted, connections }) => evicted > 0 && evicted + connections === 40);
   expect(stats.connectionsEnded).toBe(stats.evicted);
+  expect(evictions).toBeGreaterThan(0);
   expect(peak - server.base).toBeLessThan(160 * MIB);
 }, 60_000);
 

@@ -1,6 +1,6 @@
 /**
  * A server that tells the memory of its process: `node held-memory.mjs KIND TRANSPORT OPTIONS-AS-JSON` prints its port, and for each line on
- * stdin the highest resident size so far, in bytes, with its counters.
+ * stdin the highest resident size so far, in bytes, with its counters and how many evictions were reported.
  */
 import { once } from "node:events";
 import { createInterface } from "node:readline";
@@ -15,7 +15,11 @@ dispatcher.map("/never", () => new Promise(() => {}));
 dispatcher.map("/large", (_address, size) => ["/large", new Uint8Array(size)]);
 dispatcher.map("/quiet", () => {});
 
-const server = new Server(["127.0.0.1", 0], dispatcher, { ...JSON.parse(options), onError: () => {} });
+let evictions = 0;
+const onError = ({ code, limit }) => {
+  if (code === "OSC_DROPPED" && limit === "maxMemory") evictions += 1;
+};
+const server = new Server(["127.0.0.1", 0], dispatcher, { ...JSON.parse(options), onError });
 if (kind === "Async") await server.createServeEndpoint();
 else await server.start();
 
@@ -26,7 +30,7 @@ console.log(JSON.stringify({ port: server.serverAddress.port }));
 const lines = createInterface({ input: process.stdin });
 lines.on("line", () => {
   measure();
-  console.log(JSON.stringify({ peak, rss: process.memoryUsage.rss(), stats: server.stats() }));
+  console.log(JSON.stringify({ peak, rss: process.memoryUsage.rss(), stats: server.stats(), evictions }));
 });
 await once(lines, "close");
 process.exit();
