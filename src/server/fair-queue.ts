@@ -88,6 +88,8 @@ class Group implements Holder {
 /** What comes from one connection, or from one IP address. */
 class Source implements Holder {
   readonly key: string | object;
+  /** The IP address. */
+  readonly address: string;
   /** Null for a connection, which loses no packets. */
   readonly group: Group | null;
   readonly lanes = new Map<string | object, Lane>();
@@ -97,17 +99,18 @@ class Source implements Holder {
   bytes = 0;
   running = 0;
 
-  constructor(key: string | object, group: Group | null) {
+  constructor(key: string | object, address: string, group: Group | null) {
     this.key = key;
+    this.address = address;
     this.group = group;
     group?.sources.add(this);
   }
 }
 
 /**
- * Packets that wait for a handler. Sources take turns, and within a source its clients do. If there is no room, the one that has most loses
- * a packet. So a sender that floods gets in its own way and not in that of others. A source is a connection, or an IP address over UDP; its
- * clients are its ports.
+ * Packets that wait for a handler. IP addresses take turns, within an address its sources do, and within a source its clients. If there is no room, the
+ * one that has most loses a packet. So a sender that floods gets in its own way and not in that of others, and gains nothing by opening connections. A
+ * source is a connection, or an IP address over UDP; its clients are its ports.
  *
  * It keeps nothing about a source that has no packet here, neither waiting nor running.
  */
@@ -118,8 +121,8 @@ export class FairQueue {
   readonly #share: number;
   readonly #sources = new Map<string | object, Source>();
   readonly #groups = Array.from({ length: MOST_COMPARED }, () => new Group());
-  /** Sources that a packet may be taken from, the next one first. */
-  readonly #ready = new Set<Source>();
+  /** Of each IP address the sources that a packet may be taken from; the next one first, of both. */
+  readonly #ready = new Map<string, Set<Source>>();
   /** So that nobody can know who is in a group with whom. */
   readonly #seed = Math.trunc(Math.random() * 2 ** 32);
   #size = 0;
@@ -146,7 +149,7 @@ export class FairQueue {
 
   /** The packet that {@link take} would take. */
   get first(): Packet | undefined {
-    for (const source of this.#ready) for (const lane of source.ready) return lane.first;
+    for (const sources of this.#ready.values()) for (const source of sources) for (const lane of source.ready) return lane.first;
     return undefined;
   }
 
@@ -185,7 +188,7 @@ export class FairQueue {
     lane.push(packet);
     this.#count(source, lane, packet, 1);
     // A lane that had packets before is where it belongs.
-    if (lane.size === 1) this.#update(source, lane);
+    if (lane.size === 1) this.#makeReady(source, lane);
   }
 
   /**
@@ -194,18 +197,17 @@ export class FairQueue {
    * @param running 1 if {@link done} follows; 0 if not
    */
   take(running: 0 | 1 = 1): Packet | undefined {
-    for (const source of this.#ready) {
-      for (const lane of source.ready) {
-        const packet = lane.shift() as Packet;
-        this.#count(source, lane, packet, -1);
-        lane.running += running;
-        source.running += running;
-        const isAlone = running === 0 && lane.size > 0 && this.#ready.size === 1 && source.ready.size === 1;
-        if (!isAlone) this.#update(source, lane);
-        return packet;
-      }
-    }
-    return undefined;
+    const [sources] = this.#ready.values();
+    const [source] = sources ?? [];
+    const [lane] = source?.ready ?? [];
+    if (sources === undefined || source === undefined || lane === undefined) return undefined;
+    const packet = lane.shift() as Packet;
+    this.#count(source, lane, packet, -1);
+    lane.running += running;
+    source.running += running;
+    const isAlone = running === 0 && lane.size > 0 && this.#ready.size === 1 && sources.size === 1 && source.ready.size === 1;
+    if (!isAlone) this.#update(source, lane);
+    return packet;
   }
 
   /** Takes the next packet of the same client, for the worker that has `before` and keeps the order. {@link done} has to follow. */
@@ -310,26 +312,36 @@ export class FairQueue {
     this.#countedBytes += bytes;
   }
 
-  /** Puts the lane and the source at the end of those whose turn comes, or takes them out. */
+  /** Puts the lane, the source and the address at the end of those whose turn comes, or takes them out. */
   #update(source: Source, lane: Lane): void {
-    source.ready.delete(lane);
-    if (lane.size === 0) {
-      if (lane.running === 0) source.lanes.delete(lane.key);
-    } else if (!this.#keepsOrder || lane.running === 0) {
-      source.ready.add(lane);
-    }
-    this.#ready.delete(source);
-    if (source.ready.size > 0 && source.running < this.#share) this.#ready.add(source);
-    else if (source.lanes.size === 0) {
-      this.#sources.delete(source.key);
-      source.group?.sources.delete(source);
-    }
+    const { address, ready } = source;
+    const sources = this.#ready.get(address);
+    ready.delete(lane);
+    sources?.delete(source);
+    this.#ready.delete(address);
+    if (sources !== undefined && sources.size > 0) this.#ready.set(address, sources);
+    if (lane.size === 0 && lane.running === 0) source.lanes.delete(lane.key);
+    this.#makeReady(source, lane);
+    if (source.lanes.size > 0) return;
+    this.#sources.delete(source.key);
+    source.group?.sources.delete(source);
+  }
+
+  /** Lets a packet be taken from the lane if it may. Whoever is among those whose turn comes keeps its place. */
+  #makeReady(source: Source, lane: Lane): void {
+    const { address, ready } = source;
+    if (lane.size > 0 && (!this.#keepsOrder || lane.running === 0)) ready.add(lane);
+    if (ready.size === 0 || source.running >= this.#share) return;
+    const sources = this.#ready.get(address);
+    if (sources === undefined) this.#ready.set(address, new Set([source]));
+    else sources.add(source);
   }
 
   #sourceOf(peer: Peer): Source {
     const key = keyOf(peer);
     let source = this.#sources.get(key);
-    if (source === undefined) this.#sources.set(key, (source = new Source(key, peer.paced ? null : this.#groupOf(peer.address))));
+    if (source === undefined)
+      this.#sources.set(key, (source = new Source(key, peer.address.address, peer.paced ? null : this.#groupOf(peer.address))));
     return source;
   }
 

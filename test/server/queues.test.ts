@@ -76,6 +76,14 @@ describe("a fair queue with a polite client", () => {
     const greedy = Array.from({ length: 1000 }, (_, index) => () => from("127.0.0.1", 1, index + 1));
     expect(Math.max(...turnsWaited(queue, greedy, () => from("127.0.0.2")))).toBeLessThanOrEqual(2);
   });
+
+  test("lets it wait for one turn of another address, however many connections that has and opens meanwhile", () => {
+    const { queue } = queueWith({});
+    let opened = 0;
+    const connection = (address: string): Packet =>
+      packetOf(new Uint8Array(1), Object.assign(new RecordingPeer((opened += 1), address), { paced: true }));
+    expect(Math.max(...turnsWaited(queue, [() => connection("127.0.0.1")], () => connection("127.0.0.2")))).toBeLessThanOrEqual(2);
+  });
 });
 
 describe("a full fair queue", () => {
