@@ -8,7 +8,7 @@ import { text } from "node:stream/consumers";
 
 const CLI = new URL("../../../dist/cli.js", import.meta.url).href;
 const { writeSync } = fs;
-const { exit } = process;
+const exit = process.exit.bind(process);
 let printed = "";
 fs.writeSync = (descriptor, data, from = 0, ...rest) => {
   if (descriptor !== 1 && descriptor !== 2) return writeSync(descriptor, data, from, ...rest);
