@@ -184,7 +184,7 @@ finish(
       })),
       {
         title: "trivial packets, a process forked for each",
-        note: "Most of the time of a fork is for the pages that parent and child write to after it, some 350 with Oscine and 570 with python-osc. What one of them costs differs a hundredfold between machines: from about 1 µs to 0.1 ms in some virtual machines.",
+        note: "Most of a fork's time goes to copying the pages that parent and child write to afterwards, which costs far more in some virtual machines.",
         columns: ["packets/s", "p50 ms", "p99 ms"],
         rows: trivial.map(({ name, rate, p50, p99 }) => ({ name, cells: [rate, p50, p99] })),
       },

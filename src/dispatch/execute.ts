@@ -97,7 +97,7 @@ export function handlePacket(
   return result;
 }
 
-/** As {@link handlePacket}, for a packet that is decoded already. Doesn't call handlers of bundles. */
+/** As {@link handlePacket}, for a packet that is decoded already. It doesn't call bundle handlers. */
 export function handleDecoded(
   handlers: HandlerLookup,
   packet: OscPacket,

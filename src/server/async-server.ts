@@ -7,7 +7,6 @@ import { type NetAddress, formatAddress } from "../net-address.ts";
 import { abortSignal, callback, checkOptionValues, integer, milliseconds, oneOf, type OptionChecks, readOptions } from "../options.ts";
 import { KernelDrops } from "../transport/kernel-drops.ts";
 import type { Peer, Transport } from "../transport/transport.ts";
-import { type AdvertisedService, advertisedService } from "./advertised-service.ts";
 import { type Backend, Counters, type ServerStats } from "./stats.ts";
 import { EventLoopExecutor, watchRejections } from "./event-loop-executor.ts";
 import { type AddressLike, type Limits, type ServerOptions, limitsOf } from "./options.ts";
@@ -15,7 +14,14 @@ import { packetBytes, recipientAddress } from "./outgoing.ts";
 import type { Executor, ExecutorContext, ExecutorEvents, ExecutorFactory } from "./executor.ts";
 import { Pipeline } from "./pipeline.ts";
 import { type Handling, verifyPacket } from "./handle.ts";
-import { type LocalTransportSpec, backendOf, createTransport, requestedAddress } from "./transports.ts";
+import {
+  type AdvertisedService,
+  advertisedService,
+  type LocalTransportSpec,
+  backendOf,
+  createTransport,
+  requestedAddress,
+} from "./transports.ts";
 import { isLoadingWorker } from "./pool/worker-role.ts";
 
 /** Options of the async servers. */

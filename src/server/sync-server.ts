@@ -7,14 +7,13 @@ import { OscServerError, type OscError } from "../errors.ts";
 import type { NetAddress } from "../net-address.ts";
 import { boolean, checkOptionValues, milliseconds, type OptionChecks, orNull } from "../options.ts";
 import { KernelDrops } from "../transport/kernel-drops.ts";
-import { type AdvertisedService, advertisedService } from "./advertised-service.ts";
 import { Counters, type ServerStats } from "./stats.ts";
 import { AdvertiseThread } from "./io-thread/advertise-thread.ts";
 import type { OneChange } from "./io-thread/messages.ts";
 import { type AddressLike, type Limits, type ServerOptions, limitsOf } from "./options.ts";
 import { packetBytes, recipientAddress } from "./outgoing.ts";
 import type { IoOwner, ServerIo } from "./io-thread/server-io.ts";
-import { type TransportSpec, requestedAddress } from "./transports.ts";
+import { type AdvertisedService, advertisedService, type TransportSpec, requestedAddress } from "./transports.ts";
 import type { WorkerContext } from "./pool/worker-loop.ts";
 import { countServer, resolveRole } from "./pool/worker-role.ts";
 

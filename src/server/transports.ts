@@ -1,4 +1,6 @@
 import { isIPv6 } from "node:net";
+import type { AdvertisedAs } from "../discovery/advertise-server.ts";
+import type { ServiceType } from "../discovery/index.ts";
 import { OscServerError } from "../errors.ts";
 import type { Framing } from "../framing/index.ts";
 import type { NetAddress } from "../net-address.ts";
@@ -173,4 +175,22 @@ class ModuleTransport implements Transport {
     this.#isClosed = true;
     await this.#inner?.close();
   }
+}
+
+/** What a server lets others find once it has a port. Plain data, so that it can go to another thread. */
+export interface AdvertisedService extends AdvertisedAs {
+  readonly type: ServiceType;
+}
+
+/**
+ * What a server advertises; null for nothing.
+ *
+ * @throws OscServerError `OSC_OPTION` if there is no type of service for its transport
+ */
+export function advertisedService(as: AdvertisedAs | false, spec: LocalTransportSpec): AdvertisedService | null {
+  if (as === false) return null;
+  if (spec.transport === "udp") return { ...as, type: "osc.udp" };
+  if (spec.transport === "tcp" && spec.path === null) return { ...as, type: "osc.tcp" };
+  const what = spec.transport === "tcp" ? "a Unix domain socket" : spec.transport;
+  throw optionError(`Only UDP and TCP servers can be advertised: ${what} has no type of service. Leave out the option advertise.`);
 }

@@ -16,8 +16,8 @@ export interface Peer {
   /** Sends one packet. Never throws: the transport reports failures to `onError`. */
   send(packet: Uint8Array): void;
   /**
-   * Called once for every packet of `size` bytes that came from here, when it is no longer in flight: the stream may be read on. Missing if
-   * nothing waits for that, as over UDP.
+   * Called once when a packet of `size` bytes from this peer is no longer in flight, so that its stream may be read again. A transport that
+   * doesn't wait for that, such as UDP, leaves it out.
    */
   settled?(size: number, result: PacketResult): void;
 }

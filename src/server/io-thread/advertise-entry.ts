@@ -25,5 +25,5 @@ async function advertise(): Promise<void> {
   channel.close();
 }
 
-// Not awaited here: with it, the bundler makes a file for each module that is loaded lazily.
+// Not awaited: a top-level await makes the bundler put each lazily loaded module into a file of its own.
 void advertise();

@@ -1,6 +1,6 @@
 import { MessageChannel, type MessagePort, type Worker, receiveMessageOnPort } from "node:worker_threads";
 import type { OscError } from "../../errors.ts";
-import type { AdvertisedService } from "../advertised-service.ts";
+import type { AdvertisedService } from "../transports.ts";
 import { type PackedError, unpackError } from "../pool/error-transfer.ts";
 import { startOwnThread, threadFailed } from "./io-thread.ts";
 
@@ -81,7 +81,7 @@ export class AdvertiseThread {
 
 const STATES = ["starting", "serving", "ended"] as const;
 
-/** How far an advertising thread has come, for a thread that waits for it, blocked. */
+/** The state of an advertising thread, for a thread that blocks until it changes. */
 export class AdvertiseStatus {
   /** Bytes that the memory must have. */
   static readonly byteLength: number = Int32Array.BYTES_PER_ELEMENT;

@@ -199,7 +199,7 @@ export class ForkedWorker implements PoolWorker {
   #kill: (() => void) | null = null;
   #isGone = false;
 
-  /** @param forkServer one that works, or why there is none */
+  /** @param forkServer resolves to a fork server that works, or to the reason why there is none */
   constructor(forkServer: () => Promise<ForkServerProcess | string>, events: PoolWorkerEvents, onFork: () => void) {
     this.#forkServer = forkServer;
     this.#events = events;

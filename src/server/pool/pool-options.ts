@@ -13,7 +13,7 @@ export interface ThreadPoolOptions {
    * processors to others. A thread takes about 10 MiB.
    */
   readonly maxThreads?: number;
-  /** How many threads are kept ready, at most `maxThreads`. Default 8, which take about 80 MiB together. */
+  /** How many threads are kept ready, at most `maxThreads`. Default 8, which take about 100 MiB together. */
   readonly minThreads?: number;
   /** After how long without a packet a thread ends that is more than `minThreads`, in milliseconds. Default 30,000. */
   readonly idleTimeout?: number;
