@@ -16,7 +16,7 @@ import {
   text,
   unchecked,
 } from "../options.ts";
-import { SERVER_OPTIONS } from "../server/check-arguments.ts";
+import { SERVER_OPTIONS } from "../server/options.ts";
 import type { ServerOptions } from "../server/options.ts";
 import type { ChildPoolOptions, ThreadPoolOptions } from "../server/pool/pool-options.ts";
 import { type NatsServerAddress, parseNatsServer } from "../url/nats-url.ts";
@@ -226,7 +226,7 @@ const DELIVERY_CHECKS = {
 } satisfies Readonly<Record<keyof OptionChecks<NatsDeliveryOptions>, unknown>>;
 
 /** Checked by the server that gets them. */
-const SERVER_CHECKS = Object.fromEntries(Object.keys(SERVER_OPTIONS).map((option) => [option, unchecked()])) as Record<
+const SERVER_CHECKS = Object.fromEntries(SERVER_OPTIONS.map((option) => [option, unchecked()])) as Record<
   keyof ServerOptions,
   OptionCheck<unknown>
 >;

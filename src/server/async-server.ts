@@ -1,15 +1,25 @@
-import { type Clock, clockOption, type Dispatcher, reportToConsole } from "../dispatch/index.ts";
+import { type Clock, clockOption, type Dispatcher, type ErrorListener, reportToConsole } from "../dispatch/index.ts";
 import type { OscPacket } from "../codec/index.ts";
 import { type AdvertiseOption, advertiseOption, advertiseServer } from "../discovery/advertise-server.ts";
 import type { Advertisement } from "../discovery/index.ts";
 import { OscServerError } from "../errors.ts";
 import { type NetAddress, formatAddress } from "../net-address.ts";
-import { abortSignal, callback, checkOptionValues, integer, milliseconds, oneOf, type OptionChecks, readOptions } from "../options.ts";
+import {
+  abortSignal,
+  callback,
+  type CheckedOptions,
+  checkOptionValues,
+  integer,
+  milliseconds,
+  oneOf,
+  type OptionChecks,
+  readOptions,
+} from "../options.ts";
 import { KernelDrops } from "../transport/kernel-drops.ts";
 import type { Peer, Transport } from "../transport/transport.ts";
 import { type Backend, Counters, type ServerStats } from "./stats.ts";
 import { EventLoopExecutor, watchRejections } from "./event-loop-executor.ts";
-import { type AddressLike, type Limits, type ServerOptions, limitsOf } from "./options.ts";
+import { type AddressLike, type Limits, SERVER_OPTIONS, type ServerOptions, limitsOf } from "./options.ts";
 import { packetBytes, recipientAddress } from "./outgoing.ts";
 import type { Executor, ExecutorContext, ExecutorEvents, ExecutorFactory } from "./executor.ts";
 import { Pipeline } from "./pipeline.ts";
@@ -61,6 +71,9 @@ const ASYNC_CHECKS = {
   advertise: advertiseOption,
   clock: clockOption,
 } satisfies OptionChecks<Omit<AsyncServerOptions, keyof ServerOptions>>;
+
+/** The names of {@link AsyncServerOptions}. */
+export const ASYNC_OPTIONS: readonly string[] = [...SERVER_OPTIONS, ...Object.keys(ASYNC_CHECKS)];
 
 /** How long to serve. */
 export interface ServeOptions {
@@ -117,9 +130,9 @@ export class AsyncServer implements AsyncDisposable {
   /** The handlers. */
   readonly dispatcher: Dispatcher;
   readonly #spec: LocalTransportSpec;
-  readonly #options: AsyncServerOptions;
+  readonly #settings: CheckedOptions<typeof ASYNC_CHECKS>;
   readonly #limits: Limits;
-  readonly #concurrency: number;
+  readonly #onError: ErrorListener;
   readonly #service: AdvertisedService | null;
   readonly #counters = new Counters();
   readonly #kernelDrops = new KernelDrops();
@@ -136,13 +149,12 @@ export class AsyncServer implements AsyncDisposable {
    */
   constructor(spec: LocalTransportSpec, dispatcher: Dispatcher, options: AsyncServerOptions) {
     this.#limits = limitsOf(options);
-    const { concurrency, advertise } = checkOptionValues(options, ASYNC_CHECKS);
-    this.#concurrency = concurrency;
-    this.#service = advertisedService(advertise, spec);
+    this.#settings = checkOptionValues(options, ASYNC_CHECKS);
+    this.#onError = options.onError ?? reportToConsole;
+    this.#service = advertisedService(this.#settings.advertise, spec);
     this.#spec = spec;
     this.#address = requestedAddress(spec);
     this.dispatcher = dispatcher;
-    this.#options = options;
   }
 
   /** Where the server listens. Before it does, the address that it was made with. */
@@ -243,7 +255,7 @@ export class AsyncServer implements AsyncDisposable {
   }
 
   async #open(): Promise<Endpoint> {
-    const options = this.#options;
+    const { clock } = this.#settings;
     const limits = this.#limits;
     const handling = {
       ...limits,
@@ -256,12 +268,12 @@ export class AsyncServer implements AsyncDisposable {
     const pipeline = new Pipeline({
       limits,
       strictTiming: this.dispatcher.strictTiming,
-      onError: options.onError ?? reportToConsole,
+      onError: this.#onError,
       onShutdown: () => this.shutdown(),
       executor: (events) => (executor = this.#executor(handling, events)),
       peerAt: (address) => transport.peerAt?.(address) ?? null,
       counters: this.#counters,
-      ...(options.clock === undefined ? {} : { clock: options.clock }),
+      ...(clock === undefined ? {} : { clock }),
     });
     this.#backend = backendOf(this.#spec);
     const transport: Transport = isLoadingWorker()
@@ -290,13 +302,13 @@ export class AsyncServer implements AsyncDisposable {
   async #advertise(): Promise<Advertisement | null> {
     if (this.#service === null || isLoadingWorker()) return null;
     const { type, ...as } = this.#service;
-    return advertiseServer(as, { type, port: this.#address.port, onError: this.#options.onError ?? reportToConsole });
+    return advertiseServer(as, { type, port: this.#address.port, onError: this.#onError });
   }
 
   #executor(handling: Handling, events: ExecutorEvents): Executor {
-    const { executor, order = "client" } = this.#options;
+    const { executor } = this.#settings;
     const limits = this.#limits;
-    if (executor === undefined) return new EventLoopExecutor(handling, limits, { concurrency: this.#concurrency, order }, events);
+    if (executor === undefined) return new EventLoopExecutor(handling, limits, this.#settings, events);
     const verify: ExecutorContext["verify"] = ({ data, peer: { address } }) =>
       verifyPacket(this, data, address, { error: (error) => events.report(error, address) });
     return executor({ events, limits, transport: this.#spec.transport, verify });
@@ -316,7 +328,7 @@ export class AsyncServer implements AsyncDisposable {
       await advertisement?.close();
       await transport.drain?.();
       // Handlers that have begun may still reply, so the socket closes last.
-      await pipeline.close(this.#options.closeTimeout ?? 5000);
+      await pipeline.close(this.#settings.closeTimeout);
       stopWatching();
       this.#kernelDrops.closing();
       this.#pipeline = null;

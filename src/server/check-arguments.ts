@@ -1,134 +1,31 @@
 import { Dispatcher } from "../dispatch/index.ts";
 import { bad, checkOptionNames, describe, optionError } from "../options.ts";
-import type { NativeOption, TcpServerOptions } from "./transports.ts";
-import type { UdpOptions } from "../transport/udp.ts";
-import type { StreamOptions } from "../transport/stream.ts";
-import type { WebSocketOptions } from "../transport/websocket.ts";
-import type { AsyncServerOptions } from "./async-server.ts";
-import type { ServerOptions } from "./options.ts";
-import type { SyncServerOptions } from "./sync-server.ts";
-import type { ForkingServerOptions, ThreadingServerOptions } from "./pooled-server.ts";
-
-type Kind = "Async" | "Blocking" | "Threading" | "Forking";
-type TransportName = "UDP" | "TCP" | "WebSocket" | "Stream";
-
-/** The names of all options of an interface; the compiler says if one is missing. */
-type Names<Options> = Readonly<Record<keyof Options, true>>;
-
-export const SERVER_OPTIONS: Names<ServerOptions> = {
-  onError: true,
-  strict: true,
-  allowOddAddresses: true,
-  maxPacketSize: true,
-  maxNesting: true,
-  maxWaiting: true,
-  maxWaitingBytes: true,
-  maxAhead: true,
-  farAhead: true,
-  maxQueue: true,
-  maxQueueBytes: true,
-  maxMemory: true,
-  overflow: true,
-  maxReports: true,
-  allow: true,
-  maxRate: true,
-  maxBurst: true,
-  maxSources: true,
-};
-const SYNC: Names<SyncServerOptions> = { ...SERVER_OPTIONS, closeTimeout: true, timeout: true, keepSignalListeners: true, advertise: true };
+import { STREAM_OPTIONS } from "../transport/stream.ts";
+import { TCP_OPTIONS } from "../transport/tcp.ts";
+import { UDP_OPTIONS } from "../transport/udp.ts";
+import { WEBSOCKET_OPTIONS } from "../transport/websocket.ts";
+import { ASYNC_OPTIONS } from "./async-server.ts";
+import { CHILD_POOL_OPTIONS, THREAD_POOL_OPTIONS } from "./pool/pool-options.ts";
+import { SYNC_OPTIONS } from "./sync-server.ts";
 
 /** The options of each kind of server. */
-const KINDS: Readonly<Record<Kind, object>> = {
-  Async: {
-    ...SERVER_OPTIONS,
-    concurrency: true,
-    order: true,
-    closeTimeout: true,
-    executor: true,
-    advertise: true,
-    clock: true,
-  } satisfies Names<AsyncServerOptions>,
-  Blocking: SYNC,
-  Threading: {
-    ...SYNC,
-    maxThreads: true,
-    minThreads: true,
-    idleTimeout: true,
-    threadTimeout: true,
-    startTimeout: true,
-    threadMemory: true,
-    workerData: true,
-    packetsPerThread: true,
-    namespace: true,
-    order: true,
-    strictTiming: true,
-  } satisfies Names<ThreadingServerOptions>,
-  Forking: {
-    ...SYNC,
-    maxChildren: true,
-    spareChildren: true,
-    childTimeout: true,
-    startTimeout: true,
-    requestsPerChild: true,
-    order: true,
-    strategy: true,
-    idleTimeout: true,
-    childMemory: true,
-    namespace: true,
-    strictTiming: true,
-  } satisfies Names<ForkingServerOptions>,
+const KINDS = {
+  Async: ASYNC_OPTIONS,
+  Blocking: SYNC_OPTIONS,
+  Threading: [...SYNC_OPTIONS, ...THREAD_POOL_OPTIONS],
+  Forking: [...SYNC_OPTIONS, ...CHILD_POOL_OPTIONS],
 };
 
 /** The options of each transport. */
-const TRANSPORTS: Readonly<Record<TransportName, object>> = {
-  UDP: {
-    native: true,
-    ipv6Only: true,
-    reuseAddress: true,
-    reusePort: true,
-    broadcast: true,
-    multicastGroups: true,
-    multicastInterface: true,
-    multicastTtl: true,
-    multicastLoopback: true,
-    ttl: true,
-    receiveBufferSize: true,
-    sendBufferSize: true,
-  } satisfies Names<UdpOptions & NativeOption>,
-  TCP: {
-    framing: true,
-    mode: true,
-    maxConnections: true,
-    maxPending: true,
-    maxBuffered: true,
-    maxIdle: true,
-    noDelay: true,
-    keepAlive: true,
-    ipv6Only: true,
-    backlog: true,
-  } satisfies Names<TcpServerOptions>,
-  WebSocket: {
-    origins: true,
-    verifyClient: true,
-    path: true,
-    maxConnections: true,
-    maxPending: true,
-    maxBuffered: true,
-    slowClients: true,
-    pingInterval: true,
-    pingTimeout: true,
-    ipv6Only: true,
-    backlog: true,
-  } satisfies Names<WebSocketOptions>,
-  Stream: {
-    framing: true,
-    midStream: true,
-    maxPending: true,
-    maxBuffered: true,
-    baudRate: true,
-    name: true,
-  } satisfies Names<StreamOptions>,
+const TRANSPORTS = {
+  UDP: ["native", ...UDP_OPTIONS],
+  TCP: [...TCP_OPTIONS, "mode"],
+  WebSocket: WEBSOCKET_OPTIONS,
+  Stream: STREAM_OPTIONS,
 };
+
+type Kind = keyof typeof KINDS;
+type TransportName = keyof typeof TRANSPORTS;
 
 /**
  * Checks what the constructor of a server was given, apart from the values of options: the form of the address, the handlers, the names of
@@ -145,10 +42,10 @@ export function checkArguments(kind: Kind, transport: TransportName, address: un
     );
   }
   checkHandlers(owner, kind, handlers);
-  const names = [...Object.keys(TRANSPORTS[transport]), ...Object.keys(KINDS[kind])];
+  const names = [...TRANSPORTS[transport], ...KINDS[kind]];
   const foreign = typeof options === "object" && options !== null ? Object.keys(options).filter((name) => !names.includes(name)) : [];
   for (const name of foreign) {
-    const [other] = Object.entries({ ...TRANSPORTS, ...KINDS }).find(([, others]) => name in others) ?? [];
+    const [other] = Object.entries({ ...TRANSPORTS, ...KINDS }).find(([, others]) => others.includes(name)) ?? [];
     if (other !== undefined) throw optionError(`${owner} has no option ${JSON.stringify(name)}: ${other} servers have it.`);
   }
   checkOptionNames(owner, options, names);

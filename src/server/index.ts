@@ -17,7 +17,7 @@ export type { SyncServerOptions } from "./sync-server.ts";
 export { AsyncOSCTCPServer, BlockingOSCTCPServer, ForkingOSCTCPServer, ThreadingOSCTCPServer } from "./tcp-servers.ts";
 export type { AsyncTcpServerOptions, BlockingTcpServerOptions, ForkingTcpServerOptions, ThreadingTcpServerOptions } from "./tcp-servers.ts";
 export type { StreamAddress, TcpServerOptions } from "./transports.ts";
-export type { ThreadPoolOptions } from "./pool/pool-options.ts";
+export type { ThreadPoolOptions, WorkerPoolOptions } from "./pool/pool-options.ts";
 export {
   AsyncOSCUDPServer,
   AsyncOSCUDPServer as AsyncIOOSCUDPServer,

@@ -81,43 +81,8 @@ export interface ServerOptions {
   readonly maxSources?: number;
 }
 
-/** The numbers of {@link ServerOptions}, filled in. They are plain data, so that they can go to another thread. */
-export interface Limits {
-  /** As {@link ServerOptions.strict}. */
-  readonly strict: boolean;
-  /** As {@link ServerOptions.allowOddAddresses}. */
-  readonly allowOddAddresses: boolean;
-  /** As {@link ServerOptions.maxPacketSize}. */
-  readonly maxPacketSize: number;
-  /** As {@link ServerOptions.maxNesting}. */
-  readonly maxNesting: number;
-  /** As {@link ServerOptions.maxWaiting}. */
-  readonly maxWaiting: number;
-  /** As {@link ServerOptions.maxWaitingBytes}. */
-  readonly maxWaitingBytes: number;
-  /** As {@link ServerOptions.maxAhead}. */
-  readonly maxAhead: number;
-  /** As {@link ServerOptions.farAhead}. */
-  readonly farAhead: FarAheadPolicy;
-  /** As {@link ServerOptions.maxQueue}. */
-  readonly maxQueue: number;
-  /** As {@link ServerOptions.maxQueueBytes}. */
-  readonly maxQueueBytes: number;
-  /** As {@link ServerOptions.maxMemory}. */
-  readonly maxMemory: number;
-  /** As {@link ServerOptions.overflow}. */
-  readonly overflow: OverflowPolicy;
-  /** As {@link ServerOptions.maxReports}. */
-  readonly maxReports: number;
-  /** As {@link ServerOptions.allow}; empty: all. */
-  readonly allow: readonly string[];
-  /** As {@link ServerOptions.maxRate}; null: none. */
-  readonly maxRate: number | null;
-  /** As {@link ServerOptions.maxBurst}. */
-  readonly maxBurst: number;
-  /** As {@link ServerOptions.maxSources}. */
-  readonly maxSources: number;
-}
+/** {@link ServerOptions} with their defaults, except `onError`. They are plain data, so that they can go to another thread. */
+export type Limits = Readonly<Required<Omit<ServerOptions, "onError">>>;
 
 const MIB = 1024 * 1024;
 
@@ -142,6 +107,9 @@ const SERVER_CHECKS = {
   maxBurst: integer(1, undefined),
   maxSources: integer(1, 4096),
 } satisfies OptionChecks<ServerOptions>;
+
+/** The names of {@link ServerOptions}. */
+export const SERVER_OPTIONS: readonly string[] = Object.keys(SERVER_CHECKS);
 
 /** @throws OscServerError `OSC_OPTION` if an option has a bad value */
 export function limitsOf(options: ServerOptions): Limits {

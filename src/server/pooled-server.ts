@@ -1,7 +1,6 @@
 import { Dispatcher } from "../dispatch/index.ts";
 import type { OscError } from "../errors.ts";
 import type { Namespace } from "../namespace/index.ts";
-import { boolean, checkOptionValues } from "../options.ts";
 import { IoThread } from "./io-thread/io-thread.ts";
 import type { ExecutorDescription, OneChange } from "./io-thread/messages.ts";
 import type { PacketOrder } from "./fair-queue.ts";
@@ -26,7 +25,6 @@ function poolSetup(
   options: PoolOptions,
   describe: (order: PacketOrder) => ExecutorDescription,
 ): SyncServerSetup<IoThread> {
-  checkOptionValues(options, { strictTiming: boolean(undefined) });
   const setup: SyncServerSetup<IoThread> = {
     spec,
     open: (owner) => {

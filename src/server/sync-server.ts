@@ -10,7 +10,7 @@ import { KernelDrops } from "../transport/kernel-drops.ts";
 import { Counters, type ServerStats } from "./stats.ts";
 import { AdvertiseThread } from "./io-thread/advertise-thread.ts";
 import type { OneChange } from "./io-thread/messages.ts";
-import { type AddressLike, type Limits, type ServerOptions, limitsOf } from "./options.ts";
+import { type AddressLike, type Limits, SERVER_OPTIONS, type ServerOptions, limitsOf } from "./options.ts";
 import { packetBytes, recipientAddress } from "./outgoing.ts";
 import type { IoOwner, ServerIo } from "./io-thread/server-io.ts";
 import { type AdvertisedService, advertisedService, type TransportSpec, requestedAddress } from "./transports.ts";
@@ -42,6 +42,9 @@ const SYNC_CHECKS = {
   keepSignalListeners: boolean(false),
   advertise: advertiseOption,
 } satisfies OptionChecks<Omit<SyncServerOptions, keyof ServerOptions>>;
+
+/** The names of {@link SyncServerOptions}. */
+export const SYNC_OPTIONS: readonly string[] = [...SERVER_OPTIONS, ...Object.keys(SYNC_CHECKS)];
 
 /** What a kind of server adds to its base. */
 export interface SyncServerSetup<Io extends ServerIo> {
@@ -83,11 +86,11 @@ export abstract class SyncServer<Io extends ServerIo = ServerIo> implements Disp
 
   protected constructor(setup: SyncServerSetup<Io>, options: SyncServerOptions) {
     const limits = limitsOf(options);
-    const { closeTimeout, timeout, advertise } = checkOptionValues(options, SYNC_CHECKS);
+    const { closeTimeout, timeout, keepSignalListeners, advertise } = checkOptionValues(options, SYNC_CHECKS);
     const service = advertisedService(advertise, setup.spec);
     this.closeTimeout = closeTimeout;
     this.timeout = timeout ?? Infinity;
-    this.#keepSignalListeners = options.keepSignalListeners ?? false;
+    this.#keepSignalListeners = keepSignalListeners;
     const listener: ErrorListener = options.onError ?? reportToConsole;
     this.report = (error, client) => tellListener(listener, error, client);
     const role = resolveRole();

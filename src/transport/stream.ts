@@ -41,6 +41,9 @@ const CHECKS = {
   name: text("stream"),
 } satisfies OptionChecks<StreamOptions>;
 
+/** The names of {@link StreamOptions}. */
+export const STREAM_OPTIONS: readonly string[] = Object.keys(CHECKS);
+
 /** @throws OscServerError `OSC_OPTION` if an option has a bad value */
 export function streamOptionsOf(options: StreamOptions): Required<StreamOptions> {
   return checkOptionValues(options, CHECKS);

@@ -56,6 +56,9 @@ const CHECKS = {
   backlog: integer(1, 511),
 } satisfies OptionChecks<TcpOptions>;
 
+/** The names of {@link TcpOptions}. */
+export const TCP_OPTIONS: readonly string[] = Object.keys(CHECKS);
+
 /**
  * Only the options of stream sockets, with their defaults.
  *

@@ -68,6 +68,9 @@ const CHECKS = {
   sendBufferSize: integer(1, undefined, MAX_SOCKET_BUFFER),
 } satisfies OptionChecks<UdpOptions>;
 
+/** The names of {@link UdpOptions}. */
+export const UDP_OPTIONS: readonly string[] = Object.keys(CHECKS);
+
 /** Where to bind, and how. Plain data, so that it can go to another thread. */
 export interface UdpSpec {
   readonly transport: "udp";

@@ -80,6 +80,9 @@ const CHECKS = {
   backlog: integer(1, 511),
 } satisfies OptionChecks<WebSocketOptions>;
 
+/** The names of {@link WebSocketOptions}. */
+export const WEBSOCKET_OPTIONS: readonly string[] = Object.keys(CHECKS);
+
 /** Those of {@link WebSocketOptions} that may be left out altogether. */
 type Optional = Pick<WebSocketOptions, "verifyClient" | "path">;
 type CheckedOptions = Required<Omit<WebSocketOptions, keyof Optional>> & {
