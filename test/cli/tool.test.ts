@@ -2,6 +2,7 @@ import { createSocket } from "node:dgram";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { connect } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { encode, OscMessage } from "../../src/codec/index.ts";
@@ -63,6 +64,15 @@ describe("oscine serve", () => {
       expect(err).toMatch(/^No handler match(?:es \/other|ed 1 message \(1 in all\))\.$/m);
     },
   );
+
+  test("--kind forking spawns processes if they can't be forked, and says so", async () => {
+    const noKoffi = fileURLToPath(new URL("../server/programs/no-koffi.cjs", import.meta.url));
+    const module = await writeModule("echo.mjs", 'dispatcher.map("/echo", () => "/echoed");');
+    await using server = new Tool(["serve", module, "--url", "127.0.0.1:0", "--kind", "forking"], { NODE_OPTIONS: `--require ${noKoffi}` });
+    const port = await portOf(server);
+    await server.saysErr(/^[^\n]+ \(spawned processes\)/);
+    expect((await runTool("send", `:${port}`, "/echo", "--wait", "10000", "--count", "1")).out).toContain("/echoed");
+  });
 
   test.each(["async", "blocking", "threading"])("--kind %s says where the system's own calls are used for sockets", async (kind) => {
     await using server = new Tool(["serve", "--port", "0", "--kind", kind]);

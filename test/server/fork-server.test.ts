@@ -1,9 +1,10 @@
 import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { afterEach, describe, expect, test } from "vitest";
 import { OscServerError } from "../../src/errors.ts";
 import { childPoolDescription } from "../../src/server/pool/pool-options.ts";
 import { PollTable, specialMemory } from "../../src/server/pool/fork-calls.ts";
-import { PoolProgram, type ProcessId, canFork, descendants, isAlive } from "./pool-program.ts";
+import { PoolProgram, type ProcessId, type ToldError, canFork, descendants, isAlive } from "./pool-program.ts";
 
 const running: PoolProgram[] = [];
 afterEach(async () => {
@@ -157,6 +158,51 @@ describe.skipIf(!canFork())("processes that are forked", () => {
     expect(childPoolDescription(handlers, { strategy: "fork" }).strategy).toBe("fork");
     expect(childPoolDescription(handlers, {}).strategy).toBe("auto");
   });
+});
+
+const NO_KOFFI = fileURLToPath(new URL("programs/no-koffi.cjs", import.meta.url));
+
+describe.skipIf(!canFork()).each([
+  ["fork fails", {}, /fork failed: EAGAIN/],
+  ["children crash", {}, /a child that was forked as a test ended: signal SIGABRT/],
+  ["children hang", {}, /a child that was forked as a test did not answer within 2000 ms/],
+  ["koffi is missing", { NODE_OPTIONS: `--require ${NO_KOFFI}` }, /the optional package koffi isn't installed/],
+] as const)("if the test at the start fails because %s", (how, env, why) => {
+  function run(strategy: string): PoolProgram {
+    const program = new PoolProgram(["no-fork.mjs", "NODE_OPTIONS" in env ? "" : how, JSON.stringify({ strategy })], { env });
+    running.push(program);
+    return program;
+  }
+
+  test('the server spawns processes instead, and stats() says so; strategy "fork" is an error that says why', async () => {
+    const [automatic, forking] = [run("auto"), run("fork")];
+    await forking.until(() => forking.told.has("failed"));
+    const [{ code, message }] = forking.told.get("failed") as [ToldError];
+    expect(code).toBe("OSC_CHILD_FAILED");
+    expect(message).toMatch(/^The server can't fork processes here: .* Use strategy "spawn", or "auto"/);
+    expect(message).toMatch(why);
+    await automatic.until(() => automatic.told.has("ready"));
+    expect(await automatic.ask("/echo", 1)).toEqual(["/echoed", 1]);
+    expect(await automatic.close()).toMatchObject({ strategy: "spawn", forked: 0, handled: 1, dropped: 0 });
+    expect(automatic.errors).toEqual([]);
+    // Nothing of what failed is left.
+    await forking.closed;
+    expect(forking.child.exitCode).toBe(0);
+  });
+});
+
+test.skipIf(!canFork())("flags of the program don't take back what forking needs", async () => {
+  const program = new PoolProgram(["pool.mjs", "Forking", "dispatcher", JSON.stringify({ strategy: "fork" })], {
+    flags: ["--no-single-threaded", "--v8-pool-size=4"],
+  });
+  running.push(program);
+  await program.until(() => program.told.has("ready"));
+  expect(JSON.parse((await program.ask("/invocation"))[1] as string)[1]).toEqual(["--no-single-threaded", "--v8-pool-size=4"]);
+  const [forkServer] = descendants(program.child.pid as number);
+  const flags = readFileSync(`/proc/${forkServer?.pid}/cmdline`, "latin1").split("\0");
+  expect(flags.filter((flag) => /single-threaded$|v8-pool-size/.test(flag)).slice(-2)).toEqual(["--single-threaded", "--v8-pool-size=0"]);
+  await program.quit();
+  expect(program.errors).toEqual([]);
 });
 
 test("the memory that the system puts into each process is found, and where there is none the end of all memory", () => {

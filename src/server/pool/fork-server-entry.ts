@@ -1,6 +1,6 @@
 /** Makes this process a fork server before any code of the program runs. */
 import { ForkServer } from "./fork-server.ts";
-import { FAILED, encodeRecord } from "./records.ts";
+import { CANNOT_FORK, encodeRecord } from "./records.ts";
 import { becomeWorker } from "./worker-role.ts";
 import { writeFully } from "./worker-channel.ts";
 import { type ForkServerInit, RESULTS_FD, workerInit } from "./worker-init.ts";
@@ -28,7 +28,9 @@ function startOrEnd(forkServerInit: ForkServerInit): ForkServer {
   try {
     return new ForkServer(forkServerInit);
   } catch (error) {
-    writeFully(RESULTS_FD, encodeRecord(FAILED, 0, Buffer.from(error instanceof Error ? error.message : String(error))));
+    const { code, message } = error as NodeJS.ErrnoException;
+    const reason = code === "MODULE_NOT_FOUND" ? "the optional package koffi isn't installed" : message;
+    writeFully(RESULTS_FD, encodeRecord(CANNOT_FORK, 0, Buffer.from(reason)));
     process.exit(1);
   }
 }

@@ -177,7 +177,7 @@ export class ForkServer {
     try {
       forked = this.#calls.fork();
     } catch (error) {
-      this.send(encodeRecord(FAILED, id, Buffer.from(String(error))));
+      this.send(encodeRecord(FAILED, id, Buffer.from((error as Error).message)));
       return this.send(encodeEnded(id, 0));
     }
     if (forked === null) return this.#live(() => this.#carryOut(order));

@@ -4,6 +4,7 @@ import { FORK_FLAGS } from "./fork-calls.ts";
 import type { ChildPoolDescription } from "./pool-options.ts";
 import { WorkerProcess, describeStatus } from "./process-worker.ts";
 import {
+  CANNOT_FORK,
   ENDED,
   FAILED,
   HANDLED,
@@ -40,6 +41,8 @@ export class ForkServerProcess {
   readonly usable: Promise<string | null>;
   /** The `strictTiming` of its dispatcher, once it is usable. */
   strictTiming = true;
+  /** True if it isn't usable because processes can't be forked here, whatever the program. */
+  cannotFork = false;
   readonly #description: ChildPoolDescription;
   readonly #process: WorkerProcess;
   readonly #closed: Promise<void>;
@@ -141,6 +144,9 @@ export class ForkServerProcess {
         return;
       case SHUTDOWN:
         return this.#onShutdown();
+      case CANNOT_FORK:
+        this.cannotFork = true;
+        return this.#refuse(textOf(record));
       case FAILED:
         return this.#refuse(textOf(record));
     }
@@ -149,14 +155,18 @@ export class ForkServerProcess {
   /** Forks a child to see whether that works, and waits for its end, so that it isn't there beside those for packets. */
   #test(): void {
     clearTimeout(this.#timer);
+    this.cannotFork = true;
     this.#timer = setTimeout(() => this.#refuse(`a child that was forked as a test did not answer within ${TEST_MS} ms`), TEST_MS);
     let hasAnswered = false;
+    let reason: string | null = null;
     const events: PoolWorkerEvents = {
       record: (record) => {
-        hasAnswered ||= kindOf(record) === HANDLED;
+        if (kindOf(record) === HANDLED) hasAnswered = true;
+        else if (kindOf(record) === FAILED) reason = textOf(record);
       },
       ended: (how) => {
-        if (!hasAnswered) return this.#refuse(how);
+        if (!hasAnswered) return this.#refuse(reason ?? `a child that was forked as a test ended: ${how}`);
+        this.cannotFork = false;
         clearTimeout(this.#timer);
         this.#heartbeat = setInterval(() => this.#beat(), BEAT_MS);
         this.#decide(null);

@@ -100,7 +100,11 @@ class ProcessSource implements WorkerSource {
     const found = await this.#usableForkServer();
     if (typeof found !== "string") return this.#kindOf("fork");
     if (strategy === "auto") return this.#kindOf("spawn");
-    return new OscServerError("OSC_CHILD_FAILED", explainStart("fork server", program, found));
+    const message =
+      this.#forkServer?.cannotFork === true
+        ? `The server can't fork processes here: ${found}. Use strategy "spawn", or "auto", which spawns them if they can't be forked.`
+        : explainStart("fork server", program, found);
+    return new OscServerError("OSC_CHILD_FAILED", message);
   }
 
   stop(): void {

@@ -36,7 +36,7 @@ export class WorkerProcess implements PoolWorker {
    *
    * @param reaper null if the process dies with the server in any case
    * @param events told that it has ended when all that it wrote has been read
-   * @param flags of Node, before those of the program
+   * @param flags of Node, which hold whatever those of the program say
    */
   constructor(
     { program, childMemory }: ChildPoolDescription,
@@ -48,7 +48,7 @@ export class WorkerProcess implements PoolWorker {
     this.#reaper = reaper;
     const memory = childMemory === null ? [] : [`--max-old-space-size=${childMemory}`];
     const script = program.kind === "module" ? MODULE_ENTRY : program.path;
-    const args = ["--require", PRELOAD, ...flags, ...withoutInspector(program.execArgv), ...memory, script, ...program.argv];
+    const args = ["--require", PRELOAD, ...withoutInspector(program.execArgv), ...flags, ...memory, script, ...program.argv];
     const child = spawn(process.execPath, args, {
       stdio: ["ignore", "inherit", "inherit", "pipe", "pipe"],
       // A process group of its own, so that what a handler has started can be ended with it; and Ctrl-C is for the server to answer.

@@ -43,6 +43,8 @@ export const LEFTOVER = 25;
 export const VALUE = 26;
 /** From a blocked thread, which reports errors itself: the name of the counter that counts this one. */
 export const COUNTED = 27;
+/** From a fork server: processes can't be forked here. Content: why, as text. */
+export const CANNOT_FORK = 28;
 /** From a forked child: a piece of a record that is too long to be written at once. */
 export const PART = 24;
 
