@@ -1,7 +1,7 @@
 // Who may import whom; docs/architecture.md explains it. Run with `npm run check:imports`.
 
 /** Everything else builds on these. */
-const BASE = "errors|net-address|options|packet-result|stack-traces";
+const BASE = "errors|fifo|net-address|options|packet-result|stack-traces";
 /** What each part of src/ may import besides itself and BASE. */
 const LAYERS = {
   codec: [],
@@ -41,7 +41,7 @@ const LAYERS = {
   ],
 };
 const PURE =
-  "^src/(codec|address|framing|namespace|dispatch|text|url)/|^src/recording/(?!file\\.ts)|^src/(errors|net-address|options|packet-result|stack-traces|core|browser)\\.ts$";
+  "^src/(codec|address|framing|namespace|dispatch|text|url)/|^src/recording/(?!file\\.ts)|^src/(errors|fifo|net-address|options|packet-result|stack-traces|core|browser)\\.ts$";
 const OUTSIDE = ["core", "npm", "npm-dev", "npm-optional", "npm-peer", "npm-no-pkg", "npm-unknown", "undetermined", "unknown"];
 
 export default {

@@ -1,6 +1,6 @@
-import { Connection, type ConnectionState } from "../client/connection.ts";
+import { Connection, type ConnectionSettings, type ConnectionState } from "../client/connection.ts";
 import type { PacketLinkFactory } from "../client/link.ts";
-import { connectionSettings } from "../client/options.ts";
+import { STREAM_IN_FLIGHT } from "../client/options.ts";
 import { OscDroppedError, type OscError } from "../errors.ts";
 import { compact } from "../transport/memory-budget.ts";
 import type { Peer } from "../transport/transport.ts";
@@ -104,7 +104,7 @@ export class Session {
 
   #connect({ createLink, transport }: Target, { maxUnsent, maxUnsentBytes }: SessionSettings): Connection {
     let forgetPort = (): void => undefined;
-    const settings = connectionSettings({
+    const settings: ConnectionSettings = {
       reconnect: RECONNECT,
       offline: "queue",
       maxUnsent,
@@ -112,7 +112,8 @@ export class Session {
       maxUnsentTime: Infinity,
       overflow: "drop-oldest",
       closeTimeout: CLOSE_TIMEOUT_MS,
-    });
+      maxInFlightBytes: STREAM_IN_FLIGHT,
+    };
     const connection: Connection = new Connection(createLink, settings, {
       onPacket: (packet) => {
         this.lastActive = performance.now();

@@ -76,7 +76,7 @@ export function linksTo(url: OscUrl, { maxPacketSize, maxBuffered }: SocketOptio
   switch (transport) {
     case "udp": {
       // Someone who names a broadcast address means it.
-      const spec = { host, port, family: 0, localAddress: null, localPort: 0, connected: false, receiver: null } as const;
+      const spec = { host, port, family: 0, localAddress: null, localPort: 0, connected: false, native: false, receiver: null } as const;
       return (events) => new UdpLink({ ...spec, options: { broadcast: true } }, events);
     }
     case "tcp":

@@ -1,11 +1,10 @@
-import { type EncodeOptions, type OscArgument, OscBundle, OscMessage, type OscPacket, type TimeTag, encode } from "../codec/index.ts";
+import { type OscArgument, OscBundle, type OscPacket, type TimeTag } from "../codec/index.ts";
 import { Reporter, reportToConsole } from "../dispatch/index.ts";
 import type { OscError } from "../errors.ts";
-import { bad } from "../options.ts";
-import { fitTo } from "./fit-packet.ts";
+import { bad, checkOptionValues } from "../options.ts";
+import { PacketEncoder } from "./fit-packet.ts";
 import { CLIENT_CHECKS } from "./options.ts";
 import { type ClientStats, checkNotVariadic } from "./packet-client.ts";
-import type { ReceiverProfile } from "./receivers.ts";
 import { SendPromise } from "./sender.ts";
 import { BatchResult, UDPClient, type UDPClientOptions } from "./udp-client.ts";
 
@@ -28,8 +27,7 @@ export class Broadcaster implements AsyncDisposable {
   /** One client per target, in order: for `messages()` and `request()` of one target. */
   readonly clients: readonly UDPClient[];
   readonly #targets: readonly (readonly [host: string, port: number])[];
-  readonly #receiver: ReceiverProfile | null;
-  readonly #encodeOptions: EncodeOptions | undefined;
+  readonly #encoder: PacketEncoder;
   readonly #reporter: Reporter;
   readonly #onUnseen = (error: OscError): void => this.#reporter.report(error);
 
@@ -45,10 +43,7 @@ export class Broadcaster implements AsyncDisposable {
     }
     this.clients = targets.map(([host, port]) => new UDPClient(host, port, options));
     this.#targets = targets.map(([host, port]) => [host, port]);
-    const receiver = CLIENT_CHECKS.for(options.for, "for");
-    const numbers = options.numbers ?? receiver?.numbers;
-    this.#receiver = receiver === null || numbers === undefined ? receiver : { ...receiver, numbers };
-    this.#encodeOptions = numbers === undefined ? undefined : { numbers };
+    this.#encoder = new PacketEncoder(checkOptionValues(options, { for: CLIENT_CHECKS.for, numbers: CLIENT_CHECKS.numbers }));
     this.#reporter = new Reporter(options.onError ?? reportToConsole, CLIENT_CHECKS.maxReports(options.maxReports, "maxReports"));
   }
 
@@ -60,20 +55,20 @@ export class Broadcaster implements AsyncDisposable {
    * anything that isn't a packet
    */
   send(packet: OscPacket): Promise<void> {
-    return this.#sendMade(() => packet);
+    return this.#sendEncoded(() => this.#encoder.encode(packet));
   }
 
   /** Sends a message; see {@link send} and {@link UDPClient.sendMessage}. */
   sendMessage(address: string, value: OscArgument = [], types?: string, ...more: readonly never[]): Promise<void> {
-    return this.#sendMade(() => {
+    return this.#sendEncoded(() => {
       checkNotVariadic(address, value, types, more);
-      return new OscMessage(address, value, types);
+      return this.#encoder.encodeMessage(address, value, types);
     });
   }
 
   /** Sends a bundle; see {@link send} and {@link UDPClient.sendBundle}. */
   sendBundle(elements: readonly OscPacket[] | OscPacket, timeTag?: TimeTag): Promise<void> {
-    return this.#sendMade(() => new OscBundle(elements, timeTag));
+    return this.#sendEncoded(() => this.#encoder.encode(new OscBundle(elements, timeTag)));
   }
 
   /** Counters of each target, in order. */
@@ -92,10 +87,9 @@ export class Broadcaster implements AsyncDisposable {
     return this.close();
   }
 
-  #sendMade(make: () => OscPacket): Promise<void> {
+  #sendEncoded(encode: () => Uint8Array): Promise<void> {
     return SendPromise.of((done) => {
-      const packet = make();
-      const bytes = encode(this.#receiver === null ? packet : fitTo(packet, this.#receiver), this.#encodeOptions);
+      const bytes = encode();
       const result = new BatchResult(this.clients.length, `${this.clients.length} targets`, done);
       for (const [index, client] of this.clients.entries()) {
         client.sendBytes(bytes).then(

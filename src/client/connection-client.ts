@@ -3,7 +3,7 @@ import type { NetAddress } from "../net-address.ts";
 import { abortSignal, bad, milliseconds, readOptions } from "../options.ts";
 import type { ConnectionState } from "./connection.ts";
 import type { PacketLinkFactory } from "./link.ts";
-import { type ConnectionClientSettings, connectionSettings } from "./options.ts";
+import { type ConnectionClientSettings, STREAM_IN_FLIGHT } from "./options.ts";
 import { type ClientStats, PacketClient } from "./packet-client.ts";
 import { startTimer } from "./timer.ts";
 
@@ -44,7 +44,7 @@ export abstract class ConnectionClient extends PacketClient {
 
   /** @param target the server, for error messages */
   protected constructor(target: string, createLink: PacketLinkFactory, settings: ConnectionClientSettings) {
-    super(target, createLink, settings, connectionSettings(settings));
+    super(target, createLink, settings, { ...settings, maxInFlightBytes: STREAM_IN_FLIGHT });
     this.#connectTimeout = settings.connectTimeout;
   }
 

@@ -1,7 +1,7 @@
-import { OscDroppedError, type OscError, OscServerError, OscSocketError } from "../errors.ts";
+import { OscDroppedError, type OscError, OscSocketError } from "../errors.ts";
 import type { NetAddress } from "../net-address.ts";
 import { MAX_TIMER_MS } from "../options.ts";
-import type { PacketLink, PacketLinkEvents, PacketLinkFactory } from "./link.ts";
+import { type PacketLink, type PacketLinkEvents, type PacketLinkFactory, closedError } from "./link.ts";
 import { Sender, type SenderSettings } from "./sender.ts";
 import { keepAliveBy } from "./timer.ts";
 
@@ -321,8 +321,4 @@ export class Connection extends Sender {
     this.#state = state;
     this.#events.onState(state, error);
   }
-}
-
-function closedError(message: string): OscServerError {
-  return new OscServerError("OSC_CLOSED", message);
 }

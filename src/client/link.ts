@@ -1,4 +1,4 @@
-import type { OscError } from "../errors.ts";
+import { type OscError, OscServerError } from "../errors.ts";
 import type { NetAddress } from "../net-address.ts";
 
 /** Reports how a send ended: with `null` if it succeeded. */
@@ -46,3 +46,8 @@ export interface PacketLink {
 
 /** Creates a link that isn't open yet. */
 export type PacketLinkFactory = (events: PacketLinkEvents) => PacketLink;
+
+/** What fails because the client, or its connection, was closed. */
+export function closedError(message: string): OscServerError {
+  return new OscServerError("OSC_CLOSED", message);
+}

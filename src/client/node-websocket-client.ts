@@ -1,6 +1,6 @@
 import type { Socket } from "node:net";
 import type { WebSocket } from "ws";
-import type { NetAddress } from "../net-address.ts";
+import { ipAddress } from "../net-address.ts";
 import { bad, type OptionCheck, readOptions } from "../options.ts";
 import { lookupIPv4First } from "../transport/resolve-host.ts";
 import { WEBSOCKET_CHECKS, WebSocketClient as PortableWebSocketClient, type WebSocketClientOptions } from "./websocket-client.ts";
@@ -73,12 +73,9 @@ function handleOf(socket: WebSocket): OpenedWebSocket {
       if (how === "on") stream?.ref();
       else stream?.unref();
     },
-    localAddress: () => addressOf(stream),
+    localAddress: () => {
+      const { localAddress: address, localPort: port } = stream ?? {};
+      return address === undefined || port === undefined ? null : ipAddress(address, port);
+    },
   };
-}
-
-function addressOf(stream: Socket | null): NetAddress | null {
-  const { localAddress: address, localPort: port } = stream ?? {};
-  if (address === undefined || port === undefined) return null;
-  return { address, port, family: address.includes(":") ? "IPv6" : "IPv4" };
 }

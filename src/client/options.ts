@@ -158,14 +158,11 @@ export const CONNECTION_CHECKS: Checks<ConnectionClientSettings> = /* @__PURE__ 
   closeTimeout: milliseconds(5000),
 }))();
 
-/** Bytes given to a stream before it has taken the first of them. */
-const STREAM_IN_FLIGHT = 64 * 1024;
+/** The check of `maxPacketSize` for packets in a stream: what a size prefix can hold. */
+export const framedPacketSize: OptionCheck<number> = /* @__PURE__ */ integer(4, SIXTEEN_MIB, 0x7fff_ffff);
 
-/** How a client keeps its connection. */
-export function connectionSettings(settings: Omit<ConnectionSettings, "maxInFlightBytes">): ConnectionSettings {
-  const { reconnect, offline, maxUnsent, maxUnsentBytes, maxUnsentTime, overflow, closeTimeout } = settings;
-  return { reconnect, offline, maxUnsent, maxUnsentBytes, maxUnsentTime, overflow, closeTimeout, maxInFlightBytes: STREAM_IN_FLIGHT };
-}
+/** How many bytes a client gives to a stream before the stream has taken the first of them. */
+export const STREAM_IN_FLIGHT: number = 64 * 1024;
 
 /** @throws OscServerError `OSC_OPTION` */
 export function waitOf(owner: string, options: ReceiveOptions, fallback: number): Wait {

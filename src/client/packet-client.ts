@@ -1,13 +1,4 @@
-import {
-  type EncodeOptions,
-  type OscArgument,
-  OscBundle,
-  OscMessage,
-  type OscPacket,
-  type TimeTag,
-  encode,
-  encodeMessage,
-} from "../codec/index.ts";
+import { type OscArgument, OscBundle, type OscMessage, type OscPacket, type TimeTag } from "../codec/index.ts";
 import {
   Dispatcher,
   type OscReply,
@@ -18,25 +9,16 @@ import {
   tryDecode,
   reportToConsole,
 } from "../dispatch/index.ts";
-import {
-  OscDecodeError,
-  OscDispatchError,
-  OscDroppedError,
-  OscEncodeError,
-  type OscError,
-  OscRejectedError,
-  OscServerError,
-} from "../errors.ts";
+import { OscDecodeError, OscDispatchError, OscDroppedError, OscEncodeError, type OscError, OscRejectedError } from "../errors.ts";
 import type { NetAddress } from "../net-address.ts";
 import { describe } from "../options.ts";
 import { Connection, type ConnectionSettings, type ConnectionState } from "./connection.ts";
-import { fitTo } from "./fit-packet.ts";
+import { PacketEncoder } from "./fit-packet.ts";
 import { Inbox, type ReceivedMessage } from "./inbox.ts";
 import { type ClientSettings, type ReceiveOptions, type Wait, waitOf } from "./options.ts";
 import { type KeepAliveName, type KeepAliveOptions, KeepAliveSession } from "./keep-alive.ts";
-import type { PacketLinkFactory, SendDone } from "./link.ts";
+import { type PacketLinkFactory, type SendDone, closedError } from "./link.ts";
 import { type RequestOptions, Requests } from "./requests.ts";
-import type { ReceiverProfile } from "./receivers.ts";
 import { SendPromise } from "./sender.ts";
 
 /** Counters of a client since it was created. */
@@ -81,24 +63,20 @@ export abstract class PacketClient implements AsyncDisposable {
   protected readonly handleTimeout: number = 30_000;
   /** The socket and what waits for it. */
   protected readonly connection: Connection;
+  /** Encodes packets as the receiver takes them that the client was made for. */
+  protected readonly encoder: PacketEncoder;
   readonly #settings: ClientSettings;
-  readonly #receiver: ReceiverProfile | null;
-  readonly #encodeOptions: EncodeOptions | undefined;
   readonly #reporter: Reporter;
   readonly #inbox: Inbox;
-  readonly #requests = new Requests();
+  readonly #requests: Requests;
   readonly #sessions = new Set<KeepAliveSession>();
-  readonly #target: string;
   readonly #counts = { received: 0, malformed: 0, faults: 0, dropped: 0 };
   readonly #onUnseen = (error: OscError): void => this.report(error);
 
   /** @param target where packets go, for error messages: `host:port` */
   protected constructor(target: string, createLink: PacketLinkFactory, settings: ClientSettings, connection: ConnectionSettings) {
-    const { for: receiver, numbers = receiver?.numbers } = settings;
     this.#settings = settings;
-    this.#receiver = receiver === null || numbers === undefined ? receiver : { ...receiver, numbers };
-    this.#encodeOptions = numbers === undefined ? undefined : { numbers };
-    this.#target = target;
+    this.encoder = new PacketEncoder(settings);
     this.dispatcher = settings.dispatcher ?? new Dispatcher();
     this.#reporter = new Reporter(settings.onError ?? reportToConsole, settings.maxReports);
     this.#inbox = new Inbox(settings.maxInbox, settings.maxInboxBytes);
@@ -108,6 +86,7 @@ export abstract class PacketClient implements AsyncDisposable {
       onEnd: (error) => this.#endWaits(error ?? closedError(`The connection to ${target} was closed by the other side.`)),
       onState: (state, error) => this.stateChanged(state, error),
     });
+    this.#requests = new Requests(this.connection, target);
   }
 
   /** The local address, which replies come to. `null` while the client has no socket. */
@@ -167,7 +146,7 @@ export abstract class PacketClient implements AsyncDisposable {
    * packet too large for the transport, and so on; OscServerError `OSC_CLOSED` after `close()`
    */
   send(packet: OscPacket): Promise<void> {
-    return SendPromise.of((done) => this.connection.send(this.encode(packet), null, done), this.#onUnseen);
+    return SendPromise.of((done) => this.connection.send(this.encoder.encode(packet), null, done), this.#onUnseen);
   }
 
   /**
@@ -181,7 +160,7 @@ export abstract class PacketClient implements AsyncDisposable {
   sendMessage(address: string, value: OscArgument = [], types?: string, ...more: readonly never[]): Promise<void> {
     return SendPromise.of((done) => {
       checkNotVariadic(address, value, types, more);
-      this.connection.send(this.#encodeMessage(address, value, types), null, done);
+      this.connection.send(this.encoder.encodeMessage(address, value, types), null, done);
     }, this.#onUnseen);
   }
 
@@ -193,7 +172,10 @@ export abstract class PacketClient implements AsyncDisposable {
    * @throws (rejects) OscEncodeError if they don't make a bundle; otherwise as {@link send}
    */
   sendBundle(elements: readonly OscPacket[] | OscPacket, timeTag?: TimeTag): Promise<void> {
-    return SendPromise.of((done) => this.connection.send(this.encode(new OscBundle(elements, timeTag)), null, done), this.#onUnseen);
+    return SendPromise.of(
+      (done) => this.connection.send(this.encoder.encode(new OscBundle(elements, timeTag)), null, done),
+      this.#onUnseen,
+    );
   }
 
   /** Sends the bytes of a packet unchanged and unchecked. They must not change until the promise resolves. Otherwise as {@link send}. */
@@ -278,13 +260,7 @@ export abstract class PacketClient implements AsyncDisposable {
    * @throws (rejects) OscTimeoutError if none comes; the signal's reason; `OSC_CLOSED` if the client is closed meanwhile; and as {@link send}
    */
   request(address: string, args: OscArgument = [], options: RequestOptions = {}): Promise<OscMessage> {
-    return this.#requests.make(address, options, {
-      target: this.#target,
-      encode: () => this.#encodeMessage(address, args, options.types),
-      send: (packet) =>
-        new Promise((resolve, reject) => this.connection.send(packet, null, (error) => (error === null ? resolve() : reject(error)))),
-      ref: () => this.connection.ref(),
-    });
+    return this.#requests.make(address, () => this.encoder.encodeMessage(address, args, options.types), options);
   }
 
   /**
@@ -334,16 +310,6 @@ export abstract class PacketClient implements AsyncDisposable {
     return SendPromise.of(send, this.#onUnseen);
   }
 
-  /** The packet's bytes, as the receiver that the client was made for understands them. */
-  protected encode(packet: OscPacket): Uint8Array {
-    return encode(this.#receiver === null ? packet : fitTo(packet, this.#receiver), this.#encodeOptions);
-  }
-
-  #encodeMessage(address: string, value: OscArgument, types: string | undefined): Uint8Array {
-    if (this.#receiver !== null) return this.encode(new OscMessage(address, value, types));
-    return encodeMessage(address, value, types, this.#encodeOptions);
-  }
-
   /** Reports an error to `onError`. */
   protected report(error: OscError, address?: NetAddress): void {
     this.#reporter.report(error, address);
@@ -351,7 +317,7 @@ export abstract class PacketClient implements AsyncDisposable {
 
   /** Sends a handler's reply. */
   #answer(packet: OscPacket, to: NetAddress): void {
-    this.connection.send(this.encode(packet), to, (error) => {
+    this.connection.send(this.encoder.encode(packet), to, (error) => {
       if (error !== null) this.report(error);
     });
   }
@@ -440,8 +406,4 @@ export function checkNotVariadic(address: string, value: OscArgument, types: str
     `sendMessage() takes the arguments as one array: write sendMessage(${JSON.stringify(address)}, [${args.join(", ")}]). The third parameter is the type tag string; got ${describe(types)}.`,
     types,
   );
-}
-
-function closedError(message: string): OscServerError {
-  return new OscServerError("OSC_CLOSED", message);
 }

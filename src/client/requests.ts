@@ -2,6 +2,7 @@ import { compilePattern } from "../address/index.ts";
 import type { OscMessage } from "../codec/index.ts";
 import { OscTimeoutError } from "../errors.ts";
 import { abortSignal, type OptionChecks, callback, integer, milliseconds, optionError, readOptions, unchecked } from "../options.ts";
+import type { Connection } from "./connection.ts";
 import { addressPattern } from "./options.ts";
 import { startTimer } from "./timer.ts";
 
@@ -35,16 +36,6 @@ const REQUEST_CHECKS = {
   types: unchecked<string>(),
   signal: abortSignal(),
 } satisfies OptionChecks<RequestOptions>;
-
-/** What a request needs of its client. */
-export interface Requester {
-  /** The target, for error messages. */
-  readonly target: string;
-  encode(): Uint8Array;
-  send(packet: Uint8Array): Promise<void>;
-  /** Keeps the process alive until the returned function is called. */
-  ref(): () => void;
-}
 
 /** A request that waits for its reply. */
 class PendingRequest {
@@ -91,20 +82,28 @@ class PendingRequest {
 
 /** The requests of a client that wait for a reply, in order. */
 export class Requests {
+  readonly #connection: Connection;
+  readonly #target: string;
   readonly #pending = new Set<PendingRequest>();
+
+  /** @param target where requests go, for error messages */
+  constructor(connection: Connection, target: string) {
+    this.#connection = connection;
+    this.#target = target;
+  }
 
   get size(): number {
     return this.#pending.size;
   }
 
   /** Sends, waits for the reply, and sends again, as the options say. */
-  async make(address: string, options: RequestOptions, requester: Requester): Promise<OscMessage> {
+  async make(address: string, encode: () => Uint8Array, options: RequestOptions): Promise<OscMessage> {
     const { timeout, retries, signal, replyTo, accept } = readOptions("request()", options, REQUEST_CHECKS);
     if (timeout === 0) throw optionError("timeout must be more than 0 milliseconds: no reply comes at once.");
     signal?.throwIfAborted();
-    const packet = requester.encode();
+    const packet = encode();
     const request = new PendingRequest(replyTest(address, replyTo, accept));
-    const unref = requester.ref();
+    const unref = this.#connection.ref();
     // Before it is sent, because the reply may arrive before the promise of the send resolves.
     this.#pending.add(request);
     const abort = (): void => request.reject(signal?.reason);
@@ -114,7 +113,7 @@ export class Requests {
       let sending: Promise<"sent"> | null = null;
       for (let attempt = 0; attempt <= retries; attempt += 1) {
         // A packet that still waits for the connection isn't sent a second time.
-        sending ??= requester.send(packet).then(() => "sent" as const);
+        sending ??= this.#send(packet);
         if ((await Promise.race([request.reply, sending, request.within(timeout)])) === null) continue;
         sending = null;
         timesSent += 1;
@@ -128,8 +127,14 @@ export class Requests {
     }
     const times = timesSent === 0 ? "not sent: there is no connection" : timesSent === 1 ? "sent once" : `sent ${timesSent} times`;
     throw new OscTimeoutError(
-      `No reply ${replyTo ?? address} to ${address} came from ${requester.target} within ${timeout} ms (${times}). Check that it runs and replies to the port that asks.`,
+      `No reply ${replyTo ?? address} to ${address} came from ${this.#target} within ${timeout} ms (${times}). Check that it runs and replies to the port that asks.`,
     );
+  }
+
+  #send(packet: Uint8Array): Promise<"sent"> {
+    return new Promise((resolve, reject) => {
+      this.#connection.send(packet, null, (error) => (error === null ? resolve("sent") : reject(error)));
+    });
   }
 
   /** Gives the message to the first request that takes it as its reply. */

@@ -1,5 +1,6 @@
 import { OscDroppedError, OscEncodeError, type OscError } from "../errors.ts";
 import type { NetAddress } from "../net-address.ts";
+import { Fifo } from "../fifo.ts";
 import type { BatchDone, PacketLink, SendDone } from "./link.ts";
 import { nextTurn } from "./timer.ts";
 
@@ -11,9 +12,7 @@ export class SendPromise extends Promise<void> {
   #isLookedAt = false;
 
   // What `then` returns is an ordinary promise of the caller's.
-  static override get [Symbol.species](): PromiseConstructor {
-    return Promise;
-  }
+  static override readonly [Symbol.species]: PromiseConstructor = Promise;
 
   /**
    * @param send begins to send; what it throws is the failure of the send
@@ -77,15 +76,11 @@ interface Entry<Item> {
   readonly since: number;
 }
 
-/** Compact after this many consumed slots. */
-const COMPACT_AT = 1024;
-
 /** Packets that wait for a connection, or for a slow one, within limits. */
 export class SendQueue<Item extends Unsent = Unsent> {
   readonly #limits: SendQueueLimits;
   readonly #onDropped: (item: Item, error: OscError) => void;
-  #entries: Entry<Item>[] = [];
-  #head = 0;
+  readonly #entries = new Fifo<Entry<Item>>();
   #bytes = 0;
   /** How many packets wait. */
   size = 0;
@@ -100,12 +95,12 @@ export class SendQueue<Item extends Unsent = Unsent> {
 
   /** The packet that has waited longest; it stays in the queue. */
   get first(): Item | undefined {
-    return this.#entries[this.#head]?.item;
+    return this.#entries.peek()?.item;
   }
 
   /** Since when the first packet has waited, by `performance.now()`; `Infinity` if the queue is empty. */
   get oldest(): number {
-    return this.#entries[this.#head]?.since ?? Infinity;
+    return this.#entries.peek()?.since ?? Infinity;
   }
 
   push(item: Item): void {
@@ -121,15 +116,10 @@ export class SendQueue<Item extends Unsent = Unsent> {
   }
 
   shift(): Item | undefined {
-    const entry = this.#entries[this.#head];
+    const entry = this.#entries.shift();
     if (entry === undefined) return undefined;
-    this.#head += 1;
     this.size -= 1;
     this.#bytes -= entry.item.packet.length;
-    if (this.#head === this.#entries.length || this.#head >= COMPACT_AT) {
-      this.#entries = this.#entries.slice(this.#head);
-      this.#head = 0;
-    }
     return entry.item;
   }
 

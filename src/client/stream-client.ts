@@ -1,9 +1,9 @@
-import { OscServerError } from "../errors.ts";
 import type { Framing } from "../framing/index.ts";
 import { boolean, integer, oneOf, readOptions, text } from "../options.ts";
 import { type StreamSource, checkSource, isReopenable } from "../framing/byte-stream.ts";
 import { ConnectionClient } from "./connection-client.ts";
-import { type Checks, CONNECTION_CHECKS, type ConnectionClientSettings, type ConnectionOptions } from "./options.ts";
+import { closedError } from "./link.ts";
+import { type Checks, CONNECTION_CHECKS, type ConnectionClientSettings, type ConnectionOptions, framedPacketSize } from "./options.ts";
 import { StreamLink } from "./stream-link.ts";
 
 /** Options of a {@link StreamClient}. */
@@ -29,8 +29,7 @@ interface StreamClientSettings
 
 const STREAM_CHECKS: Checks<StreamClientSettings> = /* @__PURE__ */ (() => ({
   ...CONNECTION_CHECKS,
-  // What the size prefix of a frame can hold.
-  maxPacketSize: integer(4, 16 * 1024 * 1024, 0x7fff_ffff),
+  maxPacketSize: framedPacketSize,
   framing: oneOf(["1.0", "1.1", "auto", "none"], "1.1"),
   midStream: boolean(true),
   baudRate: integer(1, 115_200),
@@ -82,7 +81,7 @@ function once(source: StreamSource, name: string): StreamSource {
   return () => {
     if (isUsed) {
       const message = `The stream "${name}" was used before, and has ended: give StreamClient a function that opens another one.`;
-      throw new OscServerError("OSC_CLOSED", message);
+      throw closedError(message);
     }
     isUsed = true;
     return source as Exclude<StreamSource, () => unknown>;

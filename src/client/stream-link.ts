@@ -2,7 +2,7 @@ import { OscEncodeError, type OscError, type OscFrameError, OscServerError, OscS
 import { type FrameDecoder, type Framing, createFrameDecoder, encodeFrame } from "../framing/index.ts";
 import type { NetAddress } from "../net-address.ts";
 import { type ByteStream, type StreamSource, openStream } from "../framing/byte-stream.ts";
-import type { PacketLink, PacketLinkEvents, SendDone } from "./link.ts";
+import { type PacketLink, type PacketLinkEvents, type SendDone, closedError } from "./link.ts";
 
 export interface StreamLinkSpec {
   readonly source: StreamSource;
@@ -127,8 +127,4 @@ export class StreamLink implements PacketLink {
     const known = typeof code === "string" ? code : "EIO";
     return new OscSocketError(known, `Cannot ${action} ${this.#spec.name}: ${message} (${known}).`, this.#spec.name, { cause });
   }
-}
-
-function closedError(message: string): OscServerError {
-  return new OscServerError("OSC_CLOSED", message);
 }

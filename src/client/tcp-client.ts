@@ -1,8 +1,8 @@
 import type { Framing } from "../framing/index.ts";
 import { formatHostPort } from "../net-address.ts";
-import { bad, boolean, integer, oneOf, type OptionChecks, optionError, readOptions } from "../options.ts";
+import { bad, boolean, oneOf, type OptionChecks, optionError, readOptions } from "../options.ts";
 import { ConnectionClient } from "./connection-client.ts";
-import { CONNECTION_CHECKS, type ConnectionOptions, checkTarget } from "./options.ts";
+import { CONNECTION_CHECKS, type ConnectionOptions, checkTarget, framedPacketSize } from "./options.ts";
 import { TcpLink } from "./tcp-link.ts";
 
 /** Options of the TCP clients. */
@@ -37,8 +37,7 @@ export type TCPClientArguments<Options> =
 const TCP_CHECKS = {
   framing: oneOf(["1.0", "1.1", "none"], undefined),
   ...CONNECTION_CHECKS,
-  // What the size prefix of a frame can hold.
-  maxPacketSize: integer(4, 16 * 1024 * 1024, 0x7fff_ffff),
+  maxPacketSize: framedPacketSize,
   mode: oneOf(["1.0", "1.1", "none"], undefined),
   noDelay: boolean(true),
   keepAlive: boolean(true),

@@ -1,11 +1,11 @@
 import { connect, type Socket } from "node:net";
-import { OscEncodeError, OscServerError, type OscError, type OscFrameError } from "../errors.ts";
+import { OscEncodeError, type OscError, type OscFrameError } from "../errors.ts";
 import { type FrameDecoder, type Framing, createFrameDecoder } from "../framing/index.ts";
 import { type NetAddress, ipAddress } from "../net-address.ts";
 import { FrameWriter } from "../transport/frame-writer.ts";
 import { lookupIPv4First } from "../transport/resolve-host.ts";
 import { socketError } from "../transport/socket-error.ts";
-import type { PacketLink, PacketLinkEvents, SendDone } from "./link.ts";
+import { type PacketLink, type PacketLinkEvents, type SendDone, closedError } from "./link.ts";
 
 /** Where a TCP client connects to, and how. */
 export interface TcpLinkSpec {
@@ -141,8 +141,4 @@ export class TcpLink implements PacketLink {
 function addressOf(address: string | undefined, port: number | undefined): NetAddress {
   if (address === undefined || port === undefined) return { address: "", port: 0, family: "unix" };
   return ipAddress(address, port);
-}
-
-function closedError(message: string): OscServerError {
-  return new OscServerError("OSC_CLOSED", message);
 }

@@ -2,25 +2,13 @@ import { isIP } from "node:net";
 import { OscBundle, type OscPacket } from "../codec/index.ts";
 import { OscBatchError, OscEncodeError, type OscError } from "../errors.ts";
 import { formatHostPort } from "../net-address.ts";
-import {
-  bad,
-  boolean,
-  type CheckedOptions,
-  integer,
-  listOf,
-  oneOf,
-  type OptionCheck,
-  type OptionChecks,
-  optionError,
-  readOptions,
-  text,
-} from "../options.ts";
-import { MAX_DATAGRAM, type UdpOptions, udpOptionsOf } from "../transport/udp.ts";
+import { bad, boolean, integer, oneOf, type OptionCheck, type OptionChecks, optionError, readOptions } from "../options.ts";
+import { MAX_DATAGRAM, UDP_CHECKS as SOCKET_CHECKS, type UdpOptions } from "../transport/udp.ts";
 import type { ConnectionSettings } from "./connection.ts";
 import type { SendDone } from "./link.ts";
 import { CLIENT_CHECKS, type PacketClientOptions, checkTarget } from "./options.ts";
 import { PacketClient } from "./packet-client.ts";
-import { UdpLink, type UdpLinkSpec } from "./udp-link.ts";
+import { UdpLink } from "./udp-link.ts";
 
 /** Options of the UDP clients. */
 export interface UDPClientOptions extends PacketClientOptions, UdpOptions {
@@ -74,26 +62,14 @@ const SEND_CHECKS = {
 /** Options of a {@link DispatchClient}. */
 export type DispatchClientOptions = UDPClientOptions;
 
-const MAX_INT32 = 2 ** 31 - 1;
-
 const UDP_CHECKS = {
   ...CLIENT_CHECKS,
-  localAddress: ipAddress(),
+  localAddress: localAddress(),
   localPort: integer(0, 0, 65_535),
   family: oneOf([0, 4, 6], 0),
   connected: boolean(false),
   native: oneOf(["auto", false], "auto"),
-  ipv6Only: boolean(undefined),
-  reuseAddress: boolean(undefined),
-  reusePort: boolean(undefined),
-  broadcast: boolean(undefined),
-  multicastGroups: listOf(text(undefined, "239.0.0.1")),
-  multicastInterface: text(undefined, "192.168.1.5"),
-  multicastTtl: integer(0, undefined, 255),
-  multicastLoopback: boolean(undefined),
-  ttl: integer(1, undefined, 255),
-  receiveBufferSize: integer(1, undefined, MAX_INT32),
-  sendBufferSize: integer(1, undefined, MAX_INT32),
+  ...SOCKET_CHECKS,
 } satisfies Readonly<Record<keyof OptionChecks<UDPClientOptions>, unknown>>;
 
 /** A socket has nothing to wait for but its own opening. */
@@ -131,10 +107,12 @@ export class UDPClient extends PacketClient {
   constructor(host: string, port: number, options: UDPClientOptions = {}) {
     checkTarget("UDPClient", host, port);
     const settings = readOptions("UDPClient", options, UDP_CHECKS);
-    const spec = { ...udpLinkSpec(host, port, settings), options: udpOptionsOf(options) };
+    const { localAddress, localPort, connected, native, for: receiver } = settings;
+    const family = ipVersion(host, settings.family, localAddress);
+    const spec = { host, port, family, localAddress, localPort, connected, native, receiver, options: settings };
     super(formatHostPort(host, port), (events) => new UdpLink(spec, events), settings, NO_LIMITS);
     this.#target = formatHostPort(host, port);
-    this.#maxSize = settings.for?.maxDatagram ?? MAX_DATAGRAM;
+    this.#maxSize = receiver?.maxDatagram ?? MAX_DATAGRAM;
   }
 
   /**
@@ -148,7 +126,7 @@ export class UDPClient extends PacketClient {
     if (options === undefined) return super.send(packet);
     return this.sendWith((done) => {
       const { split } = readOptions("send()", options, SEND_CHECKS);
-      const encode = (one: OscPacket): Uint8Array => this.encode(one);
+      const encode = (one: OscPacket): Uint8Array => this.encoder.encode(one);
       if (split === null) {
         this.connection.send(encode(packet), null, done);
         return;
@@ -175,7 +153,9 @@ export class UDPClient extends PacketClient {
   sendBatch(packets: readonly (OscPacket | Uint8Array)[]): Promise<void> {
     return this.sendWith((done) => {
       if (!Array.isArray(packets)) throw bad("The packets", "an array", packets);
-      const encoded = packets.map((packet: OscPacket | Uint8Array) => (packet instanceof Uint8Array ? packet : this.encode(packet)));
+      const encoded = packets.map((packet: OscPacket | Uint8Array) =>
+        packet instanceof Uint8Array ? packet : this.encoder.encode(packet),
+      );
       const result = new BatchResult(encoded.length, this.#target, done);
       this.connection.sendBatch(encoded, (index, error) => result.settle(index, error));
     });
@@ -274,17 +254,17 @@ function fitting(element: OscPacket, maxSize: number, encode: (packet: OscPacket
   throw new OscEncodeError("OSC_PACKET_TOO_LARGE", text, element);
 }
 
-function udpLinkSpec(host: string, port: number, settings: CheckedOptions<typeof UDP_CHECKS>): Omit<UdpLinkSpec, "options"> {
-  const { localAddress, localPort, family, connected, native, for: receiver } = settings;
+/** The IP version that a client is bound to; 0 if the lookup of the host decides. */
+function ipVersion(host: string, family: 0 | 4 | 6, localAddress: string | null): 0 | 4 | 6 {
   const versions = new Set([isIP(host), family, isIP(localAddress ?? "")].filter((version) => version !== 0));
   if (versions.size > 1) {
     throw optionError(`The host (${host}), family and localAddress must be of one IP version: all IPv4, or all IPv6.`);
   }
   const [version = 0] = versions as Set<0 | 4 | 6>;
-  return { host, port, family: version, localAddress, localPort, connected, native, receiver };
+  return version;
 }
 
-function ipAddress(): OptionCheck<string | null> {
+function localAddress(): OptionCheck<string | null> {
   return (value, name) => {
     if (value === undefined) return null;
     if (typeof value === "string" && isIP(value) !== 0) return value;

@@ -1,13 +1,13 @@
 import type { RemoteInfo, Socket } from "node:dgram";
 import { isIP } from "node:net";
-import { OscServerError, OscSocketError } from "../errors.ts";
+import { OscSocketError } from "../errors.ts";
 import { type NetAddress, formatHostPort, ipAddress } from "../net-address.ts";
 import { OutgoingBatch } from "../transport/native/batch.ts";
 import { nativeSockets } from "../transport/native/self-test.ts";
 import { resolveHost } from "../transport/resolve-host.ts";
 import { socketError } from "../transport/socket-error.ts";
-import { MAX_DATAGRAM, type UdpOptions, applyOptions, bind, createUdpSocket, socketAddress } from "../transport/udp.ts";
-import type { BatchDone, PacketLink, PacketLinkEvents, SendDone } from "./link.ts";
+import { MAX_DATAGRAM, type UdpSettings, applyOptions, bind, createUdpSocket, socketAddress } from "../transport/udp.ts";
+import { type BatchDone, type PacketLink, type PacketLinkEvents, type SendDone, closedError } from "./link.ts";
 import type { ReceiverProfile } from "./receivers.ts";
 
 /** Where a UDP client sends to, and what it binds. */
@@ -21,11 +21,11 @@ export interface UdpLinkSpec {
   /** The port to bind; 0 lets the system choose. */
   readonly localPort: number;
   readonly connected: boolean;
-  /** The profile of the receiver, if it has one. */
-  readonly receiver?: ReceiverProfile | null;
-  readonly options: UdpOptions;
-  /** Whether batches use native system calls if they are available. Default false. */
-  readonly native?: "auto" | false;
+  /** The profile of the receiver; `null`: it takes everything. */
+  readonly receiver: ReceiverProfile | null;
+  readonly options: UdpSettings;
+  /** Whether batches use native system calls if they are available. */
+  readonly native: "auto" | false;
 }
 
 /** One UDP socket that sends to one target and hears everyone, or only the target if it is connected. */
@@ -64,7 +64,7 @@ export class UdpLink implements PacketLink {
     }
     if (this.#isClosed) {
       await closeSocket(socket);
-      throw new OscServerError("OSC_CLOSED", "The client was closed while it opened its socket.");
+      throw closedError("The client was closed while it opened its socket.");
     }
     socket.on("error", (error) => this.#events.onError(socketError(error, "send to", this.#target)));
     socket.on("message", (data: Uint8Array, { address, port }: RemoteInfo) => this.#events.onPacket(data, ipAddress(address, port)));
@@ -75,7 +75,7 @@ export class UdpLink implements PacketLink {
 
   send(packet: Uint8Array, to: NetAddress | null, done: SendDone): void {
     if (packet.length > this.#maxSize) {
-      done(tooLarge(packet.length, this.#target, this.#spec.receiver ?? null));
+      done(tooLarge(packet.length, this.#target, this.#spec.receiver));
       return;
     }
     const target = to === null ? this.#target : formatHostPort(to.address, to.port);
@@ -118,7 +118,7 @@ export class UdpLink implements PacketLink {
     let refused = -1;
     while (next < packets.length) {
       if (next === large[0]) {
-        done(next, tooLarge(packets[next]?.length ?? 0, this.#target, this.#spec.receiver ?? null));
+        done(next, tooLarge(packets[next]?.length ?? 0, this.#target, this.#spec.receiver));
         large.shift();
         next += 1;
         continue;

@@ -1,8 +1,8 @@
-import { OscDroppedError, OscRejectedError, OscServerError, OscSocketError, type OscError } from "../errors.ts";
+import { OscDroppedError, OscRejectedError, OscSocketError, type OscError } from "../errors.ts";
 import type { NetAddress } from "../net-address.ts";
 import { websocketServer } from "../url/osc-url.ts";
 import { maskSecrets } from "../url/secrets.ts";
-import type { PacketLink, PacketLinkEvents, SendDone } from "./link.ts";
+import { type PacketLink, type PacketLinkEvents, type SendDone, closedError } from "./link.ts";
 
 /** The part of a WebSocket that is used. Those of browsers, Node 22 and the package `ws` have it. */
 export interface WebSocketLike {
@@ -212,7 +212,7 @@ export class WebSocketLink implements PacketLink {
 
   /** Why the connection cannot be used. */
   #failed(): OscError {
-    if (this.#state === "closing") return new OscServerError("OSC_CLOSED", "The client was closed while it connected.");
+    if (this.#state === "closing") return closedError("The client was closed while it connected.");
     const url = maskSecrets(this.#spec.url);
     const { code, message } = (this.#cause ?? {}) as { readonly code?: unknown; readonly message?: unknown };
     const why = typeof message === "string" && message !== "" ? message : "the server can't be reached, or rejects this page";

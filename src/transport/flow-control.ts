@@ -1,5 +1,6 @@
 import { OscDroppedError, type OscError } from "../errors.ts";
 import type { NetAddress } from "../net-address.ts";
+import { Fifo } from "../fifo.ts";
 import { type MemoryAccount, MemoryBudget, PACKET_OVERHEAD, compact } from "./memory-budget.ts";
 import type { Peer, TransportEvents } from "./transport.ts";
 
@@ -100,6 +101,21 @@ export function sharedLimits(
   { memory }: TransportEvents,
 ): SharedLimits {
   return { inFlight: new InFlightLimit(maxPackets, maxBytes), memory: memory ?? new MemoryBudget() };
+}
+
+/** Counts and reports a connection from now until it is over. */
+export function addConnection<Connection extends BackpressuredPeer>(
+  connections: Set<Connection>,
+  connection: Connection,
+  events: TransportEvents,
+): void {
+  connections.add(connection);
+  events.onConnection("opened");
+  events.onPeer?.(connection);
+  void connection.closed.then(() => {
+    connections.delete(connection);
+    events.onConnection("closed");
+  });
 }
 
 /** Why a client can't connect. */
@@ -298,46 +314,5 @@ export abstract class BackpressuredPeer implements Peer, InFlightWaiter {
     this.#pending += 1;
     this.#pendingBytes += data.length;
     this.events.onPacket(data, this);
-  }
-}
-
-/** After this many consumed slots the rest moves up. */
-const SLACK = 1024;
-
-/** First in, first out, also with tens of thousands of items, for which an array's own `shift` is slow. */
-export class Fifo<Item> {
-  #items: (Item | undefined)[] = [];
-  #first = 0;
-
-  get size(): number {
-    return this.#items.length - this.#first;
-  }
-
-  push(item: Item): void {
-    this.#items.push(item);
-  }
-
-  /** The first one, which stays. */
-  peek(): Item | undefined {
-    return this.#items[this.#first];
-  }
-
-  shift(): Item | undefined {
-    if (this.size === 0) return undefined;
-    const item = this.#items[this.#first];
-    this.#items[this.#first] = undefined;
-    this.#first += 1;
-    if (this.#first === this.#items.length) {
-      this.clear();
-    } else if (this.#first > SLACK && this.#first * 2 > this.#items.length) {
-      this.#items = this.#items.slice(this.#first);
-      this.#first = 0;
-    }
-    return item;
-  }
-
-  clear(): void {
-    this.#items = [];
-    this.#first = 0;
   }
 }

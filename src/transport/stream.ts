@@ -1,12 +1,11 @@
 import { Duplex } from "node:stream";
 import type { Framing } from "../framing/index.ts";
 import type { NetAddress } from "../net-address.ts";
-import { type OptionChecks, boolean, checkOptionValues, integer, oneOf, text } from "../options.ts";
+import { type OptionChecks, boolean, checkOptionValues, integer, text } from "../options.ts";
 import { type AnyStream, type StreamSource, isReopenable, isPort } from "../framing/byte-stream.ts";
-import { InFlightLimit, type SharedLimits } from "./flow-control.ts";
-import { MemoryBudget } from "./memory-budget.ts";
+import { type SharedLimits, addConnection, sharedLimits } from "./flow-control.ts";
 import { closedWhileOpening, socketError } from "./socket-error.ts";
-import { TcpConnection } from "./tcp-connection.ts";
+import { CONNECTION_CHECKS, TcpConnection } from "./tcp-connection.ts";
 import { type Peer, type Transport, type TransportEvents, peerAmong } from "./transport.ts";
 
 /** Options of a server over a stream. */
@@ -33,10 +32,8 @@ export interface StreamOptions {
 
 /** The checks and defaults of {@link StreamOptions}. */
 const CHECKS = {
-  framing: oneOf(["auto", "1.0", "1.1", "none"], "auto"),
+  ...CONNECTION_CHECKS,
   midStream: boolean(true),
-  maxPending: integer(1, 64),
-  maxBuffered: integer(1, 16 * 1024 * 1024),
   baudRate: integer(1, 115_200),
   name: text("stream"),
 } satisfies OptionChecks<StreamOptions>;
@@ -77,7 +74,7 @@ export class StreamTransport implements Transport {
     this.#spec = spec;
     this.#events = events;
     this.#address = { address: spec.options.name, port: 0, family: "unix" };
-    this.#shared = { inFlight: new InFlightLimit(spec.maxPackets, spec.maxBytes), memory: events.memory ?? new MemoryBudget() };
+    this.#shared = sharedLimits(spec, events);
   }
 
   async open(): Promise<NetAddress> {
@@ -123,14 +120,8 @@ export class StreamTransport implements Transport {
     const { options, maxPacketSize } = this.#spec;
     const limits = { ...options, maxPacketSize, maxIdle: null, endsAlone: true };
     const connection = new TcpConnection(stream, this.#address, limits, this.#shared, this.#events);
-    this.#connections.add(connection);
-    this.#events.onConnection("opened");
-    this.#events.onPeer?.(connection);
-    void connection.closed.then(() => {
-      this.#connections.delete(connection);
-      this.#events.onConnection("closed");
-      if (isReopenable(this.#spec.source)) this.#reopenAfter(FIRST_PAUSE_MS, "first");
-    });
+    addConnection(this.#connections, connection, this.#events);
+    if (isReopenable(this.#spec.source)) void connection.closed.then(() => this.#reopenAfter(FIRST_PAUSE_MS, "first"));
   }
 
   /** Opens the stream again after a pause. Only the first failure of an outage is reported. */

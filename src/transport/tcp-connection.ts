@@ -3,6 +3,7 @@ import type { Duplex } from "node:stream";
 import { OscDroppedError, OscFrameError, OscTimeoutError } from "../errors.ts";
 import { type FrameDecoder, type Framing, createFrameDecoder } from "../framing/index.ts";
 import { type NetAddress, formatAddress } from "../net-address.ts";
+import { type OptionCheck, integer, oneOf } from "../options.ts";
 import { FrameWriter } from "./frame-writer.ts";
 import { BackpressuredPeer, type SharedLimits } from "./flow-control.ts";
 import { socketError } from "./socket-error.ts";
@@ -20,6 +21,15 @@ export interface ConnectionLimits {
   /** True if the other side never ends a connection: it is over when the last reply is out. Default false. */
   readonly endsAlone?: boolean;
 }
+
+/** The checks and defaults of the options that TCP servers and servers over a stream share. */
+export const CONNECTION_CHECKS: {
+  readonly [Name in "framing" | "maxPending" | "maxBuffered"]: OptionCheck<ConnectionLimits[Name]>;
+} = {
+  framing: oneOf(["auto", "1.0", "1.1", "none"], "auto"),
+  maxPending: integer(1, 64),
+  maxBuffered: integer(1, 16 * 1024 * 1024),
+};
 
 /** A socket, or any other stream, which has no timeout of its own. */
 type StreamSocket = Duplex & Partial<Pick<Socket, "setTimeout">>;

@@ -3,11 +3,11 @@ import { type Server, type Socket, connect, createServer } from "node:net";
 import { OscServerError } from "../errors.ts";
 import type { Framing } from "../framing/index.ts";
 import { type NetAddress, formatHostPort, ipAddress } from "../net-address.ts";
-import { type SharedLimits, sharedLimits, tooManyClients } from "./flow-control.ts";
-import { MAX_TIMER_MS, type OptionChecks, boolean, checkOptionValues, integer, oneOf, orNull } from "../options.ts";
+import { type SharedLimits, addConnection, sharedLimits, tooManyClients } from "./flow-control.ts";
+import { MAX_TIMER_MS, type OptionChecks, boolean, checkOptionValues, integer, orNull } from "../options.ts";
 import { resolveHost } from "./resolve-host.ts";
 import { closedWhileOpening, socketError } from "./socket-error.ts";
-import { type ConnectionLimits, TcpConnection } from "./tcp-connection.ts";
+import { CONNECTION_CHECKS, type ConnectionLimits, TcpConnection } from "./tcp-connection.ts";
 import { type Peer, type Transport, type TransportEvents, peerAmong } from "./transport.ts";
 
 const MAX_PORT = 65_535;
@@ -45,10 +45,8 @@ export interface TcpOptions {
 
 /** The checks and defaults of {@link TcpOptions}. */
 const CHECKS = {
-  framing: oneOf(["auto", "1.0", "1.1", "none"], "auto"),
+  ...CONNECTION_CHECKS,
   maxConnections: integer(1, 1024),
-  maxPending: integer(1, 64),
-  maxBuffered: integer(1, 16 * 1024 * 1024),
   maxIdle: (value: unknown, name: string): number | null => orNull(integer(1, undefined, MAX_TIMER_MS))(value, name) ?? null,
   noDelay: boolean(true),
   keepAlive: boolean(true),
@@ -170,14 +168,8 @@ export class TcpTransport implements Transport {
       return;
     }
     const connection = new TcpConnection(socket, address, this.#limits, this.#shared, this.#events);
-    this.#connections.add(connection);
     if (this.#down !== null) connection.stopReading();
-    this.#events.onConnection("opened");
-    this.#events.onPeer?.(connection);
-    void connection.closed.then(() => {
-      this.#connections.delete(connection);
-      this.#events.onConnection("closed");
-    });
+    addConnection(this.#connections, connection, this.#events);
   }
 
   async #listen(server: Server): Promise<void> {

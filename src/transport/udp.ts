@@ -43,7 +43,7 @@ export interface UdpOptions {
  * @throws OscServerError `OSC_OPTION` if an option has a bad value
  */
 export function udpOptionsOf(options: UdpOptions): UdpOptions {
-  const checked = checkOptionValues(options, CHECKS);
+  const checked = checkOptionValues(options, UDP_CHECKS);
   return Object.fromEntries(Object.entries(checked).filter(([, value]) => value !== undefined));
 }
 
@@ -51,7 +51,7 @@ export function udpOptionsOf(options: UdpOptions): UdpOptions {
 const MAX_SOCKET_BUFFER = 0x7fff_ffff;
 
 /** The checks of {@link UdpOptions}; what isn't given is left to the system. */
-const CHECKS = {
+export const UDP_CHECKS: OptionChecks<UdpOptions> = {
   ipv6Only: boolean(undefined),
   reuseAddress: boolean(undefined),
   reusePort: boolean(undefined),
@@ -66,10 +66,13 @@ const CHECKS = {
   ttl: integer(1, undefined, 255),
   receiveBufferSize: integer(1, undefined, MAX_SOCKET_BUFFER),
   sendBufferSize: integer(1, undefined, MAX_SOCKET_BUFFER),
-} satisfies OptionChecks<UdpOptions>;
+};
+
+/** {@link UdpOptions}, checked: what isn't given may also be undefined. */
+export type UdpSettings = { readonly [Name in keyof UdpOptions]: UdpOptions[Name] | undefined };
 
 /** The names of {@link UdpOptions}. */
-export const UDP_OPTIONS: readonly string[] = Object.keys(CHECKS);
+export const UDP_OPTIONS: readonly string[] = Object.keys(UDP_CHECKS);
 
 /** Where to bind, and how. Plain data, so that it can go to another thread. */
 export interface UdpSpec {
@@ -207,7 +210,7 @@ export class PeersByPort {
 }
 
 /** Makes a socket of the IP version of the address that it will be bound to or send to. */
-export function createUdpSocket(ip: string, options: UdpOptions): Socket {
+export function createUdpSocket(ip: string, options: UdpSettings): Socket {
   const socketOptions: SocketOptions & { reusePort?: boolean } = {
     type: isIP(ip) === 6 ? "udp6" : "udp4",
     ipv6Only: options.ipv6Only ?? false,
@@ -234,7 +237,7 @@ function supportsReusePort(): boolean {
 }
 
 /** Sets the options that Node can set only on a bound socket. */
-export function applyOptions(socket: Socket, options: UdpOptions): void {
+export function applyOptions(socket: Socket, options: UdpSettings): void {
   if (options.broadcast === true) socket.setBroadcast(true);
   if (options.ttl !== undefined) socket.setTTL(options.ttl);
   if (options.multicastTtl !== undefined) socket.setMulticastTTL(options.multicastTtl);

@@ -1,7 +1,8 @@
 import type { EventEmitter } from "node:events";
 import { OscDroppedError, OscRejectedError, OscTimeoutError } from "../errors.ts";
 import { type NetAddress, formatAddress } from "../net-address.ts";
-import { BackpressuredPeer, Fifo, type SharedLimits } from "./flow-control.ts";
+import { Fifo } from "../fifo.ts";
+import { BackpressuredPeer, type SharedLimits } from "./flow-control.ts";
 import { socketError } from "./socket-error.ts";
 import type { TransportEvents } from "./transport.ts";
 

@@ -4,7 +4,7 @@ import type { DropArgument, Socket } from "node:net";
 import type { WebSocket, WebSocketServer } from "ws";
 import { OscDroppedError, type OscError, OscRejectedError, OscServerError } from "../errors.ts";
 import { type NetAddress, formatHostPort, ipAddress } from "../net-address.ts";
-import { type SharedLimits, sharedLimits, tooManyClients } from "./flow-control.ts";
+import { type SharedLimits, addConnection, sharedLimits, tooManyClients } from "./flow-control.ts";
 import { MAX_TIMER_MS, type OptionChecks, bad, boolean, callback, checkOptionValues, integer, listOf, oneOf, orNull } from "../options.ts";
 import { isOriginAllowed } from "./origin.ts";
 import { resolveHost } from "./resolve-host.ts";
@@ -289,14 +289,8 @@ export class WebSocketTransport implements Transport {
   #accept(socket: WebSocket, stream: Duplex, request: IncomingMessage): void {
     const { clients, limits } = this.#spec;
     const client = new WebSocketConnection(socket, stream, clientAddress(request.socket), limits, this.#shared, this.#events);
-    clients.add(client);
     if (this.#draining) client.stopReading();
-    this.#events.onConnection("opened");
-    this.#events.onPeer?.(client);
-    void client.closed.then(() => {
-      clients.delete(client);
-      this.#events.onConnection("closed");
-    });
+    addConnection(clients, client, this.#events);
     if (this.#closed !== null) client.end(GOING_AWAY, "the server is closing");
   }
 }
