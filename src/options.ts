@@ -249,6 +249,18 @@ export function describe(value: unknown): string {
   }
 }
 
+/** What was thrown, as a text. Never throws itself. */
+export function thrownText(thrown: unknown): string {
+  try {
+    // Its type says string, but nothing enforces that.
+    const { message } = (thrown instanceof Error ? thrown : {}) as { readonly message?: unknown };
+    if (typeof message === "string") return message;
+  } catch {
+    // A proxy that lets nobody look at it.
+  }
+  return describe(thrown);
+}
+
 function entryText(entry: unknown): string {
   if (typeof entry === "string") return JSON.stringify(entry);
   return typeof entry === "object" && entry !== null ? "{…}" : String(entry);

@@ -12,7 +12,8 @@ import {
   mappedBundleHandler,
   NO_BUNDLE_HANDLERS,
 } from "./bundle-handlers.ts";
-import { handlePacket, type ExecutionResult, type HandlerMatch, packetOf } from "./execute.ts";
+import { handlePacket, type ExecutionResult, type HandlerMatch } from "./execute.ts";
+import { packetOf } from "./reply.ts";
 import {
   type AddressFirst,
   type ArgumentCheck,

@@ -1,23 +1,15 @@
 import type { KnownAddress } from "../address/index.ts";
 import { decodeMessage, decodePacket } from "../codec/decode.ts";
-import {
-  type DecodeOptions,
-  encode,
-  encodeMessage,
-  OscBundle,
-  OscMessage,
-  type OscPacket,
-  type TimeTag,
-  type OscValue,
-} from "../codec/index.ts";
+import { type DecodeOptions, OscBundle, OscMessage, type OscPacket, type TimeTag, type OscValue } from "../codec/index.ts";
 import { OscDecodeError, OscDispatchError, OscDroppedError, type OscError, OscRejectedError } from "../errors.ts";
 import type { NetAddress } from "../net-address.ts";
-import { describe } from "../options.ts";
+import { thrownText } from "../options.ts";
 import { handled, type PacketHandled, type PacketRejected, rejected } from "../packet-result.ts";
 import { leaveOutStackTraces } from "../stack-traces.ts";
 import { type BundleContext, BUNDLE_NAME, type MappedBundleHandler, withoutLater } from "./bundle-handlers.ts";
 import { isLater } from "./bundle-time.ts";
 import type { ArgumentCheck, Handler, HandlerContext, OscReply } from "./handler.ts";
+import { badReply, ignoreRejections, isReply, notReply } from "./reply.ts";
 
 const SLASH = 0x2f;
 
@@ -409,69 +401,9 @@ function isDispatched(message: OscMessage, context: PacketContext): boolean {
   return message.address.charCodeAt(0) === SLASH || context.handling.allowOddAddresses === true;
 }
 
-/** Nobody awaits the promises in this value, so a rejection would end the process. */
-function ignoreRejections(value: unknown): void {
-  try {
-    for (const each of Array.isArray(value) ? [value, ...(value as unknown[])] : [value]) {
-      if (typeof each === "object") new Promise((resolve) => resolve(each)).catch(() => undefined);
-    }
-  } catch {
-    // A proxy that lets nobody look at it.
-  }
-}
-
-/**
- * The packet that a handler's reply stands for.
- *
- * @throws OscEncodeError if it can't be one
- */
-export function packetOf(reply: OscReply): OscPacket {
-  if (typeof reply === "string") return new OscMessage(reply);
-  if (reply instanceof OscMessage || reply instanceof OscBundle) return reply;
-  return new OscMessage(reply[0], reply.slice(1));
-}
-
-/**
- * The bytes of a handler's reply.
- *
- * @throws OscEncodeError if it can't be a packet
- */
-export function encodeReply(reply: OscReply): Uint8Array {
-  if (typeof reply === "string") return encodeMessage(reply);
-  if (reply instanceof OscMessage || reply instanceof OscBundle) return encode(reply);
-  return encodeMessage(reply[0], reply.slice(1));
-}
-
-function isReply(value: unknown): value is OscReply {
-  if (Array.isArray(value)) return typeof value[0] === "string";
-  return typeof value === "string" || value instanceof OscMessage || value instanceof OscBundle;
-}
-
-function notReply(address: string, value: unknown): OscDispatchError {
-  const advice =
-    value instanceof Promise ? "Await the promise first" : "Reply with an address, [address, ...arguments], a message or a bundle";
-  return new OscDispatchError("OSC_BAD_REPLY", `A handler of ${address} replied with ${describe(value)}. ${advice}.`, address);
-}
-
-function badReply(address: string, cause: unknown): OscDispatchError {
-  return new OscDispatchError("OSC_BAD_REPLY", `The reply to ${address} could not be sent: ${messageOf(cause)}`, address, { cause });
-}
-
 /** The error for a handler that threw, or whose promise was rejected. */
 function handlerFailed(address: string, cause: unknown): OscDispatchError {
-  return new OscDispatchError("OSC_HANDLER_FAILED", `A handler of ${address} failed: ${messageOf(cause)}`, address, { cause });
-}
-
-/** What was thrown, as a text. Never throws itself. */
-export function messageOf(thrown: unknown): string {
-  try {
-    // Its type says string, but nothing enforces that.
-    const { message } = (thrown instanceof Error ? thrown : {}) as { readonly message?: unknown };
-    if (typeof message === "string") return message;
-  } catch {
-    // A proxy that lets nobody look at it.
-  }
-  return describe(thrown);
+  return new OscDispatchError("OSC_HANDLER_FAILED", `A handler of ${address} failed: ${thrownText(cause)}`, address, { cause });
 }
 
 function tooMuchWork(left: number, maxWork: number): OscDroppedError {

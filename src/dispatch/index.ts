@@ -5,7 +5,7 @@ export { clockOption, systemClock } from "./clock.ts";
 export type { Clock } from "./clock.ts";
 export { checkDispatcher, Dispatcher, isDispatcher } from "./dispatcher.ts";
 export type { CallOptions, DispatcherOptions } from "./dispatcher.ts";
-export { encodeReply, handleDecoded, handlePacket, packetOf, tryDecode } from "./execute.ts";
+export { handleDecoded, handlePacket, tryDecode } from "./execute.ts";
 export type { ExecutionResult, HandlerMatch, PacketContext, PacketHandling } from "./execute.ts";
 export { Handler } from "./handler.ts";
 export type {
@@ -26,6 +26,7 @@ export type {
   WithArguments,
   WithoutArguments,
 } from "./handler.ts";
+export { encodeReply, packetOf } from "./reply.ts";
 export { Reporter, reportToConsole, tellListener } from "./reporter.ts";
 export type { ErrorListener } from "./reporter.ts";
 export { Scheduler } from "./scheduler.ts";

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { OscDroppedError, OscNatsError, OscRejectedError } from "../errors.ts";
 import { formatAddress } from "../net-address.ts";
 import { dropped, rejected } from "../packet-result.ts";
-import type { Executor, ExecutorContext, ExecutorFactory, Packet } from "../server/executor.ts";
+import { type Executor, type ExecutorContext, type ExecutorFactory, type Packet, withinTime } from "../server/executor.ts";
 import { FairQueue } from "../server/fair-queue.ts";
 import type { Peer } from "../transport/transport.ts";
 import { NatsLink, type NatsMessage } from "./connection.ts";
@@ -196,13 +196,7 @@ export class NatsExecutor implements Executor {
 
   async #emptied(ms: number): Promise<void> {
     if (this.#queue.size === 0 && (this.#publisher?.size ?? 0) === 0) return;
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, ms);
-      this.#onEmpty = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
+    await withinTime(ms, (done) => (this.#onEmpty = done));
   }
 }
 

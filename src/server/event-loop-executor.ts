@@ -1,11 +1,11 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { OscBundle, OscMessage, type OscPacket } from "../codec/index.ts";
-import { messageOf } from "../dispatch/execute.ts";
 import { type ExecutionResult, type OscReply, type PacketContext, encodeReply, tryDecode } from "../dispatch/index.ts";
-import { OscDispatchError, OscDroppedError, type OscError } from "../errors.ts";
+import { OscDispatchError, type OscError } from "../errors.ts";
 import type { NetAddress } from "../net-address.ts";
+import { thrownText } from "../options.ts";
 import { dropped } from "../packet-result.ts";
-import type { Executor, ExecutorEvents, Packet } from "./executor.ts";
+import { type Executor, type ExecutorEvents, type Packet, serverClosed, withinTime } from "./executor.ts";
 import { FairQueue } from "./fair-queue.ts";
 import { type Handling, runPacket } from "./handle.ts";
 import type { Limits } from "./options.ts";
@@ -41,7 +41,7 @@ export class EventLoopExecutor implements Executor {
   }
 
   execute(packet: Packet): void {
-    if (this.#closing) return this.#events.end(packet, dropped(closing()));
+    if (this.#closing) return this.#events.end(packet, dropped(serverClosed()));
     // While no handler awaits anything, no packet waits.
     if (this.#awaited === 0 && !this.#advancing) {
       const pending = this.#run(packet);
@@ -56,15 +56,9 @@ export class EventLoopExecutor implements Executor {
 
   async close(graceMs: number): Promise<void> {
     this.#closing = true;
-    for (const packet of this.#queue.clear()) this.#events.end(packet, dropped(closing()));
+    for (const packet of this.#queue.clear()) this.#events.end(packet, dropped(serverClosed()));
     if (this.#awaited === 0) return;
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, graceMs);
-      this.#onIdle = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
+    await withinTime(graceMs, (done) => (this.#onIdle = done));
   }
 
   /** Handles the packets whose turn it is, as far as `concurrency` allows. */
@@ -132,7 +126,7 @@ export class LocalContext implements PacketContext {
   /** A promise that a handler started was rejected, and nothing awaits it. */
   unawaitedRejection(reason: unknown): void {
     const address = firstAddress(this.#packet.data);
-    const what = `A handler of ${address} started a promise that nothing awaits, and it was rejected: ${messageOf(reason)}. Await or return it.`;
+    const what = `A handler of ${address} started a promise that nothing awaits, and it was rejected: ${thrownText(reason)}. Await or return it.`;
     this.error(new OscDispatchError("OSC_HANDLER_FAILED", what, address, { cause: reason }));
   }
 }
@@ -142,10 +136,6 @@ function firstAddress(data: Uint8Array): string {
   let packet = tryDecode(data);
   while (packet instanceof OscBundle) packet = packet.elements[0] as OscPacket;
   return packet instanceof OscMessage ? packet.address : "";
-}
-
-function closing(): OscError {
-  return new OscDroppedError("close", "A packet that waited for a handler was dropped because the server closed.");
 }
 
 /** The packet whose handlers run or have run, for all that they start. */

@@ -1,4 +1,4 @@
-import type { OscError, OscRejectedError } from "../errors.ts";
+import { OscDroppedError, type OscError, type OscRejectedError } from "../errors.ts";
 import type { NetAddress } from "../net-address.ts";
 import type { PacketResult } from "../packet-result.ts";
 import type { Peer } from "../transport/transport.ts";
@@ -54,3 +54,19 @@ export interface ExecutorContext {
 
 /** Makes an executor each time that a server begins to serve. */
 export type ExecutorFactory = (context: ExecutorContext) => Executor;
+
+/** The error for packets that still wait for a handler when the server closes. */
+export function serverClosed(): OscDroppedError {
+  return new OscDroppedError("close", "A packet that waited for a handler was dropped because the server closed.");
+}
+
+/** Resolves when `onDone` calls back, at the latest after `ms`. */
+export function withinTime(ms: number, onDone: (done: () => void) => void): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, ms);
+    onDone(() => {
+      clearTimeout(timer);
+      resolve();
+    });
+  });
+}

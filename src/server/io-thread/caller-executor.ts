@@ -1,7 +1,7 @@
 import type { MessagePort } from "node:worker_threads";
-import { OscDroppedError, type OscRejectedError } from "../../errors.ts";
+import type { OscRejectedError } from "../../errors.ts";
 import { HANDLED as HANDLED_RESULT, type PacketResult, dropped, handled, rejected } from "../../packet-result.ts";
-import type { Executor, ExecutorEvents, Packet } from "../executor.ts";
+import { type Executor, type ExecutorEvents, type Packet, serverClosed, withinTime } from "../executor.ts";
 import { FairQueue, queueIsFull } from "../fair-queue.ts";
 import type { Limits } from "../options.ts";
 import { type PackedError, unpackError } from "../pool/error-transfer.ts";
@@ -86,15 +86,9 @@ export class CallerExecutor implements Executor {
 
   async close(graceMs: number): Promise<void> {
     const next = (): Packet | undefined => this.#takeBackOldest() ?? this.#queue.shift();
-    for (let packet = next(); packet !== undefined; packet = next()) this.#events.end(packet, dropped(closing()));
+    for (let packet = next(); packet !== undefined; packet = next()) this.#events.end(packet, dropped(serverClosed()));
     if (this.#inFlight.size > 0) {
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, graceMs);
-        this.#onEmpty = () => {
-          clearTimeout(timer);
-          resolve();
-        };
-      });
+      await withinTime(graceMs, (done) => (this.#onEmpty = done));
     }
     this.#port.close();
   }
@@ -248,8 +242,4 @@ export class CallerClaims {
     Atomics.store(this.#words, AWAITS_READING, 1);
     return Atomics.load(this.#words, MESSAGES_READ) === messages;
   }
-}
-
-function closing(): OscDroppedError {
-  return new OscDroppedError("close", "A packet that waited for a handler was dropped because the server closed.");
 }

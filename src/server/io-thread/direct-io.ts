@@ -1,5 +1,4 @@
 import { type Clock, type Dispatcher, type ExecutionResult, systemClock } from "../../dispatch/index.ts";
-import { OscDroppedError } from "../../errors.ts";
 import { type NetAddress, formatAddress } from "../../net-address.ts";
 import { dropped } from "../../packet-result.ts";
 import type { Libc } from "../../transport/native/libc.ts";
@@ -8,7 +7,7 @@ import { NativePeers } from "../../transport/native/udp.ts";
 import { NativeUdpSocket } from "../../transport/native/socket.ts";
 import { socketError } from "../../transport/socket-error.ts";
 import type { UdpSpec } from "../../transport/udp.ts";
-import type { Executor, ExecutorEvents, Packet } from "../executor.ts";
+import { type Executor, type ExecutorEvents, type Packet, serverClosed } from "../executor.ts";
 import { LocalContext } from "../event-loop-executor.ts";
 import { FairQueue } from "../fair-queue.ts";
 import { type Handling, runPacket } from "../handle.ts";
@@ -210,12 +209,7 @@ class DirectExecutor implements Executor {
   }
 
   close(): Promise<void> {
-    for (let packet = this.#queue.shift(); packet !== undefined; packet = this.#queue.shift()) {
-      this.#events.end(
-        packet,
-        dropped(new OscDroppedError("close", "A packet that waited for a handler was dropped because the server closed.")),
-      );
-    }
+    for (const packet of this.#queue.clear()) this.#events.end(packet, dropped(serverClosed()));
     return Promise.resolve();
   }
 }

@@ -3,6 +3,7 @@ import { fileURLToPath } from "node:url";
 import { MessageChannel, type MessagePort, type TransferListItem, Worker, receiveMessageOnPort } from "node:worker_threads";
 import { type OscError, OscServerError } from "../../errors.ts";
 import type { NetAddress } from "../../net-address.ts";
+import { withinTime } from "../executor.ts";
 import { type Backend, Counters } from "../stats.ts";
 import { WakeSignal } from "./wake-signal.ts";
 import { unpackError } from "../pool/error-transfer.ts";
@@ -149,13 +150,7 @@ export class IoThread implements ServerIo {
     if (!this.#closed && this.#failure === null) {
       this.send({ type: "close", graceMs });
       this.ref();
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, graceMs + CLOSE_MS);
-        this.#onClosed = (): void => {
-          clearTimeout(timer);
-          resolve();
-        };
-      });
+      await withinTime(graceMs + CLOSE_MS, (done) => (this.#onClosed = done));
     }
     this.#end();
   }

@@ -109,10 +109,6 @@ export function overdue({ packetTimeout, packetTimeoutOption, noun, code }: Work
   return new OscServerError(code, `${what}: its ${noun} was killed.`);
 }
 
-export function closed(): OscError {
-  return new OscDroppedError("close", "A packet that waited for a handler was dropped because the server closed.");
-}
-
 export function outOfGrace(graceMs: number): OscError {
   return new OscDroppedError(
     "closeTimeout",

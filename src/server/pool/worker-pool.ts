@@ -1,13 +1,13 @@
 import { availableParallelism } from "node:os";
 import { type OscError, type OscRejectedError, OscServerError } from "../../errors.ts";
 import { HANDLED as WAS_HANDLED, type PacketResult, dropped, handled, rejected } from "../../packet-result.ts";
-import type { Executor, ExecutorEvents, Packet } from "../executor.ts";
+import { type Executor, type ExecutorEvents, type Packet, serverClosed } from "../executor.ts";
 import { FairQueue, type PacketOrder } from "../fair-queue.ts";
 import { explainRefusal } from "../handle.ts";
 import type { OneChange } from "../io-thread/messages.ts";
 import type { Limits } from "../options.ts";
 import { type PackedError, unpackError } from "./error-transfer.ts";
-import { type PoolSlot, closed, outOfGrace, overdue } from "./pool-slot.ts";
+import { type PoolSlot, outOfGrace, overdue } from "./pool-slot.ts";
 import {
   FAILED,
   HANDLED,
@@ -141,7 +141,7 @@ export class WorkerPool implements Executor, WorkerSetOwner {
       this.dispatch();
       return { failure: kind, strategy: null };
     }
-    if (this.#isClosing) return { failure: closed(), strategy: null };
+    if (this.#isClosing) return { failure: serverClosed(), strategy: null };
     this.#kind = kind;
     this.#workers = new WorkerSet(kind, this);
     // Packets may wait, and workers may be ready at once.
@@ -193,7 +193,7 @@ export class WorkerPool implements Executor, WorkerSetOwner {
     clearTimeout(this.#slowTimer);
     this.#source.stop?.();
     for (const slot of this.#workers ?? []) this.#putBack(slot.takeBack());
-    this.#dropWaiting(closed());
+    this.#dropWaiting(serverClosed());
     await this.#workers?.close(graceMs, outOfGrace(graceMs));
     clearTimeout(this.#deadlineTimer);
     await this.#source.close?.();
@@ -284,7 +284,7 @@ export class WorkerPool implements Executor, WorkerSetOwner {
 
   /** What packets are dropped with while no worker takes any. */
   get #refusal(): OscError | null {
-    return this.#isClosing ? closed() : (this.#failure ?? this.#workers?.failure ?? null);
+    return this.#isClosing ? serverClosed() : (this.#failure ?? this.#workers?.failure ?? null);
   }
 
   #give(slot: PoolSlot, workers: WorkerSet): void {

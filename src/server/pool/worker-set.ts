@@ -1,5 +1,6 @@
 import { type OscError, OscServerError } from "../../errors.ts";
-import { PoolSlot, type Phase, closed } from "./pool-slot.ts";
+import { serverClosed, withinTime } from "../executor.ts";
+import { PoolSlot, type Phase } from "./pool-slot.ts";
 import type { RecordBody } from "./records.ts";
 import type { WorkerKind } from "./worker.ts";
 
@@ -134,7 +135,7 @@ export class WorkerSet {
   /** A worker can take packets. */
   ready(slot: PoolSlot): void {
     if (slot.phase !== "starting") return;
-    if (this.#hasFailed) return this.kill(slot, closed());
+    if (this.#hasFailed) return this.kill(slot, serverClosed());
     slot.enter("ready");
     slot.since = performance.now();
     this.#free.push(slot);
@@ -162,7 +163,7 @@ export class WorkerSet {
     clearTimeout(this.#growTimer);
     clearTimeout(this.#shrinkTimer);
     for (const slot of this.#slots) {
-      if (slot.phase === "starting") this.kill(slot, closed());
+      if (slot.phase === "starting") this.kill(slot, serverClosed());
       else if (slot.load === 0) this.#retire(slot);
     }
     await this.#empty(graceMs);
@@ -173,13 +174,7 @@ export class WorkerSet {
   /** Waits until no worker is left, but not longer than that. */
   async #empty(ms: number): Promise<void> {
     if (this.#slots.size === 0) return;
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, ms);
-      this.#onEmpty = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
+    await withinTime(ms, (done) => (this.#onEmpty = done));
   }
 
   /** True if the first worker didn't become ready: no other is tried. */
@@ -268,7 +263,7 @@ export class WorkerSet {
   #retire(slot: PoolSlot): void {
     if (slot.phase !== "ready") return;
     this.#leave(slot, "retiring");
-    slot.timer = setTimeout(() => this.kill(slot, closed()), RETIRE_MS);
+    slot.timer = setTimeout(() => this.kill(slot, serverClosed()), RETIRE_MS);
     slot.worker?.retire();
     this.#grow();
   }
