@@ -53,6 +53,29 @@ export function plainAddress(address: string): string {
 /** `::ffff:10.0.0.5`, as URLs write it `::ffff:a00:5`, and the same with all zeros. */
 const MAPPED = /^(?:::|(?:0{1,4}:){5})ffff:(?:(\d+\.\d+\.\d+\.\d+)|([\da-f]{1,4}):([\da-f]{1,4}))$/i;
 
+/** The address of the other end of a connection of Node. */
+export function remoteAddressOf(socket: {
+  readonly remoteAddress?: string | undefined;
+  readonly remotePort?: number | undefined;
+}): NetAddress {
+  return ipAddress(socket.remoteAddress ?? "", socket.remotePort ?? 0);
+}
+
+/** The 16 bytes of an IPv6 address, without its zone. */
+export function ipv6Bytes(address: string): number[] {
+  const halves = (address.split("%")[0] ?? "").split("::").map((half) => half.split(":").flatMap(bytesOfGroup));
+  const [first = [], last = []] = halves;
+  return [...first, ...Array.from({ length: Math.max(0, 16 - first.length - last.length) }, () => 0), ...last].slice(0, 16);
+}
+
+/** Two bytes of an IPv6 address, or four if it ends in an IPv4 address. */
+function bytesOfGroup(group: string): number[] {
+  if (group === "") return [];
+  if (group.includes(".")) return group.split(".").map(Number);
+  const value = Number.parseInt(group, 16);
+  return [value >> 8, value & 0xff];
+}
+
 /** Whether an IP address is of a multicast group. */
 export function isMulticast(host: string): boolean {
   return /^(?:22[4-9]|23\d)\.\d/.test(host) || /^ff[\da-f]{2}:/i.test(host);

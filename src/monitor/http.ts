@@ -3,13 +3,13 @@ import { readFileSync } from "node:fs";
 import { type IncomingMessage, type Server, type ServerResponse, createServer } from "node:http";
 import { isIP } from "node:net";
 import type { Duplex } from "node:stream";
+import { HTTP_LIMITS, closeHttp, refuseUpgrade } from "../transport/http.ts";
 
 /** How many connections may be open that haven't shown the token yet; one more replaces the oldest. */
 const MAX_STRANGERS = 64;
 /** How long a connection may take for the headers of its first request, or be idle, in milliseconds. */
 const HEADERS_TIMEOUT_MS = 5000;
 const IDLE_TIMEOUT_MS = 10_000;
-const MAX_HEADER_BYTES = 16 * 1024;
 
 /** What the page consists of; the build puts these files beside the compiled monitor. */
 const FILES: ReadonlyMap<string, { readonly file: string; readonly type: string }> = new Map([
@@ -81,14 +81,9 @@ export class PageServer {
   constructor(options: PageServerOptions) {
     this.#options = options;
     this.#tokenHash = hashOf(options.token);
-    const limits = {
-      headersTimeout: HEADERS_TIMEOUT_MS,
-      requestTimeout: IDLE_TIMEOUT_MS,
-      keepAliveTimeout: HEADERS_TIMEOUT_MS,
-      connectionsCheckingInterval: 1000,
-      maxHeaderSize: MAX_HEADER_BYTES,
-    };
-    this.http = createServer(limits, (request, response) => this.#answer(request, response));
+    this.http = createServer({ ...HTTP_LIMITS, headersTimeout: HEADERS_TIMEOUT_MS }, (request, response) =>
+      this.#answer(request, response),
+    );
     // Ends connections that say nothing. WebSockets have their own pings instead.
     this.http.setTimeout(IDLE_TIMEOUT_MS);
     this.http.on("connection", (socket) => this.#meet(socket));
@@ -96,11 +91,8 @@ export class PageServer {
   }
 
   /** Resolves when all connections are closed and the port is free. */
-  async close(): Promise<void> {
-    await new Promise<void>((resolve) => {
-      this.http.close(() => resolve());
-      this.http.closeAllConnections();
-    });
+  close(): Promise<void> {
+    return closeHttp(this.http);
   }
 
   #meet(socket: Duplex): void {
@@ -132,9 +124,7 @@ export class PageServer {
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     const admitted = this.#admit(request);
     const refusal = "status" in admitted ? admitted : this.#options.onUpgrade(admitted, request, socket, head);
-    if (refusal === null) return;
-    socket.on("error", () => undefined);
-    socket.end(`HTTP/1.1 ${refusal.status} Refused\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+    if (refusal !== null) refuseUpgrade(socket, `${refusal.status} Refused`);
   }
 
   #admit(request: IncomingMessage): Refusal | Admitted {

@@ -1,39 +1,105 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Namespace } from "../namespace/index.ts";
+import { type NetAddress, plainAddress } from "../net-address.ts";
 import { MemoryBudget } from "../transport/memory-budget.ts";
+import { isHostAllowed } from "../transport/origin.ts";
+import { ATTRIBUTES, attributeToText, isAttribute, nodeToText } from "./attributes.ts";
+
+/** The options of a server that its answers depend on. */
+interface AnswerSettings {
+  readonly name: string;
+  readonly server: { readonly serverAddress: NetAddress } | undefined;
+  readonly transport: "UDP" | "TCP";
+  readonly hosts: readonly string[] | undefined;
+  readonly maxMemory: number;
+}
 
 /**
- * Answers HTTP requests, one at a time over each connection. A client that asks again before it has its answer could have a whole tree made for
- * each line that it sends, so its connection is ended; so is the one with the most unread bytes if all together exceed the limit.
+ * Answers HTTP requests about a namespace, one at a time over each connection. A client that asks again before it has its answer could have a whole
+ * tree made for each line that it sends, so its connection is ended; so is the one with the most unread bytes if all together exceed the limit.
  */
 export class HttpAnswers {
+  /** Requests that were answered. */
+  requests = 0;
+  /** Clients that were disconnected because they read too slowly. */
+  evicted = 0;
+  readonly #namespace: Namespace;
+  readonly #settings: AnswerSettings;
   readonly #memory: MemoryBudget;
-  readonly #onEvicted: () => void;
 
-  constructor(maxBytes: number, onEvicted: () => void) {
-    this.#memory = new MemoryBudget(maxBytes);
-    this.#onEvicted = onEvicted;
+  constructor(namespace: Namespace, settings: AnswerSettings) {
+    this.#namespace = namespace;
+    this.#settings = settings;
+    this.#memory = new MemoryBudget(settings.maxMemory);
   }
 
-  /** Whether the request may be answered. Ends the connection if it may not. */
-  admits(request: IncomingMessage, response: ServerResponse): boolean {
+  answer(request: IncomingMessage, response: ServerResponse): void {
     // Node gives a response its socket when those before it are out.
-    if (response.socket !== null) return true;
-    request.socket.destroy();
-    return false;
+    if (response.socket === null) return void request.socket.destroy();
+    this.requests += 1;
+    response.setHeader("Access-Control-Allow-Origin", "*");
+    response.setHeader("Cache-Control", "no-store");
+    if (request.method !== "GET" && request.method !== "HEAD") {
+      return empty(response.setHeader("Allow", "GET, HEAD"), 405);
+    }
+    if (!isHostAllowed(request.headers.host, this.#settings.hosts ?? [])) return empty(response, 421);
+    const { path, query } = splitUrl(request.url ?? "/");
+    if (path === null) return empty(response, 400);
+    const isHostInfo = query === "HOST_INFO" || query === "HOST_INFO=1";
+    if (isHostInfo) return this.#json(response, JSON.stringify(this.#hostInfo(request)));
+    const node = this.#namespace.node(path);
+    if (node === undefined) return empty(response, 404);
+    if (query === "") return this.#json(response, nodeToText(node));
+    if (!isAttribute(query)) return empty(response, 400);
+    const value = attributeToText(node, query);
+    if (value === undefined) return empty(response, 204);
+    this.#json(response, `{"${query}":${value}}`);
   }
 
-  json(response: ServerResponse, text: string): void {
+  #hostInfo(request: IncomingMessage): unknown {
+    const { name, server, transport } = this.#settings;
+    const bound = server?.serverAddress;
+    // A server on all interfaces is where the client has reached this one.
+    const isAny = bound?.address === "0.0.0.0" || bound?.address === "::";
+    const here = plainAddress(request.socket.localAddress ?? "");
+    return {
+      NAME: name,
+      EXTENSIONS: {
+        ...Object.fromEntries(ATTRIBUTES.map((attribute) => [attribute, true])),
+        LISTEN: true,
+        IGNORE: true,
+        PATH_ADDED: true,
+        PATH_REMOVED: true,
+        PATH_RENAMED: true,
+        PATH_CHANGED: true,
+      },
+      ...(bound !== undefined && { OSC_IP: isAny ? here : bound.address, OSC_PORT: bound.port, OSC_TRANSPORT: transport }),
+    };
+  }
+
+  #json(response: ServerResponse, text: string): void {
     const body = Buffer.from(text);
     const account = this.#memory.open(() => {
-      this.#onEvicted();
+      this.evicted += 1;
       response.destroy();
     });
     response.once("close", () => account.close());
     response.writeHead(200, { "Content-Type": "application/json", "Content-Length": body.length }).end(body);
     account.set(body.length);
   }
+}
 
-  empty(response: ServerResponse, status: number): void {
-    response.writeHead(status, { "Content-Length": 0 }).end();
+function empty(response: ServerResponse, status: number): void {
+  response.writeHead(status, { "Content-Length": 0 }).end();
+}
+
+/** The path is null if it isn't percent-encoded as it should be. */
+function splitUrl(url: string): { readonly path: string | null; readonly query: string } {
+  const [, path = "/", query = ""] = /^([^?#]*)(?:\?([^#]*))?/s.exec(url) ?? [];
+  try {
+    const decoded = decodeURIComponent(path);
+    return { path: decoded.length > 1 ? decoded.replace(/\/$/, "") : "/", query: decodeURIComponent(query) };
+  } catch {
+    return { path: null, query: "" };
   }
 }

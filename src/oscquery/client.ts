@@ -1,11 +1,13 @@
 import { isDeepStrictEqual } from "node:util";
 import type { WebSocket } from "ws";
-import { type OscArgument, OscBundle, OscMessage, type OscPacket, type OscValue, encode } from "../codec/index.ts";
+import { type OscArgument, OscMessage, type OscPacket, type OscValue, encode } from "../codec/index.ts";
 import { type ErrorListener, Reporter, reportToConsole, tryDecode } from "../dispatch/index.ts";
 import { OscDecodeError, OscError, OscQueryError } from "../errors.ts";
 import { type MethodDescription, Namespace, type NamespaceMethod } from "../namespace/index.ts";
 import { MAX_TIMER_MS, type OptionChecks, bad, boolean, callback, integer, milliseconds, readOptions, unchecked } from "../options.ts";
 import { maskSecrets } from "../url/secrets.ts";
+import { formatCommand, messagesOf, readCommand } from "./commands.ts";
+import { fetchJson, unreachable } from "./fetch.ts";
 import { type HostInfo, readHostInfo, readMethods } from "./read-json.ts";
 
 /** Options of {@link OscQueryClient.connect}. */
@@ -140,7 +142,7 @@ export class OscQueryClient implements AsyncDisposable {
   async get(address: string): Promise<readonly OscValue[] | null> {
     // Chataigne answers for containers only.
     for (const path of [address, address.replace(/\/[^/]*$/, "") || "/"]) {
-      const { value: node } = await fetchJson(new URL(encodePath(path), this.#url), this.#settings);
+      const { value: node } = await fetchJson(this.#nodeUrl(path), this.#settings);
       const method = [...readMethods(node)].find((each) => each.address === address);
       if (method !== undefined) return (method.description.value as readonly OscValue[] | undefined) ?? null;
     }
@@ -301,11 +303,7 @@ export class OscQueryClient implements AsyncDisposable {
   #receive(data: Uint8Array): void {
     const packet = tryDecode(data);
     if (packet instanceof OscDecodeError) return this.#reporter.report(packet);
-    const waiting = [packet];
-    for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
-      if (next instanceof OscBundle) waiting.push(...next.elements.toReversed());
-      else this.#value(next, data.length);
-    }
+    for (const message of messagesOf(packet)) this.#value(message, data.length);
   }
 
   #value(message: OscMessage, size: number): void {
@@ -321,13 +319,17 @@ export class OscQueryClient implements AsyncDisposable {
 
   /** The tree has changed. */
   #command(text: string): void {
-    const { COMMAND: name, DATA: data } = parseCommand(text);
+    const { name, data } = readCommand(text);
     if (name === "PATH_REMOVED" && typeof data === "string") this.#remove(data);
     else if (name === "PATH_RENAMED" && typeof data === "object" && data !== null && "OLD" in data && "NEW" in data) {
       this.#remove(String(data.OLD));
       this.#read(String(data.NEW));
     } else if ((name === "PATH_ADDED" || name === "PATH_CHANGED" || name === "ATTRIBUTES_CHANGED") && typeof data === "string")
       this.#read(data);
+  }
+
+  #nodeUrl(address: string): URL {
+    return new URL(address.split("/").map(encodeURIComponent).join("/"), this.#url);
   }
 
   #remove(address: string): void {
@@ -364,7 +366,7 @@ export class OscQueryClient implements AsyncDisposable {
           continue;
         }
         const askedAt = Date.now();
-        const { value, size } = await fetchJson(new URL(encodePath(address), this.#url), this.#settings);
+        const { value, size } = await fetchJson(this.#nodeUrl(address), this.#settings);
         this.#bytesRead += size;
         for (const { address: found, description } of readMethods(value)) this.#describe(found, description, askedAt);
       } catch (error) {
@@ -404,67 +406,10 @@ export class OscQueryClient implements AsyncDisposable {
 }
 
 function command(socket: WebSocket, name: "LISTEN" | "IGNORE", address: string): void {
-  socket.send(JSON.stringify({ COMMAND: name, DATA: address }));
-}
-
-function parseCommand(text: string): { readonly COMMAND?: unknown; readonly DATA?: unknown } {
-  try {
-    const parsed: unknown = JSON.parse(text);
-    return typeof parsed === "object" && parsed !== null ? parsed : {};
-  } catch {
-    return {};
-  }
-}
-
-/** An answer, null if it has no content, and how many characters it has. */
-interface Answer {
-  readonly value: unknown;
-  readonly size: number;
-}
-
-async function fetchJson(url: URL, { timeout, maxSize, signal }: Settings): Promise<Answer> {
-  const signals = [AbortSignal.timeout(timeout), ...(signal === undefined ? [] : [signal])];
-  let body = "";
-  try {
-    const response = await fetch(url, { signal: AbortSignal.any(signals), redirect: "error" });
-    if (response.status === 204) return { value: null, size: 0 };
-    if (!response.ok)
-      throw new OscQueryError("OSC_QUERY_ANSWER", `${maskSecrets(url.href)} was answered with HTTP status ${response.status}.`, url.href);
-    const decoder = new TextDecoder();
-    for await (const piece of response.body ?? []) {
-      body += decoder.decode(piece as Uint8Array, { stream: true });
-      if (body.length > maxSize)
-        throw new OscQueryError(
-          "OSC_QUERY_ANSWER",
-          `The answer to ${maskSecrets(url.href)} is larger than maxSize, ${maxSize} bytes.`,
-          url.href,
-        );
-    }
-  } catch (error) {
-    throw error instanceof OscQueryError ? error : unreachable(url, error);
-  }
-  try {
-    return { value: JSON.parse(body) as unknown, size: body.length };
-  } catch {
-    throw new OscQueryError("OSC_QUERY_ANSWER", `The answer to ${maskSecrets(url.href)} isn't JSON. Is this an OSCQuery server?`, url.href);
-  }
-}
-
-function unreachable(url: URL, cause: unknown): OscQueryError {
-  const inner = cause instanceof Error && cause.cause instanceof Error ? cause.cause : cause;
-  return new OscQueryError(
-    "OSC_QUERY_UNREACHABLE",
-    `${maskSecrets(url.href)} doesn't answer: ${inner instanceof Error ? inner.message : String(inner)}`,
-    url.href,
-    { cause },
-  );
+  socket.send(formatCommand(name, address));
 }
 
 function lost(url: URL, reconnects: boolean): OscQueryError {
   const next = reconnects ? " Oscine tries to connect again until it succeeds." : "";
   return new OscQueryError("OSC_QUERY_UNREACHABLE", `The connection to ${maskSecrets(url.href)} was lost.${next}`, url.href);
-}
-
-function encodePath(address: string): string {
-  return address.split("/").map(encodeURIComponent).join("/");
 }

@@ -2,6 +2,7 @@ import type { Duplex } from "node:stream";
 import type { WebSocket } from "ws";
 import { type OscError, OscDroppedError, OscRejectedError, OscSocketError } from "../errors.ts";
 import type { NetAddress } from "../net-address.ts";
+import { readCommand } from "./commands.ts";
 
 /** What a WebSocket client of an OSCQuery server may take, in numbers. */
 interface ListenerLimits {
@@ -171,11 +172,12 @@ export class Listener {
   }
 
   #command(text: string): void {
-    const [command, address] = readCommand(text);
-    if (command === "IGNORE" && address !== null) {
+    const { name, data } = readCommand(text);
+    const address = addressIn(data);
+    if (name === "IGNORE" && address !== null) {
       if (this.#addresses.delete(address)) this.#context.onListening(address, false);
-    } else if (command === "LISTEN" && address !== null) this.#listen(address);
-    else if (command !== "START_OSC_STREAMING") this.#fault(`sent a text that is no command: ${text.slice(0, 200)}`);
+    } else if (name === "LISTEN" && address !== null) this.#listen(address);
+    else if (name !== "START_OSC_STREAMING") this.#fault(`sent a text that is no command: ${text.slice(0, 200)}`);
   }
 
   #listen(address: string): void {
@@ -204,17 +206,12 @@ export class Listener {
   }
 }
 
-/** A command and its address. Chataigne sends more than the address. */
-function readCommand(text: string): [command: string | null, address: string | null] {
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(text);
-  } catch {
-    return [null, null];
-  }
-  if (typeof parsed !== "object" || parsed === null || !("COMMAND" in parsed) || typeof parsed.COMMAND !== "string") return [null, null];
-  let data: unknown = "DATA" in parsed ? parsed.DATA : null;
-  if (Array.isArray(data)) [data] = data as unknown[];
-  else if (typeof data === "object" && data !== null && "address" in data) data = data.address;
-  return [parsed.COMMAND, typeof data === "string" ? data : null];
+/** The address that a command names. Chataigne sends more than the address. */
+function addressIn(data: unknown): string | null {
+  const given: unknown = Array.isArray(data)
+    ? data[0]
+    : typeof data === "object" && data !== null && "address" in data
+      ? data.address
+      : data;
+  return typeof given === "string" ? given : null;
 }

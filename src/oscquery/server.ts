@@ -1,8 +1,8 @@
-import type { IncomingMessage, Server, ServerOptions, ServerResponse } from "node:http";
+import type { IncomingMessage, Server } from "node:http";
 import type { DropArgument } from "node:net";
 import type { Duplex } from "node:stream";
 import type { WebSocket, WebSocketServer } from "ws";
-import { OscBundle, encodeMessage } from "../codec/index.ts";
+import { encodeMessage } from "../codec/index.ts";
 import {
   type Dispatcher,
   type PacketHandling,
@@ -19,13 +19,14 @@ import type { ErrorListener } from "../dispatch/index.ts";
 import { OscDecodeError, OscDroppedError, OscError, OscRejectedError } from "../errors.ts";
 import { Namespace, canRead } from "../namespace/index.ts";
 import type { NamespaceChange, NamespaceMethod } from "../namespace/index.ts";
-import { type NetAddress, ipAddress } from "../net-address.ts";
+import { type NetAddress, formatHostPort, ipAddress, remoteAddressOf } from "../net-address.ts";
 import { type OptionChecks, bad, callback, checkHostAndPort, integer, listOf, oneOf, readOptions, text, unchecked } from "../options.ts";
+import { HTTP_LIMITS, closeHttp, refuseUpgrade } from "../transport/http.ts";
 import { isHostAllowed, isOriginAllowed } from "../transport/origin.ts";
 import { resolveHost } from "../transport/resolve-host.ts";
 import { socketError } from "../transport/socket-error.ts";
 import { HttpAnswers } from "./answers.ts";
-import { ATTRIBUTES, attributeToText, isAttribute, nodeToText } from "./attributes.ts";
+import { formatCommand, messagesOf } from "./commands.ts";
 import { Listener, binaryFrame } from "./listener.ts";
 
 /** Options of {@link serveOscQuery}. */
@@ -87,14 +88,6 @@ const CHECKS = {
 
 type Settings = ReturnType<typeof readOptions<typeof CHECKS>>;
 
-/** A request has no body, and its head no reason to be long or slow. */
-const HTTP_LIMITS: ServerOptions = {
-  maxHeaderSize: 16 * 1024,
-  headersTimeout: 10_000,
-  requestTimeout: 10_000,
-  keepAliveTimeout: 5000,
-  connectionsCheckingInterval: 1000,
-};
 /** HTTP connections besides those of WebSocket clients. */
 const HTTP_CONNECTIONS = 64;
 /** Into how many pieces a WebSocket message may be cut: each may keep alive all that was read together with it. */
@@ -183,7 +176,7 @@ class QueryServer implements OscQueryServer {
   readonly #reporter: Reporter;
   readonly #answers: HttpAnswers;
   readonly #unsubscribe: () => void;
-  readonly #counts = { requests: 0, connectionsRefused: 0, evicted: 0, sent: 0, replaced: 0, dropped: 0 };
+  readonly #counts = { connectionsRefused: 0, sent: 0, replaced: 0, dropped: 0 };
   readonly #advertisements: Advertisement[] = [];
   #address: NetAddress = { address: "", port: 0, family: "IPv4" };
 
@@ -192,10 +185,10 @@ class QueryServer implements OscQueryServer {
     this.#namespace = source instanceof Namespace ? source : source.namespace;
     this.#settings = settings;
     this.#reporter = new Reporter(settings.onError ?? reportToConsole, MAX_REPORTS);
-    this.#answers = new HttpAnswers(settings.maxMemory, () => (this.#counts.evicted += 1));
+    this.#answers = new HttpAnswers(this.#namespace, settings);
     this.#accepter = accepter;
     this.#http = http;
-    this.#http.on("request", (request, response) => this.#answer(request, response));
+    this.#http.on("request", (request, response) => this.#answers.answer(request, response));
     this.#http.maxConnections = settings.maxConnections + HTTP_CONNECTIONS;
     this.#http.on("upgrade", (request, socket, head) => this.#upgrade(request, socket, head));
     this.#http.on("drop", (dropped: DropArgument | undefined) => this.#dropped(dropped));
@@ -208,7 +201,7 @@ class QueryServer implements OscQueryServer {
 
   get url(): string {
     const { address, port } = this.#address;
-    return `http://${address.includes(":") ? `[${address}]` : address}:${port}`;
+    return `http://${formatHostPort(address, port)}`;
   }
 
   listen(host: string, port: number): Promise<void> {
@@ -246,17 +239,15 @@ class QueryServer implements OscQueryServer {
   stats(): OscQueryStats {
     let listeners = 0;
     for (const listener of this.#listeners) listeners += listener.size;
-    return { ...this.#counts, connections: this.#listeners.size, listeners };
+    const { requests, evicted } = this.#answers;
+    return { ...this.#counts, requests, evicted, connections: this.#listeners.size, listeners };
   }
 
   async close(): Promise<void> {
     this.#unsubscribe();
     await Promise.all(this.#advertisements.splice(0).map((advertisement) => advertisement.close()));
     for (const listener of this.#listeners) listener.end();
-    await new Promise<void>((resolve) => {
-      this.#http.close(() => resolve());
-      this.#http.closeAllConnections();
-    });
+    await closeHttp(this.#http);
     this.#reporter.close();
   }
 
@@ -264,54 +255,10 @@ class QueryServer implements OscQueryServer {
     return this.close();
   }
 
-  #answer(request: IncomingMessage, response: ServerResponse): void {
-    const answers = this.#answers;
-    if (!answers.admits(request, response)) return;
-    this.#counts.requests += 1;
-    response.setHeader("Access-Control-Allow-Origin", "*");
-    response.setHeader("Cache-Control", "no-store");
-    if (request.method !== "GET" && request.method !== "HEAD") {
-      return answers.empty(response.setHeader("Allow", "GET, HEAD"), 405);
-    }
-    if (!isHostAllowed(request.headers.host, this.#settings.hosts ?? [])) return answers.empty(response, 421);
-    const { path, query } = splitUrl(request.url ?? "/");
-    if (path === null) return answers.empty(response, 400);
-    const isHostInfo = query === "HOST_INFO" || query === "HOST_INFO=1";
-    if (isHostInfo) return answers.json(response, JSON.stringify(this.#hostInfo(request)));
-    const node = this.#namespace.node(path);
-    if (node === undefined) return answers.empty(response, 404);
-    if (query === "") return answers.json(response, nodeToText(node));
-    if (!isAttribute(query)) return answers.empty(response, 400);
-    const value = attributeToText(node, query);
-    if (value === undefined) return answers.empty(response, 204);
-    answers.json(response, `{"${query}":${value}}`);
-  }
-
-  #dropped({ remoteAddress = "", remotePort = 0 }: DropArgument = {}): void {
+  #dropped(client: DropArgument = {}): void {
     this.#counts.connectionsRefused += 1;
     const message = "A connection to the OSCQuery server was refused because too many are open. Raise maxConnections.";
-    this.#reporter.report(new OscDroppedError("maxConnections", message), ipAddress(remoteAddress, remotePort));
-  }
-
-  #hostInfo(request: IncomingMessage): unknown {
-    const { name, server, transport } = this.#settings;
-    const bound = server?.serverAddress;
-    // A server on all interfaces is where the client has reached this one.
-    const isAny = bound?.address === "0.0.0.0" || bound?.address === "::";
-    const here = ipAddress(request.socket.localAddress ?? this.#address.address, 0).address;
-    return {
-      NAME: name,
-      EXTENSIONS: {
-        ...Object.fromEntries(ATTRIBUTES.map((attribute) => [attribute, true])),
-        LISTEN: true,
-        IGNORE: true,
-        PATH_ADDED: true,
-        PATH_REMOVED: true,
-        PATH_RENAMED: true,
-        PATH_CHANGED: true,
-      },
-      ...(bound !== undefined && { OSC_IP: isAny ? here : bound.address, OSC_PORT: bound.port, OSC_TRANSPORT: transport }),
-    };
+    this.#reporter.report(new OscDroppedError("maxConnections", message), remoteAddressOf(client));
   }
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
@@ -324,19 +271,18 @@ class QueryServer implements OscQueryServer {
         ? "421 Misdirected Request"
         : null;
     const refusal = status ?? (this.#listeners.size >= maxConnections ? "503 Service Unavailable" : null);
-    socket.on("error", () => undefined);
     if (refusal !== null) {
       this.#counts.connectionsRefused += 1;
-      const client = ipAddress(request.socket.remoteAddress ?? "", request.socket.remotePort ?? 0);
-      this.#reporter.report(new OscRejectedError("sender", `An OSCQuery client was refused: ${refusal}.${advice(refusal)}`), client);
-      socket.end(`HTTP/1.1 ${refusal}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
-      return;
+      const message = `An OSCQuery client was refused: ${refusal}.${advice(refusal)}`;
+      this.#reporter.report(new OscRejectedError("sender", message), remoteAddressOf(request.socket));
+      return refuseUpgrade(socket, refusal);
     }
+    socket.on("error", () => undefined);
     this.#accepter.handleUpgrade(request, socket, head, (webSocket) => this.#accept(webSocket, socket, request));
   }
 
   #accept(webSocket: WebSocket, stream: Duplex, request: IncomingMessage): void {
-    const client = ipAddress(request.socket.remoteAddress ?? "", request.socket.remotePort ?? 0);
+    const client = remoteAddressOf(request.socket);
     const listener: Listener = new Listener(webSocket, stream, {
       limits: this.#settings,
       client,
@@ -387,14 +333,9 @@ class QueryServer implements OscQueryServer {
   #setValues(data: Uint8Array, client: NetAddress, onError: (error: OscError) => void): void {
     const packet = tryDecode(data);
     if (packet instanceof OscDecodeError) return onError(packet);
-    const waiting = [packet];
-    for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
-      if (next instanceof OscBundle) {
-        waiting.push(...next.elements.toReversed());
-        continue;
-      }
+    for (const message of messagesOf(packet)) {
       try {
-        this.#namespace.receive(next.address, next, client);
+        this.#namespace.receive(message.address, message, client);
       } catch (error) {
         if (!(error instanceof OscError)) throw error;
         onError(error);
@@ -407,7 +348,7 @@ class QueryServer implements OscQueryServer {
       if (this.#listeners.size === 0) return;
       const command = { added: "PATH_ADDED", removed: "PATH_REMOVED", described: "PATH_CHANGED", renamed: "PATH_RENAMED" }[change.kind];
       const data = change.kind === "renamed" ? { OLD: change.from, NEW: change.address } : change.address;
-      const line = JSON.stringify({ COMMAND: command, DATA: data });
+      const line = formatCommand(command, data);
       for (const listener of this.#listeners) listener.tell(line);
       return;
     }
@@ -429,15 +370,4 @@ function frameOf(method: NamespaceMethod | undefined): Buffer | null {
 function advice(refusal: string): string {
   if (refusal.startsWith("403")) return " To let pages of other sites in, list them in the option origins.";
   return refusal.startsWith("421") ? " List the names of this machine in the option hosts." : " Raise maxConnections.";
-}
-
-/** The path is null if it isn't percent-encoded as it should be. */
-function splitUrl(url: string): { readonly path: string | null; readonly query: string } {
-  const [, path = "/", query = ""] = /^([^?#]*)(?:\?([^#]*))?/s.exec(url) ?? [];
-  try {
-    const decoded = decodeURIComponent(path);
-    return { path: decoded.length > 1 ? decoded.replace(/\/$/, "") : "/", query: decodeURIComponent(query) };
-  } catch {
-    return { path: null, query: "" };
-  }
 }

@@ -1,5 +1,5 @@
 import { OscRecordingError } from "../errors.ts";
-import type { NetAddress } from "../net-address.ts";
+import { type NetAddress, ipv6Bytes } from "../net-address.ts";
 import type { RecordedPacket, RecordingWriter } from "./recording.ts";
 
 /** LINKTYPE_RAW: each frame begins with an IP header. */
@@ -96,24 +96,4 @@ function sum(bytes: Uint8Array, start: number): number {
   for (let index = 0; index < bytes.length; index += 2) total += ((bytes[index] ?? 0) << 8) | (bytes[index + 1] ?? 0);
   while (total > 0xffff) total = (total & 0xffff) + Math.floor(total / 0x10000);
   return total;
-}
-
-/** The 16 bytes of an IPv6 address, without its zone. */
-function ipv6Bytes(address: string): number[] {
-  const [head = "", tail] = (address.split("%")[0] ?? "").split("::");
-  const before = groups(head);
-  const after = tail === undefined ? [] : groups(tail);
-  const zeros = Array.from({ length: Math.max(0, 8 - before.length - after.length) }, () => 0);
-  return [...before, ...zeros, ...after].slice(0, 8).flatMap((group) => [group >> 8, group & 0xff]);
-}
-
-function groups(text: string): number[] {
-  return text
-    .split(":")
-    .filter((group) => group !== "")
-    .flatMap((group) => {
-      if (!group.includes(".")) return [Number.parseInt(group, 16)];
-      const [a = 0, b = 0, c = 0, d = 0] = group.split(".").map(Number);
-      return [(a << 8) | b, (c << 8) | d];
-    });
 }

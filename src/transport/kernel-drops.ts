@@ -1,7 +1,7 @@
 import { readFileSync, readdirSync, readlinkSync } from "node:fs";
 import { isIPv4 } from "node:net";
 import { endianness } from "node:os";
-import type { NetAddress } from "../net-address.ts";
+import { type NetAddress, ipv6Bytes } from "../net-address.ts";
 
 /**
  * Counts the datagrams that the kernel dropped because its buffer for the socket was full. Only Linux says so, for every socket.
@@ -83,23 +83,9 @@ function ownSockets(): Set<string> {
 
 /** Every four bytes as one number, in the byte order of the machine. */
 function kernelAddress(address: string): string {
-  const bytes = isIPv4(address) ? address.split(".").map(Number) : bytesOfIPv6(address);
+  const bytes = isIPv4(address) ? address.split(".").map(Number) : ipv6Bytes(address);
   const words = Array.from({ length: bytes.length / 4 }, (_, index) => bytes.slice(4 * index, 4 * index + 4));
   return words.flatMap((word) => (endianness() === "LE" ? word.toReversed() : word).map((byte) => hex(byte, 2))).join("");
-}
-
-function bytesOfIPv6(address: string): number[] {
-  const [head, tail] = (address.split("%")[0] ?? "").split("::").map((part) => part.split(":").flatMap(bytesOfGroup));
-  const [first = [], last = []] = [head, tail];
-  return [...first, ...Array.from({ length: 16 - first.length - last.length }, () => 0), ...last];
-}
-
-/** Two bytes of an IPv6 address, or four if it ends in an IPv4 address. */
-function bytesOfGroup(group: string): number[] {
-  if (group === "") return [];
-  if (group.includes(".")) return group.split(".").map(Number);
-  const value = Number.parseInt(group, 16);
-  return [value >> 8, value & 0xff];
 }
 
 function hex(value: number, digits: number): string {

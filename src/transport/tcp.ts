@@ -2,7 +2,7 @@ import { stat, unlink } from "node:fs/promises";
 import { type Server, type Socket, connect, createServer } from "node:net";
 import { OscServerError } from "../errors.ts";
 import type { Framing } from "../framing/index.ts";
-import { type NetAddress, formatHostPort, ipAddress } from "../net-address.ts";
+import { type NetAddress, formatHostPort, ipAddress, remoteAddressOf } from "../net-address.ts";
 import { type SharedLimits, addConnection, sharedLimits, tooManyClients } from "./flow-control.ts";
 import { MAX_TIMER_MS, type OptionChecks, boolean, checkOptionValues, integer, orNull } from "../options.ts";
 import { resolveHost } from "./resolve-host.ts";
@@ -118,7 +118,7 @@ export class TcpTransport implements Transport {
     server.on("connection", (socket) => this.#accept(socket));
     server.on("drop", (dropped) => {
       this.#events.onConnection("refused");
-      this.#events.onError(tooManyClients(maxConnections), this.#clientAddress(dropped ?? {}));
+      this.#events.onError(tooManyClients(maxConnections), addressOf(this.#spec, dropped?.remoteAddress, dropped?.remotePort));
     });
     this.#server = server;
     try {
@@ -129,9 +129,7 @@ export class TcpTransport implements Transport {
     }
     server.on("error", (error) => this.#events.onError(socketError(error, "accept connections on", this.#place)));
     const bound = server.address();
-    return bound === null || typeof bound === "string"
-      ? addressOf(this.#spec, bound ?? "", 0)
-      : addressOf(this.#spec, bound.address, bound.port);
+    return typeof bound === "object" ? addressOf(this.#spec, bound?.address, bound?.port) : addressOf(this.#spec, bound);
   }
 
   peerAt(address: NetAddress): Peer | null {
@@ -159,7 +157,7 @@ export class TcpTransport implements Transport {
   }
 
   #accept(socket: Socket): void {
-    const address = this.#spec.path === null ? this.#clientAddress(socket) : this.#numberedAddress();
+    const address = this.#spec.path === null ? remoteAddressOf(socket) : this.#numberedAddress();
     const refusal = this.#events.refusal(address);
     if (refusal !== null) {
       this.#events.onConnection("refused");
@@ -203,20 +201,10 @@ export class TcpTransport implements Transport {
     this.#lastNumber = (this.#lastNumber % MAX_PORT) + 1;
     return addressOf(this.#spec, "", this.#lastNumber);
   }
-
-  #clientAddress({
-    remoteAddress = "",
-    remotePort = 0,
-  }: {
-    remoteAddress?: string | undefined;
-    remotePort?: number | undefined;
-  }): NetAddress {
-    return addressOf(this.#spec, remoteAddress, remotePort);
-  }
 }
 
 /** An address in the family of the listening socket. */
-function addressOf({ path }: TcpSpec, address: string, port: number): NetAddress {
+function addressOf({ path }: TcpSpec, address: string = "", port: number = 0): NetAddress {
   if (path !== null) return { address, port, family: "unix" };
   return ipAddress(address, port);
 }

@@ -3,9 +3,10 @@ import type { Duplex } from "node:stream";
 import type { DropArgument, Socket } from "node:net";
 import type { WebSocket, WebSocketServer } from "ws";
 import { OscDroppedError, type OscError, OscRejectedError, OscServerError } from "../errors.ts";
-import { type NetAddress, formatHostPort, ipAddress } from "../net-address.ts";
+import { type NetAddress, formatHostPort, ipAddress, remoteAddressOf } from "../net-address.ts";
 import { type SharedLimits, addConnection, sharedLimits, tooManyClients } from "./flow-control.ts";
 import { MAX_TIMER_MS, type OptionChecks, bad, boolean, callback, checkOptionValues, integer, listOf, oneOf, orNull } from "../options.ts";
+import { HTTP_LIMITS, closeHttp, refuseUpgrade } from "./http.ts";
 import { isOriginAllowed } from "./origin.ts";
 import { resolveHost } from "./resolve-host.ts";
 import { closedWhileOpening, socketError } from "./socket-error.ts";
@@ -14,14 +15,6 @@ import { GOING_AWAY, type SlowClientPolicy, WebSocketConnection, type WebSocketL
 
 /** How many connections, besides those of clients, may be in their handshake. */
 const HANDSHAKES = 64;
-
-/** A handshake has no body, and its head no reason to be long or slow. In milliseconds, and bytes. */
-const HANDSHAKE_LIMITS = {
-  headersTimeout: 10_000,
-  requestTimeout: 10_000,
-  connectionsCheckingInterval: 1000,
-  maxHeaderSize: 16 * 1024,
-};
 
 /** The status texts of refused clients. */
 const REASONS = { 400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 503: "Service Unavailable" } as const;
@@ -214,7 +207,7 @@ export class WebSocketTransport implements Transport {
     const ip = await resolveHost(host);
     const { createServer } = await import("node:http");
     if (this.#closed !== null) throw closedWhileOpening();
-    const http = createServer(HANDSHAKE_LIMITS, (_request, response) => {
+    const http = createServer(HTTP_LIMITS, (_request, response) => {
       response.writeHead(426, { "Content-Type": "text/plain", Upgrade: "websocket" }).end("This is a WebSocket server for OSC packets.\n");
     });
     http.maxConnections = maxConnections + HANDSHAKES;
@@ -233,12 +226,12 @@ export class WebSocketTransport implements Transport {
   }
 
   /** The HTTP server has too many connections. */
-  readonly #dropped = ({ remoteAddress = "", remotePort = 0 }: DropArgument = {}): void => {
+  readonly #dropped = (client: DropArgument = {}): void => {
     const { server, maxConnections } = this.#spec;
     const message = "A connection was refused because the HTTP server has too many: raise its maxConnections.";
     const error = server === null ? tooManyClients(maxConnections) : new OscDroppedError("maxConnections", message);
     this.#events.onConnection("refused");
-    this.#events.onError(error, ipAddress(remoteAddress, remotePort));
+    this.#events.onError(error, remoteAddressOf(client));
   };
 
   readonly #upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
@@ -266,7 +259,7 @@ export class WebSocketTransport implements Transport {
     const { origins, verifyClient, maxConnections, clients } = this.#spec;
     const { origin, host } = request.headers;
     const { localAddress = "" } = request.socket;
-    const sender = this.#events.refusal(clientAddress(request.socket));
+    const sender = this.#events.refusal(remoteAddressOf(request.socket));
     if (sender !== null) return { status: 403, error: sender };
     if (!isOriginAllowed({ origin, host, localAddress }, origins)) {
       const message = `A page was refused because its origin ${JSON.stringify(origin)} isn't allowed: add it to ${this.#spec.originsOption}.`;
@@ -278,17 +271,15 @@ export class WebSocketTransport implements Transport {
   }
 
   #refuse(socket: Duplex, client: Socket, { status, error }: Refusal): void {
-    const address = clientAddress(client);
+    const address = remoteAddressOf(client);
     this.#events.onConnection("refused");
     this.#events.onError(error, address);
-    socket.on("error", () => undefined);
-    const lines = [`HTTP/1.1 ${status} ${REASONS[status]}`, "Connection: close", "Content-Length: 0", "", ""];
-    socket.end(lines.join("\r\n"), () => socket.destroy());
+    refuseUpgrade(socket, `${status} ${REASONS[status]}`);
   }
 
   #accept(socket: WebSocket, stream: Duplex, request: IncomingMessage): void {
     const { clients, limits } = this.#spec;
-    const client = new WebSocketConnection(socket, stream, clientAddress(request.socket), limits, this.#shared, this.#events);
+    const client = new WebSocketConnection(socket, stream, remoteAddressOf(request.socket), limits, this.#shared, this.#events);
     if (this.#draining) client.stopReading();
     addConnection(clients, client, this.#events);
     if (this.#closed !== null) client.end(GOING_AWAY, "the server is closing");
@@ -311,15 +302,4 @@ function verificationError(verifyClient: (request: IncomingMessage) => unknown, 
 
 function pathOf({ url = "/" }: IncomingMessage): string {
   return url.replace(/\?.*$/s, "");
-}
-
-function clientAddress({ remoteAddress = "", remotePort = 0 }: Socket): NetAddress {
-  return ipAddress(remoteAddress, remotePort);
-}
-
-function closeHttp(http: Server): Promise<void> {
-  return new Promise((resolve) => {
-    http.close(() => resolve());
-    http.closeAllConnections();
-  });
 }
