@@ -1,4 +1,4 @@
-/** Oscine for browsers: everything that needs no socket of Node, and a client over the browser's WebSocket. */
+/** Oscine for browsers: everything that doesn't need Node's sockets, and a client over the browser's WebSocket. */
 export * from "./core.ts";
 export type { ConnectionState } from "./client/connection.ts";
 export { ConnectionClient } from "./client/connection-client.ts";

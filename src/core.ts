@@ -1,4 +1,4 @@
-/** What Oscine offers wherever JavaScript runs: packets, addresses, framing, the dispatcher and its clock, errors. */
+/** The part of Oscine that runs in any JavaScript environment: packets, addresses, framing, the dispatcher and its clock, errors. */
 export {
   AddressSpace,
   type AddressPattern,

@@ -1,4 +1,4 @@
-/** All errors of Oscine. Each has a literal `code`; docs/errors.md lists their causes and cures. */
+/** All of Oscine's errors. Each has a literal `code`; docs/errors.md lists causes and fixes. */
 import { exchangeStackTraceLimit } from "./stack-traces.ts";
 
 /**
@@ -10,7 +10,7 @@ import { exchangeStackTraceLimit } from "./stack-traces.ts";
  * });
  */
 export class OscError extends Error {
-  /** What went wrong: a fixed string that programs can compare with. */
+  /** What went wrong: a fixed string that programs can test for. */
   declare readonly code: string;
 
   /** Made by Oscine. */
@@ -46,7 +46,7 @@ export type OscDecodeErrorCode =
   | "OSC_UNKNOWN_TYPE_TAG";
 
 /**
- * Bytes that aren't the OSC packet they should be.
+ * Bytes that aren't a valid OSC packet.
  *
  * @example
  * try {
@@ -57,7 +57,7 @@ export type OscDecodeErrorCode =
  */
 export class OscDecodeError extends OscError {
   declare readonly code: OscDecodeErrorCode;
-  /** Where in the packet the fault is, in bytes from its start. */
+  /** Byte offset of the fault in the packet. */
   declare readonly offset: number;
 
   /** Made by Oscine; `offset` is added to the message. */
@@ -109,7 +109,7 @@ export type OscFrameErrorCode =
   | "OSC_FRAME_UNKNOWN";
 
 /**
- * A byte stream that can't be split into packets here. Never thrown, always reported; has no stack trace.
+ * A fault in a byte stream that prevents splitting it into packets. Never thrown, always reported; has no stack trace.
  *
  * @example
  * const decoder = new SlipDecoder({
@@ -119,9 +119,9 @@ export type OscFrameErrorCode =
  */
 export class OscFrameError extends OscError {
   declare readonly code: OscFrameErrorCode;
-  /** Where in the stream the fault is, in bytes from its start. */
+  /** Byte offset of the fault in the stream. */
   declare readonly offset: number;
-  /** True if nothing more can be read from the stream, so that the connection must end. */
+  /** True if the rest of the stream is unreadable and the connection has to be closed. */
   readonly fatal: boolean;
 
   /** Made by Oscine; `offset` is added to the message. */
@@ -146,7 +146,7 @@ export type OscDispatchErrorCode =
   | "OSC_NOT_MAPPED";
 
 /**
- * A handler that failed, or a dispatcher used in a wrong way.
+ * A handler that failed, or incorrect use of a dispatcher.
  *
  * @example
  * try {
@@ -211,7 +211,7 @@ export class OscRejectedError extends OscError {
  */
 export class OscDroppedError extends OscError {
   declare readonly code: "OSC_DROPPED";
-  /** The name of the option that sets the limit, so that a user knows which to raise. */
+  /** The name of the option that sets the limit: the one to raise. */
   readonly limit: string;
 
   /** Made by Oscine. */
@@ -253,7 +253,7 @@ export interface BatchFailure {
 }
 
 /**
- * Some packets of a batch could not be sent. The others were.
+ * Some packets of a batch could not be sent. The rest were.
  *
  * @example
  * try {
@@ -264,7 +264,7 @@ export interface BatchFailure {
  */
 export class OscBatchError extends OscError {
   declare readonly code: "OSC_BATCH";
-  /** Those that could not be sent, in order. */
+  /** The packets that could not be sent, in order. */
   readonly failures: readonly BatchFailure[];
   /** How many were sent. */
   readonly sent: number;
@@ -274,7 +274,7 @@ export class OscBatchError extends OscError {
    *
    * @param failures at least one
    * @param size the number of packets in the batch
-   * @param target where they should go, for the message
+   * @param target the destination, for the message
    */
   constructor(failures: readonly BatchFailure[], size: number, target: string) {
     const [first] = failures;
@@ -298,7 +298,7 @@ export type OscServerErrorCode =
   | "OSC_WRONG_STATE";
 
 /**
- * A server, client or option used in a wrong way, or a worker of a server that failed.
+ * Incorrect use of a server, client or option, or a failed server worker.
  *
  * @example
  * try {
@@ -332,7 +332,7 @@ export type OscNatsErrorCode =
   | "OSC_NATS_UNREACHABLE";
 
 /**
- * A failure of NATS, or between the front ends and workers that it connects.
+ * A failure of NATS, or of the communication between front ends and workers.
  *
  * @example
  * const executor = NatsExecutor.for({ servers: "nats://127.0.0.1:4222" });
@@ -344,7 +344,7 @@ export type OscNatsErrorCode =
  */
 export class OscNatsError extends OscError {
   declare readonly code: OscNatsErrorCode;
-  /** The NATS servers, as `host:port` with commas between them; without users and passwords. */
+  /** The NATS servers, as comma-separated `host:port`, without credentials. */
   readonly server: string;
 
   /** Made by Oscine. */
@@ -355,7 +355,7 @@ export class OscNatsError extends OscError {
 }
 
 /**
- * Something did not come in time.
+ * Something didn't arrive in time.
  *
  * @example
  * try {
@@ -388,13 +388,13 @@ export type OscRecordingErrorCode = "OSC_RECORDING_DAMAGED" | "OSC_RECORDING_FOR
  */
 export class OscRecordingError extends OscError {
   declare readonly code: OscRecordingErrorCode;
-  /** Where in the file, in bytes from its beginning. */
+  /** Byte offset in the file. */
   readonly offset: number;
 
   /**
    * Made by Oscine.
    *
-   * @param offset in bytes from the beginning of the file
+   * @param offset byte offset in the file
    */
   constructor(code: OscRecordingErrorCode, message: string, offset: number, options?: ErrorOptions) {
     super(code, message, options);
@@ -406,7 +406,7 @@ export class OscRecordingError extends OscError {
 export type OscQueryErrorCode = "OSC_QUERY_ANSWER" | "OSC_QUERY_CLOSED" | "OSC_QUERY_UNREACHABLE";
 
 /**
- * An OSCQuery server that doesn't answer, or not as one should.
+ * An OSCQuery server that doesn't respond, or whose response is invalid.
  *
  * @example
  * try {
@@ -417,13 +417,13 @@ export type OscQueryErrorCode = "OSC_QUERY_ANSWER" | "OSC_QUERY_CLOSED" | "OSC_Q
  */
 export class OscQueryError extends OscError {
   declare readonly code: OscQueryErrorCode;
-  /** What was asked. */
+  /** The requested URL. */
   readonly url: string;
 
   /**
    * Made by Oscine.
    *
-   * @param url what was asked
+   * @param url the requested URL
    */
   constructor(code: OscQueryErrorCode, message: string, url: string, options?: ErrorOptions) {
     super(code, message, options);
@@ -435,7 +435,7 @@ export class OscQueryError extends OscError {
 export type OscDiscoveryErrorCode = "OSC_DISCOVERY_FAILED" | "OSC_DISCOVERY_PACKAGE";
 
 /**
- * Discovery that doesn't work here.
+ * Discovery failed or isn't available.
  *
  * @example
  * try {

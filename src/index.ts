@@ -1,4 +1,4 @@
-/** Oscine: Open Sound Control for TypeScript, in Node. Importing it opens nothing and starts nothing. */
+/** Oscine: Open Sound Control for TypeScript, in Node. Importing it has no side effects. */
 export * from "./core.ts";
 export * from "./bridge/index.ts";
 export * from "./client/index.ts";

@@ -1,15 +1,17 @@
 import { bad } from "./options.ts";
 
-/** Where a peer is, or where a server listens. As Node writes it; a Unix domain socket has its path as `address` and port 0. */
+/**
+ * The address of a peer or of a listening server, in Node's notation. For a Unix domain socket, `address` is its path and the port is 0.
+ */
 export interface NetAddress {
   /**
    * The IP address as text, `"127.0.0.1"` or `"::1"`. An IPv4 client of a dual-stack socket has its IPv4 address, not `"::ffff:127.0.0.1"`.
-   * The path of a Unix domain socket, empty for a client that has none.
+   * For a Unix domain socket, its path; empty for an unnamed client.
    */
   readonly address: string;
   /**
-   * 0 to 65535; 0 for a Unix domain socket, and if the system has not chosen yet. The clients of a Unix domain socket have no address: a server
-   * numbers them here, from 1 on.
+   * 0 to 65535. 0 for a Unix domain socket, or if the system hasn't assigned a port yet. Clients of a Unix domain socket have no address,
+   * so a server numbers them here, starting at 1.
    */
   readonly port: number;
   /** The kind of address. */
@@ -29,18 +31,18 @@ export function formatAddress(netAddress: NetAddress): string {
   return formatHostPort(address, port);
 }
 
-/** A host and a port as one text; an IPv6 address in brackets. */
+/** Formats `host:port`, with IPv6 addresses in brackets. */
 export function formatHostPort(host: string, port: number): string {
   return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
-/** The address of an IP peer, from the text that the system gives. */
+/** The address of an IP peer, from the text that the system returns. */
 export function ipAddress(address: string, port: number): NetAddress {
   const plain = plainAddress(address);
   return { address: plain, port, family: plain.includes(":") ? "IPv6" : "IPv4" };
 }
 
-/** An IPv4 address in IPv4 notation, also if it is given as an IPv4-mapped IPv6 address such as `::ffff:10.0.0.5`. Other text is returned as it is. */
+/** Converts an IPv4-mapped IPv6 address, such as `::ffff:10.0.0.5`, to IPv4 notation. Returns other text unchanged. */
 export function plainAddress(address: string): string {
   if (!address.includes(":")) return address;
   const [, dotted, high, low] = MAPPED.exec(address) ?? [];
@@ -50,10 +52,10 @@ export function plainAddress(address: string): string {
   return [upper >> 8, upper & 0xff, lower >> 8, lower & 0xff].join(".");
 }
 
-/** `::ffff:10.0.0.5`, as URLs write it `::ffff:a00:5`, and the same with all zeros. */
+/** Matches `::ffff:10.0.0.5`, its URL form `::ffff:a00:5`, and both written with all zeros. */
 const MAPPED = /^(?:::|(?:0{1,4}:){5})ffff:(?:(\d+\.\d+\.\d+\.\d+)|([\da-f]{1,4}):([\da-f]{1,4}))$/i;
 
-/** The address of the other end of a connection of Node. */
+/** The remote address of a Node connection. */
 export function remoteAddressOf(socket: {
   readonly remoteAddress?: string | undefined;
   readonly remotePort?: number | undefined;
@@ -76,7 +78,7 @@ function bytesOfGroup(group: string): number[] {
   return [value >> 8, value & 0xff];
 }
 
-/** Whether an IP address is of a multicast group. */
+/** Whether an IP address belongs to a multicast group. */
 export function isMulticast(host: string): boolean {
   return /^(?:22[4-9]|23\d)\.\d/.test(host) || /^ff[\da-f]{2}:/i.test(host);
 }

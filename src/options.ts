@@ -1,13 +1,13 @@
 /**
- * The one validator of what callers pass: options, addresses, callbacks. Plain JavaScript gets the same errors as TypeScript, at once and
- * with the offending value.
+ * The one validator of what callers pass: options, addresses, callbacks. Plain JavaScript fails as early as TypeScript would, with the
+ * offending value.
  */
 import { OscServerError } from "./errors.ts";
 
-/** The longest delay that a timer takes, about 24 days. A longer one would fire at once. */
+/** The longest delay that timers support, about 24 days. A longer one would fire immediately. */
 export const MAX_TIMER_MS = 0x7fff_ffff;
 
-/** Checks the value of the option `name`. Returns the value to use: the given one, or the default if it is `undefined`. */
+/** Checks the value of the option `name`, and returns it, or the default if it is `undefined`. */
 export type OptionCheck<V> = (value: unknown, name: string) => V;
 
 /** One check for each option of the interface `O`; write it as `{ ... } satisfies OptionChecks<O>`. */
@@ -19,9 +19,9 @@ export type CheckedOptions<C> = { readonly [K in keyof C]: C[K] extends OptionCh
 /**
  * Checks a whole options object and fills in the defaults. Each option is read once.
  *
- * @param owner who takes the options, for messages: `"UDPClient"` or `"client.request"`
+ * @param owner the class or function that accepts the options, for messages: `"UDPClient"` or `"client.request"`
  * @param options `undefined` means none
- * @throws OscServerError `OSC_OPTION` if it isn't an object, has an unknown name (the message has the nearest right one) or a bad value
+ * @throws OscServerError `OSC_OPTION` if it isn't an object, has an unknown name (the message suggests the closest match) or a bad value
  *
  * With `CHECKS = { strict: boolean(false), maxQueue: integer(1, 65_536), onError: callback() } satisfies OptionChecks<MyOptions>`, a
  * constructor does `const { strict, maxQueue, onError } = readOptions("MyServer", options, CHECKS);`.
@@ -35,7 +35,7 @@ export function readOptions<C extends Readonly<Record<string, OptionCheck<unknow
   return checkOptionValues(options ?? {}, checks);
 }
 
-/** The second half of {@link readOptions}: checks those options that have a check here, and fills in their defaults. */
+/** The second half of {@link readOptions}: checks the options listed in `checks`, and fills in their defaults. */
 export function checkOptionValues<C extends Readonly<Record<string, OptionCheck<unknown>>>>(options: object, checks: C): CheckedOptions<C> {
   const given = options as Readonly<Record<string, unknown>>;
   const checked: Record<string, unknown> = {};
@@ -44,7 +44,7 @@ export function checkOptionValues<C extends Readonly<Record<string, OptionCheck<
 }
 
 /**
- * The first half of {@link readOptions}: that `options` is `undefined` or an object with none but these names.
+ * The first half of {@link readOptions}: checks that `options` is `undefined` or an object with only these names.
  *
  * @throws OscServerError `OSC_OPTION`
  */
@@ -53,7 +53,7 @@ export function checkOptionNames(owner: string, options: unknown, names: readonl
   const isObject = typeof options === "object" && options !== null && !Array.isArray(options);
   const given: string[] = [];
   if (isObject) for (const name in options) given.push(name);
-  // An instance of some class may hold options, but one without any of ours is a mistake: an event loop, a socket, a promise.
+  // A class instance may hold options, but one without any of ours is a mistake, such as an event loop, a socket or a promise.
   if (!isObject || !(isPlain(options) || names.some((name) => given.includes(name)))) {
     throw optionError(`The options of ${owner} must be an object, such as { ${names[0] ?? "name"}: … }; got ${describe(options)}.`);
   }
@@ -65,7 +65,7 @@ export function checkOptionNames(owner: string, options: unknown, names: readonl
   }
 }
 
-/** An option that is true or false. */
+/** A boolean. */
 /* @__NO_SIDE_EFFECTS__ */ export function boolean<F extends boolean | undefined>(fallback: F): OptionCheck<boolean | F> {
   return (value, name) => {
     if (value === undefined) return fallback;
@@ -88,7 +88,7 @@ export function checkOptionNames(owner: string, options: unknown, names: readonl
   };
 }
 
-/** A duration in milliseconds, fractions included, from `least` to `most`; `Infinity` only if that is `most`. */
+/** A duration in milliseconds, possibly fractional, from `least` to `most`; `Infinity` only if that is `most`. */
 /* @__NO_SIDE_EFFECTS__ */ export function milliseconds<F extends number | undefined>(
   fallback: F,
   least: number = 0,
@@ -102,7 +102,7 @@ export function checkOptionNames(owner: string, options: unknown, names: readonl
   };
 }
 
-/** One of a few strings, or other literals such as `false`. */
+/** One of several strings or other literals, such as `false`. */
 /* @__NO_SIDE_EFFECTS__ */ export function oneOf<const V, F extends V | undefined>(values: readonly V[], fallback: F): OptionCheck<V | F> {
   return (value, name) => {
     if (value === undefined) return fallback;
@@ -111,7 +111,7 @@ export function checkOptionNames(owner: string, options: unknown, names: readonl
   };
 }
 
-/** A string that isn't empty. */
+/** A non-empty string. */
 /* @__NO_SIDE_EFFECTS__ */ export function text<F extends string | undefined>(fallback: F, example?: string): OptionCheck<string | F> {
   return (value, name) => {
     if (value === undefined) return fallback;
@@ -128,7 +128,7 @@ export function checkOptionNames(owner: string, options: unknown, names: readonl
   };
 }
 
-/** An option that must be given. */
+/** A required option. */
 /* @__NO_SIDE_EFFECTS__ */ export function required<V>(check: OptionCheck<V | undefined>): OptionCheck<V> {
   return (value, name) => {
     const checked = check(value, name);
@@ -137,12 +137,12 @@ export function checkOptionNames(owner: string, options: unknown, names: readonl
   };
 }
 
-/** Lets `null` pass, and checks everything else. */
+/** Accepts `null`, and checks everything else. */
 /* @__NO_SIDE_EFFECTS__ */ export function orNull<V>(check: OptionCheck<V>): OptionCheck<V | null> {
   return (value, name) => (value === null ? null : check(value, name));
 }
 
-/** Lists: checks each entry. */
+/** A list: checks each entry. */
 /* @__NO_SIDE_EFFECTS__ */ export function listOf<V>(check: OptionCheck<V | undefined>): OptionCheck<readonly V[] | undefined> {
   return (value, name) => {
     if (value === undefined) return undefined;
@@ -155,13 +155,13 @@ export function checkOptionNames(owner: string, options: unknown, names: readonl
   };
 }
 
-/** A signal that ends something. By its looks, because an `AbortController` may be another library's. */
+/** An abort signal, by duck typing, because its `AbortController` may come from another library. */
 /* @__NO_SIDE_EFFECTS__ */
 export function abortSignal(): OptionCheck<AbortSignal | undefined> {
   return hasMethods<AbortSignal>("an AbortSignal", "addEventListener", "throwIfAborted");
 }
 
-/** An object written as `{ … }`, whose reader checks what is in it. */
+/** A plain object. The code that reads it checks its contents. */
 /* @__NO_SIDE_EFFECTS__ */
 export function plainObject<V extends object>(): OptionCheck<V | undefined> {
   return (value, name) => {
@@ -170,7 +170,7 @@ export function plainObject<V extends object>(): OptionCheck<V | undefined> {
   };
 }
 
-/** An object of the caller's with these methods. */
+/** A caller's object that must have these methods. */
 /* @__NO_SIDE_EFFECTS__ */
 export function hasMethods<V extends object>(expected: string, ...methods: readonly (keyof V)[]): OptionCheck<V | undefined> {
   return (value, name) => {
@@ -180,12 +180,12 @@ export function hasMethods<V extends object>(expected: string, ...methods: reado
   };
 }
 
-/** @throws OscServerError `OSC_OPTION` if an argument isn't a string; `name` is what the message calls it */
+/** @throws OscServerError `OSC_OPTION` if an argument isn't a string; the message calls it `name` */
 export function checkString(name: string, value: unknown): asserts value is string {
   if (typeof value !== "string") throw bad(name, "a string", value);
 }
 
-/** No check here: for what its reader checks with more knowledge, such as an `AbortSignal` or a nested options object. */
+/** No check here, because the code that reads the value checks it: an `AbortSignal` or a nested options object, for example. */
 /* @__NO_SIDE_EFFECTS__ */ export function unchecked<V>(): OptionCheck<V | undefined> {
   return (value) => value as V | undefined;
 }
@@ -221,7 +221,7 @@ export function checkHostAndPort(host: unknown, port: unknown, leastPort: 0 | 1 
   return { host, port: port as number };
 }
 
-/** The error for an option, or another argument, that isn't what it must be. */
+/** The error for an invalid option or argument. */
 export function bad(name: string, expected: string, value: unknown): OscServerError {
   return optionError(`${name} must be ${expected}; got ${describe(value)}.`);
 }
@@ -232,7 +232,7 @@ export function optionError(message: string, options?: ErrorOptions): OscServerE
 
 const MAX_DESCRIPTION = 80;
 
-/** Any value as a short text for a message, with its type: `"1337" (string)`. Never throws, whatever the value does when looked at. */
+/** A short description of any value for a message, with its type: `"1337" (string)`. Never throws, even if inspecting the value does. */
 export function describe(value: unknown): string {
   try {
     if (value === undefined || value === null) return String(value);
@@ -270,13 +270,13 @@ function cut(shown: string): string {
   return shown.length <= MAX_DESCRIPTION ? shown : `${shown.slice(0, MAX_DESCRIPTION)}…`;
 }
 
-/** Whether it was written as `{ … }`, in this realm or another, and isn't an instance of some class. */
+/** Whether it is a plain object, from this realm or another, not a class instance. */
 function isPlain(value: object): boolean {
   const prototype: unknown = Object.getPrototypeOf(value);
   return prototype === null || Object.getPrototypeOf(prototype) === null;
 }
 
-/** The candidate that someone who wrote `name` most likely meant: another spelling of it, or a typing error away. */
+/** The candidate that `name` most likely means: another spelling of it, or a typo away. */
 export function nearest(name: string, candidates: Iterable<string>): string | undefined {
   const plain = plainSpelling(name);
   let best: string | undefined;
@@ -290,12 +290,12 @@ export function nearest(name: string, candidates: Iterable<string>): string | un
   return best;
 }
 
-/** `max_threads`, `max-threads` and `MaxThreads` are one. */
+/** Makes `max_threads`, `max-threads` and `MaxThreads` equal. */
 function plainSpelling(name: string): string {
   return name.replaceAll(/[_\s-]/g, "").toLowerCase();
 }
 
-/** How many characters must be added, removed, replaced or swapped with their neighbor; `limit` if it is that or more. */
+/** Number of insertions, deletions, replacements and adjacent swaps between two strings; at most `limit`. */
 function editDistance(left: string, right: string, limit: number): number {
   if (Math.abs(left.length - right.length) >= limit) return limit;
   let beforeLast: number[] = [];

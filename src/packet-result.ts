@@ -1,8 +1,8 @@
 import type { OscError, OscRejectedError, RejectReason } from "./errors.ts";
 
 /**
- * What became of a packet. Transport, pipeline and executors all tell it in this form, and a packet gets one result, in whichever thread or
- * process it ends.
+ * The outcome of a packet. Transport, pipeline and executors all report it in this form. Each packet gets one result, whichever thread or
+ * process handles it.
  */
 export type PacketResult = PacketHandled | PacketWaiting | PacketRejected | PacketDropped;
 
@@ -14,27 +14,27 @@ export interface PacketHandled {
   readonly unmatched: number;
 }
 
-/** It is a bundle that waits for its time. Told to the sender's connection, which may then read on; the result at its time is another one. */
+/** A bundle scheduled for later. Lets the sender's connection keep reading; the bundle gets another result when it runs. */
 export interface PacketWaiting {
   /** Tells the results apart. */
   readonly kind: "waiting";
 }
 
-/** It was refused, and would be again. */
+/** It was rejected. Sending it again would fail again. */
 export interface PacketRejected {
   /** Tells the results apart. */
   readonly kind: "rejected";
-  /** Why. `stats().rejected` counts packets by it. */
+  /** Why. `stats().rejected` counts packets by reason. */
   readonly reason: RejectReason;
-  /** Makes the error. Built lazily: under flood most rejections are only counted. */
+  /** Creates the error. Lazy, because under flood most rejections are only counted. */
   readonly explain: () => OscRejectedError;
 }
 
-/** It was lost: a limit was reached, or the worker that had it ended. */
+/** It was lost: a limit was reached, or its worker exited. */
 export interface PacketDropped {
   /** Tells the results apart. */
   readonly kind: "dropped";
-  /** What was reached or ended. */
+  /** The limit or worker concerned. */
   readonly error: OscError;
 }
 

@@ -5,7 +5,7 @@ import { characterOf, isColor, isInt32, isText, type OscValue } from "./types.ts
 
 const TEXT = "a string without NUL characters and unpaired surrogates";
 
-/** What each type tag needs. If the words contain the `typeof` of a value, the value is of the right kind and only out of range. */
+/** What each type tag needs. If the text contains the `typeof` of a value, the value has the right type and is only out of range. */
 const NEEDS: Readonly<Record<string, string>> = {
   i: "a whole number from -2147483648 to 2147483647",
   f: "a number in the range of a 32-bit float (double() keeps larger ones)",
@@ -25,7 +25,8 @@ const NEEDS: Readonly<Record<string, string>> = {
 };
 
 /**
- * Checks a value against its type tag and returns it as a message keeps it: what a receiver will see, except that a number keeps its precision.
+ * Checks a value against its type tag and returns it as a message stores it: what a receiver will see, except that a number keeps its
+ * precision.
  *
  * @throws OscEncodeError if the tag is unknown or the value doesn't fit it
  */
@@ -41,13 +42,13 @@ export function checkValue(tag: string, value: unknown): OscValue {
   );
 }
 
-/** True if a 32-bit float can hold the number, rounded: all but finite numbers that would become infinite. */
+/** True unless the number is finite and would become infinite as a 32-bit float. */
 export function fitsFloat(value: number): boolean {
   const rounded = Math.fround(value);
   return rounded - rounded === 0 || value - value !== 0;
 }
 
-/** The value to keep, or undefined if it doesn't fit. */
+/** The value to store, or undefined if it doesn't fit. */
 function fitting(tag: string, value: unknown): OscValue | undefined {
   switch (tag) {
     case "i":

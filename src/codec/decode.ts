@@ -19,14 +19,14 @@ const OPTION_NAMES = ["strict", "copyBlobs", "maxNesting", "maxPacketSize", "max
 /** The options whose names were checked last. */
 let checked: DecodeOptions | undefined;
 
-/** The only reading there is: a packet is read in one go. */
+/** Shared by all calls, because a packet is decoded synchronously. */
 const current = /* @__PURE__ */ new Reading();
 
 /**
  * Reads a packet. OSC 1.0, "OSC Packets".
  *
- * @param bytes the whole packet, as it came in one datagram or one frame of a stream
- * @throws OscDecodeError if the bytes can't be read as a packet or, with `strict`, depart from OSC 1.0; nothing else, whatever the bytes.
+ * @param bytes the whole packet, as received in one datagram or one frame of a stream
+ * @throws OscDecodeError if the bytes can't be read as a packet or, with `strict`, deviate from OSC 1.0. No bytes cause any other error.
  *   TypeError if `bytes` isn't a Uint8Array; OscServerError `OSC_OPTION` for an invalid option.
  *
  * @example
@@ -41,13 +41,13 @@ export function decode(bytes: Uint8Array, options?: DecodeOptions): OscPacket {
   return decodePacket(bytes, options);
 }
 
-/** As {@link decode}, with options that may have other names too: those of a server. */
+/** Like {@link decode}, but allows other options too, such as those of a server. */
 export function decodePacket(bytes: Uint8Array, options?: DecodeOptions): OscPacket {
   const end = begin(bytes, options);
   return readPacket(current, bytes, 0, end, undefined, 1);
 }
 
-/** As {@link decodePacket}, for a message whose address is known, and takes the first `addressSize` bytes as a well-formed string. */
+/** Like {@link decodePacket}, for a message whose address is known. Assumes that the first `addressSize` bytes are a well-formed string. */
 export function decodeMessage(bytes: Uint8Array, address: string, addressSize: number, options?: DecodeOptions): OscMessage {
   const end = begin(bytes, options);
   current.errors = undefined;
@@ -55,7 +55,7 @@ export function decodeMessage(bytes: Uint8Array, address: string, addressSize: n
   return readAfterAddress(current, bytes, 0, address, addressSize, end);
 }
 
-/** Reads a packet to show it: one that can't be read at all gives its error. */
+/** Reads a packet to display it. Returns the error for an unreadable packet. */
 export function decodeOrFault(bytes: Uint8Array): OscPacket | OscDecodeError {
   try {
     return decode(bytes);
@@ -65,12 +65,12 @@ export function decodeOrFault(bytes: Uint8Array): OscPacket | OscDecodeError {
   }
 }
 
-/** What is wrong with a packet that was read anyway, and with its elements. */
+/** All faults that were tolerated in a packet and its elements. */
 export function faultsOf(packet: OscPacket): readonly OscDecodeError[] {
   return packet instanceof OscBundle ? [...packet.errors, ...packet.elements.flatMap(faultsOf)] : packet.errors;
 }
 
-/** Checks what the caller gives, and returns the size of the packet. */
+/** Checks the caller's arguments, and returns the size of the packet. */
 function begin(bytes: Uint8Array, options: DecodeOptions | undefined): number {
   if (!(bytes instanceof Uint8Array)) throw new TypeError(`A packet to decode must be a Uint8Array; got ${describe(bytes)}.`);
   const size = bytes.length;
@@ -79,7 +79,7 @@ function begin(bytes: Uint8Array, options: DecodeOptions | undefined): number {
   return size;
 }
 
-/** Throws if a packet can't be read because of its size, or may not be, if strict. */
+/** Throws if the size makes a packet unreadable or, if strict, isn't allowed. */
 function checkSize(size: number): void {
   if (size === 0) throw decodeError("OSC_EMPTY_PACKET", "A packet needs at least one byte", 0);
   if (size > current.maxPacketSize) {
@@ -101,7 +101,7 @@ function readPacket(
     : readMessage(reading, bytes, start, end);
 }
 
-/** Four bytes, because a header that is cut short or misspelt isn't an address. `#reply` of liblo is one. */
+/** Compares four bytes, because a truncated or misspelled header isn't an address, while liblo's `#reply` is. */
 function beginsBundle(bytes: Uint8Array, start: number, end: number): boolean {
   return end - start < 4 || readInt(bytes, start) === BUNDLE_START;
 }
@@ -149,8 +149,8 @@ function readCounted(reading: Reading, bytes: Uint8Array, tags: number, count: n
 }
 
 /**
- * Reads a message whose type tag string fills its words and has no NUL, as some senders write `,fff`. With a NUL looked for, the first bytes of
- * the arguments would count as tags or padding, and every value would be that of the next. It is taken only if the arguments fit exactly.
+ * Reads a message whose type tag string fills its words and has no NUL, as some senders write `,fff`. Searching for a NUL would read the
+ * first argument bytes as tags or padding, and shift every value. Accepted only if the arguments fit exactly.
  */
 function readWithoutNul(
   reading: Reading,
@@ -163,7 +163,7 @@ function readWithoutNul(
   let tagsEnd = position + 1;
   while (tagsEnd < end && TYPE_TAGS.includes(bytes[tagsEnd]!)) tagsEnd++;
   tagsEnd -= (tagsEnd - position) & 3;
-  // The first bytes of the arguments may look like tags, so an earlier end is tried as well.
+  // The first argument bytes may look like tags, so also try an earlier end.
   for (let tries = 0; tries < 2 && tagsEnd > position; tries++, tagsEnd -= 4) {
     const left = reading.argumentsLeft;
     try {
@@ -258,7 +258,7 @@ function beginsElement(bytes: Uint8Array, offset: number): boolean {
   return bytes[offset] === SLASH || bytes[offset] === HASH;
 }
 
-/** The size of an element; 0 for an element without bytes, and -1 if the rest of the bundle can't be read. Both are recorded. */
+/** The size of an element; 0 for an empty element, -1 if the rest of the bundle is unreadable. Both are recorded as faults. */
 function readElementSize(reading: Reading, bytes: Uint8Array, position: number, end: number): number {
   const left = end - position - 4;
   if (left < 0) {

@@ -11,31 +11,31 @@ import { ARRAY_BEGIN, ARRAY_END, COMMA, FLOAT, INT, type OscColor, type OscMidi,
 /** How packets are encoded. */
 export interface EncodeOptions {
   /**
-   * `"float"` sends every number whose type tag was inferred as `f`, for devices that take nothing else. Arguments with a type of
-   * their own keep it. Default `"auto"`: as inferred.
+   * `"float"` sends every number whose type tag was inferred as `f`, for devices that accept only floats. Arguments with an explicit type
+   * keep it. Default `"auto"`: as inferred.
    */
   readonly numbers?: "auto" | "float";
-  /** The largest packet, in bytes; a larger one is refused. Default 16,777,216 (16 MiB). */
+  /** Maximum packet size in bytes; a larger packet is rejected. Default 16,777,216 (16 MiB). */
   readonly maxPacketSize?: number;
-  /** How many levels bundles, and arrays, may nest. Default 32. */
+  /** Maximum nesting depth of bundles, and of arrays. Default 32. */
   readonly maxNesting?: number;
 }
 
 const OPTION_NAMES = ["numbers", "maxPacketSize", "maxNesting"];
 
-/** Large enough for whatever fits into a datagram. */
+/** Large enough for any datagram. */
 const SLAB_SIZE = 65_536;
-/** Packets of up to this many bytes share a slab, and larger ones have memory of their own. */
+/** Packets of up to this many bytes share a slab; larger ones get their own memory. */
 const LARGEST_SHARED = 8192;
-/** Lists of up to this many arguments are written in one pass. Of more, the packet may not fit into a slab. */
+/** Lists of up to this many arguments are written in one pass. With more, the packet might not fit into a slab. */
 const MOST_AT_ONCE = 1500;
 
-/** Memory for packets, filled from its beginning on: allocating memory for each costs several times the encoding (bench/codec). */
+/** Memory for packets, filled from the start. Allocating memory for each packet costs several times the encoding (bench/codec). */
 let slab = /* @__PURE__ */ new Uint8Array(0);
 /** The slab's `buffer`: reading it from a typed array is slow. */
 let slabBuffer = /* @__PURE__ */ new ArrayBuffer(0);
 let used = 0;
-/** A packet is being written into the slab. A getter of a value may encode another packet, which then needs memory of its own. */
+/** A packet is being written into the slab. A value's getter may encode another packet, which then needs its own memory. */
 let writing = false;
 
 /** The options that were checked last. */
@@ -43,15 +43,15 @@ let checked: EncodeOptions | undefined;
 
 /** Up to this many bytes a loop is faster than `set` (bench/codec). */
 const SHORT = 32;
-/** From this many floats on, a DataView pays for itself (bench/codec). */
+/** With at least this many floats, a DataView pays off (bench/codec). */
 const LONG_RUN = 32;
 const STRING = 0x73; // s
 
 /**
- * The bytes of a packet. OSC 1.0, "OSC Packets". A packet that was decoded and not in order gives back the bytes it was decoded from.
+ * The bytes of a packet. OSC 1.0, "OSC Packets". A decoded packet that had faults is encoded to its original bytes.
  *
- * The bytes are yours and are never written to again. Their `buffer` may hold other packets too, as that of a `Buffer` in Node may. To transfer
- * it to a worker, or to have memory of its own, take `encode(packet).slice()`. A packet of more than 8,192 bytes shares none.
+ * The bytes are yours and are never written to again. Their `buffer` may hold other packets too, as with Node's pooled `Buffer`. To
+ * transfer it to a worker, or to get separate memory, use `encode(packet).slice()`. Packets larger than 8,192 bytes never share memory.
  *
  * @throws OscEncodeError if the packet is too large or nests too deep; OscServerError `OSC_OPTION` for an invalid option
  *
@@ -77,8 +77,8 @@ export function encode(packet: OscPacket, options?: EncodeOptions): Uint8Array {
 }
 
 /**
- * The bytes of a message, without making an {@link OscMessage}: the same bytes, or the same error, as
- * `encode(new OscMessage(address, args, types), options)`, in less time. What {@link encode} says of the bytes holds here too.
+ * The bytes of a message, without making an {@link OscMessage}: the same bytes, or the same error, as `encode(new OscMessage(address, args,
+ * types), options)`, in less time. The notes on the bytes at {@link encode} apply here too.
  *
  * @param address begins with `/` and contains no NUL character
  * @param args one value, or an array of values, each plain or with its type (`int(1)`, `float(1)`); default none
@@ -107,10 +107,10 @@ export function encodeMessage(address: string, args: OscArgument = [], types?: s
 /**
  * Writes the bytes of a packet into `target`, and allocates no memory for them.
  *
- * @param offset where in `target` the packet begins; default 0
- * @returns how many bytes were written
- * @throws OscEncodeError if the packet doesn't fit (`OSC_BUFFER_TOO_SMALL`; the message says how many bytes it needs, and what
- *   `target` holds from `offset` on is undefined), is too large or nests too deep
+ * @param offset start of the packet in `target`; default 0
+ * @returns the number of bytes written
+ * @throws OscEncodeError if the packet is too large, nests too deep or doesn't fit (`OSC_BUFFER_TOO_SMALL`; the message says how many bytes
+ *   it needs, and the contents of `target` from `offset` on are undefined)
  *
  * @example
  * const memory = new Uint8Array(1024);
@@ -145,7 +145,7 @@ function checkOptions(options: EncodeOptions): void {
   checked = options;
 }
 
-/** Memory to write a packet into, from `used` on. At least as many bytes as a shared packet may have are free. */
+/** Memory to write a packet into, starting at `used`. It has room for at least the largest shared packet. */
 function claim(): Uint8Array {
   if (writing || used + LARGEST_SHARED > slab.length) {
     slabBuffer = new ArrayBuffer(SLAB_SIZE);
@@ -156,7 +156,7 @@ function claim(): Uint8Array {
   return slab;
 }
 
-/** The packet that was written into the memory. Another one may have been written meanwhile, into another slab. */
+/** The packet that was written into the memory. Another packet may have been written to another slab in the meantime. */
 function finished(memory: Uint8Array, buffer: ArrayBuffer, start: number, end: number): Uint8Array {
   writing = false;
   if (slab === memory) used = end;
@@ -164,8 +164,8 @@ function finished(memory: Uint8Array, buffer: ArrayBuffer, start: number, end: n
 }
 
 /**
- * Checks a message whose arguments contain no arrays and writes it, in one pass. Returns the offset after it, or -1 for a message that has to be
- * made first: one with arrays, or one that is refused, which then has the error of the constructor.
+ * Checks and writes a message without arrays in one pass. Returns the offset after it, or -1 if the message has to be constructed first:
+ * because it contains arrays, or because it is invalid and the constructor throws the right error.
  */
 function writeFlat(
   address: string,
@@ -219,8 +219,8 @@ function writeFlat(
 }
 
 /**
- * Writes a packet and returns the offset after it, which lies beyond the target if the packet doesn't fit. Nothing is written beyond the
- * target: a typed array ignores that, and what would throw is checked instead.
+ * Writes a packet and returns the offset after it, which is beyond the target if the packet doesn't fit. Nothing is written beyond the
+ * target: typed arrays ignore such writes, and methods that would throw are guarded.
  */
 function write(packet: OscPacket, target: Uint8Array, offset: number, options: EncodeOptions | undefined): number {
   const maxNesting = options?.maxNesting ?? MAX_NESTING;
@@ -274,7 +274,7 @@ function writeArguments(types: string, args: readonly OscValue[], target: Uint8A
   let position = writeZeros(target, writeCharacters(types, target, offset + 1, true), 4 - ((length + 1) & 3));
   let list = args;
   let index = 0;
-  // Made for the first array only: most messages have none.
+  // Lazy, because most messages have no arrays.
   let around: { list: readonly OscValue[]; index: number }[] | undefined;
   for (let i = 0; i < length; i++) {
     const tag = types.charCodeAt(i);
@@ -342,7 +342,7 @@ function writeArgument(tag: number, value: OscValue, target: Uint8Array, offset:
   }
 }
 
-/** Writes the numbers of a list from `from` on as floats, and returns the offset after them. */
+/** Writes `count` numbers of a list, starting at `from`, as floats, and returns the offset after them. */
 function writeFloats(list: ArrayLike<number | bigint>, from: number, count: number, target: Uint8Array, offset: number): number {
   const end = from + count;
   let position = offset;
@@ -361,7 +361,7 @@ function writeFloat(value: number | bigint, target: Uint8Array, offset: number):
   return offset + 4;
 }
 
-/** Writes 32 bits, most significant byte first. Beyond the target's end it does nothing, as typed arrays do. */
+/** Writes 32 bits, most significant byte first. Ignores writes beyond the target's end, as typed arrays do. */
 function writeUint32(value: number, target: Uint8Array, offset: number): void {
   target[offset] = value >>> 24;
   target[offset + 1] = value >>> 16;

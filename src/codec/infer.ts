@@ -5,33 +5,33 @@ import { TimeTag } from "./time-tag.ts";
 import { TypedValue } from "./typed-value.ts";
 import { FLOAT, isColor, isInt32, type OscValue } from "./types.ts";
 
-/** What a caller may pass as an argument: a value, whose type tag is inferred, or one that has its type tag. */
+/** What a caller may pass as an argument: a plain value, whose type tag is inferred, or a typed one. */
 export type OscArgument = OscValue | TypedValue | Float32Array | readonly OscArgument[];
 
 /** The type tags of arguments. */
 export interface InferredTypes {
   readonly types: string;
-  /** `types` with `f` for every number without a type of its own; what the option `numbers: "float"` sends. */
+  /** `types` with `f` for every number without an explicit type; sent with the option `numbers: "float"`. */
   readonly floatTypes: string;
 }
 
-/** The arguments as a list of their own, which the caller can't change any more. */
+/** A copy of the argument list, which the caller can no longer change. */
 export function listOf(args: OscArgument): OscArgument[] {
   if (Array.isArray(args)) return (args as OscArgument[]).slice();
   return args instanceof Float32Array ? Array.from(args) : [args];
 }
 
 /**
- * Infers the type tags of a list, and replaces each of its arguments by the value that a message keeps.
+ * Infers the type tags of a list, and replaces each argument with the value that a message stores.
  *
- * @throws OscEncodeError for a value that has no OSC type, or is out of its range
+ * @throws OscEncodeError for a value that has no OSC type or is out of range
  */
 export function inferTypes(list: OscArgument[], depth: number = 1): InferredTypes {
   checkDepth(list, depth);
   let types = "";
-  // Kept apart from `types` only from the first tag on that makes a difference.
+  // Tracked separately from `types` only after the first tag that differs.
   let floatTypes: string | undefined;
-  /** How many tags `f` come next: long lists of floats are common, and one string for each of their tags is slow. */
+  /** Pending `f` tags: long lists of floats are common, and appending each tag separately is slow. */
   let floats = 0;
   for (let i = 0; i < list.length; i++) {
     const argument = list[i]!;
@@ -73,9 +73,9 @@ function floatTags(count: number): string {
 }
 
 /**
- * Checks a list against the type tags that the caller gives, and replaces each of its arguments by the value that a message keeps.
+ * Checks a list against the caller's type tags, and replaces each argument with the value that a message stores.
  *
- * @throws OscEncodeError if the tags and the arguments don't fit each other
+ * @throws OscEncodeError if the tags and the arguments don't match
  */
 export function fitTypes(list: OscArgument[], types: string): void {
   if (typeof types !== "string") throw badTypeTags(types, "are not a string");
@@ -112,12 +112,12 @@ export function inferTag(value: unknown): string {
   );
 }
 
-/** The value of an inferred number as it is kept under its tag. -0 becomes 0 in an int. */
+/** The value to store for a number with an inferred tag. -0 becomes 0 in an int. */
 export function keptNumber(tag: string, value: number): number | bigint {
   return tag === "i" ? value | 0 : tag === "h" ? BigInt(value) : value;
 }
 
-/** The type tag of a whole number beyond 32 bits: one that holds it exactly. */
+/** The type tag for an integer beyond 32 bits: one that represents it exactly. */
 function tagOfLarge(value: number): string {
   if (value >= -(2 ** 63) && value < 2 ** 63) return "h";
   return Math.fround(value) === value ? "f" : floatTag(value) && "d";
@@ -128,12 +128,12 @@ function floatTag(value: number): "f" {
   return "f";
 }
 
-/** Fits the tags from `position` on to a list, and returns the position after them: the end, or that of the `]` that ends an array. */
+/** Matches the tags from `position` on with a list, and returns the position after them: the end, or the `]` that closes an array. */
 function fitList(list: OscArgument[], types: string, position: number, depth: number): number {
   checkDepth(list, depth);
   for (let i = 0; i < list.length; i++) {
     const argument = list[i]!;
-    // The common case, which needs no change.
+    // The common case needs no conversion.
     if (types.charCodeAt(position) === FLOAT && typeof argument === "number" && fitsFloat(argument)) {
       position += 1;
       continue;
@@ -155,7 +155,7 @@ function fitList(list: OscArgument[], types: string, position: number, depth: nu
   return position;
 }
 
-/** The value of an argument whose type tag the caller gives: a value that has its own tag must agree with it. */
+/** The value of an argument for which the caller specified a type tag. A typed value must agree with the tag. */
 export function untyped(argument: unknown, tag: string): unknown {
   if (!(argument instanceof TypedValue)) return argument;
   if (argument.tag === tag) return argument.value;
@@ -170,7 +170,7 @@ function badTypeTags(types: unknown, what: string): OscEncodeError {
   );
 }
 
-/** Stops at arrays that contain themselves. The encoder's `maxNesting` limits what may be sent. */
+/** Catches arrays that contain themselves. The encoder's `maxNesting` limits what may be sent. */
 function checkDepth(list: readonly OscArgument[], depth: number): void {
   if (depth > DEEPEST_NESTING) throw new OscEncodeError("OSC_NESTING_TOO_DEEP", `Arrays nest deeper than ${DEEPEST_NESTING} levels.`, list);
 }

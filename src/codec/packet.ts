@@ -4,38 +4,41 @@ import { fitTypes, inferTypes, listOf, type OscArgument } from "./infer.ts";
 import { isEarlier, TimeTag } from "./time-tag.ts";
 import { isText, type OscValue, SLASH } from "./types.ts";
 
-/** What one datagram, or one frame of a stream, holds. OSC 1.0, "OSC Packets". */
+/** The content of one datagram, or of one frame of a stream. OSC 1.0, "OSC Packets". */
 export type OscPacket = OscMessage | OscBundle;
 
-/** Tells a constructor that its arguments come from the decoder, which has checked them. */
+/** Tells a constructor that its arguments were already checked by the decoder. */
 const TRUSTED: unique symbol = /* @__PURE__ */ Symbol("trusted");
 
-/** The errors of every packet that has none. */
+/** Shared by all packets without errors. */
 const NO_ERRORS: readonly OscDecodeError[] = /* @__PURE__ */ Object.freeze([]);
 
 /**
  * A message: an address pattern and arguments. OSC 1.0, "OSC Messages".
  *
- * If you don't give the type tag of an argument, it is inferred: `i` for whole numbers of 32 bits, `h` for larger ones, `f` for other
- * numbers, `h` for bigints, `s` for text, `T` and `F` for booleans, `N` for null, `b` for Uint8Array, `t` for TimeTag, `r` for colours,
- * `[…]` for arrays. A `Float32Array` in place of the list of arguments is a list of floats.
+ * If you don't specify the type tag of an argument, it is inferred: `i` for 32-bit integers, `h` for larger ones, `f` for other numbers,
+ * `h` for bigints, `s` for text, `T` and `F` for booleans, `N` for null, `b` for Uint8Array, `t` for TimeTag, `r` for colours, `[…]` for
+ * arrays. Pass a `Float32Array` instead of the argument list to send a list of floats.
  *
  * @example new OscMessage("/mixer/gain", [float(1), "left"])
  */
 export class OscMessage {
-  // Only declared: a field with an initializer would be set twice.
+  // Only declared, because a field initializer would set each field twice.
 
-  /** The address pattern. It begins with `/`, except in a decoded message whose `errors` say otherwise. */
+  /** The address pattern. It begins with `/`, except in a decoded message with `OSC_BAD_ADDRESS` in its `errors`. */
   declare readonly address: string;
   /** The type tag string without its comma. */
   declare readonly types: string;
   /** One value for each type tag, arrays nested; `h` as bigint, `c` as text (or a number, if its code isn't a character). */
   declare readonly args: readonly OscValue[];
-  /** False for a message without any type tag string, as old senders write it. It has no arguments. */
+  /** False for a message without a type tag string, as old senders write it. Such a message has no arguments. */
   declare readonly hasTypeTags: boolean;
-  /** What the tolerant decoder found wrong and read anyway. Empty for a message that follows the specification. */
+  /** The faults that the tolerant decoder accepted. Empty for a message that follows the specification. */
   declare readonly errors: readonly OscDecodeError[];
-  /** The bytes of a decoded message that `types` and `args` alone don't give back; the type tags with `numbers: "float"` of one made here. */
+  /**
+   * The original bytes of a decoded message, if `types` and `args` don't reproduce them. For a constructed message, its type tags with
+   * `numbers: "float"`.
+   */
   readonly #source: Uint8Array | string | undefined;
 
   /**
@@ -79,7 +82,7 @@ export class OscMessage {
   }
 
   /**
-   * A message without arguments and without the type tag string, as old programs expect it.
+   * A message without arguments and type tag string, as old programs expect it.
    *
    * @throws OscEncodeError if the address is invalid
    */
@@ -88,7 +91,7 @@ export class OscMessage {
     return trustedMessage(address, [], undefined);
   }
 
-  // A static block would be shorter, but bundlers couldn't drop an unused class then.
+  // A static block would be shorter, but would keep bundlers from dropping an unused class.
   private static source(message: OscMessage): Uint8Array | string | undefined {
     return message.#source;
   }
@@ -104,14 +107,14 @@ export class OscBundle {
   declare readonly timeTag: TimeTag;
   /** Messages and bundles, in the order in which they take effect. May be empty. */
   declare readonly elements: readonly OscPacket[];
-  /** Which elements the decoder couldn't read, and what it found wrong and read anyway. Errors of a message are in the message. */
+  /** The elements that the decoder couldn't read, and the faults that it accepted. The errors of a message are in the message. */
   declare readonly errors: readonly OscDecodeError[];
-  /** The bytes of a decoded bundle that its elements alone don't give back; "dated" if the caller gave a time tag. */
+  /** The original bytes of a decoded bundle, if its elements don't reproduce them; "dated" if the caller passed a time tag. */
   readonly #source: Uint8Array | "dated" | undefined;
 
   /**
    * @param elements one packet or several, in the order in which they take effect
-   * @param timeTag when they do; default at once, and inside another bundle, when that one does
+   * @param timeTag when they take effect; default immediately, or inside another bundle, at that bundle's time
    * @throws OscEncodeError if an element isn't a packet, or is a bundle whose time tag is earlier than this one's
    */
   constructor(elements: readonly OscPacket[] | OscPacket, timeTag?: TimeTag);
@@ -143,7 +146,7 @@ export class OscBundle {
     this.#source = timeTag === undefined ? undefined : "dated";
   }
 
-  /** The element as a bundle with this time tag holds it: a bundle that has no time tag of its own takes that of the outer one. */
+  /** The element as stored in a bundle with this time tag: a bundle without an explicit time tag inherits that of the outer bundle. */
   static #fitted(element: unknown, timeTag: TimeTag): OscPacket {
     if (element instanceof OscMessage) return element;
     if (!(element instanceof OscBundle)) {
@@ -180,7 +183,7 @@ type TrustedBundle = new (
   raw: Uint8Array | undefined,
 ) => OscBundle;
 
-/** A message of parts that are known to fit, as the decoder has them: nothing is checked. Without `types` it has no type tag string. */
+/** Creates a message from parts that the decoder has already checked. Without `types` it has no type tag string. */
 export function trustedMessage(
   address: string,
   args: readonly OscValue[],
@@ -191,7 +194,7 @@ export function trustedMessage(
   return new (OscMessage as unknown as TrustedMessage)(address, args, types, TRUSTED, errors, raw);
 }
 
-/** A bundle of parts that are known to fit, as the decoder has them: nothing is checked. */
+/** Creates a bundle from parts that the decoder has already checked. */
 export function trustedBundle(
   elements: readonly OscPacket[],
   timeTag: TimeTag,
@@ -201,7 +204,7 @@ export function trustedBundle(
   return new (OscBundle as unknown as TrustedBundle)(elements, timeTag, TRUSTED, errors, raw);
 }
 
-/** The bytes that a packet was decoded from, if its fields alone don't give them back. */
+/** The bytes that a packet was decoded from, if its fields don't reproduce them. */
 export function rawBytesOf(packet: OscPacket): Uint8Array | undefined {
   const source = packet instanceof OscMessage ? OscMessage["source"](packet) : OscBundle["source"](packet);
   return typeof source === "object" ? source : undefined;

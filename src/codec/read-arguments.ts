@@ -3,13 +3,13 @@ import { decodeError, type Reading } from "./reading.ts";
 import { decodeAscii, decodeText, latin1, texts } from "./text.ts";
 import { TimeTag } from "./time-tag.ts";
 
-/** From this many numbers of one type on, a DataView pays for itself (bench/codec). */
+/** With at least this many numbers of one type, a DataView pays off (bench/codec). */
 const LONG_RUN = 16;
 
 /**
- * Reads the arguments from `reading.position` to `end`, and sets the position after them. OSC 1.0, "OSC Arguments".
+ * Reads the arguments from `reading.position` to `end`, and moves the position past them. OSC 1.0, "OSC Arguments".
  *
- * @param tags where the type tags begin
+ * @param tags offset of the type tags
  * @param count how many there are
  */
 export function readArguments(reading: Reading, bytes: Uint8Array, tags: number, count: number, end: number): OscValue[] {
@@ -37,7 +37,7 @@ export function readArguments(reading: Reading, bytes: Uint8Array, tags: number,
       value = readArgument(reading, bytes, tag, position, end, tags + i);
       position = reading.position;
     }
-    // A list that has its length from the beginning takes less time and memory than one that grows (bench/codec).
+    // A preallocated list takes less time and memory than one that grows (bench/codec).
     if (list === undefined) list = firstOf(value, count);
     else list[i] = value;
   }
@@ -45,7 +45,7 @@ export function readArguments(reading: Reading, bytes: Uint8Array, tags: number,
   return list ?? [];
 }
 
-/** A list of `count` values that has its first. */
+/** A list of `count` values, with only the first one set. */
 function firstOf(first: OscValue, count: number): OscValue[] {
   if (count === 1) return [first];
   const list = new Array<OscValue>(count);
@@ -53,7 +53,7 @@ function firstOf(first: OscValue, count: number): OscValue[] {
   return list;
 }
 
-/** Goes on reading at the first `[` or `]`, at `tags`; what comes before is in `list` already. */
+/** Continues reading at the first `[` or `]`, at `tags`. The preceding values are already in `list`. */
 function readNested(reading: Reading, bytes: Uint8Array, tags: number, tagsEnd: number, end: number, list: OscValue[]): OscValue[] {
   const around: OscValue[][] = [];
   for (let at = tags; at < tagsEnd; at++) {
@@ -78,7 +78,7 @@ function readNested(reading: Reading, bytes: Uint8Array, tags: number, tagsEnd: 
   return list;
 }
 
-/** Reads the argument at `position`, and sets the position after it. */
+/** Reads the argument at `position`, and moves the position past it. */
 function readArgument(reading: Reading, bytes: Uint8Array, tag: number, position: number, end: number, tagOffset: number): OscValue {
   switch (tag) {
     case 0x73: // s
@@ -104,13 +104,13 @@ function readArgument(reading: Reading, bytes: Uint8Array, tag: number, position
   }
 }
 
-/** Reads an argument that has the same size whatever its value. */
+/** Reads an argument of fixed size. */
 function readFixed(reading: Reading, bytes: Uint8Array, tag: number, position: number, end: number, tagOffset: number): OscValue {
   const size = sizeOf(tag, tagOffset);
   const after = position + size;
   if (after > end) {
     const message = `An argument of type ${String.fromCharCode(tag)} has ${end - position} of its ${size} bytes`;
-    // Reaktor leaves out zeros at the end of a float. Anything else would be a value that was never sent.
+    // Reaktor omits trailing zero bytes of a float. Padding anything else would invent a value that was never sent.
     if (tag !== FLOAT || position === end) throw decodeError("OSC_TRUNCATED", message, position);
     reading.fault("OSC_TRUNCATED", message, position);
     const whole = new Uint8Array(size);
@@ -172,9 +172,9 @@ function readBlob(reading: Reading, bytes: Uint8Array, position: number, end: nu
 }
 
 /**
- * Reads the string at `start` and sets `reading.position` after its padding. OSC 1.0, "OSC-string".
+ * Reads the string at `start` and moves `reading.position` past its padding. OSC 1.0, "OSC-string".
  *
- * @param skip how many characters at its beginning are left out of the text: 1 for the comma of type tags
+ * @param skip number of leading characters to omit from the text: 1 for the comma of type tags
  */
 export function readText(reading: Reading, bytes: Uint8Array, start: number, end: number, skip: number): string {
   const known = texts.find(bytes, start, end, skip);
@@ -200,7 +200,7 @@ function readNewText(reading: Reading, bytes: Uint8Array, start: number, end: nu
   return latin1(bytes, start + skip, nul);
 }
 
-/** Sets the position after the padding from `start` to `padded`, and records if it is cut short or not zero. */
+/** Moves the position past the padding from `start` to `padded`, and records a fault if it is truncated or not zero. */
 function readPadding(reading: Reading, bytes: Uint8Array, start: number, padded: number, end: number, what: "string" | "blob"): void {
   const after = padded < end ? padded : end;
   reading.position = after;
@@ -221,7 +221,7 @@ function isZero(bytes: Uint8Array, start: number, end: number): boolean {
   return true;
 }
 
-/** How many type tags like the one at `start` follow each other, up to `end`. */
+/** The number of consecutive type tags equal to the one at `start`, up to `end`. */
 function runLength(bytes: Uint8Array, start: number, end: number): number {
   const tag = bytes[start];
   let position = start + 1;
@@ -229,7 +229,7 @@ function runLength(bytes: Uint8Array, start: number, end: number): number {
   return position - start;
 }
 
-/** Reads many numbers of one type; undefined if the tag is of none, or they are not all there. */
+/** Reads a run of numbers of one type; undefined if the tag isn't numeric, or bytes are missing. */
 function readRun(reading: Reading, bytes: Uint8Array, tag: number, count: number, end: number): number[] | undefined {
   const { position } = reading;
   if ((tag !== FLOAT && tag !== INT) || position + count * 4 > end) return undefined;
@@ -248,7 +248,7 @@ function readRun(reading: Reading, bytes: Uint8Array, tag: number, count: number
   return numbers;
 }
 
-/** Reads 32 bits with a sign, most significant byte first. */
+/** Reads a signed 32-bit integer, most significant byte first. */
 export function readInt(bytes: Uint8Array, position: number): number {
   return (bytes[position]! << 24) | (bytes[position + 1]! << 16) | (bytes[position + 2]! << 8) | bytes[position + 3]!;
 }
@@ -260,7 +260,7 @@ function readFloat(reading: Reading, bytes: Uint8Array, position: number): numbe
   return value === value ? value : keepNaN(reading, value, bits === 0x7fc00000);
 }
 
-/** The value; one of the many other NaN than the usual has its bits kept with the packet. */
+/** Returns the value. For a non-canonical NaN, the packet keeps its bytes. */
 function keepNaN(reading: Reading, value: number, isUsual: boolean): number {
   if (Number.isNaN(value) && !isUsual) reading.keepsBytes = true;
   return value;

@@ -5,51 +5,51 @@ import { exchangeStackTraceLimit, stackTracesLeftOut } from "../stack-traces.ts"
 /** How packets are decoded. */
 export interface DecodeOptions {
   /**
-   * `true` refuses every packet that departs from OSC 1.0, by throwing. Default `false`: what real programs send is read as they mean it,
-   * and each departure is recorded in `errors` of the message or bundle concerned.
+   * `true` throws for every packet that deviates from OSC 1.0. Default `false`: packets of real programs are read as intended, and each
+   * deviation is recorded in `errors` of the message or bundle.
    */
   readonly strict?: boolean;
-  /** `true` copies blobs into memory of their own. Default `false`: a blob is a view of the packet's bytes, and changes with them. */
+  /** `true` copies blobs. Default `false`: a blob is a view of the packet's bytes, and changes with them. */
   readonly copyBlobs?: boolean;
-  /** How many levels bundles, and arrays, may nest. Default 32; more than 1,000 counts as 1,000, which keeps the stack safe. */
+  /** Maximum nesting depth of bundles, and of arrays. Default 32; capped at 1,000 to prevent stack overflows. */
   readonly maxNesting?: number;
-  /** The largest packet, in bytes; a larger one is refused. Default 16,777,216 (16 MiB). */
+  /** Maximum packet size in bytes; a larger packet is rejected. Default 16,777,216 (16 MiB). */
   readonly maxPacketSize?: number;
   /**
-   * How many values a packet may decode to: its arguments, each array and its contents, and the elements of its bundles. A message beyond that
-   * is refused before it is built. Default 65,536.
+   * Maximum number of values in a decoded packet: its arguments, each array and its contents, and the elements of its bundles. A message
+   * that exceeds it is rejected before it is built. Default 65,536.
    */
   readonly maxArguments?: number;
 }
 
-/** How many faults of one packet are recorded. Errors cost far more than the bytes that cause them. */
+/** Maximum number of faults recorded per packet. Errors cost far more than the bytes that cause them. */
 const MAX_FAULTS = 32;
 
-/** The options while a packet is read, where the reading stands, and what it found. */
+/** The state of reading one packet: its options, the current position, and the faults found. */
 export class Reading {
-  /** The offset after what was read last. */
+  /** The offset of the next byte to read. */
   position = 0;
   /** The faults of the message or bundle that is being read. */
   errors: OscDecodeError[] | undefined;
-  /** True if what the message or bundle says doesn't give its bytes back: they are kept. */
+  /** True if the fields of the message or bundle don't reproduce its bytes, which are then kept. */
   keepsBytes = false;
   /** True if there was a fault since {@link mark}. */
   isFaulty = false;
-  /** True if the rest of a packet isn't read because of its many bad elements. */
+  /** True if the rest of a packet is skipped because of too many bad elements. */
   exhausted = false;
   strict = false;
   copyBlobs = false;
   maxNesting: number = MAX_NESTING;
   maxPacketSize: number = MAX_PACKET_SIZE;
-  /** How many values the packet may still decode to. */
+  /** The number of values that the packet may still contain. */
   argumentsLeft: number = MAX_ARGUMENTS;
   maxArguments: number = MAX_ARGUMENTS;
   #faultsLeft = MAX_FAULTS;
   #marked = 0;
-  /** A copy of the whole packet, of which all that keeps its bytes has a view. */
+  /** A copy of the whole packet. Messages and bundles that keep their bytes hold views of it. */
   #copy: Uint8Array | undefined;
 
-  /** Makes ready for a packet. Whatever the getters of the options do has happened before anything is changed here. */
+  /** Prepares for a packet. Reads all options before changing any state, because their getters may decode another packet. */
   begin(options: DecodeOptions | undefined): void {
     let strict = false;
     let copyBlobs = false;
@@ -74,7 +74,7 @@ export class Reading {
     this.#copy = undefined;
   }
 
-  /** Records a fault that can be read past; throws it if strict. */
+  /** Records a tolerable fault; throws it if strict. */
   fault(code: OscDecodeErrorCode, message: string, offset: number): void {
     this.keepsBytes = true;
     this.isFaulty = true;
@@ -100,7 +100,7 @@ export class Reading {
     this.#marked = this.errors?.length ?? 0;
   }
 
-  /** Takes back the faults of the message since {@link mark}. */
+  /** Discards the faults of the message since {@link mark}. */
   forgetFaults(): void {
     const { errors } = this;
     if (errors === undefined) return;
@@ -111,7 +111,7 @@ export class Reading {
   /**
    * Counts values before they are built.
    *
-   * @throws OscDecodeError if the packet has more than it may
+   * @throws OscDecodeError if the packet exceeds `maxArguments`
    */
   count(values: number, offset: number): void {
     if (values > this.argumentsLeft) {
@@ -120,7 +120,7 @@ export class Reading {
     this.argumentsLeft -= values;
   }
 
-  /** The bytes of a message or bundle, if what it says doesn't give them back. They don't change with the packet. */
+  /** A copy of the bytes of a message or bundle, if its fields don't reproduce them. */
   rawBytes(packet: Uint8Array, start: number, end: number): Uint8Array | undefined {
     if (!this.keepsBytes) return undefined;
     this.#copy ??= new Uint8Array(packet);
@@ -133,7 +133,7 @@ export class Reading {
   }
 }
 
-/** An error of the decoder, with a stack trace unless those are left out. */
+/** Creates a decoder error, with a stack trace unless they are turned off. */
 export function decodeError(code: OscDecodeErrorCode, message: string, offset: number): OscDecodeError {
   const before = stackTracesLeftOut() ? exchangeStackTraceLimit(0) : undefined;
   const error = new OscDecodeError(code, message, offset);

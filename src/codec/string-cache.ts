@@ -1,34 +1,32 @@
-/** The longest string that is kept, in words of four bytes, with its NUL and padding. Longer ones are read as quickly as they are found. */
+/** The longest cached string, in words of four bytes, with its NUL and padding. Decoding longer strings is as fast as looking them up. */
 const WORDS = 16;
 
 /**
- * The texts of OSC strings that come again and again: addresses, type tags, names. Every byte of a string is compared before its
- * text is used, so nothing that a sender does can make the cache give a wrong text, or make it large or slow. It keeps ASCII text that comes a
- * second time while no other one with the same place has come; what never comes again isn't stored.
+ * Caches the text of recurring OSC strings: addresses, type tags, names. Every byte of a string is compared before its text is used, so a
+ * sender can't make the cache return wrong text, grow or become slow. An ASCII string is stored when it occurs a second time, unless
+ * another string with the same slot occurred in between.
  */
 export class StringCache {
-  /** The offset after the string that was looked for, padding included, if its end was found; otherwise -1. */
+  /** The offset after the string last looked up, padding included; -1 if its end wasn't found. */
   end = -1;
-  /** The offset of the NUL that ends it, or the offset up to which there is none. Not set if the text is kept here. */
+  /** The offset of the terminating NUL, or the offset up to which there is no NUL. Not set on a cache hit. */
   nul = -1;
-  /** Whether a string that is not kept here is ASCII with padding of zeros, so that `add` may follow. */
+  /** After a miss, whether the string is ASCII with zero padding, and may be passed to `add`. */
   isPlain = false;
-  /** The words of the string that was looked for. */
+  /** The words of the string last looked up. */
   readonly #words: Int32Array = new Int32Array(WORDS);
-  /** Of each place the words of its string, how many they are (and the characters left out, times 32), and its text. */
+  /** For each slot: the words of its string, their number (plus 32 times the number of omitted characters), and its text. */
   readonly #keys: Int32Array;
   readonly #sizes: Uint8Array;
   readonly #texts: string[];
-  /** Of each place the hash of the string that was looked for last and not found. */
+  /** For each slot: the hash of the last string that missed. */
   readonly #missed: Int32Array;
-  /** How far a hash is shifted to become a place. */
+  /** Number of bits by which a hash is shifted to get a slot. */
   readonly #shift: number;
   #hash = 0;
   #size = 0;
 
-  /**
-   * @param bits the cache has 2^bits places
-   */
+  /** @param bits the cache has 2^bits slots */
   constructor(bits: number) {
     this.#shift = 32 - bits;
     this.#keys = new Int32Array(WORDS << bits);
@@ -38,9 +36,9 @@ export class StringCache {
   }
 
   /**
-   * The text of the OSC string at `start`, if it is kept here.
+   * The text of the OSC string at `start`, if it is cached.
    *
-   * @param skip how many characters at its beginning are left out of the text
+   * @param skip number of leading characters to omit from the text
    */
   find(bytes: Uint8Array, start: number, end: number, skip: number): string | undefined {
     const words = this.#words;
@@ -73,13 +71,13 @@ export class StringCache {
     return undefined;
   }
 
-  /** Keeps the text of the string that `find` has just looked for in vain, if it came before. */
+  /** Caches the text of the string that `find` just missed, if it occurred before. */
   add(text: string, bytes: Uint8Array): void {
     const place = this.#hash >>> this.#shift;
     if (this.#missed[place] !== this.#hash) {
       this.#missed[place] = this.#hash;
     } else if (bytes.buffer instanceof ArrayBuffer) {
-      // Not from shared memory: another thread may have changed it between the words and the text.
+      // Not from shared memory: another thread may have changed it after the words were read.
       const from = place * WORDS;
       const count = this.#size & 31;
       for (let i = 0; i < count; i++) this.#keys[from + i] = this.#words[i]!;
@@ -92,7 +90,7 @@ export class StringCache {
     const words = this.#words;
     const keys = this.#keys;
     const from = place * WORDS;
-    // From the end, where addresses that are much alike differ.
+    // Backwards, because similar addresses differ near the end.
     for (let i = count - 1; i >= 0; i--) if (keys[from + i] !== words[i]) return false;
     return true;
   }

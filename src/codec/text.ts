@@ -1,17 +1,17 @@
 import { StringCache } from "./string-cache.ts";
 import { isText } from "./types.ts";
 
-/** How UTF-8 becomes text, and text UTF-8. Node has faster ways than the Encoding API of browsers. */
+/** Converts between UTF-8 and text. Node has faster functions than the browsers' Encoding API. */
 interface TextCoding {
-  /** The text of UTF-8 bytes, with U+FFFD for what isn't UTF-8. */
+  /** The text of UTF-8 bytes, with U+FFFD for invalid sequences. */
   decode(bytes: Uint8Array, start: number, end: number): string;
   /** The text of ASCII bytes. */
   decodeAscii(bytes: Uint8Array, start: number, end: number): string;
-  /** Writes text as UTF-8, which the target has room for, and returns its size. */
+  /** Writes text as UTF-8 and returns its size. The target must be large enough. */
   write(text: string, target: Uint8Array, offset: number): number;
 }
 
-/** The methods of Node's Buffer that are used here; they work on every Uint8Array. */
+/** The methods of Node's Buffer used here. They work on any Uint8Array. */
 interface BufferMethods {
   readonly latin1Slice: (this: Uint8Array, start: number, end: number) => string;
   readonly utf8Slice: (this: Uint8Array, start: number, end: number) => string;
@@ -38,18 +38,18 @@ export function decodeAscii(bytes: Uint8Array, start: number, end: number): stri
   return coding().decodeAscii(bytes, start, end);
 }
 
-/** The text of bytes that are one character each, for senders that write Latin-1. */
+/** Decodes one character per byte, for senders that write Latin-1. */
 export function latin1(bytes: Uint8Array, start: number, end: number): string {
   let text = "";
-  // In pieces, because the arguments of a call are limited.
+  // In chunks, because the number of arguments of a call is limited.
   for (let from = start; from < end; from += 4096) text += String.fromCharCode(...bytes.subarray(from, Math.min(from + 4096, end)));
   return text;
 }
 
 /**
- * Writes text as UTF-8 and returns the offset after it, which lies beyond the target if the text doesn't fit.
+ * Writes text as UTF-8 and returns the offset after it, which is beyond the target if the text doesn't fit.
  *
- * @param isChecked whether it is known that an OSC string can hold the text. Otherwise the offset is -1 for text that it can't.
+ * @param isChecked whether the text is known to be valid in an OSC string. If not, the function returns -1 for invalid text.
  */
 export function writeCharacters(text: string, target: Uint8Array, offset: number, isChecked: boolean): number {
   const { length } = text;
@@ -60,7 +60,7 @@ export function writeCharacters(text: string, target: Uint8Array, offset: number
     if (i === length) return offset + length;
   }
   if (!isChecked && !isText(text)) return -1;
-  // A character of UTF-16 has at most three bytes in UTF-8.
+  // A UTF-16 code unit takes at most three bytes in UTF-8.
   if (offset + length * 3 <= target.length) return offset + coding().write(text, target, offset);
   const bytes = encoder.encode(text);
   if (offset + bytes.length <= target.length) target.set(bytes, offset);
@@ -74,13 +74,13 @@ function coding(): TextCoding {
 /** The Encoding API, which browsers and Node have. */
 export function encodingCoding(): TextCoding {
   const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
-  // It refuses shared memory, so it gets a copy of that.
+  // TextDecoder rejects shared memory, so pass a copy.
   const decode = (bytes: Uint8Array, start: number, end: number): string =>
     decoder.decode(bytes.buffer instanceof ArrayBuffer ? bytes.subarray(start, end) : new Uint8Array(bytes.subarray(start, end)));
   return { decode, decodeAscii: decode, write: (text, target, offset) => encoder.encodeInto(text, target.subarray(offset)).written };
 }
 
-/** The methods of Node's Buffer, if they exist and do what we need: one that is missing throws. Nothing is imported for them. */
+/** The methods of Node's Buffer, if they exist and behave as needed (a missing one throws). Imports nothing. */
 export function bufferCoding(): TextCoding | undefined {
   try {
     const { latin1Slice, utf8Slice, utf8Write } = (globalThis as unknown as { Buffer: { prototype: BufferMethods } }).Buffer.prototype;
@@ -98,7 +98,7 @@ export function bufferCoding(): TextCoding | undefined {
   }
 }
 
-/** Whether each U+FFFD of the text was sent as such: then its bytes EF BF BD occur as often, and no byte was replaced. */
+/** Whether every U+FFFD in the text was sent as such: then EF BF BD occurs equally often in the bytes, and nothing was replaced. */
 function allSent(text: string, bytes: Uint8Array, start: number, end: number): boolean {
   let replaced = text.split("\ufffd").length - 1;
   for (let p = start; p < end - 2; p++) if (bytes[p] === 0xef && bytes[p + 1] === 0xbf && bytes[p + 2] === 0xbd) replaced -= 1;

@@ -1,34 +1,34 @@
 import { OscEncodeError } from "../errors.ts";
 import { describe } from "./options.ts";
 
-/** Milliseconds between 1900-01-01, when NTP time begins, and 1970-01-01, when JavaScript's does. */
+/** Milliseconds between the NTP epoch, 1900-01-01, and JavaScript's, 1970-01-01. */
 const EPOCH_OFFSET_MS = 2_208_988_800_000;
-/** The length of an NTP era, after which its 32 bits of seconds begin again at 0. The first ends on 2036-02-07. */
+/** The length of an NTP era, after which its 32-bit seconds wrap to 0. The first ends on 2036-02-07. */
 const ERA_MS = 0x1_0000_0000 * 1000;
 const FRACTIONS_PER_MS = 0x1_0000_0000 / 1000;
 
 /**
- * A moment as OSC writes it: the 64 bits of an NTP time stamp, kept exactly. OSC 1.0, "Temporal Semantics and OSC Time Tags".
+ * An OSC time tag: a 64-bit NTP timestamp, stored exactly. OSC 1.0, "Temporal Semantics and OSC Time Tags".
  *
- * The 32 bits of seconds begin again in 2036; a time tag is read in the era nearest to the present.
+ * The 32-bit seconds wrap in 2036; a time tag is interpreted in the era nearest to the present.
  *
  * @example
  * TimeTag.in(250); // a quarter of a second from now
  * TimeTag.from(new Date("2030-01-01T00:00:00Z")).toMillis(); // 1893456000000
  */
 export class TimeTag {
-  /** Seconds since 1900-01-01 00:00 UTC, modulo 2^32: a whole number from 0 to 4,294,967,295. */
+  /** Seconds since 1900-01-01 00:00 UTC, modulo 2^32: an integer from 0 to 4,294,967,295. */
   declare readonly seconds: number;
-  /** Fractions of a second, in 1/2^32 s: a whole number from 0 to 4,294,967,295. */
+  /** Fraction of a second, in units of 1/2^32 s: an integer from 0 to 4,294,967,295. */
   declare readonly fraction: number;
 
-  /** "At once": the bits 0x0000000000000001. */
+  /** "Immediately": the bits 0x0000000000000001. */
   static readonly IMMEDIATELY: TimeTag = /* @__PURE__ */ new TimeTag(0, 1);
 
   /**
    * @param seconds the upper half of the 64 bits
    * @param fraction the lower half
-   * @throws RangeError if a half isn't a whole number of 32 bits
+   * @throws RangeError if a half isn't an unsigned 32-bit integer
    */
   constructor(seconds: number, fraction: number) {
     if (!isUint32(seconds) || !isUint32(fraction)) throw badHalves(seconds, fraction);
@@ -36,13 +36,13 @@ export class TimeTag {
     this.fraction = fraction;
   }
 
-  /** The present, by the system's clock. */
+  /** The current time of the system clock. */
   static now(): TimeTag {
     return TimeTag.from(Date.now());
   }
 
   /**
-   * The moment this many milliseconds after the present, or before it if the number is negative.
+   * The time this many milliseconds from now, or before now if the number is negative.
    *
    * @throws RangeError if it isn't finite; OscEncodeError `OSC_VALUE_TYPE` if it isn't a number
    */
@@ -75,7 +75,7 @@ export class TimeTag {
     return new TimeTag(Number(bits >> 32n), Number(bits & 0xffff_ffffn));
   }
 
-  /** True for "at once": the bits 1, and 0, which real programs send for it. */
+  /** True for "immediately": the bits 1, and 0, which real programs also send. */
   get isImmediate(): boolean {
     return this.seconds === 0 && this.fraction <= 1;
   }
@@ -85,12 +85,12 @@ export class TimeTag {
     return ntpToMillis(this.seconds, this.fraction);
   }
 
-  /** As a `Date`, which is exact to the millisecond. */
+  /** As a `Date`, rounded to the millisecond. */
   toDate(): Date {
     return new Date(Math.round(this.toMillis()));
   }
 
-  /** The 64 bits as one number, as {@link fromBigInt} takes them. */
+  /** The 64 bits as one number, as accepted by {@link fromBigInt}. */
   toBigInt(): bigint {
     return (BigInt(this.seconds) << 32n) | BigInt(this.fraction);
   }
@@ -105,7 +105,7 @@ export class TimeTag {
 }
 
 /**
- * Milliseconds since 1970 of the two halves of an NTP time, in the era nearest to the present; without making an object.
+ * Converts the two halves of an NTP time to milliseconds since 1970, in the era nearest to the present, without allocating an object.
  *
  * @example
  * ntpToMillis(3_900_000_000, 0); // 1691011200000: in August 2023
@@ -117,8 +117,8 @@ export function ntpToMillis(seconds: number, fraction: number): number {
 }
 
 /**
- * Whether a bundle's time tag comes before that of the bundle around it, which OSC 1.0 forbids. "At once" comes before every date.
- * Dates are compared by their distance, so that the change of the NTP era in 2036 makes no difference.
+ * Whether a bundle's time tag is earlier than that of the enclosing bundle, which OSC 1.0 forbids. "Immediately" is earlier than every
+ * date. Dates are compared by their distance, so the NTP era change in 2036 makes no difference.
  */
 export function isEarlier(inner: TimeTag, outer: TimeTag): boolean {
   if (outer.isImmediate) return false;
@@ -127,7 +127,7 @@ export function isEarlier(inner: TimeTag, outer: TimeTag): boolean {
   return seconds < 0 || (seconds === 0 && inner.fraction < outer.fraction);
 }
 
-/** The milliseconds of a date, also of one from another realm. */
+/** The milliseconds of a date, even one from another realm. */
 function millisOf(moment: unknown): number {
   if (Object.prototype.toString.call(moment) === "[object Date]") return Number(moment);
   throw badMoment("A time tag needs a Date, or milliseconds since 1970 as a number", moment);

@@ -11,7 +11,7 @@ import type { OscColor, OscMidi, OscValue } from "./types.ts";
 export class TypedValue {
   /** The type tag: one character. */
   declare readonly tag: string;
-  /** The value, as a decoder would give it: a bigint for `h`, an array of four numbers for `m`, and so on. */
+  /** The value, as a decoder would return it: a bigint for `h`, an array of four numbers for `m`, and so on. */
   declare readonly value: OscValue;
 
   /**
@@ -26,9 +26,9 @@ export class TypedValue {
 }
 
 /**
- * A whole number from -2^31 to 2^31 - 1, as a 32-bit integer (type tag `i`). OSC 1.0, "OSC Type Tag String", as all of these.
+ * A 32-bit integer (type tag `i`), from -2^31 to 2^31 - 1. OSC 1.0, "OSC Type Tag String", like all functions here.
  *
- * @throws OscEncodeError if it isn't such a number
+ * @throws OscEncodeError if it isn't an integer in that range
  *
  * @example
  * new OscMessage("/cue", int(3)); // /cue ,i 3
@@ -39,7 +39,7 @@ export function int(value: number): TypedValue {
 }
 
 /**
- * A number as a 32-bit float (type tag `f`). It keeps about 7 digits.
+ * A 32-bit float (type tag `f`), with about 7 significant digits.
  *
  * @throws OscEncodeError if it isn't a number, or a finite one beyond the range of a float, about ±3.4e38
  *
@@ -51,7 +51,7 @@ export function float(value: number): TypedValue {
 }
 
 /**
- * A number as a 64-bit float (type tag `d`), which keeps it exactly. Not part of what every OSC program has to understand.
+ * A 64-bit float (type tag `d`), with full precision. OSC programs aren't required to support it.
  *
  * @throws OscEncodeError if it isn't a number
  *
@@ -63,9 +63,9 @@ export function double(value: number): TypedValue {
 }
 
 /**
- * A whole number as a 64-bit integer (type tag `h`): a bigint from -2^63 to 2^63 - 1, or a whole number within ±2^53.
+ * A 64-bit integer (type tag `h`): a bigint from -2^63 to 2^63 - 1, or an integer within ±2^53.
  *
- * @throws OscEncodeError if it isn't a whole number in that range
+ * @throws OscEncodeError if it isn't an integer in that range
  *
  * @example
  * new OscMessage("/samples", [long(48_000), long(2n ** 40n)]); // ,hh
@@ -87,7 +87,7 @@ export function string(value: string): TypedValue {
 }
 
 /**
- * Text as a symbol (type tag `S`), for systems that tell the two apart. It must not contain a NUL character.
+ * A symbol (type tag `S`), for systems that distinguish symbols from strings. It must not contain a NUL character.
  *
  * @throws OscEncodeError if it isn't text, or contains a NUL character or half of a surrogate pair
  *
@@ -99,9 +99,9 @@ export function symbol(value: string): TypedValue {
 }
 
 /**
- * One character (type tag `c`), or its code as a whole number of 32 bits. OSC defines ASCII here; other code points are sent as they are.
+ * One character (type tag `c`), or its code as a 32-bit integer. OSC defines only ASCII here; other code points are sent unchanged.
  *
- * @throws OscEncodeError if it is neither one character nor such a number
+ * @throws OscEncodeError if it is neither one character nor a 32-bit integer
  *
  * @example
  * new OscMessage("/key", [char("a"), char(98)]); // ,cc
@@ -111,9 +111,9 @@ export function char(value: string | number): TypedValue {
 }
 
 /**
- * A colour of four parts from 0 to 255 (type tag `r`).
+ * An RGBA colour (type tag `r`), each part from 0 to 255.
  *
- * @throws OscEncodeError if a part isn't a whole number from 0 to 255
+ * @throws OscEncodeError if a part isn't an integer from 0 to 255
  *
  * @example
  * new OscMessage("/light/3", color({ r: 255, g: 128, b: 0, a: 255 })); // ,r
@@ -125,7 +125,7 @@ export function color(value: OscColor): TypedValue {
 /**
  * A MIDI message (type tag `m`): port id, status byte and two data bytes, each from 0 to 255.
  *
- * @throws OscEncodeError if there aren't four, or one isn't a whole number from 0 to 255
+ * @throws OscEncodeError if there aren't four, or one isn't an integer from 0 to 255
  *
  * @example
  * new OscMessage("/midi", midi(0, 0x90, 60, 100)); // ,m: note on, middle C
@@ -135,7 +135,7 @@ export function midi(...message: OscMidi): TypedValue {
 }
 
 /**
- * A moment as an argument (type tag `t`): a time tag, a `Date`, or milliseconds since 1970-01-01 UTC.
+ * A time as an argument (type tag `t`): a time tag, a `Date`, or milliseconds since 1970-01-01 UTC.
  *
  * @throws RangeError for an invalid date, or a number that isn't finite; OscEncodeError `OSC_VALUE_TYPE` for anything else
  *
@@ -147,7 +147,7 @@ export function timeTag(moment: TimeTag | Date | number): TypedValue {
 }
 
 /**
- * Bytes (type tag `b`). They are not copied before they are encoded.
+ * A blob (type tag `b`). The bytes aren't copied until they are encoded.
  *
  * @throws OscEncodeError if it isn't a Uint8Array
  *
@@ -159,7 +159,7 @@ export function blob(value: Uint8Array): TypedValue {
 }
 
 /**
- * "Infinitum" of OSC 1.0, "impulse" or "bang" of OSC 1.1 (type tag `I`); it is decoded as `Infinity`.
+ * "Infinitum" of OSC 1.0, "impulse" or "bang" of OSC 1.1 (type tag `I`); decoded as `Infinity`.
  *
  * @example
  * new OscMessage("/bang", infinitum()); // ,I
