@@ -1,19 +1,19 @@
-/** The buffer starts small and doubles. */
+/** The initial capacity; it doubles as needed. */
 const FIRST_SIZE = 4096;
 
-/** Bytes that arrive in pieces of any size and are taken in lengths of the reader's choice. */
+/** A byte buffer: chunks of any size go in, and the reader takes out the lengths it needs. */
 export class ByteQueue {
   #bytes: Uint8Array = new Uint8Array(FIRST_SIZE);
   #start = 0;
   #end = 0;
   #offset = 0;
 
-  /** How many bytes wait. */
+  /** The number of buffered bytes. */
   get length(): number {
     return this.#end - this.#start;
   }
 
-  /** How many bytes were taken so far: the offset of the next one in the file. */
+  /** The number of bytes taken so far: the next byte's offset in the file. */
   get offset(): number {
     return this.#offset;
   }
@@ -24,12 +24,12 @@ export class ByteQueue {
     this.#end += piece.length;
   }
 
-  /** The bytes that wait, which stay. The view is good until the next `push`. */
+  /** The buffered bytes, without removing them. The view is valid until the next `push`. */
   peek(): Uint8Array {
     return this.#bytes.subarray(this.#start, this.#end);
   }
 
-  /** Takes `length` bytes, which must be there. The view is good until the next `push`. */
+  /** Removes and returns `length` bytes, which must be buffered. The view is valid until the next `push`. */
   take(length: number): Uint8Array {
     const from = this.#start;
     this.#start += length;

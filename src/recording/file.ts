@@ -8,9 +8,9 @@ import { WRITABLE_FORMATS, createRecordingWriter, formatOfName, readRecording } 
 import type { ReadRecordingOptions, RecordedPacket, Recording, RecordingWriter, WritableFormat } from "./recording.ts";
 
 /**
- * Opens a recording in a file. The format is found out from its first bytes. Every iteration reads the file anew.
+ * Opens a recorded file. Detects the format from its first bytes. Every iteration reads the file again.
  *
- * @throws (rejects) the system's error if the file can't be opened; OscRecordingError `OSC_RECORDING_FORMAT` if it is in none of the formats
+ * @throws (rejects) the system's error if the file can't be opened; OscRecordingError `OSC_RECORDING_FORMAT` if its format is unknown
  *
  * @example
  * const recording = await openRecording("show.jsonl");
@@ -23,15 +23,15 @@ export async function openRecording(path: string | URL, options: ReadRecordingOp
 
 /** Options of {@link createRecording}. */
 export interface CreateRecordingOptions {
-  /** Default: by the ending of the file's name: `.jsonl`, `.osc` (a score), `.txt` (oscdump), `.pcapng`; `jsonl` for others. */
+  /** Default: chosen by file extension: `.jsonl`, `.osc` (a score), `.txt` (oscdump), `.pcapng`; otherwise `jsonl`. */
   readonly format?: WritableFormat | undefined;
   /**
-   * After this many bytes the recording goes on in another file: `show.jsonl`, `show.1.jsonl`, `show.2.jsonl`. Default null: it never does.
+   * Maximum bytes per file; the recording continues in the next one: `show.jsonl`, `show.1.jsonl`, `show.2.jsonl`. Default null: unlimited.
    */
   readonly maxSize?: number | null | undefined;
-  /** The time at which the recording begins, which matters to a score. Default: the time of its first packet. */
+  /** The time at which the recording begins; used by scores. Default: the time of its first packet. */
   readonly start?: number | null | undefined;
-  /** Bytes that may wait for a slow disk; packets beyond that are dropped and counted. Default 64 MiB. */
+  /** Maximum bytes buffered for a slow disk; packets beyond that are dropped and counted. Default 64 MiB. */
   readonly maxBuffered?: number | undefined;
 }
 
@@ -46,7 +46,7 @@ const CHECKS = {
 } satisfies OptionChecks<CreateRecordingOptions>;
 
 /**
- * Creates a file and records packets into it. What was written is with the system at once: a process that is killed loses only what waited for the disk.
+ * Creates a file and records packets into it. Each packet is written immediately: a killed process loses only the bytes still buffered.
  *
  * @throws (rejects) the system's error if the file can't be created; OscServerError `OSC_OPTION` for a bad option
  *
@@ -64,15 +64,15 @@ export async function createRecording(path: string, options: CreateRecordingOpti
   return file;
 }
 
-/** What was recorded. */
+/** Counters of a recording. */
 export interface RecordingStats {
   /** Packets written. */
   readonly packets: number;
-  /** Bytes written, in all files. */
+  /** Bytes written to all files. */
   readonly bytes: number;
   /** Packets dropped because the disk was too slow (`maxBuffered`). */
   readonly dropped: number;
-  /** How many files there are. */
+  /** Number of files. */
   readonly files: number;
 }
 
@@ -83,22 +83,22 @@ interface FileSettings {
 }
 
 /**
- * A recording that is being written; see {@link createRecording}.
+ * A recording being written; see {@link createRecording}.
  *
  * @example
  * const file: RecordingFile = await createRecording("show.pcapng", { maxSize: 100_000_000 });
  * file.stats().packets;
  */
 export class RecordingFile implements AsyncDisposable {
-  /** How it is written. */
+  /** Its file format. */
   readonly format: WritableFormat;
-  /** Resolves when the first file is there. @internal */
+  /** Resolves once the first file is open. @internal */
   readonly opened: Promise<unknown>;
   readonly #path: string;
   readonly #settings: FileSettings;
   #writer: RecordingWriter;
   #stream: WriteStream;
-  /** Bytes in the file that is written now. */
+  /** Bytes in the current file. */
   #size = 0;
   #files = 1;
   #failure: Error | null = null;
@@ -115,7 +115,7 @@ export class RecordingFile implements AsyncDisposable {
     this.opened = once(this.#stream, "open");
   }
 
-  /** How far it is. */
+  /** The counters so far. */
   stats(): RecordingStats {
     return { ...this.#counts, files: this.#files };
   }
@@ -141,12 +141,12 @@ export class RecordingFile implements AsyncDisposable {
     this.#counts.packets += 1;
   }
 
-  /** Resolves when there is room for more: await it between packets that come faster than a disk may take them. */
+  /** Resolves when the buffer has room: await it between packets that may arrive faster than the disk can write. */
   async drain(): Promise<void> {
     if (this.#stream.writableNeedDrain) await Promise.race([once(this.#stream, "drain"), once(this.#stream, "close")]);
   }
 
-  /** Writes what waits and closes the file. */
+  /** Writes the buffered bytes and closes the file. */
   async close(): Promise<void> {
     if (!this.#stream.writableEnded) this.#closing.push(ended(this.#stream));
     await Promise.all(this.#closing);
@@ -184,7 +184,7 @@ export class RecordingFile implements AsyncDisposable {
   }
 }
 
-/** Ends the stream, and resolves when it is closed, also after an error. */
+/** Ends the stream and resolves once it is closed, even after an error. */
 async function ended(stream: WriteStream): Promise<void> {
   stream.end();
   if (!stream.closed) await new Promise((resolve) => stream.once("close", () => resolve(undefined)));

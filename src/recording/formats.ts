@@ -22,7 +22,7 @@ import { isBundle } from "./time-tags.ts";
 export const READABLE_FORMATS: readonly ReadableFormat[] = ["jsonl", "score", "oscdump", "pcap", "pcapng"];
 export const WRITABLE_FORMATS: readonly WritableFormat[] = ["jsonl", "score", "oscdump", "pcapng"];
 
-/** How many bytes are read to find out the format. */
+/** Number of bytes read to detect the format. */
 const DETECTION_SIZE = 64;
 
 const CHECKS = {
@@ -32,10 +32,10 @@ const CHECKS = {
 } satisfies OptionChecks<ReadRecordingOptions>;
 
 /**
- * Reads a recording from bytes. Nothing is read ahead of the iteration, so recordings of any size take constant memory.
+ * Reads a recording from bytes. Reads only as fast as it is iterated, so recordings of any size take constant memory.
  *
- * @param open gives the bytes from their beginning; called for each iteration, and once before to find out the format unless it is given
- * @throws (rejects) OscServerError `OSC_OPTION` for a bad option; OscRecordingError `OSC_RECORDING_FORMAT` if the bytes are in none of the formats
+ * @param open returns the bytes from the beginning; called for each iteration, and once before to detect the format unless it is specified
+ * @throws (rejects) OscServerError `OSC_OPTION` for a bad option; OscRecordingError `OSC_RECORDING_FORMAT` if the format is unknown
  *
  * @example
  * import { createReadStream } from "node:fs";
@@ -44,7 +44,7 @@ const CHECKS = {
  * for await (const { time, data } of recording) console.log(time, decode(data));
  */
 export async function readRecording(open: () => AsyncIterable<Uint8Array>, options: ReadRecordingOptions = {}): Promise<Recording> {
-  if (typeof open !== "function") throw bad("The first argument of readRecording", "a function that returns the bytes", open);
+  if (typeof open !== "function") throw bad("The first argument of readRecording", "a function that returns an iterable of bytes", open);
   const { format: given, maxPacketSize, onError } = readOptions("readRecording", options, CHECKS);
   const format = given ?? detectFormat(await firstBytes(open()));
   return {
@@ -90,7 +90,7 @@ async function* readPackets(
   if (damage !== null && onError === undefined) throw damage as OscError;
 }
 
-/** What turns the bytes of a recording into packets. */
+/** Creates a reader that turns the bytes of a recording into packets. */
 export function createReader(format: ReadableFormat, events: RecordingEvents, maxPacketSize: number): RecordingReader {
   switch (format) {
     case "jsonl":
@@ -107,9 +107,9 @@ export function createReader(format: ReadableFormat, events: RecordingEvents, ma
 }
 
 /**
- * What turns packets into the bytes of a recording: `header()` once, then `packet()` for each.
+ * Creates a writer that turns packets into the bytes of a recording: call `header()` once, then `packet()` for each packet.
  *
- * @param start the time at which the recording begins, which matters to a score; default: the time of its first packet
+ * @param start the time at which the recording begins; used by scores. Default: the time of its first packet
  * @throws OscServerError `OSC_OPTION` for a format that can't be written
  *
  * @example
@@ -149,12 +149,12 @@ function detectFormat(first: Uint8Array): ReadableFormat {
   if (/^(?:[\da-f]{1,8}\.[\da-f]{1,8}\s+)?\//i.test(text)) return "oscdump";
   throw new OscRecordingError(
     "OSC_RECORDING_FORMAT",
-    `This begins like none of the formats ${READABLE_FORMATS.join(", ")}. Give the format if you know it.`,
+    `Unknown recording format: expected ${READABLE_FORMATS.join(", ")}. Specify the format if you know it.`,
     0,
   );
 }
 
-/** The format that a file name stands for; undefined if its ending says nothing. */
+/** The format for the file's extension; undefined if it is unknown. */
 export function formatOfName(name: string): ReadableFormat | undefined {
   const [, ending = ""] = /\.([^.]+)$/.exec(name.toLowerCase()) ?? [];
   return ENDINGS.get(ending);

@@ -1,4 +1,4 @@
-/** Recordings of OSC packets: their formats, and playing them. Pure: file.ts is the part that opens files. */
+/** Formats and playback of recorded OSC packets. Runs in browsers too; only file.ts opens files. */
 export { createRecordingWriter, readRecording } from "./formats.ts";
 export { Player } from "./player.ts";
 export type { PlayerOptions, PlayerSummary, PlayerTarget } from "./player.ts";

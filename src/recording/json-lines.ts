@@ -10,12 +10,12 @@ import type { RecordedPacket, RecordingEvents, RecordingWriter } from "./recordi
 
 export const TRANSPORTS: ReadonlySet<unknown> = new Set(["udp", "tcp", "unix", "websocket", "serial"]);
 
-/** Reads JSON Lines as `oscine dump --json` prints them. A line without `time` gets the time of the line before. */
+/** Reads JSON Lines as printed by `oscine dump --json`. A line without `time` gets the time of the previous line. */
 export class JsonLinesReader extends LineReader {
   #time = 0;
 
   constructor(events: RecordingEvents, maxPacketSize: number) {
-    // A control character in a string takes six characters.
+    // A control character in a string takes six characters in JSON.
     super(events, maxPacketSize * 6 + 1024);
   }
 
@@ -38,7 +38,7 @@ export class JsonLinesReader extends LineReader {
 function parseObject(text: string): Readonly<Record<string, unknown>> {
   const parsed: unknown = JSON.parse(text);
   if (typeof parsed === "object" && parsed !== null) return parsed as Readonly<Record<string, unknown>>;
-  throw new Error("a line is an object");
+  throw new Error("each line must be a JSON object");
 }
 
 function readTime(time: unknown): number {
@@ -47,7 +47,7 @@ function readTime(time: unknown): number {
   throw new Error(`"time" must be a date such as "2026-10-04T18:15:00.125Z"; got ${JSON.stringify(time)}`);
 }
 
-/** Reads what {@link formatAddress} writes. */
+/** Parses the output of {@link formatAddress}. */
 export function parseAddress(text: string): NetAddress {
   const [, v6, v4, port] = /^(?:\[([\da-f:.%\w]+)\]|(\d+\.\d+\.\d+\.\d+)):(\d{1,5})$/i.exec(text) ?? [];
   if (v6 !== undefined) return { address: v6, port: Number(port), family: "IPv6" };
@@ -65,7 +65,7 @@ export class JsonLinesWriter implements RecordingWriter {
   packet({ time, source, transport, data }: RecordedPacket): Uint8Array {
     const arrival = { time, from: source === null ? "" : formatAddress(source), transport: transport ?? "" };
     const packet = decodeOrFault(data);
-    // What isn't a packet is recorded all the same: somebody wants to find out why.
+    // Malformed packets are recorded too: they are often what someone is looking for.
     const line =
       packet instanceof OscDecodeError
         ? JSON.stringify({ ...arrival, time: new Date(time).toISOString(), raw: formatHex(data) })

@@ -4,13 +4,13 @@ import type { RecordingEvents, RecordingReader } from "./recording.ts";
 
 const LINE_FEED = 0x0a;
 
-/** The base of the formats that are lines of text. A line that can't be read costs that line. */
+/** Base class for line-based text formats. A line that can't be read is reported and skipped. */
 export abstract class LineReader implements RecordingReader {
   protected readonly events: RecordingEvents;
   readonly #queue = new ByteQueue();
   readonly #maxLine: number;
   readonly #decoder = new TextDecoder();
-  /** How many of the waiting bytes hold no line end. */
+  /** Number of buffered bytes already searched for a line end. */
   #searched = 0;
   #line = 0;
   #isSkipping = false;
@@ -36,10 +36,10 @@ export abstract class LineReader implements RecordingReader {
     this.finish();
   }
 
-  /** A line without its end, and without spaces around it. Throws an Error that says what is wrong with it. */
+  /** Reads one trimmed line. Throws an Error that describes what is wrong with it. */
   protected abstract line(text: string): void;
 
-  /** The last line was read. */
+  /** Called after the last line. */
   protected finish(): void {}
 
   #endLine(length: number): void {
@@ -70,7 +70,7 @@ export abstract class LineReader implements RecordingReader {
     this.#searched = 0;
     if (this.#isSkipping) return;
     this.#isSkipping = true;
-    const message = `Line ${this.#line + 1} (at byte ${offset}) is longer than ${this.#maxLine} bytes and is skipped. Raise maxPacketSize if it is meant.`;
+    const message = `Line ${this.#line + 1} (at byte ${offset}) is longer than ${this.#maxLine} bytes and was skipped. Raise maxPacketSize to read it.`;
     this.events.fault(new OscRecordingError("OSC_RECORDING_DAMAGED", message, offset), false);
   }
 }

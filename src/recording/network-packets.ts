@@ -1,7 +1,7 @@
 import type { CapturedFrame, IpPayload, RecordingEvents } from "./recording.ts";
 import { TcpStreams } from "./tcp-streams.ts";
 
-/** LINKTYPE_ numbers of the libpcap project. */
+/** libpcap LINKTYPE_ numbers. */
 const NULL_LOOPBACK = 0;
 const ETHERNET = 1;
 const RAW_IP: ReadonlySet<number> = new Set([12, 14, 101, 228, 229]);
@@ -15,29 +15,29 @@ const VLAN_TAGS: ReadonlySet<number> = new Set([0x8100, 0x88a8, 0x9100]);
 
 const TCP = 6;
 const UDP = 17;
-/** Headers between that of IPv6 and its payload: hop-by-hop options, routing, destination options. */
+/** IPv6 extension headers: hop-by-hop options, routing, destination options. */
 const IPV6_EXTENSIONS: ReadonlySet<number> = new Set([0, 43, 60]);
 const IPV6_FRAGMENT = 44;
 
-/** Datagrams of which fragments are missing; the oldest is given up for one more. */
+/** Maximum number of datagrams with missing fragments; beyond that, the oldest is discarded. */
 const MAX_UNFINISHED = 64;
 const MAX_DATAGRAM = 65_535;
 
 interface Fragment {
-  /** Which datagram it belongs to. */
+  /** Identifies its datagram. */
   readonly id: string;
   readonly offset: number;
   readonly isLast: boolean;
 }
 
 interface Unfinished {
-  /** How many bytes it has; null until the last fragment came. */
+  /** Its size in bytes; null until the last fragment arrives. */
   length: number | null;
   received: number;
   readonly parts: Map<number, Uint8Array>;
 }
 
-/** Finds the OSC packets in captured frames: in UDP datagrams, also fragmented ones, and in TCP streams with either framing. */
+/** Extracts OSC packets from captured frames: from UDP datagrams, including fragmented ones, and from TCP streams with either framing. */
 export class PacketExtractor {
   readonly #events: RecordingEvents;
   readonly #streams: TcpStreams;
@@ -63,7 +63,7 @@ export class PacketExtractor {
     const headerLength = ((ip[0] ?? 0) & 0xf) * 4;
     if (headerLength < 20 || ip.length < headerLength) return;
     const view = viewOf(ip);
-    // Cards that do the work of the system leave the length at 0.
+    // With segmentation offload, the total length is 0.
     const length = view.getUint16(2) || ip.length;
     const flags = view.getUint16(6);
     const protocol = view.getUint8(9);
@@ -106,7 +106,7 @@ export class PacketExtractor {
     const { data } = payload;
     if (offset + data.length > MAX_DATAGRAM || data.length === 0) return;
     const unfinished: Unfinished = this.#unfinished.get(id) ?? { length: null, received: 0, parts: new Map() };
-    // Fragments that overlap are nobody's but an attacker's.
+    // Only an attacker sends overlapping fragments.
     if (!unfinished.parts.has(offset) && unfinished.received + data.length <= MAX_DATAGRAM) {
       unfinished.parts.set(offset, data.slice());
       unfinished.received += data.length;
@@ -145,12 +145,12 @@ export class PacketExtractor {
   }
 }
 
-/** Whether a datagram begins as a message or a bundle does. */
+/** Whether a datagram begins like a message or a bundle. */
 function isOsc(packet: Uint8Array): boolean {
   return packet[0] === 0x2f || (packet[0] === 0x23 && packet[1] === 0x62 && packet.length >= 8);
 }
 
-/** The frame from its IP header on; empty if it has none. */
+/** The frame from its IP header onwards; empty if it has none. */
 function networkLayer(linkType: number, frame: Uint8Array): Uint8Array {
   if (RAW_IP.has(linkType)) return frame;
   switch (linkType) {
@@ -168,7 +168,7 @@ function networkLayer(linkType: number, frame: Uint8Array): Uint8Array {
   }
 }
 
-/** @param typeOffset where the type of what follows stands */
+/** @param typeOffset the offset of the EtherType */
 function ethernetPayload(frame: Uint8Array, typeOffset: number): Uint8Array {
   let offset = typeOffset;
   while (VLAN_TAGS.has(etherType(frame, offset))) offset += 4;
@@ -184,7 +184,7 @@ function etherType(frame: Uint8Array, offset: number): number {
   return ((frame[offset] ?? 0) << 8) | (frame[offset + 1] ?? 0);
 }
 
-/** RFC 5952: the longest run of two or more zeros is left out, the first of several. */
+/** RFC 5952: `::` replaces the longest run of two or more zero groups, the first if several are equally long. */
 function ipv6Text(view: DataView, offset: number): string {
   const groups = Array.from({ length: 8 }, (_, index) => view.getUint16(offset + index * 2));
   let [start, length] = [0, 1];

@@ -5,19 +5,19 @@ import { LineReader } from "./line-reader.ts";
 import type { RecordedPacket, RecordingEvents, RecordingWriter } from "./recording.ts";
 import { isRelative, relativeMillis } from "./time-tags.ts";
 
-/** What the recording doesn't say of a packet in this format. */
+/** Fields that this format doesn't record. */
 const UNKNOWN = { source: null, destination: null, transport: null } as const;
 
 /**
- * Reads the text that liblo's `oscdump` prints and its `oscsendfile` reads: a line for each message, `TIME /address types values…`, in which the time is an NTP time
- * stamp in hexadecimal. Messages of the same time were in one bundle.
+ * Reads the text that liblo's `oscdump` prints and its `oscsendfile` reads: one line per message, `TIME /address types values…`, with an NTP timestamp in
+ * hexadecimal. Consecutive messages with the same time form one bundle.
  */
 export class OscdumpReader extends LineReader {
   #tag = TimeTag.IMMEDIATELY;
   #messages: OscMessage[] = [];
 
   constructor(events: RecordingEvents, maxPacketSize: number) {
-    // A blob takes five characters a byte.
+    // Each byte of a blob takes five characters.
     super(events, maxPacketSize * 5);
   }
 
@@ -44,7 +44,7 @@ export class OscdumpReader extends LineReader {
 
 function readMessage(text: string): OscMessage {
   const [, address, types = "", values = ""] = /^(\/\S*)(?: (\S*))?(?: (.*))?$/s.exec(text) ?? [];
-  if (address === undefined) throw new Error("a line is TIME /address types values…");
+  if (address === undefined) throw new Error("expected TIME /address types values…");
   const enclosing: OscArgument[][] = [];
   let list: OscArgument[] = [];
   let rest = values;
@@ -67,7 +67,7 @@ function readMessage(text: string): OscMessage {
   return new OscMessage(address, list, types);
 }
 
-/** The patterns of the values that have more than digits in them. A value of a string has no escapes: it ends at a quote before a space, the last one at the last quote. */
+/** Patterns of the values that may contain spaces. Strings have no escapes: a string ends at a quote before a space, the last one at the last quote. */
 const TEXT = /^"(.*?)"(?= |$)/s;
 const LAST_TEXT = /^"(.*)"$/s;
 const BLOB = /^\[(?:(\d+) byte blob|\d+b ?([\da-fx ]*))\]/i;
@@ -103,7 +103,7 @@ function readValue(tag: string, text: string, isLast: boolean): { value: OscArgu
     case "b": {
       const [matched, lost, bytes = ""] = BLOB.exec(text) ?? [];
       if (matched === undefined) return fail(tag, word);
-      if (lost !== undefined) throw new Error(`the ${lost} bytes of a blob are not in the text: oscdump leaves out what is longer than 12`);
+      if (lost !== undefined) throw new Error(`the ${lost} bytes of a blob are missing: oscdump omits blobs longer than 12 bytes`);
       return found(
         Uint8Array.from(
           bytes.split(" ").filter((byte) => byte !== ""),
@@ -127,14 +127,14 @@ function readValue(tag: string, text: string, isLast: boolean): { value: OscArgu
       return found({ r, g, b, a });
     }
     default:
-      throw new Error(`there is no type "${tag}"`);
+      throw new Error(`unknown type "${tag}"`);
   }
 }
 
 function readText(text: string, word: string, isLast: boolean): { value: string; length: number } {
   const [matched, quoted] = (isLast ? LAST_TEXT : TEXT).exec(text) ?? [];
   if (matched !== undefined && quoted !== undefined) return { value: quoted, length: matched.length };
-  // oscdump writes a symbol with one quote before it and none behind.
+  // oscdump writes a symbol with an opening quote only.
   const bare = isLast ? text : word;
   return { value: bare.replace(/^'/, ""), length: bare.length };
 }
@@ -156,7 +156,7 @@ function fail(tag: string, word: string): never {
 export class OscdumpWriter implements RecordingWriter {
   readonly #isRelative: boolean;
 
-  /** @param isRelative the times of the recording count from its beginning, not from 1970 */
+  /** @param isRelative whether times count from the beginning of the recording, not from 1970 */
   constructor(isRelative: boolean) {
     this.#isRelative = isRelative;
   }
@@ -187,7 +187,7 @@ function linesOf(packet: OscPacket, recorded: TimeTag): string[] {
   if (/[\r\n]/.test(line) || /\s/.test(address)) {
     throw new OscRecordingError(
       "OSC_RECORDING_UNSUPPORTED",
-      `The text of oscdump can't hold a line end in a value, or a space in an address: ${JSON.stringify(address)}`,
+      `oscdump text can't represent a line break in a value or a space in an address: ${JSON.stringify(address)}`,
       0,
     );
   }

@@ -3,10 +3,10 @@ import { ByteQueue } from "./byte-queue.ts";
 import { PacketExtractor } from "./network-packets.ts";
 import type { RecordingEvents, RecordingReader } from "./recording.ts";
 
-/** The largest block or frame to believe: 16 MiB. Wireshark's own bound for a frame is 256 KiB. */
+/** The largest accepted block or frame. Wireshark limits frames to 256 KiB. */
 const MAX_BLOCK = 16 * 1024 * 1024;
 
-/** The base of both formats: blocks with their size in front, that are read when they are whole. */
+/** Base class for both formats: size-prefixed blocks, each read once it is complete. */
 abstract class CaptureReader implements RecordingReader {
   protected readonly queue: ByteQueue = new ByteQueue();
   protected readonly extractor: PacketExtractor;
@@ -26,14 +26,14 @@ abstract class CaptureReader implements RecordingReader {
 
   end(): void {
     if (this.#isDamaged) return;
-    if (this.queue.length > 0) this.damaged(`it ends within a block of which ${this.queue.length} bytes are there`);
+    if (this.queue.length > 0) this.damaged(`it ends ${this.queue.length} bytes into a block`);
     this.extractor.end();
   }
 
-  /** Reads one block. False if it isn't whole yet. */
+  /** Reads one block. False if it isn't complete yet. */
   protected abstract readNext(): boolean;
 
-  /** Nothing that follows can be read. */
+  /** Reports damage that makes the rest unreadable. */
   protected damaged(what: string): false {
     this.#isDamaged = true;
     const { offset } = this.queue;
@@ -42,7 +42,7 @@ abstract class CaptureReader implements RecordingReader {
   }
 }
 
-/** The first four bytes of a file, read as big-endian: both byte orders, with microseconds and with nanoseconds. */
+/** The first four bytes of a file, read as big-endian: both byte orders, each with microseconds or nanoseconds. */
 const PCAP_MAGIC: ReadonlyMap<number, { readonly littleEndian: boolean; readonly unitsPerMs: number }> = new Map([
   [0xa1b2c3d4, { littleEndian: false, unitsPerMs: 1e3 }],
   [0xd4c3b2a1, { littleEndian: true, unitsPerMs: 1e3 }],
@@ -52,12 +52,12 @@ const PCAP_MAGIC: ReadonlyMap<number, { readonly littleEndian: boolean; readonly
 const PCAP_HEADER = 24;
 const PCAP_RECORD_HEADER = 16;
 
-/** Whether a file begins as a pcap capture does. */
+/** Whether a file begins like a pcap capture. */
 export function isPcap(firstBytes: Uint8Array): boolean {
   return firstBytes.length >= 4 && PCAP_MAGIC.has(viewOf(firstBytes).getUint32(0));
 }
 
-/** Reads captures in the format of libpcap. */
+/** Reads libpcap captures. */
 export class PcapReader extends CaptureReader {
   #format: { readonly littleEndian: boolean; readonly unitsPerMs: number; readonly linkType: number } | null = null;
 
@@ -69,8 +69,8 @@ export class PcapReader extends CaptureReader {
     if (this.queue.length < PCAP_HEADER) return false;
     const view = viewOf(this.queue.peek());
     const magic = PCAP_MAGIC.get(view.getUint32(0));
-    if (magic === undefined) return this.damaged("it doesn't begin as a capture does");
-    // The upper four bits say whether frames have a checksum at their end.
+    if (magic === undefined) return this.damaged("it doesn't begin like a capture");
+    // The upper four bits describe an optional checksum after each frame.
     this.#format = { ...magic, linkType: view.getUint32(20, magic.littleEndian) & 0x0fff_ffff };
     this.queue.take(PCAP_HEADER);
     return true;
@@ -81,7 +81,7 @@ export class PcapReader extends CaptureReader {
     if (this.queue.length < PCAP_RECORD_HEADER) return false;
     const view = viewOf(this.queue.peek());
     const length = view.getUint32(8, littleEndian);
-    if (length > MAX_BLOCK) return this.damaged(`a frame of ${length} bytes is announced`);
+    if (length > MAX_BLOCK) return this.damaged(`a frame claims to have ${length} bytes`);
     if (this.queue.length < PCAP_RECORD_HEADER + length) return false;
     const time = view.getUint32(0, littleEndian) * 1000 + view.getUint32(4, littleEndian) / unitsPerMs;
     const data = this.queue.take(PCAP_RECORD_HEADER + length).subarray(PCAP_RECORD_HEADER);
@@ -98,23 +98,23 @@ const ENHANCED_PACKET = 6;
 const BYTE_ORDER_MAGIC = 0x1a2b3c4d;
 const OPTION_TIME_RESOLUTION = 9;
 const OPTION_TIME_OFFSET = 14;
-/** More interfaces than any machine has. */
+/** More than any machine has. */
 const MAX_INTERFACES = 4096;
 
-/** Whether a file begins as a pcapng capture does. */
+/** Whether a file begins like a pcapng capture. */
 export function isPcapng(firstBytes: Uint8Array): boolean {
   return firstBytes.length >= 4 && viewOf(firstBytes).getUint32(0) === SECTION_HEADER;
 }
 
 interface CaptureInterface {
   readonly linkType: number;
-  /** Time stamps count these. */
+  /** Timestamp resolution. */
   readonly unitsPerMs: number;
-  /** What is added to every time stamp, in milliseconds. */
+  /** Added to every timestamp, in milliseconds. */
   readonly offset: number;
 }
 
-/** Reads captures in the format pcapng. */
+/** Reads pcapng captures. */
 export class PcapngReader extends CaptureReader {
   #littleEndian = false;
   #interfaces: CaptureInterface[] = [];
@@ -127,14 +127,13 @@ export class PcapngReader extends CaptureReader {
     const type = view.getUint32(0);
     if (type === SECTION_HEADER) {
       this.#littleEndian = view.getUint32(8, true) === BYTE_ORDER_MAGIC;
-      if (!this.#littleEndian && view.getUint32(8) !== BYTE_ORDER_MAGIC) return this.damaged("a section has no byte order");
+      if (!this.#littleEndian && view.getUint32(8) !== BYTE_ORDER_MAGIC) return this.damaged("a section has an invalid byte-order magic");
       this.#interfaces = [];
     }
     const length = view.getUint32(4, this.#littleEndian);
-    if (length < 12 || length % 4 !== 0 || length > MAX_BLOCK) return this.damaged(`a block of ${length} bytes is announced`);
+    if (length < 12 || length % 4 !== 0 || length > MAX_BLOCK) return this.damaged(`a block claims to have ${length} bytes`);
     if (queue.length < length) return false;
-    if (view.getUint32(length - 4, this.#littleEndian) !== length)
-      return this.damaged("a block ends with another size than it begins with");
+    if (view.getUint32(length - 4, this.#littleEndian) !== length) return this.damaged("the sizes at the start and end of a block differ");
     const block = queue.take(length);
     this.#readBlock(view.getUint32(0, this.#littleEndian), block.subarray(8, length - 4));
     return true;

@@ -5,22 +5,22 @@ import type { RecordedPacket, RecordingWriter } from "./recording.ts";
 /** LINKTYPE_RAW: each frame begins with an IP header. */
 const RAW_IP = 101;
 const UDP = 17;
-/** What fits into a datagram over IPv4. */
+/** The maximum payload of a UDP datagram over IPv4. */
 const MAX_PAYLOAD = 65_507;
-/** What stands for an end that the recording doesn't name, or that has no IP address. */
+/** Placeholder for an unknown address or one that isn't an IP address. */
 const UNKNOWN: NetAddress = { address: "127.0.0.1", port: 9, family: "IPv4" };
 
-/** Writes captures in the format pcapng, with each packet in a UDP datagram, whatever carried it. */
+/** Writes pcapng captures, with each packet in a UDP datagram whatever its transport. */
 export class PcapngWriter implements RecordingWriter {
   header(): Uint8Array {
-    // A section header and an interface with time stamps in microseconds, which is the default.
+    // A section header, and an interface with the default timestamp resolution: microseconds.
     const bytes = new Uint8Array(28 + 20);
     const view = new DataView(bytes.buffer);
     view.setUint32(0, 0x0a0d0d0a);
     view.setUint32(4, 28);
     view.setUint32(8, 0x1a2b3c4d);
     view.setUint16(12, 1);
-    // The length of the section isn't known.
+    // Section length: unknown.
     view.setBigInt64(16, -1n);
     view.setUint32(24, 28);
     view.setUint32(28, 1);
@@ -32,7 +32,7 @@ export class PcapngWriter implements RecordingWriter {
 
   packet({ time, source, destination, data }: RecordedPacket): Uint8Array {
     if (data.length > MAX_PAYLOAD) {
-      const message = `A packet of ${data.length} bytes doesn't fit into a datagram of a capture, which holds ${MAX_PAYLOAD}. Use the format jsonl.`;
+      const message = `A packet of ${data.length} bytes doesn't fit into a captured datagram (at most ${MAX_PAYLOAD} bytes). Use the format jsonl.`;
       throw new OscRecordingError("OSC_RECORDING_UNSUPPORTED", message, 0);
     }
     const frame = datagram(...ends(source, destination), data);
@@ -52,7 +52,7 @@ export class PcapngWriter implements RecordingWriter {
   }
 }
 
-/** Both ends with addresses of one family. */
+/** Both addresses, in the same family. */
 function ends(source: NetAddress | null, destination: NetAddress | null): [NetAddress, NetAddress] {
   const from = source === null || source.family === "unix" ? null : source;
   const to = destination === null || destination.family === "unix" ? null : destination;
@@ -84,13 +84,13 @@ function datagram(source: NetAddress, destination: NetAddress, data: Uint8Array)
   view.setUint16(header + 2, destination.port);
   view.setUint16(header + 4, 8 + data.length);
   frame.set(data, header + 8);
-  // The checksum covers the addresses, the protocol and the length, too.
+  // The checksum also covers the addresses, the protocol and the length.
   const pseudo = sum(frame.subarray(isV6 ? 8 : 12, header), UDP + 8 + data.length);
   view.setUint16(header + 6, ~sum(frame.subarray(header), pseudo) & 0xffff || 0xffff);
   return frame;
 }
 
-/** The sum of 16-bit words as the checksums of IP take it. */
+/** The ones' complement sum of 16-bit words, as used in IP checksums. */
 function sum(bytes: Uint8Array, start: number): number {
   let total = start;
   for (let index = 0; index < bytes.length; index += 2) total += ((bytes[index] ?? 0) << 8) | (bytes[index + 1] ?? 0);

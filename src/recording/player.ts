@@ -15,7 +15,7 @@ import {
 import type { RecordedPacket, Recording } from "./recording.ts";
 import { isRelative, moveTimeTags, relativeMillis } from "./time-tags.ts";
 
-/** Where a {@link Player} plays to: a client of Oscine, or a function that is called with the bytes of each packet. A promise is awaited. */
+/** The target of a {@link Player}: an Oscine client, or a function called with the bytes of each packet. A returned promise is awaited. */
 export type PlayerTarget =
   | {
       /** Sends the bytes of a packet. */
@@ -25,34 +25,34 @@ export type PlayerTarget =
 
 /** Options of a {@link Player}. */
 export interface PlayerOptions {
-  /** How many times as fast as recorded. Above 0; default 1. */
+  /** Playback speed relative to the recording. Above 0; default 1. */
   readonly speed?: number | undefined;
-  /** How often to play: a whole number from 1, or `Infinity`. Default 1. */
+  /** How many times to play: an integer of at least 1, or `Infinity`. Default 1. */
   readonly times?: number | undefined;
-  /** Where to begin, in milliseconds from the beginning of the recording. Default 0. */
+  /** Start position, in milliseconds from the beginning of the recording. Default 0. */
   readonly from?: number | undefined;
-  /** Where to end, in milliseconds from the beginning of the recording; packets at that very time are left out. Default `Infinity`. */
+  /** End position (exclusive), in milliseconds from the beginning of the recording. Default `Infinity`. */
   readonly to?: number | undefined;
   /**
-   * What to do with the time tags of bundles. `"shift"` (default): they are moved along, so that a bundle recorded half a second ahead is played half a second ahead.
-   * `"keep"`: they stay as they are.
+   * How to treat the time tags of bundles. `"shift"` (default): move them with the recording, so a bundle recorded half a second ahead is played half a second
+   * ahead. `"keep"`: leave them unchanged.
    */
   readonly timeTags?: "shift" | "keep" | undefined;
   /** Called after each packet. */
   readonly onPacket?: ((recorded: RecordedPacket, position: number) => void) | undefined;
-  /** The clock to play by. Default: the system's. */
+  /** The clock for timing. Default: the system clock. */
   readonly clock?: Clock | undefined;
 }
 
 /** How a {@link Player} ended. */
 export interface PlayerSummary {
-  /** How many packets were played. */
+  /** Number of packets played. */
   readonly packets: number;
   /** False if `stop()` or the signal ended it. */
   readonly isComplete: boolean;
 }
 
-/** The system's clock with timers that keep the process alive: a program that only plays must not end. */
+/** The system clock, with timers that keep the process alive: a program that only plays must not exit early. */
 const playingClock: Clock = {
   wallNow: () => systemClock.wallNow(),
   monotonicNow: () => systemClock.monotonicNow(),
@@ -80,11 +80,12 @@ function notA(name: string, expected: string, value: unknown): never {
   throw bad(name, expected, value);
 }
 
-/** Packets that are late are played without a pause; after this many the event loop has its turn. */
+/** Late packets are played without pausing; after this many, playback yields to the event loop. */
 const BURST = 100;
 
 /**
- * Plays a recording with its original timing, against a clock that never jumps, so that nothing drifts. Packets that are late follow at once, in their order.
+ * Plays a recording with its original timing. Each packet is timed from the start on a monotonic clock, so timing doesn't drift. Late packets are sent
+ * immediately and in order.
  *
  * @example
  * const player = new Player(await openRecording("show.jsonl"), new UDPClient("127.0.0.1", 9000), { speed: 2 });
@@ -100,18 +101,18 @@ export class Player {
   #anchor = 0;
   /** On the monotonic clock. */
   #anchorTime = 0;
-  /** What the time of the recording's first moment is: its packets count from there. */
+  /** The time at which the recording begins; positions are relative to it. */
   #start = 0;
-  /** Set by `seek` and `stop`: what is played now ends. */
+  /** Set by `seek` and `stop` to end the current pass. */
   #interruption: { readonly seekTo: number | null } | null = null;
   #wake: (() => void) | null = null;
 
   /**
-   * @throws OscServerError `OSC_OPTION` for an option with a value it can't have
+   * @throws OscServerError `OSC_OPTION` for an invalid option
    */
   constructor(recording: Recording | AsyncIterable<RecordedPacket>, target: PlayerTarget, options: PlayerOptions = {}) {
     if (typeof (recording as unknown as Partial<Recording> | null)?.[Symbol.asyncIterator] !== "function")
-      throw bad("recording", "a recording, as openRecording() gives it", recording);
+      throw bad("recording", "a recording, as returned by openRecording()", recording);
     if (typeof target !== "function" && typeof (target as Partial<typeof target> | null)?.sendBytes !== "function") {
       throw bad("target", "a client or a function", target);
     }
@@ -121,21 +122,21 @@ export class Player {
     this.#clock = this.#options.clock ?? playingClock;
   }
 
-  /** What it does now. */
+  /** The current state. */
   get state(): "idle" | "playing" | "paused" {
     return this.#state;
   }
 
-  /** Where it is, in milliseconds from the beginning of the recording. */
+  /** The current position, in milliseconds from the beginning of the recording. */
   get position(): number {
     if (this.#state !== "playing") return this.#anchor;
     return this.#anchor + (this.#clock.monotonicNow() - this.#anchorTime) * this.#options.speed;
   }
 
   /**
-   * Plays. Resolves at the end, or when `stop()` or the signal ends it; rejects if the recording can't be read or a packet can't be sent.
+   * Plays the recording. Resolves at the end, or when `stop()` or the signal ends playback; rejects if the recording can't be read or a packet can't be sent.
    *
-   * @throws (rejects) what the recording's iterator or the target throws; OscServerError `OSC_WRONG_STATE` if it plays already
+   * @throws (rejects) any error from the recording's iterator or the target; OscServerError `OSC_WRONG_STATE` if it is already playing
    */
   async play(options?: { readonly signal?: AbortSignal }): Promise<PlayerSummary> {
     const { signal } = readOptions("play", options, { signal: abortSignal() });
@@ -166,7 +167,7 @@ export class Player {
     }
   }
 
-  /** Holds until `resume()`. Does nothing if it doesn't play. */
+  /** Pauses until `resume()`. Does nothing unless it is playing. */
   pause(): void {
     if (this.#state !== "playing") return;
     this.#anchor = this.position;
@@ -174,7 +175,7 @@ export class Player {
     this.#wake?.();
   }
 
-  /** Goes on where `pause()` held. */
+  /** Continues from where `pause()` stopped. */
   resume(): void {
     if (this.#state !== "paused") return;
     this.#anchorTime = this.#clock.monotonicNow();
@@ -182,7 +183,7 @@ export class Player {
     this.#wake?.();
   }
 
-  /** Goes on from another place, in milliseconds from the beginning of the recording. Needs a recording that can be iterated again, as a file can. */
+  /** Continues from a position in milliseconds from the beginning. Requires a recording that can be iterated again, such as a file. */
   seek(position: number): void {
     if (!Number.isFinite(position)) throw bad("position", "a number of milliseconds", position);
     if (this.#state === "idle") return;
@@ -204,9 +205,9 @@ export class Player {
   }
 
   /**
-   * Plays once, up to the end or an interruption.
+   * Plays once, until the end or an interruption.
    *
-   * @param isAgain it is played again after that
+   * @param isAgain whether another pass follows
    * @returns the number of packets
    */
   async #playFrom(begin: number, isAgain: boolean): Promise<number> {
@@ -221,7 +222,7 @@ export class Player {
       this.#start = start;
       const position = recorded.time - start;
       if (position >= to) {
-        // What is played again keeps its length.
+        // A repeated part keeps its full length.
         if (isAgain) await this.#waitFor(to);
         break;
       }
@@ -237,7 +238,7 @@ export class Player {
     return packets;
   }
 
-  /** Waits until the position is reached. False if there was no need to. */
+  /** Waits for the position. False if it was already reached. */
   async #waitFor(position: number): Promise<boolean> {
     let hasWaited = false;
     while (this.#interruption === null) {
@@ -249,7 +250,7 @@ export class Player {
     return hasWaited;
   }
 
-  /** Sleeps, at most until `pause`, `resume`, `seek` or `stop` is called. */
+  /** Sleeps until the time is over, or `pause`, `resume`, `seek` or `stop` is called. */
   #sleep(milliseconds: number): Promise<void> {
     return new Promise((resolve) => {
       const timer = milliseconds === Infinity ? null : this.#clock.setTimer(() => this.#wake?.(), milliseconds);

@@ -5,7 +5,7 @@ import type { RecordedPacket, RecordingEvents, RecordingReader, RecordingWriter 
 import { isBundle, isRelative, readTimeTag, relativeMillis, withTimeTag } from "./time-tags.ts";
 
 /**
- * Reads a SuperCollider score (`scsynth -N`): bundles, each with its size before it, whose time tags count from the beginning.
+ * Reads a SuperCollider score (`scsynth -N`): size-prefixed bundles with time tags relative to the beginning.
  */
 export class ScoreReader implements RecordingReader {
   readonly #decoder: LengthPrefixDecoder;
@@ -27,7 +27,7 @@ export class ScoreReader implements RecordingReader {
   }
 }
 
-/** A message in a score has no time of its own: it belongs to the beginning. */
+/** A message in a score has no time of its own: it is played at the beginning. */
 function timeOf(data: Uint8Array): number {
   return isBundle(data) ? relativeMillis(readTimeTag(data)) : 0;
 }
@@ -39,13 +39,13 @@ function damaged(error: OscFrameError): OscRecordingError {
 }
 
 /**
- * Writes a SuperCollider score. A message becomes a bundle. Time tags count from the first packet: a bundle keeps its own time if that is one from the beginning,
- * and is moved along with the recording otherwise; one that means "at once" gets the time at which it was recorded.
+ * Writes a SuperCollider score. A message becomes a bundle. Time tags are relative to the first packet: a bundle with a relative time tag keeps it, one with an
+ * absolute time tag is moved along with the recording, and one marked "immediately" gets the time at which it was recorded.
  */
 export class ScoreWriter implements RecordingWriter {
   #start: number | null;
 
-  /** @param start the time at which the recording begins; null: with its first packet */
+  /** @param start the time at which the recording begins; null for the time of its first packet */
   constructor(start: number | null) {
     this.#start = start;
   }
@@ -64,7 +64,7 @@ export class ScoreWriter implements RecordingWriter {
   }
 }
 
-/** Milliseconds from the beginning as a time tag. A time before it is the beginning itself. */
+/** Converts milliseconds from the beginning to a time tag. Earlier times become the beginning. */
 function fromBeginning(milliseconds: number): TimeTag {
   const seconds = Math.max(0, milliseconds) / 1000;
   const whole = Math.floor(seconds);

@@ -7,9 +7,9 @@ const FIN = 0x01;
 const SYN = 0x02;
 const RST = 0x04;
 
-/** Streams that are followed; the one that was silent longest is given up for one more. */
+/** Maximum number of tracked streams; beyond that, the one idle longest is discarded. */
 const MAX_STREAMS = 1024;
-/** Bytes of one stream that may wait for those before them. */
+/** Maximum out-of-order bytes buffered per stream. */
 const MAX_EARLY = 1024 * 1024;
 const INVALID_ESCAPE = Uint8Array.of(0xdb, 0);
 
@@ -20,20 +20,20 @@ interface Stream {
   decoder: FrameDecoder;
   /** The sequence number of the next byte. */
   next: number;
-  /** Segments that came before those in front of them, by sequence number. */
+  /** Out-of-order segments by sequence number. */
   readonly early: Map<number, Uint8Array>;
   earlyBytes: number;
-  /** True once a packet was found: before that it may be anything but OSC. */
+  /** True once a packet was found: until then it may not be OSC at all. */
   isOsc: boolean;
-  /** When the segment was captured that is being read. */
+  /** When the current segment was captured. */
   time: number;
 }
 
-/** Puts the segments of captured TCP connections in order, and cuts the streams into packets. */
+/** Reassembles captured TCP streams and splits them into packets. */
 export class TcpStreams {
   readonly #events: RecordingEvents;
   readonly #maxPacketSize: number;
-  /** The one that was silent longest first. */
+  /** Ordered by last activity, the longest idle first. */
   readonly #streams = new Map<string, Stream>();
 
   constructor(events: RecordingEvents, maxPacketSize: number) {
@@ -117,7 +117,7 @@ export class TcpStreams {
       if (stream.earlyBytes > MAX_EARLY) this.#skipGap(stream);
       return;
     }
-    // What was sent again begins with what was read already.
+    // A retransmission may begin with bytes that were already read.
     if (-ahead < bytes.length) this.#push(stream, bytes.subarray(-ahead));
     this.#readEarly(stream);
   }
@@ -141,7 +141,7 @@ export class TcpStreams {
     }
   }
 
-  /** Bytes are missing in the capture: SLIP is read on from its next frame, sizes can't be found again. */
+  /** Skips bytes missing from the capture. SLIP resumes at its next frame; size prefixes can't be resynchronised. */
   #skipGap(stream: Stream): void {
     const distances = [...stream.early.keys()].map((sequence) => (sequence - stream.next) | 0);
     const gap = Math.min(...distances);
@@ -153,7 +153,7 @@ export class TcpStreams {
     stream.decoder.close();
     if (framing === "1.1") {
       stream.decoder = this.#decoder(stream, "1.1");
-      // An invalid escape makes the decoder skip the rest of the frame that was cut. The gap is reported already.
+      // An invalid escape makes the decoder skip the rest of the truncated frame. The gap is already reported.
       const { isOsc } = stream;
       stream.isOsc = false;
       stream.decoder.push(INVALID_ESCAPE);

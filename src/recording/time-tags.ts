@@ -1,10 +1,10 @@
 import { TimeTag } from "../codec/index.ts";
 
-/** Time tags before 1910 count from the beginning of a score, or from when a device was switched on: nobody means 1900. */
+/** Time tags before 1910 are relative to the beginning of a score or to a device's power-on: nobody means 1900. */
 const RELATIVE_SECONDS = 10 * 365.25 * 86_400;
 const HEADER_SIZE = 16;
 
-/** Whether the bytes begin as a bundle does. */
+/** Whether the bytes begin like a bundle. */
 export function isBundle(data: Uint8Array): boolean {
   return data.length >= HEADER_SIZE && BUNDLE.every((byte, index) => data[index] === byte);
 }
@@ -16,12 +16,12 @@ export function readTimeTag(bundle: Uint8Array): TimeTag {
   return new TimeTag(view.getUint32(8), view.getUint32(12));
 }
 
-/** Whether a time tag counts from a beginning instead of from 1900. */
+/** Whether a time tag is relative to a beginning rather than to 1900. */
 export function isRelative(tag: TimeTag): boolean {
   return !tag.isImmediate && tag.seconds < RELATIVE_SECONDS;
 }
 
-/** Milliseconds from the beginning, of a time tag that counts from there. */
+/** Converts a relative time tag to milliseconds from the beginning. */
 export function relativeMillis(tag: TimeTag): number {
   return tag.isImmediate ? 0 : tag.seconds * 1000 + (tag.fraction / 2 ** 32) * 1000;
 }
@@ -40,14 +40,14 @@ function writeTimeTag(bundle: Uint8Array, { seconds, fraction }: TimeTag): void 
 }
 
 /**
- * A copy of the packet in which every time tag is moved, also those of bundles inside bundles; "at once" stays.
+ * A copy of the packet with every time tag moved, including those of nested bundles. "Immediately" stays.
  *
- * @param move the new time tag for an old one
+ * @param move returns the new time tag
  */
 export function moveTimeTags(packet: Uint8Array, move: (tag: TimeTag) => TimeTag): Uint8Array {
   if (!isBundle(packet)) return packet;
   const copy = packet.slice();
-  /** The offsets of bundles that were not looked at yet. Bytes after the last bundle are left alone. */
+  /** Bundles still to process. Bytes after the last bundle stay unchanged. */
   const bundles = [copy];
   for (let bundle = bundles.pop(); bundle !== undefined; bundle = bundles.pop()) {
     const tag = readTimeTag(bundle);

@@ -223,7 +223,7 @@ describeWith([CHROMIUM], "the monitor's page", () => {
       await page.dispatchEvent("main", "drop", { dataTransfer });
     };
     await drop("diary.txt", "Dear diary");
-    await page.locator("#recording-note", { hasText: "Can't open this file. This begins like none of the formats" }).waitFor();
+    await page.locator("#recording-note", { hasText: "Can't open this file. Unknown recording format" }).waitFor();
     await drop("dropped.jsonl", Buffer.concat(lines.slice(0, 1)).toString());
     await monitor.row("/cue/first").waitFor();
     await page.locator("#recording-name", { hasText: "dropped.jsonl" }).waitFor();

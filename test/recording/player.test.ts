@@ -3,7 +3,7 @@ import { OscBundle, OscMessage, TimeTag, decode, encode } from "../../src/codec/
 import { Player, type PlayerOptions, type RecordedPacket } from "../../src/recording/index.ts";
 import type { Clock } from "../../src/dispatch/index.ts";
 
-/** A clock that goes on when all that can happen now has happened. */
+/** A clock that advances once all pending work is done. */
 class FakeClock implements Clock {
   now = 0;
   readonly #timers = new Map<number, { readonly at: number; readonly call: () => void }>();
@@ -21,7 +21,7 @@ class FakeClock implements Clock {
   clearTimer(timer: unknown): void {
     this.#timers.delete(timer as number);
   }
-  /** Runs timers in their order until `done`. */
+  /** Runs timers in order until `done`. */
   async run(done: Promise<unknown>): Promise<void> {
     const state = { isDone: false };
     const end = (): void => void (state.isDone = true);
@@ -71,7 +71,7 @@ async function play(
 }
 
 describe("Player", () => {
-  test("plays each packet at its time, counted from the first", async () => {
+  test("plays each packet at its time relative to the first", async () => {
     const { played, summary } = await play([5000, 5000, 5001.5, 6000]);
     expect(played).toEqual([
       [0, 0],
@@ -82,13 +82,13 @@ describe("Player", () => {
     expect(summary).toEqual({ packets: 4, isComplete: true });
   });
 
-  test("10,000 packets at 1,000 per second are each played at their exact time", async () => {
+  test("plays 10,000 packets at 1,000 per second, each at its exact time", async () => {
     const { played } = await play(Array.from({ length: 10_000 }, (_, index) => 1e12 + index));
     expect(played.every(([at, index]) => at === index)).toBe(true);
     expect(played).toHaveLength(10_000);
   });
 
-  test("speed, from, to and times shape what is played", async () => {
+  test("speed, from, to and times control what is played", async () => {
     const { played } = await play([0, 100, 200, 300], { speed: 2, from: 100, to: 300, times: 2 });
     expect(played).toEqual(
       [
@@ -100,7 +100,7 @@ describe("Player", () => {
     );
   });
 
-  test("packets that are late because the target is slow follow in their order, and the rest is on time", async () => {
+  test("plays packets delayed by a slow target in order, and later ones on time", async () => {
     const { played } = await play([0, 10, 20, 30, 200], {}, (_player, clock, index) => {
       if (index === 0) clock.now += 100;
     });
@@ -113,7 +113,7 @@ describe("Player", () => {
     ]);
   });
 
-  test("pause holds, resume goes on where it held", async () => {
+  test("resume continues from where pause stopped", async () => {
     const { played } = await play([0, 100, 200], {}, (player, clock, index) => {
       if (index !== 1) return;
       player.pause();
@@ -126,7 +126,7 @@ describe("Player", () => {
     ]);
   });
 
-  test("seek jumps forth and back", async () => {
+  test("seek jumps forwards and backwards", async () => {
     let jumped = 0;
     const { played } = await play([0, 100, 200, 300], {}, (player, _clock, index) => {
       if (index === 1 && jumped++ === 0) player.seek(300);
@@ -135,7 +135,7 @@ describe("Player", () => {
     expect(played.map(([, index]) => index)).toEqual([0, 1, 3, 1, 2, 3]);
   });
 
-  test("stop and an aborted signal end it, and it can play again", async () => {
+  test("stop and an aborted signal end playback, and it can play again", async () => {
     const { played, summary } = await play([0, 100, 200], {}, (player, _clock, index) => {
       if (index === 1) player.stop();
     });
@@ -147,7 +147,7 @@ describe("Player", () => {
     expect(await player.play({ signal: stop.signal })).toEqual({ packets: 1, isComplete: false });
   });
 
-  test("time tags move along, also inside bundles and at another speed, unless they are to be kept", async () => {
+  test("shifts time tags, also in nested bundles and at another speed, unless told to keep them", async () => {
     const T = Date.parse("2020-05-05T00:00:00Z");
     const bundle = new OscBundle([new OscBundle([new OscMessage("/a")], TimeTag.from(T + 2000))], TimeTag.from(T + 1000));
     const tags = async (timeTags: "shift" | "keep"): Promise<number[]> => {
@@ -169,13 +169,13 @@ describe("Player", () => {
     expect(await tags("keep")).toEqual([1000, 2000]);
   });
 
-  test("an error of the target ends it", async () => {
+  test("an error from the target ends playback", async () => {
     const player = new Player(recording([0, 1]), () => Promise.reject(new Error("gone")));
     await expect(player.play()).rejects.toThrow("gone");
     expect(player.state).toBe("idle");
   });
 
-  test("refuses to play twice at once, and options that can't be", async () => {
+  test("rejects playing twice at once and invalid options", async () => {
     const player = new Player(recording([0, 1000]), () => undefined);
     const first = player.play();
     await expect(player.play()).rejects.toMatchObject({ code: "OSC_WRONG_STATE" });

@@ -42,9 +42,9 @@ const show = [
   recorded(new OscBundle([new OscMessage("/a", [1]), new OscMessage("/b", ["x"])], TimeTag.from(T0 + 1500)), T0 + 1000),
 ];
 
-describe("every format that can be written", () => {
+describe("every writable format", () => {
   for (const format of ["jsonl", "pcapng"] as const) {
-    test(`${format} gives back the packets, times and sources it was given`, async () => {
+    test(`${format} preserves packets, times and sources`, async () => {
       const bytes = written(format, show);
       for (const pieceSize of [1, 7, 65_536]) {
         const packets = await read(bytes, {}, pieceSize);
@@ -57,7 +57,7 @@ describe("every format that can be written", () => {
     });
   }
 
-  test("jsonl gives back every byte of packets of real programs, of malformed ones and of rubbish", async () => {
+  test("jsonl preserves every byte of packets from real programs, malformed packets and random bytes", async () => {
     const hexes = ["packets", "malformed"]
       .flatMap((name) => vectors<{ hex: string }>(name).map(({ hex }) => hex))
       .filter((hex) => hex !== "");
@@ -68,26 +68,26 @@ describe("every format that can be written", () => {
     expect(read1.map(({ data }) => Buffer.from(data).toString("hex"))).toEqual(hexes);
   });
 
-  test("a score counts from its first packet and gives every message a bundle", async () => {
+  test("a score counts from its first packet and wraps every message in a bundle", async () => {
     const packets = await read(written("score", show));
     expect(packets.map(({ time }) => Math.round(time))).toEqual([0, 250, 1500]);
     const [first] = packets;
     expect(first && decode(first.data)).toEqual(new OscBundle([new OscMessage("/mixer/1/gain", [float(0.5)])], new TimeTag(0, 0)));
   });
 
-  test("a score that is read and written again is the same, byte for byte", async () => {
+  test("a score that is read and written again is identical byte for byte", async () => {
     const score = written("score", show);
     expect(Buffer.from(written("score", await read(score), 0)).equals(score)).toBe(true);
   });
 
-  test("oscdump text keeps messages, and bundles as lines of one time", async () => {
+  test("oscdump text keeps messages, and writes bundles as lines with the same time", async () => {
     const bytes = written("oscdump", show);
     expect(Buffer.from(bytes).toString()).toContain('/note isTN 60 "two words" #T Nil\n');
     const packets = await read(bytes);
     expect(packets.map(({ data }) => decode(data))).toEqual(show.map(({ data }) => decode(data)));
   });
 
-  test("oscdump text gives back every type that it can hold", async () => {
+  test("oscdump text preserves every type that it can represent", async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(
@@ -202,7 +202,7 @@ describe("captures", () => {
     }
   });
 
-  test("joins the fragments of a datagram, whatever their order", async () => {
+  test("reassembles the fragments of a datagram in any order", async () => {
     const whole = udp(encode(new OscMessage("/big", [new Uint8Array(3000)])));
     const parts = [0, 1480, 2960].map((from) =>
       ipv4(17, whole.slice(from, from + 1480), (from + 1480 < whole.length ? 0x2000 : 0) | (from / 8)),
@@ -225,7 +225,7 @@ describe("captures", () => {
   test.each([
     ["a size before each packet", lengthPrefixEncode],
     ["SLIP", slipEncode],
-  ])("cuts TCP streams with %s, also with segments repeated and out of order", async (_name, frame) => {
+  ])("splits TCP streams with %s, even if segments are repeated or out of order", async (_name, frame) => {
     const stream = Buffer.concat([gain, encode(new OscMessage("/pan", [int(3)])).slice(), gain].map((packet) => frame(packet)));
     const [a, b, c] = [stream.subarray(0, 10), stream.subarray(10, 30), stream.subarray(30)];
     const start = 0xffff_fff0;
@@ -251,7 +251,7 @@ describe("captures", () => {
     ]);
   });
 
-  test("reads SLIP on after bytes that the capture misses, and reports them", async () => {
+  test("resumes SLIP after bytes missing from the capture, and reports the gap", async () => {
     const errors: OscError[] = [];
     const [one, two, three] = [slipEncode(gain), slipEncode(gain), slipEncode(gain)];
     const segments = [
@@ -271,7 +271,7 @@ describe("captures", () => {
     expect(errors.map(({ message }) => message)).toEqual([`${two.length - 3} bytes of a TCP stream are missing in the capture.`]);
   });
 
-  test("silently passes over what isn't OSC", async () => {
+  test("silently skips data that isn't OSC", async () => {
     const errors: OscError[] = [];
     const web = [tcp(0, 2), tcp(1, 16, Buffer.from("GET / HTTP/1.1\r\n\r\n")), tcp(19, 17)].map((segment) =>
       Uint8Array.from(ipv4(6, segment)),
@@ -281,7 +281,7 @@ describe("captures", () => {
     expect(errors).toEqual([]);
   });
 
-  test("IPv6 addresses are read as they are written", async () => {
+  test("IPv6 addresses survive a round trip", async () => {
     const addresses = ["::1", "::", "fe80::1:2", "2001:db8::1:0:0:1", "1:2:3:4:5:6:7:8", "0:0:1::"];
     const packets = addresses.map((address) => recorded(new OscMessage("/a"), T0, { source: { address, port: 1, family: "IPv6" } }));
     expect((await read(written("pcapng", packets))).map(({ source }) => source?.address)).toEqual([...addresses.slice(0, 5), "0:0:1::"]);
@@ -289,7 +289,7 @@ describe("captures", () => {
 });
 
 describe("damage", () => {
-  test("a line that can't be read costs that line and is reported with its place", async () => {
+  test("reports a line that can't be read with its position and skips only that line", async () => {
     const errors: OscError[] = [];
     const text = `${Buffer.from(written("jsonl", [show[0]!])).toString()}{"address":5}\n${Buffer.from(written("jsonl", [show[1]!])).toString()}`;
     const packets = await read(Buffer.from(text), { onError: (error) => errors.push(error) });
@@ -298,7 +298,7 @@ describe("damage", () => {
     expect(errors[0]?.message).toMatch(/^Line 2 \(at byte \d+\) can't be read: "address"/);
   });
 
-  test.each(["score", "pcapng"] as const)("a %s that was cut gives all that is whole, then the error with the offset", async (format) => {
+  test.each(["score", "pcapng"] as const)("a truncated %s yields every complete packet, then the error with its offset", async (format) => {
     const whole = written(format, show);
     const packets: RecordedPacket[] = [];
     const open = async function* (): AsyncGenerator<Uint8Array> {
@@ -311,7 +311,7 @@ describe("damage", () => {
     expect(packets).toHaveLength(2);
   });
 
-  test("a recording of any size is read in constant memory", async () => {
+  test("reads a recording of any size in constant memory", async () => {
     const piece = written(
       "pcapng",
       Array.from({ length: 500 }, () => recorded(new OscMessage("/blob", [new Uint8Array(1000)]))),
@@ -333,11 +333,11 @@ describe("damage", () => {
     expect(most).toBeLessThan(100e6);
   });
 
-  test("a file in no format is refused by name", async () => {
+  test("rejects a file of unknown format with OSC_RECORDING_FORMAT", async () => {
     await expect(read(Buffer.from("MThd0000"))).rejects.toMatchObject({ code: "OSC_RECORDING_FORMAT" });
   });
 
-  test("mutated files of every format never crash, hang or hold more than they have bytes", async () => {
+  test("mutated files of every format never crash or hang, or yield far more bytes than they contain", async () => {
     const files = [written("jsonl", show), written("score", show), written("oscdump", show), written("pcapng", show)];
     await fc.assert(
       fc.asyncProperty(
@@ -367,7 +367,7 @@ describe("files", () => {
   });
   afterEach(() => rm(folder, { recursive: true }));
 
-  test("a recording is written, read, and read again", async () => {
+  test("writes a recording and reads it twice", async () => {
     const path = join(folder, "show.jsonl");
     await using file = await createRecording(path);
     for (const packet of show) file.write(packet);
@@ -378,7 +378,7 @@ describe("files", () => {
     expect(file.stats()).toMatchObject({ packets: 3, dropped: 0, files: 1, bytes: (await readFile(path)).length });
   });
 
-  test("maxSize goes on in another file, each of which can be read by itself", async () => {
+  test("maxSize splits a recording into files that can each be read alone", async () => {
     await using file = await createRecording(join(folder, "show.pcapng"), { maxSize: 300 });
     for (let count = 0; count < 10; count++) file.write(show[0]!);
     await file.close();
@@ -393,7 +393,7 @@ describe("files", () => {
     expect(packets).toBe(10);
   });
 
-  test("a file that can't be created is refused at once", async () => {
+  test("rejects immediately if the file can't be created", async () => {
     await expect(createRecording(join(folder, "no", "such", "folder.jsonl"))).rejects.toMatchObject({ code: "ENOENT" });
   });
 });
