@@ -14,6 +14,8 @@ export interface ToldError {
   readonly reason?: string;
   readonly limit?: string;
   readonly message: string;
+  /** The client's. */
+  readonly port?: number;
 }
 
 /** A reply, as its address and its arguments. */
@@ -68,6 +70,11 @@ export class PoolProgram {
 
   get port(): number {
     return this.told.get("ready")?.[0] as number;
+  }
+
+  /** The client's. */
+  get clientPort(): number {
+    return this.#socket.address().port;
   }
 
   get stats(): ServerStats {

@@ -30,6 +30,10 @@ export function randomizeChildren(): () => void {
   const freshUUID: typeof randomUUID = () => randomUUID({ disableEntropyCache: true });
   crypto.randomUUID = freshUUID;
   Object.defineProperty(Object.getPrototypeOf(globalThis.crypto), "randomUUID", { value: freshUUID, writable: true, configurable: true });
+  // Of Node 24 and later.
+  const later = crypto as { randomUUIDv7?: typeof randomUUID };
+  const { randomUUIDv7 } = later;
+  if (randomUUIDv7 !== undefined) later.randomUUIDv7 = () => randomUUIDv7({ disableEntropyCache: true });
   crypto.randomInt = ((...parameters: [number, number?, (() => void)?]) => {
     // Checks what it was given, and is for callbacks, too.
     const stored: unknown = Reflect.apply(randomInt, crypto, parameters);

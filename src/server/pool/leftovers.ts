@@ -3,20 +3,12 @@ import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 
 /** What goes on by itself: a process that was started, its pipes, and what only tidies up. */
-const HARMLESS = new Set([
-  "PROCESSWRAP",
-  "PIPEWRAP",
-  "PIPESERVERWRAP",
-  "TickObject",
-  "SIGNALWRAP",
-  "TTYWRAP",
-  "MESSAGEPORT",
-  "FILEHANDLE",
-  "DIRHANDLE",
-]);
+const HARMLESS = new Set(["PROCESSWRAP", "PIPEWRAP", "PIPESERVERWRAP", "SIGNALWRAP", "TTYWRAP", "MESSAGEPORT", "FILEHANDLE", "DIRHANDLE"]);
 /** Node makes these for synchronous calls too, such as `randomUUID()` and `gzipSync()`. Only the others get a callback, right after they are made. */
 const MAYBE_SYNCHRONOUS = /^(?!HTTP).*REQUEST$|^ZLIB$/;
 const TIMERS = new Set(["Timeout", "Immediate"]);
+/** What calls `process.nextTick` if something was opened or is to be read. Most other ticks of Node only tidy up. */
+const TICK_OF_STREAM = /^ {4}at (?:\w+\.)?(?:construct|resume|emitReadable) \(node:internal\/streams\//;
 const MAX_FRAMES = 40;
 
 /** Something asynchronous that a handler has begun in a thread or process that doesn't go on with it. */
@@ -36,14 +28,18 @@ export class LeftoverWatch {
     createHook({
       init: (_id, type, _trigger, resource) => {
         if (!this.#isWatching || HARMLESS.has(type)) return;
-        this.#decide();
+        const isTick = type === "TickObject";
+        // Those of what is undecided come before it is known.
+        if (!isTick) this.#decide();
         if (this.#found !== null) return;
         this.#isWatching = false;
-        const where = placeInProgram();
+        const frames = currentFrames();
         this.#isWatching = true;
-        // Without one it is a matter of ours.
-        if (where === "") return;
-        const leftover = { what: describe(type), where };
+        const where = placeInProgram(frames);
+        const what = isTick ? describeTick(frames, where) : describe(type);
+        // Without a place it is a matter of ours.
+        if (where === "" || what === null) return;
+        const leftover = { what, where };
         if (MAYBE_SYNCHRONOUS.test(type)) this.#undecided = { leftover, resource };
         else this.#found = leftover;
       },
@@ -101,17 +97,28 @@ function activeResources(): Map<string, number> {
 function describe(type: string): string {
   if (type === "PROMISE") return "a promise that it did not return";
   if (TIMERS.has(type)) return "a timer";
+  if (type === "Microtask") return "a microtask";
   return type === "WORKER" ? "a thread" : `an asynchronous operation (${type})`;
 }
 
-/** The innermost frame of the handler that is neither Node's nor ours. */
-function placeInProgram(): string {
+/** What a call of `process.nextTick` is for; null if nothing is lost without it. */
+function describeTick(frames: readonly string[], where: string): string | null {
+  const caller = frames[frames.findIndex((frame) => frame.includes("at process.nextTick ")) + 1] ?? "";
+  if (caller.includes(where)) return "a callback of process.nextTick";
+  return TICK_OF_STREAM.test(caller) ? "a stream" : null;
+}
+
+function currentFrames(): string[] {
   const { stackTraceLimit } = Error;
   Error.stackTraceLimit = MAX_FRAMES;
   const { stack = "" } = new Error("where");
   Error.stackTraceLimit = stackTraceLimit;
+  return stack.split("\n").filter((line) => line.startsWith("    at "));
+}
+
+/** The innermost frame of the handler that is neither Node's nor ours. */
+function placeInProgram(frames: readonly string[]): string {
   const ours = dirname(fileURLToPath(import.meta.url));
-  const frames = stack.split("\n").filter((line) => line.startsWith("    at "));
   // What called the handler, such as the constructor of the server, isn't the handler's.
   const end = frames.findIndex((line) => line.includes("PacketExecution."));
   const frame = frames.slice(0, end < 0 ? frames.length : end).find((line) => !/\(?node:|<anonymous>/.test(line) && !line.includes(ours));

@@ -1,7 +1,10 @@
 // Handlers that look at what a process is, and that leave something behind: node process-handlers.mjs Threading|Forking [options as JSON].
 import crypto, { randomInt, randomUUID } from "node:crypto";
 import { once } from "node:events";
+import { spawn } from "node:child_process";
 import fs from "node:fs";
+import { connect } from "node:net";
+import { Readable, Writable } from "node:stream";
 import { Worker } from "node:worker_threads";
 import { brotliCompressSync, gzip, gzipSync } from "node:zlib";
 import * as oscine from "oscine";
@@ -11,16 +14,19 @@ const [kind, json = "{}"] = process.argv.slice(2);
 const dispatcher = new oscine.Dispatcher();
 const { random } = Math;
 // Each of these keeps something in store, which children must not share.
-for (const generate of [random, randomUUID, () => randomInt(10), () => crypto.randomBytes(1)]) generate();
+const uuids = [randomUUID, ...("randomUUIDv7" in crypto ? [() => crypto.randomUUIDv7()] : [])];
+for (const generate of [random, ...uuids, () => randomInt(10), () => crypto.randomBytes(1)]) generate();
 
 dispatcher.map("/random", () => [
   "/random",
   ...[Math.random(), random(), randomInt(2 ** 40)].map((value) => oscine.double(value)),
-  randomUUID(),
+  // Not what tells the time.
+  ...uuids.map((generate) => generate().slice(-12)),
   crypto.randomUUID(),
   globalThis.crypto.randomUUID(),
   crypto.randomBytes(8).toString("hex"),
-  Buffer.from(globalThis.crypto.getRandomValues(new Uint8Array(8))).toString("hex"),
+  ...[globalThis.crypto.getRandomValues(new Uint8Array(8)), crypto.randomFillSync(new Uint8Array(8))].map((bytes) => bytes.join("-")),
+  crypto.generateKeySync("aes", { length: 128 }).export().toString("hex"),
 ]);
 dispatcher.map("/uniform", () => {
   const counts = Array.from({ length: 10 }, () => 0);
@@ -52,10 +58,25 @@ dispatcher.map("/exit-code", () => {
   return "/exit-code";
 });
 dispatcher.map("/exit", (_address, code) => process.exit(code));
+dispatcher.map("/exit-with-code", (_address, code) => {
+  process.exitCode = code;
+  process.exit();
+});
 dispatcher.map("/signal", (_address, signal) => {
   process.kill(process.pid, signal);
   for (;;);
 });
+dispatcher.map("/abort", () => process.abort());
+dispatcher.map("/uncaught", () => {
+  process.on("exit", () => {
+    throw new Error("nobody catches this");
+  });
+  process.exit();
+});
+dispatcher.map("/throw", () => {
+  throw new Error("thrown on purpose");
+});
+dispatcher.map("/reject", () => void Promise.reject(new Error("nobody awaits this")));
 dispatcher.map("/print", () => {
   console.log("printed 1");
   process.stdout.write("printed 2\n");
@@ -70,6 +91,13 @@ dispatcher.map("/fetch", () => void fetch("http://127.0.0.1:1/"));
 dispatcher.map("/file", () => {
   fs.readFile("/etc/hostname", () => undefined);
 });
+dispatcher.map("/stream", () => void fs.createReadStream("/etc/hostname"));
+dispatcher.map("/memory-stream", () => void Readable.from(["text"], { objectMode: false }).on("data", () => undefined));
+dispatcher.map("/connect", () => {
+  connect(1, "127.0.0.1").on("error", () => undefined);
+});
+dispatcher.map("/microtask", () => queueMicrotask(() => console.log("never")));
+dispatcher.map("/tick", () => process.nextTick(() => console.log("never")));
 dispatcher.map("/bytes", () => crypto.randomBytes(8, () => undefined));
 dispatcher.map("/zip", () => {
   // The synchronous one in between says nothing about the other.
@@ -81,6 +109,10 @@ dispatcher.map("/synchronous", () => {
   crypto.generateKeyPairSync("ed25519");
   brotliCompressSync(gzipSync(crypto.randomBytes(8)));
   fs.opendirSync(".").closeSync();
+  // What Node does behind these only tidies up.
+  new Writable({ write: (_chunk, _encoding, done) => done() }).write("text");
+  process.emitWarning("not printed", { code: "OSCINE_TEST" });
+  spawn(process.execPath, ["--version"], { stdio: ["ignore", "pipe", "ignore"] });
   return ["/synchronous", crypto.randomUUID({ disableEntropyCache: true })];
 });
 dispatcher.map("/worker", () => void new Worker("setInterval(() => undefined, 1000)", { eval: true }));

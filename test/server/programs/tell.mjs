@@ -3,6 +3,6 @@ export function tell(word, value = null) {
   console.log(`${word} ${JSON.stringify(value)}`);
 }
 
-export function tellError({ code, reason, limit, message }) {
-  tell("error", { code, reason, limit, message });
+export function tellError({ code, reason, limit, message }, client) {
+  tell("error", { code, reason, limit, message, port: client?.port });
 }
