@@ -2,7 +2,7 @@ import { Dispatcher } from "../dispatch/index.ts";
 import type { OscError } from "../errors.ts";
 import type { Namespace } from "../namespace/index.ts";
 import { IoThread } from "./io-thread/io-thread.ts";
-import type { ExecutorDescription, OneChange } from "./io-thread/messages.ts";
+import type { ExecutorDescription, ServeOneStatus } from "./io-thread/messages.ts";
 import type { PacketOrder } from "./fair-queue.ts";
 import { type HandlersSource, namespaceOf, strictTimingOf } from "./pool/handlers-source.ts";
 import { type ChildPoolOptions, type ThreadPoolOptions, childPoolDescription, threadPoolDescription } from "./pool/pool-options.ts";
@@ -48,7 +48,7 @@ export abstract class PooledServer extends SyncServer<IoThread> {
   #started = false;
   #closed: Promise<void> | null = null;
   /** What became of the one packet that was asked for. */
-  #one: OneChange | null = null;
+  #serveOneStatus: ServeOneStatus | null = null;
   /** Whether a worker has become ready, or why none does. */
   #workers: "starting" | "ready" | OscError = "starting";
   #strategy: ServerStats["strategy"] = null;
@@ -154,30 +154,30 @@ export abstract class PooledServer extends SyncServer<IoThread> {
     this.#namespace?.adopt(message.address, message, time, source);
   }
 
-  protected override onOne(change: OneChange): void {
-    this.#one = change;
+  protected override onServeOne(status: ServeOneStatus): void {
+    this.#serveOneStatus = status;
   }
 
   /** Lets the pool have one packet, and sleeps until that has been handled. False if none came in time. */
   #waitForOne(): boolean {
     const deadline = performance.now() + this.timeout;
-    this.#one = null;
+    this.#serveOneStatus = null;
     let paused = false;
     this.io.send({ type: "serve-one" });
     for (;;) {
       const { sequence } = this.io;
       this.io.readMessages();
       if (typeof this.#workers !== "string") throw this.#workers;
-      if (this.#one === "ended" || this.#one === "none") break;
+      if (this.#serveOneStatus === "ended" || this.#serveOneStatus === "none") break;
       const left = deadline - performance.now();
       // Whether the packet was let through just before is then told by the answer.
-      if (!paused && this.#one === null && (left <= 0 || this.stopping)) {
+      if (!paused && this.#serveOneStatus === null && (left <= 0 || this.stopping)) {
         this.io.send({ type: "pause" });
         paused = true;
       }
-      this.io.sleep(sequence, paused || this.#one === "begun" ? Infinity : left);
+      this.io.sleep(sequence, paused || this.#serveOneStatus === "begun" ? Infinity : left);
     }
-    if (this.#one === "ended") return true;
+    if (this.#serveOneStatus === "ended") return true;
     if (!this.stopping) this.handleTimeout();
     return false;
   }

@@ -9,7 +9,7 @@ import { boolean, checkOptionValues, milliseconds, type OptionChecks, orNull } f
 import { KernelDrops } from "../transport/kernel-drops.ts";
 import { Counters, type ServerStats } from "./stats.ts";
 import { AdvertiseThread } from "./io-thread/advertise-thread.ts";
-import type { OneChange } from "./io-thread/messages.ts";
+import type { ServeOneStatus } from "./io-thread/messages.ts";
 import { type AddressLike, type Limits, SERVER_OPTIONS, type ServerOptions, limitsOf } from "./options.ts";
 import { packetBytes, recipientAddress } from "./outgoing.ts";
 import type { IoOwner, ServerIo } from "./io-thread/server-io.ts";
@@ -188,7 +188,7 @@ export abstract class SyncServer<Io extends ServerIo = ServerIo> implements Disp
   }
 
   /** What becomes of the one packet that a pool was to handle. */
-  protected onOne(_change: OneChange): void {}
+  protected onServeOne(_status: ServeOneStatus): void {}
 
   /** The first worker of a pool is ready, or why it isn't. */
   protected onWorkers(_failure: OscError | null, _strategy: ServerStats["strategy"]): void {}
@@ -261,7 +261,7 @@ export abstract class SyncServer<Io extends ServerIo = ServerIo> implements Disp
       limits,
       onError: this.report,
       onShutdown: () => this.shutdown(),
-      onOne: (change) => this.onOne(change),
+      onServeOne: (status) => this.onServeOne(status),
       onWorkers: (failure, strategy) => this.onWorkers(failure, strategy),
       onValue: (record) => this.onValue(record),
       verifier: this,

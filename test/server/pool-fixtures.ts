@@ -27,7 +27,7 @@ export class FakeWorker implements PoolWorker {
     return this.given.map(({ packet }) => packet.peer.address.port);
   }
 
-  give(packets: readonly InFlightPacket[]): void {
+  assign(packets: readonly InFlightPacket[]): void {
     this.given.push(...packets);
   }
 
@@ -139,7 +139,7 @@ export function setUp({ kind = {}, options = {}, order = "none", serving = true,
     packetsAtOnce,
     source: { kind: () => whole },
     events: account,
-    onOne: (change) => changes.push(change),
+    onServeOne: (change) => changes.push(change),
     onValue: () => undefined,
   });
   if (serving) pool.resume();

@@ -387,7 +387,7 @@ describe("a worker that does not start", () => {
     await worker(0).settle();
     worker(0).events.ended("exit code 1");
     const [report] = account.reports.splice(0);
-    expect(report?.message).toContain("while it had nothing to do");
+    expect(report?.message).toContain("while it was idle");
     await send(2);
     for (const wait of [100, 200, 400, 800]) {
       workers.at(-1)?.events.ended("exit code 1");
@@ -423,7 +423,7 @@ describe("a worker that does not start", () => {
     const { workers, worker, account, ready } = setUp();
     await ready(0);
     worker(0).events.ended("signal SIGKILL");
-    expect(account.reports.map(({ message }) => message)).toEqual([expect.stringContaining("before it was given a packet")]);
+    expect(account.reports.map(({ message }) => message)).toEqual([expect.stringContaining("before it received a packet")]);
     await vi.advanceTimersByTimeAsync(99);
     expect(workers).toHaveLength(1);
     await vi.advanceTimersByTimeAsync(2);

@@ -6,7 +6,7 @@ import { Counters } from "../stats.ts";
 import { WakeSignal } from "./wake-signal.ts";
 import { packError } from "../pool/error-transfer.ts";
 import type { WorkerPool } from "../pool/worker-pool.ts";
-import type { FromIoThread, IoThreadInit, OneChange, ToIoThread } from "./messages.ts";
+import type { FromIoThread, IoThreadInit, ServeOneStatus, ToIoThread } from "./messages.ts";
 import type { Executor, ExecutorEvents } from "../executor.ts";
 import { Pipeline } from "../pipeline.ts";
 import { valueAddress } from "../pool/records.ts";
@@ -38,9 +38,9 @@ const values = new ValueRelay((records) => tell({ type: "values", values: record
 async function executorOf({ executor: description, limits }: IoThreadInit): Promise<(events: ExecutorEvents) => Executor> {
   if (description.kind === "blocking") return (events) => new CallerExecutor(description, limits, signal, counters, events);
   const { createPool } = await import("../pool/pools.ts");
-  const onOne = (change: OneChange): void => tell({ type: "one", change });
+  const onServeOne = (status: ServeOneStatus): void => tell({ type: "serve-one-status", status });
   const onValue = (record: Uint8Array): void => values.add(record);
-  return (events) => (pool = createPool(description, { limits, events, onOne, onValue, counters }));
+  return (events) => (pool = createPool(description, { limits, events, onServeOne, onValue, counters }));
 }
 
 /** Starts the pool's workers, and tells the calling thread when the first is ready. */

@@ -20,7 +20,7 @@ const CHECKS_WITHOUT_HEARTBEAT = 8;
 /** How long an I/O thread may take to close beyond the grace that handlers get. */
 const CLOSE_MS = 5000;
 
-export interface IoThreadSetup extends Pick<IoOwner, "limits" | "onError" | "onShutdown" | "onOne" | "onWorkers" | "onValue"> {
+export interface IoThreadSetup extends Pick<IoOwner, "limits" | "onError" | "onShutdown" | "onServeOne" | "onWorkers" | "onValue"> {
   readonly spec: TransportSpec;
   readonly strictTiming: boolean;
   readonly executor: ExecutorDescription;
@@ -192,8 +192,8 @@ export class IoThread implements ServerIo {
         return this.#setup.onError(unpackError(message.error), message.client ?? undefined);
       case "shutdown":
         return this.#setup.onShutdown();
-      case "one":
-        return this.#setup.onOne(message.change);
+      case "serve-one-status":
+        return this.#setup.onServeOne(message.status);
       case "workers":
         return this.#setup.onWorkers(message.failure === null ? null : unpackError(message.failure), message.strategy);
       case "values":

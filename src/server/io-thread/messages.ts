@@ -52,7 +52,7 @@ export type ToIoThread =
   | { readonly type: "close"; readonly graceMs: number };
 
 /** The one packet was handed to the pool; it has been handled, or lost; or none came before `pause`. */
-export type OneChange = "begun" | "ended" | "none";
+export type ServeOneStatus = "begun" | "ended" | "none";
 
 /** From an I/O thread to the thread that made it. A wake follows each. */
 export type FromIoThread =
@@ -64,7 +64,7 @@ export type FromIoThread =
   /** A handler in a pool asked the server to end. */
   | { readonly type: "shutdown" }
   /** What became of `serve-one`. */
-  | { readonly type: "one"; readonly change: OneChange }
+  | { readonly type: "serve-one-status"; readonly status: ServeOneStatus }
   /** The first worker of the pool is ready; or it isn't, and none will be. */
   | { readonly type: "workers"; readonly failure: PackedError | null; readonly strategy: "fork" | "spawn" | null }
   /** Values that described methods got in the pool. Answered by `values-taken`. */

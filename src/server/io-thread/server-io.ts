@@ -3,7 +3,7 @@ import type { OscError } from "../../errors.ts";
 import type { NetAddress } from "../../net-address.ts";
 import type { Handling, Verifier } from "../handle.ts";
 import type { Backend, Counters } from "../stats.ts";
-import type { OneChange } from "./messages.ts";
+import type { ServeOneStatus } from "./messages.ts";
 import type { Limits } from "../options.ts";
 import type { RecordBody } from "../pool/records.ts";
 
@@ -29,7 +29,7 @@ export interface IoOwner {
   /** Called when a handler asks the server to end. */
   readonly onShutdown: () => void;
   /** Called with what becomes of the one packet that a pool was to handle. */
-  readonly onOne: (change: OneChange) => void;
+  readonly onServeOne: (status: ServeOneStatus) => void;
   /** Called when the first worker of a pool is ready, or with why it isn't. */
   readonly onWorkers: (failure: OscError | null, strategy: "fork" | "spawn" | null) => void;
   /** Called with the new value of a described method, as a worker of a pool has sent it. */

@@ -216,7 +216,7 @@ export class ForkedWorker implements PoolWorker {
     this.#onFork = onFork;
   }
 
-  give([first]: readonly InFlightPacket[]): void {
+  assign([first]: readonly InFlightPacket[]): void {
     void this.#fork(first as InFlightPacket);
   }
 

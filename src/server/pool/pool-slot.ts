@@ -2,33 +2,37 @@ import { OscDroppedError, type OscError, OscServerError } from "../../errors.ts"
 import type { Packet } from "../executor.ts";
 import type { InFlightPacket, PoolWorker, WorkerKind } from "./worker.ts";
 
-/** A packet that a worker has, and since when. */
+/** A packet that a worker has, and when it was assigned. */
 interface InFlight extends InFlightPacket {
-  readonly since: number;
+  readonly assignedAt: number;
 }
 
-/** What becomes of the packets of a worker that has ended. */
-export interface Remains {
-  /** The worker handled them, and had no time to say so. */
+/** The packets of a worker that has ended, by what happened to them. */
+export interface UnsettledPackets {
+  /** Handled, but the worker ended before reporting it. */
   readonly handled: readonly Packet[];
+  /** Lost with the worker. */
   readonly lost: readonly Packet[];
-  /** The worker didn't begin with them. The last one first. */
-  readonly unbegun: readonly Packet[];
+  /** Never begun, newest first. */
+  readonly unstarted: readonly Packet[];
 }
 
 export type Phase = "starting" | "ready" | "retiring" | "killed";
 
-/** One worker of a pool, and the packets that it has. */
+/**
+ * The pool's record of one worker and its unfinished packets. It numbers the packets, tracks the deadline of the oldest, and finds out which
+ * ones the worker hasn't begun when they are to be taken back.
+ */
 export class PoolSlot {
   phase: Phase = "starting";
   worker: PoolWorker | null = null;
-  /** How many packets it was given; the number of the last one. */
-  given = 0;
-  /** When it was given a packet, or was done with one, last. */
-  since = 0;
-  /** Why it can't work, if it said so. */
+  /** Number of packets assigned so far; also the id of the last one. */
+  packetCount = 0;
+  /** When a packet was last assigned or finished. */
+  lastActivity = 0;
+  /** Why the worker failed, as it reported itself. */
   reason: string | null = null;
-  /** Kills it if it doesn't do in time what its phase asks for. */
+  /** Kills the worker if it doesn't start or end in time. */
   timer: NodeJS.Timeout | undefined;
   readonly #kind: WorkerKind;
   readonly #inFlight = new Map<number, InFlight>();
@@ -37,22 +41,22 @@ export class PoolSlot {
     this.#kind = kind;
   }
 
-  /** How many packets it has. */
+  /** Number of unfinished packets. */
   get load(): number {
     return this.#inFlight.size;
   }
 
-  /** Whether it can be given a packet beside those that it has. */
+  /** Whether another packet can be assigned. */
   get hasRoom(): boolean {
     const { packetsAtOnce, packetsInAll } = this.#kind;
-    return this.phase === "ready" && this.#inFlight.size < packetsAtOnce && this.given < packetsInAll;
+    return this.phase === "ready" && this.#inFlight.size < packetsAtOnce && this.packetCount < packetsInAll;
   }
 
-  /** When its time for the packet that it began first is over. */
+  /** When the oldest packet times out. */
   get deadline(): number {
     const [first] = this.#inFlight.values();
     if (first === undefined) return Infinity;
-    return (this.#kind.packetsAtOnce === 1 ? this.since : first.since) + this.#kind.packetTimeout;
+    return (this.#kind.packetsAtOnce === 1 ? this.lastActivity : first.assignedAt) + this.#kind.packetTimeout;
   }
 
   enter(phase: Phase): void {
@@ -60,40 +64,40 @@ export class PoolSlot {
     clearTimeout(this.timer);
   }
 
-  give(packets: readonly Packet[]): void {
-    const since = performance.now();
-    const given = packets.map((packet) => ({ packet, id: (this.given += 1), since }));
-    for (const one of given) this.#inFlight.set(one.id, one);
-    this.since = since;
-    this.worker?.give(given);
+  assign(packets: readonly Packet[]): void {
+    const assignedAt = performance.now();
+    const assigned = packets.map((packet) => ({ packet, id: (this.packetCount += 1), assignedAt }));
+    for (const packet of assigned) this.#inFlight.set(packet.id, packet);
+    this.lastActivity = assignedAt;
+    this.worker?.assign(assigned);
   }
 
-  /** The packet of that number; undefined if it has none. */
+  /** The unfinished packet with this id. */
   packet(id: number): Packet | undefined {
     return this.#inFlight.get(id)?.packet;
   }
 
-  /** It is done with a packet. */
+  /** The worker has finished a packet. */
   end(id: number): void {
     this.#inFlight.delete(id);
-    this.since = performance.now();
+    this.lastActivity = performance.now();
   }
 
-  /** Takes back what it hasn't begun, the last one first. */
+  /** Takes back the packets that the worker hasn't begun, newest first. */
   takeBack(): Packet[] {
     if (this.#inFlight.size === 0) return [];
     const begun = this.worker?.takeBack() ?? null;
     return begun === null ? [] : this.#remove((id) => id > begun).toReversed();
   }
 
-  /** Takes all that it has, because it has ended or is to end now. */
-  clear(): Remains {
-    // What it doesn't handle one after another, it has begun.
+  /** Removes all packets of a worker that has ended or is about to be killed. */
+  clear(): UnsettledPackets {
+    // Packets handled concurrently count as begun.
     const begun = this.#kind.packetsAtOnce === 1 ? (this.worker?.takeBack() ?? null) : null;
-    if (begun === null) return { handled: [], lost: this.#remove(() => true), unbegun: [] };
-    const unbegun = this.#remove((id) => id > begun).toReversed();
+    if (begun === null) return { handled: [], lost: this.#remove(() => true), unstarted: [] };
+    const unstarted = this.#remove((id) => id > begun).toReversed();
     const handled = this.#remove((id) => id < begun);
-    return { handled, lost: this.#remove(() => true), unbegun };
+    return { handled, lost: this.#remove(() => true), unstarted };
   }
 
   #remove(matches: (id: number) => boolean): Packet[] {
@@ -103,15 +107,16 @@ export class PoolSlot {
   }
 }
 
-/** Why packets are lost. */
-export function overdue({ packetTimeout, packetTimeoutOption, noun, code }: WorkerKind): OscError {
+/** The error for a packet whose handler exceeded the packet timeout. */
+export function handlerTimedOut({ packetTimeout, packetTimeoutOption, noun, code }: WorkerKind): OscError {
   const what = `A packet was lost because its handler did not end within ${packetTimeoutOption} (${packetTimeout} ms)`;
   return new OscServerError(code, `${what}: its ${noun} was killed.`);
 }
 
-export function outOfGrace(graceMs: number): OscError {
+/** The error for a packet whose handler exceeded `closeTimeout`. */
+export function closeTimedOut(graceMs: number): OscError {
   return new OscDroppedError(
     "closeTimeout",
-    `A packet was lost because its handler had not ended ${graceMs} ms after the server was closed: raise closeTimeout.`,
+    `A packet was lost because its handler was still running ${graceMs} ms after the server was closed: raise closeTimeout.`,
   );
 }

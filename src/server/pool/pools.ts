@@ -1,6 +1,6 @@
 import { OscServerError } from "../../errors.ts";
 import type { ExecutorEvents } from "../executor.ts";
-import type { OneChange } from "../io-thread/messages.ts";
+import type { ServeOneStatus } from "../io-thread/messages.ts";
 import type { Limits } from "../options.ts";
 import type { Counters } from "../stats.ts";
 import { ForkServerProcess, ForkedWorker } from "./forked-worker.ts";
@@ -24,7 +24,7 @@ const MAX_NUMBER = 2 ** 31 - 1;
 export interface PoolOwner {
   readonly limits: Limits;
   readonly events: ExecutorEvents;
-  readonly onOne: (change: OneChange) => void;
+  readonly onServeOne: (status: ServeOneStatus) => void;
   readonly onValue: (record: RecordBody) => void;
   readonly counters: Counters;
 }

@@ -75,7 +75,7 @@ export class WorkerProcess implements PoolWorker {
     this.#packets.write(bytes);
   }
 
-  give(packets: readonly InFlightPacket[]): void {
+  assign(packets: readonly InFlightPacket[]): void {
     this.write(encodePackets(packets));
   }
 

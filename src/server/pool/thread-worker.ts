@@ -55,7 +55,7 @@ export class ThreadWorker implements PoolWorker {
     this.#worker.on("exit", (code) => this.#exited(code));
   }
 
-  give(packets: readonly InFlightPacket[]): void {
+  assign(packets: readonly InFlightPacket[]): void {
     // As it is already, unless packets were taken back.
     if (this.#claims !== null) Atomics.store(this.#claims, 0, (packets[0] as InFlightPacket).id - 1);
     this.#post(encodePackets(packets));

@@ -4,10 +4,10 @@ import { HANDLED as WAS_HANDLED, type PacketResult, dropped, handled, rejected }
 import { type Executor, type ExecutorEvents, type Packet, serverClosed } from "../executor.ts";
 import { FairQueue, type PacketOrder } from "../fair-queue.ts";
 import { explainRefusal } from "../handle.ts";
-import type { OneChange } from "../io-thread/messages.ts";
+import type { ServeOneStatus } from "../io-thread/messages.ts";
 import type { Limits } from "../options.ts";
 import { type PackedError, unpackError } from "./error-transfer.ts";
-import { type PoolSlot, outOfGrace, overdue } from "./pool-slot.ts";
+import { type PoolSlot, closeTimedOut, handlerTimedOut } from "./pool-slot.ts";
 import {
   FAILED,
   HANDLED,
@@ -35,48 +35,48 @@ import {
 import { WorkerSet, type WorkerSetOwner } from "./worker-set.ts";
 import type { WorkerKind } from "./worker.ts";
 
-/** A worker is given as many packets at once as it handles in this time, but not more than `BATCH_SIZE`. */
+/** A batch holds the packets that a worker handles in this time, at most `BATCH_SIZE`. */
 const BATCH_MS = 1;
 const BATCH_SIZE = 64;
-/** A batch that takes longer than this has a slow packet in it: others handle what is behind that one. */
+/** A batch that takes longer than this contains a slow packet: other workers handle the packets behind it. */
 const SLOW_BATCH_MS = 5;
-/** Handlers that take longer than this are taken to wait for something, so that more workers than processors help. */
+/** Handlers slower than this are assumed to wait for something, so more workers than processors help. */
 const SLOW_HANDLER_MS = 2;
-/** Enough workers are started to handle in this time what waits. */
+/** Workers are started until they can empty the queue in this time. */
 const DRAIN_MS = 100;
-/** So many packets make the average of how long handlers take. */
-const AVERAGED = 64;
-/** As many threads as this are enough for handlers that only compute. */
+/** Number of packets in the moving average of handler times. */
+const MAX_SAMPLES = 64;
+/** Handlers that only compute gain nothing from more threads than this. */
 const PROCESSORS = availableParallelism();
-/** How many different things that handlers left behind are reported. */
+/** Number of distinct leftovers of handlers that are reported. */
 const MAX_LEFTOVERS = 100;
 
-/** Where the workers of a pool come from. */
+/** Provides the workers of a pool. */
 export interface WorkerSource {
-  /** The kind of worker that works here, or why none does. */
+  /** The kind of worker to use on this system, or why none is available. */
   kind(): WorkerKind | Promise<WorkerKind | OscServerError>;
-  /** The server closes: what is being started is let go. */
+  /** Called when the server starts to close: no more workers are needed. */
   stop?(): void;
-  /** Called when no worker is left. */
+  /** Called once all workers have ended. */
   close?(): Promise<void>;
 }
 
-/** What a pool is made with. */
+/** The constructor's parameters. */
 export interface WorkerPoolSetup {
   readonly limits: Limits;
   readonly order: PacketOrder;
-  /** The most workers at any time. */
+  /** Maximum number of workers. */
   readonly max: number;
   readonly packetsAtOnce: number;
   readonly source: WorkerSource;
   readonly events: ExecutorEvents;
-  /** Called with the new value of a described method, as a worker has sent it. */
+  /** Called with the worker's record when a described method gets a new value. */
   readonly onValue: (record: RecordBody) => void;
-  /** Told what becomes of {@link WorkerPool.serveOne}. */
-  readonly onOne: (change: OneChange) => void;
+  /** Called with the progress of {@link WorkerPool.serveOne}. */
+  readonly onServeOne: (status: ServeOneStatus) => void;
 }
 
-/** How a pool has started. */
+/** The outcome of {@link WorkerPool.begin}. */
 export interface PoolStart {
   /** Why no worker became ready; the pool then drops all packets. */
   readonly failure: OscError | null;
@@ -84,54 +84,60 @@ export interface PoolStart {
 }
 
 /**
- * Hands packets to worker threads or child processes while the server serves, and otherwise lets them wait. It is ours and not a library's
- * because streams need their order, a handler that hangs must be killed, and every packet must be settled or dropped exactly once, whatever
- * becomes of its worker.
+ * Dispatches packets to worker threads or child processes while the server is serving; otherwise they wait in the queue.
+ *
+ * The path of a packet: `execute` adds it to the `FairQueue`. `dispatch` takes it out, gets a `PoolSlot` with capacity from the `WorkerSet`
+ * and assigns the packet to it; the slot's `PoolWorker` sends it to the thread or process. Records from there arrive in `record`: replies and
+ * errors go to the pipeline, `HANDLED` and `REJECTED` settle the packet and dispatch the next. If the worker ends or is killed, the
+ * `WorkerSet` calls `settlePackets`.
+ *
+ * A pool of our own, because streams need their packets in order, a hanging handler must be killed, and every packet must be settled exactly
+ * once, whatever happens to its worker.
  */
 export class WorkerPool implements Executor, WorkerSetOwner {
   readonly #limits: Limits;
   readonly #events: ExecutorEvents;
-  readonly #onOne: (change: OneChange) => void;
+  readonly #onServeOne: (status: ServeOneStatus) => void;
   readonly #onValue: (record: RecordBody) => void;
   readonly #source: WorkerSource;
   readonly #queue: FairQueue;
   #kind: WorkerKind | null = null;
   #workers: WorkerSet | null = null;
-  /** Why no kind of worker works here. */
+  /** Why no kind of worker is available. */
   #failure: OscError | null = null;
-  /** How many packets may be given to workers: all while the server serves. */
+  /** Number of packets that may be dispatched: `Infinity` while serving, 0 while paused. */
   #budget = 0;
-  /** The one packet that is served; "next" until there is one, "first" if it is the first that a worker can take. */
-  #one: Packet | "next" | "first" | null = null;
-  /** What has been said about handlers that leave something behind. */
+  /** The packet of `serveOne`: "awaited" until one arrives, "queued" until it is assigned. Null when not in use. */
+  #singlePacket: Packet | "awaited" | "queued" | null = null;
+  /** Reported messages about leftovers of handlers. */
   readonly #leftovers = new Set<string>();
-  /** How long a handler takes, in milliseconds: the average of the last ones, of how many. */
-  #pace = Infinity;
-  #averaged = 0;
-  /** Since when there has always been a packet waiting. */
+  /** Moving average of handler times, in milliseconds, and the number of samples in it. */
+  #averageMs = Infinity;
+  #samples = 0;
+  /** When the queue last became non-empty. */
   #waitingSince = 0;
   #willDispatch = false;
   #slowTimer: NodeJS.Timeout | undefined;
   #deadlineTimer: NodeJS.Timeout | undefined;
   #isClosing = false;
 
-  constructor({ limits, order, max, packetsAtOnce, source, events, onOne, onValue }: WorkerPoolSetup) {
+  constructor({ limits, order, max, packetsAtOnce, source, events, onServeOne, onValue }: WorkerPoolSetup) {
     this.#limits = limits;
     this.#events = events;
-    this.#onOne = onOne;
+    this.#onServeOne = onServeOne;
     this.#onValue = onValue;
     this.#source = source;
-    // An eighth of the workers stays for others than the sender that sends most.
+    // Reserved so that a single sender can't occupy all workers.
     const reserved = max < 4 ? 0 : Math.ceil(max / 8);
     const share = reserved === 0 ? Infinity : (max - reserved) * packetsAtOnce;
-    const onDrop = (packet: Packet, error: OscError): void => this.#tell(packet, dropped(error));
+    const onDrop = (packet: Packet, error: OscError): void => this.#finish(packet, dropped(error));
     this.#queue = new FairQueue(limits, onDrop, { order, share });
   }
 
   /**
-   * Starts workers: not before the server listens, because they may run the program again.
+   * Starts workers. Call it only once the server is listening, because workers may run the program again.
    *
-   * @returns once the first worker is ready, or is known to fail
+   * @returns once the first worker is ready or has failed
    */
   async begin(): Promise<PoolStart> {
     const found = this.#source.kind();
@@ -144,32 +150,32 @@ export class WorkerPool implements Executor, WorkerSetOwner {
     if (this.#isClosing) return { failure: serverClosed(), strategy: null };
     this.#kind = kind;
     this.#workers = new WorkerSet(kind, this);
-    // Packets may wait, and workers may be ready at once.
+    // Packets may be queued already, and some kinds of worker are ready at once.
     this.dispatch();
     const failure = await this.#workers.started;
     return { failure, strategy: failure === null ? kind.strategy : null };
   }
 
-  /** Lets workers have packets. */
+  /** Starts dispatching packets. */
   resume(): void {
     this.#budget = Infinity;
     this.#waitingSince = performance.now();
     this.dispatch();
   }
 
-  /** Lets workers have one packet: the first that waits, or the next that arrives. */
+  /** Dispatches a single packet: the next in the queue, or else the next to arrive. */
   serveOne(): void {
     this.#budget += 1;
     this.#waitingSince = performance.now();
-    this.#one = "next";
-    this.#beginOne();
+    this.#singlePacket = "awaited";
+    this.#beginSingle();
   }
 
-  /** Lets packets wait. Those that workers have go on. */
+  /** Stops dispatching. Workers finish the packets they have. */
   pause(): void {
-    if (this.#one !== null && this.#one !== "next") return;
+    if (this.#singlePacket !== null && this.#singlePacket !== "awaited") return;
     this.#budget = 0;
-    if (this.#one === "next") this.#endOne("none");
+    if (this.#singlePacket === "awaited") this.#endSingle("none");
   }
 
   execute(packet: Packet): void {
@@ -177,9 +183,9 @@ export class WorkerPool implements Executor, WorkerSetOwner {
     if (failure !== null) return this.#events.end(packet, dropped(failure));
     if (this.#queue.size === 0) this.#waitingSince = performance.now();
     this.#queue.push(packet);
-    if (this.#one === "next") this.#beginOne();
+    if (this.#singlePacket === "awaited") this.#beginSingle();
     if (this.#willDispatch) return;
-    // What comes in one turn of the event loop is handed over together.
+    // Packets that arrive in the same tick are dispatched as a batch.
     this.#willDispatch = true;
     queueMicrotask(() => {
       this.#willDispatch = false;
@@ -194,42 +200,42 @@ export class WorkerPool implements Executor, WorkerSetOwner {
     this.#source.stop?.();
     for (const slot of this.#workers ?? []) this.#putBack(slot.takeBack());
     this.#dropWaiting(serverClosed());
-    await this.#workers?.close(graceMs, outOfGrace(graceMs));
+    await this.#workers?.close(graceMs, closeTimedOut(graceMs));
     clearTimeout(this.#deadlineTimer);
     await this.#source.close?.();
   }
 
-  /** Gives waiting packets to workers that can take some, and sees to more workers for the rest. */
+  /** Assigns queued packets to workers with capacity, and starts more workers for the rest. */
   dispatch(): void {
     const failure = this.#refusal;
     if (failure !== null) return this.#dropWaiting(failure);
     const workers = this.#workers;
     if (workers === null) return;
     while (this.#budget > 0 && this.#queue.hasReady) {
-      if (!this.#needsAnother(workers)) return void (this.#slowTimer ??= setTimeout(() => this.#relieve(), SLOW_BATCH_MS));
+      if (!this.#needsAnother(workers)) return void (this.#slowTimer ??= setTimeout(() => this.#requeueStuck(), SLOW_BATCH_MS));
       const slot = workers.takeFree();
       if (slot === undefined) return workers.growSoon();
-      this.#give(slot, workers);
+      this.#assign(slot, workers);
     }
   }
 
-  packetsInNeed(): number {
+  workersNeeded(): number {
     const { patience, max, packetsInAll } = this.#kind as WorkerKind;
     const now = performance.now();
     if (this.#budget === 0 || !this.#queue.hasReady || now - this.#waitingSince < patience) return 0;
     let ready = 0;
     let stuck = 0;
-    for (const { phase, load, since } of this.#workers ?? []) {
+    for (const { phase, load, lastActivity } of this.#workers ?? []) {
       if (phase === "ready") ready += 1;
-      if (load > 0 && now - since > 10 * SLOW_HANDLER_MS) stuck += 1;
+      if (load > 0 && now - lastActivity > 10 * SLOW_HANDLER_MS) stuck += 1;
     }
     const { size } = this.#queue;
-    // Handlers that compute for a moment gain nothing from more workers than processors: those would only take turns.
-    if (patience > 0 && this.#pace <= SLOW_HANDLER_MS) {
+    // Fast handlers gain nothing from more workers than processors: they would only compete for CPU time.
+    if (patience > 0 && this.#averageMs <= SLOW_HANDLER_MS) {
       const wanted = stuck === 0 ? 1 : stuck + PROCESSORS;
       return Math.max(0, Math.min(size, wanted - ready));
     }
-    return Math.min(max, packetsInAll === 1 ? size : Math.max(1, Math.ceil(size * Math.min(1, this.#pace / DRAIN_MS))));
+    return Math.min(max, packetsInAll === 1 ? size : Math.max(1, Math.ceil(size * Math.min(1, this.#averageMs / DRAIN_MS))));
   }
 
   record(slot: PoolSlot, record: RecordBody, id: number = idOf(record)): void {
@@ -252,7 +258,7 @@ export class WorkerPool implements Executor, WorkerSetOwner {
       case LEFTOVER:
         return this.#reportLeftover(unpackError(jsonOf(record) as PackedError), packet);
       case HANDLED:
-        this.#average(tookOf(record));
+        this.#addSample(tookOf(record));
         if (packet !== undefined) this.#end(slot, id, packet, handled(unmatchedOf(record)));
         return;
       case REJECTED: {
@@ -271,25 +277,25 @@ export class WorkerPool implements Executor, WorkerSetOwner {
     }
   }
 
-  lose(slot: PoolSlot, error: OscError): void {
-    const remains = slot.clear();
-    this.#putBack(remains.unbegun);
-    for (const packet of remains.handled) this.#settle(packet, WAS_HANDLED);
-    for (const packet of remains.lost) this.#settle(packet, dropped(error));
+  settlePackets(slot: PoolSlot, error: OscError): void {
+    const packets = slot.clear();
+    this.#putBack(packets.unstarted);
+    for (const packet of packets.handled) this.#settle(packet, WAS_HANDLED);
+    for (const packet of packets.lost) this.#settle(packet, dropped(error));
   }
 
   report(error: OscError): void {
     this.#events.report(error);
   }
 
-  /** What packets are dropped with while no worker takes any. */
+  /** The error to drop packets with if no worker will accept any; null if one may. */
   get #refusal(): OscError | null {
     return this.#isClosing ? serverClosed() : (this.#failure ?? this.#workers?.failure ?? null);
   }
 
-  #give(slot: PoolSlot, workers: WorkerSet): void {
+  #assign(slot: PoolSlot, workers: WorkerSet): void {
     const { batches, packetsInAll, packetTimeout } = this.#kind as WorkerKind;
-    const most = batches ? Math.min(BATCH_SIZE, BATCH_MS / this.#pace, packetsInAll - slot.given, this.#budget) : 1;
+    const most = batches ? Math.min(BATCH_SIZE, BATCH_MS / this.#averageMs, packetsInAll - slot.packetCount, this.#budget) : 1;
     let last = this.#queue.take();
     const packets: Packet[] = [];
     while (last !== undefined) {
@@ -297,60 +303,60 @@ export class WorkerPool implements Executor, WorkerSetOwner {
       last = packets.length + 1 > most ? undefined : (this.#queue.take() ?? this.#queue.takeBehind(last));
     }
     this.#budget -= packets.length;
-    if (this.#one === "first") this.#one = packets[0] ?? null;
-    if (packets.length > 1) this.#slowTimer ??= setTimeout(() => this.#relieve(), SLOW_BATCH_MS);
+    if (this.#singlePacket === "queued") this.#singlePacket = packets[0] ?? null;
+    if (packets.length > 1) this.#slowTimer ??= setTimeout(() => this.#requeueStuck(), SLOW_BATCH_MS);
     this.#deadlineTimer ??= setTimeout(() => this.#killOverdue(), packetTimeout);
-    slot.give(packets);
-    workers.gave(slot);
+    slot.assign(packets);
+    workers.assigned(slot);
   }
 
-  /** A worker is done with a packet. */
+  /** A worker has finished a packet. */
   #end(slot: PoolSlot, id: number, packet: Packet, result: PacketResult): void {
     slot.end(id);
     this.#settle(packet, result);
-    this.#workers?.freed(slot);
+    this.#workers?.released(slot);
     this.dispatch();
   }
 
-  #average(took: number): void {
-    this.#averaged = Math.min(this.#averaged + 1, AVERAGED);
-    this.#pace = this.#averaged === 1 ? took : this.#pace + (took - this.#pace) / this.#averaged;
+  #addSample(took: number): void {
+    this.#samples = Math.min(this.#samples + 1, MAX_SAMPLES);
+    this.#averageMs = this.#samples === 1 ? took : this.#averageMs + (took - this.#averageMs) / this.#samples;
   }
 
   /**
-   * Whether a worker more than those that are at it would help. Handlers that only compute gain nothing from more threads than processors, and waking a
-   * thread for each packet takes longer than these; what waits meanwhile is handed over together.
+   * Whether another busy worker would help. Handlers that only compute gain nothing from more threads than processors, and take less time than
+   * waking a thread; so their packets stay queued and are assigned in batches.
    */
   #needsAnother(workers: WorkerSet): boolean {
-    if (!(this.#kind as WorkerKind).batches || this.#pace > SLOW_HANDLER_MS) return true;
+    if (!(this.#kind as WorkerKind).batches || this.#averageMs > SLOW_HANDLER_MS) return true;
     const now = performance.now();
     let computing = 0;
-    for (const { load, since } of workers) if (load > 0 && now - since < SLOW_BATCH_MS) computing += 1;
+    for (const { load, lastActivity } of workers) if (load > 0 && now - lastActivity < SLOW_BATCH_MS) computing += 1;
     return computing < PROCESSORS;
   }
 
   #settle(packet: Packet, result: PacketResult): void {
     this.#queue.done(packet);
-    this.#tell(packet, result);
+    this.#finish(packet, result);
   }
 
-  #tell(packet: Packet, result: PacketResult): void {
+  #finish(packet: Packet, result: PacketResult): void {
     this.#events.end(packet, result);
-    if (packet === this.#one) this.#endOne("ended");
+    if (packet === this.#singlePacket) this.#endSingle("ended");
   }
 
-  /** Lets others handle what waits behind a packet that takes long. */
-  #relieve(): void {
+  /** Returns packets behind a slow one to the queue, for other workers. */
+  #requeueStuck(): void {
     this.#slowTimer = undefined;
     const now = performance.now();
     for (const slot of this.#workers ?? []) {
       if (slot.load < 2) continue;
-      if (now - slot.since < SLOW_BATCH_MS - 1) {
-        this.#slowTimer ??= setTimeout(() => this.#relieve(), SLOW_BATCH_MS);
+      if (now - slot.lastActivity < SLOW_BATCH_MS - 1) {
+        this.#slowTimer ??= setTimeout(() => this.#requeueStuck(), SLOW_BATCH_MS);
         continue;
       }
       this.#putBack(slot.takeBack());
-      this.#workers?.freed(slot);
+      this.#workers?.released(slot);
     }
     this.dispatch();
   }
@@ -359,14 +365,14 @@ export class WorkerPool implements Executor, WorkerSetOwner {
     this.#deadlineTimer = undefined;
     let next = Infinity;
     for (const slot of this.#workers ?? []) {
-      if (slot.deadline <= performance.now()) this.#workers?.kill(slot, overdue(this.#kind as WorkerKind));
+      if (slot.deadline <= performance.now()) this.#workers?.kill(slot, handlerTimedOut(this.#kind as WorkerKind));
       else next = Math.min(next, slot.deadline);
     }
-    // A timer may come a little early.
+    // Timers may fire slightly early.
     if (next < Infinity) this.#deadlineTimer ??= setTimeout(() => this.#killOverdue(), Math.ceil(next - performance.now()));
   }
 
-  /** @param packets the last one first */
+  /** @param packets newest first */
   #putBack(packets: readonly Packet[]): void {
     if (packets.length > 0 && this.#queue.size === 0) this.#waitingSince = performance.now();
     this.#queue.putBack(packets);
@@ -374,25 +380,25 @@ export class WorkerPool implements Executor, WorkerSetOwner {
   }
 
   #dropWaiting(error: OscError): void {
-    for (const packet of this.#queue.clear()) this.#tell(packet, dropped(error));
-    if (this.#one === "first") this.#endOne("ended");
+    for (const packet of this.#queue.clear()) this.#finish(packet, dropped(error));
+    if (this.#singlePacket === "queued") this.#endSingle("ended");
   }
 
-  #beginOne(): void {
-    // The queue may have dropped the packet.
+  #beginSingle(): void {
+    // The queue may just have dropped the packet.
     if (this.#queue.size === 0) return;
-    this.#one = "first";
-    this.#onOne("begun");
+    this.#singlePacket = "queued";
+    this.#onServeOne("begun");
     this.dispatch();
   }
 
-  #endOne(change: OneChange): void {
-    this.#one = null;
+  #endSingle(status: ServeOneStatus): void {
+    this.#singlePacket = null;
     this.#budget = 0;
-    this.#onOne(change);
+    this.#onServeOne(status);
   }
 
-  /** Once for each handler and place, as far as there are not too many. */
+  /** Reports each leftover once, up to `MAX_LEFTOVERS`. */
   #reportLeftover(error: OscError, packet: Packet | undefined): void {
     if (this.#leftovers.has(error.message) || this.#leftovers.size >= MAX_LEFTOVERS) return;
     this.#leftovers.add(error.message);
@@ -400,10 +406,10 @@ export class WorkerPool implements Executor, WorkerSetOwner {
   }
 }
 
-/** The report about a server that was not told how its handlers module wants bundles to be timed. */
+/** The error for a server whose `strictTiming` differs from that of its handlers module. */
 export function timingDiffers(strictTiming: boolean): OscServerError {
   return new OscServerError(
     "OSC_OPTION",
-    `The dispatcher of the handlers module has strictTiming ${strictTiming}, which the server does not see: give the server the option strictTiming: ${strictTiming}.`,
+    `The dispatcher of the handlers module has strictTiming: ${strictTiming}, but the server doesn't. Set the server's option strictTiming: ${strictTiming}.`,
   );
 }

@@ -4,44 +4,44 @@ import { PoolSlot, type Phase } from "./pool-slot.ts";
 import type { RecordBody } from "./records.ts";
 import type { WorkerKind } from "./worker.ts";
 
-/** How many workers may be starting at once: more would only make each of them later. */
+/** Maximum number of workers starting at once: more would only slow each of them down. */
 const MAX_STARTING = 8;
-/** The same until the first is ready, because the server starts with it. */
+/** The same limit until the first worker is ready: the server waits for it. */
 const MAX_STARTING_FIRST = 2;
-/** How long a worker may take to end by itself, and how long the end of killed ones is awaited. */
+/** How long a retiring worker may take to end, and how long `close` waits for killed workers. */
 const RETIRE_MS = 2000;
 const KILL_MS = 2000;
-/** The first wait after a start that failed, and the longest. */
+/** The first and the longest delay after a failed start. */
 const BACKOFF_MS = 100;
 const LONGEST_BACKOFF_MS = 10_000;
-/** So many failures in a row are taken as a sign that no start will succeed. */
+/** After this many failures in a row, packets no longer wait for a start to succeed. */
 const MAX_FAILURES = 5;
 
-/** What the workers of a pool need of it. */
+/** What a {@link WorkerSet} needs from its pool. */
 export interface WorkerSetOwner {
-  /** How many packets wait that another worker would help. */
-  packetsInNeed(): number;
-  /** Some worker can take packets, or none will. */
+  /** Number of queued packets that would benefit from another worker. */
+  workersNeeded(): number;
+  /** Called when a worker has capacity, or when all have failed. */
   dispatch(): void;
-  /** A worker says something. */
+  /** Called with each record from a worker. */
   record(slot: PoolSlot, record: RecordBody, id?: number): void;
-  /** A worker ends. What it has is lost for that reason, unless it didn't begin with it. */
-  lose(slot: PoolSlot, error: OscError): void;
+  /** Called when a worker has ended or is killed. Packets that it had begun are dropped with this error, the others are queued again. */
+  settlePackets(slot: PoolSlot, error: OscError): void;
   report(error: OscError): void;
 }
 
-/** Spaces out starts that fail, and tells when to give up hope. */
+/** Exponential backoff for starts that fail. */
 export class Backoff {
-  /** How many starts have failed in a row. */
+  /** Number of failed starts in a row. */
   failures = 0;
   #notBefore = 0;
 
-  /** True if packets should no longer wait for a start that succeeds. */
-  get isHopeless(): boolean {
+  /** True if packets should no longer wait for a start to succeed. */
+  get hasGivenUp(): boolean {
     return this.failures >= MAX_FAILURES;
   }
 
-  /** How long until the next start may be tried, in milliseconds; 0 or less if it may be now. */
+  /** Milliseconds until the next start may be tried; 0 or less if now. */
   get wait(): number {
     return this.#notBefore - performance.now();
   }
@@ -57,19 +57,23 @@ export class Backoff {
   }
 }
 
-/** The workers of a pool: starts as many as are needed, replaces those that end, and ends those that are idle for long. */
+/**
+ * The workers of a pool, from start to end (see {@link Phase}). It decides how many there are: it starts workers when packets queue up, replaces
+ * those that end, backs off while starts fail, and retires idle ones. The pool takes a worker with `takeFree`, assigns packets to it, and reports
+ * back with `assigned` and `released`; the set calls the pool through {@link WorkerSetOwner}.
+ */
 export class WorkerSet {
-  /** Resolves when the first worker is ready: null, or why none is. No other is tried then. */
+  /** Resolves to null when the first worker is ready, or to the error if it failed; no other is started then. */
   readonly started: Promise<OscError | null>;
   readonly #kind: WorkerKind;
   readonly #owner: WorkerSetOwner;
   readonly #slots = new Set<PoolSlot>();
-  /** Those that can take a packet. The last is taken first, so that those not needed are idle for long. */
+  /** Workers with capacity. Used last-in, first-out so that surplus workers go idle. */
   readonly #free: PoolSlot[] = [];
   readonly #backoff = new Backoff();
   #hasStarted = false;
   #onStarted: (error: OscError | null) => void = () => undefined;
-  /** Why a worker could not be started last. */
+  /** The error of the last failed start. */
   #failure: OscError | null = null;
   #isClosing = false;
   #onEmpty: () => void = () => undefined;
@@ -94,32 +98,32 @@ export class WorkerSet {
     return this.#slots.values();
   }
 
-  /** Why no worker is there and none is expected; null otherwise. */
+  /** Why there is no worker and none is expected; null otherwise. */
   get failure(): OscError | null {
     if (this.#failure === null || this.#hasReady) return null;
-    return this.#hasFailed || (this.#backoff.isHopeless && this.#backoff.wait > 0) ? this.#failure : null;
+    return this.#hasFailed || (this.#backoff.hasGivenUp && this.#backoff.wait > 0) ? this.#failure : null;
   }
 
-  /** Takes a worker that can be given a packet. */
+  /** Takes a worker with capacity; undefined if there isn't one. */
   takeFree(): PoolSlot | undefined {
     const { readyAtOnce, max } = this.#kind;
     if (readyAtOnce && this.#free.length === 0 && this.#slots.size < max) this.#startOne();
     return this.#free.pop();
   }
 
-  /** A worker was given packets. */
-  gave(slot: PoolSlot): void {
-    // Behind the others, so that those that can take more take turns.
+  /** Called after packets were assigned to a worker from {@link takeFree}. */
+  assigned(slot: PoolSlot): void {
+    // Last in line, so that busy workers with capacity left share the load.
     if (slot.hasRoom) this.#free.unshift(slot);
     if (this.#free.length < this.#kind.spare) this.#grow();
   }
 
-  /** A worker has ended a packet, or got rid of some: it can take others, or has done its work. */
-  freed(slot: PoolSlot): void {
+  /** Called after a worker has finished a packet or given some back: it gets more, or retires after its last one. */
+  released(slot: PoolSlot): void {
     const { packetsInAll, idleTimeout } = this.#kind;
     this.#backoff.succeeded();
     if (slot.phase !== "ready") return;
-    if (this.#isClosing || slot.given >= packetsInAll) {
+    if (this.#isClosing || slot.packetCount >= packetsInAll) {
       if (slot.load === 0) this.#retire(slot);
     } else if (slot.hasRoom) {
       if (!this.#free.includes(slot)) this.#free.push(slot);
@@ -127,17 +131,17 @@ export class WorkerSet {
     }
   }
 
-  /** Packets wait: starts workers for them if they still do after a while. */
+  /** Starts workers if packets are still queued after the kind's `patience`. */
   growSoon(): void {
     this.#growLater(this.#kind.patience);
   }
 
-  /** A worker can take packets. */
+  /** Called when a worker reports that it is ready. */
   ready(slot: PoolSlot): void {
     if (slot.phase !== "starting") return;
     if (this.#hasFailed) return this.kill(slot, serverClosed());
     slot.enter("ready");
-    slot.since = performance.now();
+    slot.lastActivity = performance.now();
     this.#free.push(slot);
     this.#hasStarted = true;
     this.#onStarted(null);
@@ -145,19 +149,19 @@ export class WorkerSet {
     this.#grow();
   }
 
-  /** Ends a worker by force. What it was handling is lost with that error. */
+  /** Ends a worker by force. Packets that it had begun are dropped with this error. */
   kill(slot: PoolSlot, error: OscError): void {
     const { phase } = slot;
     if (phase === "killed") return;
     this.#leave(slot, "killed");
-    this.#owner.lose(slot, error);
+    this.#owner.settlePackets(slot, error);
     slot.worker?.kill(phase === "starting");
     if (phase === "starting") this.#startFailed(error);
     this.#owner.dispatch();
     this.#grow();
   }
 
-  /** Ends all workers: those with packets when they are done, or when the grace is over. */
+  /** Ends all workers: idle ones now, busy ones when they finish, or by force after `graceMs`. */
   async close(graceMs: number, error: OscError): Promise<void> {
     this.#isClosing = true;
     clearTimeout(this.#growTimer);
@@ -171,13 +175,13 @@ export class WorkerSet {
     await this.#empty(KILL_MS);
   }
 
-  /** Waits until no worker is left, but not longer than that. */
+  /** Waits until all workers have ended, at most for `ms`. */
   async #empty(ms: number): Promise<void> {
     if (this.#slots.size === 0) return;
     await withinTime(ms, (done) => (this.#onEmpty = done));
   }
 
-  /** True if the first worker didn't become ready: no other is tried. */
+  /** True if the first worker didn't become ready: no other is started. */
   get #hasFailed(): boolean {
     return !this.#hasStarted && this.#failure !== null;
   }
@@ -187,11 +191,11 @@ export class WorkerSet {
     return false;
   }
 
-  /** Starts as many workers as are missing and may be started now. */
+  /** Starts the workers that are needed, as far as the limits and the backoff allow. */
   #grow(): void {
     if (this.#isClosing || this.#hasFailed) return;
     const starting = this.#count("starting");
-    const missing = this.#backoff.isHopeless ? Math.min(1, this.#owner.packetsInNeed()) : this.#missing(starting);
+    const missing = this.#backoff.hasGivenUp ? Math.min(1, this.#owner.workersNeeded()) : this.#missing(starting);
     const together = this.#backoff.failures > 0 ? 1 : this.#hasStarted ? MAX_STARTING : MAX_STARTING_FIRST;
     const most = Math.min(together - starting, this.#kind.max - this.#slots.size);
     const { wait } = this.#backoff;
@@ -201,7 +205,7 @@ export class WorkerSet {
 
   #missing(starting: number): number {
     const { min, spare } = this.#kind;
-    const needed = this.#owner.packetsInNeed() + spare - starting - this.#free.length;
+    const needed = this.#owner.workersNeeded() + spare - starting - this.#free.length;
     return Math.max(needed, min - starting - this.#count("ready"));
   }
 
@@ -220,7 +224,7 @@ export class WorkerSet {
     return count;
   }
 
-  /** Ends workers that have not been needed for long. */
+  /** Retires workers that have been idle for `idleTimeout`. */
   #shrink(): void {
     const { min, spare, idleTimeout } = this.#kind;
     this.#shrinkTimer = undefined;
@@ -228,7 +232,7 @@ export class WorkerSet {
     for (let left = Math.min(alive - min, this.#free.length - spare); left > 0; left -= 1) {
       const slot = this.#free.find(({ load }) => load === 0);
       if (slot === undefined) return;
-      const rest = slot.since + idleTimeout - performance.now();
+      const rest = slot.lastActivity + idleTimeout - performance.now();
       if (rest > 0) {
         this.#shrinkTimer = setTimeout(() => this.#shrink(), rest + 1).unref();
         return;
@@ -255,7 +259,7 @@ export class WorkerSet {
       return;
     }
     slot.timer = setTimeout(() => {
-      const how = `it did not get there within startTimeout (${kind.startTimeout} ms)`;
+      const how = `it was not ready within startTimeout (${kind.startTimeout} ms)`;
       this.kill(slot, new OscServerError(kind.code, kind.explainStart(how)));
     }, kind.startTimeout);
   }
@@ -271,36 +275,36 @@ export class WorkerSet {
   #ended(slot: PoolSlot, how: string): void {
     if (!this.#slots.delete(slot)) return;
     const { code, noun } = this.#kind;
-    const { phase, load, given } = slot;
+    const { phase, load, packetCount } = slot;
     this.#leave(slot, "killed");
-    this.#owner.lose(slot, new OscServerError(code, `A packet was lost because the ${noun} that handled it ended: ${how}.`));
+    this.#owner.settlePackets(slot, new OscServerError(code, `A packet was lost because the ${noun} that handled it ended: ${how}.`));
     if (phase === "starting") this.#startFailed(new OscServerError(code, this.#kind.explainStart(how)));
-    else if (phase === "ready" && given === 0) {
-      this.#startFailed(new OscServerError(code, `A ${noun} of the server ended before it was given a packet: ${how}.`));
+    else if (phase === "ready" && packetCount === 0) {
+      this.#startFailed(new OscServerError(code, `A ${noun} of the server ended before it received a packet: ${how}.`));
     } else if (phase === "ready" && load === 0 && !this.#isClosing) {
-      this.#owner.report(new OscServerError(code, `A ${noun} of the server ended while it had nothing to do: ${how}.`));
+      this.#owner.report(new OscServerError(code, `A ${noun} of the server ended while it was idle: ${how}.`));
     }
     if (this.#slots.size === 0) this.#onEmpty();
     this.#owner.dispatch();
     this.#grow();
   }
 
-  /** No packet is given to the worker from now on. */
+  /** The worker gets no more packets from now on. */
   #leave(slot: PoolSlot, phase: Phase): void {
     slot.enter(phase);
     const index = this.#free.indexOf(slot);
     if (index !== -1) this.#free.splice(index, 1);
   }
 
-  /** The next start waits longer each time. The first failure is reported, and after several how many there were. */
+  /** Delays the next start. Reports the first failure, and after that every fifth with their number. */
   #startFailed(error: OscError): void {
     if (this.#isClosing || this.#hasFailed) return;
     this.#backoff.failed();
     this.#failure = error;
     if (!this.#hasStarted) return this.#onStarted(error);
-    const { failures, isHopeless } = this.#backoff;
+    const { failures, hasGivenUp } = this.#backoff;
     if (failures === 1) this.#owner.report(error);
-    if (!isHopeless) return;
+    if (!hasGivenUp) return;
     this.#failure = new OscServerError(this.#kind.code, `${error.message} This has happened ${failures} times in a row.`);
     if (failures % 5 === 0) this.#owner.report(this.#failure);
   }

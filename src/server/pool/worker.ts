@@ -1,69 +1,69 @@
 import type { Packet } from "../executor.ts";
 import type { RecordBody } from "./records.ts";
 
-/** A packet that a worker has been given. */
+/** A packet assigned to a worker. */
 export interface InFlightPacket {
-  /** Counted for each worker from 1 on. */
+  /** Counted from 1 for each worker. */
   readonly id: number;
   readonly packet: Packet;
 }
 
-/** A thread or process that handles packets, as the pool sees it. */
+/** The pool's side of a thread or process that handles packets. */
 export interface PoolWorker {
-  /** Hands over packets, to be handled in this order. */
-  give(packets: readonly InFlightPacket[]): void;
+  /** Sends packets to the worker, which handles them in this order. */
+  assign(packets: readonly InFlightPacket[]): void;
   /**
-   * Keeps the worker from beginning with more of what it has been given.
+   * Prevents the worker from beginning any more of its packets.
    *
-   * @returns the number of the packet it began last; null if that isn't known, because it may have begun with all
+   * @returns the id of the packet it began last; null if unknown, because it may have begun all of them
    */
   takeBack(): number | null;
-  /** Ends it as soon as it has nothing to do. It is given nothing more. */
+  /** Ends the worker once it is idle. It gets no more packets. */
   retire(): void;
-  /** Ends it now, whatever it does. @param isStarting whether it may not be ready yet */
+  /** Ends the worker now, whatever it is doing. @param isStarting true if it isn't ready yet */
   kill(isStarting: boolean): void;
 }
 
-/** What a worker tells its pool. */
+/** What a worker reports to its pool. */
 export interface PoolWorkerEvents {
-  /** It says something. @param id the packet that this is about, if the record has another number */
+  /** A record arrived. @param id the packet it concerns, if the record carries another number */
   record(record: RecordBody, id?: number): void;
-  /** It has ended; nothing comes after this. Called once. */
+  /** The worker has ended. Called once, after all records. */
   ended(how: string): void;
 }
 
-/** In what the kinds of worker differ. Times in milliseconds. */
+/** How the kinds of worker differ. Times in milliseconds. */
 export interface WorkerKind {
   readonly code: "OSC_THREAD_FAILED" | "OSC_CHILD_FAILED";
-  /** What a worker is called in reports. */
+  /** Name of a worker in reports. */
   readonly noun: "worker thread" | "child process";
-  /** How processes come to be; null for threads. */
+  /** How processes are created; null for threads. */
   readonly strategy: "fork" | "spawn" | null;
-  /** The `strictTiming` that the server takes the dispatcher to have. */
+  /** The dispatcher's `strictTiming`, as far as the server knows. */
   readonly strictTiming: boolean;
-  /** The most workers at any time, those that are ending included. */
+  /** Maximum number of workers, including those that are ending. */
   readonly max: number;
-  /** How many workers there are at least. */
+  /** Minimum number of workers. */
   readonly min: number;
-  /** Whether a worker can take a packet as soon as it is made, and so is made for it. */
+  /** Whether a new worker accepts a packet at once. Such workers are started on demand. */
   readonly readyAtOnce: boolean;
-  /** How many more workers are kept than there are packets. */
+  /** Number of idle workers to keep beyond those needed. */
   readonly spare: number;
-  /** How many packets a worker may have at once, each handled beside the others. */
+  /** Number of packets a worker handles concurrently. */
   readonly packetsAtOnce: number;
-  /** Whether a worker can be given several packets that it handles one after another. */
+  /** Whether a worker accepts several packets at once and handles them one after another. */
   readonly batches: boolean;
-  /** After how many packets a worker ends. */
+  /** Number of packets after which a worker retires. */
   readonly packetsInAll: number;
-  /** How long a handler may take, and which option says so. */
+  /** How long a handler may take, and the option that sets it. */
   readonly packetTimeout: number;
   readonly packetTimeoutOption: "threadTimeout" | "childTimeout";
   readonly startTimeout: number;
-  /** How long a worker that isn't needed stays. */
+  /** How long a surplus worker may be idle before it retires. */
   readonly idleTimeout: number;
-  /** How long packets wait before more workers are started for them. */
+  /** How long packets are queued before more workers are started. */
   readonly patience: number;
-  /** Why a worker didn't become ready, and what to do. */
+  /** The message about a worker that didn't become ready. */
   explainStart(how: string): string;
   /** Starts a worker. May throw. */
   start(events: PoolWorkerEvents): PoolWorker;
