@@ -1,6 +1,8 @@
+import { framedPacketSize } from "../client/options.ts";
 import { type ErrorListener, reportToConsole } from "../dispatch/index.ts";
 import type { NatsConnectionOptions } from "../nats/options.ts";
 import {
+  MAX_TIMER_MS,
   type OptionChecks,
   abortSignal,
   boolean,
@@ -78,8 +80,6 @@ export interface BridgeSettings {
 }
 
 const MIB = 1024 * 1024;
-/** The longest delay of a timer, and the largest size that a frame can have. */
-const MAX_INT32 = 2_147_483_647;
 
 const CHECKS = {
   rules: unchecked<readonly BridgeRule[]>(),
@@ -88,8 +88,8 @@ const CHECKS = {
   onError: callback<ErrorListener>(),
   maxReports: integer(1, 20),
   maxSessions: integer(1, 256),
-  sessionTimeout: milliseconds(60_000, 1, MAX_INT32),
-  maxPacketSize: integer(4, 16 * MIB, MAX_INT32),
+  sessionTimeout: milliseconds(60_000, 1, MAX_TIMER_MS),
+  maxPacketSize: framedPacketSize,
   maxUnsent: integer(1, 10_000),
   maxUnsentBytes: integer(1, 16 * MIB),
   maxBuffered: integer(1, 4 * MIB),

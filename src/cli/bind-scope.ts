@@ -54,6 +54,11 @@ export function describeTargets(url: OscUrl): string | null {
   return `Send to ${localTarget(url)} from this machine${elsewhere}.`;
 }
 
+/** How a command listens so that other machines can send to it. */
+export function openToOthers({ program }: Session, command: "dump" | "serve", url: OscUrl): string {
+  return url.transport === "udp" ? `${program} ${command} :${url.port}` : "leave out the host of the URL";
+}
+
 const LOOK_MS = 1000;
 /** After this many looks without a packet, the watch says how to test. */
 const LOOKS_UNTIL_SILENT = 10;

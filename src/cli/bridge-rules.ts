@@ -54,11 +54,7 @@ function rulesOfFlags({ only, drop, rename = [], ...values }: RuleFlags): Bridge
   };
   if (only !== undefined) add("only", only.join(" "), { only });
   if (drop !== undefined) add("drop", drop.join(" "), { drop });
-  for (const word of rename) {
-    const at = word.indexOf("=");
-    if (at === -1) throw new UsageError(`--rename must be an old and a new address, as in /a=/b; got "${word}".`);
-    add("rename", word, { rename: word.slice(0, at), to: word.slice(at + 1) });
-  }
+  for (const word of rename) add("rename", word, readRename(word));
   const read = (flag: Exclude<keyof typeof values, "rules">, ruleOf: (text: string) => object): void => {
     for (const word of values[flag] ?? []) {
       const at = word.lastIndexOf("=");
@@ -75,6 +71,17 @@ function rulesOfFlags({ only, drop, rename = [], ...values }: RuleFlags): Bridge
   for (const match of values.changes ?? []) add("changes", match, { changes: true, match });
   read("rate", (text) => ({ maxRate: numbersOf(text)[0] }));
   return rules;
+}
+
+/**
+ * Reads the value of `--rename`.
+ *
+ * @throws UsageError if it isn't an old and a new address
+ */
+export function readRename(word: string): BridgeRule {
+  const at = word.indexOf("=");
+  if (at === -1) throw new UsageError(`--rename must be an old and a new address, as in /a=/b; got "${word}".`);
+  return { rename: word.slice(0, at), to: word.slice(at + 1) };
 }
 
 /** The numbers of a list such as `0,127`; what isn't one stays text, so that the check can name it. */

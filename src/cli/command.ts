@@ -1,6 +1,7 @@
 import type { OscError } from "../errors.ts";
 import { type NetAddress, formatAddress } from "../net-address.ts";
 import { escapeForTerminal } from "../text/escape.ts";
+import { UsageError } from "../text/usage-error.ts";
 import { timeOfDay } from "../text/values.ts";
 import type { Output } from "./output.ts";
 
@@ -43,6 +44,11 @@ export function report({ err }: Session, error: OscError, from?: NetAddress): vo
   const sender = from === undefined ? "" : `${formatAddress(from)}  `;
   const message = FLAGS.reduce((text, [option, flag]) => text.replaceAll(option, flag), error.message);
   err.text(`${err.styled("dim", `${timeOfDay(Date.now())}  ${sender}`)}${err.styled("red", error.code)}  ${escapeForTerminal(message)}`);
+}
+
+/** The error for a file that can't be written. */
+export function unwritable(path: string, cause: unknown): UsageError {
+  return new UsageError(`${path} can't be written: ${cause instanceof Error ? cause.message : String(cause)}`);
 }
 
 /** Resolves when the signal is aborted. */

@@ -1,10 +1,9 @@
 import { OscRecordingError } from "../errors.ts";
-import { createRecording } from "../recording/file.ts";
 import { UsageError } from "../text/usage-error.ts";
 import { type Command, EXIT, report, type Session } from "./command.ts";
-import { parseOptions, readChoice } from "./options.ts";
+import { parseOptions } from "./options.ts";
 import { plural } from "./output.ts";
-import { READABLE, openInput, readEdit, readWritableFormat } from "./recordings.ts";
+import { createOutput, openInput, readEdit, readInputFormat, readOutputFormat } from "./recordings.ts";
 
 const HELP = `Converts a recording to another format.
 
@@ -43,10 +42,9 @@ async function runConvert(words: readonly string[], session: Session): Promise<n
   }
   if (input === output) throw new UsageError(`${output} can't be read and written at the same time: give OUT another name.`);
   const edit = readEdit(values.match, values.rename);
-  const format = readWritableFormat(values.format);
-  const from = values["from-format"];
-  const recording = await openInput(input, from === undefined ? undefined : readChoice("from-format", from, READABLE), session);
-  const file = await create(output, { ...(format !== undefined && { format }), start: recording.start });
+  const format = readOutputFormat(values.format);
+  const recording = await openInput(input, readInputFormat("from-format", values["from-format"]), session);
+  const file = await createOutput(output, { ...(format !== undefined && { format }), start: recording.start });
   let refused = 0;
   try {
     for await (const recorded of recording) {
@@ -70,12 +68,4 @@ async function runConvert(words: readonly string[], session: Session): Promise<n
     session.err.line(`${output}: ${plural(file.stats().packets, "packet")} (${file.format})${left}`);
   }
   return refused === 0 ? EXIT.success : EXIT.failure;
-}
-
-async function create(...[path, options]: Parameters<typeof createRecording>): ReturnType<typeof createRecording> {
-  try {
-    return await createRecording(path, options);
-  } catch (error) {
-    throw new UsageError(`${path} can't be written: ${error instanceof Error ? error.message : String(error)}`);
-  }
 }

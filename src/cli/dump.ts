@@ -14,11 +14,11 @@ import { KernelDrops } from "../transport/kernel-drops.ts";
 import { notOsc } from "../server/admission.ts";
 import type { Transport } from "../transport/transport.ts";
 import type { OscUrl } from "../url/osc-url.ts";
-import { ArrivalWatch, describeBound, describeTargets } from "./bind-scope.ts";
+import { ArrivalWatch, describeBound, describeTargets, openToOthers } from "./bind-scope.ts";
 import { aborted, type Command, EXIT, report, type Session } from "./command.ts";
 import { boundUrl, createListener, parseUrl, withInterface } from "./endpoint.ts";
 import { parseOptions, readNumberOption } from "./options.ts";
-import { MessagePrinter, type Output, plural } from "./output.ts";
+import { MessagePrinter, type Output, UNKNOWN_SENDER, plural } from "./output.ts";
 
 const HELP = `Prints every message as it arrives, regardless of time tags.
 
@@ -112,8 +112,8 @@ async function runDump(words: readonly string[], session: Session): Promise<numb
     const [first] = urls;
     if (!options.isQuiet && first !== undefined) {
       greet(session, urls);
-      const remedy = first.transport === "udp" ? `${session.program} dump :${first.port}` : "leave out the host of the URL";
-      watch = new ArrivalWatch(session, first, { received: () => dump.received, dropped }, remedy);
+      const arrivals = { received: () => dump.received, dropped };
+      watch = new ArrivalWatch(session, first, arrivals, openToOthers(session, "dump", first));
     }
     const signals = [session.stop, enough.signal];
     if (options.timeout !== null) signals.push(AbortSignal.timeout(options.timeout * 1000));
@@ -126,8 +126,6 @@ async function runDump(words: readonly string[], session: Session): Promise<numb
   if (!options.isQuiet) dump.printTotals(dropped());
   return EXIT.success;
 }
-
-const UNKNOWN_SENDER: NetAddress = { address: "-", port: 0, family: "unix" };
 
 async function dumpFiles(files: readonly string[], dump: Dump, signal: AbortSignal, session: Session): Promise<void> {
   const { openInput } = await import("./recordings.ts");

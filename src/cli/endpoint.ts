@@ -51,6 +51,11 @@ export function withInterface(url: OscUrl, name: string | undefined): OscUrl {
   throw new UsageError(`No network interface "${name}" has an ${family} address. There are: ${names.join(", ")}.`);
 }
 
+/** The URL of an OSCQuery server: `http://host:port`, or only `host:port`. */
+export function queryUrl(text: string): string {
+  return text.includes("://") ? text : `http://${text}`;
+}
+
 /** Calls a function, and turns its complaint about an option into one about the command line. */
 export function asUsage<Result>(make: () => Result): Result {
   try {

@@ -1,4 +1,4 @@
-import type { Service, ServiceType } from "../discovery/index.ts";
+import type { Service } from "../discovery/index.ts";
 import { SERVICE_TYPES } from "../discovery/service.ts";
 import { escapeForTerminal } from "../text/escape.ts";
 import { type Command, EXIT, report, type Session } from "./command.ts";
@@ -25,8 +25,6 @@ Examples:
 /** `oscine find` */
 export const FIND: Command = { help: HELP, run: runFind };
 
-const TYPES: ReadonlyMap<string, ServiceType> = new Map(SERVICE_TYPES.map((type) => [type, type]));
-
 async function runFind(words: readonly string[], session: Session): Promise<number> {
   const { values } = parseOptions("find", words, {
     type: { type: "string", multiple: true },
@@ -35,7 +33,7 @@ async function runFind(words: readonly string[], session: Session): Promise<numb
   });
   const { browse } = await import("../discovery/index.ts");
   const seconds = readNumberOption("timeout", values.timeout, { least: 0 });
-  const type = values.type?.map((name) => readChoice("type", name, TYPES)) ?? SERVICE_TYPES;
+  const type = values.type?.map((name) => readChoice("type", name, SERVICE_TYPES)) ?? SERVICE_TYPES;
   const timeout = seconds === 0 ? null : seconds * 1000;
   let found = 0;
   for await (const { kind, service } of browse({ type, timeout, signal: session.stop, onError: (error) => report(session, error) })) {

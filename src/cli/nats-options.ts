@@ -17,8 +17,7 @@ export const NATS_OPTIONS = {
   delivery: { type: "string" },
   order: { type: "string" },
   partitions: { type: "string" },
-  credentials: { type: "string" },
-  ca: { type: "string" },
+  ...CONNECTION_OPTIONS,
 } as const;
 
 /** The part of `--help` for these options. */
@@ -47,14 +46,8 @@ interface NatsWords extends ConnectionWords {
   readonly partitions?: string | undefined;
 }
 
-const DELIVERIES: ReadonlyMap<string, "at-most-once" | "at-least-once"> = new Map([
-  ["at-most-once", "at-most-once"],
-  ["at-least-once", "at-least-once"],
-]);
-const ORDERS: ReadonlyMap<string, "none" | "client"> = new Map([
-  ["none", "none"],
-  ["client", "client"],
-]);
+const DELIVERIES = ["at-most-once", "at-least-once"] as const;
+const ORDERS = ["none", "client"] as const;
 
 /** How to connect, without where. */
 export function readConnection({ credentials, ca }: ConnectionWords): NonNullable<BridgeOptions["nats"]> {

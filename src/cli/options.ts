@@ -67,15 +67,14 @@ export interface NumberRange {
 }
 
 /**
- * Reads the value of an option that is one of a few words, and returns what the word stands for.
+ * Reads the value of an option that is one of a few words.
  *
  * @throws UsageError that lists the words
  */
-export function readChoice<Choice>(name: string, text: string, choices: ReadonlyMap<string, Choice>): Choice {
-  const choice = choices.get(text);
+export function readChoice<Choice extends string>(name: string, text: string, choices: readonly Choice[]): Choice {
+  const choice = choices.find((one) => one === text);
   if (choice !== undefined) return choice;
-  const words = [...choices.keys()];
-  const list = words.length === 1 ? words.join() : `${words.slice(0, -1).join(", ")} or ${words.at(-1)}`;
+  const list = choices.length === 1 ? choices.join() : `${choices.slice(0, -1).join(", ")} or ${choices.at(-1)}`;
   throw new UsageError(`--${name} must be ${list}; got "${text}".`);
 }
 

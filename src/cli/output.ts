@@ -132,6 +132,9 @@ const MAX_WIDTH = { sender: 21, address: 20, types: 4 } as const;
 
 type Column = keyof typeof MAX_WIDTH;
 
+/** Stands for a sender that nobody knows, as of a recording. */
+export const UNKNOWN_SENDER: NetAddress = { address: "-", port: 0, family: "unix" };
+
 /** Prints messages as lines with aligned columns: time, sender, address, types, arguments, and the time tag of the bundle. */
 export class MessagePrinter {
   readonly #output: Output;

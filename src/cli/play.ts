@@ -1,6 +1,6 @@
 import { statSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
-import { RECEIVERS, type ReceiverName } from "../client/receivers.ts";
+import { RECEIVER_NAMES } from "../client/receivers.ts";
 import { decodeOrFault } from "../codec/decode.ts";
 import { OscDecodeError, type OscError } from "../errors.ts";
 import type { NetAddress } from "../net-address.ts";
@@ -10,8 +10,8 @@ import { UsageError } from "../text/usage-error.ts";
 import { type Command, EXIT, report, type Session } from "./command.ts";
 import { createSender, parseUrl } from "./endpoint.ts";
 import { parseOptions, readChoice, readNumberOption } from "./options.ts";
-import { MessagePrinter, StatusLine, plural } from "./output.ts";
-import { READABLE, openInput, readEdit } from "./recordings.ts";
+import { MessagePrinter, StatusLine, UNKNOWN_SENDER, plural } from "./output.ts";
+import { openInput, readEdit, readInputFormat } from "./recordings.ts";
 
 const HELP = `Plays a recording with its original timing.
 
@@ -47,9 +47,6 @@ Examples:
 /** `oscine play` */
 export const PLAY: Command = { help: HELP, run: runPlay };
 
-const NAMES = Object.keys(RECEIVERS) as ReceiverName[];
-const RECEIVER_NAMES: ReadonlyMap<string, ReceiverName> = new Map(NAMES.map((name) => [name, name]));
-
 /** The length of larger files isn't found out before they are played. */
 const MAX_SCAN = 64 * 1024 * 1024;
 
@@ -84,7 +81,7 @@ async function runPlay(words: readonly string[], session: Session): Promise<numb
   const times = values.loop === "" ? Infinity : readNumberOption("loop", values.loop, { least: 1, whole: true });
   const rate = values.rate === undefined ? null : readPositive("rate", values.rate);
   const receiver = values.for === undefined ? null : readChoice("for", values.for, RECEIVER_NAMES);
-  const recording = await openInput(file, values.format === undefined ? undefined : readChoice("format", values.format, READABLE), session);
+  const recording = await openInput(file, readInputFormat("format", values.format), session);
   if (isDry || target === undefined) return printAll(recording, edit, range, session);
 
   const onError = (error: OscError, from?: NetAddress): void => report(session, error, from);
@@ -129,9 +126,7 @@ async function printAll(
     if (wanted === null) continue;
     const packet = decodeOrFault(wanted);
     if (packet instanceof OscDecodeError) report(session, packet);
-    else
-      for (const { message, timeTag } of flatten(packet))
-        printer.print(message, timeTag, source ?? { address: "-", port: 0, family: "unix" }, time);
+    else for (const { message, timeTag } of flatten(packet)) printer.print(message, timeTag, source ?? UNKNOWN_SENDER, time);
   }
   return EXIT.success;
 }

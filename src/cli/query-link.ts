@@ -4,7 +4,7 @@ import { OscError } from "../errors.ts";
 import type { Sender } from "../monitor/feed.ts";
 import type { MonitoredMethods } from "../monitor/methods.ts";
 import { OscQueryClient } from "../oscquery/index.ts";
-import { asUsageLater, createSender, parseUrl } from "./endpoint.ts";
+import { asUsageLater, createSender, parseUrl, queryUrl } from "./endpoint.ts";
 
 /** How often the tree is read if the server can't tell of changes, in milliseconds. */
 const POLL_MS = 1000;
@@ -29,7 +29,7 @@ export class QueryLink implements MonitoredMethods {
    * @throws (rejects) UsageError for a bad URL, OscQueryError if the server doesn't answer
    */
   static async open(url: string, onError: (error: OscError) => void): Promise<QueryLink> {
-    const target = url.includes("://") ? url : `http://${url}`;
+    const target = queryUrl(url);
     const client = await asUsageLater(() => OscQueryClient.connect(target, { onError }));
     const link = new QueryLink(client, target, onError);
     try {

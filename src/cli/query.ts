@@ -6,7 +6,7 @@ import { escapeForTerminal } from "../text/escape.ts";
 import { formatValue } from "../text/format.ts";
 import { UsageError } from "../text/usage-error.ts";
 import { aborted, type Command, EXIT, report, type Session } from "./command.ts";
-import { asUsageLater } from "./endpoint.ts";
+import { asUsageLater, queryUrl } from "./endpoint.ts";
 import { parseOptions, readNumberOption } from "./options.ts";
 
 const HELP = `Shows the methods of an OSCQuery server: types, ranges, values.
@@ -47,7 +47,7 @@ async function runQuery(words: readonly string[], session: Session): Promise<num
     throw new UsageError(`query takes one address; got "${rest[0]}" too. To set a value, add --set.`);
   const timeout = readNumberOption("timeout", values.timeout, { least: 0.001 }) * 1000;
   const options = { timeout, signal: session.stop, onError: (error: Parameters<typeof report>[1]) => report(session, error) };
-  const client = await asUsageLater(() => OscQueryClient.connect(url.includes("://") ? url : `http://${url}`, options));
+  const client = await asUsageLater(() => OscQueryClient.connect(queryUrl(url), options));
   try {
     if (values.set !== true) return await show(client, address, { isJson: values.json === true, isWatch: values.watch === true }, session);
     await client.set(address, ...readValues(rest));

@@ -1,14 +1,14 @@
 import { statSync } from "node:fs";
 import { OscRecordingError, type OscError } from "../errors.ts";
 import type { NetAddress } from "../net-address.ts";
-import { createRecording, type RecordingFile } from "../recording/file.ts";
+import type { RecordingFile } from "../recording/file.ts";
 import { UsageError } from "../text/usage-error.ts";
 import type { Transport } from "../transport/transport.ts";
-import { aborted, type Command, EXIT, report, type Session } from "./command.ts";
+import { aborted, type Command, EXIT, report, type Session, unwritable } from "./command.ts";
 import { boundUrl, createListener, parseUrl, shownUrl } from "./endpoint.ts";
 import { parseOptions, readNumberOption } from "./options.ts";
 import { StatusLine, plural } from "./output.ts";
-import { readEdit, readWritableFormat } from "./recordings.ts";
+import { createOutput, readEdit, readOutputFormat } from "./recordings.ts";
 
 const HELP = `Records what arrives into a file, exactly, with its time and sender.
 
@@ -59,12 +59,12 @@ async function runRecord(words: readonly string[], session: Session): Promise<nu
   const urls = positionals.map(parseUrl);
   const edit = readEdit(values.match);
   const duration = values.duration === undefined ? null : readNumberOption("duration", values.duration, { least: 0 });
-  const format = readWritableFormat(values.format);
+  const format = readOutputFormat(values.format);
   const maxSize = values["max-size"] === undefined ? null : readSize(values["max-size"]);
   if (values.force !== true && exists(output))
     throw new UsageError(`${output} exists already. Choose another name, or add --force to replace it.`);
 
-  const file = await create(output, { ...(format !== undefined && { format }), maxSize });
+  const file = await createOutput(output, { ...(format !== undefined && { format }), maxSize });
   const listeners: Transport[] = [];
   const failure = new AbortController();
   const started = performance.now();
@@ -97,21 +97,9 @@ async function runRecord(words: readonly string[], session: Session): Promise<nu
     await Promise.all(listeners.map((listener) => listener.close()));
     await file.close().catch((error: unknown) => failure.abort(error));
   }
-  if (failure.signal.aborted) throw failed(output, failure.signal.reason);
+  if (failure.signal.aborted) throw unwritable(output, failure.signal.reason);
   if (values.quiet !== true) session.err.line(session.err.styled("bold", statusOf(file, started)));
   return EXIT.success;
-}
-
-async function create(path: string, options: Parameters<typeof createRecording>[1]): Promise<RecordingFile> {
-  try {
-    return await createRecording(path, options);
-  } catch (error) {
-    throw failed(path, error);
-  }
-}
-
-function failed(path: string, error: unknown): UsageError {
-  return new UsageError(`${path} can't be written: ${error instanceof Error ? error.message : String(error)}`);
 }
 
 function exists(path: string): boolean {

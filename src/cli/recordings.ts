@@ -1,20 +1,23 @@
 import { createReadStream } from "node:fs";
 import type { BridgeRule } from "../bridge/rule.ts";
 import { Rules } from "../bridge/rules.ts";
+import { type CreateRecordingOptions, type RecordingFile, createRecording } from "../recording/file.ts";
 import { READABLE_FORMATS, WRITABLE_FORMATS } from "../recording/formats.ts";
 import { type ReadableFormat, type Recording, type WritableFormat, readRecording } from "../recording/index.ts";
 import { UsageError } from "../text/usage-error.ts";
-import { type Session, report } from "./command.ts";
+import { readRename } from "./bridge-rules.ts";
+import { type Session, report, unwritable } from "./command.ts";
 import { asUsage } from "./endpoint.ts";
 import { readChoice } from "./options.ts";
 
-/** The formats that a recording can be read in, by name. */
-export const READABLE: ReadonlyMap<string, ReadableFormat> = new Map(READABLE_FORMATS.map((format) => [format, format]));
-const WRITABLE: ReadonlyMap<string, WritableFormat> = new Map(WRITABLE_FORMATS.map((format) => [format, format]));
+/** Reads the value of an option that is the format of what is read. */
+export function readInputFormat(option: string, name: string | undefined): ReadableFormat | undefined {
+  return name === undefined ? undefined : readChoice(option, name, READABLE_FORMATS);
+}
 
 /** Reads the value of `--format`, for what is written. */
-export function readWritableFormat(name: string | undefined): WritableFormat | undefined {
-  return name === undefined ? undefined : readChoice("format", name, WRITABLE);
+export function readOutputFormat(name: string | undefined): WritableFormat | undefined {
+  return name === undefined ? undefined : readChoice("format", name, WRITABLE_FORMATS);
 }
 
 /**
@@ -42,14 +45,23 @@ export async function openInput(file: string, format: ReadableFormat | undefined
   }
 }
 
+/**
+ * Creates a file to record into.
+ *
+ * @throws UsageError if it can't be created
+ */
+export async function createOutput(path: string, options: CreateRecordingOptions): Promise<RecordingFile> {
+  try {
+    return await createRecording(path, options);
+  } catch (error) {
+    throw unwritable(path, error);
+  }
+}
+
 /** What `--match` and `--rename` leave of a packet; null for nothing. */
 export function readEdit(match: readonly string[] | undefined, rename: readonly string[] = []): (packet: Uint8Array) => Uint8Array | null {
   const rules: BridgeRule[] = match === undefined ? [] : [{ only: match }];
-  for (const word of rename) {
-    const at = word.indexOf("=");
-    if (at === -1) throw new UsageError(`--rename must be an old and a new address, as in /a=/b; got "${word}".`);
-    rules.push({ rename: word.slice(0, at), to: word.slice(at + 1) });
-  }
+  for (const word of rename) rules.push(readRename(word));
   const nothing = (): void => undefined;
   const edit = asUsage(() => new Rules(rules, { onFiltered: nothing, onUnchanged: nothing, onReplaced: nothing, onMalformed: nothing }));
   return (packet) => edit.apply(packet, nothing) ?? null;

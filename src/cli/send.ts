@@ -3,7 +3,7 @@ import { addAbortSignal, type Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fitPacket } from "../client/fit-packet.ts";
 import type { PacketClient } from "../client/packet-client.ts";
-import { RECEIVERS, type ReceiverName } from "../client/receivers.ts";
+import { RECEIVERS, RECEIVER_NAMES, type ReceiverName } from "../client/receivers.ts";
 import { OscBundle, type OscPacket, decode, encode } from "../codec/index.ts";
 import { type OscError, OscEncodeError } from "../errors.ts";
 import { type NetAddress, formatAddress } from "../net-address.ts";
@@ -78,14 +78,6 @@ Examples:
 
 /** `oscine send` */
 export const SEND: Command = { help: HELP, run: runSend };
-
-const NUMBERS: ReadonlyMap<string, "auto" | "float"> = new Map([
-  ["auto", "auto"],
-  ["float", "float"],
-]);
-
-const NAMES = Object.keys(RECEIVERS) as ReceiverName[];
-const RECEIVER_NAMES: ReadonlyMap<string, ReceiverName> = new Map(NAMES.map((name) => [name, name]));
 
 /** What `send` is asked to do. */
 export interface SendOptions {
@@ -292,7 +284,7 @@ export function readSendOptions(words: readonly string[]): SendOptions {
     throw new UsageError('The receiver is missing: give a URL or a port, as in "oscine send :1337 /hello 1 2.5 text".');
   const receiver = values.for === undefined ? null : readChoice("for", values.for, RECEIVER_NAMES);
   const liked = receiver === null ? "auto" : RECEIVERS[receiver].numbers;
-  const numbers = values.numbers === undefined ? liked : readChoice("numbers", values.numbers, NUMBERS);
+  const numbers = values.numbers === undefined ? liked : readChoice("numbers", values.numbers, ["auto", "float"]);
   const read: ReadOptions = { numbers, readFile: readBlobFile };
   if (values.count !== undefined && values.wait === undefined) throw new UsageError("--count counts replies: add --wait.");
   const isDry = values["dry-run"] === true;

@@ -7,7 +7,7 @@ import type { ErrorListener, ServerStats } from "../server/index.ts";
 import { UsageError } from "../text/usage-error.ts";
 import { type OscUrl, formatOscUrl, parseOscUrl } from "../url/osc-url.ts";
 import { maskSecrets } from "../url/secrets.ts";
-import { ArrivalWatch, bindScopeOf, describeBound, localTarget, localUrl, targetsForOthers } from "./bind-scope.ts";
+import { ArrivalWatch, bindScopeOf, describeBound, localTarget, localUrl, openToOthers, targetsForOthers } from "./bind-scope.ts";
 import { aborted, type Command, EXIT, report, type Session } from "./command.ts";
 import { asUsage, boundUrl, parseUrl, withInterface } from "./endpoint.ts";
 import { loadHandlers, printingHandlers } from "./handlers-module.ts";
@@ -15,7 +15,7 @@ import { NATS_HELP, NATS_OPTIONS, readNats } from "./nats-options.ts";
 import { parseOptions, readChoice, readPortOption } from "./options.ts";
 import { describeTotals } from "./output.ts";
 import { UnmatchedWatch } from "./unmatched-watch.ts";
-import { KINDS, type RunnableServer, type ServerMaker, makeFrontEnd } from "./server-kinds.ts";
+import { KINDS, MAKERS, type RunnableServer, type ServerMaker, makeFrontEnd } from "./server-kinds.ts";
 
 const DEFAULT_HOST = "127.0.0.1";
 const DEFAULT_PORT = 1337;
@@ -100,7 +100,7 @@ async function runServe(words: readonly string[], session: Session): Promise<num
   const origins = values.origin ?? [];
   if (origins.length > 0 && url.transport !== "websocket") throw new UsageError("--origin only applies to ws:// URLs.");
   const nats = readNats(values);
-  const makeOfKind = readChoice("kind", values.kind, KINDS);
+  const makeOfKind = MAKERS[readChoice("kind", values.kind, KINDS)];
   const { makeServer, what } =
     nats === null
       ? { makeServer: makeOfKind, what: module === undefined ? "prints each message" : `runs the handlers of ${module}` }
@@ -155,7 +155,7 @@ async function serveUntilStopped(server: RunnableServer, serving: Serving, sessi
     ];
     greet(session, bound, means.length === 0 ? what : `${what} (${means.join(", ")})`);
     const arrivals = { received: () => server.stats().received, dropped: () => server.stats().kernelDropped };
-    watch = new ArrivalWatch(session, bound, arrivals, openToOthers(session, bound));
+    watch = new ArrivalWatch(session, bound, arrivals, openToOthers(session, "serve", bound));
     if (monitor !== null) {
       const { openPage } = await import("./monitor.ts");
       await openPage(monitor, [bound], { session, opensBrowser });
@@ -270,11 +270,6 @@ function countersOf({ rejected, ...counters }: ServerStats): Record<string, numb
   return shown;
 }
 
-/** How to let other machines send to the server. */
-function openToOthers({ program }: Session, url: OscUrl): string {
-  return url.transport === "udp" ? `${program} serve :${url.port}` : "leave out the host of the URL";
-}
-
 /** Says where the server listens, and how to send it something. */
 function greet(session: Session, url: OscUrl, what: string): void {
   const { err, program } = session;
@@ -295,7 +290,7 @@ function greet(session: Session, url: OscUrl, what: string): void {
       `  ${program} send ${localTarget(url)} /hello 1 2.5 text`,
       ...(hasOscsend ? [`  oscsend ${liblo} /hello ifs 1 2.5 text`] : []),
       ...(others.length === 0 ? [] : [`Other machines send to ${others.join(" or ")}.`]),
-      ...(isLocalOnly ? [`Phones and other machines can't send to it. To let them: ${openToOthers(session, url)}`] : []),
+      ...(isLocalOnly ? [`Phones and other machines can't send to it. To let them: ${openToOthers(session, "serve", url)}`] : []),
     ].join("\n"),
   );
 }

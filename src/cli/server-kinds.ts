@@ -54,12 +54,15 @@ interface ServerParts {
 export type ServerMaker = (parts: ServerParts) => RunnableServer;
 
 /** Every value of `--kind`. */
-export const KINDS: ReadonlyMap<string, ServerMaker> = new Map([
-  ["async", (parts) => makeAsyncServer(parts)],
-  ["blocking", makeBlockingServer],
-  ["threading", makePooledServer("threading", { udp: ThreadingOSCUDPServer, tcp: ThreadingOSCTCPServer })],
-  ["forking", makePooledServer("forking", { udp: ForkingOSCUDPServer, tcp: ForkingOSCTCPServer })],
-]);
+export const KINDS = ["async", "blocking", "threading", "forking"] as const;
+
+/** Makes servers of each kind. */
+export const MAKERS: Readonly<Record<(typeof KINDS)[number], ServerMaker>> = {
+  async: (parts) => makeAsyncServer(parts),
+  blocking: makeBlockingServer,
+  threading: makePooledServer("threading", { udp: ThreadingOSCUDPServer, tcp: ThreadingOSCTCPServer }),
+  forking: makePooledServer("forking", { udp: ForkingOSCUDPServer, tcp: ForkingOSCTCPServer }),
+};
 
 /** How long the blocking server blocks at most if nothing arrives: Node can't report Ctrl-C meanwhile. */
 const BLOCKED_AT_MOST_MS = 100;

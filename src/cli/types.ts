@@ -3,8 +3,8 @@ import type { NamespaceMethod } from "../namespace/index.ts";
 import { OscQueryClient } from "../oscquery/index.ts";
 import { UsageError } from "../text/usage-error.ts";
 import { maskSecrets } from "../url/secrets.ts";
-import { type Command, EXIT, report, type Session } from "./command.ts";
-import { asUsageLater } from "./endpoint.ts";
+import { type Command, EXIT, report, type Session, unwritable } from "./command.ts";
+import { asUsageLater, queryUrl } from "./endpoint.ts";
 import { parseOptions, readNumberOption } from "./options.ts";
 
 const HELP = `Writes TypeScript for the methods of an OSCQuery server: their types, and a
@@ -34,7 +34,7 @@ async function runTypes(words: readonly string[], session: Session): Promise<num
   if (given === undefined || rest.length > 0) {
     throw new UsageError('types takes the URL of an OSCQuery server, as in "oscine types 127.0.0.1:5678 -o mixer.ts".');
   }
-  const url = given.includes("://") ? given : `http://${given}`;
+  const url = queryUrl(given);
   const timeout = readNumberOption("timeout", values.timeout, { least: 0.001 }) * 1000;
   const options = {
     timeout,
@@ -58,7 +58,7 @@ function write(path: string, source: string): void {
   try {
     writeFileSync(path, source);
   } catch (error) {
-    throw new UsageError(`${path} can't be written: ${error instanceof Error ? error.message : String(error)}`);
+    throw unwritable(path, error);
   }
 }
 

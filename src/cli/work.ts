@@ -8,13 +8,7 @@ import { NATS_HELP, NATS_OPTIONS, readNats } from "./nats-options.ts";
 import { parseOptions, readChoice, readNumberOption } from "./options.ts";
 import { describeTotals } from "./output.ts";
 
-type Kind = "async" | "threading" | "forking";
-
-const KINDS: ReadonlyMap<string, Kind> = new Map([
-  ["async", "async"],
-  ["threading", "threading"],
-  ["forking", "forking"],
-]);
+const KINDS = ["async", "threading", "forking"] as const;
 
 const HELP = `Runs handlers for the packets that "oscine serve --nats" receives, beside other
 workers on this machine and others.

@@ -126,8 +126,11 @@ export const RECEIVERS: Readonly<Record<ReceiverName, ReceiverProfile>> = /* @__
   x32: { ...ALL, name: "Behringer X32", emptyTypes: "omitted" },
 }))();
 
+/** The names of all profiles. */
+export const RECEIVER_NAMES: readonly ReceiverName[] = /* @__PURE__ */ Object.keys(RECEIVERS) as ReceiverName[];
+
 /** @throws OscServerError `OSC_OPTION` for an unknown name */
 export function profileOf(receiver: ReceiverName): ReceiverProfile {
   if (typeof receiver === "string" && Object.hasOwn(RECEIVERS, receiver)) return RECEIVERS[receiver];
-  throw optionError(`There is no receiver profile ${describe(receiver)}. There are ${Object.keys(RECEIVERS).join(", ")}.`);
+  throw optionError(`There is no receiver profile ${describe(receiver)}. There are ${RECEIVER_NAMES.join(", ")}.`);
 }
