@@ -1,4 +1,4 @@
-/** The address space: what is mapped under which address, found by the address or pattern of a message. */
+/** The address space: finds the values mapped under the addresses that a message's address or pattern matches. */
 
 import { checkString, integer, type OptionChecks, readOptions } from "../options.ts";
 import { ByteIndex, MatchCache } from "./caches.ts";
@@ -6,7 +6,7 @@ import { isPattern, leastLengthOf, parseLevels, parseMappedAddress } from "./pat
 import { NO_CAPTURES, type TokenSequence } from "./tokens.ts";
 import { AddressTree, type Node, WildcardIndex } from "./tree.ts";
 
-/** A value that was found for the address of a message. */
+/** A value found for the address of a message. */
 export interface Found<T> {
   /** The value that was added. */
   readonly value: T;
@@ -14,37 +14,37 @@ export interface Found<T> {
   readonly captures: readonly string[];
 }
 
-/** A literal address that is cached by its bytes. */
+/** A literal address cached by its bytes. */
 export interface KnownAddress<T> {
   /** The address, as it was mapped. */
   readonly address: string;
-  /** How many bytes it takes in a message, with NUL and padding. */
+  /** Its size in a message in bytes, with NUL and padding. */
   readonly size: number;
-  /** What `find` of an address space gives for it. */
+  /** What {@link AddressSpace.find} returns for it. */
   readonly found: readonly Found<T>[];
 }
 
 /** Options of an {@link AddressSpace}. */
 export interface AddressSpaceOptions {
   /**
-   * For how many texts (patterns, and addresses that only mapped wildcards match) the space caches what it found, so that a text seen before
-   * costs one look-up. Less than 2 switches this off. Default 1,024. Addresses that are mapped literally don't count.
+   * Maximum number of texts (patterns, and addresses that only mapped wildcards match) whose results are cached, so that finding them again
+   * costs one lookup. Less than 2 turns this off. Default 1,024. Literally mapped addresses don't count.
    */
   readonly maxCachedTexts?: number;
   /** Texts longer than this, in UTF-16 units, are never cached, so that a peer can't fill memory with them. Default 256. */
   readonly maxCachedTextLength?: number;
   /**
-   * How much the cache of all texts may hold, in words of about 8 bytes: 1 for each found value, 8 more if it has captures. A text that
-   * needs more than half of this isn't cached. Default 1,048,576 (about 8 MB).
+   * Maximum size of the cache, in words of about 8 bytes: 1 for each found value, 8 more if it has captures. A text that needs more than
+   * half of this isn't cached. Default 1,048,576 (about 8 MB).
    */
   readonly maxCachedWords?: number;
 }
 
-/** What an {@link AddressSpace} has cached. */
+/** The cache statistics of an {@link AddressSpace}. */
 export interface AddressSpaceCache {
   /** Cached texts; never more than `maxCachedTexts`. */
   readonly texts: number;
-  /** Words they take; never more than `maxCachedWords`. */
+  /** Words in use; never more than `maxCachedWords`. */
   readonly words: number;
 }
 
@@ -55,13 +55,13 @@ const CHECKS = {
 } satisfies OptionChecks<AddressSpaceOptions>;
 
 /**
- * Values (handlers, say) mapped under addresses, literal or with wildcards, in any number. The address of a message finds
+ * Maps addresses, literal or with wildcards, to values such as handlers. The address of a message finds
  *
- * 1. what is mapped under exactly this text, even when the text holds pattern characters;
- * 2. when the text is an address pattern: what is mapped under an address whose text it matches, wildcards in it included;
- * 3. what is mapped under an address with wildcards that matches the text of the message as it stands, a pattern or not.
+ * 1. values mapped under exactly this text, even if it contains pattern characters;
+ * 2. if the text is an address pattern: values mapped under any address whose text it matches, wildcards included;
+ * 3. values mapped under an address with wildcards that matches the literal text of the message, pattern or not.
  *
- * A literal address is found with one look-up, however many are mapped. A pattern costs the levels that it reaches, at first sight.
+ * Finding a literal address takes one lookup, however many are mapped. The cost of a new pattern depends on the levels that it reaches.
  *
  * @example
  * const space = new AddressSpace<string>();
@@ -73,11 +73,11 @@ export class AddressSpace<T> {
   readonly #slots = new Map<string, Slot<T>>();
   readonly #tree = new AddressTree<Slot<T>>();
   readonly #wildcards = new WildcardIndex<Slot<T>>();
-  /** Literal addresses that messages came for, some of which may have been unmapped since. */
+  /** Literal addresses that received messages. Some may have been unmapped since. */
   readonly #byBytes = new ByteIndex<Slot<T>>();
   readonly #cache: MatchCache<readonly Found<T>[]>;
   #size = 0;
-  /** The part of `work` that is not comparisons in the tree. */
+  /** The part of `work` other than comparisons in the tree. */
   #work = 0;
   #nextOrder = 0;
   #wildcardChanges = 0;
@@ -88,28 +88,28 @@ export class AddressSpace<T> {
     this.#cache = new MatchCache({ texts: maxCachedTexts, textLength: maxCachedTextLength, weight: maxCachedWords });
   }
 
-  /** How many values are mapped, over all addresses. */
+  /** Number of mapped values, across all addresses. */
   get size(): number {
     return this.#size;
   }
 
-  /** All mapped addresses, in no certain order. */
+  /** All mapped addresses, in no particular order. */
   addresses(): Iterable<string> {
     return this.#slots.keys();
   }
 
-  /** How much work all searches have been so far, in comparisons of a part of an address. Limits what texts from strangers may cost. */
+  /** Total work of all searches so far, measured in comparisons of address parts. Used to limit the cost of untrusted patterns. */
   get work(): number {
     return this.#tree.comparisons + this.#work;
   }
 
-  /** How much is cached, to watch that it stays within its limits. */
+  /** Current cache usage. */
   get cache(): AddressSpaceCache {
     return { texts: this.#cache.size, words: this.#cache.weight };
   }
 
   /**
-   * Maps a value under an address, which may hold wildcards (`*` matches `/`, too). The same value may be added more than once.
+   * Maps a value under an address, which may contain wildcards (`*` also matches `/`). The same value may be added more than once.
    *
    * @throws OscDispatchError `OSC_BAD_MAPPED_ADDRESS`, see {@link validateMappedAddress}
    */
@@ -123,13 +123,13 @@ export class AddressSpace<T> {
     this.#changed(slot);
   }
 
-  /** What is mapped under exactly this address, in the order in which it was added. */
+  /** The values mapped under exactly this address, in the order in which they were added. */
   at(mappedAddress: string): readonly T[] {
     checkString("A mapped address", mappedAddress);
     return this.#slots.get(mappedAddress)?.entries.map(({ value }) => value) ?? [];
   }
 
-  /** Removes what was added first of this value under exactly this address. Returns false if there is none. */
+  /** Removes the first occurrence of this value under exactly this address. Returns false if there is none. */
   remove(mappedAddress: string, value: T): boolean {
     checkString("A mapped address", mappedAddress);
     const slot = this.#slots.get(mappedAddress);
@@ -143,8 +143,8 @@ export class AddressSpace<T> {
   }
 
   /**
-   * What is mapped for the address or address pattern of a message, in the order in which it was added. Never throws. The array is frozen,
-   * and for an address that comes again it is the same one.
+   * The values that match the address or address pattern of a message, in the order in which they were added. Never throws. The array is
+   * frozen, and a repeated address usually gets the same array.
    */
   find(address: string): readonly Found<T>[] {
     const slot = this.#slots.get(address);
@@ -153,8 +153,8 @@ export class AddressSpace<T> {
   }
 
   /**
-   * As {@link find} for the address with which the bytes of a message begin, without decoding it. Undefined if it isn't cached or has to be
-   * searched for: then {@link find} it and {@link cacheAddress}.
+   * Like {@link find}, for the address at the beginning of a message's bytes, without decoding it. Undefined if it isn't cached or a search
+   * is needed: then call {@link find} and {@link cacheAddress}.
    */
   findBytes(message: Uint8Array): KnownAddress<T> | undefined {
     const slot = this.#byBytes.find(message);
@@ -162,13 +162,13 @@ export class AddressSpace<T> {
   }
 
   /**
-   * Caches the bytes with which a message to this address begins, if the address is mapped literally: so the cache is limited by what is
-   * mapped. The message must be well formed.
+   * Caches the leading bytes of a message to this address, if the address is mapped literally, which bounds the cache. The message must be
+   * well formed.
    */
   cacheAddress(address: string, message: Uint8Array): void {
     const slot = this.#slots.get(address);
     if (slot?.found === undefined || slot.sequence !== undefined) return;
-    // The unmapped ones go when they are the greater part.
+    // Evicts unmapped addresses once they are the majority.
     if (this.#byBytes.size > this.#slots.size * 2 + FEW_SLOTS) this.#byBytes.clear();
     slot.size = this.#byBytes.set(message, slot);
   }
@@ -195,7 +195,7 @@ export class AddressSpace<T> {
     return found;
   }
 
-  /** Adds what is mapped under the addresses whose text a pattern matches. */
+  /** Adds the values mapped under addresses whose text the pattern matches. */
   #addPatternMatches(pattern: string, matched: Map<Slot<T>, readonly Entry<T>[]>): void {
     const { longest } = this.#tree;
     if (pattern.length > longest && leastLengthOf(pattern) > longest) return;
@@ -204,7 +204,7 @@ export class AddressSpace<T> {
     for (const slot of this.#tree.match(levels)) if (!matched.has(slot)) matched.set(slot, slot.textMatches());
   }
 
-  /** Adds what is mapped with wildcards that match this text. */
+  /** Adds the values mapped under wildcards that match this text. */
   #addWildcardMatches(text: string, matched: Map<Slot<T>, readonly Entry<T>[]>): void {
     const candidates = this.#wildcards.candidates(text);
     this.#work += candidates.length * Math.ceil(text.length / UNITS_PER_WORK);
@@ -229,7 +229,7 @@ export class AddressSpace<T> {
     if (slot.node !== undefined) this.#tree.delete(slot.node);
   }
 
-  /** Forgets what was found before something was added to this slot, or removed from it. */
+  /** Invalidates cached results after a value was added to or removed from this slot. */
   #changed(slot: Slot<T>): void {
     slot.found = undefined;
     if (slot.sequence !== undefined) this.#wildcardChanges += 1;
@@ -237,14 +237,17 @@ export class AddressSpace<T> {
   }
 }
 
-/** A literal address keeps what it found outside the cache, unless more mapped wildcards than this match it: so what is kept is in proportion to what is mapped. */
+/**
+ * A literal address stores its results outside the cache, unless more mapped wildcards than this match it. This keeps memory proportional
+ * to the number of mapped values.
+ */
 const MAX_KEPT_WILDCARDS = 4;
 
-/** Putting a found value in its place takes as long as this many comparisons; trying a mapped wildcard on this many units takes one. */
+/** Sorting in a found value costs as much as this many comparisons. Trying a mapped wildcard on `UNITS_PER_WORK` units costs one. */
 const WORK_PER_FOUND = 20;
 const UNITS_PER_WORK = 4;
 
-/** With this few addresses it doesn't matter how many unmapped ones are cached. */
+/** With few addresses, cached unmapped ones don't matter. */
 const FEW_SLOTS = 64;
 
 const NOTHING: readonly never[] = /* @__PURE__ */ Object.freeze([]);
@@ -253,7 +256,7 @@ function wordsOf(found: readonly Found<unknown>[]): number {
   return found.reduce((sum, { captures }) => sum + (captures.length > 0 ? 9 : 1), 1);
 }
 
-/** A value that is mapped or was found, with its place in the order of adding over all addresses. */
+/** A mapped or found value, with its position in the order of adding across all addresses. */
 export class Entry<T> implements Found<T> {
   readonly value: T;
   readonly captures: readonly string[];
@@ -265,12 +268,12 @@ export class Entry<T> implements Found<T> {
     this.#order = order;
   }
 
-  /** The same value with what was captured for a message. */
+  /** The same value with the captures of a message. */
   with(captures: readonly string[]): Entry<T> {
     return new Entry(this.value, captures, this.#order);
   }
 
-  /** Sorts what was found in the order of adding, and freezes all of it. */
+  /** Sorts found values in the order of adding, and deep-freezes the list. */
   static inOrder<T>(found: Entry<T>[]): readonly Found<T>[] {
     if (found.length > 1) found.sort((a, b) => a.#order - b.#order);
     for (const entry of found) Object.freeze(entry);
@@ -278,20 +281,20 @@ export class Entry<T> implements Found<T> {
   }
 }
 
-/** A mapped address with all that is mapped under it. */
+/** A mapped address with all its values. */
 export class Slot<T> {
   readonly address: string;
   /** Undefined for a literal address. */
   readonly sequence: TokenSequence | undefined;
   /** Its node in the tree, unless the address begins with `*`. */
   node: Node<Slot<T>> | undefined = undefined;
-  /** In order of adding, and without captures. */
+  /** In the order of adding, without captures. */
   readonly entries: Entry<T>[];
-  /** What a message with just this address finds, if the address isn't a pattern; undefined when it has to be searched for. */
+  /** The result for a message with exactly this address, if it isn't a pattern; undefined if a search is needed. */
   found: readonly Found<T>[] | undefined = undefined;
-  /** The state of the mapped wildcards for which `found` holds. */
+  /** The version of the mapped wildcards for which `found` is valid. */
   wildcardChanges = 0;
-  /** How many bytes the address takes in a message, with NUL and padding; 0 if it isn't cached. */
+  /** The size of the address in a message in bytes, with NUL and padding; 0 if it isn't cached. */
   size = 0;
 
   constructor(address: string, sequence: TokenSequence | undefined, entry: Entry<T>) {
@@ -300,7 +303,7 @@ export class Slot<T> {
     this.entries = [entry];
   }
 
-  /** What a message finds that matches the mapped address as text. Wildcards that don't match their own text count as having matched themselves. */
+  /** The result for a pattern that matches the mapped address as text. Wildcards that don't match their own text capture that text. */
   textMatches(): readonly Entry<T>[] {
     const { sequence } = this;
     if (sequence === undefined) return this.entries;

@@ -1,8 +1,8 @@
-/** What spares a search: literal addresses by their bytes in a message, and what was found for texts that came before. */
+/** Caches that avoid searches: literal addresses by their bytes in a message, and results for earlier texts. */
 
 /** Longer texts, in words of four bytes with NUL and padding, are not cached. */
 const MAX_WORDS = 64;
-/** How many places are tried for a hash. Mapped addresses chosen to share one hash are found by their text instead. */
+/** Maximum number of slots probed for a hash. Addresses chosen to collide are found by their text instead. */
 const MAX_TRIES = 16;
 /** The fields of a record in `#records`: its hash, the index of its value, the number of words of its text, and the words. */
 const HASH = 0;
@@ -11,29 +11,31 @@ const COUNT = 2;
 const WORDS = 3;
 
 /**
- * Values by the bytes of an address at the beginning of a message, so that handlers are found without decoding the address.
+ * Maps the bytes of an address at the beginning of a message to a value, so that handlers are found without decoding the address.
  *
- * A hash table with open addressing. All that it compares lies side by side in two typed arrays, because of 100,000 objects most would miss
- * the processor's cache (bench/dispatch, "1,000 in turn").
+ * A hash table with open addressing. Everything it compares is stored contiguously in two typed arrays, because with 100,000 objects most
+ * lookups would miss the CPU cache (bench/dispatch, "1,000 in turn").
  */
 export class ByteIndex<V> {
-  /** Where the record of each place begins in `#records`; 0 for none. The length is a power of two, and at least half are free. */
+  /**
+   * The start of each slot's record in `#records`; 0 for a free slot. The length is a power of two, and at least half the slots are free.
+   */
   #places = new Int32Array(32);
   #shift = 27;
   #records = new Int32Array(256);
   #used = 1;
   #values: V[] = [];
-  /** The text that was read last: its words, their number and their hash. */
+  /** The last text read: its words, their number and their hash. */
   readonly #words = new Int32Array(MAX_WORDS);
   #count = 0;
   #hash = 0;
 
-  /** How many texts are in the index. */
+  /** Number of texts in the index. */
   get size(): number {
     return this.#values.length;
   }
 
-  /** The value for the OSC string with which the bytes begin. Every byte is compared, NUL and padding too. */
+  /** The value for the OSC string at the beginning of the bytes. Compares every byte, including NUL and padding. */
   find(bytes: Uint8Array): V | undefined {
     if (!this.#read(bytes)) return undefined;
     const place = this.#place();
@@ -42,7 +44,7 @@ export class ByteIndex<V> {
   }
 
   /**
-   * Sets the value for the OSC string with which the bytes begin. It must be well formed.
+   * Sets the value for the OSC string at the beginning of the bytes. It must be well formed.
    *
    * @returns the size of the string in bytes, NUL and padding included; 0 if it is not cached
    */
@@ -70,7 +72,7 @@ export class ByteIndex<V> {
     this.#values = [];
   }
 
-  /** Reads the words of the string at the beginning of the bytes. Returns false if it is too long, or not all there. */
+  /** Reads the words of the string at the beginning of the bytes. Returns false if it is too long or incomplete. */
   #read(bytes: Uint8Array): boolean {
     const words = this.#words;
     const last = Math.min(bytes.length, MAX_WORDS * 4) - 4;
@@ -80,7 +82,7 @@ export class ByteIndex<V> {
       const word = (bytes[p]! << 24) | (bytes[p + 1]! << 16) | (bytes[p + 2]! << 8) | bytes[p + 3]!;
       words[count++] = word;
       hash = Math.imul(((hash << 5) | (hash >>> 27)) ^ word, 0x9e3779b1);
-      // The last word of a string ends with NUL, and no other word does.
+      // Only the last word of a string ends with NUL.
       if ((word & 0xff) === 0) {
         this.#count = count;
         this.#hash = hash;
@@ -90,7 +92,7 @@ export class ByteIndex<V> {
     return false;
   }
 
-  /** The place of the text that was read last, or the free one where it belongs; -1 if it can have none. */
+  /** The slot of the last text read, or the free slot for it; -1 if there is neither within the probe limit. */
   #place(): number {
     const places = this.#places;
     const mask = places.length - 1;
@@ -112,7 +114,7 @@ export class ByteIndex<V> {
     return true;
   }
 
-  /** Writes a record for the text that was read last, and returns where it begins. */
+  /** Writes a record for the last text read, and returns its start. */
   #append(value: V): number {
     const start = this.#used;
     const end = start + WORDS + this.#count;
@@ -130,7 +132,7 @@ export class ByteIndex<V> {
     return start;
   }
 
-  /** Doubles the places. A text that then finds none within the tries is left out, as if it had never come. */
+  /** Doubles the number of slots. Drops a text that then finds no slot within the probe limit. */
   #grow(): void {
     const places = new Int32Array(this.#places.length * 2);
     this.#shift -= 1;
@@ -147,11 +149,11 @@ export class ByteIndex<V> {
 
 /** Bounds of a {@link MatchCache}. */
 export interface MatchCacheBounds {
-  /** How many texts are cached at most. */
+  /** Maximum number of cached texts. */
   readonly texts: number;
   /** Longer texts (in UTF-16 units) are never cached. */
   readonly textLength: number;
-  /** How much all entries may weigh; whoever sets an entry says what it weighs. */
+  /** Maximum total weight of all entries. The caller of `set` determines the weight of an entry. */
   readonly weight: number;
 }
 
@@ -161,8 +163,8 @@ interface Cached<V> {
 }
 
 /**
- * What was found for texts, in two generations. When the young one is full it becomes the old one, and the old one is dropped; what is used
- * again moves to the young one. So frequent texts stay, however many others come once, and every step takes constant time.
+ * A two-generation cache of results for texts. When the young generation is full, it replaces the old one. Entries that are used again move
+ * to the young generation. So frequent texts survive any number of one-time texts, and every step takes constant time.
  */
 export class MatchCache<V> {
   readonly #bounds: MatchCacheBounds;
@@ -175,12 +177,12 @@ export class MatchCache<V> {
     this.#bounds = bounds;
   }
 
-  /** How many texts are cached. */
+  /** Number of cached texts. */
   get size(): number {
     return this.#young.size + this.#old.size;
   }
 
-  /** What all entries weigh. */
+  /** Total weight of all entries. */
   get weight(): number {
     return this.#youngWeight + this.#oldWeight;
   }
@@ -196,7 +198,7 @@ export class MatchCache<V> {
     return old.value;
   }
 
-  /** Caches what was found for a new text, unless it alone would take more than half of the room. */
+  /** Caches the result for a new text, unless it alone would exceed half of the maximum weight. */
   set(text: string, value: V, weight: number): void {
     if (text.length > this.#bounds.textLength || weight > this.#bounds.weight / 2 || this.#bounds.texts < 2) return;
     this.#add(text, { value, weight });

@@ -1,4 +1,4 @@
-/** `oscine/address`: OSC address patterns and the address space. Pure: runs in browsers too. */
+/** `oscine/address`: OSC address patterns and the address space. Also runs in browsers. */
 
 export { AddressSpace } from "./address-space.ts";
 export type { AddressSpaceCache, AddressSpaceOptions, Found, KnownAddress } from "./address-space.ts";

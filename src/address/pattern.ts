@@ -9,9 +9,9 @@ const SLASH = 0x2f;
 const OPENING_BRACKET = 0x5b;
 const OPENING_BRACE = 0x7b;
 
-/** An address pattern that is parsed once and compared with many addresses. */
+/** An address pattern, parsed once to match many addresses. */
 export interface AddressPattern {
-  /** The text it was made from. */
+  /** The source text. */
   readonly pattern: string;
   /** Why the pattern is malformed and matches nothing; undefined for a well-formed one. */
   readonly problem: string | undefined;
@@ -23,16 +23,16 @@ export interface AddressPattern {
  * Parses an address pattern (OSC 1.0, "OSC Message Dispatching and Pattern Matching"). Never throws, because patterns come from the network:
  * a malformed one has a `problem` and matches nothing.
  *
- * Pattern and address are split at `/`, and each part of the pattern must match the part at its place: `?` any one character (a code point),
- * `*` any run of characters of the part, `[a-z]` and `[!a-z]` one character inside or outside the set, `{foo,bar}` one of the texts, anything
- * else itself; `//` (OSC 1.1) any number of levels. What the OSC texts leave open:
+ * Pattern and address are split at `/`, and each part of the pattern must match the corresponding part of the address: `?` matches any one
+ * character (code point), `*` any run of characters in the part, `[a-z]` and `[!a-z]` one character inside or outside the set, `{foo,bar}`
+ * one of the texts, anything else itself, and `//` (OSC 1.1) any number of levels. Where the OSC specifications are silent:
  *
  * - a `[` or `{` that isn't closed within its part, a `{` inside braces, and more than 8 braces with an empty alternative are malformed;
- * - a stray `]` or `}` is itself, and so are `*`, `?`, `[` and `]` inside braces; an empty alternative matches the empty text;
- * - `[]` and a range that runs backwards hold no character; no set holds `/`;
+ * - a stray `]` or `}` is literal, and so are `*`, `?`, `[` and `]` inside braces; an empty alternative matches the empty text;
+ * - `[]` and a reversed range contain no characters; no set contains `/`;
  * - `/a//` ends in an empty part and matches `/a/` and `/a/b/`, not `/a/b`.
  *
- * Nothing is tried twice: matching takes at most the length of the pattern times that of the address.
+ * There is no backtracking: matching takes at most the length of the pattern times that of the address.
  *
  * @example
  * const gains = compilePattern("/mixer/{1,2}/gain*");
@@ -56,7 +56,7 @@ export function matchAddress(pattern: string, address: string): boolean {
 }
 
 /**
- * Whether this text of a message may stand for other addresses than itself: it begins with `/` and holds `*`, `?`, `[`, `{` or `//`.
+ * Whether a message's address may match other addresses than itself: it begins with `/` and contains `*`, `?`, `[`, `{` or `//`.
  *
  * @example
  * isPattern("/mixer/1"); // false
@@ -80,31 +80,30 @@ function matchesAddress(levels: readonly Level[] | undefined, address: string): 
 }
 
 /**
- * Parses an address to be mapped; undefined for a literal one, which is just its text.
+ * Parses an address to be mapped; returns undefined for a literal address.
  *
- * `*` matches any run of characters, `/` included; `?`, `[…]` and `{…}` mean the same as in an address pattern. `//` is just two slashes.
- * Spaces, `+`, `#`, `,` and stray `]` or `}` are themselves, because real programs send them. To mean one of `*`, `?`, `[` and `{` itself,
- * write it in brackets: `[*]`, `[?]`, `[[]`, `[{]`.
+ * `*` matches any run of characters, `/` included; `?`, `[…]` and `{…}` work as in an address pattern. `//` is just two slashes. Spaces,
+ * `+`, `#`, `,` and stray `]` or `}` are literal, because real programs send them. To match a literal `*`, `?`, `[` or `{`, write it in
+ * brackets: `[*]`, `[?]`, `[[]`, `[{]`.
  *
- * @throws OscDispatchError `OSC_BAD_MAPPED_ADDRESS` for an address that no message can ever match: one that begins with neither `/` nor `*`,
- * holds a NUL, has a `[` or `{` that isn't closed before the next `/`, a set without characters, nested braces, or more than 8 braces with an
- * empty alternative
+ * @throws OscDispatchError `OSC_BAD_MAPPED_ADDRESS` for an address that no message can match: it begins with neither `/` nor `*`, contains
+ *   a NUL, a `[` or `{` that isn't closed before the next `/`, an empty set, nested braces, or more than 8 braces with an empty alternative
  */
 export function parseMappedAddress(address: string): TokenSequence | undefined {
   if (typeof address !== "string") throw refused(String(address), `it is not a string`, "Pass a string such as /mixer/1/gain.");
   if (!address.startsWith("/") && !address.startsWith("*")) {
     throw refused(address, "it begins with neither / nor *", address === "" ? "Use /* to see every message." : `Write /${address}.`);
   }
-  if (address.includes("\0")) throw refused(address, "it holds a NUL, which ends a string in OSC", "Take the NUL out.");
+  if (address.includes("\0")) throw refused(address, "it contains a NUL, which terminates OSC strings", "Remove the NUL.");
   if (isLiteral(address)) return undefined;
   const { tokens, problem } = tokenize(address);
-  if (tokens === undefined) throw refused(address, problem, "Correct it, or write [[] or [{] where the character itself is meant.");
+  if (tokens === undefined) throw refused(address, problem, "Fix it, or write [[] or [{] for the literal character.");
   const hopeless = tokens.find(isHopeless);
   if (hopeless !== undefined)
     throw refused(
       address,
-      `${hopeless.source} holds no character, so nothing can match`,
-      "Name a character, or a range from the lower to the higher one.",
+      `${hopeless.source} contains no characters, so nothing can match`,
+      "Add a character, or write ranges from low to high.",
     );
   return new TokenSequence(tokens);
 }
@@ -112,7 +111,7 @@ export function parseMappedAddress(address: string): TokenSequence | undefined {
 /**
  * Checks an address to be mapped, as `map` and `add` do.
  *
- * @throws OscDispatchError `OSC_BAD_MAPPED_ADDRESS` for an address that no message can ever match; its message says why, and what to write
+ * @throws OscDispatchError `OSC_BAD_MAPPED_ADDRESS` for an address that no message can match; the error message says why and how to fix it
  *
  * @example
  * validateMappedAddress("/mixer/*");
@@ -139,14 +138,17 @@ function refused(address: string, reason: string, cure: string): OscDispatchErro
 export interface Level {
   /** What the part of the address must match. */
   readonly part: TokenSequence;
-  /** True after a `//`: any number of other parts may come first (OSC 1.1). */
+  /** True after a `//`: any number of other parts may precede it (OSC 1.1). */
   readonly skip: boolean;
 }
 
 /** The levels of a pattern, or why it is malformed. */
 type Levels = { readonly levels: readonly Level[]; readonly problem?: never } | { readonly levels?: never; readonly problem: string };
 
-/** Parses a pattern. Three and more slashes in a row mean the same as `//`; after a slash at the end comes an empty part, as in an address. */
+/**
+ * Parses a pattern. Three or more consecutive slashes mean the same as `//`. A trailing slash is followed by an empty part, as in an
+ * address.
+ */
 export function parseLevels(pattern: string): Levels {
   if (!pattern.startsWith("/")) return { problem: "it does not begin with /" };
   const { tokens, problem } = tokenize(pattern);
@@ -159,7 +161,7 @@ export function parseLevels(pattern: string): Levels {
       part.push(token);
       continue;
     }
-    // No part stands before the slash with which a pattern begins.
+    // No part precedes the leading slash.
     const texts = (index === 0 ? token.text.slice(1) : token.text).split("/");
     for (const [position, text] of texts.entries()) {
       if (position > 0 && part.length === 0) skip = true;
@@ -176,8 +178,8 @@ export function parseLevels(pattern: string): Levels {
 }
 
 /**
- * No address shorter than this (in UTF-16 units) matches the pattern. Cheaper than parsing, so that patterns made to take time, which are
- * longer than all mapped addresses, need not be parsed.
+ * No address shorter than this (in UTF-16 units) matches the pattern. Cheaper than parsing: hostile patterns longer than all mapped
+ * addresses are never parsed.
  */
 export function leastLengthOf(pattern: string): number {
   let length = 0;
@@ -195,14 +197,14 @@ export function leastLengthOf(pattern: string): number {
   return length - Math.min(choices, MAX_EMPTY_CHOICES);
 }
 
-/** The texts between the slashes of an address (`/a/b` has `a` and `b`) that begins with a slash. */
+/** The parts between the slashes of an address that begins with a slash: `/a/b` has `a` and `b`. */
 function partsOf(address: string): string[] {
   return address.slice(1).split("/");
 }
 
 /**
- * Whether the levels match the parts of an address. After a `//` the next levels are put at the first place where they fit. A later place is
- * tried only if they then fail before the next `//`, which reaches everything that a later place could reach.
+ * Whether the levels match the parts of an address. After a `//`, the next levels are tried at the first position where they fit. Later
+ * positions are tried only if the levels fail before the next `//`, because that one reaches everything that a later position could.
  */
 function matchLevels(levels: readonly Level[], parts: readonly string[]): boolean {
   let levelIndex = 0;

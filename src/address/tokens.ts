@@ -1,19 +1,18 @@
 /**
- * The tokens of an address pattern, and matching a text with them (OSC 1.0, "OSC Message Dispatching and Pattern Matching"). Nothing here
- * becomes a regular expression, because the text may come from the network. There is no backtracking either: matching takes at most
- * tokens × characters.
+ * The tokens of an address pattern, and how they match text (OSC 1.0, "OSC Message Dispatching and Pattern Matching"). Avoids regular
+ * expressions and backtracking, because the text may come from the network: matching takes at most tokens × characters.
  */
 
-/** One piece of an address pattern. Every kind but `literal` is a wildcard; `source` is its text in the pattern. */
+/** One piece of an address pattern. Every kind except `literal` is a wildcard; `source` is its text in the pattern. */
 export type Token =
   | { readonly kind: "literal"; readonly text: string }
-  /** `?`: any one character but `/`. */
+  /** `?`: any one character except `/`. */
   | { readonly kind: "any"; readonly source: string }
-  /** `*`, or several in a row: any run of characters, the empty one too. */
+  /** One or more `*`: any run of characters, possibly empty. */
   | { readonly kind: "run"; readonly source: string }
   /** `[…]`: one character inside (or, negated, outside) the ranges, never `/`. */
   | { readonly kind: "set"; readonly source: string; readonly negated: boolean; readonly ranges: readonly Range[] }
-  /** `{…}`: one of the texts, which stand in order of their lengths; `lengths` are the lengths that occur, ascending. */
+  /** `{…}`: one of the texts, ordered by length; `lengths` are the distinct lengths, ascending. */
   | { readonly kind: "choice"; readonly source: string; readonly texts: ReadonlySet<string>; readonly lengths: readonly number[] };
 
 /** A wildcard: a token that is not literal text. */
@@ -29,14 +28,14 @@ interface Range {
 type Tokens = { readonly tokens: readonly Token[]; readonly problem?: never } | { readonly tokens?: never; readonly problem: string };
 
 /**
- * How many braces of one pattern may list the empty text. If every token takes at least one character, the address alone limits the work of
- * matching it; tokens that may take none must be limited by number. The OSC texts don't say what an empty alternative means.
+ * Maximum number of braces with an empty alternative in one pattern. If every token consumes at least one character, the address bounds the
+ * work; tokens that may match nothing need a limit of their own. The OSC specifications don't define an empty alternative.
  */
 export const MAX_EMPTY_CHOICES = 8;
 
 /**
- * Parses the text of a pattern, or of one part of it. A `[` or `{` must be closed before the next `/`. A stray `]` or `}` is itself,
- * and so are `*`, `?`, `[` and `]` inside braces, and everything but `]`, a `-` between two characters and a leading `!` inside brackets.
+ * Parses the text of a pattern, or of one part of it. A `[` or `{` must be closed before the next `/`. A stray `]` or `}` is literal. So
+ * are `*`, `?`, `[` and `]` inside braces, and everything inside brackets except `]`, a `-` between two characters and a leading `!`.
  */
 export function tokenize(text: string): Tokens {
   const tokens: Token[] = [];
@@ -84,7 +83,7 @@ function wildcardAt(text: string, index: number): Wildcard | string {
     case OPENING_BRACE: {
       const source = enclosed(text, index, "}");
       if (source === undefined) return `the { at character ${index + 1} is never closed`;
-      return source.includes("{", 1) ? `the { at character ${index + 1} holds another {: braces cannot be nested` : readChoice(source);
+      return source.includes("{", 1) ? `the { at character ${index + 1} contains another {: braces cannot be nested` : readChoice(source);
     }
     default:
       return { kind: "any", source: "?" };
@@ -119,7 +118,7 @@ function readSet(source: string): Wildcard {
     if (last === undefined) {
       ranges.push(first * CODE_POINTS + first);
     } else {
-      // A range that runs backwards, such as [9-0], holds nothing.
+      // A reversed range such as [9-0] is empty.
       if (first <= last) ranges.push(first * CODE_POINTS + last);
       index += 2;
     }
@@ -127,10 +126,10 @@ function readSet(source: string): Wildcard {
   return { kind: "set", source, negated, ranges: merged(ranges) };
 }
 
-/** More than there are: a range is sorted as one number, `first * CODE_POINTS + last`, which is faster than as an object. */
+/** An upper bound. Ranges are sorted as single numbers, `first * CODE_POINTS + last`, which is faster than as objects. */
 const CODE_POINTS = 0x200000;
 
-/** The same characters as sorted ranges that do not touch, so that membership is a binary search however long the brackets are. */
+/** The same characters as sorted, disjoint ranges, so that membership is a binary search. */
 function merged(ranges: readonly number[]): Range[] {
   const result: Range[] = [];
   for (const range of Float64Array.from(ranges).toSorted()) {
@@ -143,7 +142,7 @@ function merged(ranges: readonly number[]): Range[] {
   return result;
 }
 
-/** Whether the sorted ranges hold this code point. */
+/** Whether the sorted ranges contain this code point. */
 function inRanges(ranges: readonly Range[], codePoint: number): boolean {
   let low = 0;
   let high = ranges.length;
@@ -158,13 +157,13 @@ function inRanges(ranges: readonly Range[], codePoint: number): boolean {
 }
 
 /**
- * A part of an address pattern, or a mapped address with wildcards. `*` takes any run of characters here, `/` included (which one part can't
- * have); `?` and `[…]` never take a `/`.
+ * A part of an address pattern, or a mapped address with wildcards. Here `*` matches any run of characters, including `/` (which a single
+ * part can't contain); `?` and `[…]` never match a `/`.
  *
- * Tokens are matched from the last to the first. Each turns the places where what follows may begin into the places where it may begin.
+ * Tokens are matched from last to first. Each maps the positions where the rest may begin to the positions where the token may begin.
  */
 export class TokenSequence {
-  /** The text, if there is no wildcard at all. */
+  /** The text, if there are no wildcards. */
   readonly literal: string | undefined;
   /** The literal text before the first wildcard. */
   readonly prefix: string;
@@ -208,8 +207,8 @@ export class TokenSequence {
   }
 
   /**
-   * What each wildcard took, in order, or undefined if the text doesn't match. The first wildcard takes as little as it can, then the second,
-   * and so on.
+   * What each wildcard matched, in order, or undefined if the text doesn't match. Wildcards are non-greedy: the first matches as little as
+   * possible, then the second, and so on.
    */
   capture(text: string): readonly string[] | undefined {
     if (this.literal !== undefined) return text === this.literal ? NO_CAPTURES : undefined;
@@ -227,7 +226,7 @@ export class TokenSequence {
     return places.at(-1) === from ? captured(steps.toReversed(), text, from) : undefined;
   }
 
-  /** The cheap checks, which most texts fail: length, beginning and end. */
+  /** Cheap checks that most texts fail: length, prefix and suffix. */
   #framed(text: string): boolean {
     return text.length >= this.#minLength && text.startsWith(this.prefix) && text.endsWith(this.suffix);
   }
@@ -250,7 +249,7 @@ function minLengthOf(token: Token): number {
   }
 }
 
-/** The places from `from` on at which this token may begin to end at one of `ends`. Both are in descending order. */
+/** The positions, from `from` on, where this token may begin so that it ends at one of `ends`. Both lists are in descending order. */
 function placesBefore(token: Token, text: string, from: number, ends: readonly number[]): readonly number[] {
   const starts: number[] = [];
   switch (token.kind) {
@@ -280,10 +279,10 @@ function placesBefore(token: Token, text: string, from: number, ends: readonly n
   }
 }
 
-/** With this few texts in a `{…}`, comparing each of them is faster than slicing the text and looking it up. */
+/** Up to this many texts in a `{…}`, comparing each is faster than slicing the text and looking it up. */
 const FEW_TEXTS = 8;
 
-/** The nearest of the places `ends` (descending) that one of the texts of a `{…}` reaches from `start`. */
+/** The nearest of the positions `ends` (descending) that one of the texts of a `{…}` reaches from `start`. */
 function choiceEnd(token: Extract<Token, { kind: "choice" }>, text: string, start: number, ends: readonly number[]): number | undefined {
   const few = token.texts.size <= FEW_TEXTS;
   for (const option of few ? token.texts : token.lengths) {
@@ -294,13 +293,13 @@ function choiceEnd(token: Extract<Token, { kind: "choice" }>, text: string, star
   return undefined;
 }
 
-/** A token, and the places (descending) at which it may end so that all that follows matches. */
+/** A token, and the positions (descending) where it may end so that the rest matches. */
 interface Step {
   readonly token: Token;
   readonly ends: readonly number[];
 }
 
-/** Walks forward through the places known to lead to the end, and records what each wildcard takes. */
+/** Walks forward through positions known to lead to a match, and records what each wildcard matches. */
 function captured(steps: readonly Step[], text: string, from: number): readonly string[] {
   const captures: string[] = [];
   let start = from;
@@ -312,7 +311,7 @@ function captured(steps: readonly Step[], text: string, from: number): readonly 
   return Object.freeze(captures);
 }
 
-/** The nearest of the places `ends` (descending) to which this token reaches from `start`. There is one. */
+/** The nearest of the positions `ends` (descending) that this token reaches from `start`. There always is one. */
 function shortestEnd(token: Token, text: string, start: number, ends: readonly number[]): number {
   switch (token.kind) {
     case "literal":
@@ -344,7 +343,7 @@ function takesCharacter(token: Token, codePoint: number): boolean {
   return token.kind !== "set" || inRanges(token.ranges, codePoint) !== token.negated;
 }
 
-/** Whether `index` lies between the two halves of one character beyond U+FFFF. */
+/** Whether `index` splits a surrogate pair. */
 function splitsPair(text: string, index: number): boolean {
   if (index <= 0 || (text.charCodeAt(index) & 0xfc00) !== 0xdc00) return false;
   return (text.charCodeAt(index - 1) & 0xfc00) === 0xd800;

@@ -1,9 +1,9 @@
-/** Where mapped addresses are found: a tree of their parts for patterns, and an index of those with wildcards for plain addresses. */
+/** Finds mapped addresses: a tree of their parts for patterns, and an index of wildcard addresses for plain addresses. */
 
 import type { Level } from "./pattern.ts";
 import type { TokenSequence } from "./tokens.ts";
 
-/** A part of an address, below the part before it. */
+/** A part of an address, as a child of the preceding part. */
 export interface Node<S> {
   readonly parent: Node<S> | undefined;
   readonly name: string;
@@ -12,23 +12,23 @@ export interface Node<S> {
   slot: S | undefined;
 }
 
-/** A tree of mapped addresses, each with one slot, so that a pattern is compared only with the levels that it reaches. */
+/** A tree of mapped addresses, each with one slot. A pattern is compared only with the levels that it reaches. */
 export class AddressTree<S> {
   readonly #root: Node<S> = { parent: undefined, name: "", children: undefined, slot: undefined };
   #longest = 0;
   #comparisons = 0;
 
-  /** No address is longer than this, in UTF-16 units. Does not shrink when addresses are removed. */
+  /** Length of the longest address so far, in UTF-16 units. Doesn't shrink when addresses are removed. */
   get longest(): number {
     return this.#longest;
   }
 
-  /** How often a part of an address has been compared with a level of a pattern. */
+  /** Number of comparisons of an address part with a pattern level so far. */
   get comparisons(): number {
     return this.#comparisons;
   }
 
-  /** Puts a slot at an address that has none. Returns its node, for {@link delete}. */
+  /** Adds a slot at an address without one. Returns its node, for {@link delete}. */
   set(address: string, slot: S): Node<S> {
     this.#longest = Math.max(this.#longest, address.length);
     let node = this.#root;
@@ -41,7 +41,7 @@ export class AddressTree<S> {
     return node;
   }
 
-  /** Removes the slot of a node, and the branches that then lead nowhere. */
+  /** Removes the slot of a node, and branches left empty. */
   delete(node: Node<S>): void {
     node.slot = undefined;
     while (node.parent !== undefined && node.slot === undefined && node.children === undefined) {
@@ -52,7 +52,7 @@ export class AddressTree<S> {
     }
   }
 
-  /** The slots at all addresses that the levels of a pattern match, each once, in no certain order. */
+  /** The slots of all addresses that the levels of a pattern match, each once, in no particular order. */
   match(levels: readonly Level[]): S[] {
     const slots: S[] = [];
     const pending: Visit<S>[] = [{ node: this.#root, places: [0] }];
@@ -82,13 +82,13 @@ function childOf<S>(parent: Node<S>, name: string): Node<S> {
   return child;
 }
 
-/** A node whose children are to be looked at, and the levels of the pattern that they may be at: ascending indexes. */
+/** A node whose children are to be visited, and the pattern levels that may apply to them, as ascending indexes. */
 interface Visit<S> {
   readonly node: Node<S>;
   readonly places: readonly number[];
 }
 
-/** The one name that can match at these places, if there is only one. */
+/** The only name that can match at these levels, if there is just one. */
 function onlyName(levels: readonly Level[], places: readonly number[]): string | undefined {
   const level = places.length === 1 ? levels[places[0] ?? 0] : undefined;
   return level === undefined || level.skip ? undefined : level.part.literal;
@@ -99,7 +99,7 @@ function enter<S>(child: Node<S>, levels: readonly Level[], places: readonly num
   for (const place of places) {
     const level = levels[place];
     if (level === undefined) continue;
-    // A `//` reaches whatever the places before it could still reach, so they need not be followed further.
+    // A `//` reaches everything that the levels before it could, so drop those.
     if (level.skip) next = [place];
     if (!level.part.accepts(child.name)) continue;
     if (place + 1 < levels.length) {
@@ -113,13 +113,13 @@ function enter<S>(child: Node<S>, levels: readonly Level[], places: readonly num
 }
 
 /**
- * Mapped addresses with wildcards, found by the literal text before their first and after their last wildcard: one look-up for each length
- * of prefix that is mapped, and behind each that is known one for each length of suffix. Only addresses that share both take more time.
+ * Indexes mapped wildcard addresses by the literal text before their first and after their last wildcard. A search takes one lookup per
+ * mapped prefix length, and for each match one per suffix length. Only addresses that share both take longer.
  */
 export class WildcardIndex<S> {
   readonly #byPrefix = new TextIndex<TextIndex<Set<S>>>();
 
-  /** True while nothing is mapped. */
+  /** True if nothing is mapped. */
   get isEmpty(): boolean {
     return this.#byPrefix.isEmpty;
   }
@@ -138,7 +138,7 @@ export class WildcardIndex<S> {
     if (bySuffix.isEmpty) this.#byPrefix.delete(sequence.prefix);
   }
 
-  /** The slots of all mapped addresses whose prefix and suffix the text has. Whether their wildcards match must still be checked. */
+  /** The slots of all mapped addresses whose prefix and suffix match the text. Their wildcards must still be checked. */
   candidates(text: string): S[] {
     const found: S[] = [];
     for (const prefixLength of this.#byPrefix.lengths()) {
@@ -155,10 +155,10 @@ export class WildcardIndex<S> {
   }
 }
 
-/** A map with texts as keys that knows which lengths its keys have. */
+/** A map with string keys that tracks the lengths of its keys. */
 class TextIndex<V> {
   readonly #values = new Map<string, V>();
-  /** How many keys have each length. */
+  /** Number of keys of each length. */
   readonly #lengths = new Map<number, number>();
 
   get isEmpty(): boolean {

@@ -107,7 +107,7 @@ export function inferTag(value: unknown): string {
   }
   throw new OscEncodeError(
     "OSC_VALUE_TYPE",
-    `No OSC type holds ${describe(value)}. Arguments are numbers, bigints, text, booleans, null, Uint8Array, TimeTag, colours and arrays of these.`,
+    `No OSC type can represent ${describe(value)}. Arguments are numbers, bigints, text, booleans, null, Uint8Array, TimeTag, colours and arrays of these.`,
     value,
   );
 }
@@ -159,7 +159,7 @@ function fitList(list: OscArgument[], types: string, position: number, depth: nu
 export function untyped(argument: unknown, tag: string): unknown {
   if (!(argument instanceof TypedValue)) return argument;
   if (argument.tag === tag) return argument.value;
-  throw new OscEncodeError("OSC_BAD_TYPE_TAGS", `The type tags say ${tag} for an argument that was made for ${argument.tag}.`, argument);
+  throw new OscEncodeError("OSC_BAD_TYPE_TAGS", `The type tags specify ${tag} for an argument of type ${argument.tag}.`, argument);
 }
 
 function badTypeTags(types: unknown, what: string): OscEncodeError {

@@ -219,7 +219,7 @@ export function floatTypesOf(message: OscMessage): string {
 /**
  * Checks the address of a message.
  *
- * @throws OscEncodeError if it doesn't begin with `/`, or isn't text that OSC can carry
+ * @throws OscEncodeError if it doesn't begin with `/`, or isn't valid OSC text
  */
 function checkAddress(address: unknown): void {
   if (!isText(address) || address.charCodeAt(0) !== SLASH) {

@@ -1,31 +1,31 @@
-/** Streams of bytes of any make, as clients use them: Node's, those of the web, serial ports of a page. Nothing here needs Node. */
+/** Adapts byte streams of all kinds for clients: Node streams, web streams, Web Serial ports. Nothing here needs Node. */
 import { bad } from "../options.ts";
 
-/** A stream of Node in both directions (`Duplex`), as far as it is used: a socket, a serial port, a process's pipes. */
+/** The parts used of Node's `Duplex`: a socket, a serial port, a process's pipes. */
 export interface DuplexLike {
-  /** False once nothing more can be written. */
+  /** False once the stream is no longer writable. */
   readonly writable: boolean;
   /** True once the stream is destroyed. */
   readonly destroyed: boolean;
   /** Listens to an event. */
   on(event: "data" | "end" | "error" | "close", listener: (...parameters: never[]) => void): unknown;
-  /** Writes bytes, and calls back when the stream has taken them. */
+  /** Writes bytes, and calls back when the stream has accepted them. */
   write(bytes: Uint8Array, done: (error?: Error | null) => void): boolean;
-  /** Writes no more, and calls back when all is written. */
+  /** Ends the writable side, and calls back when everything is written. */
   end(done: () => void): unknown;
-  /** Ends the stream at once. */
+  /** Destroys the stream immediately. */
   destroy(): unknown;
 }
 
-/** A pair of streams of the web: what `TransformStream`, WebTransport and Web Serial have. */
+/** A pair of web streams, as in `TransformStream`, WebTransport and Web Serial. */
 export interface WebStreamPair {
-  /** Where bytes come from; `null` while a serial port is closed. */
+  /** The source of bytes; `null` while a serial port is closed. */
   readonly readable: ReadableStream<Uint8Array> | null;
-  /** Where bytes go; `null` while a serial port is closed. */
+  /** The destination of bytes; `null` while a serial port is closed. */
   readonly writable: WritableStream<Uint8Array> | null;
 }
 
-/** A port of the Web Serial API. It is opened when it is needed, and again after it was unplugged. */
+/** A port of the Web Serial API. Opened on demand, and reopened after it was unplugged. */
 export interface WebSerialPort extends WebStreamPair {
   /** Opens the port. */
   open(options: { readonly baudRate: number }): Promise<void>;
@@ -33,38 +33,38 @@ export interface WebSerialPort extends WebStreamPair {
   close(): Promise<void>;
 }
 
-/** A stream of bytes that OSC packets go over, in both directions. */
+/** A bidirectional byte stream for OSC packets. */
 export type AnyStream = DuplexLike | WebStreamPair | WebSerialPort;
 
-/** A stream; or a function that opens one, and is called again when that has ended. */
+/** A stream, or a function that opens one and is called again after it has ended. */
 export type StreamSource = AnyStream | (() => AnyStream | Promise<AnyStream>);
 
 interface ByteStreamEvents {
   readonly onBytes: (bytes: Uint8Array) => void;
-  /** The other side sends no more. */
+  /** The peer has ended its side. */
   readonly onEnd: () => void;
-  /** The stream is over; `error` is why, if it broke. Comes last, and once. */
+  /** The stream is closed; `error` is the reason if it failed. Called once, as the last event. */
   readonly onClose: (error: unknown) => void;
 }
 
-/** One form of all these streams. */
+/** The common interface of all these streams. */
 export interface ByteStream {
-  /** Reads from now on. */
+  /** Starts reading. */
   start(events: ByteStreamEvents): void;
   /** Never throws. */
   write(bytes: Uint8Array, done: (error: unknown) => void): void;
-  /** Ends the stream after what was written; `onClose` follows. */
+  /** Ends the stream after pending writes; `onClose` follows. */
   close(): void;
-  /** Ends the stream at once. */
+  /** Destroys the stream immediately. */
   destroy(): void;
 }
 
-/** Whether a source can be opened again after its stream has ended. */
+/** Whether a source can be reopened after its stream has ended. */
 export function isReopenable(source: StreamSource): boolean {
   return typeof source === "function" || isPort(source);
 }
 
-/** @throws OscServerError `OSC_OPTION` if it isn't a stream that bytes can be read from and written to */
+/** @throws OscServerError `OSC_OPTION` if it isn't a readable and writable byte stream */
 export function checkSource(source: unknown): asserts source is StreamSource {
   if (typeof source !== "function" && !isDuplex(source) && !isPair(source)) {
     throw bad("The stream", "a Duplex, { readable, writable }, a serial port, or a function that opens one", source);
@@ -74,13 +74,13 @@ export function checkSource(source: unknown): asserts source is StreamSource {
 /**
  * Opens the stream of a source.
  *
- * @param baudRate of a serial port that isn't open
- * @throws (rejects) what the source throws; OscServerError `OSC_OPTION` if it gives no stream
+ * @param baudRate for a serial port that isn't open yet
+ * @throws (rejects) whatever the source throws; OscServerError `OSC_OPTION` if it doesn't return a stream
  */
 export async function openStream(source: StreamSource, baudRate: number): Promise<ByteStream> {
   const stream = typeof source === "function" ? await source() : source;
   checkSource(stream);
-  if (typeof stream === "function") throw bad("The stream", "a stream, and not another function", stream);
+  if (typeof stream === "function") throw bad("The stream", "a stream, not another function", stream);
   if (isDuplex(stream)) return new NodeStream(stream);
   if (isPort(stream) && stream.readable === null) await stream.open({ baudRate });
   return new WebStream(stream);
@@ -107,7 +107,7 @@ class NodeStream implements ByteStream {
 
   constructor(stream: DuplexLike) {
     const { readableEncoding = null, readableObjectMode = false } = stream as unknown as Readonly<Record<string, unknown>>;
-    if (readableEncoding !== null || readableObjectMode !== false) throw bad("The stream", "one of bytes, without setEncoding()", stream);
+    if (readableEncoding !== null || readableObjectMode !== false) throw bad("The stream", "a byte stream, without setEncoding()", stream);
     this.#stream = stream;
   }
 
@@ -146,7 +146,7 @@ class WebStream implements ByteStream {
   constructor(pair: WebStreamPair) {
     this.#pair = pair;
     this.#writer = (pair.writable as WritableStream<Uint8Array>).getWriter();
-    // Whoever reads or writes is told.
+    // Readers and writers get the error.
     this.#writer.closed.catch(() => undefined);
   }
 
@@ -159,7 +159,7 @@ class WebStream implements ByteStream {
   }
 
   close(): void {
-    // A device never ends its side; whoever else is there does, and would meet an error if it was cut off.
+    // A device never ends its side, so close the port. Other peers do, and cancelling would cause them an error.
     if (isPort(this.#pair)) this.#ending ??= this.#end(this.#writer.close());
     else void this.#writer.close().catch(() => undefined);
   }
@@ -181,13 +181,13 @@ class WebStream implements ByteStream {
   async #read({ onBytes, onEnd, onClose }: ByteStreamEvents): Promise<void> {
     let failure: unknown = null;
     let last: unknown = null;
-    // A serial port has a new stream after a parity error or an overrun, and none when it was unplugged.
+    // A serial port gets a new stream after a parity error or overrun, and none after it was unplugged.
     for (let { readable } = this.#pair; readable !== null && readable !== last; { readable } = this.#pair) {
       last = readable;
       const reader = readable.getReader();
       this.#reader = reader;
       try {
-        for (let piece = await reader.read(); !piece.done; piece = await reader.read()) onBytes(piece.value);
+        for (let chunk = await reader.read(); !chunk.done; chunk = await reader.read()) onBytes(chunk.value);
         failure = null;
         if (this.#ending === null) onEnd();
         break;
@@ -202,7 +202,7 @@ class WebStream implements ByteStream {
     onClose(failure);
   }
 
-  /** Frees the streams; a serial port can then be opened again. */
+  /** Releases the streams, so that a serial port can be reopened. */
   async #end(written: Promise<void>): Promise<void> {
     await written.catch(() => undefined);
     await this.#reader?.cancel().catch(() => undefined);

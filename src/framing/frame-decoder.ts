@@ -3,71 +3,71 @@ import type { OscFrameErrorCode } from "../errors.ts";
 import { bad, boolean, callback, integer, type OptionChecks, readOptions, required } from "../options.ts";
 
 /**
- * How packets lie in a byte stream: `"1.0"` a size prefix of four bytes, `"1.1"` SLIP. `"none"`: nothing marks where a packet ends, so every
- * piece that is read is taken for one packet. That is a guess, which fails if the network joins two packets or splits one.
+ * How packets are delimited in a byte stream: `"1.0"` four-byte size prefix, `"1.1"` SLIP. `"none"`: packets aren't delimited, so every
+ * chunk read is treated as one packet. This fails if the network joins or splits packets.
  */
 export type Framing = "1.0" | "1.1" | "none";
 
 /**
- * The largest packet that a frame decoder reads by default: 16 MiB. Servers have a lower default of their own.
+ * The default maximum packet size of a frame decoder: 16 MiB. Servers have a lower default.
  *
  * @example
  * DEFAULT_MAX_PACKET_SIZE; // 16777216
  */
 export const DEFAULT_MAX_PACKET_SIZE: number = 16 * 1024 * 1024;
 
-/** What a frame decoder is made with. */
+/** Options of a frame decoder. */
 export interface FrameDecoderOptions {
   /**
    * Called with every packet, in the order of the stream.
    *
-   * A packet that lies in one pushed piece without an escape is a view of that piece, not a copy. You may keep it as long as nobody writes to
-   * the piece; Node's sockets give fresh memory for every read, so their packets may be kept forever. A view keeps the whole piece alive,
-   * though. Every other packet has memory of its own, which is never written to again.
+   * A packet contained in one pushed chunk without escapes is a view of that chunk, not a copy. It stays valid as long as nobody writes to
+   * the chunk. Node's sockets allocate memory for every read, so their packets stay valid forever, but a view retains the whole chunk.
+   * Other packets have their own memory, which is never written to again.
    *
-   * It may call `push`, `end` and `close` of its decoder. What it throws comes out of `push` after the rest of the bytes is read: one error as
-   * it is, several as an `AggregateError`.
+   * It may call `push`, `end` and `close` of its decoder. If it throws, `push` throws the error after reading the remaining bytes: a single
+   * error unchanged, several as an `AggregateError`.
    */
   readonly onPacket: (packet: Uint8Array) => void;
-  /** Called once for every broken frame, in its place between the packets. After a `fatal` error nothing more is called. */
+  /** Called once for every broken frame, in stream order with the packets. After a `fatal` error no callback is called again. */
   readonly onError: (error: OscFrameError) => void;
   /**
-   * The largest packet in bytes: an integer from 4 to 2147483647. Default {@link DEFAULT_MAX_PACKET_SIZE}.
-   * The decoder checks it before it takes memory, and memory grows as bytes come, so a peer can't take much by announcing much.
+   * Maximum packet size in bytes: an integer from 4 to 2147483647. Default {@link DEFAULT_MAX_PACKET_SIZE}. Checked before allocating
+   * memory, which grows as bytes arrive, so a peer can't reserve memory by announcing a large packet.
    */
   readonly maxPacketSize?: number;
   /**
-   * True if the sender may already have been sending when the stream was opened, as on a serial port. With SLIP, what comes before the first END is
-   * then skipped, and reported once as `OSC_FRAME_TRUNCATED`. Default false.
+   * True if the sender may already have been sending when the stream was opened, as on a serial port. With SLIP, bytes before the first END
+   * are then skipped, and reported once as `OSC_FRAME_TRUNCATED`. Default false.
    */
   readonly midStream?: boolean;
 }
 
 /**
- * Cuts a stream of bytes into packets (OSC 1.0 "Transport", OSC 1.1 section 2.1). Bytes may come in any pieces; the packets, the errors
- * and their order depend on the bytes alone.
+ * Splits a byte stream into packets (OSC 1.0 "Transport", OSC 1.1 section 2.1). The packets, the errors and their order depend only on the
+ * bytes, not on the chunks in which they arrive.
  */
 export interface FrameDecoder {
   /** The framing of the stream, or null while it isn't known yet. Known before the first packet is delivered. */
   readonly framing: Framing | null;
-  /** How many bytes of an unfinished packet the decoder holds. They take at most about twice that memory, and none if it is 0. */
+  /** Number of buffered bytes of an unfinished packet. They use at most about twice that memory, and none if it is 0. */
   readonly buffered: number;
-  /** True after a fatal error, `end` or `close`: the decoder reads nothing more and calls nothing. */
+  /** True after a fatal error, `end` or `close`: the decoder ignores further bytes and calls no callbacks. */
   readonly closed: boolean;
   /**
-   * Reads the next bytes and calls back, in order, before it returns. Called from one of its own callbacks, it takes the bytes after those
-   * that are being read and before the outer `push` returns. Does nothing when closed.
+   * Reads the next bytes and calls back, in order, before it returns. If called from a callback, it queues the bytes, which the outer
+   * `push` reads before it returns. Does nothing when closed.
    */
   push(bytes: Uint8Array): void;
   /**
-   * Says that the stream has ended, and closes the decoder. A last SLIP frame without its END is complete if the end was orderly. Any other
-   * unfinished frame is reported as `OSC_FRAME_TRUNCATED`, which is not `fatal`: the stream is over anyway, and replies may still be on their way
-   * out.
+   * Signals the end of the stream, and closes the decoder. A final SLIP frame without END is complete if the end was orderly. Any other
+   * unfinished frame is reported as `OSC_FRAME_TRUNCATED`, which is not `fatal`: the stream has ended anyway, and replies may still be in
+   * flight.
    *
-   * @param how `"broken"` if the connection was cut. Default `"orderly"`
+   * @param how `"broken"` if the connection was lost. Default `"orderly"`
    */
   end(how?: "orderly" | "broken"): void;
-  /** Ends at once, also from within a callback: calls nothing more, and frees what is buffered. */
+  /** Closes immediately, even from within a callback: calls no further callbacks, and frees the buffer. */
   close(): void;
 }
 
@@ -83,24 +83,24 @@ export function readDecoderOptions(options: FrameDecoderOptions): Required<Frame
   return readOptions("a frame decoder", options, CHECKS);
 }
 
-/** Throws if a caller gave something other than bytes, such as the text of a stream that has an encoding. */
+/** Throws unless the caller passed bytes: a stream with an encoding emits strings, for example. */
 export function checkBytes(bytes: Uint8Array): void {
-  // By its tag and not by instanceof: bytes may come from another realm, such as a frame of a page.
+  // By tag rather than instanceof, because bytes may come from another realm, such as an iframe.
   if ((bytes as Uint8Array | null | undefined)?.[Symbol.toStringTag] !== "Uint8Array") {
-    throw new OscEncodeError("OSC_VALUE_TYPE", `Framing works on bytes, not on a value of type ${typeof bytes}; give a Uint8Array`, bytes);
+    throw new OscEncodeError("OSC_VALUE_TYPE", `Framing needs bytes; got a value of type ${typeof bytes}. Pass a Uint8Array`, bytes);
   }
 }
 
-/** Throws if a caller wants to frame something other than bytes, or no bytes. */
+/** Throws unless the packet is a non-empty Uint8Array. */
 export function checkPacket(packet: Uint8Array): void {
   checkBytes(packet);
   if (packet.length === 0 || packet.length > 0x7fffffff) {
-    const message = `A packet has 1 to 2147483647 bytes, not ${packet.length}; give an encoded message or bundle`;
+    const message = `A packet has 1 to 2147483647 bytes, not ${packet.length}; pass an encoded message or bundle`;
     throw new OscEncodeError("OSC_VALUE_OUT_OF_RANGE", message, packet);
   }
 }
 
-/** @throws OscServerError `OSC_OPTION` if it isn't how a stream can end */
+/** @throws OscServerError `OSC_OPTION` if it isn't `"orderly"` or `"broken"` */
 export function checkEnd(how: unknown): void {
   if (how !== "orderly" && how !== "broken") throw bad("how", '"orderly" or "broken"', how);
 }
@@ -108,13 +108,13 @@ export function checkEnd(how: unknown): void {
 const NO_BYTES = new Uint8Array(0);
 const FIRST_CAPACITY = 64;
 
-/** The bytes of one unfinished packet. Its memory doubles as bytes come, and is given away with the packet, never used again. */
+/** The bytes of one unfinished packet. Its memory doubles as bytes arrive, and is handed over with the packet, never reused. */
 export class FrameBuffer {
-  /** How many bytes of the memory are filled. */
+  /** Number of bytes used. */
   length = 0;
   #memory: Uint8Array = NO_BYTES;
 
-  /** Memory in which `count` more bytes may be written after the first `length`; at most `limit` bytes in all are ever needed. */
+  /** Returns memory with room for `count` more bytes after the first `length`. At most `limit` bytes are ever needed in total. */
   reserve(count: number, limit: number): Uint8Array {
     const needed = Math.min(this.length + count, limit);
     if (needed > this.#memory.length) {
@@ -131,7 +131,7 @@ export class FrameBuffer {
     this.length += bytes.length;
   }
 
-  /** The packet, with its memory; the buffer is empty then. */
+  /** Returns the packet with its memory, and empties the buffer. */
   take(): Uint8Array {
     const packet = this.#memory.subarray(0, this.length);
     this.clear();
@@ -144,14 +144,14 @@ export class FrameBuffer {
   }
 }
 
-/** What both framings share: order, calls from within callbacks, callbacks that throw, and the end. A subclass reads one piece of the stream. */
+/** Common base of all framings: order, reentrant calls, throwing callbacks, and the end. A subclass reads one chunk of the stream. */
 export abstract class FrameReader implements FrameDecoder {
   abstract readonly framing: Framing;
   protected readonly maxPacketSize: number;
   protected readonly frame: FrameBuffer = new FrameBuffer();
-  /** Where the piece that is being read begins, in bytes from the beginning of the stream. */
-  protected pieceOffset = 0;
-  /** The memory of that piece, and where in it the piece begins. Asking the piece for it for each packet would be slow. */
+  /** Byte offset of the current chunk in the stream. */
+  protected chunkOffset = 0;
+  /** The chunk's `buffer` and `byteOffset`. Reading them for each packet would be slow. */
   #memory: ArrayBufferLike = NO_BYTES.buffer;
   #start = 0;
   readonly #onPacket: (packet: Uint8Array) => void;
@@ -198,18 +198,18 @@ export abstract class FrameReader implements FrameDecoder {
     this.frame.clear();
   }
 
-  /** Reads one piece, and stops as soon as the decoder is closed. */
-  protected abstract read(piece: Uint8Array): void;
+  /** Reads one chunk, and stops as soon as the decoder is closed. */
+  protected abstract read(chunk: Uint8Array): void;
 
-  /** Whether a stream that ended here would be cut off in the middle of a frame. */
+  /** Whether ending the stream here would truncate a frame. */
   protected abstract unfinished(): boolean;
 
-  /** The stream has ended in an orderly way: delivers what that completes. */
+  /** Delivers a frame completed by an orderly end of the stream. */
   protected complete(): void {}
 
-  /** Delivers a packet that lies whole in the piece. */
+  /** Delivers a packet that is entirely within the chunk. */
   protected deliverPart(from: number, to: number): void {
-    // `subarray` of a Buffer of Node makes another Buffer, which is much slower (bench/framing).
+    // `subarray` of a Node Buffer creates another Buffer, which is much slower (bench/framing).
     this.deliver(new Uint8Array(this.#memory, this.#start + from, to - from));
   }
 
@@ -221,12 +221,12 @@ export abstract class FrameReader implements FrameDecoder {
     }
   }
 
-  /** Reports a frame that is broken at this place of the piece. A fatal error closes the decoder. */
+  /** Reports a broken frame at this offset of the chunk. A fatal error closes the decoder. */
   protected report(code: OscFrameErrorCode, message: string, index: number, severity: "frame" | "fatal"): void {
     const fatal = severity === "fatal";
     if (fatal) this.close();
     try {
-      this.#onError(new OscFrameError(code, message, this.pieceOffset + index, fatal));
+      this.#onError(new OscFrameError(code, message, this.chunkOffset + index, fatal));
     } catch (error) {
       this.#thrown.push(error);
     }
@@ -235,18 +235,18 @@ export abstract class FrameReader implements FrameDecoder {
   #run(bytes: Uint8Array): void {
     this.#reading = true;
     try {
-      let piece: Uint8Array | undefined = bytes;
-      while (piece !== undefined && !this.#closed) {
-        this.#memory = piece.buffer;
-        this.#start = piece.byteOffset;
-        this.read(piece);
-        this.pieceOffset += piece.length;
-        piece = this.#waiting.shift();
+      let chunk: Uint8Array | undefined = bytes;
+      while (chunk !== undefined && !this.#closed) {
+        this.#memory = chunk.buffer;
+        this.#start = chunk.byteOffset;
+        this.read(chunk);
+        this.chunkOffset += chunk.length;
+        chunk = this.#waiting.shift();
       }
       if (this.#ending !== null) this.#finish(this.#ending);
     } finally {
       this.#reading = false;
-      // Otherwise it would stay alive until the next piece comes.
+      // Otherwise it would be retained until the next chunk arrives.
       this.#memory = NO_BYTES.buffer;
     }
     if (this.#thrown.length > 0) this.#rethrow();
@@ -264,7 +264,7 @@ export abstract class FrameReader implements FrameDecoder {
   #rethrow(): never {
     const thrown = this.#thrown;
     this.#thrown = [];
-    // oxlint-disable-next-line typescript/only-throw-error -- whatever a callback threw goes on as it is
+    // oxlint-disable-next-line typescript/only-throw-error -- rethrows whatever a callback threw
     if (thrown.length === 1) throw thrown[0];
     throw new AggregateError(thrown, `${thrown.length} callbacks of a frame decoder threw`);
   }

@@ -7,7 +7,7 @@ import { SlipDecoder, slipEncode, slipSize, slipWrite } from "./slip.ts";
 import { UnframedDecoder } from "./unframed.ts";
 
 /**
- * Makes the decoder of a framing; `"auto"` detects the framing from the first byte. OSC 1.0, "OSC Packets"; OSC 1.1, section 2.1.
+ * Creates the decoder for a framing; `"auto"` detects the framing from the first byte. OSC 1.0, "OSC Packets"; OSC 1.1, section 2.1.
  *
  * @throws OscServerError `OSC_OPTION` for any other framing, or if `maxPacketSize` has a bad value
  *
@@ -31,9 +31,9 @@ export function createFrameDecoder(framing: Framing | "auto", options: FrameDeco
 }
 
 /**
- * The bytes of a packet in a stream of this framing.
+ * Frames a packet for a stream.
  *
- * @throws OscEncodeError as {@link slipEncode} and {@link lengthPrefixEncode}; OscServerError `OSC_OPTION` for any other framing
+ * @throws OscEncodeError like {@link slipEncode} and {@link lengthPrefixEncode}; OscServerError `OSC_OPTION` for any other framing
  *
  * @example
  * encodeFrame(encode(new OscMessage("/a")), "1.0"); // 00 00 00 08 before the 8 bytes of the packet
@@ -53,9 +53,9 @@ export function encodeFrame(packet: Uint8Array, framing: Framing): Uint8Array {
 }
 
 /**
- * The bytes of several packets in a stream of this framing, in one piece, so that one write sends them all.
+ * Frames several packets into one array, so that a single write sends them all.
  *
- * @throws as {@link encodeFrame}
+ * @throws like {@link encodeFrame}
  *
  * @example
  * const packets = ["/a", "/b"].map((address) => encode(new OscMessage(address)));
@@ -84,7 +84,7 @@ function plainWrite(packet: Uint8Array, target: Uint8Array, offset: number): num
   return offset + packet.length;
 }
 
-/** How many bytes a packet takes in a stream, and what writes them there. */
+/** The framed size of a packet, and the function that writes it. */
 const WRITERS = {
   "1.0": { sizeOf: lengthPrefixSize, write: lengthPrefixWrite },
   "1.1": { sizeOf: slipSize, write: slipWrite },
@@ -98,10 +98,11 @@ const HASH = 0x23;
 /**
  * Detects the framing of a stream from its first byte, and reads it accordingly.
  *
- * 0xC0 (an END), `/` (a message) and `#` (a bundle) begin SLIP. 0x00 begins a size prefix, and so does any other byte that a size of at most
- * `maxPacketSize` can begin with, such as 0x01 for 16 MiB. Anything else isn't OSC: a fatal `OSC_FRAME_UNKNOWN`.
+ * 0xC0 (an END), `/` (a message) and `#` (a bundle) begin SLIP. 0x00 begins a size prefix, and so does any other possible first byte of a
+ * size up to `maxPacketSize`, such as 0x01 for 16 MiB. Any other byte is a fatal `OSC_FRAME_UNKNOWN`.
  *
- * With `midStream` a stream has sizes only if it begins with the size of a message or bundle, and with that one's first byte; otherwise it is SLIP.
+ * With `midStream`, a stream has size prefixes only if it begins with the size and the first byte of a message or bundle; otherwise it is
+ * SLIP.
  *
  * @example
  * const decoder = new AutoDecoder({ onPacket: (bytes) => console.log(decode(bytes)), onError: (error) => console.warn(error.code) });
@@ -112,7 +113,7 @@ export class AutoDecoder implements FrameDecoder {
   readonly #options: Required<FrameDecoderOptions>;
   #decoder: FrameDecoder | null = null;
   #closed = false;
-  /** The first bytes of a stream that may have been joined within a packet, until they tell. */
+  /** The first bytes of a stream that may have been joined mid-packet, until they identify the framing. */
   #first: Uint8Array = new Uint8Array(0);
 
   /** @throws OscServerError `OSC_OPTION` for an option with a bad value or an unknown name */
@@ -170,16 +171,16 @@ export class AutoDecoder implements FrameDecoder {
     if (first * 0x1000000 <= this.#options.maxPacketSize) return new LengthPrefixDecoder(this.#options);
     this.#closed = true;
     const byte = `0x${first.toString(16).padStart(2, "0").toUpperCase()}`;
-    const message = `A stream of OSC begins with a size prefix or a SLIP frame, not with ${byte}. Does the peer use another protocol, or send a packet larger than maxPacketSize, ${this.#options.maxPacketSize}?`;
+    const message = `An OSC stream begins with a size prefix or a SLIP frame, not with ${byte}. Does the peer use another protocol, or send a packet larger than maxPacketSize, ${this.#options.maxPacketSize}?`;
     this.#options.onError(new OscFrameError("OSC_FRAME_UNKNOWN", message, 0, true));
     return null;
   }
 }
 
-/** A size of four bytes, and the first byte of the packet. */
+/** Length of a four-byte size and the first byte of the packet. */
 const SIZE_AND_FIRST = 5;
 
-/** Whether a stream begins with the size of a message or a bundle, and not in the middle of a frame. */
+/** Whether a stream begins with the size of a message or bundle, rather than mid-frame. */
 function hasSizes(bytes: Uint8Array, maxPacketSize: number): boolean {
   const [first = 0, second = 0, third = 0, fourth = 0, begin = 0] = bytes;
   const size = first * 0x100_0000 + (second << 16) + (third << 8) + fourth;

@@ -3,11 +3,11 @@ import { FrameReader, checkPacket } from "./frame-decoder.ts";
 const PREFIX_SIZE = 4;
 
 /**
- * Cuts a stream of packets with a size before each into packets (OSC 1.0).
+ * Splits a stream of size-prefixed packets (OSC 1.0).
  *
- * A wrong size leaves no way to find the next packet, so it is fatal: `OSC_FRAME_BAD_SIZE` for zero (an OSC packet is never empty, and a reader
- * that lost its place mostly meets zeros) and below, `OSC_FRAME_TOO_LARGE` above `maxPacketSize`. A size that isn't a multiple of 4 is read
- * as it is, because real senders leave off the padding at the end of a packet; the packet's decoder says whether it is good.
+ * After a wrong size the next packet can't be found, so it is fatal: `OSC_FRAME_BAD_SIZE` for sizes up to zero (an OSC packet is never
+ * empty, and a reader that is out of sync mostly finds zeros), `OSC_FRAME_TOO_LARGE` above `maxPacketSize`. A size that isn't a multiple of
+ * 4 is accepted, because real senders omit the padding at the end of a packet; the packet's decoder validates it.
  *
  * @example
  * const decoder = new LengthPrefixDecoder({ onPacket: (bytes) => console.log(decode(bytes)), onError: (error) => console.warn(error.code) });
@@ -16,16 +16,16 @@ const PREFIX_SIZE = 4;
 export class LengthPrefixDecoder extends FrameReader {
   /** A size of four bytes before each packet. */
   readonly framing = "1.0" as const;
-  /** The size of the packet that is being read, 0 while the size itself is. */
+  /** The size of the packet being read; 0 while reading the size itself. */
   #size = 0;
   #prefix = 0;
   #prefixLength = 0;
 
-  protected read(piece: Uint8Array): void {
+  protected read(chunk: Uint8Array): void {
     let position = 0;
-    while (position < piece.length && !this.closed) {
-      if (this.#size === 0) position = this.#readPrefix(piece, position);
-      else position = this.#readPacket(piece, position);
+    while (position < chunk.length && !this.closed) {
+      if (this.#size === 0) position = this.#readPrefix(chunk, position);
+      else position = this.#readPacket(chunk, position);
     }
   }
 
@@ -33,11 +33,11 @@ export class LengthPrefixDecoder extends FrameReader {
     return this.#prefixLength > 0 || this.#size > 0;
   }
 
-  /** Reads as much of the size as there is. Returns the position after it. */
-  #readPrefix(piece: Uint8Array, from: number): number {
+  /** Reads as much of the size as is available. Returns the position after it. */
+  #readPrefix(chunk: Uint8Array, from: number): number {
     let position = from;
-    while (position < piece.length && this.#prefixLength < PREFIX_SIZE) {
-      this.#prefix = (this.#prefix << 8) | (piece[position++] as number);
+    while (position < chunk.length && this.#prefixLength < PREFIX_SIZE) {
+      this.#prefix = (this.#prefix << 8) | (chunk[position++] as number);
       this.#prefixLength++;
     }
     if (this.#prefixLength === PREFIX_SIZE) {
@@ -60,16 +60,16 @@ export class LengthPrefixDecoder extends FrameReader {
     return 0;
   }
 
-  /** Reads as much of the packet as there is. Returns the position after it. */
-  #readPacket(piece: Uint8Array, from: number): number {
+  /** Reads as much of the packet as is available. Returns the position after it. */
+  #readPacket(chunk: Uint8Array, from: number): number {
     const size = this.#size;
-    const to = Math.min(piece.length, from + size - this.frame.length);
+    const to = Math.min(chunk.length, from + size - this.frame.length);
     if (to - from === size) {
       this.#size = 0;
       this.deliverPart(from, to);
       return to;
     }
-    this.frame.append(piece.subarray(from, to), size);
+    this.frame.append(chunk.subarray(from, to), size);
     if (this.frame.length === size) {
       this.#size = 0;
       this.deliver(this.frame.take());
@@ -79,8 +79,9 @@ export class LengthPrefixDecoder extends FrameReader {
 }
 
 /**
- * The bytes of a packet with its size before it (OSC 1.0).
- * @throws OscEncodeError `OSC_VALUE_TYPE` for anything but bytes, `OSC_VALUE_OUT_OF_RANGE` for no bytes: receivers close the connection over it
+ * Frames a packet with a size prefix (OSC 1.0).
+ * @throws OscEncodeError `OSC_VALUE_TYPE` for anything but bytes, `OSC_VALUE_OUT_OF_RANGE` for an empty packet, because receivers would
+ *   close the connection
  *
  * @example
  * lengthPrefixEncode(encode(new OscMessage("/a"))); // 00 00 00 08 before the 8 bytes of the packet
@@ -91,13 +92,13 @@ export function lengthPrefixEncode(packet: Uint8Array): Uint8Array {
   return frame;
 }
 
-/** How many bytes a packet has together with its size prefix. */
+/** The size of a packet including its size prefix. */
 export function lengthPrefixSize(packet: Uint8Array): number {
   checkPacket(packet);
   return PREFIX_SIZE + packet.length;
 }
 
-/** Writes a packet's size and the packet, and returns the offset after it. There must be room for {@link lengthPrefixSize}. */
+/** Writes a packet and its size prefix, and returns the offset after it. The target needs room for {@link lengthPrefixSize}. */
 export function lengthPrefixWrite(packet: Uint8Array, target: Uint8Array, offset: number): number {
   const size = packet.length;
   target[offset] = size >>> 24;

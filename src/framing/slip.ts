@@ -8,18 +8,18 @@ const ESCAPED_END = 0xdc;
 const ESCAPED_ESC = 0xdd;
 
 const READING = 0;
-const ESCAPED = 1; // the byte before was an ESC
-const SKIPPING = 2; // the frame is broken and was reported; the rest of it is skipped
-const JOINING = 3; // the stream may have been joined within a frame, which is skipped
+const ESCAPED = 1; // the previous byte was an ESC
+const SKIPPING = 2; // the frame was reported as broken; the rest of it is skipped
+const JOINING = 3; // the stream may have been joined mid-frame; that frame is skipped
 
 type State = typeof READING | typeof ESCAPED | typeof SKIPPING | typeof JOINING;
 
 /**
- * Cuts a stream framed by SLIP into packets (OSC 1.1, RFC 1055).
+ * Splits a SLIP stream into packets (OSC 1.1, RFC 1055).
  *
- * Frames may have an END before them, after them or both. Empty frames are skipped. Bytes before the first END are a frame too, because some
- * senders only end their frames; with `midStream` they are skipped. A frame with a bad escape (`OSC_FRAME_BAD_ESCAPE`) or of more than `maxPacketSize` bytes
- * (`OSC_FRAME_TOO_LARGE`) is reported once and skipped; reading goes on after the next END.
+ * Frames may have an END before them, after them or both. Empty frames are skipped. Bytes before the first END are a frame too, because
+ * some senders write END only after frames; with `midStream` they are skipped. A frame with a bad escape (`OSC_FRAME_BAD_ESCAPE`) or more
+ * than `maxPacketSize` bytes (`OSC_FRAME_TOO_LARGE`) is reported once and skipped; reading resumes after the next END.
  *
  * @example
  * const decoder = new SlipDecoder({ onPacket: (bytes) => console.log(decode(bytes)), onError: (error) => console.warn(error.code) });
@@ -29,7 +29,7 @@ export class SlipDecoder extends FrameReader {
   /** SLIP. */
   readonly framing = "1.1" as const;
   #state: State = READING;
-  /** How many bytes came before the first END of a stream that was joined. */
+  /** Number of bytes before the first END of a stream joined mid-frame. */
   #skipped = 0;
 
   /** @throws OscServerError `OSC_OPTION` for an option with a bad value or an unknown name */
@@ -38,19 +38,19 @@ export class SlipDecoder extends FrameReader {
     if (options.midStream === true) this.#state = JOINING;
   }
 
-  protected read(piece: Uint8Array): void {
-    // The next ESC is searched for once for all frames before it, so that the cost stays linear.
+  protected read(chunk: Uint8Array): void {
+    // The next ESC is searched for only once for all frames before it, which keeps the cost linear.
     let escape = -1;
     let position = 0;
-    while (position < piece.length && !this.closed) {
-      const end = find(piece, END, position);
+    while (position < chunk.length && !this.closed) {
+      const end = find(chunk, END, position);
       if (this.#state === JOINING) {
         this.#join(end - position, end);
       } else if (end > position && this.#state !== SKIPPING) {
-        if (escape < position) escape = find(piece, ESC, position);
-        this.#readRun(piece, position, end, escape);
+        if (escape < position) escape = find(chunk, ESC, position);
+        this.#readRun(chunk, position, end, escape);
       }
-      if (end < piece.length && !this.closed) this.#endFrame(end);
+      if (end < chunk.length && !this.closed) this.#endFrame(end);
       position = end + 1;
     }
   }
@@ -64,29 +64,29 @@ export class SlipDecoder extends FrameReader {
   }
 
   /** Reads bytes that contain no END. */
-  #readRun(piece: Uint8Array, from: number, to: number, escape: number): void {
+  #readRun(chunk: Uint8Array, from: number, to: number, escape: number): void {
     if (this.#state === ESCAPED || escape < to) {
-      this.#unescape(piece, from, to);
+      this.#unescape(chunk, from, to);
       return;
     }
     const room = this.maxPacketSize - this.frame.length;
     if (to - from > room) {
       this.#tooLarge(from + room);
-    } else if (this.frame.length === 0 && to < piece.length) {
+    } else if (this.frame.length === 0 && to < chunk.length) {
       this.deliverPart(from, to);
     } else {
-      this.frame.append(piece.subarray(from, to), this.maxPacketSize);
+      this.frame.append(chunk.subarray(from, to), this.maxPacketSize);
     }
   }
 
-  #unescape(piece: Uint8Array, from: number, to: number): void {
+  #unescape(chunk: Uint8Array, from: number, to: number): void {
     const limit = this.maxPacketSize;
     const target = this.frame.reserve(to - from, limit);
     let length = this.frame.length;
     let escaped = this.#state === ESCAPED;
     let index = from;
     while (index < to) {
-      let byte = piece[index] as number;
+      let byte = chunk[index] as number;
       if (escaped) {
         if (byte !== ESCAPED_END && byte !== ESCAPED_ESC) return this.#badEscape(byte, index);
         if (length === limit) return this.#tooLarge(index);
@@ -95,14 +95,14 @@ export class SlipDecoder extends FrameReader {
         index++;
         continue;
       }
-      // A tight loop over plain bytes: packets full of numbers spend their time here.
+      // A tight loop over plain bytes: packets full of numbers spend most of their time here.
       const stop = Math.min(to, index + limit - length);
-      while (index < stop && (byte = piece[index] as number) !== ESC) {
+      while (index < stop && (byte = chunk[index] as number) !== ESC) {
         target[length++] = byte;
         index++;
       }
       if (index < to) {
-        if (piece[index] !== ESC) return this.#tooLarge(index);
+        if (chunk[index] !== ESC) return this.#tooLarge(index);
         escaped = true;
         index++;
       }
@@ -118,18 +118,18 @@ export class SlipDecoder extends FrameReader {
     this.#state = READING;
   }
 
-  /** Counts bytes before the first END. So many that no frame is as long are reported; they show a wrong speed, or no SLIP. */
+  /** Counts bytes before the first END. Reports more than the largest frame: the speed is wrong, or it isn't SLIP. */
   #join(count: number, index: number): void {
     this.#skipped += count;
     if (this.#skipped <= this.maxPacketSize) return;
     this.#skip();
-    const message = `No END came in ${this.maxPacketSize} bytes (maxPacketSize), which are skipped. Does the sender use SLIP, and the same speed?`;
+    const message = `No END within ${this.maxPacketSize} bytes (maxPacketSize), which are skipped. Does the sender use SLIP at the same speed?`;
     this.report("OSC_FRAME_TOO_LARGE", message, index - (this.#skipped - this.maxPacketSize), "frame");
   }
 
   #joined(index: number): void {
     if (this.#skipped === 0) return;
-    const message = `The stream was joined within a packet: ${this.#skipped} bytes before the first END were skipped`;
+    const message = `The stream was joined mid-packet: ${this.#skipped} bytes before the first END were skipped`;
     this.report("OSC_FRAME_TRUNCATED", message, index, "frame");
   }
 
@@ -151,15 +151,15 @@ export class SlipDecoder extends FrameReader {
   }
 }
 
-/** The index of the next such byte, or the length of the piece. */
-function find(piece: Uint8Array, byte: number, from: number): number {
-  const index = piece.indexOf(byte, from);
-  return index < 0 ? piece.length : index;
+/** The index of the next such byte, or the length of the chunk. */
+function find(chunk: Uint8Array, byte: number, from: number): number {
+  const index = chunk.indexOf(byte, from);
+  return index < 0 ? chunk.length : index;
 }
 
 /**
- * The bytes of a packet as a SLIP frame, with an END before and after (OSC 1.1).
- * @throws OscEncodeError `OSC_VALUE_TYPE` for anything but bytes, `OSC_VALUE_OUT_OF_RANGE` for no bytes: an empty frame isn't a packet
+ * Frames a packet with SLIP, with an END before and after (OSC 1.1).
+ * @throws OscEncodeError `OSC_VALUE_TYPE` for anything but bytes, `OSC_VALUE_OUT_OF_RANGE` for an empty packet
  *
  * @example
  * slipEncode(encode(new OscMessage("/a"))); // c0 before and after the 8 bytes of the packet
@@ -170,7 +170,7 @@ export function slipEncode(packet: Uint8Array): Uint8Array {
   return frame;
 }
 
-/** How many bytes a packet's SLIP frame has. */
+/** The size of a packet's SLIP frame in bytes. */
 export function slipSize(packet: Uint8Array): number {
   checkPacket(packet);
   let size = packet.length + 2;
@@ -181,7 +181,7 @@ export function slipSize(packet: Uint8Array): number {
   return size;
 }
 
-/** Writes a packet's SLIP frame, and returns the offset after it. There must be room for {@link slipSize}. */
+/** Writes a packet's SLIP frame, and returns the offset after it. The target needs room for {@link slipSize}. */
 export function slipWrite(packet: Uint8Array, target: Uint8Array, offset: number): number {
   target[offset++] = END;
   for (let index = 0; index < packet.length; index++) {

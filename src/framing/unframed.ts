@@ -1,17 +1,17 @@
 import { FrameReader } from "./frame-decoder.ts";
 
 /**
- * Takes every piece of a stream for one packet, for devices that send packets without framing. That is a guess: TCP may join two packets or split
- * one.
+ * Treats every chunk of a stream as one packet, for devices that send packets without framing. This is a guess, because TCP may join or
+ * split packets.
  */
 export class UnframedDecoder extends FrameReader {
   /** No framing. */
   readonly framing = "none" as const;
 
-  protected read(piece: Uint8Array): void {
-    if (piece.length === 0) return;
-    if (piece.length <= this.maxPacketSize) return this.deliverPart(0, piece.length);
-    const message = `${piece.length} bytes were read at once, more than maxPacketSize, ${this.maxPacketSize}; they are skipped. Raise maxPacketSize to receive them`;
+  protected read(chunk: Uint8Array): void {
+    if (chunk.length === 0) return;
+    if (chunk.length <= this.maxPacketSize) return this.deliverPart(0, chunk.length);
+    const message = `${chunk.length} bytes were read at once, more than maxPacketSize, ${this.maxPacketSize}; they are skipped. Raise maxPacketSize to receive them`;
     this.report("OSC_FRAME_TOO_LARGE", message, 0, "frame");
   }
 

@@ -2,15 +2,15 @@ import type { OscValue } from "../codec/index.ts";
 import { type ArgumentRange, type CheckedDescription, type ParameterType, parseParameterTypes } from "./description.ts";
 
 /**
- * The arguments of a message as a description wants them: numbers converted, numbers beyond their range clipped.
+ * Fits the arguments of a message to a description: converts numbers, and clips those out of range.
  *
  * @param types the type tag string of the message
- * @returns the arguments; or a sentence that says what is wrong with them
+ * @returns the arguments, or a description of what is wrong with them
  */
 export function fitArguments(description: CheckedDescription, types: string, args: readonly OscValue[]): readonly OscValue[] | string {
   const { parameters, coerceBooleans, range, schema } = description;
   let fitted: readonly OscValue[] = args;
-  // Most messages have the very types, and then there is nothing to convert (bench/dispatch).
+  // Most messages have exactly these types and need no conversion (bench/dispatch).
   if (parameters !== null && types !== description.types) {
     const { all, required } = parameters;
     if (args.length < required || args.length > all.length) return expected(description, types);
@@ -31,7 +31,7 @@ export function fitArguments(description: CheckedDescription, types: string, arg
   return schema === undefined ? fitted : validate(schema, fitted);
 }
 
-/** The type tags of arguments that were fitted to a description. */
+/** The type tags of arguments fitted to a description. */
 export function fittedTypes({ parameters, types: described }: CheckedDescription, types: string, args: readonly OscValue[]): string {
   return parameters === null || types === described ? types : typesOf(parameters.all, args);
 }
@@ -69,12 +69,12 @@ function fitList(
   return list;
 }
 
-/** The tags of a message's arguments. A message from the decoder has them in pairs. */
+/** The tags of a message's arguments. In a decoded message, brackets are always balanced. */
 function splitTags(types: string): readonly ParameterType[] {
   return parseParameterTypes(types)?.all ?? [];
 }
 
-/** A value as another type, if nothing is lost; otherwise `undefined`. */
+/** Converts a value to another type; `undefined` if that would lose information. */
 function fitValue(type: string, tag: string, value: OscValue, coerceBooleans: boolean): OscValue | undefined {
   if (type === tag) return value;
   switch (type) {
@@ -104,7 +104,7 @@ function fitValue(type: string, tag: string, value: OscValue, coerceBooleans: bo
   }
 }
 
-/** The number that a value is, exactly; `undefined` if it isn't one. */
+/** The exact numeric value; `undefined` if it isn't a number. */
 function numberOf(tag: string, value: OscValue, coerceBooleans: boolean): number | undefined {
   if (tag === "i" || tag === "f" || tag === "d") return value as number;
   if (typeof value === "boolean") return coerceBooleans ? Number(value) : undefined;
@@ -113,7 +113,7 @@ function numberOf(tag: string, value: OscValue, coerceBooleans: boolean): number
   return BigInt(number) === value ? number : undefined;
 }
 
-/** The value as its range allows it; `undefined` if it doesn't. */
+/** Fits a value to its range; `undefined` if that isn't allowed. */
 function clip(value: OscValue, { min, max, values, clip: mode = "none" }: ArgumentRange): OscValue | undefined {
   if (values !== undefined && !values.some((allowed) => Object.is(allowed, value))) return undefined;
   if (typeof value !== "number" && typeof value !== "bigint") return value;
@@ -133,7 +133,7 @@ function validate(schema: NonNullable<CheckedDescription["schema"]>, args: reado
   }
   if (result instanceof Promise) {
     result.catch(() => undefined);
-    return "the validator of its description is asynchronous, which nothing can wait for";
+    return "the validator of its description is asynchronous, which isn't supported";
   }
   if (result.issues !== undefined) return result.issues.map(({ message }) => message).join("; ");
   return Array.isArray(result.value) ? (result.value as readonly OscValue[]) : [result.value as OscValue];

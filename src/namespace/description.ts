@@ -1,7 +1,7 @@
 import type { OscArgument, OscColor, OscMidi, OscValue, TimeTag } from "../codec/index.ts";
 import { bad, boolean, listOf, oneOf, optionError, type OptionChecks, readOptions, text, unchecked } from "../options.ts";
 
-/** What a handler gets for each type tag. */
+/** The type of a handler's argument for each type tag. */
 interface ValueOfTag {
   i: number;
   f: number;
@@ -21,8 +21,8 @@ interface ValueOfTag {
 }
 
 /**
- * The arguments of a handler, from a literal type tag string: `ArgumentsOf<"if[ss]?s">` is `[number, number, [string, string], string?]`. What follows a `?` may be left
- * out. A string that isn't a literal gives {@link OscValue}s.
+ * The arguments of a handler, from a literal type tag string: `ArgumentsOf<"if[ss]?s">` is `[number, number, [string, string], string?]`.
+ * Arguments after a `?` are optional. A non-literal string results in {@link OscValue}s.
  */
 export type ArgumentsOf<Types extends string> = string extends Types
   ? readonly OscValue[]
@@ -30,7 +30,7 @@ export type ArgumentsOf<Types extends string> = string extends Types
     ? [...TagValues<Required>, ...Partial<TagValues<Optional>>]
     : TagValues<Types>;
 
-/** Takes one tag after the other; an array that is open keeps the values before it in `Outer`. */
+/** Consumes one tag at a time; within an array, `Outer` holds the values before it. */
 type TagValues<
   Types extends string,
   Values extends unknown[] = [],
@@ -49,42 +49,42 @@ type TagValues<
     ? Values
     : [BadTag<"[">];
 
-/** In place of an argument whose tag isn't one: no parameter of a handler has this type. */
+/** Stands for an argument with an invalid tag: no handler parameter has this type. */
 interface BadTag<Tag extends string> {
   readonly badTypeTag: Tag;
 }
 
-/** What a value may be. */
+/** The allowed values of an argument. */
 export interface ArgumentRange {
-  /** The least number. */
+  /** Minimum. */
   readonly min?: number | undefined;
-  /** The greatest number. */
+  /** Maximum. */
   readonly max?: number | undefined;
-  /** The only values that are allowed. */
+  /** The only allowed values. */
   readonly values?: readonly OscValue[] | undefined;
   /**
-   * What to do with a number beyond `min` or `max`: `"low"` raises it to `min`, `"high"` lowers it to `max`, `"both"` does either. `"none"` (default): the message is
-   * rejected.
+   * How to handle a number beyond `min` or `max`: `"low"` raises it to `min`, `"high"` lowers it to `max`, `"both"` does either. `"none"`
+   * (default) rejects the message.
    */
   readonly clip?: "none" | "low" | "high" | "both" | undefined;
 }
 
-/** A validator of the Standard Schema interface, such as those of zod and valibot, for all arguments as one array. */
+/** A Standard Schema validator, such as one from zod or valibot, for the array of all arguments. */
 export interface ArgumentSchema<Output extends readonly unknown[] = readonly unknown[]> {
   /** See https://standardschema.dev. */
   readonly "~standard": {
-    /** Of the interface. */
+    /** The version of the interface. */
     readonly version: 1;
-    /** The library. */
+    /** The name of the library. */
     readonly vendor: string;
-    /** Gives the arguments, or what is wrong with them. */
+    /** Returns the arguments, or the issues found. */
     readonly validate: (value: unknown) => SchemaResult<Output> | Promise<SchemaResult<Output>>;
     /** For the compiler only. */
     readonly types?:
       | {
-          /** What it takes. */
+          /** Input type. */
           readonly input: unknown;
-          /** What it gives. */
+          /** Output type. */
           readonly output: Output;
         }
       | undefined;
@@ -98,18 +98,19 @@ type SchemaResult<Output> =
 /** How a method's value can be used. */
 export type MethodAccess = "none" | "read" | "write" | "readwrite";
 
-/** What a method is: its arguments, and what people and programs should know of it. */
+/** Describes a method: its arguments, and metadata for people and programs. */
 export interface MethodDescription<Types extends string = string, Checked extends readonly unknown[] = readonly unknown[]> {
   /**
-   * The type tags of the arguments, such as `"if"`; `T` or `F` is a boolean, `[ ]` an array, and what follows a `?` may be left out. Numbers of another type are taken
-   * if nothing is lost (`i` for `f`, `f` for `d`, a whole `f` for `i`); messages with other arguments are rejected. Default: any arguments.
+   * The type tags of the arguments, such as `"if"`; `T` or `F` is a boolean, `[ ]` an array, and arguments after a `?` are optional.
+   * Numbers of another type are accepted if the conversion is lossless (`i` for `f`, `f` for `d`, an integral `f` for `i`); messages with
+   * other arguments are rejected. Default: any arguments.
    */
   readonly types?: Types | undefined;
-  /** A validator of all arguments, after `types` if both are given. It must not be asynchronous. */
+  /** A validator of all arguments; runs after `types` if both are given. It must be synchronous. */
   readonly schema?: ArgumentSchema<Checked> | undefined;
-  /** Takes `T` and `F` for 1 and 0, and the other way round. Default false. */
+  /** Converts `T` and `F` to 1 and 0, and vice versa. Default false. */
   readonly coerceBooleans?: boolean | undefined;
-  /** What each argument may be; `null` for anything. */
+  /** The range of each argument; `null` for any value. */
   readonly range?: readonly (ArgumentRange | null)[] | undefined;
   /** The unit of each argument, as OSCQuery names it: `"gain.linear"`, `"time.second"`. */
   readonly unit?: string | readonly string[] | undefined;
@@ -119,17 +120,17 @@ export interface MethodDescription<Types extends string = string, Checked extend
   readonly access?: MethodAccess | undefined;
   /** The value before the first message. Default: none. */
   readonly value?: readonly OscArgument[] | undefined;
-  /** Words to find it by. */
+  /** Keywords to find it by. */
   readonly tags?: readonly string[] | undefined;
   /** What each argument means, as OSCQuery's extended types name it. */
   readonly extendedType?: readonly string[] | undefined;
-  /** Whether clients should send its messages by a transport that loses none. Default false. */
+  /** Whether clients should send its messages over a reliable transport. Default false. */
   readonly critical?: boolean | undefined;
 }
 
-/** A description that was checked. */
+/** A checked description. */
 export interface CheckedDescription extends Omit<MethodDescription, "unit" | "types"> {
-  /** The type tags without a comma, as they were given. */
+  /** The type tags as given, without a comma. */
   readonly types: string | undefined;
   /** The types, one by one. @internal */
   readonly parameters: ParameterTypes | null;
@@ -163,7 +164,7 @@ const RANGE_CHECKS = {
 } satisfies OptionChecks<ArgumentRange>;
 
 /**
- * Checks a description and fills in what it leaves out.
+ * Checks a description and fills in the defaults.
  *
  * @throws OscServerError `OSC_OPTION` for a property with a bad value or an unknown name
  */
@@ -178,7 +179,7 @@ function typeString(value: unknown, name: string): string | undefined {
   if (typeof value !== "string") return refuse(name, 'a type tag string such as "if"', value);
   const types = value.replace(/^,/, "");
   if (parseParameterTypes(types) === null) {
-    return refuse(name, 'type tags of "ifsbhtdScrmTFNI", [ ] in pairs, and at most one ? before those that may be left out', value);
+    return refuse(name, 'type tags of "ifsbhtdScrmTFNI", paired [ ], and at most one ? before the optional ones', value);
   }
   return types;
 }
@@ -188,12 +189,10 @@ function argumentSchema(value: unknown, name: string): ArgumentSchema | undefine
   const standard =
     (typeof value === "object" || typeof value === "function") && value !== null && "~standard" in value ? value["~standard"] : null;
   const isSchema = typeof standard === "object" && standard !== null && "validate" in standard && typeof standard.validate === "function";
-  return isSchema
-    ? (value as ArgumentSchema)
-    : refuse(name, "a validator of the Standard Schema interface, such as one of zod 4 or valibot", value);
+  return isSchema ? (value as ArgumentSchema) : refuse(name, "a Standard Schema validator, such as one from zod 4 or valibot", value);
 }
 
-/** As listOf() wants it: null stays, for an argument that may be anything. */
+/** An entry check for listOf(): keeps null, which allows any value. */
 function argumentRange(value: unknown, name: string): ArgumentRange | null | undefined {
   if (value === null || value === undefined) return null;
   const range = readOptions(name, value, RANGE_CHECKS);
@@ -211,13 +210,13 @@ function refuse(name: string, expected: string, value: unknown): never {
   throw bad(name, expected, value);
 }
 
-/** One argument as a description wants it: a type tag, or the types in an array. */
+/** The type of one described argument: a type tag, or the types in an array. */
 export type ParameterType = string | readonly ParameterType[];
 
-/** The arguments that a description wants. */
+/** The types of all described arguments. */
 export interface ParameterTypes {
   readonly all: readonly ParameterType[];
-  /** How many may not be left out. */
+  /** Number of required arguments. */
   readonly required: number;
 }
 

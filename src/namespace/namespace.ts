@@ -5,26 +5,26 @@ import { bad, checkString } from "../options.ts";
 import { fitArguments, fittedTypes } from "./arguments.ts";
 import { type CheckedDescription, type MethodDescription, checkDescription } from "./description.ts";
 
-/** A method of a {@link Namespace}, as it is now. */
+/** The current state of a method of a {@link Namespace}. */
 export interface NamespaceMethod {
   /** Its address. */
   readonly address: string;
-  /** What it is. */
+  /** Its description. */
   readonly description: CheckedDescription;
-  /** Its last value, one entry for each argument; `null` before the first if the description gives none. */
+  /** Its last value, one entry for each argument; `null` before the first one, unless the description has a value. */
   readonly value: readonly OscValue[] | null;
   /** The type tags of the value. */
   readonly types: string;
-  /** When the value was set, in milliseconds since 1970-01-01 UTC; `null` for that of the description. */
+  /** When the value was set, in milliseconds since 1970-01-01 UTC; `null` for the description's value. */
   readonly time: number | null;
-  /** Who sent the value; `null` if the program set it itself, or nobody has. */
+  /** The sender of the value; `null` if the program set it, or it was never set. */
   readonly source: NetAddress | null;
 }
 
-/** What happened to a {@link Namespace}. */
+/** A change to a {@link Namespace}. */
 export type NamespaceChange = TreeChange | RenameChange | ValueChange;
 
-/** A method was added, removed or described anew. */
+/** A method was added, removed or redescribed. */
 export interface TreeChange {
   /** What happened. */
   readonly kind: "added" | "removed" | "described";
@@ -48,7 +48,7 @@ export interface ValueChange {
   readonly kind: "value";
   /** The method, with its new value. */
   readonly method: NamespaceMethod;
-  /** Who caused it, for a listener that must not tell them: what was given to `set`. */
+  /** What caused it, as passed to `set`. Lets a listener avoid echoing the change to its sender. */
   readonly origin: unknown;
 }
 
@@ -71,11 +71,12 @@ interface Node extends NamespaceNode {
 type MethodNode = Node & { method: NamespaceMethod };
 
 const PART = /^[!-~]+$/;
-/** What has a meaning in a pattern, and `#`. */
+/** Characters with a meaning in patterns, and `#`. */
 const RESERVED = /[#*,?[\]{}]/;
 
 /**
- * The methods that exist, with their types, ranges and last values. A dispatcher has one: `dispatcher.map` with a description adds to it, and messages set its values.
+ * The tree of described methods, with their types, ranges and last values. Each dispatcher has one: `dispatcher.map` with a description
+ * adds to it, and messages set its values.
  *
  * @example
  * dispatcher.map("/gain", { types: "f", range: [{ min: 0, max: 1 }], value: [0.5] }, (address, gain) => console.log(gain));
@@ -87,17 +88,17 @@ export class Namespace implements Iterable<NamespaceMethod> {
   readonly #onTreeChange: (change: TreeChange | RenameChange) => void;
   #size = 0;
 
-  /** @param onTreeChange called before the listeners, and not with values. @internal */
+  /** @param onTreeChange called before the listeners, except for value changes. @internal */
   constructor(onTreeChange: (change: TreeChange | RenameChange) => void = () => undefined) {
     this.#onTreeChange = onTreeChange;
   }
 
-  /** How many methods there are. */
+  /** Number of methods. */
   get size(): number {
     return this.#size;
   }
 
-  /** The tree, from its root. It changes as methods come and go. */
+  /** The root of the tree. It changes as methods are added and removed. */
   get root(): NamespaceNode {
     return this.#root;
   }
@@ -112,7 +113,7 @@ export class Namespace implements Iterable<NamespaceMethod> {
     return this.#find(address);
   }
 
-  /** All methods, in the order of the tree. */
+  /** All methods, in tree order. */
   *[Symbol.iterator](): Iterator<NamespaceMethod> {
     const stack: Node[] = [this.#root];
     for (let node = stack.pop(); node !== undefined; node = stack.pop()) {
@@ -122,7 +123,7 @@ export class Namespace implements Iterable<NamespaceMethod> {
   }
 
   /**
-   * Adds a method, or describes one that is there anew: its value stays if it fits.
+   * Adds a method, or redescribes an existing one, which keeps its value if it fits.
    *
    * @throws OscDispatchError `OSC_BAD_MAPPED_ADDRESS` if the address isn't a plain one; OscServerError `OSC_OPTION` for a bad description
    */
@@ -157,7 +158,7 @@ export class Namespace implements Iterable<NamespaceMethod> {
   }
 
   /**
-   * Gives a method another address.
+   * Changes the address of a method.
    *
    * @throws OscDispatchError `OSC_NOT_MAPPED` if there is none at `from` or one at `to`, `OSC_BAD_MAPPED_ADDRESS` if `to` isn't a plain address
    */
@@ -167,19 +168,19 @@ export class Namespace implements Iterable<NamespaceMethod> {
     if (node === null) throw noMethod(from);
     const { method } = node;
     const target = this.#make(to);
-    if (target.method !== null) throw new OscDispatchError("OSC_NOT_MAPPED", `There is a method at ${JSON.stringify(to)} already.`, to);
+    if (target.method !== null) throw new OscDispatchError("OSC_NOT_MAPPED", `A method already exists at ${JSON.stringify(to)}.`, to);
     target.method = { ...method, address: to };
     unlink(node);
     this.#tell({ kind: "renamed", address: to, from });
   }
 
   /**
-   * Sets the value of a method and tells the listeners. The handlers aren't called.
+   * Sets the value of a method and notifies the listeners. Doesn't call handlers.
    *
-   * @param args one for each argument; numbers are converted and clipped as messages are
+   * @param args one value for each argument; numbers are converted and clipped like those of messages
    * @param origin who caused it: passed to the listeners
-   * @throws OscDispatchError `OSC_NOT_MAPPED` if there is no such method, `OSC_BAD_ARGUMENTS` if its description doesn't allow the arguments; OscEncodeError for what is
-   * no OSC value
+   * @throws OscDispatchError `OSC_NOT_MAPPED` if there is no such method, `OSC_BAD_ARGUMENTS` if its description doesn't allow the
+   *   arguments; OscEncodeError for a value that isn't an OSC value
    */
   set(address: string, args: readonly OscArgument[], origin: unknown = null): void {
     if (!Array.isArray(args)) throw bad("The value of a method", "an array with one entry for each argument", args);
@@ -190,9 +191,9 @@ export class Namespace implements Iterable<NamespaceMethod> {
   }
 
   /**
-   * Takes over the arguments of a message as the value of a method, as its description wants them.
+   * Sets the value of a method to the arguments of a message, fitted to its description.
    *
-   * @returns the arguments; those of the message if there is no such method
+   * @returns the fitted arguments; the original ones if there is no such method
    * @throws OscRejectedError `arguments` if the method can't be written, or its description doesn't allow the arguments
    */
   receive(address: string, message: OscMessage, source: NetAddress | null): readonly OscValue[] {
@@ -201,14 +202,14 @@ export class Namespace implements Iterable<NamespaceMethod> {
   }
 
   /**
-   * A function that does what {@link receive} does for messages to one address, without looking for the method each time.
+   * Returns a function like {@link receive} for messages to one address, which caches the method.
    *
    * @internal
    */
   receiver(address: string): (message: OscMessage, source: NetAddress | null) => readonly OscValue[] {
     let node: MethodNode | null = null;
     return (message, source) => {
-      // Removed since, and perhaps added again.
+      // The method may have been removed and added again.
       if (node === null || node.method === null) node = this.#findMethod(address);
       if (node === null) return message.args;
       if (!canWrite(node.method.description)) throw rejection(address, "it can't be written");
@@ -217,7 +218,7 @@ export class Namespace implements Iterable<NamespaceMethod> {
   }
 
   /**
-   * As {@link receive}, also for a method that can only be read: for whoever owns the values.
+   * Like {@link receive}, but also accepts values for read-only methods: for the owner of the values.
    *
    * @param origin who caused it: passed to the listeners
    */
@@ -228,7 +229,7 @@ export class Namespace implements Iterable<NamespaceMethod> {
   }
 
   /**
-   * Takes over a value that was checked in another thread or process. Does nothing if there is no such method.
+   * Sets a value that was checked in another thread or process. Does nothing if there is no such method.
    *
    * @internal
    */
@@ -239,9 +240,9 @@ export class Namespace implements Iterable<NamespaceMethod> {
   }
 
   /**
-   * Calls a function with every change from now on.
+   * Calls a function with every future change.
    *
-   * @returns ends that
+   * @returns a function that unsubscribes
    */
   subscribe(listener: (change: NamespaceChange) => void): () => void {
     if (typeof listener !== "function") throw bad("listener", "a function", listener);
@@ -249,7 +250,7 @@ export class Namespace implements Iterable<NamespaceMethod> {
     return () => void this.#listeners.delete(listener);
   }
 
-  /** All values as one bundle, for someone who comes later: a message for each method that can be read and has a value. */
+  /** All values as one bundle, for late joiners: a message for each readable method with a value. */
   snapshot(): OscBundle {
     const messages: OscMessage[] = [];
     for (const { address, value, types, description } of this) {
@@ -267,14 +268,14 @@ export class Namespace implements Iterable<NamespaceMethod> {
   }
 
   #change(node: MethodNode, value: readonly OscValue[], types: string, time: number, source: NetAddress | null, origin: unknown): void {
-    // Not a spread, which is slow (bench/dispatch).
+    // A spread would be slow (bench/dispatch).
     const { address, description } = node.method;
     const method = { address, description, value, types, time, source };
     node.method = method;
     if (this.#listeners.size > 0) this.#tell({ kind: "value", method, origin });
   }
 
-  /** The arguments as a message would have them, checked against the description. */
+  /** The arguments as a message would carry them, checked against the description. */
   #fit(
     address: string,
     description: CheckedDescription,
@@ -324,7 +325,7 @@ function checkReceived(message: OscMessage, source: NetAddress | null): void {
     throw bad("source", "a NetAddress", source);
 }
 
-/** Whether the value of a method may be told to others. */
+/** Whether others may read the value of a method. */
 export function canRead({ access }: CheckedDescription): boolean {
   return access === "read" || access === "readwrite";
 }
@@ -334,7 +335,7 @@ function canWrite({ access }: CheckedDescription): boolean {
   return access === "write" || access === "readwrite";
 }
 
-/** Takes the method away, and the containers above it that hold nothing any more. */
+/** Removes the method, and containers above it that become empty. */
 function unlink(method: Node): void {
   method.method = null;
   for (let node = method; node.parent !== null && node.method === null && node.children.size === 0; node = node.parent) {
@@ -362,7 +363,7 @@ function checkAddress(address: string): void {
   if (isPlain) return;
   throw new OscDispatchError(
     "OSC_BAD_MAPPED_ADDRESS",
-    `Only a plain address such as "/mixer/1/gain" can have a description, without wildcards, spaces or empty parts; got ${JSON.stringify(address)}.`,
+    `Only a plain address such as "/mixer/1/gain", without wildcards, spaces or empty parts, can have a description; got ${JSON.stringify(address)}.`,
     address,
   );
 }

@@ -3,22 +3,23 @@ import { packetFromJson } from "./json.ts";
 import { UsageError } from "./usage-error.ts";
 import { constantOf, isNumber, readTime, readValue, type ReadValueOptions, takesWord } from "./values.ts";
 
-/** How the words of a message are read. */
+/** How the words of a message are parsed. */
 export interface ReadOptions extends ReadValueOptions {
-  /** What a number without a type becomes: `1` int and `1.0` float ("auto", the default), or always float ("float"). */
+  /** The type of numbers without a type tag: `1` is an int and `1.0` a float ("auto", the default), or always float ("float"). */
   readonly numbers?: "auto" | "float" | undefined;
 }
 
 /**
  * Reads `ADDRESS [,types] [arguments…]`.
  *
- * With `,types` each tag takes one word, except `T F N I [ ]`, which take none. Without, the look of a word decides: see docs/text-formats.md.
+ * With `,types` each tag takes one word, except `T F N I [ ]`, which take none. Without it, types are inferred from the words: see
+ * docs/text-formats.md.
  *
- * @throws UsageError that names the word and says what it should be
+ * @throws UsageError that quotes the word and says what is expected
  */
 export function readMessage(words: readonly Word[], options: ReadOptions = {}): OscMessage {
   const [address, first] = words;
-  if (address === undefined) throw new UsageError("There is no OSC address. Write it before the arguments, as in /mixer/gain 0.5");
+  if (address === undefined) throw new UsageError("Missing OSC address. Write it before the arguments, as in /mixer/gain 0.5");
   if (!address.text.startsWith("/")) throw new UsageError(`An OSC address begins with a slash; got "${address.text}".`);
   if (first !== undefined && !first.quoted && first.text.startsWith(",")) {
     return readTyped(address.text, first.text.slice(1), words.slice(2), options);
@@ -26,7 +27,7 @@ export function readMessage(words: readonly Word[], options: ReadOptions = {}): 
   return readInferred(address.text, words.slice(1), options);
 }
 
-/** How many words the arguments of a type tag string take. */
+/** Number of words for the arguments of a type tag string. */
 export function countWords(types: string): number {
   return [...types].filter((tag) => takesWord(tag)).length;
 }
@@ -47,7 +48,7 @@ function readTyped(address: string, types: string, words: readonly Word[], optio
       list = outer;
     } else {
       const word = words[next++];
-      // Report an unknown tag first, before the count that it makes wrong.
+      // Report an unknown tag first, because it makes the count wrong.
       if (word === undefined && takesWord(tag)) throw new UsageError(countMessage(address, types, words.length));
       list.push(readValue(tag, word?.text ?? "", options));
     }
@@ -85,15 +86,15 @@ function failToPair(types: string): never {
 
 function countMessage(address: string, types: string, given: number): string {
   const needed = countWords(types);
-  return `${address} ,${types} needs ${needed} ${needed === 1 ? "value" : "values"}, one for each type tag but T F N I [ ]; got ${given}.`;
+  return `${address} ,${types} needs ${needed} ${needed === 1 ? "value" : "values"}, one for each type tag except T F N I [ ]; got ${given}.`;
 }
 
-/** The time of day that begins a line of readable output; the sender is the next word. */
+/** The time of day at the beginning of a line of readable output. The next word is the sender. */
 const TIME_OF_DAY = /^\d\d:\d\d:\d\d\.\d+$/;
 
 /**
- * Reads one line: a packet as `dump --json` writes it, or a message as the readable output shows it, with or without its time and sender.
- * Returns null for an empty line and one that begins with `#`.
+ * Reads one line: a packet as written by `dump --json`, or a message in the readable format, with or without its time and sender. Returns
+ * null for an empty line or a comment (`#`).
  *
  * @throws UsageError
  */
@@ -121,11 +122,11 @@ function isTimeTag(last: Word, words: readonly Word[]): boolean {
 /** One word of a command line or of a line of text. */
 export interface Word {
   readonly text: string;
-  /** True if it stood in double quotes, so that it is text and never a number. */
+  /** True if it was in double quotes, which makes it text, never a number. */
   readonly quoted: boolean;
 }
 
-/** The words of one line, separated by white space; one that begins with a double quote is a string as JSON writes it. */
+/** Splits a line into words at white space. A word that begins with a double quote is a JSON string. */
 export function splitWords(line: string): Word[] {
   const words: Word[] = [];
   const pattern = /\s*(?:("(?:[^"\\]|\\.)*")(?=\s|$)|(\S+))/gsy;
@@ -146,7 +147,7 @@ function unquote(quoted: string): string {
     const text: unknown = JSON.parse(quoted);
     if (typeof text === "string") return text;
   } catch {
-    // Said below.
+    // Reported below.
   }
   throw new UsageError(`${quoted} is not a quoted string. Inside quotes write \\" for a quote and \\\\ for a backslash.`);
 }

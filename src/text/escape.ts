@@ -1,30 +1,31 @@
 /**
- * Everything that a terminal or a log would act on, or that can't be seen: control characters (C0, C1, so escape sequences too), line and
- * paragraph separators, bidirectional controls, zero-width and tag characters, lone surrogates. Not the two variation selectors of emoji.
+ * Characters that a terminal or log would interpret, or that are invisible: control characters (C0 and C1, hence escape sequences), line
+ * and paragraph separators, bidirectional controls, zero-width and tag characters, lone surrogates. Excludes the two variation selectors of
+ * emoji.
  */
 const UNSAFE = /(?![\ufe0e\ufe0f])[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu;
 
-/** How many characters {@link escapeForTerminal} shows unless it is told otherwise. */
+/** Default maximum length for {@link escapeForTerminal}. */
 const MAX_SHOWN = 1000;
 
 /**
- * Makes text safe for a terminal or a log. Everything that came from the network passes through here before it is printed.
+ * Makes text safe for a terminal or a log. All text from the network passes through here before it is printed.
  *
- * Characters that aren't safe become `\u` escapes, which inside JSON leave it the same JSON. A longer text is cut, with its length at the end.
+ * Unsafe characters become `\u` escapes, which don't change the meaning of JSON. Longer text is truncated, with its length appended.
  *
- * @param maxLength how many characters are shown at most; default 1,000, `Infinity` for all
+ * @param maxLength maximum number of characters to show; default 1,000, `Infinity` for all
  */
 export function escapeForTerminal(text: string, maxLength: number = MAX_SHOWN): string {
   if (text.length <= maxLength) return text.replace(UNSAFE, escapeCharacter);
   return `${text.slice(0, maxLength).replace(UNSAFE, escapeCharacter)}… (${text.length} characters)`;
 }
 
-/** Text in double quotes, with the escapes of JSON: safe to show on a terminal, read back by `splitWords`. */
+/** Quotes text with JSON escapes: safe to show on a terminal, and parsed back by `splitWords`. */
 export function quote(text: string): string {
   return escapeForTerminal(JSON.stringify(text), Infinity);
 }
 
-/** The UTF-16 units of a character as escapes: those of a character beyond U+FFFF are two. */
+/** Escapes each UTF-16 unit of a character; a character beyond U+FFFF has two. */
 function escapeCharacter(character: string): string {
   let escaped = "";
   for (let i = 0; i < character.length; i++) escaped += `\\u${character.charCodeAt(i).toString(16).padStart(4, "0")}`;

@@ -2,30 +2,32 @@ import { OscBundle, type OscColor, type OscMessage, type OscMidi, type OscPacket
 import { formatTime } from "./values.ts";
 import { escapeForTerminal, quote } from "./escape.ts";
 
-/** The parts of a message as words, not yet in columns. */
+/** The parts of a message as words, before alignment in columns. */
 export interface FormattedMessage {
   readonly address: string;
-  /** `,types`, or nothing for a message without a type tag string. */
+  /** `,types`, or empty for a message without a type tag string. */
   readonly types: string;
   /** The values, one word for each type tag that has one. */
   readonly args: string;
-  /** `@` and the time tag of the bundle it came in, or nothing. */
+  /** `@` and the time tag of the enclosing bundle, or empty. */
   readonly timeTag: string;
 }
 
-/** A message and the time tag of the innermost bundle around it. */
+/** A message and the time tag of its innermost bundle. */
 export interface DatedMessage {
   readonly message: OscMessage;
   readonly timeTag: TimeTag | null;
 }
 
-/** The messages of a packet in their order, bundles opened. */
+/** The messages of a packet in order, with bundles flattened. */
 export function flatten(packet: OscPacket, timeTag: TimeTag | null = null): DatedMessage[] {
   if (!(packet instanceof OscBundle)) return [{ message: packet, timeTag }];
   return packet.elements.flatMap((element) => flatten(element, packet.timeTag));
 }
 
-/** A message as one line that `readLine` reads back: `/mixer/gain ,f 0.5`, with `@` and the time tag at its end if it was in a bundle. */
+/**
+ * Formats a message as one line that `readLine` parses back: `/mixer/gain ,f 0.5`, followed by `@` and the time tag if it was in a bundle.
+ */
 export function formatMessage({ message, timeTag }: DatedMessage): string {
   return Object.values(formatParts(message, timeTag))
     .filter((part) => part !== "")
@@ -64,7 +66,7 @@ export function formatArguments({ types, args }: OscMessage, format: (tag: strin
   return words;
 }
 
-/** One value as a word, or nothing if the type tag says it all. */
+/** Formats a value as a word; empty if the type tag implies the value. */
 export function formatValue(tag: string, value: OscValue): string {
   switch (tag) {
     case "f":
@@ -99,7 +101,7 @@ export function formatHex(bytes: Iterable<number>): string {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-/** The shortest decimal number that is the same 32-bit float, always with a point or an exponent. */
+/** The shortest decimal number that parses to the same 32-bit float, always with a point or an exponent. */
 function formatFloat(value: number): string {
   const single = Math.fround(value);
   let digits = 1;
@@ -115,7 +117,7 @@ function formatNumber(value: number, digits: string): string {
   return /[.e]/.test(digits) ? digits : `${digits}.0`;
 }
 
-/** An OSC address as one word: in quotes if it contains spaces or anything that can't be seen. */
+/** An OSC address as one word, quoted if it contains spaces or invisible characters. */
 export function formatOscAddress(address: string): string {
   return /^\/\S*$/.test(address) && escapeForTerminal(address, Infinity) === address ? address : quote(address);
 }

@@ -7,7 +7,7 @@ const BYTES_A_LINE = 16;
 const HEX_WIDTH = BYTES_A_LINE * 3 - 1;
 const MAX_NESTING = 32;
 
-/** Bytes that every value of a type tag has. */
+/** Sizes of fixed-size values by type tag, in bytes. */
 const SIZES: Readonly<Record<string, number>> = { i: 4, f: 4, c: 4, r: 4, m: 4, h: 8, d: 8, t: 8, T: 0, F: 0, N: 0, I: 0, "[": 0, "]": 0 };
 
 interface Field {
@@ -17,8 +17,8 @@ interface Field {
 }
 
 /**
- * A packet as an annotated hex dump: each line has the offset, the bytes of one field, and what they are. Never throws: bytes that aren't OSC are
- * shown with what is wrong.
+ * Formats a packet as an annotated hex dump: each line has the offset and bytes of one field, and their meaning. Never throws: invalid
+ * bytes are annotated with the fault.
  */
 export function formatCommentedHex(packet: Uint8Array): string {
   const lines: string[] = [];
@@ -33,7 +33,7 @@ export function formatCommentedHex(packet: Uint8Array): string {
   return lines.join("\n");
 }
 
-/** Cuts a packet into its fields, without asking whether it is a good one. */
+/** Splits a packet into fields without validating it. */
 class FieldReader {
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
@@ -86,7 +86,7 @@ class FieldReader {
     this.#takeRest(end, `${margin}not read`);
   }
 
-  /** False if the rest of the message can't be told apart. */
+  /** False if the rest of the message can't be split into arguments. */
   #readArgument(tag: string, end: number, margin: string): boolean {
     const note = `${margin}${quote(tag).slice(1, -1)} `;
     if (tag === "s" || tag === "S") {

@@ -20,7 +20,7 @@ import { escapeForTerminal } from "./escape.ts";
 /** A packet as plain JSON values. docs/text-formats.md shows the value of every type tag. */
 export type JsonPacket = JsonMessage | JsonBundle;
 
-/** The bytes of a whole packet in hexadecimal, if the other values don't give them back. What reads the packet takes them alone. */
+/** The bytes of the whole packet in hexadecimal, if the other values don't reproduce them. Readers use only these bytes. */
 interface RawJson {
   readonly raw?: string;
 }
@@ -40,7 +40,7 @@ interface JsonBundle {
 
 type JsonValue = number | string | boolean | null | readonly JsonValue[];
 
-/** What is known of a packet besides its bytes. */
+/** Metadata of a received packet. */
 export interface Arrival {
   /** Milliseconds since 1970-01-01 UTC. */
   readonly time: number;
@@ -62,12 +62,12 @@ export function packetToJson(packet: OscPacket): JsonPacket {
   return { address, types: hasTypeTags ? types : null, args: listToJson(types[Symbol.iterator](), args) };
 }
 
-/** Whether the bytes of the packet, or of one of its elements, were not in order or not UTF-8. */
+/** Whether the packet, or one of its elements, had faults or text that isn't UTF-8. */
 function keepsRawBytes(packet: OscPacket): boolean {
   return rawBytesOf(packet) !== undefined || (packet instanceof OscBundle && packet.elements.some(keepsRawBytes));
 }
 
-/** Takes the tags up to the end of the list they stand for. */
+/** Consumes the tags of one list. */
 function listToJson(tags: Iterator<string>, list: readonly OscValue[]): JsonValue[] {
   return list.map((value) => {
     const tag = String(tags.next().value);
@@ -104,15 +104,15 @@ function valueToJson(tag: string, value: OscValue): JsonValue {
   }
 }
 
-/** JSON has no NaN, no infinities, and programs drop its -0. */
+/** JSON has no NaN or infinities, and many programs drop the sign of -0. */
 function numberToJson(value: number): JsonValue {
   if (Object.is(value, -0)) return "-0";
   return Number.isFinite(value) ? value : String(value);
 }
 
 /**
- * Reads one line of JSON. A packet with `raw` is read from these bytes and from nothing else. Names other than `address types args timetag elements
- * raw` are ignored. A message without `types` gets them from its values; one with a `timetag` is put into a bundle with it.
+ * Parses one line of JSON. A packet with `raw` is decoded from these bytes alone. Names other than `address types args timetag elements
+ * raw` are ignored. The types of a message without `types` are inferred; a message with a `timetag` is wrapped in a bundle.
  *
  * @throws UsageError that says what is wrong
  */
@@ -183,7 +183,7 @@ function listFromJson(tags: Iterator<string>, list: readonly unknown[]): OscArgu
 function valueFromJson(tag: string, value: unknown): OscArgument {
   const constant = constantOf(tag);
   if (constant !== undefined) return constant;
-  // The code of a character; the text "7" would be the character 7.
+  // A character code; the text "7" is the character 7.
   if (tag === "c" && typeof value === "number") return value;
   const isText = tag === "s" || tag === "S";
   if (tag === "") throw new UsageError(`"args" has more values than "types" has tags: ${shown(value)} is one too many.`);
@@ -194,7 +194,7 @@ function valueFromJson(tag: string, value: unknown): OscArgument {
 function inferFromJson(value: unknown): OscArgument {
   if (Array.isArray(value)) return value.map(inferFromJson);
   if (value === null || typeof value === "string" || typeof value === "number" || typeof value === "boolean") return value;
-  throw new UsageError(`${shown(value)} needs its type: add "types" beside "args".`);
+  throw new UsageError(`${shown(value)} needs a type: add "types" next to "args".`);
 }
 
 function readBits(value: unknown): TimeTag {

@@ -4,7 +4,7 @@ import { AddressSpace } from "../address/index.ts";
 import { OscDispatchError } from "../errors.ts";
 import { UsageError } from "./usage-error.ts";
 
-/** Lets through the messages that a handler mapped to one of the patterns would see; all, if there are no patterns. */
+/** Selects the messages that a handler mapped to one of the patterns would receive; all messages if there are no patterns. */
 export class MessageFilter {
   readonly #patterns: AddressSpace<true> | null;
 
@@ -21,12 +21,12 @@ export class MessageFilter {
     this.#patterns = patterns.length === 0 ? null : space;
   }
 
-  /** Whether a message with this address is wanted. */
+  /** Whether messages with this address are selected. */
   matches(address: string): boolean {
     return this.#patterns === null || this.#patterns.find(address).length > 0;
   }
 
-  /** The packet without the messages that are not wanted; null if none is left. */
+  /** The packet with only the selected messages; null if there are none. */
   select(packet: OscPacket): OscPacket | null {
     if (this.#patterns === null) return packet;
     if (!(packet instanceof OscBundle)) return this.matches(packet.address) ? packet : null;

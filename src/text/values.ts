@@ -1,15 +1,17 @@
 import { type OscColor, type OscMidi, type OscValue, TimeTag } from "../codec/index.ts";
 import { UsageError } from "./usage-error.ts";
 
-/** How a value is read. */
+/** How a value is parsed. */
 export interface ReadValueOptions {
-  /** Gives the bytes of a file for a blob written as `@name`. Without it such a word is an error: text from a pipe must not read files. */
+  /**
+   * Returns the bytes of a file for a blob written as `@name`. Without it such a word is an error, because piped text must not read files.
+   */
   readonly readFile?: ((name: string) => Uint8Array) | undefined;
 }
 
 type Reader = (text: string, options: ReadValueOptions) => OscValue;
 
-/** The type tags that need a word, and how to read it. */
+/** Parsers for the type tags that need a word. */
 const READERS: ReadonlyMap<string, Reader> = new Map<string, Reader>([
   ["i", readInt],
   ["h", readLong],
@@ -43,7 +45,7 @@ const NON_FINITE: ReadonlyMap<string, number> = new Map([
   ["nan", Number.NaN],
 ]);
 
-/** The value of a type tag that needs no word, such as `T`; undefined for the others. */
+/** The value of a type tag that needs no word, such as `T`; undefined for other tags. */
 export function constantOf(tag: string): OscValue | undefined {
   return CONSTANTS.get(tag);
 }
@@ -59,9 +61,9 @@ export function isNumber(text: string): boolean {
 }
 
 /**
- * Reads the value of a type tag from a word.
+ * Parses a word as the value of a type tag.
  *
- * @throws UsageError if the tag isn't known or the word doesn't fit it
+ * @throws UsageError if the tag is unknown or the word doesn't fit it
  */
 export function readValue(tag: string, text: string, options: ReadValueOptions = {}): OscValue {
   const read = READERS.get(tag);
@@ -74,7 +76,7 @@ export function readValue(tag: string, text: string, options: ReadValueOptions =
 function readInt(text: string): number {
   const value = WHOLE_NUMBER.test(text) ? Number(toBigInt(text)) : Number.NaN;
   if (value !== (value | 0))
-    throw new UsageError(`${shown(text)} does not fit type i: a whole number from -2147483648 to 2147483647. Larger ones are ,h`);
+    throw new UsageError(`${shown(text)} does not fit type i: a whole number from -2147483648 to 2147483647. Use ,h for larger ones`);
   return value;
 }
 
@@ -91,7 +93,7 @@ function readLong(text: string): bigint {
 function readFloat(text: string): number {
   const value = readNumber(text, "f");
   if (Number.isFinite(value) && !Number.isFinite(Math.fround(value))) {
-    throw new UsageError(`${shown(text)} is too large for type f, which ends at 3.4e38. Larger numbers are ,d`);
+    throw new UsageError(`${shown(text)} is too large for type f (at most 3.4e38). Use ,d for larger numbers`);
   }
   return value;
 }
@@ -102,7 +104,7 @@ function readNumber(text: string, tag: string): number {
   return value;
 }
 
-/** One character, or a code that isn't a character as a number of two digits or more. */
+/** One character, or a code that isn't a character, as a number with at least two digits. */
 function readCharacter(text: string): OscValue {
   if ([...text].length === 1) return text;
   if (WHOLE_NUMBER.test(text)) return readInt(text);
@@ -132,7 +134,7 @@ function readBlob(text: string, { readFile }: ReadValueOptions): Uint8Array {
   return bytes;
 }
 
-/** The bytes of hexadecimal digits, with or without `0x`; undefined if the text isn't that. */
+/** Parses hexadecimal digits, with or without `0x`; undefined if the text isn't hexadecimal. */
 export function hexBytes(text: string): Uint8Array | undefined {
   const digits = text.replace(/^0x/i, "");
   if (digits.length % 2 !== 0 || !/^[\da-f]*$/i.test(digits)) return undefined;
@@ -157,7 +159,8 @@ const UNITS: ReadonlyMap<string, number> = new Map([
 ]);
 
 /**
- * A time tag as one word that {@link readTime} reads back to the same 64 bits: `now`, or ISO 8601 in UTC with as many decimals as it needs.
+ * Formats a time tag as one word that {@link readTime} parses back to the same 64 bits: `now`, or ISO 8601 in UTC with as many decimals as
+ * needed.
  */
 export function formatTime(tag: TimeTag): string {
   if (tag.seconds === 0 && tag.fraction === 1) return "now";
@@ -172,8 +175,8 @@ export function formatTimeBits(tag: TimeTag): string {
 }
 
 /**
- * Reads `now`, a time from now such as `+2s`, `+250ms` or `-1m`, a date such as `2026-10-04T20:00:00.5Z` (local time without `Z`),
- * or the 64 bits as `0x` and 16 digits.
+ * Parses `now`, a relative time such as `+2s`, `+250ms` or `-1m`, a date such as `2026-10-04T20:00:00.5Z` (local time without `Z`), or the
+ * 64 bits as `0x` and 16 digits.
  *
  * @throws UsageError if it isn't any of these
  */
@@ -207,7 +210,7 @@ function failToRead(text: string): never {
   throw new UsageError(`"${text}" is not a time. Write now, +2.5s, +250ms, or a date such as 2026-10-04T20:00:00Z`);
 }
 
-/** The fewest decimals that give the fraction back: "" or a point and digits. Ten are always enough. */
+/** The fewest decimals that reproduce the fraction: "" or a point and digits. Ten are always enough. */
 function shortestFraction(fraction: number): string {
   if (fraction === 0) return "";
   for (let digits = 1; digits < 10; digits++) {

@@ -5,26 +5,26 @@ import { maskSecrets } from "./secrets.ts";
 /** NATS servers and subjects, as parsed from a URL. */
 export interface NatsUrl {
   readonly transport: "nats";
-  /** Servers of one cluster, as `nats://host:port` or `tls://…`; a user and password may stand before the first host. */
+  /** Servers of one cluster, as `nats://host:port` or `tls://…`; the first may include a user and password. */
   readonly servers: readonly string[];
-  /** The prefix of the subjects of packets; null if the URL doesn't say. */
+  /** The prefix of the subjects of packets; null if not specified. */
   readonly prefix: string | null;
-  /** The subjects to listen to, with the wildcards of NATS; empty if the URL names none. */
+  /** The subjects to listen to, with NATS wildcards; empty if not specified. */
   readonly subjects: readonly string[];
-  /** The queue group whose listeners share the packets; null if the URL names none. */
+  /** The queue group whose listeners share the packets; null if not specified. */
   readonly queue: string | null;
 }
 
 const SCHEME = /^(nats|tls):\/\//i;
 
-/** Whether a text is meant as a URL of NATS. */
+/** Whether a text is meant as a NATS URL. */
 export function isNatsUrl(text: string): boolean {
   return SCHEME.test(text);
 }
 
 /**
- * Parses `nats://host:port/prefix`, with several servers as `nats://one:4222,two:4222/prefix`, and what to listen to as
- * `?subject=osc.mixer.>`, any number of times, and `&queue=name`. `tls://` asks for TLS.
+ * Parses `nats://host:port/prefix`. Several servers are written `nats://one:4222,two:4222/prefix`. `?subject=osc.mixer.>` (repeatable) and
+ * `&queue=name` select what to listen to. `tls://` enables TLS.
  *
  * @throws OscServerError `OSC_OPTION` that says which part is wrong
  */
@@ -56,7 +56,7 @@ export function parseNatsUrl(text: string): NatsUrl {
   };
 }
 
-/** The whole URL for people to read, without users and passwords. */
+/** The URL for display, without credentials. */
 export function formatNatsUrl({ servers, prefix, subjects, queue }: NatsUrl): string {
   const query = [...subjects.map((subject) => `subject=${subject}`), ...(queue === null ? [] : [`queue=${queue}`])].join("&");
   const hosts = servers.map((server) => server.replace(SCHEME, "").replace(/^.*@/, ""));
@@ -64,7 +64,7 @@ export function formatNatsUrl({ servers, prefix, subjects, queue }: NatsUrl): st
   return `${scheme}${hosts.join(",")}/${prefix ?? ""}${query === "" ? "" : `?${query}`}`;
 }
 
-/** A NATS server, and how to identify oneself there. */
+/** A NATS server, and the credentials for it. */
 export interface NatsServerAddress {
   readonly hostAndPort: string;
   readonly isSecure: boolean;
@@ -74,7 +74,7 @@ export interface NatsServerAddress {
 }
 
 /**
- * Parses `nats://host:port`, `tls://host:port` or `host:port`. A user and password, or a token, may stand before the host.
+ * Parses `nats://host:port`, `tls://host:port` or `host:port`. A user and password, or a token, may precede the host.
  *
  * @throws OscServerError `OSC_OPTION`
  */
@@ -83,7 +83,7 @@ export function parseNatsServer(server: unknown): NatsServerAddress {
   const url = typeof full === "string" && URL.canParse(full) ? new URL(full) : null;
   if (url === null || !/^(nats|tls):$/.test(url.protocol) || url.hostname === "" || !/^\/?$/.test(url.pathname)) {
     const shown = describe(typeof server === "string" ? maskSecrets(server) : server);
-    throw optionError(`A server of NATS is written nats://host:port, tls://host:port or host:port; got ${shown}.`);
+    throw optionError(`A NATS server must be nats://host:port, tls://host:port or host:port; got ${shown}.`);
   }
   const userName = url.username === "" ? undefined : decodeURIComponent(url.username);
   const secret = url.password === "" ? undefined : decodeURIComponent(url.password);
@@ -100,7 +100,7 @@ export function parseNatsServer(server: unknown): NatsServerAddress {
 export type EndpointUrl = OscUrl | NatsUrl;
 
 /**
- * Parses what `parseOscUrl` and `parseNatsUrl` parse.
+ * Parses an OSC or NATS URL.
  *
  * @throws OscServerError `OSC_OPTION` that says which part is wrong
  */
@@ -108,7 +108,7 @@ export function parseEndpoint(text: string): EndpointUrl {
   return isNatsUrl(text) ? parseNatsUrl(text) : parseOscUrl(text);
 }
 
-/** The whole URL as people may see it, without users, passwords and tokens. */
+/** The URL for display, without users, passwords and tokens. */
 export function formatEndpoint(endpoint: EndpointUrl): string {
   return endpoint.transport === "nats" ? formatNatsUrl(endpoint) : maskSecrets(formatOscUrl(endpoint));
 }

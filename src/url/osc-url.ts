@@ -4,32 +4,32 @@ import type { NetAddress } from "../net-address.ts";
 import { describe, optionError } from "../options.ts";
 import { maskSecrets, withoutUser } from "./secrets.ts";
 
-/** An endpoint that packets go to or come from, as parsed from a URL. */
+/** An endpoint to send packets to or receive them on, as parsed from a URL. */
 export interface OscUrl {
-  /** What carries the packets. `unix`: a stream over a Unix domain socket. */
+  /** The transport. `unix`: a stream over a Unix domain socket. */
   readonly transport: "udp" | "tcp" | "unix" | "websocket" | "serial";
-  /** As written, without the brackets of IPv6. Null if the URL has none: then send to this machine, listen on all IPv4 interfaces. */
+  /** As written, without the brackets of IPv6. Null if not specified: send to this machine, listen on all IPv4 interfaces. */
   readonly host: string | null;
-  /** 0 to 65535. 0 lets the system choose a port to listen on; also for a Unix domain socket, which has none. */
+  /** 0 to 65535. 0 lets the system choose a port to listen on. Always 0 for a Unix domain socket. */
   readonly port: number;
-  /** Of a Unix domain socket or a serial port, or of a WebSocket with its query (at least `/`). Null for UDP and TCP. */
+  /** The path of a Unix domain socket or serial port, or of a WebSocket including its query (at least `/`). Null for UDP and TCP. */
   readonly path: string | null;
-  /** How a stream is split into packets; null if the URL doesn't say. */
+  /** How a stream is split into packets; null if not specified. */
   readonly framing: Framing | null;
   /** True for `wss`. */
   readonly isSecure: boolean;
-  /** The speed of a serial port, in bits per second; null if the URL doesn't say. Only for a serial port. */
+  /** The speed of a serial port, in bits per second; null if not specified. Only for serial ports. */
   readonly baud?: number | null;
   /** True if a target waits for clients instead of connecting: `?listen`. */
   readonly listens: boolean;
-  /** The address of the network interface for a multicast host. No URL says it. Default: the system's choice. */
+  /** The address of the network interface for a multicast host. Can't be set in a URL. Default: chosen by the system. */
   readonly multicastInterface?: string;
 }
 
 type Scheme = Pick<OscUrl, "transport" | "isSecure">;
 type Query = Pick<OscUrl, "framing" | "listens" | "baud"> & { readonly rest: string };
 
-/** The known schemes; those of OSC as liblo writes them. */
+/** The known schemes. The OSC ones follow liblo. */
 const SCHEMES: ReadonlyMap<string, Scheme> = new Map([
   ["osc.udp", { transport: "udp", isSecure: false }],
   ["osc.tcp", { transport: "tcp", isSecure: false }],
@@ -38,7 +38,7 @@ const SCHEMES: ReadonlyMap<string, Scheme> = new Map([
   ["ws", { transport: "websocket", isSecure: false }],
   ["wss", { transport: "websocket", isSecure: true }],
 ]);
-/** What users of these schemes most likely mean. */
+/** What users of these schemes probably mean. */
 const MEANT: Readonly<Record<string, string>> = { osc: "osc.udp", http: "ws", https: "wss" };
 
 const FORMS = "osc.udp://host:port/, host:port, :port or a port number";
@@ -48,16 +48,16 @@ const LARGEST_PORT = 65_535;
  * Parses `osc.udp://host:port/`, `osc.tcp://host:port/?framing=1.0`, `osc.unix:///path`, `osc.serial:///dev/ttyACM0?baud=115200`, `ws://host:port/path`, `wss://…`, and for UDP `host:port`,
  * `[::1]:port`, `:port` or `port`.
  *
- * @throws OscServerError `OSC_OPTION` that says which part is wrong, and what to write
+ * @throws OscServerError `OSC_OPTION`, which says what is wrong and how to fix it
  */
 export function parseOscUrl(url: string): OscUrl {
-  // What error messages quote.
+  // Quoted in error messages.
   const text = maskSecrets(url);
   const [, schemeName, afterScheme = ""] = /^(?:([^:/?#[\]]*):\/\/)?(.*)$/s.exec(url) ?? [];
   const scheme = findScheme(schemeName ?? "osc.udp", text);
   const [, authority = "", path = "", query = ""] = /^([^/?]*)([^?]*)(?:\?(.*))?$/s.exec(afterScheme) ?? [];
   const hasUser = authority.includes("@") || (scheme.transport !== "websocket" && withoutUser(url) !== url);
-  if (hasUser) throw optionError(`"${text}" was written with a user or password, which only nats:// and tls:// take: leave it out.`);
+  if (hasUser) throw optionError(`"${text}" was written with a user or password, which only nats:// and tls:// support: remove it.`);
   if (scheme.transport === "unix")
     return { ...scheme, host: null, port: 0, path: socketPath(authority, path, text), ...parseQuery(query, scheme, text) };
   if (scheme.transport === "serial") {
@@ -70,7 +70,7 @@ export function parseOscUrl(url: string): OscUrl {
   return { ...scheme, ...parseAuthority(authority, scheme, text), path: isWebSocket ? (path || "/") + rest : null, ...options };
 }
 
-/** The whole URL, for people to read and copy. */
+/** The URL for display and copying. */
 export function formatOscUrl({ transport, host, port, path, framing, baud = null, isSecure, listens }: OscUrl): string {
   const query = [baud === null ? "" : `baud=${baud}`, framing === null ? "" : `framing=${framing}`, listens ? "listen" : ""]
     .filter((part) => part !== "")
@@ -84,7 +84,7 @@ export function formatOscUrl({ transport, host, port, path, framing, baud = null
 /** @throws OscServerError `OSC_OPTION` if the text isn't `1.0`, `1.1` or `none` */
 export function parseFraming(text: string): Framing {
   if (text === "1.0" || text === "1.1" || text === "none") return text;
-  throw optionError(`A framing is 1.0 (size before each packet) or 1.1 (SLIP), or none (one read is one packet); got "${text}".`);
+  throw optionError(`The framing must be 1.0 (size before each packet), 1.1 (SLIP) or none (each read is one packet); got "${text}".`);
 }
 
 function findScheme(name: string, text: string): Scheme {
@@ -112,11 +112,11 @@ function portName(authority: string, path: string, text: string): string {
 
 function pathError(text: string, authority: string, path: string): OscServerError {
   if (authority === "" && !text.includes("://")) {
-    return optionError(`"${text}" is an OSC address: a URL or a port comes before it, as in :9000 ${path}`);
+    return optionError(`"${text}" is an OSC address: put a URL or a port before it, as in :9000 ${path}`);
   }
   const place = text.slice(0, text.indexOf(path, text.indexOf("://") + "://".length));
   return optionError(
-    `"${text}" has a path, ${path}, which only ws:// and osc.unix:// have: give an OSC address as a word of its own, as in: ${place} ${path}`,
+    `"${text}" has a path, ${path}, which only ws:// and osc.unix:// support: pass an OSC address as a separate argument, as in: ${place} ${path}`,
   );
 }
 
@@ -131,7 +131,7 @@ function parseAuthority(authority: string, { transport, isSecure }: Scheme, text
   if (Number(port) > LARGEST_PORT) throw optionError(`"${text}" has port ${port}; a port is a number from 0 to ${LARGEST_PORT}.`);
   const isWrong = inBrackets !== undefined && !/^[\da-f.]*:[\da-f:.]*(?:%.+)?$/i.test(inBrackets);
   if (isWrong) throw optionError(`"${text}" has something other than an IPv6 address in its brackets.`);
-  if (usual !== undefined && !URL.canParse(`ws://${place}/`)) throw optionError(`"${text}" has a host that no WebSocket can have.`);
+  if (usual !== undefined && !URL.canParse(`ws://${place}/`)) throw optionError(`"${text}" has a host that is invalid for a WebSocket.`);
   return { host: host === "" ? null : host, port: Number(port) };
 }
 
@@ -152,7 +152,7 @@ function parseQuery(query: string, { transport }: Scheme, text: string): Query {
   for (const part of query.split("&").filter((one) => one !== "")) {
     const [key = "", value = ""] = part.split(/=(.*)/s);
     if (key === "framing") {
-      if (!isStream) throw optionError(`"${text}" asks for a framing, which only a stream has. Use osc.tcp://, or leave it out.`);
+      if (!isStream) throw optionError(`"${text}" specifies a framing, which only streams have. Use osc.tcp://, or remove it.`);
       framing = parseFraming(value);
     } else if (key === "listen" && value === "") {
       if (transport === "udp" || transport === "serial")
@@ -165,17 +165,17 @@ function parseQuery(query: string, { transport }: Scheme, text: string): Query {
     } else if (transport === "websocket") others.push(part);
     else {
       throw optionError(
-        `"${text}" has an option that is not known, ${key}. Streams have ?framing=1.0, 1.1 or none, and serial ports ?baud=115200, targets of a bridge ?listen.`,
+        `"${text}" has an unknown option, ${key}. Streams have ?framing=1.0, 1.1 or none, serial ports ?baud=115200, and bridge targets ?listen.`,
       );
     }
   }
   if (listens && others.length > 0)
-    throw optionError(`"${text}" asks to ?listen, where nothing else can be asked for: leave the rest of the query out.`);
+    throw optionError(`"${text}" has ?listen, which can't be combined with other options: remove the rest of the query.`);
   return { framing, listens, ...(transport === "serial" ? { baud } : {}), rest: others.length === 0 ? "" : `?${others.join("&")}` };
 }
 
 /**
- * The URL of a WebSocket server as RFC 6455 has it: `ws://host:port/path?query` or `wss://…`; `http` and `https` mean the same.
+ * Normalizes a WebSocket URL as defined by RFC 6455: `ws://host:port/path?query` or `wss://…`. `http` and `https` are accepted as synonyms.
  *
  * @throws OscServerError `OSC_OPTION` for anything else
  */
@@ -189,7 +189,7 @@ export function websocketUrl(url: string | URL): string {
   throw optionError(`A WebSocket URL must be like "ws://127.0.0.1:8080/"; got ${describe(isText ? maskSecrets(String(url)) : url)}.`);
 }
 
-/** The server that a WebSocket URL names. Its `address` may be a name that isn't resolved yet. */
+/** The server of a WebSocket URL. Its `address` may be an unresolved host name. */
 export function websocketServer(url: string): NetAddress {
   const { hostname, port, protocol } = new URL(url);
   const isIPv6 = hostname.startsWith("[");

@@ -1,12 +1,12 @@
-/** Query parameters that hold no secrets: ours and those of NATS. */
+/** Query parameters without secrets: ours and those of NATS. */
 const HARMLESS: ReadonlySet<string> = new Set(["framing", "listen", "subject", "queue", "baud"]);
 
-/** A word shorter than this isn't taken for a secret on its own, because it may stand in any text. */
+/** A shorter word isn't masked on its own, because it may occur in any text. */
 const SHORTEST_SECRET = 6;
 
 /**
- * A URL as people and logs may see it: without the user and password before its host, whatever characters they contain, and with `***` in place of
- * the values of query parameters such as `?token=`. Every URL that someone typed goes through here before it is shown.
+ * A URL that is safe to display and log: without the user and password, whatever characters they contain, and with `***` instead of the
+ * values of query parameters such as `?token=`. Every URL that a user typed passes through here before it is shown.
  */
 export function maskSecrets(url: string): string {
   const masked = maskParameters(withoutUser(url));
@@ -14,8 +14,8 @@ export function maskSecrets(url: string): string {
 }
 
 /**
- * A URL without the user and password before its host. A password may itself contain `@`, `/` or `?`, so everything up to the last `@` goes. A path such
- * as `osc.unix:///tmp/a@b` has no user.
+ * Removes the user and password from a URL. A password may itself contain `@`, `/` or `?`, so everything up to the last `@` is removed. A
+ * path such as `osc.unix:///tmp/a@b` has no user.
  */
 export function withoutUser(url: string): string {
   const end = url.lastIndexOf("@");
@@ -25,7 +25,7 @@ export function withoutUser(url: string): string {
   return hasUser ? url.slice(0, start) + url.slice(end + 1) : url;
 }
 
-/** Masks what follows a `?`, and a `;` as in `ws://host/path;token=`. */
+/** Masks parameters after a `?`, and after a `;` as in `ws://host/path;token=`. */
 function maskParameters(url: string): string {
   const start = url.search(/[?;]/);
   if (start === -1) return url;
@@ -40,10 +40,10 @@ function maskParameters(url: string): string {
 }
 
 /**
- * Masks the secrets that someone typed wherever they turn up again, such as in a message of the system that quotes a word: what stands before the host
- * of a URL, the values of its query, and what follows `#` or `token=`.
+ * Masks the secrets in a user's input wherever they reappear, such as in a system error that quotes a word. Secrets are a URL's
+ * credentials, the values of its query, and text after `#` or `token=`.
  *
- * @param words what was typed
+ * @param words the user's input
  */
 export function secretMask(words: readonly string[]): (text: string) => string {
   const secrets = new Set<string>();
@@ -70,7 +70,7 @@ export function secretMask(words: readonly string[]): (text: string) => string {
   return (text) => longestFirst.reduce((masked, secret) => masked.replaceAll(secret, secret.endsWith("@") ? "***@" : "***"), text);
 }
 
-/** A text as it is, as it stands in JSON, and as in a URL. */
+/** A text verbatim, as in JSON, and as in a URL. */
 function formsOf(text: string): string[] {
   return [text, JSON.stringify(text).slice(1, -1), encodeURI(text), encodeURIComponent(text)];
 }

@@ -37,31 +37,19 @@ describe("an address that no message can match", () => {
   test.each([
     ["", 'Cannot map "": it begins with neither / nor *. Use /* to see every message.'],
     ["gain", 'Cannot map "gain": it begins with neither / nor *. Write /gain.'],
-    ["/a\0b", 'Cannot map "/a\\u0000b": it holds a NUL, which ends a string in OSC. Take the NUL out.'],
-    [
-      "/a[b",
-      'Cannot map "/a[b": the [ at character 3 is never closed. Correct it, or write [[] or [{] where the character itself is meant.',
-    ],
-    [
-      "/a[b/c]",
-      'Cannot map "/a[b/c]": the [ at character 3 is never closed. Correct it, or write [[] or [{] where the character itself is meant.',
-    ],
-    [
-      "/{a,b",
-      'Cannot map "/{a,b": the { at character 2 is never closed. Correct it, or write [[] or [{] where the character itself is meant.',
-    ],
+    ["/a\0b", 'Cannot map "/a\\u0000b": it contains a NUL, which terminates OSC strings. Remove the NUL.'],
+    ["/a[b", 'Cannot map "/a[b": the [ at character 3 is never closed. Fix it, or write [[] or [{] for the literal character.'],
+    ["/a[b/c]", 'Cannot map "/a[b/c]": the [ at character 3 is never closed. Fix it, or write [[] or [{] for the literal character.'],
+    ["/{a,b", 'Cannot map "/{a,b": the { at character 2 is never closed. Fix it, or write [[] or [{] for the literal character.'],
     [
       "/{a,{b}}",
-      'Cannot map "/{a,{b}}": the { at character 2 holds another {: braces cannot be nested. Correct it, or write [[] or [{] where the character itself is meant.',
+      'Cannot map "/{a,{b}}": the { at character 2 contains another {: braces cannot be nested. Fix it, or write [[] or [{] for the literal character.',
     ],
     [
       "/ch[9-0]",
-      'Cannot map "/ch[9-0]": [9-0] holds no character, so nothing can match. Name a character, or a range from the lower to the higher one.',
+      'Cannot map "/ch[9-0]": [9-0] contains no characters, so nothing can match. Add a character, or write ranges from low to high.',
     ],
-    [
-      "/[]",
-      'Cannot map "/[]": [] holds no character, so nothing can match. Name a character, or a range from the lower to the higher one.',
-    ],
+    ["/[]", 'Cannot map "/[]": [] contains no characters, so nothing can match. Add a character, or write ranges from low to high.'],
   ])("%j", (address, message) => {
     const error = thrown(() => validateMappedAddress(address));
     expect(error).toBeInstanceOf(OscDispatchError);

@@ -155,7 +155,7 @@ test("a compiled pattern says what it was made from, and why it matches nothing"
   expect(compilePattern("a").problem).toBe("it does not begin with /");
   expect(compilePattern("/a/[b").problem).toBe("the [ at character 4 is never closed");
   expect(compilePattern("/a/{b/c}").problem).toBe("the { at character 4 is never closed");
-  expect(compilePattern("/{a,{b}}").problem).toBe("the { at character 2 holds another {: braces cannot be nested");
+  expect(compilePattern("/{a,{b}}").problem).toBe("the { at character 2 contains another {: braces cannot be nested");
 });
 
 test("tells patterns from addresses", () => {

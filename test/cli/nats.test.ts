@@ -154,7 +154,7 @@ describe("a wrong command line is one line on standard error", () => {
   test.each([
     [["work"], /add --nats, as in "oscine work/],
     [["work", "a.js", "b.js", "--nats", "x"], /one handlers module; got 2/],
-    [["work", "--nats", "http://x"], /A server of NATS is written/],
+    [["work", "--nats", "http://x"], /A NATS server must be/],
     [["work", "--nats", "x", "--prefix", "a b"], /A prefix must be/],
     [["work", "--nats", "x", "--kind", "blocking"], /--kind must be async, threading or forking/],
     [["work", "--nats", "x", "--delivery", "sometimes"], /--delivery must be at-most-once or at-least-once/],

@@ -67,7 +67,7 @@ describe("readSendOptions", () => {
     [[":9000", "/x", "--wait=soon"], /--wait must be a whole number/],
     [[":9000", "/x", "--file", "f"], /leave out --file or "\/x"/],
     [[":9000", "-", "--bundle"], /for messages on the command line/],
-    [[":9000", "/a", "+", "--bundle"], /no OSC address/],
+    [[":9000", "/a", "+", "--bundle"], /Missing OSC address/],
     [[":9000", "/x", "--loud"], /Unknown option "--loud"/],
   ])("rejects %j", (words, message) => {
     expect(() => readSendOptions(words)).toThrow(UsageError);

@@ -104,7 +104,7 @@ describe("with types each tag takes its word", () => {
 
 describe("one clear line for", () => {
   test.each([
-    [[], /no OSC address/],
+    [[], /Missing OSC address/],
     [["hello"], /begins with a slash; got "hello"/],
     [["/x", ",i"], /\/x ,i needs 1 value, .* got 0/],
     [["/x", ",ii", "1", "2", "3"], /\/x ,ii needs 2 values, .* got 3/],
@@ -112,7 +112,7 @@ describe("one clear line for", () => {
     [["/x", ",[i", "1"], /brackets in ,\[i do not pair up/],
     [["/x", ",i]", "1"], /brackets in ,i\] do not pair up/],
     [["/x", ",i", "1.5"], /"1\.5" does not fit type i/],
-    [["/x", ",i", "2147483648"], /Larger ones are ,h/],
+    [["/x", ",i", "2147483648"], /Use ,h for larger ones/],
     [["/x", ",h", "9223372036854775808"], /does not fit type h/],
     [["/x", ",f", "abc"], /"abc" does not fit type f/],
     [["/x", ",f", "1e39"], /too large for type f.*,d/],

@@ -194,7 +194,7 @@ describe("a packet as JSON", () => {
     ['{"address":"/x","types":"[ii]","args":[[1]]}', /fewer values/],
     ['{"address":"/x","types":"[i]","args":[[1,2]]}', /type/i],
     ['{"address":"/x","types":"z","args":[1]}', /"z" is not known/],
-    ['{"address":"/x","args":[{"a":1}]}', /needs its type/],
+    ['{"address":"/x","args":[{"a":1}]}', /needs a type/],
     ['{"address":"/x","timetag":1}', /"timetag" is/],
     ['{"elements":1}', /"elements" of a bundle is a list/],
     [`${'{"elements":['.repeat(40)}${"]}".repeat(40)}`, /more than 32 deep/],

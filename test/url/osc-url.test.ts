@@ -62,22 +62,22 @@ describe("parseOscUrl refuses", () => {
     ["[host]:9000", /something other than an IPv6 address/],
     ["[]:9000", /something other than an IPv6 address/],
     ["a b:9000", /has a space/],
-    ["ws://[1:2]:80/", /host that no WebSocket can have/],
+    ["ws://[1:2]:80/", /host that is invalid for a WebSocket/],
     ["osc.udp://host:9000/mixer/gain", /as in: osc\.udp:\/\/host:9000 \/mixer\/gain/],
     [":9000/mixer", /as in: :9000 \/mixer/],
     [":9000/mixer?x=1", /as in: :9000 \/mixer$/],
     ["/hello", /is an OSC address.* as in :9000 \/hello/],
     ["osc.unix://", /the path of a socket.*osc\.unix:\/\/\/tmp/],
     ["osc.unix://tmp/x.sock", /as in osc\.unix:\/\/\/tmp\/x\.sock$/],
-    ["osc.tcp://host:9000/?framing=2", /1\.0 .* or 1\.1 .*got "2"/],
-    ["osc.tcp://host:9000/?frame=1.0", /not known, frame/],
-    ["osc.udp://host:9000/?framing=1.0", /only a stream has/],
-    ["ws://host:9000/?framing=1.0", /only a stream has/],
+    ["osc.tcp://host:9000/?framing=2", /1\.0 .*, 1\.1 .* or none .*got "2"/],
+    ["osc.tcp://host:9000/?frame=1.0", /unknown option, frame/],
+    ["osc.udp://host:9000/?framing=1.0", /only streams have/],
+    ["ws://host:9000/?framing=1.0", /only streams have/],
     ["osc.udp://host:9000/?listen", /UDP has none/],
     ["osc.serial://dev/ttyACM0", /osc\.serial:\/\/\/dev\/ttyACM0/],
     ["osc.serial:///dev/ttyACM0?baud=fast", /a number of bits per second/],
-    ["osc.tcp://host:9000/?listen=1", /not known, listen/],
-    ["ws://host:9000/?listen&token=1", /token=\*\*\*" .*leave the rest of the query out/],
+    ["osc.tcp://host:9000/?listen=1", /unknown option, listen/],
+    ["ws://host:9000/?listen&token=1", /token=\*\*\*" .*remove the rest of the query/],
     ["osc.udp://user:secret@host:9000", /^"osc\.udp:\/\/host:9000" was written with a user or password/],
     ["osc.tcp://user:se/secret@host:9000", /^"osc\.tcp:\/\/host:9000" was written with a user or password/],
   ])("%s", (text, message) => {
@@ -124,7 +124,7 @@ test.each([
 });
 
 test.each(["", "2", "1.00", "auto"])("parseFraming refuses %j", (text) => {
-  expect(() => parseFraming(text)).toThrow(/A framing is 1\.0/);
+  expect(() => parseFraming(text)).toThrow(/The framing must be 1\.0/);
 });
 
 describe("the URL of a WebSocket client", () => {
