@@ -17,7 +17,7 @@ import {
   readSendCommand,
 } from "./protocol.ts";
 
-/** Numbers every entry, keeps the newest ones for pages that come later, and hands them to the open pages. */
+/** Numbers every entry, keeps the newest ones for pages that connect later, and sends them to the open pages. */
 export class Feed {
   /** The number of the newest entry; 0 if there is none. */
   newest = 0;
@@ -30,34 +30,34 @@ export class Feed {
 
   add(entry: Omit<FeedPacket, "number"> | Omit<FeedProblem, "number">): void {
     this.newest += 1;
-    // A small view would retain everything that was read with it.
+    // A view would retain the whole read buffer.
     const kept = entry.kind === "packet" ? { ...entry, bytes: compact(entry.bytes) } : entry;
     const numbered: FeedEntry = { ...kept, number: this.newest };
     this.#history.push(numbered);
     for (const page of this.pages) page.enqueue(numbered);
   }
 
-  /** Adds a page. It first gets the kept entries after that number. */
+  /** Adds a page. It first receives the kept entries numbered above `after`. */
   join(page: PageConnection, after: number): void {
     for (const entry of this.#history.after(after)) page.enqueue(entry);
     this.pages.add(page);
   }
 }
 
-/** About what the objects of an entry take besides its bytes and texts. */
+/** Approximate size of an entry's objects, excluding its bytes and strings. */
 const OVERHEAD_BYTES = 400;
 
-/** How much is kept. */
+/** Limits of a queue. */
 export interface EntryBounds {
   readonly maxEntries: number;
   readonly maxBytes: number;
 }
 
-/** Entries in order, within limits: if one more exceeds them, the oldest go. */
+/** A bounded FIFO queue of entries: beyond its limits, it drops the oldest. */
 export class EntryQueue {
   readonly #bounds: EntryBounds;
   #entries: FeedEntry[] = [];
-  /** Entries before this index are gone. */
+  /** Index of the oldest remaining entry. */
   #head = 0;
   #bytes = 0;
 
@@ -69,7 +69,7 @@ export class EntryQueue {
     return this.#entries.length - this.#head;
   }
 
-  /** @returns how many of the oldest were dropped */
+  /** @returns the number of old entries dropped */
   push(entry: FeedEntry): number {
     this.#entries.push(entry);
     this.#bytes += sizeOf(entry);
@@ -81,7 +81,7 @@ export class EntryQueue {
     return dropped;
   }
 
-  /** Takes out the oldest, at most that many entries and bytes, but at least one. */
+  /** Removes and returns the oldest entries, within the limits but at least one. */
   take({ maxEntries, maxBytes }: EntryBounds): FeedEntry[] {
     const taken: FeedEntry[] = [];
     let bytes = 0;
@@ -93,7 +93,7 @@ export class EntryQueue {
     return taken;
   }
 
-  /** The entries with a larger number. */
+  /** The entries numbered above `number`. */
   after(number: number): readonly FeedEntry[] {
     return this.#entries.slice(this.#head).filter((entry) => entry.number > number);
   }
@@ -102,7 +102,7 @@ export class EntryQueue {
     const entry = this.#entries[this.#head]!;
     this.#head += 1;
     this.#bytes -= sizeOf(entry);
-    // Moving the rest costs no more than what was taken since the last time.
+    // Compact once more than half is consumed, so the cost per entry stays constant.
     if (this.#head * 2 > this.#entries.length) {
       this.#entries = this.#entries.slice(this.#head);
       this.#head = 0;
@@ -115,36 +115,36 @@ function sizeOf(entry: FeedEntry): number {
   return OVERHEAD_BYTES + (entry.kind === "packet" ? entry.bytes.length : 2 * entry.message.length);
 }
 
-/** How long entries are collected: a page draws no faster. */
+/** How long entries are batched: a page doesn't draw faster than this. */
 const BATCH_MS = 20;
-/** The most that one frame holds. */
+/** Limits of one frame. */
 const BATCH: EntryBounds = { maxEntries: 1000, maxBytes: 512 * 1024 };
-/** While the socket holds more than this, entries wait in the page's queue, which is limited. */
+/** While the socket buffers more than this, entries wait in the page's bounded queue. */
 const FULL_BYTES = 1024 * 1024;
 
-/** What the monitor does for a page. */
+/** What a page connection needs from the monitor. */
 interface PageEvents {
   readonly createSender: SenderFactory;
   /** The methods to show; null for none. */
   readonly methods: MethodsFeed | null;
-  /** A frame came that is not a command. */
+  /** Called for each frame that isn't a command. */
   readonly ignored: () => void;
 }
 
 /**
- * One page, and what waits to be sent to it. A page that doesn't read fast enough loses the oldest entries that wait for it. They are counted, and the page
- * shows their number.
+ * The connection to one page, with its send queue. If a page reads too slowly, its oldest queued entries are dropped and counted, and the page shows the
+ * count.
  */
 export class PageConnection {
-  /** Entries that this page didn't get. */
+  /** Entries dropped for this page. */
   dropped = 0;
   readonly #socket: WebSocket;
   readonly #queue: EntryQueue;
   readonly #senders: PageSenders;
   readonly #methods: PageEvents["methods"];
-  /** Whether the page is to get the methods again. */
+  /** Whether to send the methods again. */
   #areMethodsDue = false;
-  /** What {@link dropped} was when it last got them. */
+  /** The value of {@link dropped} when the methods were last sent. */
   #droppedBefore = 0;
   #timer: NodeJS.Timeout | null = null;
   #hasAnswered = true;
@@ -160,35 +160,35 @@ export class PageConnection {
       else void this.#senders.send(command);
     });
     socket.on("pong", () => (this.#hasAnswered = true));
-    // A frame that is too large or broken closes the connection; "close" follows.
+    // An oversized or malformed frame closes the connection; "close" follows.
     socket.on("error", () => undefined);
     socket.once("close", () => this.#end());
   }
 
-  /** Sends a frame now. It is lost if the page has gone or doesn't read. */
+  /** Sends a frame now. Drops it if the page has disconnected or doesn't read. */
   say(frame: Uint8Array): void {
     if (this.#socket.readyState === this.#socket.OPEN && this.#socket.bufferedAmount <= FULL_BYTES) this.#socket.send(frame);
   }
 
-  /** Sends an entry soon, together with others. */
+  /** Queues an entry for the next batch. */
   enqueue(entry: FeedEntry): void {
     this.dropped += this.#queue.push(entry);
     this.#flushSoon();
   }
 
-  /** Sends the methods soon, if there are any. */
+  /** Sends the methods, if any, with the next batch. */
   sendMethods(): void {
     if (this.#methods === null) return;
     this.#areMethodsDue = true;
     this.#flushSoon();
   }
 
-  /** Called periodically: what was dropped may have been the newest value of a method. */
+  /** Called periodically. Resends the methods after drops, which may have included the newest value of a method. */
   catchUp(): void {
     if (this.dropped !== this.#droppedBefore) this.sendMethods();
   }
 
-  /** Called periodically: ends a connection whose other end has vanished. */
+  /** Called periodically. Terminates a connection that didn't answer the last ping. */
   checkAlive(): void {
     if (!this.#hasAnswered) return this.#socket.terminate();
     this.#hasAnswered = false;
@@ -233,40 +233,40 @@ function bytesOf(data: RawData): Uint8Array {
   return Array.isArray(data) ? Buffer.concat(data) : data;
 }
 
-/** Sends to one target and receives replies, as the clients of the library do. */
+/** Sends to one target and receives replies, like the library's clients. */
 export interface Sender {
   readonly clientAddress: NetAddress | null;
   open(): Promise<unknown>;
   sendBytes(packet: Uint8Array): Promise<void>;
-  /** Missing if nothing comes back. */
+  /** Missing if the target can't reply. */
   receive?(): AsyncIterable<ReceivedMessage>;
   close(): Promise<void>;
 }
 
 /**
- * Makes a sender for the target that the user typed. `onError` reports later failures, such as a send that the other machine refused.
+ * Creates a sender for the target that the user typed. `onError` reports later failures, such as a send that the remote machine rejected.
  *
- * @throws (rejects) Error whose message says what is wrong with the target
+ * @throws (rejects) Error with a message that says what is wrong with the target
  */
 export type SenderFactory = (
   target: string,
   onError: (error: OscError) => void,
 ) => Promise<{ readonly sender: Sender; readonly transport: string }>;
 
-/** A page that sends to more targets closes the socket that it hasn't used for longest. */
+/** Maximum number of open targets per page; beyond that, the least recently used one is closed. */
 const MAX_SENDERS = 8;
 
 interface OpenSender {
   readonly made: ReturnType<SenderFactory>;
-  /** The newest command; replies are shown with it. */
+  /** The latest command; replies are shown with it. */
   id: number;
 }
 
-/** The sockets that one page sends from. They stay open, so that late replies are shown as well. */
+/** The sockets that one page sends from. They stay open to receive late replies. */
 class PageSenders {
   readonly #factory: SenderFactory;
   readonly #answer: (frame: Uint8Array) => void;
-  /** By target, the most recently used one last. */
+  /** By target, the most recently used last. */
   readonly #senders = new Map<string, OpenSender>();
 
   constructor(factory: SenderFactory, answer: (frame: Uint8Array) => void) {
@@ -274,7 +274,7 @@ class PageSenders {
     this.#answer = answer;
   }
 
-  /** Never rejects: the page is told what failed. */
+  /** Never rejects: failures are reported to the page. */
   async send({ id, target, packet }: SendCommand): Promise<void> {
     try {
       decode(packet);
@@ -319,7 +319,7 @@ class PageSenders {
         this.#answer(encodeReply(open.id, { time: Date.now(), from: formatAddress(from), transport, bytes: encode(packet) }));
       }
     } catch {
-      // The send that needed the socket reports why it cannot be opened.
+      // send() reports why the socket can't be opened.
     }
     if (this.#senders.get(target) === open) this.#senders.delete(target);
   }

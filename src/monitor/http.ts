@@ -5,13 +5,13 @@ import { isIP } from "node:net";
 import type { Duplex } from "node:stream";
 import { HTTP_LIMITS, closeHttp, refuseUpgrade } from "../transport/http.ts";
 
-/** How many connections may be open that haven't shown the token yet; one more replaces the oldest. */
+/** Maximum number of connections that haven't sent the token yet; a new one replaces the oldest. */
 const MAX_STRANGERS = 64;
-/** How long a connection may take for the headers of its first request, or be idle, in milliseconds. */
+/** Time limits for the headers of the first request, and for idle connections. */
 const HEADERS_TIMEOUT_MS = 5000;
 const IDLE_TIMEOUT_MS = 10_000;
 
-/** What the page consists of; the build puts these files beside the compiled monitor. */
+/** The files of the page; the build puts them beside the compiled monitor. */
 const FILES: ReadonlyMap<string, { readonly file: string; readonly type: string }> = new Map([
   ["/", { file: "index.html", type: "text/html; charset=utf-8" }],
   ["/page.js", { file: "page.js", type: "text/javascript; charset=utf-8" }],
@@ -19,7 +19,7 @@ const FILES: ReadonlyMap<string, { readonly file: string; readonly type: string 
   ["/icon.svg", { file: "icon.svg", type: "image/svg+xml" }],
 ]);
 
-/** Only the page's own files run, nothing may frame it, and no other site learns its address with the token. */
+/** Only the page's own scripts run, no site can frame it, and its URL with the token isn't leaked to other sites. */
 const SAFE_HEADERS: Readonly<Record<string, string>> = {
   "content-security-policy": [
     "default-src 'none'",
@@ -39,35 +39,35 @@ const SAFE_HEADERS: Readonly<Record<string, string>> = {
   "cache-control": "no-store",
 };
 
-/** Why a request is refused. */
+/** Why a request is rejected. */
 interface Refusal {
   readonly status: 403 | 404 | 503;
   readonly reason: string;
 }
 
-/** A request that knows the token. */
+/** A request with the right token. */
 interface Admitted {
-  /** The rest of the path after the token, with its leading slash: empty if there is none. */
+  /** The path after the token, with its leading slash; may be empty. */
   readonly path: string;
   readonly query: URLSearchParams;
 }
 
 export interface PageServerOptions {
-  /** The first part of every path. */
+  /** The first segment of every path. */
   readonly token: string;
-  /** The host that the monitor was told to listen on, which may be a name. */
+  /** The configured host, which may be a name. */
   readonly hostName: string;
-  /** The folder of the page's files. */
+  /** The directory of the page's files. */
   readonly files: URL;
-  /** Takes the connection if a page asks for a WebSocket there; or says why not. */
+  /** Handles a WebSocket upgrade, or returns why it is rejected. */
   readonly onUpgrade: (admitted: Admitted, request: IncomingMessage, socket: Duplex, head: Buffer) => Refusal | null;
 }
 
 /**
- * The HTTP server of the page. It answers only those who know the token and come from the page itself.
+ * The HTTP server of the page. It answers only requests that have the token and come from the page itself.
  *
- * A web site that the user visits meanwhile can't know the token. Even if it did, it couldn't pass for the page: a name that it makes lead to this
- * machine shows in `Host`, and its own origin in `Origin`.
+ * Other web sites open in the browser don't know the token. Even if one did, its requests would be rejected: DNS rebinding shows in `Host`, and a
+ * cross-origin request in `Origin`.
  */
 export class PageServer {
   readonly http: Server;
@@ -84,7 +84,7 @@ export class PageServer {
     this.http = createServer({ ...HTTP_LIMITS, headersTimeout: HEADERS_TIMEOUT_MS }, (request, response) =>
       this.#answer(request, response),
     );
-    // Ends connections that say nothing. WebSockets have their own pings instead.
+    // Closes idle connections. WebSockets use pings instead.
     this.http.setTimeout(IDLE_TIMEOUT_MS);
     this.http.on("connection", (socket) => this.#meet(socket));
     this.http.on("upgrade", (request, socket, head) => this.#upgrade(request, socket, head));
@@ -109,13 +109,13 @@ export class PageServer {
   #answer(request: IncomingMessage, response: ServerResponse): void {
     const admitted = this.#admit(request);
     if ("status" in admitted) return refuse(response, admitted.status, admitted.reason);
-    if (request.method !== "GET" && request.method !== "HEAD") return refuse(response, 405, "The page can only be read.");
+    if (request.method !== "GET" && request.method !== "HEAD") return refuse(response, 405, "This page is read-only.");
     if (admitted.path === "") {
       response.writeHead(308, { ...SAFE_HEADERS, location: `/${this.#options.token}/` }).end();
       return;
     }
     const known = FILES.get(admitted.path);
-    if (known === undefined) return refuse(response, 404, "There is no such file.");
+    if (known === undefined) return refuse(response, 404, "No such file.");
     const body = this.#read(known.file);
     response.writeHead(200, { ...SAFE_HEADERS, "content-type": known.type, "content-length": body.length });
     response.end(body);
@@ -130,20 +130,20 @@ export class PageServer {
   #admit(request: IncomingMessage): Refusal | Admitted {
     const { host, origin } = request.headers;
     if (host === undefined || !this.#isOwnHost(host)) {
-      return { status: 403, reason: "This host name is not the monitor's: open the address that oscine printed." };
+      return { status: 403, reason: "Unknown host name: open the URL that oscine printed." };
     }
     if (origin !== undefined && origin.toLowerCase() !== `http://${host.toLowerCase()}`) {
-      return { status: 403, reason: "Pages of other origins are refused." };
+      return { status: 403, reason: "Requests from other origins are rejected." };
     }
     const [, token = "", path = "", query = ""] = /^\/([^/?]*)([^?]*)(?:\?(.*))?$/s.exec(request.url ?? "") ?? [];
     if (!timingSafeEqual(hashOf(token), this.#tokenHash)) {
-      return { status: 404, reason: "There is nothing here: open the address that oscine printed, with its token." };
+      return { status: 404, reason: "Not found: open the URL that oscine printed, with its token." };
     }
     this.#strangers.delete(request.socket);
     return { path, query: new URLSearchParams(query) };
   }
 
-  /** Nobody can make an IP address or `localhost` lead elsewhere; other names can. */
+  /** DNS rebinding can't use an IP address or `localhost`, only other names. */
   #isOwnHost(host: string): boolean {
     const name = host.replace(/:\d+$/, "").toLowerCase();
     return name === "localhost" || name === this.#options.hostName.toLowerCase() || isIP(name.replace(/^\[(.*)\]$/, "$1")) !== 0;

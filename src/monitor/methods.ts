@@ -2,23 +2,23 @@ import { OscBundle, OscMessage, encode } from "../codec/index.ts";
 import { type ArgumentRange, type Namespace, type NamespaceMethod, canRead } from "../namespace/index.ts";
 import { type ShownMethod, type ShownRange, encodeMethods } from "./protocol.ts";
 
-/** The methods that the page shows, and where it sends to set their values. */
+/** The methods that the page shows, and the target for setting their values. */
 export interface MonitoredMethods {
-  /** Of whoever has the methods. */
+  /** Name of the server that has the methods. */
   readonly name: string;
-  /** As `createSender` takes it. */
+  /** In the form that `createSender` accepts. */
   readonly target: string;
   readonly namespace: Namespace;
 }
 
-/** A page shows no more than this. */
+/** Limits of what a page shows. */
 const MAX_METHODS = 5000;
 const MAX_TEXT = 300;
 const MAX_LIST = 100;
-/** Changes of the tree are collected: a server may add thousands of methods at once. */
+/** Batches changes of the tree: a server may add thousands of methods at once. */
 const COLLECT_MS = 100;
 
-/** Follows a namespace for the pages: its tree as frames, its values as packets. */
+/** Follows a namespace for the pages: sends its tree as frames and its values as packets. */
 export class MethodsFeed {
   readonly #source: MonitoredMethods;
   readonly #unsubscribe: () => void;
@@ -40,7 +40,7 @@ export class MethodsFeed {
     });
   }
 
-  /** The tree with its values, for a page. */
+  /** The tree and its values, encoded for a page. */
   frame(): Uint8Array {
     const { namespace } = this.#source;
     this.#text ??= this.#describe();
@@ -76,7 +76,7 @@ function packetOf({ address, value, types, description }: NamespaceMethod): Uint
   return value === null || !canRead(description) ? null : encode(new OscMessage(address, value, types)).slice();
 }
 
-/** What the page needs, and no text that would fill it. */
+/** The fields that the page shows, with long texts truncated. */
 function shown({ address, description, types }: NamespaceMethod): ShownMethod {
   return {
     address,

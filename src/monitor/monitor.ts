@@ -13,42 +13,42 @@ import { FEED_PATH, METHOD_VALUE, encodeHello, encodeStatus } from "./protocol.t
 
 /** Options of {@link Monitor}. */
 export interface MonitorOptions {
-  /** The address to serve the page on. Default `127.0.0.1`: this machine only. */
+  /** The host to serve the page on. Default `127.0.0.1`: this machine only. */
   readonly host?: string;
-  /** Its port. Default 0: the system chooses. */
+  /** The port to serve the page on. Default 0: chosen by the system. */
   readonly port?: number;
-  /** The secret part of the page's address, at least 16 of `A-Z a-z 0-9 - _`. Default: 192 random bits. */
+  /** The secret part of the page's URL: at least 16 of `A-Z a-z 0-9 - _`. Default: 192 random bits. */
   readonly token?: string;
-  /** Creates what the page's form sends with. */
+  /** Creates a sender for the page's form. */
   readonly createSender: SenderFactory;
-  /** Counters of the server whose packets are shown, asked for once per second while a page is open. Default: none. */
+  /** Returns the counters of the server whose packets are shown; called once per second while a page is open. Default: none. */
   readonly counters?: () => Readonly<Record<string, number>>;
-  /** Methods to show with their values, and controls that send them. Default: none. */
+  /** Methods to show, with their values and controls to set them. Default: none. */
   readonly methods?: MonitoredMethods;
-  /** The folder of the page's files. Default: beside the compiled monitor. */
+  /** The directory of the page's files. Default: beside the compiled monitor. */
   readonly files?: URL;
 }
 
-/** Where the packets come from, for the page to show. */
+/** The source of the packets, shown in the page. */
 interface Listening {
-  /** URLs that are listened on. */
+  /** The listening URLs. */
   readonly urls: readonly string[];
-  /** Where the form sends to at first. */
+  /** The form's initial target. */
   readonly target: string;
 }
 
 const MIB = 1024 * 1024;
-/** What a page that comes, or comes back, sees of the past. */
+/** Entries kept for pages that connect or reconnect. */
 const HISTORY = { maxEntries: 5000, maxBytes: 4 * MIB };
-/** What may wait for one page. */
+/** Entries queued for one page. */
 const QUEUE = { maxEntries: 20_000, maxBytes: 8 * MIB };
 const MAX_PAGES = 8;
-/** The largest datagram, and what the command adds to it. */
+/** The largest datagram plus the command's overhead. */
 const MAX_COMMAND_BYTES = 65_507 + 1024;
 const STATUS_MS = 1000;
 const ALIVE_MS = 15_000;
 
-/** Errors that the page itself finds, because it reads the same bytes. */
+/** Errors that the page finds itself, because it decodes the same bytes. */
 const SEEN_IN_BYTES: ReadonlySet<string> = new Set(["empty", "malformed", "not-osc"]);
 
 const CHECKS = {
@@ -61,7 +61,7 @@ const CHECKS = {
   files: unchecked<URL>(),
 } satisfies OptionChecks<MonitorOptions>;
 
-/** Serves a page that shows packets live. Its owner hands it every packet; it receives none itself. */
+/** Serves a page that shows packets live. It doesn't receive packets itself; its owner passes in each one. */
 export class Monitor {
   readonly #host: string;
   readonly #port: number;
@@ -77,7 +77,7 @@ export class Monitor {
   #listening: Listening = { urls: [], target: "" };
   #ignoredFrames = 0;
 
-  /** @throws OscServerError `OSC_OPTION` for an unknown option, a bad value, or a token that is too short or doesn't fit into a URL */
+  /** @throws OscServerError `OSC_OPTION` for an unknown option, a bad value, or a token that is too short or isn't URL-safe */
   constructor(options: MonitorOptions) {
     const { host, port, token, createSender, counters, methods, files } = readOptions("Monitor", options, CHECKS);
     this.#host = host;
@@ -100,7 +100,7 @@ export class Monitor {
   }
 
   /**
-   * Starts to serve the page.
+   * Starts serving the page.
    *
    * @returns its URL, with the token
    * @throws OscSocketError if the port is not available
@@ -111,7 +111,7 @@ export class Monitor {
     await new Promise<void>((resolve, reject) => {
       http.once("error", (cause: NodeJS.ErrnoException) => {
         const where = `${this.#host}:${this.#port}`;
-        const message = `The monitor's page cannot be served on ${where}: ${cause.message}`;
+        const message = `Can't serve the monitor's page on ${where}: ${cause.message}`;
         reject(new OscSocketError(cause.code ?? "EUNKNOWN", message, where, { cause }));
       });
       http.listen(this.#port, this.#host, resolve);
@@ -123,12 +123,12 @@ export class Monitor {
     return `http://${isAny ? "127.0.0.1" : family === "IPv6" ? `[${address}]` : address}:${port}/${this.#token}/`;
   }
 
-  /** Shows a packet that arrived. The bytes must not change anymore. */
+  /** Shows a received packet. The bytes must not change afterwards. */
   packet(bytes: Uint8Array, from: NetAddress, transport: string): void {
     this.#feed.add({ kind: "packet", time: Date.now(), from: formatAddress(from), transport, bytes });
   }
 
-  /** Shows a problem. Those of a packet's bytes are skipped, because the page finds them itself. */
+  /** Shows a problem. Skips decoding errors, because the page finds them itself. */
   problem(error: OscError, from?: NetAddress): void {
     if (error instanceof OscDecodeError || (error instanceof OscRejectedError && SEEN_IN_BYTES.has(error.reason))) return;
     const sender = from === undefined ? "" : formatAddress(from);
@@ -144,8 +144,8 @@ export class Monitor {
   }
 
   readonly #upgrade: ConstructorParameters<typeof PageServer>[0]["onUpgrade"] = ({ path, query }, request, socket, head) => {
-    if (path !== `/${FEED_PATH}`) return { status: 404, reason: "There is no such WebSocket." };
-    if (this.#feed.pages.size >= MAX_PAGES) return { status: 503, reason: `There are ${MAX_PAGES} pages already.` };
+    if (path !== `/${FEED_PATH}`) return { status: 404, reason: "No such WebSocket." };
+    if (this.#feed.pages.size >= MAX_PAGES) return { status: 503, reason: `Too many open pages: the limit is ${MAX_PAGES}.` };
     const after = query.get("session") === this.#session ? Number(query.get("after")) || 0 : 0;
     this.#accept(after, request, socket, head);
     return null;
@@ -195,5 +195,5 @@ export class Monitor {
 
 function checkToken(token: string): string {
   if (typeof token === "string" && /^[\w-]{16,256}$/.test(token)) return token;
-  throw new OscServerError("OSC_OPTION", "The monitor's token must have at least 16 characters, only A-Z a-z 0-9 - _");
+  throw new OscServerError("OSC_OPTION", "The monitor's token must have 16 to 256 characters of A-Z a-z 0-9 - _");
 }

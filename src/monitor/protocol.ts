@@ -1,29 +1,29 @@
 /**
- * The protocol between the monitor and its page: OSC packets in binary frames of a WebSocket. Both sides use this file.
+ * The protocol between the monitor and its page: OSC packets in binary WebSocket frames. Both sides use this file.
  */
 import { OscMessage, type OscValue, decode, encodeMessage } from "../codec/index.ts";
 import { OscDecodeError } from "../errors.ts";
 
-/** A packet that arrived. */
+/** A received packet. */
 export interface FeedPacket {
   readonly kind: "packet";
-  /** Entries are numbered from 1, without gaps, for as long as the monitor runs. */
+  /** Entries are numbered from 1 without gaps until the monitor restarts. */
   readonly number: number;
   /** When it arrived, in milliseconds since 1970. */
   readonly time: number;
   /** The sender, as `host:port`. */
   readonly from: string;
-  /** What carried it, such as `udp`. */
+  /** The transport, such as `udp`. */
   readonly transport: string;
   readonly bytes: Uint8Array;
 }
 
-/** A problem that no packet shows: of a socket, a broken frame, a handler. */
+/** A problem not visible in any packet: a socket error, a broken frame, a handler error. */
 export interface FeedProblem {
   readonly kind: "problem";
   readonly number: number;
   readonly time: number;
-  /** The sender, as `host:port`; empty if there is none. */
+  /** The sender, as `host:port`; empty if unknown. */
   readonly from: string;
   readonly code: string;
   readonly message: string;
@@ -33,15 +33,15 @@ export type FeedEntry = FeedPacket | FeedProblem;
 
 /** The first message to a page. */
 export interface Hello {
-  /** Changes with each start of the monitor, when the numbers of entries start again. */
+  /** Identifies one run of the monitor; entry numbers restart with each run. */
   readonly session: string;
-  /** Where the monitor listens, as URLs. */
+  /** The URLs that the monitor listens on. */
   readonly listening: readonly string[];
-  /** Where the form sends to at first. */
+  /** The form's initial target. */
   readonly target: string;
-  /** The monitor's clock now, in milliseconds since 1970; the page may be on another machine. */
+  /** The monitor's current time, in milliseconds since 1970; the page may be on another machine. */
   readonly time: number;
-  /** The number of the newest entry when the page came. */
+  /** The number of the newest entry when the page connected. */
   readonly newest: number;
 }
 
@@ -49,9 +49,9 @@ export interface Hello {
 export interface Status {
   /** Entries since the monitor started. */
   readonly entries: number;
-  /** Entries that this page didn't get because it didn't read fast enough. */
+  /** Entries dropped because this page read too slowly. */
   readonly dropped: number;
-  /** Frames from pages that were not a command: text, or other bytes. */
+  /** Frames from pages that weren't a command. */
   readonly ignoredFrames: number;
   /** Connections without the token that were closed because there were too many. */
   readonly evicted: number;
@@ -61,37 +61,37 @@ export interface Status {
   readonly counters: Readonly<Record<string, number>>;
 }
 
-/** What an argument of a method may be. */
+/** The allowed values of a method's argument. */
 export interface ShownRange {
   readonly min?: number | undefined;
   readonly max?: number | undefined;
   readonly values?: readonly (string | number)[] | undefined;
 }
 
-/** A method as the page shows it. */
+/** A method shown in the page. */
 export interface ShownMethod {
   readonly address: string;
   /** The type tags of its arguments. */
   readonly types: string;
   readonly access: "none" | "read" | "write" | "readwrite";
   readonly description?: string | undefined;
-  /** One for each argument, as is `range`. */
+  /** One per argument, like `range`. */
   readonly unit?: readonly string[] | undefined;
   readonly range?: readonly ShownRange[] | undefined;
 }
 
-/** The methods that the page shows besides the messages. */
+/** The methods shown in the page. */
 export interface ShownMethods {
-  /** Of whoever has them. */
+  /** Name of the server that has them. */
   readonly name: string;
-  /** Where the page sends to set a value. */
+  /** The target for setting a value. */
   readonly target: string;
-  /** How many there are; the page may get fewer. */
+  /** Total number of methods; the page may receive fewer. */
   readonly total: number;
   readonly methods: readonly ShownMethod[];
 }
 
-/** The transport of packets that are values of the methods. */
+/** The transport shown for packets that hold method values. */
 export const METHOD_VALUE = "oscquery";
 
 /** Messages to the page. */
@@ -99,7 +99,7 @@ export type FeedEvent =
   | { readonly kind: "hello"; readonly hello: Hello }
   | { readonly kind: "entries"; readonly entries: readonly FeedEntry[] }
   | { readonly kind: "status"; readonly status: Status }
-  /** Sent at first, and whenever the tree has changed. `values` is a bundle of their values. */
+  /** Sent first, and whenever the tree changes. `values` is a bundle of the methods' values. */
   | { readonly kind: "methods"; readonly methods: ShownMethods; readonly values: Uint8Array }
   | { readonly kind: "sent"; readonly id: number; readonly from: string }
   | { readonly kind: "reply"; readonly id: number; readonly packet: Omit<FeedPacket, "kind" | "number"> }
@@ -107,14 +107,14 @@ export type FeedEvent =
 
 /** The page's command to send a packet and show the replies. */
 export interface SendCommand {
-  /** Comes back with the answers. */
+  /** Repeated in the answers. */
   readonly id: number;
   /** A URL, or `host:port`. */
   readonly target: string;
   readonly packet: Uint8Array;
 }
 
-/** The path of the feed's WebSocket, from the page's own. */
+/** The path of the feed's WebSocket, relative to the page. */
 export const FEED_PATH = "feed";
 
 const HELLO = "/feed/hello";
@@ -227,7 +227,7 @@ function entriesOf(args: readonly OscValue[]): FeedEntry[] {
   return entries;
 }
 
-/** An OSC string ends at its first NUL and is UTF-8; the text of an error may quote bytes that aren't. */
+/** Makes an error message safe for an OSC string, which is UTF-8 without NUL; the message may quote arbitrary bytes. */
 function asText(text: string): string {
   return text.replace(/[\0\p{Surrogate}]/gu, "\uFFFD");
 }

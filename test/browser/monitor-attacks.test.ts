@@ -84,7 +84,7 @@ describeWith([CHROMIUM], "attacks on the monitor's page", () => {
       };
       socket.onclose = resolve;
     })`);
-    await expect.poll(() => monitor.counter("commands not understood")).toBe(2);
+    await expect.poll(() => monitor.counter("invalid commands")).toBe(2);
     await monitor.send(new OscMessage("/still/here"));
     await monitor.row("/still/here").waitFor();
     monitor.expectNoFault();

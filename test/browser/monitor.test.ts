@@ -366,7 +366,7 @@ describeWith([CHROMIUM], "the monitor's page over time", () => {
       await monitor.send(new OscMessage("/last"));
       await monitor.row("/last").waitFor();
       const account = async (): Promise<[number, number]> => [
-        (await monitor.counter("received")) + (await monitor.counter("lost on the way")),
+        (await monitor.counter("received")) + (await monitor.counter("lost in transit")),
         await monitor.counter("server: received"),
       ];
       // What the system lost before the server is no one's to count here; it is none on most machines.

@@ -80,7 +80,10 @@ describe("oscine monitor", () => {
 
   test("rejects a short token on one line with exit code 1", async () => {
     const tool = new Tool(["monitor", ":0"], { OSCINE_MONITOR_TOKEN: "short" });
-    expect(await tool.ended).toMatchObject({ code: 1, err: expect.stringMatching(/^oscine: [^\n]*at least 16[^\n]*\n$/) as string });
+    expect(await tool.ended).toMatchObject({
+      code: 1,
+      err: expect.stringMatching(/^oscine: [^\n]*16 to 256 characters[^\n]*\n$/) as string,
+    });
   });
 });
 

@@ -168,13 +168,13 @@ describe("the page", () => {
   });
 
   test.each(["short", "with a slash / in it ok", "x".repeat(300)])("rejects the token %j", (token) => {
-    expect(() => new Monitor({ token, createSender: () => expect.unreachable() })).toThrow(/at least 16/);
+    expect(() => new Monitor({ token, createSender: () => expect.unreachable() })).toThrow(/16 to 256 characters/);
   });
 
   test("reports why it can't be served", async () => {
     const { page } = await openMonitor();
     const second = new Monitor({ port: Number(new URL(page).port), createSender: () => expect.unreachable() });
-    await expect(second.open({ urls: [], target: "" })).rejects.toThrow(/cannot be served on 127\.0\.0\.1:\d+.*EADDRINUSE/);
+    await expect(second.open({ urls: [], target: "" })).rejects.toThrow(/Can't serve the monitor's page on 127\.0\.0\.1:\d+.*EADDRINUSE/);
     await second.close();
   });
 });

@@ -1,21 +1,21 @@
 import type { OscMessage } from "../../codec/index.ts";
 
-/** How long the two halves of the window are, in milliseconds. */
+/** The length of each half of the window. */
 const HALF_MS = 1000;
 
-/** Events per second, over about the last second: those of the current second, and a share of the previous one. */
+/** Events per second over about the last second: the current second plus a weighted share of the previous one. */
 export class RateMeter {
   #since = -Infinity;
   #before = 0;
   #now = 0;
 
-  /** @param time in milliseconds, never less than before */
+  /** @param time in milliseconds, never decreasing */
   count(time: number, by: number = 1): void {
     this.#turn(time);
     this.#now += by;
   }
 
-  /** Events a second at that time. */
+  /** Events per second at that time. */
   rate(time: number): number {
     this.#turn(time);
     const passed = Math.min(Math.max((time - this.#since) / HALF_MS, 0), 1);
@@ -31,19 +31,19 @@ export class RateMeter {
   }
 }
 
-/** A sender that makes up addresses must not fill the page: the number of levels, and the characters of all their addresses. */
+/** Limits for senders of random addresses: the number of levels, and the total characters of their addresses. */
 export const MAX_NODES = 5000;
 export const MAX_CHARACTERS: number = 1024 * 1024;
-/** A larger message is not kept for its address; the list has it. */
+/** Larger messages aren't kept per address, only in the list. */
 const MAX_LAST_BYTES = 4096;
 
-/** A level of an address, such as `gain` of `/mixer/1/gain`. */
+/** A level of an address, such as `gain` in `/mixer/1/gain`. */
 export interface AddressNode extends NodeMessages {
   /** The part between two slashes; may be empty. */
   readonly name: string;
-  /** The address from the first slash on. */
+  /** The full address up to this level. */
   readonly address: string;
-  /** How many levels are above. */
+  /** Number of levels above. */
   readonly depth: number;
   readonly parent: AddressNode | null;
   readonly children: Map<string, AddressNode>;
@@ -53,33 +53,33 @@ export interface AddressNode extends NodeMessages {
 interface NodeMessages {
   /** Whether a message with exactly this address has arrived. */
   hasMessages: boolean;
-  /** The newest one; null if it was too large to keep, or if there was none. */
+  /** The newest message; null if there is none or it was too large to keep. */
   last: OscMessage | null;
-  /** When a message arrived here or below, in milliseconds since 1970. */
+  /** When the last message arrived here or below, in milliseconds since 1970. */
   lastTime: number;
   /** Messages here and below. */
   count: number;
   meter: RateMeter;
 }
 
-/** The addresses that have arrived, level by level. */
+/** A tree of the received addresses. */
 export class AddressTree {
-  /** Messages whose address found no room. */
+  /** Messages whose addresses exceeded the limits. */
   unlisted = 0;
   #size = 0;
   #characters = 0;
   #root: AddressNode = newNode("", "", -1, null);
   #rows: AddressNode[] | null = null;
 
-  /** How many levels there are. */
+  /** Number of levels. */
   get size(): number {
     return this.#size;
   }
 
   /**
-   * Adds a message that arrived at that time.
+   * Adds a message received at that time.
    *
-   * @param bytes about how many bytes the message holds
+   * @param bytes the message's approximate size
    */
   add(message: OscMessage, time: number, bytes: number): AddressNode | null {
     const { address } = message;
@@ -103,7 +103,7 @@ export class AddressTree {
     return node;
   }
 
-  /** The visible nodes from top to bottom: those whose parents are all open, sorted by name. */
+  /** The visible nodes (all parents open) from top to bottom, sorted by name. */
   rows(): readonly AddressNode[] {
     this.#rows ??= visibleBelow(this.#root);
     return this.#rows;
@@ -114,7 +114,7 @@ export class AddressTree {
     this.#rows = null;
   }
 
-  /** Forgets the messages, but keeps the levels, open or closed as they are. */
+  /** Forgets the messages but keeps the levels and which of them are open. */
   forgetMessages(): void {
     const visit = (node: AddressNode): void => {
       Object.assign(node, noMessages());
@@ -145,7 +145,7 @@ export class AddressTree {
   }
 }
 
-/** An address pattern, as `--match` takes it, for a node: exactly its address, or everything below if it is only a level. */
+/** A `--match` pattern for a node: its exact address, or everything below it if no message has that address. */
 export function patternFor({ address, children, hasMessages }: Pick<AddressNode, "address" | "children" | "hasMessages">): string {
   const literal = address.replace(/[*?[{]/g, "[$&]");
   return children.size > 0 && !hasMessages ? `${literal}/*` : literal;
@@ -165,7 +165,7 @@ function visibleBelow(root: AddressNode): AddressNode[] {
 
 const collator = new Intl.Collator("en", { numeric: true });
 
-/** `2` comes before `10`. */
+/** Sorts `2` before `10`. */
 function byName(a: AddressNode, b: AddressNode): number {
   return collator.compare(a.name, b.name);
 }

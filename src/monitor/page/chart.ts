@@ -16,7 +16,7 @@ export class Chart {
   #plot: uPlot | null = null;
   #lines = 0;
 
-  /** @param actions `remove` is called when the user wants it away */
+  /** @param actions `remove` is called when the user closes the plot */
   constructor(address: string, { isRelative, remove }: { readonly isRelative: boolean; readonly remove: () => void }) {
     this.#address = address;
     this.#isRelative = isRelative;
@@ -40,7 +40,7 @@ export class Chart {
     this.#showValues(data.slice(1), windowSeconds);
   }
 
-  /** Colours have changed. */
+  /** Applies changed colours. */
   restyle(): void {
     this.#lines = 0;
   }
@@ -97,7 +97,7 @@ export class Chart {
   }
 }
 
-/** A line that never moves is drawn in the middle, and none touches the edge. */
+/** Draws a constant line in the middle, and keeps lines off the edges. */
 function comfortableRange(min: number | null, max: number | null): [number, number] {
   if (min === null || max === null) return [0, 1];
   const space = max > min ? (max - min) * 0.08 : Math.abs(max) * 0.1 || 1;

@@ -1,13 +1,13 @@
 import { scrollRange, scrollToShow } from "./rows.ts";
 
-/** The element with that id, which index.html has. */
+/** Returns the element with this id, which must be in index.html. */
 export function byId<Kind extends HTMLElement>(id: string, kind: new () => Kind): Kind {
   const found = document.getElementById(id);
   if (found instanceof kind) return found;
   throw new Error(`index.html has no ${kind.name} with the id ${id}.`);
 }
 
-/** Makes an element. Text from the network is only ever given as text, never as HTML. */
+/** Creates an element. Text from the network is always inserted as text, never as HTML. */
 export function element<Name extends keyof HTMLElementTagNameMap>(
   name: Name,
   attributes: Readonly<{ [name: string]: string }> = {},
@@ -27,14 +27,14 @@ export function setText(target: HTMLElement, text: string): void {
   } else if (text !== "") target.textContent = text;
 }
 
-/** What draws the rows of a list. */
+/** Draws the rows of a list. */
 export interface RowDrawer<View extends { readonly element: HTMLElement }> {
   create(): View;
   /** @param index of the row, from 0 */
   fill(view: View, index: number): void;
 }
 
-/** A long list of which only the rows in view are elements. All rows have the height of the custom property `--row`. */
+/** A virtual list: only visible rows have elements. The custom property `--row` sets the height of every row. */
 export class VirtualList<View extends { readonly element: HTMLElement }> {
   readonly scroller: HTMLElement;
   readonly #rows: HTMLElement;
@@ -46,12 +46,12 @@ export class VirtualList<View extends { readonly element: HTMLElement }> {
   #height = 0;
   #drawn = 0;
 
-  /** @param events `onScroll`, when another part came into view; `onResize`, when there is more or less room. Both want {@link draw}. */
+  /** @param events `onScroll` after scrolling, `onResize` after a change of size. Call {@link draw} after both. */
   constructor(scroller: HTMLElement, drawer: RowDrawer<View>, events: { readonly onScroll: () => void; readonly onResize: () => void }) {
     this.scroller = scroller;
     this.#drawer = drawer;
     const rows = scroller.querySelector(".rows");
-    if (!(rows instanceof HTMLElement)) throw new Error("A list has an element of the class rows.");
+    if (!(rows instanceof HTMLElement)) throw new Error("The list needs an element with the class rows.");
     this.#rows = rows;
     this.#space.className = "space";
     scroller.append(this.#space);
@@ -67,7 +67,7 @@ export class VirtualList<View extends { readonly element: HTMLElement }> {
     return this.#rowHeight;
   }
 
-  /** How many rows are seen at once. */
+  /** Number of rows visible at once. */
   get rowsInView(): number {
     return Math.max(1, Math.floor(this.#height / this.#rowHeight));
   }
@@ -76,7 +76,7 @@ export class VirtualList<View extends { readonly element: HTMLElement }> {
     return this.scroller.scrollTop + this.#height >= this.#count * this.#rowHeight - this.#rowHeight / 2;
   }
 
-  /** Draws the visible ones of this many rows. */
+  /** Draws the visible rows of a list of `count` rows. */
   draw(count: number): void {
     if (this.#count !== count) {
       this.#count = count;
@@ -92,7 +92,7 @@ export class VirtualList<View extends { readonly element: HTMLElement }> {
     this.#drawn = end - first;
   }
 
-  /** Scrolls so that the newest row is seen; call {@link draw} after it. */
+  /** Scrolls to the newest row; call {@link draw} afterwards. */
   scrollToEnd(count: number): void {
     if (this.#count !== count) this.#space.style.height = `${count * this.#rowHeight}px`;
     this.#count = count;
@@ -104,7 +104,7 @@ export class VirtualList<View extends { readonly element: HTMLElement }> {
     if (top !== null) this.scroller.scrollTop = top;
   }
 
-  /** Keeps the visible rows in view after rows were removed at the beginning. */
+  /** Keeps the visible rows in place after rows at the beginning were removed. */
   shift(rows: number): void {
     this.scroller.scrollTop -= rows * this.#rowHeight;
   }

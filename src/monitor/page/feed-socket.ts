@@ -1,18 +1,18 @@
 import { FEED_PATH, type FeedEvent, type SendCommand, encodeSend, readFeedEvent } from "../protocol.ts";
 
-/** What the page hears of its connection. */
+/** Callbacks of the connection. */
 export interface FeedSocketEvents {
   readonly onEvent: (event: FeedEvent) => void;
-  /** @param retryInMs milliseconds until the next attempt if the connection is lost */
+  /** @param retryInMs milliseconds until the next attempt after losing the connection */
   readonly onState: (state: "connecting" | "open" | "lost", retryInMs: number) => void;
-  /** What to go on from: the session and the newest number, as a query. */
+  /** Where to resume: the session and the newest number, as a query. */
   readonly resumeFrom: () => URLSearchParams;
 }
 
 const FIRST_RETRY_MS = 250;
 const LAST_RETRY_MS = 5000;
 
-/** The connection to the monitor. It reconnects with growing pauses. */
+/** The connection to the monitor. It reconnects with increasing delays. */
 export class FeedSocket {
   readonly #events: FeedSocketEvents;
   #socket: WebSocket | null = null;
@@ -22,9 +22,9 @@ export class FeedSocket {
     this.#events = events;
   }
 
-  /** Connects, and reconnects from then on. */
+  /** Connects, and reconnects after every loss. */
   open(): void {
-    // Reconnect at once when a laptop wakes up or the network is back.
+    // Reconnect immediately when a laptop wakes up or the network returns.
     window.addEventListener("online", () => this.#connect());
     document.addEventListener("visibilitychange", () => {
       if (document.visibilityState === "visible") this.#connect();
@@ -32,7 +32,7 @@ export class FeedSocket {
     this.#connect();
   }
 
-  /** @returns false if there is no connection, so that nothing was sent */
+  /** @returns false if nothing was sent because there is no connection */
   send(command: SendCommand): boolean {
     if (this.#socket?.readyState !== WebSocket.OPEN) return false;
     this.#socket.send(encodeSend(command) as Uint8Array<ArrayBuffer>);

@@ -15,12 +15,12 @@ import { RecordingBar } from "./views/recording-bar.ts";
 import { SendPanel } from "./views/send.ts";
 import { StatusPanel } from "./views/status.ts";
 
-/** How often everything except the list is drawn, in milliseconds. */
+/** Redraw intervals for everything except the list. */
 const PLOTS_MS = 33;
 const TREE_MS = 100;
 const FIGURES_MS = 250;
 
-/** The page: its state, the views that draw it, and what the user does. */
+/** The page: its state, its views and the user's actions. */
 class Page {
   readonly #live = new LiveStore();
   #recording: OpenRecording | null = null;
@@ -75,9 +75,9 @@ class Page {
   });
   #chosen: Row | null = null;
   #isOpen = false;
-  /** Counts what the user opens and closes, so that a file that takes long to read doesn't come too late. */
+  /** Counts recordings opened and closed, to ignore a slow file that the user has since replaced. */
   #opened = 0;
-  /** Where the user has moved the scrubber to; null when it is shown. */
+  /** The scrubber position still to be drawn; null if it is up to date. */
   #wantedPart: number | null = null;
   readonly #drawnAt = { plots: 0, tree: 0, figures: 0 };
 
@@ -92,7 +92,7 @@ class Page {
     void new Shortcuts([
       { key: "/", what: "filter", run: () => this.#filter.focus() },
       { key: "m", what: "write a message to send", run: () => this.#show("send") },
-      { key: "p", what: "pause, and go on", run: () => this.#togglePause() },
+      { key: "p", what: "pause and resume", run: () => this.#togglePause() },
       { key: "f", what: "follow the newest message", run: () => this.#list.follow() },
       { key: "x", what: "clear", run: () => this.#clear() },
       { key: "o", what: "open a recording", run: () => this.#bar.choose() },
@@ -106,7 +106,7 @@ class Page {
     requestAnimationFrame((time) => this.#frame(time));
   }
 
-  /** What the views show. */
+  /** The store that the views show. */
   get #shown(): Store {
     return this.#recording ?? this.#live;
   }
@@ -181,7 +181,7 @@ class Page {
     }
   }
 
-  /** Shows a recording, or with null what arrives. */
+  /** Shows a recording, or the live feed for null. */
   #showRecording(recording: OpenRecording | null): void {
     recording?.setFilter(this.#live.filter);
     this.#recording = recording;

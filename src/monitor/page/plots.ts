@@ -1,33 +1,33 @@
 import type { OscMessage, OscValue } from "../../codec/index.ts";
 
-/** How far back a plot of what arrives reaches. */
+/** The time span of live plots. */
 export const WINDOW_SECONDS = 30;
-/** How many arguments of a message are drawn. */
+/** Maximum number of arguments drawn per message. */
 export const MAX_LINES = 4;
-/** The number of buckets of a plot, each about one pixel wide. The samples within one are reduced to those that look different. */
+/** Number of buckets per plot, each about one pixel wide. Samples within a bucket are reduced to the visible ones. */
 const BUCKETS = 600;
 
-/** Times in seconds since 1970, and for each line a value for each time, or null. */
+/** Times in seconds since 1970, and for each line one value or null per time. */
 export type PlotData = [times: number[], ...lines: (number | null)[][]];
 
 /**
- * The numbers of one address over time. Within each bucket it keeps the first, the last, and the least and greatest of each
- * line, which look the same when drawn; so its size is bounded however many messages come.
+ * The numbers of one address over time. Each bucket keeps only the first, last, minimum and maximum of each line, which look
+ * the same when drawn. This bounds memory at any message rate.
  */
 export class PlotSeries {
   readonly #times: number[] = [];
   readonly #lines: (number | null)[][] = [];
-  /** Where the samples of the current bucket begin. */
+  /** Index of the current bucket's first sample. */
   #bucketStart = 0;
   #bucket = Number.NEGATIVE_INFINITY;
   readonly #windowSeconds: number;
 
-  /** @param windowSeconds how far back the plot reaches */
+  /** @param windowSeconds the time span of the plot */
   constructor(windowSeconds: number = WINDOW_SECONDS) {
     this.#windowSeconds = windowSeconds;
   }
 
-  /** How many lines there are: the most numeric arguments that a message had, up to {@link MAX_LINES}. */
+  /** Number of lines: the largest number of numeric arguments in a message, up to {@link MAX_LINES}. */
   get lines(): number {
     return this.#lines.length;
   }
@@ -49,7 +49,7 @@ export class PlotSeries {
     while (this.#lines.length < Math.min(values.length, MAX_LINES)) this.#lines.push(this.#times.map(() => null));
     this.#times.push(seconds);
     for (const [index, line] of this.#lines.entries()) line.push(values[index] ?? null);
-    // One bucket alone must not grow without bound either.
+    // A single bucket must stay bounded too.
     if (this.#times.length - this.#bucketStart > MAX_BUCKET) this.#thin();
   }
 
@@ -82,7 +82,7 @@ export class PlotSeries {
     this.#cutTo(at);
   }
 
-  /** Drops older samples, except one from which the line enters at the left. */
+  /** Drops older samples except the last, which the line at the left edge starts from. */
   #forget(before: number): void {
     let gone = 0;
     while (gone + 1 < this.#times.length && this.#times[gone + 1]! < before) gone += 1;
@@ -99,10 +99,10 @@ export class PlotSeries {
 }
 
 const MAX_BUCKET = 512;
-/** Arrays are moved when it is worth it. */
+/** Arrays are compacted only after this many samples. */
 const MIN_FORGOTTEN = 64;
 
-/** The numbers among a message's arguments, in their order; those in arrays, too. Booleans are 0 and 1. */
+/** The numeric arguments of a message in order, including those in arrays. Booleans count as 0 and 1. */
 export function numbersOf({ args }: OscMessage): number[] {
   const numbers: number[] = [];
   const visit = (value: OscValue): void => {
@@ -116,24 +116,24 @@ export function numbersOf({ args }: OscMessage): number[] {
   return numbers;
 }
 
-/** How many plots are drawn at once. */
+/** Maximum number of plots. */
 export const MAX_PLOTS = 8;
-/** The first addresses with numbers are plotted automatically. */
+/** Number of addresses that are plotted automatically. */
 const AUTOMATIC_PLOTS = 3;
 
 /** Which addresses are plotted, and their numbers. */
 export class Plots {
-  /** How much time they show. */
+  /** The time span of the plots. */
   readonly windowSeconds: number;
   readonly #series = new Map<string, PlotSeries>();
-  /** True until the user has chosen something. */
+  /** True until the user chooses an address. */
   #isAutomatic = true;
 
   constructor(windowSeconds: number = WINDOW_SECONDS) {
     this.windowSeconds = windowSeconds;
   }
 
-  /** The addresses that are plotted, in the order in which they were added. */
+  /** The plotted addresses, in the order they were added. */
   get addresses(): readonly string[] {
     return [...this.#series.keys()];
   }
@@ -155,7 +155,7 @@ export class Plots {
     if (numbers.length > 0) series.add(numbers, time);
   }
 
-  /** Starts or stops plotting an address. If there are too many plots, the oldest goes. */
+  /** Starts or stops plotting an address. Beyond {@link MAX_PLOTS}, the oldest plot is removed. */
   toggle(address: string): void {
     this.#isAutomatic = false;
     if (this.#series.delete(address)) return;

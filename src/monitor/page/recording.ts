@@ -9,8 +9,8 @@ import { type MemoryBounds, type ReadEntry, readEntry } from "./rows.ts";
 import { MEMORY, Store } from "./store.ts";
 
 /**
- * The packets of records as JSON lines: their exact bytes, also of bad packets. With a filter, a bundle keeps only the wanted messages, and bad packets are
- * left out because they have no address.
+ * Writes the packets of records as JSON lines with their exact bytes, even of bad packets. With a filter, a bundle keeps only the matching messages, and bad
+ * packets are omitted because they have no address.
  */
 export function saveRecording(records: readonly ReadEntry[], filter: MessageFilter | null): Uint8Array[] {
   const writer = createRecordingWriter("jsonl");
@@ -30,24 +30,24 @@ export function saveRecording(records: readonly ReadEntry[], filter: MessageFilt
   return lines;
 }
 
-/** What a page keeps of a recording. */
+/** The part of a recording that a page keeps. */
 interface RecordingContent {
   readonly name: string;
-  /** In the order of their times. At least one. */
+  /** Sorted by time. At least one. */
   readonly records: readonly ReadEntry[];
-  /** When it begins, in milliseconds since 1970, or 0 if its times count from there; null: with its first packet. */
+  /** When it begins, in milliseconds since 1970; 0 if its times are relative; null for the time of its first packet. */
   readonly start: number | null;
-  /** Whether there is more in the file than the page keeps. */
+  /** Whether the file has more than the page keeps. */
   readonly isCut: boolean;
-  /** What could not be read. */
+  /** Number of parts that couldn't be read. */
   readonly faults: number;
   readonly firstFault: OscError | null;
 }
 
 /**
- * Reads a recording as far as the page can keep it.
+ * Reads as much of a recording as the page can keep.
  *
- * @throws (rejects) OscRecordingError if the file is in none of the formats; Error if there is nothing in it, or it can't be read
+ * @throws (rejects) OscRecordingError if the format is unknown; Error if the file is empty or can't be read
  */
 export async function loadRecording(file: Blob, name: string, bounds: MemoryBounds = MEMORY): Promise<OpenRecording> {
   const records: ReadEntry[] = [];
@@ -74,16 +74,16 @@ export async function loadRecording(file: Blob, name: string, bounds: MemoryBoun
     if (isCut) break;
     records.push(record);
   }
-  if (records.length === 0) throw firstFault ?? new Error("The file has no packets.");
+  if (records.length === 0) throw firstFault ?? new Error("The file contains no packets.");
   records.sort((a, b) => a.entry.time - b.entry.time);
   return new OpenRecording({ name, records, start: recording.start, isCut, faults, firstFault });
 }
 
-/** A sender is text in JSON lines; no address is longer. */
+/** Longer than any address; senders in JSON lines are free text. */
 const MAX_SENDER = 255;
-/** The last time that a `Date` can hold; damaged files have later ones. */
+/** The latest time of a `Date`; damaged files may have later ones. */
 const MAX_TIME = 8.64e15;
-/** So many bytes of a file are in memory at a time. */
+/** Number of bytes of a file in memory at a time. */
 const PIECE_BYTES = 256 * 1024;
 
 /** Not `Blob.stream()`: Safari can't iterate over it. */
@@ -91,17 +91,17 @@ async function* piecesOf(file: Blob): AsyncGenerator<Uint8Array, void, undefined
   for (let at = 0; at < file.size; at += PIECE_BYTES) yield new Uint8Array(await file.slice(at, at + PIECE_BYTES).arrayBuffer());
 }
 
-/** A recording in the page, shown from its beginning up to a time in it; at first the whole of it. */
+/** An open recording, shown from its beginning up to the scrubber's position; initially all of it. */
 export class OpenRecording extends Store {
   readonly name: string;
   readonly isRelative: boolean;
-  /** When it begins, in milliseconds since 1970; if times are relative, mostly 0. */
+  /** When it begins, in milliseconds since 1970; usually 0 if times are relative. */
   readonly start: number;
-  /** How long it is, in milliseconds. */
+  /** Its duration in milliseconds. */
   readonly length: number;
   readonly #end: number;
   readonly #content: RecordingContent;
-  /** How many records are shown. */
+  /** Number of records shown. */
   #shown = 0;
   #time: number;
 
@@ -122,17 +122,17 @@ export class OpenRecording extends Store {
     this.seek(length);
   }
 
-  /** What the page doesn't show of it, for people; empty if it shows everything. */
+  /** A note about what the page doesn't show; empty if it shows everything. */
   get note(): string {
     const { records, isCut, faults, firstFault } = this.#content;
     const notes: string[] = [];
-    if (isCut) notes.push(`Only the first ${records.length.toLocaleString("en")} packets are shown, as many as a page keeps.`);
+    if (isCut) notes.push(`Only the first ${records.length.toLocaleString("en")} packets are shown: the page can't keep more.`);
     if (firstFault !== null)
       notes.push(`${faults === 1 ? "1 error" : `${faults.toLocaleString("en")} errors`} in the file. ${firstFault.message}`);
     return notes.join(" ");
   }
 
-  /** The time up to which it is shown, in milliseconds from the start. */
+  /** The current position, in milliseconds from the start. */
   get position(): number {
     return this.#time - this.start;
   }
@@ -145,9 +145,9 @@ export class OpenRecording extends Store {
     return this.start + this.plots.windowSeconds * 1000;
   }
 
-  /** @param position up to which time it is shown, in milliseconds from the start */
+  /** @param position in milliseconds from the start */
   seek(position: number): void {
-    // Times have fractions, so that the sum may fall short of the end.
+    // Rounding may make the sum fall short of the end.
     const time = position >= this.length ? this.#end : this.start + position;
     if (time < this.#time) this.#rewind();
     this.#time = time;
@@ -156,7 +156,7 @@ export class OpenRecording extends Store {
     this.window.showUntil(time);
   }
 
-  /** A plot that is added shows the whole time at once. */
+  /** A new plot shows the whole recording immediately. */
   override togglePlot(address: string): void {
     super.togglePlot(address);
     this.#rewind();
@@ -173,9 +173,9 @@ export class OpenRecording extends Store {
   }
 }
 
-/** A time before 1980 counts from the beginning of the recording: nobody captured OSC then. */
+/** Times before 1980 are relative to the beginning of the recording: OSC didn't exist then. */
 const RELATIVE_UNTIL = 10 * 365.25 * 86_400_000;
-/** A recording of one packet has no length. */
+/** A recording of one packet has no duration. */
 const MIN_PLOT_SECONDS = 1;
 
 /** `1:02:03.004` or `2:03.004`. */

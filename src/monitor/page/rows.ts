@@ -5,14 +5,14 @@ import { flatten, formatValue } from "../../text/format.ts";
 import type { MessageFilter } from "../../text/message-filter.ts";
 import type { FeedEntry, FeedPacket } from "../protocol.ts";
 
-/** One line of the list: a message, or something that is wrong. */
+/** One row of the list: a message or a fault. */
 export type Row = MessageRow | FaultRow;
 
 export interface MessageRow {
   readonly kind: "message";
   readonly record: ReadEntry;
   readonly message: OscMessage;
-  /** Of the innermost bundle around the message; null outside any. */
+  /** The time tag of the innermost enclosing bundle; null outside a bundle. */
   readonly timeTag: TimeTag | null;
 }
 
@@ -20,32 +20,32 @@ interface FaultRow {
   readonly kind: "fault";
   readonly record: ReadEntry;
   readonly code: string;
-  /** The reason, for people. */
+  /** The reason, as readable text. */
   readonly reason: string;
 }
 
-/** An entry of the feed, and what was read in it. */
+/** A feed entry and its decoded content. */
 export interface ReadEntry {
   readonly entry: FeedEntry;
-  /** Null for a problem, and for bytes that cannot be read. */
+  /** Null for a problem or undecodable bytes. */
   readonly packet: OscPacket | null;
-  /** Its lines, before any filter. */
+  /** Its rows before filtering. */
   readonly rows: readonly Row[];
-  /** About how many bytes it holds, with what was decoded from it. */
+  /** Its approximate size in bytes, including decoded content. */
   readonly weight: number;
 }
 
-/** About how many bytes the objects of a record, of a line and of an argument take. */
+/** Approximate size in bytes of the objects of a record, a row and an argument. */
 const RECORD_BYTES = 400;
 const ROW_BYTES = 150;
 const ARGUMENT_BYTES = 24;
 
-/** About how many bytes a message holds: arguments of one byte on the wire may take many in memory. */
+/** The approximate size of a message in memory: arguments of one byte on the wire may take many. */
 export function weightOf(message: OscMessage): number {
   return ROW_BYTES + ARGUMENT_BYTES * message.types.length;
 }
 
-/** Reads an entry. Never throws: what cannot be read becomes a line that says so. */
+/** Decodes an entry. Never throws: undecodable bytes become a fault row. */
 export function readEntry(entry: FeedEntry): ReadEntry {
   const rows: Row[] = [];
   if (entry.kind === "problem") {
@@ -54,7 +54,7 @@ export function readEntry(entry: FeedEntry): ReadEntry {
     return record;
   }
   const packet = decodeOrFault(entry.bytes);
-  // The texts of a packet take up to two bytes in memory for each of theirs.
+  // Strings take up to two bytes in memory per byte on the wire.
   const ownWeight = RECORD_BYTES + 3 * entry.bytes.length;
   if (packet instanceof OscDecodeError) {
     const record: ReadEntry = { entry, packet: null, rows, weight: ownWeight + ROW_BYTES };
@@ -70,7 +70,7 @@ export function readEntry(entry: FeedEntry): ReadEntry {
   return record;
 }
 
-/** The lines of a record that pass the filter. Faults have no address to match, so any filter hides them. */
+/** The rows of a record that pass the filter. Faults have no address, so any filter hides them. */
 function wantedRows(record: ReadEntry, filter: MessageFilter | null): readonly Row[] {
   if (filter === null) return record.rows;
   return record.rows.filter((row) => row.kind === "message" && filter.matches(row.message.address));
@@ -85,48 +85,48 @@ function faultRow(record: ReadEntry, { code, message }: OscDecodeError): FaultRo
   return { kind: "fault", record, code, reason: message };
 }
 
-/** How much the page keeps. */
+/** Limits of what the page keeps. */
 export interface MemoryBounds {
   readonly maxRecords: number;
-  /** Of the records together, with what was decoded from them. */
+  /** Of all records, including their decoded content. */
   readonly maxBytes: number;
 }
 
 /**
- * The records that the page keeps and, of their lines, those that the filter wants. The oldest go when a limit is reached. A line keeps its position
- * meanwhile: positions only grow.
+ * The records that the page keeps, and their rows that pass the filter. Beyond a limit, the oldest are removed. Rows keep their positions: positions only
+ * grow.
  */
 export class RowWindow {
-  /** Records that are no longer kept because there were too many. */
+  /** Number of records removed because of the limits. */
   gone = 0;
   readonly #bounds: MemoryBounds;
   #records: ReadEntry[] = [];
   #rows: Row[] = [];
-  /** Indexes in the two arrays before which everything is gone. */
+  /** Indexes of the oldest remaining elements in the two arrays. */
   #firstRecord = 0;
   #firstRow = 0;
-  /** Lines that have left the array, so that positions stay what they are. */
+  /** Number of rows removed from the array, to keep positions stable. */
   #rowsGone = 0;
   #bytes = 0;
   #filter: MessageFilter | null = null;
-  /** What was the newest when the window was frozen. */
+  /** The newest record and the end when the window was frozen. */
   #frozen: { readonly record: ReadEntry | undefined; end: number } | null = null;
 
   constructor(bounds: MemoryBounds) {
     this.#bounds = bounds;
   }
 
-  /** The position of the oldest line there is. */
+  /** The position of the oldest row. */
   get start(): number {
     return this.#rowsGone + this.#firstRow;
   }
 
-  /** The position after the newest line. */
+  /** The position after the newest row. */
   get end(): number {
     return this.#rowsGone + this.#rows.length;
   }
 
-  /** The position after the newest line to show: the end, or where it was when the window was frozen. */
+  /** The position after the newest row to show: the end, or where it was when the window was frozen. */
   get shownEnd(): number {
     return this.#frozen === null ? this.end : Math.max(this.#frozen.end, this.start);
   }
@@ -135,23 +135,23 @@ export class RowWindow {
     return this.#frozen !== null;
   }
 
-  /** How many records are kept. */
+  /** Number of records kept. */
   get size(): number {
     return this.#records.length - this.#firstRecord;
   }
 
-  /** The line at a position; undefined if it is gone, or not there yet. */
+  /** The row at a position; undefined if it was removed or doesn't exist yet. */
   at(position: number): Row | undefined {
     return position < this.start ? undefined : this.#rows[position - this.#rowsGone];
   }
 
-  /** The position of a line, or null if the filter hides it. */
+  /** The position of a row, or null if the filter hides it. */
   positionOf(row: Row): number | null {
     const index = this.#rows.indexOf(row, this.#firstRow);
     return index === -1 ? null : index + this.#rowsGone;
   }
 
-  /** The records that are kept, the oldest first. */
+  /** The kept records, oldest first. */
   records(): readonly ReadEntry[] {
     return this.#records.slice(this.#firstRecord);
   }
@@ -163,12 +163,12 @@ export class RowWindow {
     while (this.size > 1 && (this.size > this.#bounds.maxRecords || this.#bytes > this.#bounds.maxBytes)) this.#removeOldest();
   }
 
-  /** Keeps what arrives from now on, but does not show it before {@link thaw}. */
+  /** Keeps new records but doesn't show them until {@link thaw}. */
   freeze(): void {
     this.#frozen ??= { record: this.#records.at(-1), end: this.end };
   }
 
-  /** Shows only what is not later than that, in milliseconds since 1970. The records must be in the order of their times. */
+  /** Shows only records up to a time, in milliseconds since 1970. The records must be sorted by time. */
   showUntil(time: number): void {
     const isShown = (record: ReadEntry): boolean => record.entry.time <= time;
     const end = this.#rowsGone + this.#rows.findLastIndex((row) => isShown(row.record)) + 1;
@@ -179,7 +179,7 @@ export class RowWindow {
     this.#frozen = null;
   }
 
-  /** Sets the filter, null for all lines. Positions continue after the last one. */
+  /** Sets the filter; null shows all rows. Positions continue after the last one. */
   setFilter(filter: MessageFilter | null): void {
     this.#filter = filter;
     this.#rowsGone = this.end;
@@ -240,16 +240,16 @@ const NAMES: Readonly<{ [tag: string]: string }> = {
   "]": "array ends",
 };
 
-/** An argument for people. */
+/** An argument in readable form. */
 export interface ShownArgument {
   readonly tag: string;
-  /** What the type tag means. */
+  /** The name of the type. */
   readonly type: string;
-  /** The value as a word; empty if the type says it all. */
+  /** The value as text; empty if the type implies it. */
   readonly text: string;
 }
 
-/** The arguments of a message one by one, those of arrays between their brackets. */
+/** The arguments of a message one by one, with arrays flattened between brackets. */
 export function argumentList({ types, args }: OscMessage): ShownArgument[] {
   const shown: ShownArgument[] = [];
   const enclosing: Iterator<OscValue>[] = [];
@@ -271,25 +271,25 @@ export function argumentList({ types, args }: OscMessage): ShownArgument[] {
   return shown;
 }
 
-/** Which rows of a list are visible. */
+/** The visible rows of a list. */
 export interface ScrollRange {
   /** The first row to draw. */
   readonly first: number;
-  /** The row after the last to draw. */
+  /** The row after the last one to draw. */
   readonly end: number;
 }
 
-/** Rows drawn above and below what is seen, so that nothing is blank while scrolling. */
+/** Extra rows drawn above and below the visible ones, to avoid blanks while scrolling. */
 const MARGIN = 4;
 
-/** Which of `count` rows of one height a part of that height shows, `top` pixels from the beginning. */
+/** Which of `count` rows are visible in a viewport of this height, scrolled to `top` pixels. */
 export function scrollRange(top: number, height: number, rowHeight: number, count: number): ScrollRange {
   const first = Math.max(0, Math.min(count, Math.floor(top / rowHeight) - MARGIN));
   const end = Math.max(first, Math.min(count, Math.ceil((top + height) / rowHeight) + MARGIN));
   return { first, end };
 }
 
-/** Where to scroll to so that a whole row is visible; null if it already is. */
+/** The scroll position that makes a row fully visible; null if it already is. */
 export function scrollToShow(row: number, top: number, height: number, rowHeight: number): number | null {
   const rowTop = row * rowHeight;
   if (rowTop < top) return rowTop;

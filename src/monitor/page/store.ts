@@ -4,10 +4,10 @@ import { AddressTree, RateMeter } from "./address-tree.ts";
 import { Plots, WINDOW_SECONDS } from "./plots.ts";
 import { type MemoryBounds, type ReadEntry, RowWindow, readEntry, weightOf } from "./rows.ts";
 
-/** What the page keeps: ten seconds of 5,000 messages per second. */
+/** Enough for ten seconds of 5,000 messages per second. */
 export const MEMORY: MemoryBounds = { maxRecords: 50_000, maxBytes: 64 * 1024 * 1024 };
 
-/** What the views show, apart from how it is drawn. */
+/** The data that the views show, independent of drawing. */
 export abstract class Store {
   readonly window: RowWindow = new RowWindow(MEMORY);
   readonly tree: AddressTree = new AddressTree();
@@ -17,15 +17,15 @@ export abstract class Store {
   badPackets = 0;
   filter: MessageFilter | null = null;
 
-  /** @param plotSeconds how much time the plots show */
+  /** @param plotSeconds the time span of the plots */
   protected constructor(plotSeconds: number) {
     this.plots = new Plots(plotSeconds);
   }
 
-  /** Whether times count from the beginning of a recording and not from 1970. */
+  /** Whether times are relative to the beginning of a recording rather than to 1970. */
   abstract readonly isRelative: boolean;
 
-  /** The time that is shown, in milliseconds since 1970. */
+  /** The current time of the view, in milliseconds since 1970. */
   abstract now(): number;
 
   /** The time at the right end of the plots, in milliseconds since 1970. */
@@ -54,11 +54,11 @@ export abstract class Store {
   }
 }
 
-/** What arrives from the monitor. */
+/** The live feed from the monitor. */
 export class LiveStore extends Store {
   readonly isRelative = false;
   readonly account: FeedAccount = new FeedAccount();
-  /** What has to be added to this machine's clock to get the monitor's, in milliseconds. */
+  /** The monitor's clock minus this machine's, in milliseconds. */
   #clockOffset = 0;
 
   constructor() {
@@ -87,7 +87,7 @@ export class LiveStore extends Store {
     return record;
   }
 
-  /** Removes what arrived. The counts of losses, and the plotted addresses, remain. */
+  /** Removes everything received. The loss counts and the plotted addresses remain. */
   clear(): void {
     this.window.clear();
     this.tree.clear();
@@ -97,18 +97,18 @@ export class LiveStore extends Store {
   }
 }
 
-/** Counts what the feed brought, so that nothing is lost silently. */
+/** Counts received and lost entries, so no loss is silent. */
 export class FeedAccount {
-  /** Entries that arrived here. */
+  /** Entries received. */
   received = 0;
-  /** Entries that the monitor had to drop on their way, by the gaps in their numbers. */
+  /** Entries that the monitor dropped, counted by gaps in their numbers. */
   dropped = 0;
-  /** The newest number that arrived, to go on from after the connection was lost. */
+  /** The newest number received, to resume from after reconnecting. */
   newest = 0;
   session = "";
   #expected: number | null = null;
 
-  /** @returns true if the monitor was restarted, so that its numbers begin again */
+  /** @returns true if the monitor was restarted and its numbering starts again */
   hello({ session }: Hello): boolean {
     const isAnew = this.session !== "" && this.session !== session;
     if (this.session !== session) {
@@ -119,7 +119,7 @@ export class FeedAccount {
     return isAnew;
   }
 
-  /** An entry with that number arrived. Entries before the first one are not lost; they are the past. */
+  /** Counts an entry with this number. Entries before the first one received don't count as lost. */
   entry(number: number): void {
     this.received += 1;
     if (this.#expected !== null && number > this.#expected) this.dropped += number - this.#expected;
@@ -128,16 +128,16 @@ export class FeedAccount {
   }
 }
 
-/** How many lines are kept. */
+/** Maximum number of lines kept. */
 const MAX_LINES = 50;
 
-/** The lines that were sent, the newest last, and a place among them that the arrow keys move. */
+/** The lines sent, newest last, with a cursor for the arrow keys. */
 export class SendHistory {
   #lines: string[];
   #place: number;
   #draft = "";
 
-  /** @param lines as {@link lines} gave them, of an earlier visit */
+  /** @param lines the {@link lines} of an earlier visit */
   constructor(lines: readonly string[] = []) {
     this.#lines = lines.slice(-MAX_LINES);
     this.#place = this.#lines.length;
@@ -147,14 +147,14 @@ export class SendHistory {
     return this.#lines;
   }
 
-  /** Remembers a line that was sent: once, at the end. */
+  /** Adds a sent line at the end, without duplicates. */
   add(line: string): void {
     this.#lines = [...this.#lines.filter((other) => other !== line), line].slice(-MAX_LINES);
     this.#place = this.#lines.length;
     this.#draft = "";
   }
 
-  /** The line before the one that is shown; null at the oldest. What was typed is kept for the way back. */
+  /** The previous line; null at the oldest. Keeps `shown` as the draft to return to. */
   older(shown: string): string | null {
     if (this.#place === 0) return null;
     if (this.#place === this.#lines.length) this.#draft = shown;
@@ -162,7 +162,7 @@ export class SendHistory {
     return this.#lines[this.#place] ?? null;
   }
 
-  /** The line after the one that is shown: in the end what was typed; null there. */
+  /** The next line, and finally the draft; null at the draft. */
   newer(): string | null {
     if (this.#place === this.#lines.length) return null;
     this.#place += 1;

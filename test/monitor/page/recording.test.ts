@@ -161,7 +161,7 @@ describe("a recording in the page", () => {
   test("keeps its beginning up to the limits, and says so", async () => {
     const byCount = await loadRecording(fileOf(SHOW), "show.jsonl", { maxRecords: 2, maxBytes: 1e9 });
     expect(shownAddresses(byCount)).toEqual(["/a", "/b/x"]);
-    expect(byCount.note).toBe("Only the first 2 packets are shown, as many as a page keeps.");
+    expect(byCount.note).toBe("Only the first 2 packets are shown: the page can't keep more.");
     const weight = readEntry(packetEntry(1, SHOW[0]!.data)).weight;
     const bySize = await loadRecording(fileOf(SHOW), "show.jsonl", { maxRecords: 100, maxBytes: weight * 1.5 });
     expect(shownAddresses(bySize)).toEqual(["/a"]);
@@ -215,7 +215,7 @@ describe("a recording in the page", () => {
 
   test("says why a file can't be opened", async () => {
     await expect(loadRecording(new Blob(["Dear diary"]), "x")).rejects.toMatchObject({ code: "OSC_RECORDING_FORMAT" });
-    await expect(loadRecording(new Blob([]), "x")).rejects.toThrow("The file has no packets.");
+    await expect(loadRecording(new Blob([]), "x")).rejects.toThrow("The file contains no packets.");
     await expect(loadRecording(new Blob(["{broken"]), "x")).rejects.toThrow("Line 1 (at byte 0) can't be read");
   });
 });

@@ -5,7 +5,7 @@ import { VirtualList, byId, element, setText } from "../dom.ts";
 import { type Plots, numbersOf } from "../plots.ts";
 import type { Store } from "../store.ts";
 
-/** What can be done with an address. */
+/** Actions on an address. */
 export interface AddressActions {
   readonly filter: (node: AddressNode) => void;
   readonly plot: (address: string) => void;
@@ -13,7 +13,7 @@ export interface AddressActions {
   readonly now: () => number;
 }
 
-/** The tree of addresses that have arrived. */
+/** Shows the tree of received addresses. */
 export class AddressPanel {
   #tree: AddressTree;
   #plots: Plots;
@@ -49,7 +49,7 @@ export class AddressPanel {
     this.#list.draw(rows.length);
     this.#empty.hidden = rows.length > 0;
     const { unlisted } = this.#tree;
-    setText(this.#count, unlisted === 0 ? "" : `${MAX_NODES} levels; ${unlisted} messages of other addresses`);
+    setText(this.#count, unlisted === 0 ? "" : `${MAX_NODES} levels; ${unlisted} messages at other addresses`);
   }
 
   focus(): void {
@@ -88,7 +88,7 @@ export class AddressPanel {
     this.#scroller.setAttribute("aria-activedescendant", `node-${index}`);
   }
 
-  /** The keys of a tree, as the ARIA practices have them; Enter filters, Space plots. */
+  /** Keys follow the ARIA practices for trees; Enter filters, Space plots. */
   #key(event: KeyboardEvent): void {
     const rows = this.#tree.rows();
     const node = this.#chosen !== null && rows.includes(this.#chosen) ? this.#chosen : null;
@@ -103,7 +103,7 @@ export class AddressPanel {
     this.draw();
   }
 
-  /** @returns false for a key that means nothing here */
+  /** @returns false if the key has no action here */
   #act(key: string, node: AddressNode): boolean {
     const hasChildren = node.children.size > 0;
     if (key === "Enter") this.#actions.filter(node);
@@ -117,11 +117,11 @@ export class AddressPanel {
   }
 }
 
-/** A light goes out within about this many milliseconds. */
+/** An activity light fades within about this time. */
 const AFTERGLOW_MS = 500;
 const MAX_SHOWN = 120;
 
-/** How a node is shown beside what it holds. */
+/** The display state of a node. */
 export interface NodeState {
   readonly isChosen: boolean;
   readonly isPlotted: boolean;
@@ -129,7 +129,7 @@ export interface NodeState {
   readonly now: number;
 }
 
-/** The elements of one line of the tree. */
+/** The elements of one row of the tree. */
 export class AddressRowView {
   readonly element: HTMLDivElement = element("div", { class: "node", role: "treeitem" });
   readonly toggle: HTMLSpanElement = element("span", { class: "toggle", "aria-hidden": "true" });

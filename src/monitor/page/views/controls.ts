@@ -2,14 +2,14 @@ import { MessageFilter } from "../../../text/message-filter.ts";
 import { UsageError } from "../../../text/usage-error.ts";
 import { byId, element, setText } from "../dom.ts";
 
-/** The field for the filter: patterns as `oscine dump --match` takes them, separated by spaces. */
+/** The filter field: patterns of `oscine dump --match`, separated by spaces. */
 export class FilterField {
   readonly #input = byId("filter", HTMLInputElement);
   readonly #clear = byId("filter-clear", HTMLButtonElement);
   readonly #problem = byId("filter-problem", HTMLParagraphElement);
   readonly #onChange: (filter: MessageFilter | null) => void;
 
-  /** @param onChange called with the new filter, null for none; not if the text is wrong */
+  /** @param onChange called with the new filter, null for none; not called for invalid text */
   constructor(onChange: (filter: MessageFilter | null) => void) {
     this.#onChange = onChange;
     this.#input.addEventListener("input", () => this.#apply());
@@ -29,7 +29,7 @@ export class FilterField {
     this.#input.select();
   }
 
-  /** The text is taken for one pattern; the same once more takes it away. */
+  /** Sets the filter to one pattern, or clears it if it is already set to that pattern. */
   toggle(pattern: string): void {
     this.set(this.#input.value === pattern ? "" : pattern);
   }
@@ -43,7 +43,7 @@ export class FilterField {
   #apply(): void {
     const { value } = this.#input;
     this.#clear.hidden = value === "";
-    // An address may hold spaces; a pattern begins with a slash or a star.
+    // An address may contain spaces; a pattern begins with a slash or a star.
     const wanted = value.trim() === "" ? [] : value.trim().split(/ +(?=[/*])/);
     let problem = "";
     try {
@@ -61,21 +61,21 @@ export class FilterField {
 /** A key and what it does. */
 export interface Shortcut {
   readonly key: string;
-  /** What the help says. */
+  /** The help text. */
   readonly what: string;
   readonly run: () => void;
 }
 
-/** Keys that the browser or a panel handles, for the help. */
+/** Keys handled by the browser or a panel, listed in the help. */
 const OTHER_KEYS: readonly (readonly [key: string, what: string])[] = [
-  ["↑ ↓ Home End", "move in messages, addresses, and lines sent"],
-  ["← →", "close and open a level of addresses"],
-  ["Enter", "filter by the chosen address; send"],
-  ["Space", "plot the chosen address"],
-  ["Esc", "close details, clear the filter, close this"],
+  ["↑ ↓ Home End", "move through messages, addresses and sent lines"],
+  ["← →", "close or open a level of addresses"],
+  ["Enter", "filter by the selected address; send"],
+  ["Space", "plot the selected address"],
+  ["Esc", "close details, clear the filter, close this help"],
 ];
 
-/** Single keys for frequent actions. They can be switched off. */
+/** Single-key shortcuts for frequent actions. They can be turned off. */
 export class Shortcuts {
   readonly #shortcuts: ReadonlyMap<string, Shortcut>;
   readonly #dialog = byId("help-dialog", HTMLDialogElement);
@@ -104,12 +104,12 @@ export class Shortcuts {
   }
 }
 
-/** The parts of the page; on a narrow screen one at a time is shown. */
+/** The parts of the page; a narrow screen shows one at a time. */
 export type View = "messages" | "addresses" | "methods" | "plots" | "send";
 
 const NAMES: readonly string[] = ["messages", "addresses", "methods", "plots", "send"] satisfies readonly View[];
 
-/** The tabs at the bottom of a narrow screen. */
+/** The tabs at the bottom of narrow screens. */
 export class Views {
   readonly #tabs = [...document.querySelectorAll<HTMLButtonElement>(".tabs button")];
 
@@ -131,10 +131,10 @@ export class Views {
   }
 }
 
-/** Has the browser save bytes as a file. */
+/** Makes the browser save bytes as a file. */
 export function download(name: string, parts: readonly Uint8Array[]): void {
   const url = URL.createObjectURL(new Blob(parts as Uint8Array<ArrayBuffer>[], { type: "application/x-ndjson" }));
   element("a", { href: url, download: name }).click();
-  // The browser has taken hold of it by then.
+  // By then the download has started.
   setTimeout(() => URL.revokeObjectURL(url), 10_000);
 }

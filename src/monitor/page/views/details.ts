@@ -5,18 +5,18 @@ import { byId, element, setText } from "../dom.ts";
 import { numbersOf } from "../plots.ts";
 import { type MessageRow, type Row, argumentList, packetEntry } from "../rows.ts";
 
-/** How many bytes are shown at most: megabytes of hexadecimal would stall the page. */
+/** Maximum number of bytes shown: megabytes of hexadecimal would stall the page. */
 const MAX_HEX_BYTES = 8192;
 
-/** What can be done with the chosen message. */
+/** Actions on the selected message. */
 export interface DetailsActions {
   readonly close: () => void;
-  /** @param line the message as the form takes it */
+  /** @param line the message in the form's syntax */
   readonly resend: (line: string) => void;
   readonly plot: (address: string) => void;
 }
 
-/** Everything about the chosen line, with its bytes. */
+/** Shows everything about the selected row, including its bytes. */
 export class MessageDetails {
   readonly #section = byId("details", HTMLElement);
   readonly #title = byId("details-title", HTMLHeadingElement);
@@ -40,7 +40,7 @@ export class MessageDetails {
     return !this.#section.hidden;
   }
 
-  /** Shows a line, or with null nothing. */
+  /** Shows a row, or nothing for null. */
   show(row: Row | null): void {
     this.#section.hidden = row === null;
     if (row === null) return;
@@ -63,7 +63,7 @@ function factsOf(row: Row): [name: string, text: string][] {
     for (const [index, { tag, type, text }] of argumentList(row.message).entries()) {
       facts.push([`${index + 1}`, text === "" ? `${tag}  ${type}` : `${tag}  ${text}  ${type}`]);
     }
-    if (!row.message.hasTypeTags) facts.push(["types", "none were sent"]);
+    if (!row.message.hasTypeTags) facts.push(["types", "not sent"]);
     if (row.timeTag !== null) facts.push(["time tag", String(row.timeTag)]);
   }
   facts.push(["arrived", new Date(entry.time).toISOString()]);
@@ -74,5 +74,5 @@ function factsOf(row: Row): [name: string, text: string][] {
 
 function hexOf(bytes: Uint8Array): string {
   const shown = formatCommentedHex(bytes.subarray(0, MAX_HEX_BYTES));
-  return bytes.length <= MAX_HEX_BYTES ? shown : `${shown}\n… and ${bytes.length - MAX_HEX_BYTES} bytes more`;
+  return bytes.length <= MAX_HEX_BYTES ? shown : `${shown}\n… and ${bytes.length - MAX_HEX_BYTES} more bytes`;
 }

@@ -8,7 +8,7 @@ import type { Store } from "../store.ts";
 
 /** The live list. It follows the newest message until the user scrolls up. */
 export class MessageList {
-  /** Called with the line that the user has chosen, null for none. */
+  /** Called with the selected row, null for none. */
   onChoose: (row: Row | null) => void = () => undefined;
   #window: RowWindow;
   #isRelative: boolean;
@@ -18,9 +18,9 @@ export class MessageList {
   readonly #list: VirtualList<MessageRowView>;
   #isFollowing = true;
   #isDirty = true;
-  /** The position of the first line when the list was drawn last. */
+  /** The position of the first row when the list was last drawn. */
   #start = 0;
-  /** Position of the chosen line. */
+  /** Position of the selected row. */
   #chosen: number | null = null;
 
   constructor({ window, isRelative }: Store) {
@@ -38,19 +38,19 @@ export class MessageList {
     this.#grid.addEventListener("keydown", (event) => this.#key(event));
   }
 
-  /** Shows the lines of another store. */
+  /** Shows the rows of another store. */
   show({ window, isRelative }: Store): void {
     this.#window = window;
     this.#isRelative = isRelative;
     this.reset(null);
   }
 
-  /** There is something new to draw. */
+  /** Marks the list for redrawing. */
   changed(): void {
     this.#isDirty = true;
   }
 
-  /** Shows the newest message, and goes on doing so. */
+  /** Scrolls to the newest message and keeps following. */
   follow(): void {
     this.#isFollowing = true;
     this.#isDirty = true;
@@ -60,7 +60,7 @@ export class MessageList {
     this.#grid.focus();
   }
 
-  /** Another set of lines is shown: of the chosen one only if it is among them. */
+  /** Shows another set of rows. `chosen` stays selected only if it is among them. */
   reset(chosen: Row | null): void {
     this.#chosen = chosen === null ? null : this.#window.positionOf(chosen);
     this.#start = this.#window.start;
@@ -68,12 +68,12 @@ export class MessageList {
     this.#isDirty = true;
   }
 
-  /** Clears the choice. */
+  /** Clears the selection. */
   unchoose(): void {
     this.#choose(null);
   }
 
-  /** Draws what has changed. */
+  /** Draws pending changes. */
   draw(): void {
     if (!this.#isDirty) return;
     this.#isDirty = false;
@@ -113,13 +113,13 @@ export class MessageList {
     this.#isDirty = true;
   }
 
-  /** The details of the chosen line take room from the list, and must not hide it. */
+  /** The details panel shrinks the list and must not hide the selected row. */
   #resized(): void {
     if (this.#chosen !== null && !this.#isFollowing) this.#list.scrollTo(this.#chosen - this.#start);
     this.#isDirty = true;
   }
 
-  /** A chosen line must stay in view, so the list stops following. */
+  /** Selecting a row stops following, so it stays in view. */
   #choose(position: number | null): void {
     this.#chosen = position;
     if (position !== null) this.#isFollowing = false;
@@ -153,19 +153,19 @@ export class MessageList {
   }
 }
 
-/** More of a value than fits into any line is not worth formatting. */
+/** Longer values don't fit into any row. */
 const MAX_SHOWN = 400;
 
-/** How a line is shown beside what it holds. */
+/** The display state of a row. */
 export interface RowState {
-  /** Of the row for those who cannot see it, from 1. */
+  /** The row number for screen readers, from 1. */
   readonly number: number;
   readonly isChosen: boolean;
-  /** Whether its time counts from the beginning of a recording. */
+  /** Whether its time is relative to the beginning of a recording. */
   readonly isRelative: boolean;
 }
 
-/** The elements of one line of the list; what they show changes all the time. */
+/** The elements of one row of the list, reused for different messages. */
 export class MessageRowView {
   readonly element: HTMLDivElement = element("div", { class: "row", role: "row" });
   readonly #cells = ["time", "sender", "address", "types", "values"].map((name) =>
@@ -203,7 +203,7 @@ export class MessageRowView {
   }
 }
 
-/** When a time tag is due, seen from when it arrived: `@now`, `@+20 ms`. */
+/** When a time tag is due, relative to its arrival: `@now`, `@+20 ms`. */
 function dueText(timeTag: TimeTag, arrived: number): string {
   if (timeTag.isImmediate) return "@now";
   const left = timeTag.toMillis() - arrived;

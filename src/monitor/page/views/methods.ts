@@ -6,22 +6,22 @@ import { flatten, formatParts, formatValue } from "../../../text/format.ts";
 import type { SendCommand, ShownMethod, ShownMethods, ShownRange } from "../../protocol.ts";
 import { byId, element, setText } from "../dom.ts";
 
-/** What can be done with methods. */
+/** Actions on methods. */
 export interface MethodActions {
   readonly filter: (address: string) => void;
   /** Returns false if there is no connection. */
   readonly send: (command: SendCommand) => boolean;
 }
 
-/** Up to this many methods, all levels are open at first. */
+/** Up to this many methods, all levels start open. */
 const ALL_OPEN = 60;
-/** While the user moves a control, values that arrive don't move it; nor this long afterwards, in milliseconds. */
+/** Received values don't move a control while the user moves it, nor for this long afterwards. */
 const USER_MS = 600;
 const MAX_SHOWN = 200;
-/** Commands of this panel have negative numbers, so that the form that sends isn't told of them. */
+/** This panel's commands have negative ids, to distinguish them from those of the send form. */
 const FIRST_ID = -1;
 
-/** The methods of a remote namespace, with controls that send. */
+/** Shows the methods of a remote namespace, with controls to set them. */
 export class MethodPanel {
   readonly #actions: MethodActions;
   readonly #panel = byId("panel-methods", HTMLElement);
@@ -32,14 +32,14 @@ export class MethodPanel {
   readonly #tree = byId("method-tree", HTMLDivElement);
   readonly #rows = new Map<string, MethodRow>();
   readonly #values = new Map<string, OscMessage>();
-  /** Methods whose new value isn't shown yet. */
+  /** Methods with a new value to draw. */
   readonly #changed = new Set<string>();
   /** The levels that the user has opened or closed. */
   readonly #toggled = new Map<string, boolean>();
   #known: ReadonlySet<string> = new Set();
   #shown: ShownMethods | null = null;
   #text = "";
-  /** A tree that waits until the user lets go of a control. */
+  /** A new tree, shown once the user releases the control. */
   #next: ShownMethods | null = null;
   #touchedAt = -Infinity;
   #id = FIRST_ID;
@@ -58,7 +58,7 @@ export class MethodPanel {
     if (!(packet instanceof OscDecodeError)) for (const { message } of flatten(packet)) this.value(message);
   }
 
-  /** A method has a new value. */
+  /** Handles a method's new value. */
   value(message: OscMessage): void {
     const { address } = message;
     if (!this.#known.has(address)) return;
@@ -66,12 +66,12 @@ export class MethodPanel {
     this.#changed.add(address);
   }
 
-  /** Until there are methods. */
+  /** Hides the panel until there are methods. */
   hide(): void {
     this.#setHidden(true);
   }
 
-  /** @param time as `performance.now()` counts */
+  /** @param time from `performance.now()` */
   draw(time: number): void {
     if (this.#next !== null && time - this.#touchedAt >= USER_MS) {
       this.#build(this.#next);
@@ -89,7 +89,7 @@ export class MethodPanel {
     this.#title.focus();
   }
 
-  /** What came of a command; false if it isn't one of this panel's. */
+  /** Handles the result of a command; false if it isn't one of this panel's. */
   answer(id: number, problem: string | null): boolean {
     if (id > FIRST_ID) return false;
     setText(this.#problem, escapeForTerminal(problem ?? ""));
@@ -114,7 +114,7 @@ export class MethodPanel {
     this.#tree.replaceChildren(...this.#level(treeOf(methods.methods)));
   }
 
-  /** The elements of a level. Those below are made when it is opened. */
+  /** The elements of a level. Those below are created when it is opened. */
   #level(parent: Level): HTMLElement[] {
     return [...parent.children.values()].flatMap((level) => {
       const own = level.method === null ? [] : [this.#row(level.method, level.name)];
@@ -189,26 +189,26 @@ function treeOf(methods: readonly ShownMethod[]): Level {
   return root;
 }
 
-/** What a row does. */
+/** Actions of a row. */
 interface RowActions {
   readonly filter: () => void;
   readonly send: (args: readonly OscValue[]) => void;
 }
 
-/** A method: its name, what it is for, and a control for each argument. */
+/** A method: its name, its description and a control for each argument. */
 class MethodRow {
   readonly element: HTMLElement;
-  /** When the user moved a control last, as `performance.now()` counts. */
+  /** When the user last moved a control, from `performance.now()`. */
   touchedAt: number = -Infinity;
   readonly #types: string;
   readonly #arguments: readonly Argument[];
-  /** The whole value, if its arguments have no fields of their own. */
+  /** The whole value, if its arguments don't have fields of their own. */
   readonly #text = element("output", {}, "");
 
   constructor(method: ShownMethod, name: string, actions: RowActions) {
     const { address, description = "", access, types } = method;
     this.#types = plainTypes(types);
-    // Arrays have no control.
+    // Arrays don't have controls.
     const tags = /[[\]]/.test(types) ? [] : [...types];
     const canWrite = (access === "write" || access === "readwrite") && tags.length === types.length;
     this.#arguments = tags.map((tag, index) => new Argument(method, tag, index, canWrite && tags.every(isSettable)));
@@ -234,7 +234,7 @@ class MethodRow {
     this.element = element("div", { class: "method", "data-address": address }, head, ...fields, this.#text);
   }
 
-  /** @param message its value, if it has one */
+  /** @param message its value, if any */
   show(message: OscMessage | undefined): void {
     if (message === undefined) return;
     const fits = plainTypes(message.types) === this.#types && this.#arguments.length === message.args.length;
@@ -243,7 +243,7 @@ class MethodRow {
   }
 }
 
-/** Both booleans are one type. */
+/** Treats both booleans as one type. */
 function plainTypes(types: string): string {
   return types.replaceAll("F", "T");
 }
@@ -253,7 +253,7 @@ type Field = HTMLInputElement | HTMLSelectElement;
 /** One argument of a method: a control if it can be set, and its value. */
 class Argument {
   readonly element: HTMLElement;
-  /** Called when the user has changed the value. */
+  /** Called when the user changes the value. */
   onChange: () => void = () => undefined;
   value: OscValue;
   readonly #tag: string;
@@ -268,7 +268,7 @@ class Argument {
     this.element = element("label", { class: "argument" });
     if (this.#field !== null) {
       this.#field.ariaLabel = `${escapeForTerminal(address)}${index === 0 ? "" : `, argument ${index + 1}`}`;
-      // Sliders send while they move; a text, when it is whole.
+      // Sliders send while they move; text fields send when editing ends.
       const isText = this.#field instanceof HTMLInputElement && (this.#field.type === "text" || this.#field.type === "number");
       this.#field.addEventListener(isText ? "change" : "input", () => this.#changed());
       this.element.append(this.#field);
@@ -284,7 +284,7 @@ class Argument {
     if (field instanceof HTMLSelectElement) {
       field.selectedIndex = [...field.options].findIndex((option) => option.value === String(value));
     } else if (field?.type === "checkbox") field.checked = value === true;
-    // What the user types stays.
+    // Don't overwrite what the user is typing.
     else if (field !== null && (field.type === "range" || document.activeElement !== field)) field.value = String(value);
     this.#write();
   }
@@ -311,7 +311,7 @@ function isSettable(tag: string): boolean {
   return "ifdhsSTFNI".includes(tag);
 }
 
-/** What is sent for an argument that has no value yet. */
+/** The value sent for an argument that doesn't have one yet. */
 function firstValue(tag: string, { min, max, values }: ShownRange): OscValue {
   if (tag === "s" || tag === "S") return String(values?.[0] ?? "");
   if (tag === "T" || tag === "F") return false;

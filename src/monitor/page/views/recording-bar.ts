@@ -5,15 +5,15 @@ import { type OpenRecording, durationText } from "../recording.ts";
 /** The number of steps of the scrubber. */
 const STEPS = 1000;
 
-/** What the user does with recordings. */
+/** Actions on recordings. */
 export interface RecordingActions {
   readonly open: (file: File) => void;
   readonly close: () => void;
-  /** @param part of the length, from 0 to 1 */
+  /** @param part of the duration, from 0 to 1 */
   readonly seek: (part: number) => void;
 }
 
-/** Opens recordings, and shows which one is open, with its scrubber. */
+/** Opens recordings, and shows the open one with its scrubber. */
 export class RecordingBar {
   readonly #section = byId("recording", HTMLElement);
   readonly #name = byId("recording-name", HTMLElement);
@@ -29,7 +29,7 @@ export class RecordingBar {
     this.#input.addEventListener("change", () => {
       const [file] = this.#input.files ?? [];
       if (file !== undefined) open(file);
-      // So that the same file can be chosen again.
+      // Allows choosing the same file again.
       this.#input.value = "";
     });
     this.#scrubber.max = String(STEPS);
@@ -45,7 +45,7 @@ export class RecordingBar {
     });
   }
 
-  /** Has the user choose a file. */
+  /** Lets the user choose a file. */
   choose(): void {
     this.#input.click();
   }
@@ -58,7 +58,7 @@ export class RecordingBar {
     setText(this.#note, escapeForTerminal(note));
   }
 
-  /** Shows a recording that is open; null for none. */
+  /** Shows the open recording; null for none. */
   show(recording: OpenRecording | null): void {
     this.#section.hidden = recording === null;
     this.#controls.hidden = recording === null;

@@ -13,7 +13,7 @@ import { SendHistory } from "../store.ts";
 const MAX_LOG_LINES = 200;
 const STORED_LINES = "oscine.sent";
 
-/** The form that sends, and below it what came of it. */
+/** The send form with a log of results and replies. */
 export class SendPanel {
   readonly #send: (command: SendCommand) => boolean;
   readonly #form = byId("send-form", HTMLFormElement);
@@ -37,7 +37,7 @@ export class SendPanel {
     this.#suggest();
   }
 
-  /** Fills in the target, unless the user has. */
+  /** Fills in the target unless the user already has. */
   suggestTarget(target: string): void {
     if (this.#target.value === "") this.#target.value = target;
   }
@@ -54,7 +54,7 @@ export class SendPanel {
     this.focus();
   }
 
-  /** Shows what came of a command. */
+  /** Shows the result of a command. */
   answer(event: Extract<FeedEvent, { kind: "sent" | "reply" | "failed" }>): void {
     if (event.kind === "failed") this.#write("failed", "✕", event.message);
     else if (event.kind === "sent") this.#log.querySelector(`[data-id="${event.id}"]`)?.classList.add("done");
@@ -85,7 +85,7 @@ export class SendPanel {
     this.#line.select();
   }
 
-  /** Says what the line means, or what is wrong with it. */
+  /** Shows how the line is understood, or what is wrong with it. */
   #check(): OscPacket | null {
     let packet: OscPacket | null = null;
     let text = "";
@@ -135,7 +135,7 @@ function readStored(): string[] {
     const stored: unknown = JSON.parse(localStorage.getItem(STORED_LINES) ?? "[]");
     return Array.isArray(stored) ? stored.filter((line) => typeof line === "string") : [];
   } catch {
-    // Storage that is switched off, or that something else has written to, is as good as none.
+    // Storage is disabled or holds something else: start empty.
     return [];
   }
 }
@@ -144,6 +144,6 @@ function store(lines: readonly string[]): void {
   try {
     localStorage.setItem(STORED_LINES, JSON.stringify(lines));
   } catch {
-    // As above.
+    // Storage is disabled or full.
   }
 }

@@ -6,9 +6,9 @@ export interface Figures {
   readonly messagesPerSecond: number;
   readonly messages: number;
   readonly badPackets: number;
-  /** Entries that arrived here. */
+  /** Entries received by the page. */
   readonly received: number;
-  /** Entries that the monitor dropped on their way here. */
+  /** Entries that the monitor dropped for this page. */
   readonly dropped: number;
   /** Entries that the page keeps. */
   readonly kept: number;
@@ -16,7 +16,7 @@ export interface Figures {
   readonly gone: number;
 }
 
-/** The connection, where the monitor listens, and all counters. */
+/** Shows the connection, the listening URLs and all counters. */
 export class StatusPanel {
   readonly #connection = byId("connection", HTMLSpanElement);
   readonly #listening = byId("listening", HTMLSpanElement);
@@ -29,7 +29,7 @@ export class StatusPanel {
   readonly #shown = new Map<string, HTMLElement>();
   #status: Status | null = null;
 
-  /** @param state a word for the style sheet */
+  /** @param state a class of the style sheet */
   connection(state: "connecting" | "open" | "lost" | "paused", text: string): void {
     this.#connection.className = `pill ${state}`;
     setText(this.#connection, text);
@@ -56,18 +56,18 @@ export class StatusPanel {
     this.#bad.classList.toggle("alarm", figures.badPackets > 0);
     this.#lost.classList.toggle("alarm", lost > 0);
     this.#show("received", figures.received);
-    this.#show("lost on the way", figures.dropped);
+    this.#show("lost in transit", figures.dropped);
     this.#show("kept", figures.kept);
     this.#showIfAny("discarded", figures.gone);
     if (this.#status !== null) {
       this.#show("open pages", this.#status.pages);
-      this.#showIfAny("commands not understood", this.#status.ignoredFrames);
-      this.#showIfAny("connections without the token closed", this.#status.evicted);
+      this.#showIfAny("invalid commands", this.#status.ignoredFrames);
+      this.#showIfAny("connections closed without a token", this.#status.evicted);
     }
     for (const [name, value] of Object.entries(counters)) this.#show(`server: ${name}`, value);
   }
 
-  /** Shows a counter that is 0 as a rule. */
+  /** Shows a counter that is usually 0. */
   #showIfAny(name: string, value: number): void {
     if (value > 0) this.#show(name, value);
   }
