@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Namespace } from "../namespace/index.ts";
 import { type NetAddress, plainAddress } from "../net-address.ts";
-import { MemoryBudget } from "../transport/memory-budget.ts";
+import { type MemoryAccount, MemoryBudget } from "../transport/memory-budget.ts";
 import { isHostAllowed } from "../transport/origin.ts";
 import { ATTRIBUTES, attributeToText, isAttribute, nodeToText } from "./attributes.ts";
 
@@ -79,9 +79,11 @@ export class HttpAnswers {
 
   #json(response: ServerResponse, text: string): void {
     const body = Buffer.from(text);
-    const account = this.#memory.open(() => {
+    const account: MemoryAccount = this.#memory.open(() => {
       this.evicted += 1;
       response.destroy();
+      // "close" comes later. Until then what it held would cost others their answers.
+      account.close();
     });
     response.once("close", () => account.close());
     response.writeHead(200, { "Content-Type": "application/json", "Content-Length": body.length }).end(body);

@@ -148,6 +148,8 @@ export abstract class BackpressuredPeer implements Peer, InFlightWaiter {
   #advancing = false;
   #stopped = false;
   #givenUp = false;
+  /** True once it had to let go of its memory. */
+  #evicted = false;
   #isOver = false;
 
   constructor(address: NetAddress, maxPending: number, { inFlight, memory }: SharedLimits, events: TransportEvents) {
@@ -237,7 +239,9 @@ export abstract class BackpressuredPeer implements Peer, InFlightWaiter {
     const packets = this.#arrived.size + this.#pending;
     if (this.#isOver && packets === 0) return this.#memory.close();
     const read = this.#pending === 0 ? 0 : READ_SIZE;
-    this.#memory.set(this.#arrivedBytes + this.#pendingBytes + packets * PACKET_OVERHEAD + read + this.bufferedBytes());
+    // A socket that was destroyed frees its replies a little later. Until then they would cost others their connections.
+    const buffered = this.#evicted ? 0 : this.bufferedBytes();
+    this.#memory.set(this.#arrivedBytes + this.#pendingBytes + packets * PACKET_OVERHEAD + read + buffered);
   }
 
   /** The connection is over. Only its packets that are in flight still take memory. */
@@ -276,7 +280,8 @@ export abstract class BackpressuredPeer implements Peer, InFlightWaiter {
 
   /** It holds more than any other connection, and all together hold too much. */
   #giveUpMemory(): void {
-    if (this.#isOver) return;
+    if (this.#isOver || this.#evicted) return;
+    this.#evicted = true;
     const message = `A connection was ended because its client made the server hold ${this.#memory.held} bytes, more than any other, and all together exceed maxMemory.`;
     if (!this.#givenUp) this.events.onLoss?.("evicted");
     this.giveUp(new OscDroppedError("maxMemory", message));

@@ -31,3 +31,16 @@ export function sample(pid: number): Sample {
   }
   return sum;
 }
+
+/** How much memory the process and all that it has started take up, in MiB. What several of them share counts once. */
+export function memoryHeld(pid: number): number {
+  let kib = 0;
+  for (const each of [pid, ...descendants(pid).map((child) => child.pid)]) {
+    try {
+      kib += Number(/^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${each}/smaps_rollup`, "latin1"))?.[1] ?? 0);
+    } catch {
+      // It has ended.
+    }
+  }
+  return kib / 1024;
+}

@@ -39,6 +39,17 @@ describe("a hostile client", () => {
     await expect.poll(() => server.stats()).toMatchObject({ requests: 5, evicted: 3 });
   });
 
+  test("that is disconnected for its unread answer frees its memory for the answers of others", async () => {
+    const namespace = new Namespace();
+    for (let index = 0; index < 100; index++) namespace.add(`/${index}`, { types: "s", value: ["x".repeat(100_000)] });
+    const server = await serve(namespace, { maxMemory: 25_000_000 });
+    const strangers = [await stranger(server, GET), await stranger(server, GET)];
+    await expect.poll(() => server.stats().requests).toBe(2);
+    expect(await ask(server, "/")).toMatchObject({ status: 200 });
+    expect(server.stats()).toMatchObject({ requests: 3, evicted: 1 });
+    for (const socket of strangers) socket.destroy();
+  });
+
   test("that doesn't read replies loses them, and makes the server hold no more than maxBuffered", async () => {
     const dispatcher = new Dispatcher();
     dispatcher.map("/large", () => ["/large", new Uint8Array(100_000)]);

@@ -23,10 +23,18 @@ dispatcher.map("/throw", () => {
 dispatcher.map("/throw", () => ["/after-throw"]);
 dispatcher.map("/promise", async () => ["/kept"]);
 dispatcher.map("/bad-reply", () => ({ not: "a reply" }));
+const times = (count, run) => {
+  for (let done = 0; done < count; done += 1) run();
+};
 const recurse = (depth) => recurse(depth + 1) + 1;
 dispatcher.map("/recurse", () => recurse(0));
 dispatcher.map("/stop", () => process.kill(process.pid, "SIGSTOP"));
 dispatcher.map("/large", () => ["/large", new Uint8Array(70_000)]);
+dispatcher.map(
+  "/bytes",
+  (context, _address, size, count = 1) => void times(count, () => context.reply(["/bytes", new Uint8Array(size)])),
+  withContext,
+);
 let kept = null;
 dispatcher.map(
   "/keep",
