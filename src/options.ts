@@ -249,14 +249,14 @@ export function describe(value: unknown): string {
   }
 }
 
-/** What was thrown, as a text. Never throws itself. */
+/** Formats a thrown value. Never throws itself. */
 export function thrownText(thrown: unknown): string {
   try {
-    // Its type says string, but nothing enforces that.
+    // Declared as a string, but nothing enforces that.
     const { message } = (thrown instanceof Error ? thrown : {}) as { readonly message?: unknown };
     if (typeof message === "string") return message;
   } catch {
-    // A proxy that lets nobody look at it.
+    // A proxy that can't be inspected.
   }
   return describe(thrown);
 }

@@ -4,15 +4,17 @@ import { type OptionChecks, bad, readOptions } from "../options.ts";
 import { type Advertisement, advertise } from "./advertise.ts";
 import { type ServiceType, checkServiceName, checkTxt } from "./service.ts";
 
-/** How a server lets others find it. */
+/** How a server is advertised. */
 export interface AdvertisedAs {
-  /** What people see. If another service has the name, a number is added. Default: `Oscine` and the name of this machine; for OSCQuery, the server's `name`. */
+  /**
+   * The display name. If it is taken, a number is added. Default: `Oscine` and the name of this machine; for OSCQuery, the server's `name`.
+   */
   readonly name?: string | undefined;
-  /** Further key-value pairs. An OSC server tells its version and framing by itself. */
+  /** Additional key-value pairs. The version and framing of an OSC server are added automatically. */
   readonly txt?: Readonly<Record<string, string>> | undefined;
 }
 
-/** The option `advertise` of a server. */
+/** The `advertise` option of a server. */
 export type AdvertiseOption = boolean | AdvertisedAs;
 
 const CHECKS = {
@@ -20,7 +22,7 @@ const CHECKS = {
   txt: checkTxt,
 } satisfies OptionChecks<AdvertisedAs>;
 
-/** Checks the option; false if the server isn't to be found. */
+/** Checks the option; false if the server isn't advertised. */
 export function advertiseOption(value: unknown, name: string): AdvertisedAs | false {
   if (value === undefined || value === false) return false;
   if (value === true) return {};
@@ -29,9 +31,9 @@ export function advertiseOption(value: unknown, name: string): AdvertisedAs | fa
 }
 
 /**
- * Advertises a server that listens.
+ * Advertises a listening server.
  *
- * @throws (rejects) as {@link advertise}
+ * @throws (rejects) like {@link advertise}
  */
 export function advertiseServer(
   { name = `Oscine on ${hostname()}`.slice(0, 58), txt }: AdvertisedAs,

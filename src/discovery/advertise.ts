@@ -4,17 +4,17 @@ import { type OptionChecks, callback, checkHostAndPort, integer, oneOf, readOpti
 import { type DnsMessage, type DnsRecord, type MdnsLink, type OpenMdns, SendQuota, openMdns } from "./mdns.ts";
 import { ALL_SERVICES, SERVICE_TYPES, type ServiceType, checkServiceName, checkTxt, dnsType, encodeTxt } from "./service.ts";
 
-/** What {@link advertise} tells others of a service. */
+/** The service for {@link advertise}. */
 export interface AdvertiseOptions {
   /** The kind of service. */
   readonly type: ServiceType;
-  /** What people see. If another service has the name, a number is added. */
+  /** The display name. If it is taken, a number is added. */
   readonly name: string;
-  /** Where the service listens. */
+  /** The port on which the service listens. */
   readonly port: number;
-  /** Further key-value pairs. An OSC server tells its version and framing by itself. */
+  /** Additional key-value pairs. The version and framing of an OSC server are added automatically. */
   readonly txt?: Readonly<Record<string, string>> | undefined;
-  /** Called with what goes wrong later. Default: prints to stderr. */
+  /** Called with later errors. Default: prints to stderr. */
   readonly onError?: ErrorListener | undefined;
 }
 
@@ -27,23 +27,23 @@ const CHECKS = {
   openMdns: unchecked<OpenMdns>(),
 } satisfies OptionChecks<AdvertiseOptions & { openMdns?: OpenMdns }>;
 
-/** A service that others can find. */
+/** An advertised service. */
 export interface Advertisement extends AsyncDisposable {
-  /** The name that it got. */
+  /** The final name. */
   readonly name: string;
-  /** Tells others that the service is gone. */
+  /** Withdraws the service. */
   close(): Promise<void>;
 }
 
 const TTL = 120;
-/** RFC 6762, section 8.1: three questions, a quarter of a second apart. */
+/** RFC 6762, section 8.1: three queries, 250 ms apart. */
 const PROBES = 3;
 const PROBE_MS = 250;
 const ANNOUNCEMENTS = 2;
 const ANNOUNCE_MS = 1000;
 const MAX_RENAMES = 99;
 
-/** What OSC 1.1 wants in the TXT record of an OSC server. */
+/** The TXT record that OSC 1.1 requires of an OSC server. */
 const OSC_TXT: Readonly<Record<ServiceType, Readonly<Record<string, string>>>> = {
   "osc.udp": { txtvers: "1", version: "1.1" },
   "osc.tcp": { txtvers: "1", version: "1.1", framing: "slip" },
@@ -51,10 +51,10 @@ const OSC_TXT: Readonly<Record<ServiceType, Readonly<Record<string, string>>>> =
 };
 
 /**
- * Lets other programs on the network find a service by DNS-SD over multicast DNS, as Bonjour and Avahi do. Needs the package `multicast-dns`.
+ * Advertises a service on the network with DNS-SD over multicast DNS, as Bonjour and Avahi do. Needs the package `multicast-dns`.
  *
- * @throws (rejects) OscServerError `OSC_OPTION` for a bad option, OscDiscoveryError `OSC_DISCOVERY_PACKAGE` if the package isn't installed, `OSC_DISCOVERY_FAILED` if no
- * network interface can be used
+ * @throws (rejects) OscServerError `OSC_OPTION` for a bad option, OscDiscoveryError `OSC_DISCOVERY_PACKAGE` if the package isn't installed,
+ *   `OSC_DISCOVERY_FAILED` if no network interface is usable
  *
  * @example
  * const service = await advertise({ type: "osc.udp", name: "Mixer", port: 9000 });
@@ -75,7 +75,7 @@ class Responder implements Advertisement {
   readonly #wanted: string;
   readonly #port: number;
   readonly #txt: Readonly<Record<string, string>>;
-  /** A name of our own, because that of the machine may belong to another responder. */
+  /** A unique host name, because another responder may own the machine's. */
   readonly #host = `oscine-${randomHex(12)}.local`;
   readonly #stop = new AbortController();
   readonly #answers = new SendQuota();
@@ -98,7 +98,7 @@ class Responder implements Advertisement {
   async open(open: OpenMdns, onError: (error: Parameters<ErrorListener>[0]) => void): Promise<void> {
     this.#links = await open({ message: (message, link) => this.#receive(message, link), error: onError });
     for (let count = 2; !(await this.#isFree()); count += 1) {
-      // So many of one name: somebody answers to every name.
+      // With this many conflicts, somebody probably claims every name.
       this.#name = count > MAX_RENAMES ? `${this.#wanted} (${randomHex(4)})` : `${this.#wanted} (${count})`;
       if (count > MAX_RENAMES) break;
     }
@@ -122,7 +122,7 @@ class Responder implements Advertisement {
     return `${escapeDots(this.#name)}.${this.#type}`;
   }
 
-  /** Asks whether somebody has the name. */
+  /** Checks whether the name is available. */
   async #isFree(): Promise<boolean> {
     this.#state = "probing";
     for (let probe = 0; probe < PROBES; probe += 1) {
@@ -162,7 +162,7 @@ class Responder implements Advertisement {
     }
   }
 
-  /** The answers to a question and what goes with them; null if it is for somebody else. */
+  /** The answers and additional records for a question; null if it concerns another service. */
   #answerTo(asked: string, type: string, link: MdnsLink): [answers: DnsRecord[], additionals: DnsRecord[]] | null {
     const isAny = type === "ANY";
     const [pointer, ...others] = this.#records(link, TTL);
@@ -176,7 +176,7 @@ class Responder implements Advertisement {
     return null;
   }
 
-  /** All records, the pointer first. */
+  /** All records, PTR first. */
   #records(link: MdnsLink, ttl: number): DnsRecord[] {
     return [
       { name: this.#type, type: "PTR", ttl, data: this.#fullName },
@@ -187,7 +187,7 @@ class Responder implements Advertisement {
   }
 
   #addressRecord({ address }: MdnsLink, ttl: number): DnsRecord {
-    // On each interface another address of the same host: the one there must not be flushed from the caches of those that see both.
+    // The same host has a different address on each interface: don't flush the other one from the caches of peers that see both.
     return { name: this.#host, type: "A", ttl, data: address };
   }
 }
@@ -200,7 +200,7 @@ function targetOf(data: unknown): unknown {
   return typeof data === "object" && data !== null && "target" in data ? data.target : undefined;
 }
 
-/** A dot in a name isn't the end of a label; the package has no escape for it. */
+/** A dot in a name doesn't end a label, but the package can't escape it. */
 function escapeDots(name: string): string {
   return name.replaceAll(".", "\u2024");
 }

@@ -15,17 +15,17 @@ import {
 import { type DnsMessage, type DnsRecord, type MdnsLink, type OpenMdns, SendQuota, openMdns } from "./mdns.ts";
 import { SERVICE_TYPES, type ServiceType, decodeTxt, dnsType } from "./service.ts";
 
-/** A service that was found. */
+/** A discovered service. */
 export interface Service {
-  /** Its kind. */
+  /** The kind of service. */
   readonly type: ServiceType;
-  /** What people see. */
+  /** The display name. */
   readonly name: string;
-  /** The name of its machine in DNS, such as `studio.local`. */
+  /** Its host name, such as `studio.local`. */
   readonly host: string;
-  /** The IPv4 addresses of its machine, the best first: loopback if it is on this machine. */
+  /** The IPv4 addresses of its host, best first: loopback if it is on this machine. */
   readonly addresses: readonly string[];
-  /** Where it listens. */
+  /** The port on which it listens. */
   readonly port: number;
   /** Its key-value pairs. */
   readonly txt: Readonly<Record<string, string>>;
@@ -35,21 +35,21 @@ export interface Service {
 export interface ServiceChange {
   /** What happened. */
   readonly kind: "up" | "changed" | "down";
-  /** As it is now, or was last. */
+  /** Its current or last known state. */
   readonly service: Service;
 }
 
 /** Options of {@link browse}. */
 export interface BrowseOptions {
-  /** Which kinds to look for. Default: all. */
+  /** The kinds to look for. Default: all. */
   readonly type?: ServiceType | readonly ServiceType[] | undefined;
-  /** Ends after this many milliseconds; null: never. Default null. */
+  /** Stops after this many milliseconds; null: never. Default null. */
   readonly timeout?: number | null | undefined;
-  /** Ends when it is aborted. */
+  /** Stops when aborted. */
   readonly signal?: AbortSignal | undefined;
-  /** How many services to tell apart; further ones are passed over. Default 1,000. */
+  /** Maximum number of services to track; others are ignored. Default 1,000. */
   readonly maxServices?: number | undefined;
-  /** Called with what goes wrong on a network interface. Default: prints to stderr. */
+  /** Called with errors of network interfaces. Default: prints to stderr. */
   readonly onError?: ErrorListener | undefined;
 }
 
@@ -63,19 +63,19 @@ const CHECKS = {
   openMdns: unchecked<OpenMdns>(),
 } satisfies OptionChecks<BrowseOptions & { openMdns?: OpenMdns }>;
 
-/** Questions are repeated after these pauses, the last one again and again. */
+/** Queries are repeated at these intervals; the last one repeats forever. */
 const ASK_AGAIN_MS = [1000, 3000, 10_000, 60_000] as const;
-/** How often to look for services whose time is over. */
+/** Interval for removing expired services. */
 const SWEEP_MS = 1000;
-/** Nobody is believed to be there for longer than this, in seconds. */
+/** Upper limit for the TTL of records, in seconds. */
 const MAX_TTL = 4500;
 
 /**
- * Looks for services on the network. Those that are there come at once, then those that appear, change and leave, until `timeout` or `signal` ends it. Needs the package
- * `multicast-dns`.
+ * Discovers services on the network. Yields existing services first, then changes as services appear, change and leave, until `timeout` or
+ * `signal` ends it. Needs the package `multicast-dns`.
  *
- * @throws (at the first step) OscServerError `OSC_OPTION` for a bad option, OscDiscoveryError `OSC_DISCOVERY_PACKAGE` if the package isn't installed,
- * `OSC_DISCOVERY_FAILED` if no network interface can be used
+ * @throws (on the first iteration) OscServerError `OSC_OPTION` for a bad option, OscDiscoveryError `OSC_DISCOVERY_PACKAGE` if the package
+ * isn't installed, `OSC_DISCOVERY_FAILED` if no network interface is usable
  *
  * @example
  * for await (const { kind, service } of browse({ type: "oscquery", timeout: 2000 })) console.log(kind, service.name, service.addresses[0], service.port);
@@ -120,7 +120,7 @@ export async function* browse(options?: BrowseOptions): AsyncGenerator<ServiceCh
   }
 }
 
-/** Changes that wait for their reader, one for each service: what came of all of them. */
+/** Pending changes, merged into one for each service. */
 class Changes {
   readonly #waiting = new Map<string, ServiceChange>();
 
@@ -141,24 +141,24 @@ class Changes {
   }
 }
 
-/** What is known of a service; it is told of once it is complete. */
+/** What is known about a service. It is reported once complete. */
 interface Candidate {
   readonly type: ServiceType;
   readonly name: string;
   host: string | null;
   port: number;
   txt: Readonly<Record<string, string>>;
-  /** When the service is forgotten unless it is heard of again, in milliseconds. */
+  /** When the service expires unless it is announced again, in milliseconds. */
   expires: number;
   told: Service | null;
 }
 
-/** Puts services together from records. Records are claims of strangers: each is checked, and their number is limited. */
+/** Assembles services from records. Records are untrusted: each is checked, and their number is limited. */
 class Finder {
   readonly #types: ReadonlyMap<string, ServiceType>;
   readonly #maxServices: number;
   readonly #onChange: (change: ServiceChange) => void;
-  /** By full name, in lower case. */
+  /** By full name in lower case. */
   readonly #candidates = new Map<string, Candidate>();
   /** The addresses of hosts, by name in lower case. */
   readonly #addresses = new Map<string, Set<string>>();
@@ -193,11 +193,11 @@ class Finder {
       this.#tell(candidate);
       isMissing ||= candidate.told === null;
     }
-    // The rest of a service that came without it.
+    // Query the missing records of an incomplete service.
     if (isMissing && this.#questions.take()) link.query(this.questions());
   }
 
-  /** Forgets services that were not heard of for as long as they said. */
+  /** Removes services whose TTL has expired. */
   sweep(): void {
     const now = performance.now();
     for (const [fullName, { expires }] of this.#candidates) if (expires <= now) this.#remove(fullName);
@@ -233,7 +233,7 @@ class Finder {
     }
   }
 
-  /** Takes in the addresses of hosts of services that are looked for, and no others. */
+  /** Stores addresses only for the hosts of wanted services. */
   #receiveAddresses(records: readonly DnsRecord[], touched: Set<string>): void {
     const services = new Map<string, string[]>();
     for (const [fullName, { host }] of this.#candidates) {

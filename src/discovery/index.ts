@@ -1,4 +1,4 @@
-/** Finding OSC and OSCQuery services on the network, and being found: DNS-SD over multicast DNS. */
+/** Discovers and advertises OSC and OSCQuery services on the network: DNS-SD over multicast DNS. */
 export { advertise } from "./advertise.ts";
 export type { AdvertiseOptions, Advertisement } from "./advertise.ts";
 export type { AdvertiseOption, AdvertisedAs } from "./advertise-server.ts";

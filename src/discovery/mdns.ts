@@ -2,7 +2,7 @@ import { networkInterfaces } from "node:os";
 import type { MulticastDNS } from "multicast-dns";
 import { OscDiscoveryError } from "../errors.ts";
 
-/** A record of a DNS message, as the package `multicast-dns` gives and takes it. */
+/** A record of a DNS message, in the format of the package `multicast-dns`. */
 export interface DnsRecord {
   readonly name: string;
   readonly type: string;
@@ -11,7 +11,7 @@ export interface DnsRecord {
   readonly flush?: boolean | undefined;
 }
 
-/** A message that arrived. */
+/** A received message. */
 export interface DnsMessage {
   readonly questions: readonly { readonly name: string; readonly type: string }[];
   readonly records: readonly DnsRecord[];
@@ -29,19 +29,19 @@ export interface MdnsLink {
 
 export interface MdnsEvents {
   message(message: DnsMessage, link: MdnsLink): void;
-  /** A link failed; the others go on. */
+  /** A link failed; the others keep working. */
   error(error: OscDiscoveryError): void;
 }
 
-/** Opens multicast DNS; tests replace it. */
+/** Opens multicast DNS. Replaced in tests. */
 export type OpenMdns = (events: MdnsEvents) => Promise<readonly MdnsLink[]>;
 
-/** Limits the messages that we send per second: whoever floods the network must not have us flood it, too. */
+/** Limits the number of messages sent per second, so that a flood of queries doesn't make us flood the network too. */
 export class SendQuota {
   #since = -Infinity;
   #sent = 0;
 
-  /** Whether one more may be sent now. Counts it if so. */
+  /** Whether one more message may be sent now. If so, counts it. */
   take(): boolean {
     const now = performance.now();
     if (now - this.#since >= 1000) {
@@ -55,13 +55,15 @@ export class SendQuota {
 
 const MAX_PER_SECOND = 50;
 
-/** A message with more records or questions than this is nobody's but an attacker's. */
+/** Only an attacker sends a message with more records or questions than this. */
 const MAX_RECORDS = 256;
 
 /**
- * Opens multicast DNS on every network interface with an IPv4 address, loopback included: programs on one machine find each other without a network.
+ * Opens multicast DNS on every network interface with an IPv4 address, including loopback, so that programs on one machine find each other
+ * without a network.
  *
- * @throws (rejects) OscDiscoveryError `OSC_DISCOVERY_PACKAGE` if the package isn't installed, `OSC_DISCOVERY_FAILED` if no interface can be used
+ * @throws (rejects) OscDiscoveryError `OSC_DISCOVERY_PACKAGE` if the package isn't installed, `OSC_DISCOVERY_FAILED` if no interface is
+ *   usable
  */
 export const openMdns: OpenMdns = async (events) => {
   const create = await loadPackage();
@@ -73,13 +75,13 @@ export const openMdns: OpenMdns = async (events) => {
   if (links.length === 0) {
     throw new OscDiscoveryError(
       "OSC_DISCOVERY_FAILED",
-      "No network interface can be used for multicast DNS. Does this machine have an IPv4 address?",
+      "No network interface is usable for multicast DNS. Does this machine have an IPv4 address?",
     );
   }
   return links;
 };
 
-/** What the package calls back with. */
+/** The argument of the package's callbacks. */
 interface RawPacket {
   readonly type: "query" | "response";
   readonly questions?: DnsMessage["questions"];
@@ -102,9 +104,9 @@ async function loadPackage(): Promise<CreateMdns> {
 }
 
 async function openLink(create: CreateMdns, address: string, events: MdnsEvents): Promise<MdnsLink | null> {
-  // Bound to the address of an interface, a socket of Linux hears no multicast.
+  // On Linux, a socket bound to the address of an interface receives no multicast.
   const mdns = create({ interface: address, bind: "0.0.0.0", loopback: true, reuseAddr: true });
-  /** The answer that was given last. A socket that is closed at once doesn't send it, and it may be a goodbye. */
+  /** The last answer sent. Closing the socket immediately would lose it, and it may be a goodbye. */
   let sent = Promise.resolve();
   const link: MdnsLink = {
     address,
@@ -131,7 +133,7 @@ async function openLink(create: CreateMdns, address: string, events: MdnsEvents)
     if (records.length > MAX_RECORDS || questions.length > MAX_RECORDS) return;
     events.message({ questions, records, isQuery: packet.type === "query" }, link);
   });
-  // What can't be decoded is somebody else's business on this port.
+  // Ignore undecodable packets from other users of this port.
   mdns.on("warning", () => undefined);
   const error = await new Promise<Error | null>((resolve) => {
     mdns.once("ready", () => resolve(null));

@@ -14,10 +14,10 @@ const DNS_NAMES: Readonly<Record<ServiceType, string>> = {
   "osc.tcp": `_osc._tcp${DOMAIN}`,
   oscquery: `_oscjson._tcp${DOMAIN}`,
 };
-/** Lists the types of services that a host has. RFC 6763, section 9. */
+/** Lists the service types of a host. RFC 6763, section 9. */
 export const ALL_SERVICES: string = `_services._dns-sd._udp${DOMAIN}`;
 
-/** The name of a type in DNS. */
+/** The DNS name of a type. */
 export function dnsType(type: ServiceType): string {
   return DNS_NAMES[type];
 }
@@ -26,7 +26,7 @@ export function dnsType(type: ServiceType): string {
 const MAX_LABEL = 63;
 
 /**
- * Checks what a service is to be called.
+ * Checks the name of a service.
  *
  * @throws OscServerError `OSC_OPTION`
  */
@@ -56,7 +56,7 @@ export function encodeTxt(txt: Readonly<Record<string, string>>): Buffer[] {
   return pairs.length === 0 ? [Buffer.alloc(0)] : pairs;
 }
 
-/** The key-value pairs of a TXT record; the first of several with the same key counts. RFC 6763, section 6. */
+/** The key-value pairs of a TXT record; the first of several with the same key wins. RFC 6763, section 6. */
 export function decodeTxt(data: unknown): Readonly<Record<string, string>> {
   const txt: [string, string][] = [];
   for (const pair of Array.isArray(data) ? data : [data]) {

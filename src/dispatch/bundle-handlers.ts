@@ -5,28 +5,28 @@ import { boolean, describe, type OptionChecks, readOptions } from "../options.ts
 import { isLater } from "./bundle-time.ts";
 import type { HandlerContext, HandlerResult } from "./handler.ts";
 
-/** What a handler of bundles is told and can do. */
+/** The context of a bundle handler. */
 export interface BundleContext extends Pick<HandlerContext, "clientAddress" | "reply" | "shutdown"> {
   /** The time tag of the bundle. */
   readonly timeTag: TimeTag;
 }
 
-/** A handler of whole bundles. What it returns is sent to the client, as with other handlers. */
+/** A handler of whole bundles. Its return value is sent to the client, as with other handlers. */
 export type BundleHandler = (bundle: OscBundle, context: BundleContext) => HandlerResult | PromiseLike<HandlerResult>;
 
 /** Options of {@link Dispatcher.onBundle}. */
 export interface BundleOptions {
-  /** True: the messages of the bundle don't call their own handlers. Default false. */
+  /** True: the bundle's messages don't invoke their own handlers. Default false. */
   readonly only?: boolean | undefined;
 }
 
-/** A handler of bundles, with its options. */
+/** A bundle handler with its options. */
 export interface MappedBundleHandler {
   readonly callback: BundleHandler;
   readonly only: boolean;
 }
 
-/** What errors name in place of an address. */
+/** Stands for the address in errors. */
 export const BUNDLE_NAME = "#bundle";
 
 export const NO_BUNDLE_HANDLERS: readonly MappedBundleHandler[] = /* @__PURE__ */ Object.freeze([]);
@@ -44,8 +44,8 @@ export function mappedBundleHandler(callback: BundleHandler, options: BundleOpti
 }
 
 /**
- * The bundle without the nested bundles that have to wait for their time: these are seen by themselves when they are due. The same bundle
- * if there is none.
+ * The bundle without nested bundles that are due later, which are handled separately at their time. Returns the same bundle if there are
+ * none.
  */
 export function withoutLater(bundle: OscBundle, asOf: number): OscBundle {
   const due: OscPacket[] = [];

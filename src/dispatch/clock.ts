@@ -1,10 +1,10 @@
 import { hasMethods, type OptionCheck } from "../options.ts";
 
-/** Where the scheduler gets the time and its timer from. Tests use one that they turn by hand. All times in milliseconds, with fractions. */
+/** The scheduler's source of time and timers. Tests use a manual one. All times are in milliseconds, with fractions. */
 export interface Clock {
-  /** Milliseconds since 1970-01-01 UTC by the system's clock. May jump either way when that is set. */
+  /** Milliseconds since 1970-01-01 UTC by the system clock. May jump in either direction when the clock is set. */
   wallNow(): number;
-  /** Milliseconds since some fixed moment. Never jumps and never goes back. */
+  /** Milliseconds since an arbitrary fixed time. Never jumps or goes back. */
   monotonicNow(): number;
   /** Calls `callback` once, about `delayMs` from now: 0 to 2,147,483,647. Must not keep the process alive. */
   setTimer(callback: () => void, delayMs: number): unknown;
@@ -12,7 +12,7 @@ export interface Clock {
   clearTimer(timer: unknown): void;
 }
 
-/** Checks an option that is a clock. */
+/** Checks a clock option. */
 export const clockOption: OptionCheck<Clock | undefined> = /* @__PURE__ */ hasMethods<Clock>(
   "a Clock",
   "wallNow",
@@ -23,15 +23,15 @@ export const clockOption: OptionCheck<Clock | undefined> = /* @__PURE__ */ hasMe
 
 /** The system's clock and timers. */
 class SystemClock implements Clock {
-  /** What the wall clock shows when `performance.now()` is 0, as well as we know. Null until asked, because Node loads `performance` lazily. */
+  /** Estimated wall clock time when `performance.now()` is 0. Null until first used, because Node loads `performance` lazily. */
   #offset: number | null = null;
 
   /**
-   * `Date.now()` with a fraction. Whole milliseconds would make everything up to 1 ms late, so the wall clock is taken to run along with
-   * `performance.now()` as long as `Date.now()` doesn't contradict that.
+   * `Date.now()` with a fraction. Whole milliseconds would make everything up to 1 ms late, so the wall clock is assumed to follow
+   * `performance.now()` as long as `Date.now()` agrees.
    */
   wallNow(): number {
-    // In this order a pause between the two makes the time read early, so that what is scheduled by it is late, never early.
+    // In this order, a pause between the two readings makes the time too early, so that items run late, never early.
     const whole = Date.now();
     const monotonic = performance.now();
     const offset = whole - monotonic;
@@ -60,13 +60,13 @@ function isUnrefable(timer: unknown): timer is { unref(): void } {
   return typeof timer === "object" && timer !== null && "unref" in timer && typeof timer.unref === "function";
 }
 
-/** What is read between two readings of the monotonic clock at most this far apart counts as read at the same moment. */
+/** A reading between two monotonic readings at most this far apart counts as simultaneous. */
 const SAME_MOMENT_MS = 0.2;
 const MAX_READINGS = 4;
 
 /**
- * What to add to the monotonic time to get the wall clock's. The two are read at the same moment: if the thread was paused in between, they
- * are read again.
+ * The offset from monotonic to wall clock time. Both clocks are read simultaneously: if the thread was paused in between, they are read
+ * again.
  */
 export function wallClockOffset(clock: Clock): number {
   for (let readings = 1; ; readings += 1) {

@@ -38,37 +38,37 @@ import { type ErrorListener, reportToConsole } from "./reporter.ts";
 /** Options of a {@link Dispatcher}. */
 export interface DispatcherOptions {
   /**
-   * True: servers hold a bundle that is dated in the future until its time. False: they handle it as soon as it arrives, which helps if the
-   * clocks of senders are wrong. Default true.
+   * True: servers hold a bundle dated in the future until its time. False: they handle it on arrival, which helps if senders' clocks are
+   * wrong. Default true.
    */
   readonly strictTiming?: boolean | undefined;
   /**
-   * How much work one packet may be, so that no packet holds up all others. Comparing an address with a pattern counts 1, and so does each
-   * call of a handler; each match of a pattern that is seen for the first time counts 20 more. When a packet has been that much, the messages
-   * that are left of it are dropped and reported. A single message is always handled. Default 100,000: some milliseconds.
+   * Maximum work per packet, so that no packet holds up all others. Comparing an address with a pattern counts 1, and so does each handler
+   * call; each match of a new pattern counts 20 more. When a packet reaches the limit, its remaining messages are dropped and reported. A
+   * single message is always handled. Default 100,000: a few milliseconds.
    */
   readonly maxWork?: number | undefined;
 }
 
-/** How {@link Dispatcher.callHandlersForPacket} reports what went wrong. */
+/** Options of {@link Dispatcher.callHandlersForPacket}. */
 export interface CallOptions {
-  /** Called with every error: of the decoder, of handlers that throw, of bad replies. Default: prints to stderr. */
+  /** Called with every error: decoder faults, handlers that throw, bad replies. Default: prints to stderr. */
   readonly onError?: ErrorListener | undefined;
 }
 
 const CHECKS = { strictTiming: boolean(true), maxWork: positiveNumber } satisfies OptionChecks<DispatcherOptions>;
 const CALL_CHECKS = { onError: callback<ErrorListener>() } satisfies OptionChecks<CallOptions>;
 
-/** Not an integer only: `Infinity` switches the limit off. */
+/** Not necessarily an integer: `Infinity` turns the limit off. */
 function positiveNumber(value: unknown, name: string): number {
   if (value === undefined) return 100_000;
   if (typeof value === "number" && value > 0) return value;
   throw bad(name, "a number above 0", value);
 }
 
-/** What a described handler gets: what its validator gives, or what its type tags say. */
+/** The arguments of a described handler: the validator's output, or as given by its type tags. */
 type DescribedArguments<Types extends string, Checked extends readonly unknown[]> =
-  // Not NoInfer, which hides from the compiler that the arguments are a tuple: a handler could then not leave out the last ones.
+  // Not NoInfer, which hides from the compiler that the arguments are a tuple: handlers couldn't omit trailing arguments.
   [Checked] extends [infer Given extends readonly unknown[]] ? (readonly unknown[] extends Given ? ArgumentsOf<Types> : Given) : never;
 
 const NO_CAPTURES: readonly string[] = /* @__PURE__ */ Object.freeze([]);
@@ -77,9 +77,9 @@ const NO_MATCHES: readonly HandlerMatch[] = /* @__PURE__ */ Object.freeze([]);
 /**
  * Maps OSC addresses to functions, and calls them with the messages that arrive.
  *
- * A mapped address may hold wildcards: `*` matches any run of characters, `/` included, so that `"/some/address*"` sees everything that
- * starts with `/some/address`; `?`, `[…]` and `{…}` are those of OSC 1.0, "OSC Address Patterns". The addresses of messages are patterns,
- * too, and in those `*` ends at a `/`. A message invokes every handler that matches, in the order in which they were mapped.
+ * A mapped address may contain wildcards: `*` matches any run of characters, `/` included, so `"/some/address*"` matches everything that
+ * starts with `/some/address`; `?`, `[…]` and `{…}` work as in OSC 1.0, "OSC Address Patterns". The addresses of messages are patterns too,
+ * but there `*` stops at a `/`. A message invokes every matching handler, in the order in which they were mapped.
  *
  * ```ts
  * const dispatcher = new Dispatcher();
@@ -105,16 +105,16 @@ export class Dispatcher {
   }
 
   /**
-   * Maps an address to a function. The function is called with the address of the message and the message's arguments. Fixed arguments, if
-   * `options` has some, come between the two, as one array. The client's address or a context comes before all these, if `options` says so.
+   * Maps an address to a function. The function is called with the address of the message and its arguments. Fixed arguments from `options`
+   * are passed between the two, as one array. The client's address or a context is passed first, if `options` asks for it.
    *
-   * What the function returns is sent to the client: see {@link OscReply}. It may return a promise if the server awaits it.
+   * The function's return value is sent to the client: see {@link OscReply}. It may return a promise if the server awaits handlers.
    *
    * @param address an address, or one with wildcards, beginning with `/`
    * @returns the mapping, for {@link unmap}
    * @throws OscDispatchError `OSC_BAD_MAPPED_ADDRESS` for an address that nothing can match, `OSC_BAD_HANDLER` if `fn` isn't a function,
-   * `OSC_DISPATCHER_FROZEN` once a server has taken the dispatcher to other threads or processes; OscServerError `OSC_OPTION` for options
-   * that aren't {@link MapOptions}
+   * `OSC_DISPATCHER_FROZEN` once a server runs the handlers in other threads or processes; OscServerError `OSC_OPTION` for options that
+   * aren't {@link MapOptions}
    */
   map<Args extends HandlerArguments = readonly OscValue[]>(
     address: string,
@@ -147,11 +147,12 @@ export class Dispatcher {
     options: ContextFirst & WithArguments<Fixed>,
   ): Handler;
   /**
-   * Maps an address to a function and describes it: the types of its arguments, their ranges, what it does. The function's parameters have the types of the description.
-   * A message with other arguments is rejected (`stats().rejected.arguments`), and the function isn't called; the other handlers of the message are. The last
-   * arguments are the method's value in {@link namespace}.
+   * Maps an address to a function with a description: the types and ranges of its arguments, its purpose. The types of the function's
+   * parameters are inferred from the description. A message with other arguments is rejected (`stats().rejected.arguments`) for this
+   * function only; other handlers are still called. The last arguments become the method's value in {@link namespace}.
    *
-   * @throws as without a description; `OSC_BAD_MAPPED_ADDRESS` also for an address with wildcards; OscServerError `OSC_OPTION` for a bad description
+   * @throws the same errors as without a description; `OSC_BAD_MAPPED_ADDRESS` also for an address with wildcards; OscServerError
+   *   `OSC_OPTION` for a bad description
    *
    * @example
    * dispatcher.map("/gain", { types: "f", range: [{ min: 0, max: 1, clip: "both" }], unit: "gain.linear" }, (address, gain) => {
@@ -184,7 +185,7 @@ export class Dispatcher {
     this.#refuseIfFrozen(address);
     const isDescribed = typeof second === "object" && second !== null && typeof third === "function";
     if (!isDescribed && options !== undefined) {
-      throw optionError(`map takes an address, a function and options; got ${describe(options)} after these.`);
+      throw optionError(`map accepts an address, a function and options; got ${describe(options)} as another argument.`);
     }
     const handler = isDescribed
       ? new Handler(address, third, options, this.#describe(address, second))
@@ -194,8 +195,8 @@ export class Dispatcher {
   }
 
   /**
-   * The methods that were mapped with a description, with their last values. Methods may be added to it without a handler. To remove or rename one there
-   * does the same to its handlers.
+   * The methods mapped with a description, with their last values. Methods may also be added without a handler. Removing or renaming a
+   * method here removes or renames its handlers.
    */
   get namespace(): Namespace {
     this.#namespace ??= new Namespace((change) => {
@@ -206,8 +207,8 @@ export class Dispatcher {
   }
 
   /**
-   * Undoes a mapping: the one that {@link map} returned as `handler`; or the earliest one of this address that was made of the same
-   * function and options. Fixed arguments are compared one by one with `Object.is`.
+   * Removes a mapping: the one that {@link map} returned as `handler`, or the earliest one of this address with the same function and
+   * options. Fixed arguments are compared one by one with `Object.is`.
    *
    * @throws OscDispatchError `OSC_NOT_MAPPED` if there is none, `OSC_BAD_HANDLER` for neither a handler nor a function,
    * `OSC_DISPATCHER_FROZEN` as {@link map}; OscServerError `OSC_OPTION` for options that aren't {@link MapOptions}
@@ -228,7 +229,7 @@ export class Dispatcher {
   }
 
   /**
-   * Sets the function that is called for every message that no mapped address matches, instead of the one before; `null` for none.
+   * Sets the function to call for every message that no mapped address matches, replacing the previous one; `null` for none.
    *
    * @throws OscDispatchError `OSC_BAD_HANDLER` if `fn` is neither, `OSC_DISPATCHER_FROZEN` as {@link map}; OscServerError `OSC_OPTION` for
    * options that aren't {@link HandlerOptions}
@@ -245,11 +246,11 @@ export class Dispatcher {
   }
 
   /**
-   * Calls a function with each bundle that arrives, as a whole and before its messages call their handlers; with `only`, instead. Not with
-   * bundles inside bundles, which are in the outer one, except those dated later: a server hands over each when it is due. What the function
-   * returns is sent to the client.
+   * Calls a function with each bundle that arrives, before the handlers of its messages or, with `only`, instead of them. Nested bundles
+   * are passed as part of the outer one, except those dated later, which a server passes separately when they are due. The function's
+   * return value is sent to the client.
    *
-   * A client's dispatcher gets messages one by one, and so doesn't call it.
+   * A client's dispatcher receives messages one by one, and so never calls it.
    *
    * @throws OscDispatchError `OSC_BAD_HANDLER` if `fn` isn't a function, `OSC_DISPATCHER_FROZEN` as {@link map}; OscServerError `OSC_OPTION` for
    * options that aren't {@link BundleOptions}
@@ -263,7 +264,7 @@ export class Dispatcher {
   }
 
   /**
-   * Undoes {@link onBundle}: its earliest call with this function.
+   * Undoes the earliest call of {@link onBundle} with this function.
    *
    * @throws OscDispatchError `OSC_NOT_MAPPED` if there is none, `OSC_BAD_HANDLER` and `OSC_DISPATCHER_FROZEN` as {@link onBundle}
    */
@@ -281,13 +282,13 @@ export class Dispatcher {
     this.#bundleHandlers = Object.freeze(this.#bundleHandlers.toSpliced(index, 1));
   }
 
-  /** What {@link onBundle} was called with, for whoever handles packets. @internal */
+  /** The handlers passed to {@link onBundle}. @internal */
   get bundleHandlers(): readonly MappedBundleHandler[] {
     return this.#bundleHandlers;
   }
 
   /**
-   * The handlers that a message with this address invokes, in order; the default handler, if one is set and nothing matches.
+   * The handlers that a message with this address invokes, in order; the default handler if nothing matches.
    *
    * @param pattern the address of a message: an OSC address pattern
    */
@@ -296,8 +297,8 @@ export class Dispatcher {
   }
 
   /**
-   * The mapped address that is most like this one, for a hint when a message has no handler: a typing error away, or in another spelling.
-   * Compares with every mapped address, so ask only when somebody reads the answer.
+   * The most similar mapped address, as a hint if a message has no handler: a typo away, or another spelling. Compares with every mapped
+   * address, so don't call it for every message.
    *
    * @example
    * dispatcher.map("/filter", () => null);
@@ -308,18 +309,18 @@ export class Dispatcher {
     return nearest(address, this.#addresses.addresses());
   }
 
-  /** How much work finding handlers has been so far; see `maxWork` of {@link DispatcherOptions}. */
+  /** Total work of finding handlers so far; see `maxWork` of {@link DispatcherOptions}. */
   get work(): number {
     return this.#addresses.work;
   }
 
-  /** As {@link handlersForAddress}, with what the wildcards of each mapped address matched. The array is frozen. */
+  /** Like {@link handlersForAddress}, with what the wildcards of each mapped address matched. The array is frozen. */
   match(pattern: string): readonly HandlerMatch[] {
     const found = this.#addresses.find(pattern);
     return found.length > 0 ? found : this.#defaultMatches;
   }
 
-  /** As {@link match}, for a message whose address is cached by its bytes; `undefined` if it isn't, then ask {@link match}. */
+  /** Like {@link match}, for a message whose address is cached by its bytes; `undefined` if it isn't: then use {@link match}. */
   matchBytes(message: Uint8Array): KnownAddress<Handler> | undefined {
     return this.#addresses.findBytes(message);
   }
@@ -330,11 +331,11 @@ export class Dispatcher {
   }
 
   /**
-   * Calls the handlers of every message of a packet, now, and returns their replies. It doesn't wait for time tags: the servers do that.
+   * Calls the handlers of every message of a packet immediately, and returns their replies. Ignores time tags, which only servers schedule.
    *
    * A handler that returns a promise is reported as `OSC_ASYNC_HANDLER`; see {@link asyncCallHandlersForPacket}.
    *
-   * @param client where the packet came from
+   * @param client the sender of the packet
    * @throws OscServerError `OSC_OPTION` for bad arguments; otherwise only what `onError` throws
    */
   callHandlersForPacket(data: Uint8Array, client: NetAddress, options?: CallOptions): OscPacket[] {
@@ -344,9 +345,9 @@ export class Dispatcher {
   }
 
   /**
-   * As {@link callHandlersForPacket}, and awaits handlers that return a promise, one after another.
+   * Like {@link callHandlersForPacket}, but awaits handlers that return a promise, one after another.
    *
-   * @throws (rejects) as {@link callHandlersForPacket}
+   * @throws (rejects) like {@link callHandlersForPacket}
    */
   async asyncCallHandlersForPacket(data: Uint8Array, client: NetAddress, options?: CallOptions): Promise<OscPacket[]> {
     const replies: OscPacket[] = [];
@@ -360,8 +361,9 @@ export class Dispatcher {
   }
 
   /**
-   * Makes every later `map`, `unmap`, `setDefaultHandler`, `onBundle` and `offBundle` throw `OSC_DISPATCHER_FROZEN`. A server does this if its handlers run in threads
-   * or processes of their own, which changes made here would not reach. It can't be undone, and the first reason stays.
+   * Makes further calls of `map`, `unmap`, `setDefaultHandler`, `onBundle` and `offBundle` throw `OSC_DISPATCHER_FROZEN`. A server does
+   * this if its handlers run in other threads or processes, which wouldn't see changes made here. It can't be undone, and the first reason
+   * is kept.
    *
    * @param reason a sentence that says why, for the error's message
    */
@@ -375,7 +377,7 @@ export class Dispatcher {
     return this.namespace.receiver(address);
   }
 
-  /** Lets the described handlers of an address follow their method. Those in threads and processes can't. */
+  /** Moves the described handlers of an address with their method. Handlers in other threads and processes can't follow. */
   #move(from: string, to: string | null): void {
     if (this.frozen) return;
     for (const handler of this.#addresses.at(from).filter(({ check }) => check !== null)) {
@@ -387,7 +389,7 @@ export class Dispatcher {
   }
 
   #handlerOf(address: string, fn: HandlerCallback, options: MapOptions | undefined): Handler | undefined {
-    // Made first, so that bad arguments throw even if nothing is mapped there.
+    // Created first, so that bad arguments throw even if nothing is mapped there.
     const { callback } = new Handler(address, fn, options);
     return this.#addresses.at(address).find((mapped) => mapped.isMadeOf(callback, options));
   }
@@ -427,7 +429,7 @@ export class Dispatcher {
 /**
  * Checks that a server or client was given a dispatcher.
  *
- * @param owner who takes it, for the message
+ * @param owner the class or function that needs it, for the message
  * @throws OscServerError `OSC_OPTION`
  */
 export function checkDispatcher(owner: string, value: unknown): asserts value is Dispatcher {
@@ -435,7 +437,7 @@ export function checkDispatcher(owner: string, value: unknown): asserts value is
   throw optionError(`${owner} needs a Dispatcher: const dispatcher = new Dispatcher(); got ${describe(value)}.`);
 }
 
-/** By its looks, because a loader may have loaded our classes twice: once for `import` and once for `require`. */
+/** By duck typing, because our classes may be loaded twice: for `import` and for `require`. */
 export function isDispatcher(value: unknown): value is Dispatcher {
   if (typeof value !== "object" || value === null) return false;
   const { match, strictTiming } = value as Partial<Dispatcher>;

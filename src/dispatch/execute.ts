@@ -24,51 +24,51 @@ export interface HandlerMatch {
 /** Finds the handlers of a message. */
 export interface HandlerLookup {
   match(address: string): readonly HandlerMatch[];
-  /** As `match`, for a message whose address is cached by its bytes; `undefined` if it isn't. */
+  /** Like `match`, for a message whose address is cached by its bytes; `undefined` if it isn't. */
   matchBytes?(message: Uint8Array): KnownAddress<Handler> | undefined;
   /** Called with the address of a well-formed message that `matchBytes` didn't know. */
   cacheAddress?(address: string, message: Uint8Array): void;
   /** Called with each bundle of the outermost level, before its messages. */
   readonly bundleHandlers?: readonly MappedBundleHandler[];
-  /** The work of all calls of `match` so far. Without it, nothing limits the work of a packet. */
+  /** The work of all calls of `match` so far. If undefined, the work of a packet is unlimited. */
   readonly work?: number;
-  /** How much work one packet may be: searches, and 1 for each call of a handler. The messages that are left then are dropped. */
+  /** Maximum work per packet: searches, plus 1 for each handler call. Remaining messages are dropped. */
   readonly maxWork?: number;
 }
 
 /** How packets are handled: the same for all packets of a server or client. */
 export interface PacketHandling extends DecodeOptions {
-  /** `"async"`: a promise that a handler returns is awaited before the next handler runs. `"sync"`: it is an error. */
+  /** `"async"`: a promise returned by a handler is awaited before the next handler runs. `"sync"`: it is an error. */
   readonly mode: "sync" | "async";
-  /** True: a message whose address doesn't begin with `/` is handled, and that isn't reported. Default: it is reported only. */
+  /** True: a message whose address doesn't begin with `/` is handled without a report. Default: it is only reported. */
   readonly allowOddAddresses?: boolean;
-  /** Ends the serving loop of whoever handles the packets. */
+  /** Ends the serving loop of the server that handles the packets. */
   shutdown(): void;
 }
 
-/** One packet: its sender, how it is handled, and what takes its replies and errors. */
+/** One packet: its sender, how it is handled, and the callbacks for its replies and errors. */
 export interface PacketContext {
   /** How it is handled. */
   readonly handling: PacketHandling;
   /** The client that sent the packet. */
   readonly clientAddress: NetAddress;
-  /** Nested bundles dated later than this, in milliseconds since 1970-01-01 UTC, are left out. `Infinity` leaves none out. */
+  /** Nested bundles dated later than this, in milliseconds since 1970-01-01 UTC, are skipped. `Infinity` skips none. */
   readonly asOf: number;
-  /** Sends a reply to the client. What it throws is reported as `OSC_BAD_REPLY`. */
+  /** Sends a reply to the client. If it throws, the error is reported as `OSC_BAD_REPLY`. */
   reply(reply: OscReply): void;
-  /** Called with what is wrong in a packet whose rest is handled. Must not throw. */
+  /** Called with errors that don't stop the handling of the packet. Must not throw. */
   error(error: OscError): void;
 }
 
-/** What the bytes of a packet come to where its handlers are: its handlers have run, or it can't be decoded. */
+/** The result of executing a packet: its handlers have run, or it can't be decoded. */
 export type ExecutionResult = PacketHandled | PacketRejected;
 
 /**
  * Handles one packet: decodes it, finds the handlers of its messages, and calls them. Event loop, blocked thread, worker thread and child
  * process all run this.
  *
- * The messages of a bundle are handled together and in order. Nested bundles dated later than `context.asOf` are left out; the caller
- * finds them with `laterElements`. Faults in a part of the packet and errors of handlers go to `context.error`; the rest is handled.
+ * The messages of a bundle are handled together and in order. Nested bundles dated later than `context.asOf` are skipped; the caller finds
+ * them with `laterElements`. Faults in a part of the packet and errors of handlers go to `context.error`; the rest is handled.
  *
  * @returns the result; a promise, which never rejects, if a handler returned one in mode `"async"`
  */
@@ -80,7 +80,7 @@ export function handlePacket(
   const known = data[0] === SLASH ? handlers.matchBytes?.(data) : undefined;
   const packet = tryDecode(data, context.handling, known);
   if (packet instanceof OscDecodeError) return malformed(packet);
-  // The listener that the packet's faults are reported to may map other handlers.
+  // The listener that gets the packet's faults may map other handlers.
   const matches = packet.errors.length === 0 ? known?.found : undefined;
   const execution = new PacketExecution(handlers, packet, context, matches);
   if (packet instanceof OscBundle) execution.callFirst(packet, handlers.bundleHandlers);
@@ -89,7 +89,7 @@ export function handlePacket(
   return result;
 }
 
-/** As {@link handlePacket}, for a packet that is decoded already. It doesn't call bundle handlers. */
+/** Like {@link handlePacket}, for a decoded packet. Doesn't call bundle handlers. */
 export function handleDecoded(
   handlers: HandlerLookup,
   packet: OscPacket,
@@ -99,10 +99,10 @@ export function handleDecoded(
 }
 
 /**
- * Decodes what a peer has sent. The errors have no stack trace, which would show only our own insides and cost more than all the rest.
+ * Decodes bytes from a peer. Errors have no stack trace, which would be costly and show only Oscine's internals.
  *
- * @param known the address of the message, if it is known already
- * @returns the packet, or why nothing of it can be read
+ * @param known the address of the message, if already known
+ * @returns the packet, or why it is unreadable
  */
 export function tryDecode(
   data: Uint8Array,
@@ -125,33 +125,33 @@ function malformed(cause: OscDecodeError): PacketRejected {
 }
 
 /**
- * Runs one packet: its messages in order, for each message its handlers in order. It keeps its position, so that it can go on after a
- * promise; if no handler returns one, none is made.
+ * Executes one packet: its messages in order, and the handlers of each message in order. It keeps its position so that it can resume after
+ * a promise. It creates no promise unless a handler returns one.
  */
 class PacketExecution {
   readonly #handlers: HandlerLookup;
   readonly #context: PacketContext;
-  /** The message at hand, and the time tag of its bundle; `undefined` at the end. */
+  /** The current message, and the time tag of its bundle; `undefined` at the end. */
   #message: OscMessage | undefined = undefined;
   #timeTag: TimeTag | null = null;
-  /** The handlers of the message at hand, once they have been looked for, and which of them is next. */
+  /** The handlers of the current message, once looked up, and the index of the next one. */
   #matches: readonly HandlerMatch[] | undefined;
   #matchIndex = 0;
   #work = 0;
   #unmatched = 0;
-  /** How many handlers have run, or refused the arguments of their message. */
+  /** Number of handlers that have run, or rejected the arguments of their message. */
   #calls = 0;
-  /** The last refusal, until it is known whether the whole packet was refused. */
+  /** The last rejection, until it is known whether the whole packet is rejected. */
   #refusal: OscRejectedError | null = null;
   #refusals = 0;
-  /** The messages after the one at hand, the last first. A single message, the usual packet, needs no list. */
+  /** The remaining messages, in reverse order. A packet with a single message, the usual case, needs no list. */
   readonly #rest: TimedMessage[] | undefined;
-  /** The whole bundle, until its handlers have run, and which of these is next. */
+  /** The whole bundle, until its handlers have run, and the index of the next one. */
   #bundle: OscBundle | undefined = undefined;
   #bundleHandlers: readonly MappedBundleHandler[] | undefined = undefined;
   #bundleHandlerIndex = 0;
 
-  /** @param matches the handlers of a packet that is a single message, if they are known already */
+  /** @param matches the handlers of a single-message packet, if already known */
   constructor(handlers: HandlerLookup, packet: OscPacket, context: PacketContext, matches?: readonly HandlerMatch[]) {
     this.#handlers = handlers;
     this.#matches = matches;
@@ -167,7 +167,7 @@ class PacketExecution {
     }
   }
 
-  /** Has the whole bundle handled before its messages, or without them. Called before {@link run}. */
+  /** Passes the whole bundle to its handlers before, or instead of, its messages. Call it before {@link run}. */
   callFirst(bundle: OscBundle, handlers: readonly MappedBundleHandler[] | undefined): void {
     if (handlers === undefined || handlers.length === 0) return;
     this.#bundle = withoutLater(bundle, this.#context.asOf);
@@ -185,7 +185,7 @@ class PacketExecution {
     return this.#result();
   }
 
-  /** A packet is rejected if every handler has refused its arguments. */
+  /** A packet is rejected if every handler rejected its arguments. */
   #result(): ExecutionResult {
     const refusal = this.#refusal;
     if (refusal === null) return handled(this.#unmatched);
@@ -204,10 +204,10 @@ class PacketExecution {
     const pendingBundle = this.#bundle === undefined ? undefined : this.#callBundleHandlers(this.#bundle);
     if (pendingBundle !== undefined) return pendingBundle;
     while (this.#message !== undefined) {
-      // Only now, because the handlers of the message before may have mapped others.
+      // Not earlier, because handlers of the previous message may have mapped others.
       this.#matches ??= this.#rest === undefined ? this.#handlers.match(this.#message.address) : this.#countedMatch(this.#message.address);
       if (this.#matches.length === 0) this.#unmatched += 1;
-      // Never reads beyond the end of the list, which V8 makes slow.
+      // Never reads beyond the end of the list, which is slow in V8.
       const match = this.#matchIndex < this.#matches.length ? this.#matches[this.#matchIndex] : undefined;
       this.#matchIndex += 1;
       if (match === undefined) {
@@ -220,7 +220,7 @@ class PacketExecution {
     return undefined;
   }
 
-  /** As the handlers' `match`, and counts the work. */
+  /** Like `match`, but counts the work. */
   #countedMatch(address: string): readonly HandlerMatch[] {
     const before = this.#handlers.work ?? 0;
     const matches = this.#handlers.match(address);
@@ -228,7 +228,7 @@ class PacketExecution {
     return matches;
   }
 
-  /** Goes to the next message; to none if the packet has been too much work. */
+  /** Advances to the next message, or to the end if the packet exceeds the maximum work. */
   #advance(): void {
     const { maxWork = Infinity } = this.#handlers;
     if (this.#work >= maxWork && this.#rest !== undefined && this.#rest.length > 0) {
@@ -281,7 +281,7 @@ class PacketExecution {
     return undefined;
   }
 
-  /** Delivers what a handler returned. Returns a promise only if the reply must be awaited. */
+  /** Delivers a handler's return value. Returns a promise only if the reply must be awaited. */
   #takeResult(result: unknown, address: string): Promise<void> | undefined {
     let isPromise: boolean;
     try {
@@ -296,7 +296,7 @@ class PacketExecution {
     return undefined;
   }
 
-  /** The arguments that a described handler is called with; null if it isn't, because its description doesn't allow them. */
+  /** The arguments for a described handler; null if its description doesn't allow them. */
   #check(check: ArgumentCheck, message: OscMessage): readonly OscValue[] | null {
     try {
       return check(message, this.#context.clientAddress);
@@ -314,7 +314,7 @@ class PacketExecution {
       const first = handler.needsContext ? this.#handlerContext(message, captures) : this.#context.clientAddress;
       return handler.args === null ? call(first, address, ...args) : call(first, address, handler.args, ...args);
     }
-    // Most messages have one argument, and a spread is a slow call.
+    // Most messages have one argument, and a spread call is slow.
     if (handler.args === null) return args.length === 1 ? call(address, args[0]) : call(address, ...args);
     return call(address, handler.args, ...args);
   }
@@ -355,13 +355,13 @@ class PacketExecution {
   #refusePromise(result: unknown, address: string): void {
     ignoreRejections(result);
     const message =
-      `A handler of ${address} returned a promise, but handlers run one after another here and nothing can await it. ` +
+      `A handler of ${address} returned a promise, but handlers run synchronously here, so nothing can await it. ` +
       "Async handlers are awaited by async servers, by threading and forking servers with a handlers module, and by asyncCallHandlersForPacket.";
     this.#context.error(new OscDispatchError("OSC_ASYNC_HANDLER", message, address));
   }
 }
 
-/** A listener of the namespace may throw anything, also what can't be looked at. */
+/** A namespace listener may throw anything, even a value that can't be inspected. */
 function isRefusal(cause: unknown): cause is OscRejectedError {
   try {
     return cause instanceof OscRejectedError;
@@ -389,24 +389,24 @@ function collectMessages(bundle: OscBundle, context: PacketContext, messages: Ti
   }
 }
 
-/** Not a `for…of`, which allocates even for an empty frozen list (bench/latency). */
+/** A `for…of` would allocate even for an empty frozen list (bench/latency). */
 function reportAll(errors: readonly OscError[], context: PacketContext): void {
   for (let i = 0; i < errors.length; i++) {
     if (context.handling.allowOddAddresses !== true || errors[i]!.code !== "OSC_BAD_ADDRESS") context.error(errors[i]!);
   }
 }
 
-/** The decoder lets an address without its slash pass, and reports it. */
+/** The decoder accepts an address without a leading slash, and reports it. */
 function isDispatched(message: OscMessage, context: PacketContext): boolean {
   return message.address.charCodeAt(0) === SLASH || context.handling.allowOddAddresses === true;
 }
 
-/** The error for a handler that threw, or whose promise was rejected. */
+/** The error for a handler that threw, or whose promise rejected. */
 function handlerFailed(address: string, cause: unknown): OscDispatchError {
   return new OscDispatchError("OSC_HANDLER_FAILED", `A handler of ${address} failed: ${thrownText(cause)}`, address, { cause });
 }
 
 function tooMuchWork(left: number, maxWork: number): OscDroppedError {
-  const what = `The last ${left} messages of a bundle were dropped, because finding the handlers of the others was too much work`;
+  const what = `The last ${left} messages of a bundle were dropped, because finding the handlers of the others took too much work`;
   return new OscDroppedError("maxWork", `${what}. Send fewer patterns at once, or raise the dispatcher's maxWork (${maxWork}).`);
 }

@@ -4,38 +4,38 @@ import type { NetAddress } from "../net-address.ts";
 import { bad, boolean, type CheckedOptions, checkString, describe, type OptionChecks, optionError, readOptions } from "../options.ts";
 
 /**
- * What a handler may reply with, to the client that sent the message:
+ * A handler's reply to the client that sent the message:
  *
  * - an address, for a message without arguments: `"/done"`;
- * - an address and its arguments: `["/volume", 0.5]`. Every further element is one argument, so an array among them is an
- *   OSC array: `["/point", [1, 2]]` has one argument, `["/point", 1, 2]` has two;
+ * - an address and its arguments: `["/volume", 0.5]`. Each further element is one argument, so a nested array is an OSC array: `["/point",
+ *   [1, 2]]` has one argument, `["/point", 1, 2]` has two;
  * - a whole message or bundle.
  */
 export type OscReply = string | readonly [address: string, ...args: OscArgument[]] | OscMessage | OscBundle;
 
-/** What a handler returns: a reply, or nothing. */
+/** A handler's return value: a reply, or nothing. */
 export type HandlerResult = OscReply | null | undefined | void;
 
 /**
- * The arguments that a handler may expect. The types are the handler's own statement: a message from the network may hold others, or
- * fewer, and is passed on all the same.
+ * The arguments that a handler expects. The types aren't checked: a message from the network may have other or fewer arguments, and is
+ * passed on anyway.
  */
 export type HandlerArguments = readonly (OscValue | undefined)[];
 
-/** A handler as `map` takes it without further options: the message's own address, then its arguments. */
+/** A handler mapped without options: called with the message's address, then its arguments. */
 export type MessageHandler<Args extends readonly unknown[] = readonly OscValue[]> = (
   address: string,
   ...args: Args
 ) => HandlerResult | PromiseLike<HandlerResult>;
 
-/** A handler mapped with `needsReplyAddress`: where the message came from, then as {@link MessageHandler}. */
+/** A handler mapped with `needsReplyAddress`: called with the sender's address, then like {@link MessageHandler}. */
 export type ReplyAddressHandler<Args extends readonly unknown[] = readonly OscValue[]> = (
   clientAddress: NetAddress,
   address: string,
   ...args: Args
 ) => HandlerResult | PromiseLike<HandlerResult>;
 
-/** A handler mapped with `needsContext`: all that is known about the call, then as {@link MessageHandler}. */
+/** A handler mapped with `needsContext`: called with the context of the call, then like {@link MessageHandler}. */
 export type ContextHandler<Args extends readonly unknown[] = readonly OscValue[]> = (
   context: HandlerContext,
   address: string,
@@ -45,29 +45,29 @@ export type ContextHandler<Args extends readonly unknown[] = readonly OscValue[]
 /** Any function that can be mapped, whatever its parameters are. */
 export type HandlerCallback = (...parameters: never[]) => unknown;
 
-/** What a handler mapped with `needsContext` is told and can do. */
+/** The context passed to a handler mapped with `needsContext`. */
 export interface HandlerContext {
-  /** Where the message came from, and where replies go. */
+  /** The sender of the message, and the destination of replies. */
   readonly clientAddress: NetAddress;
-  /** The message, with its type tag string and what the decoder found wrong with it. */
+  /** The message, with its type tag string and the faults found by the decoder. */
   readonly message: OscMessage;
-  /** What the wildcards of the mapped address matched, in their order. Empty if it has none, and for the default handler. */
+  /** What the wildcards of the mapped address matched, in order. Empty if it has none, and for the default handler. */
   readonly captures: readonly string[];
-  /** The time tag of the bundle that held the message, the innermost of nested ones; `null` outside any bundle. */
+  /** The time tag of the innermost bundle that contained the message; `null` outside any bundle. */
   readonly timeTag: TimeTag | null;
   /**
-   * Sends a reply to the client at once, in every form that a handler may return. May be called any number of times, also after the handler
-   * has returned, as long as the server runs and the client is connected. A process of a forking server ends with its packet, and so can't
-   * reply later.
+   * Sends a reply to the client immediately, in any form that a handler may return. May be called any number of times, even after the
+   * handler has returned, as long as the server runs and the client is connected. A process of a forking server ends with its packet, so it
+   * can't reply later.
    *
-   * Never throws: what isn't a reply, or can't be sent, is reported as `OSC_BAD_REPLY`, like what the handler returns.
+   * Never throws: an invalid reply, or one that can't be sent, is reported as `OSC_BAD_REPLY`, as for return values.
    */
   readonly reply: (value: HandlerResult) => void;
-  /** Ends the serving loop of the server that runs the handler, whatever kind of server it is. Does nothing without one. */
+  /** Ends the serving loop of the server that runs the handler. Does nothing without a server. */
   readonly shutdown: () => void;
 }
 
-/** Which first parameter a handler is called with. At most one of the two may be true. */
+/** Selects the first parameter of a handler. At most one of the two may be true. */
 export interface HandlerOptions {
   /** True: the handler's first parameter is the client's address. Default false. */
   readonly needsReplyAddress?: boolean | undefined;
@@ -78,16 +78,16 @@ export interface HandlerOptions {
 /** How a function is mapped. */
 export interface MapOptions extends HandlerOptions {
   /**
-   * Fixed arguments: an array, even an empty one, that is passed to the handler as one parameter, after the address and before the message's
-   * arguments. Default: none, and then there is no such parameter.
+   * Fixed arguments: an array (possibly empty) passed to the handler as one parameter, between the address and the message's arguments.
+   * Default: no such parameter.
    */
   readonly args?: readonly unknown[] | undefined;
 }
 
-/** Fixed arguments of a handler. The first form makes TypeScript see `["left", 3]` as a pair. */
+/** Fixed arguments of a handler. The first form makes TypeScript infer `["left", 3]` as a pair. */
 export type FixedArguments = readonly [unknown, ...unknown[]] | readonly unknown[];
 
-/** The options of a handler that is called with the address first. */
+/** Options of a handler whose first parameter is the address. */
 export interface AddressFirst {
   /** Not set, or false. */
   readonly needsReplyAddress?: false | undefined;
@@ -95,7 +95,7 @@ export interface AddressFirst {
   readonly needsContext?: false | undefined;
 }
 
-/** The options of a handler that is called with the client's address first. */
+/** Options of a handler whose first parameter is the client's address. */
 export interface ReplyAddressFirst {
   /** The handler's first parameter is the client's address. */
   readonly needsReplyAddress: true;
@@ -103,7 +103,7 @@ export interface ReplyAddressFirst {
   readonly needsContext?: false | undefined;
 }
 
-/** The options of a handler that is called with its context first. */
+/** Options of a handler whose first parameter is its context. */
 export interface ContextFirst {
   /** Not set, or false. */
   readonly needsReplyAddress?: false | undefined;
@@ -111,32 +111,32 @@ export interface ContextFirst {
   readonly needsContext: true;
 }
 
-/** The options of a handler without fixed arguments. */
+/** Options of a handler without fixed arguments. */
 export interface WithoutArguments {
   /** Not set. */
   readonly args?: undefined;
 }
 
-/** The options of a handler with fixed arguments. */
+/** Options of a handler with fixed arguments. */
 export interface WithArguments<Fixed> {
-  /** The fixed arguments, which the handler gets as one parameter after the address. */
+  /** The fixed arguments, passed to the handler as one parameter after the address. */
   readonly args: Fixed;
 }
 
 const HANDLER_CHECKS = { needsReplyAddress: boolean(false), needsContext: boolean(false) } satisfies OptionChecks<HandlerOptions>;
 const MAP_CHECKS = /* @__PURE__ */ (() => ({ ...HANDLER_CHECKS, args: fixedArguments }) satisfies OptionChecks<MapOptions>)();
 
-/** A copy, so that the caller's later changes don't reach the handler. */
+/** Copied, so that later changes by the caller don't affect the handler. */
 function fixedArguments(value: unknown, name: string): readonly unknown[] | undefined {
   if (value === undefined || Array.isArray(value)) return value?.slice();
   throw bad(name, "an array", value);
 }
 
-/** Checks the arguments of a message before a handler with a description is called. */
+/** Checks the arguments of a message before calling a described handler. */
 export type ArgumentCheck = (message: OscMessage, client: NetAddress) => readonly OscValue[];
 
 /**
- * A mapped function, as {@link Dispatcher.map} returns it and {@link Dispatcher.unmap} takes it.
+ * A mapped function, as returned by {@link Dispatcher.map} and accepted by {@link Dispatcher.unmap}.
  *
  * @example
  * const handler = dispatcher.map("/gain", (address, gain) => console.log(address, gain));
@@ -152,11 +152,11 @@ export class Handler {
   readonly needsReplyAddress: boolean;
   /** True if the function's first parameter is a {@link HandlerContext}. */
   readonly needsContext: boolean;
-  /** For a method with a description: gives the arguments to call it with, or throws an OscRejectedError. @internal */
+  /** For a described method: returns the arguments to call it with, or throws an OscRejectedError. @internal */
   check: ArgumentCheck | null;
 
   /**
-   * Made by {@link Dispatcher.map}, rather than by hand.
+   * Created by {@link Dispatcher.map}; not meant to be called directly.
    *
    * @throws OscDispatchError `OSC_BAD_HANDLER` if `callback` isn't a function or the options contradict each other; OscServerError
    * `OSC_OPTION` for options that aren't {@link MapOptions}
@@ -189,16 +189,16 @@ export class Handler {
     return this.#address;
   }
 
-  /** Its method was renamed. @internal */
+  /** Moves the handler after its method was renamed. @internal */
   moveTo(address: string, check: ArgumentCheck): void {
     this.#address = address;
     this.check = check;
   }
 
   /**
-   * Whether `callback` and `options` would make the same handler. Fixed arguments are compared one by one with `Object.is`.
+   * Whether `callback` and `options` would create the same handler. Fixed arguments are compared one by one with `Object.is`.
    *
-   * @throws OscDispatchError and OscServerError as {@link Dispatcher.map}
+   * @throws OscDispatchError and OscServerError like {@link Dispatcher.map}
    */
   isMadeOf(callback: HandlerCallback, options?: MapOptions): boolean {
     const other = new Handler(this.address, callback, options);
@@ -216,7 +216,7 @@ const NO_OPTIONS: CheckedOptions<typeof MAP_CHECKS> = { needsReplyAddress: false
 function readMapOptions(address: string | null, options: unknown): CheckedOptions<typeof MAP_CHECKS> {
   if (options === undefined) return NO_OPTIONS;
   if (address === null) return { ...readOptions("setDefaultHandler", options, HANDLER_CHECKS), args: undefined };
-  // python-osc takes fixed arguments as further parameters, and what is passed like that must not vanish.
+  // python-osc accepts fixed arguments as further parameters, and they must not be ignored silently.
   if (options !== undefined && (typeof options !== "object" || options === null || Array.isArray(options))) {
     const shown = typeof options === "string" ? JSON.stringify(options) : "value";
     throw optionError(`The options of map must be an object; got ${describe(options)}. Pass fixed arguments as { args: [${shown}] }.`);

@@ -1,4 +1,4 @@
-/** From packets to handlers to replies, and the scheduler for what is dated later. Pure: runs in browsers too. */
+/** From packets to handlers to replies, and the scheduler for later bundles. Also runs in browsers. */
 export type { BundleContext, BundleHandler, BundleOptions } from "./bundle-handlers.ts";
 export { bundleTime, clockDoubt, isEmptyBundle, laterElements } from "./bundle-time.ts";
 export { clockOption, systemClock } from "./clock.ts";

@@ -4,21 +4,21 @@ import { OscDispatchError } from "../errors.ts";
 import { describe, thrownText } from "../options.ts";
 import type { OscReply } from "./handler.ts";
 
-/** Nobody awaits the promises in this value, so a rejection would end the process. */
+/** Nobody awaits the promises in this value, so a rejection would crash the process. */
 export function ignoreRejections(value: unknown): void {
   try {
     for (const each of Array.isArray(value) ? [value, ...(value as unknown[])] : [value]) {
       if (typeof each === "object") new Promise((resolve) => resolve(each)).catch(() => undefined);
     }
   } catch {
-    // A proxy that lets nobody look at it.
+    // A proxy that can't be inspected.
   }
 }
 
 /**
- * The packet that a handler's reply stands for.
+ * Converts a handler's reply to a packet.
  *
- * @throws OscEncodeError if it can't be one
+ * @throws OscEncodeError if that isn't possible
  */
 export function packetOf(reply: OscReply): OscPacket {
   if (typeof reply === "string") return new OscMessage(reply);
@@ -27,9 +27,9 @@ export function packetOf(reply: OscReply): OscPacket {
 }
 
 /**
- * The bytes of a handler's reply.
+ * Encodes a handler's reply.
  *
- * @throws OscEncodeError if it can't be a packet
+ * @throws OscEncodeError if it isn't a valid packet
  */
 export function encodeReply(reply: OscReply): Uint8Array {
   if (typeof reply === "string") return encodeMessage(reply);

@@ -3,11 +3,11 @@ import { formatAddress, type NetAddress } from "../net-address.ts";
 import { escapeForTerminal } from "../text/escape.ts";
 import { systemClock } from "./clock.ts";
 
-/** Takes what went wrong without stopping anything. `clientAddress` is missing if no client is to blame. */
+/** Receives errors that don't stop anything. `clientAddress` is undefined if no client caused the error. */
 export type ErrorListener = (error: OscError, clientAddress?: NetAddress) => void;
 
 const WINDOW_MS = 1000;
-/** How many senders are remembered for what is reported once per sender. Beyond them the oldest is forgotten, and may be reported again. */
+/** Number of senders remembered for once-per-sender reports. Beyond this the oldest is forgotten, and may be reported again. */
 const MAX_SENDERS = 1024;
 
 /** Errors of one kind within one second. */
@@ -18,8 +18,8 @@ interface Window {
 }
 
 /**
- * Passes errors on to a listener, at most `maxReports` of a kind per second, so that a flood of bad packets doesn't become a flood of
- * reports. The others are counted, and their number is reported when the second is over.
+ * Passes errors to a listener, at most `maxReports` of a kind per second, so that a flood of bad packets doesn't become a flood of reports.
+ * The rest are counted, and their number is reported at the end of the second.
  */
 export class Reporter {
   readonly #listener: ErrorListener;
@@ -38,12 +38,12 @@ export class Reporter {
     if (this.#allows(kindOf(error))) this.#tell(error, client);
   }
 
-  /** As {@link report} for a rejected packet; the error is made only if it is reported. */
+  /** Like {@link report}, for a rejected packet. The error is created only if it is reported. */
   reportRejection(reason: RejectReason, makeError: () => OscRejectedError, client?: NetAddress): void {
     if (this.#allows(kindOfRejection(reason))) this.#tell(makeError(), client);
   }
 
-  /** As {@link report}, but only the first error of this code from this sender, whatever its port. */
+  /** Like {@link report}, but only the first error with this code from this sender, whatever its port. */
   reportOnce(code: string, makeError: () => OscError, client: NetAddress): void {
     const sender = `${code} ${client.address}`;
     if (this.#told.has(sender) || !this.#allows(code)) return;
@@ -53,7 +53,7 @@ export class Reporter {
     this.#tell(makeError(), client);
   }
 
-  /** Reports what is still held back, and leaves no timer. The reporter can be used again. */
+  /** Reports suppressed errors, and clears the timer. The reporter can be used again. */
   close(): void {
     this.#tellSuppressed();
     if (this.#timer !== null) systemClock.clearTimer(this.#timer);
@@ -61,9 +61,9 @@ export class Reporter {
   }
 
   /**
-   * For a thread that blocks, where the timer can't fire: reports what was held back if its second is over.
+   * For a blocked thread, where the timer can't fire: reports suppressed errors whose second is over.
    *
-   * @returns in how many milliseconds there will be something to report; `Infinity` if nothing is held back
+   * @returns milliseconds until the next report; `Infinity` if nothing is suppressed
    */
   catchUp(): number {
     if (this.#timer === null) return Infinity;
@@ -74,7 +74,7 @@ export class Reporter {
     return Infinity;
   }
 
-  /** Counts an error of that kind: whether it may be reported, or is held back. */
+  /** Counts an error of that kind. Returns whether it may be reported, rather than suppressed. */
   #allows(kind: string): boolean {
     const now = performance.now();
     let window = this.#windows.get(kind);
@@ -97,7 +97,7 @@ export class Reporter {
   #tellSuppressed(): void {
     this.#timer = null;
     for (const [kind, { suppressed }] of this.#windows) {
-      if (suppressed > 0) this.#tell(new OscError("OSC_SUPPRESSED", `${suppressed} more errors of the kind ${kind} were only counted.`));
+      if (suppressed > 0) this.#tell(new OscError("OSC_SUPPRESSED", `${suppressed} more errors of the kind ${kind} were suppressed.`));
     }
     this.#windows.clear();
   }
@@ -115,7 +115,7 @@ function kindOfRejection(reason: RejectReason): string {
   return `OSC_REJECTED ${reason}`;
 }
 
-/** Calls a listener. One that throws must not stop the server, so what it throws is printed, because nobody else will. Never throws. */
+/** Calls a listener. If it throws, prints the error, because it must not stop the server. Never throws. */
 export function tellListener(listener: ErrorListener, error: OscError, client?: NetAddress): void {
   try {
     listener(error, client);
@@ -125,7 +125,7 @@ export function tellListener(listener: ErrorListener, error: OscError, client?: 
   }
 }
 
-/** Prints an error to stderr: the default `onError`. One line, and the caller's own stack frames if a handler threw. Never throws. */
+/** Prints an error to stderr: the default `onError`. One line, plus the user's stack frames if a handler threw. Never throws. */
 export function reportToConsole(error: OscError, clientAddress?: NetAddress): void {
   try {
     const from = clientAddress === undefined ? "" : `from ${formatAddress(clientAddress)}: `;
@@ -140,18 +140,18 @@ let isStderrGuarded = false;
 
 function printError(text: string): void {
   try {
-    // In Node, the stream emits later that it couldn't write (a full disk, a closed pipe), and that would end the program.
+    // In Node, the stream emits write errors later (a full disk, a closed pipe), which would crash the program.
     const node = Reflect.get(globalThis, "process") as { stderr?: { on?(event: "error", listener: () => void): unknown } } | undefined;
     if (!isStderrGuarded) node?.stderr?.on?.("error", () => undefined);
     isStderrGuarded = true;
     // oxlint-disable-next-line no-console -- stderr is where errors go that nobody listens for
     console.error(text);
   } catch {
-    // There is nowhere left to tell.
+    // There is nowhere left to report it.
   }
 }
 
-/** The frames of a callback's error that are neither ours nor Node's. Never throws. */
+/** The frames of a callback's error outside Oscine and Node. Never throws. */
 function userFrames(cause: unknown): string[] {
   const frames = stackOf(cause)
     ?.split("\n")
@@ -159,10 +159,10 @@ function userFrames(cause: unknown): string[] {
   if (frames === undefined) return [];
   const end = frames.findIndex((line) => line.includes("PacketExecution.") || line.includes("at tellListener "));
   const before = (end < 0 ? frames : frames.slice(0, end)).filter((line) => !/[( ]node:|\(<anonymous>\)/.test(line));
-  // The folder of this package, as it stands in a stack trace.
+  // The folder of this package, as written in a stack trace.
   const own = /^(?:file:\/\/)?(.*\/(?:src|dist)\/)/.exec(import.meta.url)?.[1];
   const users = own === undefined ? before : before.filter((line) => !line.includes(own));
-  // A program that is bundled together with this package has no file of its own.
+  // In a bundle, the program and this package share one file.
   return (users.length > 0 ? users : before).map((line) => escapeForTerminal(line));
 }
 

@@ -14,18 +14,18 @@ import { type Clock, clockOption, systemClock, wallClockOffset } from "./clock.t
 const DEFAULT_MAX_WAITING = 4096;
 const DEFAULT_MAX_WAITING_BYTES = 64 * 1024 * 1024;
 const DEFAULT_MAX_AHEAD_MS = 10 * 60 * 1000;
-/** How far the offset between the two clocks may drift, while items wait, before it counts as a jump of the wall clock. */
+/** Maximum drift between the two clocks, while items wait, before it counts as a jump of the wall clock. */
 const OFFSET_TOLERANCE_MS = 1;
 
 /** The limits of a {@link Scheduler}. */
 export interface SchedulerLimits {
-  /** How many items may wait at once. Default 4,096: a sequencer that sends a thousand bundles per second, four seconds ahead. */
+  /** Maximum number of waiting items. Default 4,096: a sequencer that sends a thousand bundles per second, four seconds ahead. */
   readonly maxWaiting?: number | undefined;
-  /** How many bytes the waiting items may have together, as told by {@link ItemOptions.size}. Default 64 MiB. */
+  /** Maximum total size of the waiting items in bytes, as given by {@link ItemOptions.size}. Default 64 MiB. */
   readonly maxWaitingBytes?: number | undefined;
   /**
-   * How far ahead an item may be dated, in milliseconds. Default 600,000 (ten minutes): ample for a score that is sent ahead, and less than
-   * the half hours and hours by which a sender's clock is wrong if its time zone is.
+   * How far ahead an item may be dated, in milliseconds. Default 600,000 (ten minutes): ample for a score sent in advance, and less than
+   * the error of a sender with the wrong time zone, half an hour or more.
    */
   readonly maxAhead?: number | undefined;
 }
@@ -33,41 +33,41 @@ export interface SchedulerLimits {
 /** Options of a {@link Scheduler}. */
 export interface SchedulerOptions<T> extends SchedulerLimits {
   /**
-   * Called with each item when its time has come, never before it, and with the time for which it was scheduled. Items that are due
-   * together are given in the order of their times, and of scheduling if those are equal, with nothing in between. It should not throw;
-   * if it does, the error leaves through the timer, and the items that are still waiting are not touched by it.
+   * Called with each item and its scheduled time when the item is due, never early. Items that are due together are passed without
+   * interruption, in the order of their times, then of scheduling. It should not throw; if it does, the error surfaces from the timer
+   * callback, and waiting items are unaffected.
    */
   readonly onDue: (item: T, at: number) => void;
-  /** Called with each item that lost its place to another sender's, see {@link Scheduler.schedule}. Default: none. */
+  /** Called with each item evicted in favour of another sender's, see {@link Scheduler.schedule}. Default: none. */
   readonly onDrop?: ((item: T) => void) | undefined;
-  /** Where the time comes from. Default: the system's clock. */
+  /** The source of time. Default: the system clock. */
   readonly clock?: Clock | undefined;
 }
 
-/** What a scheduler needs to know of an item for its limits. */
+/** Properties of an item that count towards the limits. */
 export interface ItemOptions {
-  /** Who sent it, by any value that tells senders apart. Default: all items are of one sender. */
+  /** The sender, as any value that identifies it. Default: all items belong to one sender. */
   readonly sender?: unknown;
-  /** How many bytes the item holds. Default 0. */
+  /** The size of the item in bytes. Default 0. */
   readonly size?: number | undefined;
 }
 
-/** What became of an item: it waits; or it was refused because `maxWaiting`, `maxWaitingBytes` or `maxAhead` was reached. */
+/** The result of scheduling an item: it waits, or it was rejected because `maxWaiting`, `maxWaitingBytes` or `maxAhead` was reached. */
 export type ScheduleResult = "scheduled" | "full" | "too-many-bytes" | "too-far-ahead";
 
-/** An item that waits. */
+/** A waiting item. */
 interface Entry<T> {
-  /** The time asked for, on the wall clock. */
+  /** The requested time on the wall clock. */
   readonly at: number;
-  /** The same moment on the monotonic clock, as it was when the item came. */
+  /** The same time on the monotonic clock, as computed when the item was scheduled. */
   readonly deadline: number;
-  /** Its place among those with the same deadline. */
+  /** Its position among items with the same deadline. */
   readonly sequence: number;
   readonly size: number;
   readonly sender: Sender<T>;
-  /** What it takes of the room of all, see {@link Shares}. */
+  /** Its share of the capacity, see {@link Shares}. */
   readonly units: number;
-  /** `undefined` once it no longer waits; the entry is then left behind in the heap and in the sender's list for a while. */
+  /** `undefined` once it no longer waits; the entry then remains in the heap and in the sender's list for a while. */
   content: { readonly item: T } | undefined;
 }
 
@@ -83,9 +83,9 @@ const CHECKS = {
 const ITEM_CHECKS = { sender: unchecked<unknown>(), size: integer(0, 0) } satisfies OptionChecks<ItemOptions>;
 
 /**
- * Holds items until their time, with one timer however many wait. OSC 1.0, "Temporal Semantics and OSC Time Tags".
+ * Holds items until they are due, with a single timer. OSC 1.0, "Temporal Semantics and OSC Time Tags".
  *
- * Its timer does not keep a process alive.
+ * Its timer doesn't keep the process alive.
  *
  * @example
  * const scheduler = new Scheduler<string>({ onDue: (note) => console.log(note) });
@@ -102,11 +102,11 @@ export class Scheduler<T> {
   readonly #shares = new Shares<T>();
   #waiting = 0;
   #waitingBytes = 0;
-  /** Wall clock time less monotonic time. */
+  /** Wall clock time minus monotonic time. */
   #offset = 0;
   #nextSequence = 0;
   #timer: unknown = null;
-  /** True while items are given out; the timer is set when that is done. */
+  /** True while items are delivered; the timer is set afterwards. */
   #firing = false;
   /** The deadline that the timer was set for. */
   #timerDeadline = Infinity;
@@ -122,26 +122,26 @@ export class Scheduler<T> {
     this.#maxAhead = maxAhead;
   }
 
-  /** How many items wait. */
+  /** Number of waiting items. */
   get waiting(): number {
     return this.#waiting;
   }
 
-  /** How many bytes the waiting items have together. */
+  /** Total size of the waiting items in bytes. */
   get waitingBytes(): number {
     return this.#waitingBytes;
   }
 
-  /** The time for which the earliest item is scheduled, in milliseconds since 1970-01-01 UTC; `null` if none waits. */
+  /** The scheduled time of the earliest item, in milliseconds since 1970-01-01 UTC; `null` if none is waiting. */
   get nextAt(): number | null {
     return this.#heap.first?.at ?? null;
   }
 
   /**
-   * Keeps `item` until `at`. If its time is past, it is due at once, but never before this call has returned.
+   * Holds `item` until `at`. If that is in the past, the item is due immediately, but never before this call returns.
    *
-   * While there is room, a sender may take all of it. When there is none, the sender that holds the most gives up its latest items for those
-   * of senders that hold less, so that nobody can keep others out. `onDrop` gets what was given up.
+   * While there is capacity, one sender may use all of it. When it is full, the latest items of the sender with the most are evicted in
+   * favour of senders with less, so that nobody can lock others out. `onDrop` receives evicted items.
    *
    * @param at milliseconds since 1970-01-01 UTC, with fractions
    * @throws RangeError if `at` isn't a number, or NaN; OscServerError `OSC_OPTION` for options that aren't {@link ItemOptions}
@@ -166,7 +166,7 @@ export class Scheduler<T> {
     return "scheduled";
   }
 
-  /** Forgets everything that waits, and the timer. Returns the items, in the order in which they would have been due. */
+  /** Removes all waiting items, and clears the timer. Returns the items in the order in which they would have been due. */
   clear(): T[] {
     const items: T[] = [];
     for (let entry = this.#heap.first; entry !== undefined; entry = this.#heap.first) items.push(this.#remove(entry));
@@ -174,7 +174,7 @@ export class Scheduler<T> {
     return items;
   }
 
-  /** Drops items of the sender that holds the most until one more fits. Returns the limit that is reached if it can't be made to fit. */
+  /** Drops items of the sender with the most until one more fits. Returns the limit reached if that is impossible. */
   #makeRoom(sender: unknown, size: number, units: number): "full" | "too-many-bytes" | null {
     for (;;) {
       const tooMany = this.#waiting >= this.#maxWaiting;
@@ -196,15 +196,15 @@ export class Scheduler<T> {
   }
 
   /**
-   * While items wait, the offset is kept unless the clock jumps, so that equal times have equal deadlines: measuring it anew for each item
-   * would tear apart by microseconds what has to stay in order.
+   * While items wait, keeps the offset unless the clock jumps, so that equal times have equal deadlines. Measuring it for each item would
+   * shift deadlines by microseconds and break their order.
    */
   #readOffset(): void {
     const offset = wallClockOffset(this.#clock);
     if (this.#waiting === 0 || Math.abs(offset - this.#offset) > OFFSET_TOLERANCE_MS) this.#offset = offset;
   }
 
-  /** Makes the one timer agree with the earliest deadline. */
+  /** Sets the single timer to the earliest deadline. */
   #setTimer(): void {
     if (this.#firing) return;
     const deadline = this.#heap.first?.deadline ?? Infinity;
@@ -213,7 +213,7 @@ export class Scheduler<T> {
     this.#timer = null;
     this.#timerDeadline = deadline;
     if (deadline === Infinity) return;
-    // Timers count in whole milliseconds. One that fires too soon all the same finds nothing due and is set again.
+    // Timers count whole milliseconds. If one still fires too early, it finds nothing due and is set again.
     const delay = Math.ceil(Math.max(0, deadline - this.#clock.monotonicNow()));
     this.#timer = this.#clock.setTimer(this.#fire, Math.min(delay, MAX_TIMER_MS));
   }
@@ -222,7 +222,7 @@ export class Scheduler<T> {
     this.#timer = null;
     this.#timerDeadline = Infinity;
     const now = this.#clock.monotonicNow();
-    // What `onDue` schedules for now or earlier waits for the next timer, so that this loop comes to an end.
+    // Items that `onDue` schedules for now or earlier wait for the next timer, so that this loop terminates.
     const firstNew = this.#nextSequence;
     this.#firing = true;
     try {
@@ -237,25 +237,25 @@ export class Scheduler<T> {
   };
 }
 
-/** Removed entries are left behind in lists until they are more than those that wait, and more than this. */
+/** Removed entries stay in lists until they outnumber the waiting ones, and this number. */
 const MAX_REMOVED = 64;
 
-/** What one sender has waiting. */
+/** The waiting items of one sender. */
 interface Sender<T> {
   readonly key: unknown;
   units: number;
   waiting: number;
-  /** Its entries in order of arrival, some of which may have been removed. */
+  /** Its entries in order of arrival. Some may have been removed. */
   entries: Entry<T>[];
 }
 
 /**
- * Who holds how much of the room, in units: one for each item, and more for a large one. Finds the sender that holds the most in constant
- * time, whatever number of senders a peer pretends to be.
+ * Tracks the capacity used per sender, in units: one for each item, and more for a large one. Finds the sender with the most in constant
+ * time, however many senders a peer pretends to be.
  */
 class Shares<T> {
   readonly #senders = new Map<unknown, Sender<T>>();
-  /** The senders by the number of units that they hold. */
+  /** The senders by number of units used. */
   readonly #byUnits: (Set<Sender<T>> | undefined)[] = [];
   #most = 0;
 
@@ -275,7 +275,7 @@ class Shares<T> {
     this.#move(sender, entry.units);
   }
 
-  /** For an entry whose content was taken. */
+  /** Call after taking the content of an entry. */
   remove({ sender, units }: Entry<T>): void {
     sender.waiting -= 1;
     this.#move(sender, -units);
@@ -283,7 +283,7 @@ class Shares<T> {
     if (sender.entries.length > sender.waiting * 2 + MAX_REMOVED) sender.entries = sender.entries.filter(isWaiting);
   }
 
-  /** The latest entry of the sender that holds the most, if that is more than `units`. */
+  /** The latest entry of the sender with the most, if that is more than `units`. */
   latestOfMoreThan(units: number): Entry<T> | undefined {
     if (this.#most <= units) return undefined;
     const [sender] = this.#byUnits[this.#most] ?? [];
@@ -299,7 +299,7 @@ class Shares<T> {
   }
 }
 
-/** The last entry that waits. Drops the removed ones after it. */
+/** The last waiting entry. Drops removed ones after it. */
 function latest<T>(entries: Entry<T>[]): Entry<T> | undefined {
   for (let last = entries.at(-1); last !== undefined; last = entries.at(-1)) {
     if (isWaiting(last)) return last;
@@ -312,12 +312,12 @@ function isWaiting(entry: Entry<unknown>): boolean {
   return entry.content !== undefined;
 }
 
-/** The entries with the earliest at hand: a binary heap, in which adding and taking cost the logarithm of what it holds. */
+/** A binary heap of entries, earliest first. Adding and removing take logarithmic time. */
 class EntryHeap<T> {
-  /** The entry at index `i` is not later than those at `2i + 1` and `2i + 2`. Some may have been removed. */
+  /** The entry at index `i` isn't later than those at `2i + 1` and `2i + 2`. Some may have been removed. */
   #entries: Entry<T>[] = [];
 
-  /** The earliest entry that waits; of those with the same deadline, the one with the lowest sequence. */
+  /** The earliest waiting entry; among those with the same deadline, the one with the lowest sequence. */
   get first(): Entry<T> | undefined {
     let [first] = this.#entries;
     while (first !== undefined && !isWaiting(first)) {
@@ -340,7 +340,7 @@ class EntryHeap<T> {
     entries[hole] = entry;
   }
 
-  /** Makes room if most entries have been removed. A sorted array is a heap. */
+  /** Compacts the heap if most entries have been removed. A sorted array is a heap. */
   forgetRemoved(waiting: number): void {
     if (this.#entries.length > waiting * 2 + MAX_REMOVED) this.#entries = this.#entries.filter(isWaiting).toSorted(compare);
   }

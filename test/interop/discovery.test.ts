@@ -113,7 +113,7 @@ describeWith([IP, NETWORK_NAMESPACE], "the option advertise of servers whose thr
   test("throws in the constructor if no network interface can be used, and leaves the port free", async () => {
     const network = new RunningProgram("unshare", ["--net", ...SERVE, "BlockingOSCUDPServer", "serveForever", "0.0.0.0", "9000"]);
     onTestFinished(() => network[Symbol.asyncDispose]());
-    await network.line(/^OSC_DISCOVERY_FAILED No network interface can be used/);
+    await network.line(/^OSC_DISCOVERY_FAILED No network interface is usable/);
     await network.line(/^free$/);
   });
 });
