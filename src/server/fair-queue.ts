@@ -4,44 +4,47 @@ import type { Peer } from "../transport/transport.ts";
 import type { Packet } from "./executor.ts";
 import type { Limits } from "./options.ts";
 
-/** IP addresses are put into this many groups, and no more of anything are compared, so that finding who has most takes little time. */
-const MOST_COMPARED = 64;
+/**
+ * Number of groups that IP addresses are hashed into, and of candidates compared to find the heaviest. It bounds the time of a drop; a power
+ * of 2.
+ */
+const MAX_COMPARED = 64;
 
 /**
- * Whether packets of one sender may be handled at the same time: `"connection"` and `"client"` handle each connection's, or each client's
- * (address and port), one after another; `"none"` doesn't.
+ * Whether packets of one sender may be handled concurrently. `"connection"` handles the packets of each connection one after another,
+ * `"client"` those of each address and port; `"none"` handles all of them concurrently.
  */
 export type PacketOrder = "connection" | "client" | "none";
 
-/** How a {@link FairQueue} lets packets out. */
+/** In which order, and how many at a time, packets leave a {@link FairQueue}. */
 export interface FairQueueOptions {
   /** Default `"none"`. */
   readonly order?: PacketOrder;
-  /** How many packets of one source may be taken and not done. Default: any number. */
+  /** Maximum number of packets of one source in progress. Default: unlimited. */
   readonly share?: number;
 }
 
-/** What has a share of the queue. */
+/** Anything whose queued packets are counted. */
 interface Holder {
   size: number;
   bytes: number;
 }
 
-/** Packets of one client that wait, in the order in which they came. */
+/** The queued packets of one client, oldest first. */
 class Lane implements Holder {
   readonly key: string | object;
   size = 0;
   bytes = 0;
   running = 0;
   #packets: Packet[] = [];
-  /** The index of the first packet, so that taking one away doesn't move the others. */
+  /** Index of the oldest packet, so that removing it doesn't move the others. */
   #head = 0;
 
   constructor(key: string | object) {
     this.key = key;
   }
 
-  /** The packet that came first, which stays. */
+  /** The oldest packet, which stays queued. */
   get first(): Packet | undefined {
     return this.#packets[this.#head];
   }
@@ -50,7 +53,6 @@ class Lane implements Holder {
     this.#packets.push(packet);
   }
 
-  /** Puts a packet before all others. */
   unshift(packet: Packet): void {
     if (this.#head === 0) {
       this.#packets.unshift(packet);
@@ -60,7 +62,7 @@ class Lane implements Holder {
     }
   }
 
-  /** Takes the packet that came first. */
+  /** Removes the oldest packet. */
   shift(): Packet | undefined {
     const packet = this.#packets[this.#head];
     if (packet === undefined) return undefined;
@@ -72,28 +74,28 @@ class Lane implements Holder {
     return packet;
   }
 
-  /** Takes the packet that came last. */
+  /** Removes the newest packet. */
   pop(): Packet | undefined {
     return this.size === 0 ? undefined : this.#packets.pop();
   }
 }
 
-/** IP addresses that are compared with others as one. */
+/** The IP addresses with the same hash, compared with the other groups to find the heaviest. */
 class Group implements Holder {
   readonly sources = new Set<Source>();
   size = 0;
   bytes = 0;
 }
 
-/** What comes from one connection, or from one IP address. */
+/** A connection, or an IP address over UDP, with a lane for each client. */
 class Source implements Holder {
   readonly key: string | object;
   /** The IP address. */
   readonly address: string;
-  /** Null for a connection, which loses no packets. */
+  /** Null for a connection: its packets are never dropped. */
   readonly group: Group | null;
   readonly lanes = new Map<string | object, Lane>();
-  /** Lanes that a packet may be taken from, the next one first. */
+  /** Lanes with a packet that may be taken, next one first. */
   readonly ready = new Set<Lane>();
   size = 0;
   bytes = 0;
@@ -108,11 +110,16 @@ class Source implements Holder {
 }
 
 /**
- * Packets that wait for a handler. IP addresses take turns, within an address its sources do, and within a source its clients. If there is no room, the
- * one that has most loses a packet. So a sender that floods gets in its own way and not in that of others, and gains nothing by opening connections. A
- * source is a connection, or an IP address over UDP; its clients are its ports.
+ * The queue of packets that wait for a handler, fair between senders.
  *
- * It keeps nothing about a source that has no packet here, neither waiting nor running.
+ * A packet belongs to a client (`Lane`), and its client to a source (`Source`): a connection, or an IP address over UDP, whose clients are its
+ * ports. `take` serves the IP addresses round-robin, within an address its sources, and within a source its clients. If the queue is full, the
+ * sender with most packets (or bytes) loses one. So a sender that floods slows down only itself, and gains nothing by opening more connections.
+ *
+ * A packet from `take` is running until `done` is called for it: `order` lets only one packet of a client run at a time, and `share` limits
+ * the running packets of a source. `shift` takes a packet that isn't tracked like that.
+ *
+ * A source without packets, waiting or running, is forgotten.
  */
 export class FairQueue {
   readonly #limits: Limits;
@@ -120,13 +127,13 @@ export class FairQueue {
   readonly #keepsOrder: boolean;
   readonly #share: number;
   readonly #sources = new Map<string | object, Source>();
-  readonly #groups = Array.from({ length: MOST_COMPARED }, () => new Group());
-  /** Of each IP address the sources that a packet may be taken from; the next one first, of both. */
+  readonly #groups = Array.from({ length: MAX_COMPARED }, () => new Group());
+  /** The sources of each IP address with a packet that may be taken. Addresses and sources are in round-robin order, next one first. */
   readonly #ready = new Map<string, Set<Source>>();
-  /** So that nobody can know who is in a group with whom. */
+  /** Random, so that a sender can't predict which addresses share a group. */
   readonly #seed = Math.trunc(Math.random() * 2 ** 32);
   #size = 0;
-  /** Of the packets that count against the limits: those here, and those that {@link count} was called for. */
+  /** Packets that count against the limits: those queued here, and those passed to {@link count}. */
   #counted = 0;
   #countedBytes = 0;
 
@@ -137,64 +144,64 @@ export class FairQueue {
     this.#share = options.share ?? Infinity;
   }
 
-  /** How many packets wait. */
+  /** Number of queued packets. */
   get size(): number {
     return this.#size;
   }
 
-  /** How many sources have packets that wait or run. */
+  /** Number of sources with waiting or running packets. */
   get sources(): number {
     return this.#sources.size;
   }
 
-  /** The packet that {@link take} would take. */
+  /** The packet that {@link take} would return. */
   get first(): Packet | undefined {
     for (const sources of this.#ready.values()) for (const source of sources) for (const lane of source.ready) return lane.first;
     return undefined;
   }
 
-  /** Whether {@link take} would take a packet. */
+  /** Whether {@link take} would return a packet. */
   get hasReady(): boolean {
     return this.#ready.size > 0;
   }
 
-  /** The option whose limit keeps the packet out, or null if there is room. */
+  /** The option whose limit the packet would exceed; null if there is room. */
   obstacle({ peer, data }: Packet): "maxQueue" | "maxQueueBytes" | null {
-    // Its transport applies the same limits by not reading on.
+    // The transport enforces the same limits: it stops reading.
     if (peer.paced) return null;
     const { maxQueue, maxQueueBytes } = this.#limits;
-    // One that would be too large for an empty queue.
+    // Too large even for an empty queue.
     if (data.length > maxQueueBytes) return "maxQueueBytes";
     if (this.#counted >= maxQueue) return "maxQueue";
     return this.#countedBytes + data.length > maxQueueBytes ? "maxQueueBytes" : null;
   }
 
-  /** Counts a packet against the limits that waits elsewhere, with 1, or no longer does, with -1. */
+  /** Counts a packet that waits elsewhere against the limits (1), or no longer does (-1). */
   count({ data }: Packet, by: 1 | -1): void {
     this.#counted += by;
     this.#countedBytes += by * data.length;
   }
 
-  /** Takes the packet in, or drops one as the overflow policy says. */
+  /** Queues the packet. If the queue is full, the overflow policy decides which packet is dropped. */
   push(packet: Packet): void {
     for (let obstacle = this.obstacle(packet); obstacle !== null; obstacle = this.obstacle(packet)) {
       const lost = this.#takeFromHeaviest(packet, obstacle === "maxQueue" ? "size" : "bytes");
       this.#onDrop(lost ?? packet, queueIsFull(obstacle));
       if (lost === undefined) return;
     }
-    // Only now, because a source must not outlive its packets.
+    // Not before the drops: they may delete the source, and a dropped packet must not create one.
     const source = this.#sourceOf(packet.peer);
     const lane = this.#laneOf(source, packet.peer);
     lane.push(packet);
     this.#count(source, lane, packet, 1);
-    // A lane that had packets before is where it belongs.
+    // A lane that already had packets keeps its position.
     if (lane.size === 1) this.#makeReady(source, lane);
   }
 
   /**
-   * Takes the packet whose turn it is, to be handled.
+   * Removes the next packet in order to handle it.
    *
-   * @param running 1 if {@link done} follows; 0 if not
+   * @param running 1 if {@link done} will be called for it; otherwise 0
    */
   take(running: 0 | 1 = 1): Packet | undefined {
     const [sources] = this.#ready.values();
@@ -210,7 +217,10 @@ export class FairQueue {
     return packet;
   }
 
-  /** Takes the next packet of the same client, for the worker that has `before` and keeps the order. {@link done} has to follow. */
+  /**
+   * Removes the next packet of the same client although one is running: for the same worker, which handles them in order. Must be followed by
+   * {@link done}.
+   */
   takeBehind({ peer }: Packet): Packet | undefined {
     if (!this.#keepsOrder) return undefined;
     const source = this.#sources.get(keyOf(peer));
@@ -223,7 +233,7 @@ export class FairQueue {
     return packet;
   }
 
-  /** Puts packets that were taken before all others of their clients, whatever the limits. The last one comes first, in the argument. */
+  /** Returns taken packets to the front of their clients' lanes, regardless of the limits. @param packets newest first */
   putBack(packets: readonly Packet[]): void {
     for (const packet of packets) {
       const source = this.#sourceOf(packet.peer);
@@ -231,16 +241,16 @@ export class FairQueue {
       lane.unshift(packet);
       this.#count(source, lane, packet, 1);
     }
-    // Each takes its client to the end of those whose turn comes: in the order in which they were taken.
+    // Each call moves its client to the end of the round, so they are made in the order in which the packets were taken.
     for (const packet of packets.toReversed()) this.done(packet);
   }
 
-  /** Takes the packet whose turn it is, for good: {@link done} must not follow. */
+  /** Like {@link take}, without tracking the packet: {@link done} must not be called for it. */
   shift(): Packet | undefined {
     return this.take(0);
   }
 
-  /** As {@link take} for a packet that doesn't wait. {@link done} has to follow. */
+  /** Marks a packet that was never queued as running. Must be followed by {@link done}. */
   begin({ peer }: Packet): void {
     const source = this.#sourceOf(peer);
     const lane = this.#laneOf(source, peer);
@@ -249,7 +259,7 @@ export class FairQueue {
     this.#update(source, lane);
   }
 
-  /** A packet that was taken has been handled. */
+  /** Marks a running packet as handled. */
   done({ peer }: Packet): void {
     const source = this.#sourceOf(peer);
     const lane = this.#laneOf(source, peer);
@@ -258,7 +268,7 @@ export class FairQueue {
     this.#update(source, lane);
   }
 
-  /** Takes out all packets that wait. */
+  /** Removes and returns all queued packets. */
   clear(): Packet[] {
     const packets: Packet[] = [];
     for (const source of this.#sources.values()) {
@@ -273,7 +283,7 @@ export class FairQueue {
     return packets;
   }
 
-  /** Takes a packet from the client that has most. Undefined if that is the sender of `packet`, which is then the one to lose. */
+  /** Removes a packet of the heaviest client. Returns undefined if `packet` itself should be dropped, because its sender is the heaviest. */
   #takeFromHeaviest({ peer, data }: Packet, measure: "size" | "bytes"): Packet | undefined {
     if (data.length > this.#limits.maxQueueBytes) return undefined;
     const dropsOldest = this.#limits.overflow === "drop-oldest";
@@ -312,7 +322,7 @@ export class FairQueue {
     this.#countedBytes += bytes;
   }
 
-  /** Puts the lane, the source and the address at the end of those whose turn comes, or takes them out. */
+  /** Moves the lane, the source and the address to the end of the round, or removes those that have no packet to take. */
   #update(source: Source, lane: Lane): void {
     const { address, ready } = source;
     const sources = this.#ready.get(address);
@@ -327,7 +337,7 @@ export class FairQueue {
     source.group?.sources.delete(source);
   }
 
-  /** Lets a packet be taken from the lane if it may. Whoever is among those whose turn comes keeps its place. */
+  /** Adds the lane to the round if it has a packet that may be taken. A lane, source or address that is in the round keeps its position. */
   #makeReady(source: Source, lane: Lane): void {
     const { address, ready } = source;
     if (lane.size > 0 && (!this.#keepsOrder || lane.running === 0)) ready.add(lane);
@@ -355,7 +365,7 @@ export class FairQueue {
     // FNV-1a
     let hash = this.#seed;
     for (let index = 0; index < address.length; index += 1) hash = Math.imul(hash ^ address.charCodeAt(index), 0x01000193);
-    return this.#groups[((hash >>> 16) ^ hash) & (MOST_COMPARED - 1)] as Group;
+    return this.#groups[((hash >>> 16) ^ hash) & (MAX_COMPARED - 1)] as Group;
   }
 }
 
@@ -363,10 +373,10 @@ function keyOf({ paced, key, address }: Peer): string | object {
   return paced ? key : address.address;
 }
 
-/** The one that has most, the first of several or the last. It looks at no more than {@link MOST_COMPARED}. */
+/** The holder with most packets or bytes; of equals the first, or the last if `takesLast`. Compares at most {@link MAX_COMPARED}. */
 function heaviest<Item extends Holder>(holders: Iterable<Item>, measure: "size" | "bytes", takesLast = false): Item | undefined {
   let found: Item | undefined;
-  let left = MOST_COMPARED;
+  let left = MAX_COMPARED;
   for (const holder of holders) {
     if (found === undefined || holder[measure] > found[measure] || (takesLast && holder[measure] === found[measure])) found = holder;
     left -= 1;
@@ -375,8 +385,8 @@ function heaviest<Item extends Holder>(holders: Iterable<Item>, measure: "size" 
   return found;
 }
 
-/** The error for a packet that found no room. */
+/** The error for a packet dropped from a full queue. */
 export function queueIsFull(obstacle: "maxQueue" | "maxQueueBytes"): OscDroppedError {
-  const what = "A packet was dropped because the queue is full: handlers are slower than packets arrive.";
-  return new OscDroppedError(obstacle, `${what} Raise ${obstacle}, or make them faster.`);
+  const what = "A packet was dropped because the queue is full: packets arrive faster than handlers finish.";
+  return new OscDroppedError(obstacle, `${what} Raise ${obstacle}, or make the handlers faster.`);
 }

@@ -18,7 +18,7 @@ export interface Verifier {
   verifyRequest(data: Uint8Array, clientAddress: NetAddress): boolean;
 }
 
-/** What handling a packet needs: in the event loop, a blocked thread, a worker thread or a child process. */
+/** What is needed to handle a packet, whether in the event loop, a blocked thread, a worker thread or a child process. */
 export interface Handling extends PacketHandling {
   readonly dispatcher: Dispatcher;
   readonly verifier: Verifier;
@@ -30,13 +30,13 @@ export function runPacket(handling: Handling, data: Uint8Array, context: PacketC
   return refusal === null ? handlePacket(handling.dispatcher, data, context) : rejected(refusal.reason, () => refusal);
 }
 
-/** Reasons for rejecting a packet where it is handled. */
+/** Reasons for rejecting a packet after admission, where it is handled. */
 export type LateReason = Extract<RejectReason, "malformed" | "unverified" | "arguments">;
 
 /**
- * The error for a packet rejected in another thread. It is built again from the bytes, which costs less than transferring every error.
+ * The error for a packet rejected in another thread or process. Rebuilding it from the bytes costs less than transferring every error.
  *
- * @param text why, if only the worker's description of the method says so
+ * @param text the explanation for `arguments`, which only the worker knows
  */
 export function explainRefusal(reason: LateReason, data: Uint8Array, options: DecodeOptions, text = ""): OscRejectedError {
   if (reason === "arguments") return new OscRejectedError(reason, text);
@@ -52,7 +52,7 @@ function unverified(): OscRejectedError {
   return new OscRejectedError("unverified", "verifyRequest rejected the packet.");
 }
 
-/** Asks `verifyRequest`. Returns null if it accepts the packet; if it throws, the packet is rejected. */
+/** Calls `verifyRequest`. Returns null if it accepts the packet; if it throws, the packet is rejected. */
 export function verifyPacket(
   verifier: Verifier,
   data: Uint8Array,

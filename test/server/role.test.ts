@@ -58,7 +58,7 @@ describe("an entry script that cannot be run again", () => {
     ["--eval=", [`--eval=${code}`]],
   ])("with %s", async (_flag, args) => {
     const { stdout } = await run(process.execPath, args);
-    expect(stdout).toMatch(/OSC_ENTRY_NOT_RUNNABLE .* it was given with -.*new URL\("\.\/handlers\.js", import\.meta\.url\)/);
+    expect(stdout).toMatch(/OSC_ENTRY_NOT_RUNNABLE .* it was passed with -.*new URL\("\.\/handlers\.js", import\.meta\.url\)/);
   });
 
   test("read from stdin", async () => {
@@ -69,7 +69,7 @@ describe("an entry script that cannot be run again", () => {
 
   test("in a file of Node's own test runner", async () => {
     const file = fileURLToPath(new URL("programs/pool-node-test.mjs", import.meta.url));
-    expect((await run(process.execPath, [file])).stdout).toMatch(/OSC_ENTRY_NOT_RUNNABLE .* a test runner runs this code/);
+    expect((await run(process.execPath, [file])).stdout).toMatch(/OSC_ENTRY_NOT_RUNNABLE .* a test runner is running/);
   });
 });
 

@@ -16,7 +16,7 @@ import {
 } from "../../errors.ts";
 import { exchangeStackTraceLimit } from "../../stack-traces.ts";
 
-/** All but `OscBatchError`, whose failures are more than plain data: it arrives as an `OscError` with its code. */
+/** All except `OscBatchError`, whose failures aren't plain data: it arrives as an `OscError` with its code. */
 const CLASSES = [
   OscDecodeError,
   OscDispatchError,
@@ -33,10 +33,10 @@ const CLASSES = [
   OscTimeoutError,
 ];
 
-/** What a field of an error is sent as: what survives structured cloning and JSON alike. */
+/** A field of an error: a value that survives both structured cloning and JSON. */
 type PackedValue = string | number | boolean | null;
 
-/** What an error was caused by: one of our errors, another error, or any value that was thrown. */
+/** The cause of an error: one of our errors, another error, or any thrown value. */
 type PackedCause =
   | { readonly kind: "osc"; readonly error: PackedError }
   | {
@@ -49,7 +49,7 @@ type PackedCause =
     }
   | { readonly kind: "value"; readonly value: PackedValue };
 
-/** An {@link OscError} as plain data, on its way from one thread or process to another. It may be cloned, or written as JSON. */
+/** An {@link OscError} as plain data, for another thread or process. It can be cloned or serialized as JSON. */
 export interface PackedError {
   readonly className: string;
   readonly code: string;
@@ -60,18 +60,18 @@ export interface PackedError {
   readonly cause: PackedCause | null;
 }
 
-/** A chain of causes longer than this is cut: it may be a circle. */
+/** Longer chains of causes are cut off: they may be circular. */
 const MAX_CAUSES = 8;
 
-/** Plain data of an error, for another thread or process. */
+/** Converts an error to plain data. */
 export function packError(error: OscError): PackedError {
   return pack(error, MAX_CAUSES);
 }
 
-/** The error that was packed: of the same class, with the same code, fields, message and stack. Its cause is a likeness. */
+/** Restores an error with its class, code, fields, message and stack. A cause that isn't one of ours becomes a plain `Error`. */
 export function unpackError(packed: PackedError): OscError {
   const { code, message, stack, fields, cause } = packed;
-  // It is given the stack trace of its original, so none need be made.
+  // No need to capture a stack trace: the error gets the original one.
   const before = exchangeStackTraceLimit(0);
   const error = new OscError(code, message, cause === null ? undefined : { cause: unpackCause(cause) });
   exchangeStackTraceLimit(before);
@@ -93,7 +93,7 @@ function pack(error: OscError, causesLeft: number): PackedError {
   };
 }
 
-/** Never throws, whatever the cause does when it is looked at: a proxy, getters that throw. */
+/** Never throws, even if reading the cause does: it may be a proxy or have throwing getters. */
 function packCause(cause: unknown, causesLeft: number): PackedCause | null {
   try {
     return packReadable(cause, causesLeft);
@@ -112,7 +112,7 @@ function packReadable(cause: unknown, causesLeft: number): PackedCause | null {
   return { kind: "error", ...texts, code, cause: packCause(cause.cause, causesLeft - 1) };
 }
 
-/** By the name of a class, because a thread has a copy of ours beside those that the program imports. */
+/** Compares class names, because a thread may hold several copies of our classes. */
 function isOscError(value: unknown): value is OscError {
   let prototype: unknown = value instanceof Error ? Object.getPrototypeOf(value) : null;
   while (prototype instanceof Error) {
@@ -136,7 +136,7 @@ function textOf(value: unknown): string {
   return String(packValue(value));
 }
 
-/** A value as it is if JSON can say it, otherwise as a text. Never throws. */
+/** Returns a value unchanged if JSON can represent it, otherwise as text. Never throws. */
 function packValue(value: unknown): PackedValue {
   if (value === null || typeof value === "string" || typeof value === "boolean") return value;
   if (typeof value === "number" && Number.isFinite(value)) return value;
@@ -147,7 +147,7 @@ function packValue(value: unknown): PackedValue {
   }
 }
 
-/** The class of that name; for one that isn't ours, such as a user's subclass, that of all our errors. */
+/** The prototype of the class with this name; for unknown classes, such as a user's subclass, that of `OscError`. */
 function prototypeOf(className: string): object {
   return (CLASSES.find(({ name }) => name === className) ?? OscError).prototype;
 }

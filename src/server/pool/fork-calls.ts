@@ -4,7 +4,7 @@ import { runInNewContext } from "node:vm";
 import { adoptProcess } from "./fork-parity.ts";
 import { errorName, functionsOf, loadKoffi } from "../../transport/native/libc.ts";
 
-/** The calls of the system that forking needs. */
+/** The system calls that forking needs. */
 interface Calls {
   fork: () => number;
   _exit: (code: number) => never;
@@ -45,21 +45,20 @@ const SYS_PIDFD_OPEN = 434;
 const O_CLOEXEC = 0o2000000;
 const POLLIN = 1;
 
-/** Without options it collects everything. */
+/** V8's `gc`. Without options it collects everything. */
 type CollectGarbage = (options?: { type: "minor" }) => void;
 
-/**
- * In MiB, how much new objects may take before V8 collects by itself: it lets that space fill up, and each page that is in use is copied for
- * each child. A quarter of what it was made children a sixth cheaper.
- */
+/** Size of V8's young generation, in MiB. Small, because each page in use is copied for each child. */
 const NEW_SPACE = 1;
-/** How many forks there are between two collections: the memory that garbage takes would be copied for each child. */
+/** Number of forks between two garbage collections: memory taken by garbage would be copied for each child. */
 const FORKS_BETWEEN_COLLECTIONS = 64;
 
 /**
- * What Node is started with so that it can be forked. With the helper threads of V8, which are not there in a child, a child would hang when it
- * first collects. Without `--no-lazy` each child would compile anew what only children do. Without large pages, which are not copied, each
- * child would look up the pages of Node's code that it runs one by one: that was a seventh of what a child costs.
+ * Flags that make a Node process forkable.
+ *
+ * - V8's helper threads don't exist in a child, which would hang at its first garbage collection.
+ * - Without `--no-lazy`, each child would compile the functions that only children call.
+ * - Without large pages, each child would fault in the pages of Node's code one by one.
  */
 export const FORK_FLAGS: readonly string[] = [
   "--single-threaded",
@@ -74,17 +73,17 @@ export const FORK_FLAGS: readonly string[] = [
 /** A child that has been forked. */
 export interface Forked {
   readonly pid: number;
-  /** A descriptor that can be read once the process has ended. */
+  /** File descriptor that becomes readable when the process ends. */
   readonly pidfd: number;
 }
 
-/** A pipe between this process and a child, which has both ends as well. */
+/** A pipe between this process and a child. Both hold both ends. */
 export interface Pipe {
   readonly read: number;
   readonly write: number;
 }
 
-/** `fork` and what belongs to it. For a process with one thread of JavaScript, started with {@link FORK_FLAGS}. */
+/** `fork` and related system calls. For a process with a single JavaScript thread, started with {@link FORK_FLAGS}. */
 export class ForkCalls {
   readonly #calls: Calls;
   readonly #pid: number;
@@ -97,11 +96,11 @@ export class ForkCalls {
   readonly #oneFd = new PollTable();
   #forks = 0;
 
-  /** @throws Error if the calls can't be made */
+  /** @throws Error if the system calls aren't available */
   constructor() {
     this.#calls = functionsOf(this.#koffi, SIGNATURES) as Calls;
     this.#pid = this.#calls.getpid();
-    // In a context of its own, because the program must not see it.
+    // In a separate context, so that the program doesn't see `gc`.
     setFlagsFromString("--expose-gc");
     this.#collect = runInNewContext("gc") as CollectGarbage;
     adoptProcess(
@@ -110,18 +109,18 @@ export class ForkCalls {
     );
   }
 
-  /** Lets this process be killed when its parent's thread ends, whatever it ended by. False if it has ended already. */
+  /** Has the kernel kill this process when its parent's thread ends, for whatever reason. Returns false if it has already ended. */
   dieWith(parent: number): boolean {
     this.#calls.prctl(PR_SET_PDEATHSIG, SIGKILL);
     return this.#calls.getppid() === parent;
   }
 
-  /** Leaves less memory behind to be copied for each child. */
+  /** Collects all garbage, so that less memory is copied for each child. */
   tidy(): void {
     this.#collect();
   }
 
-  /** Collects what is new. */
+  /** Collects garbage in the young generation. */
   collect(): void {
     this.#collect({ type: "minor" });
   }
@@ -129,8 +128,8 @@ export class ForkCalls {
   /**
    * Forks.
    *
-   * @returns the child; null in the child itself, which has a process group of its own and dies with this process
-   * @throws Error if the system has no room for it
+   * @returns the child; null in the child itself, which has its own process group and dies with this process
+   * @throws Error if the system can't create another process
    */
   fork(): Forked | null {
     this.#forks += 1;
@@ -153,13 +152,13 @@ export class ForkCalls {
     return { pid, pidfd };
   }
 
-  /** Kills a child and its process group. A child that hasn't begun has none yet, and has started nothing. */
+  /** Kills a child and its process group. A child that hasn't run yet has no group, and hasn't started anything. */
   kill(pid: number): void {
     this.#calls.kill(-pid, SIGKILL);
     this.#calls.kill(pid, SIGKILL);
   }
 
-  /** Waits for a child, forgets it, and gives back its status. */
+  /** Waits for a child to end, releases it, and returns its status. */
   reap({ pid, pidfd }: Forked): number {
     while (this.#calls.waitpid(pid, this.#statusBytes, 0) < 0 && errorName(this.#koffi.errno()) === "EINTR");
     this.#calls.close(pidfd);
@@ -167,39 +166,39 @@ export class ForkCalls {
   }
 
   /**
-   * Waits until a descriptor of the table can be read.
+   * Waits until a file descriptor in the table is readable.
    *
    * @param timeout in milliseconds; -1 to wait forever
    */
   awaitReadable(table: PollTable, timeout: number): void {
-    // What an interrupted call leaves in the table is of the one before.
+    // Retries if interrupted: the table then still holds the previous results.
     while (this.#calls.poll(table.bytes, table.size, timeout) < 0);
   }
 
-  /** Whether something lies in a pipe. */
-  isFilled(pipe: Pipe): boolean {
+  /** Whether a pipe has unread data. */
+  hasData(pipe: Pipe): boolean {
     this.#oneFd.add(pipe.read);
     this.awaitReadable(this.#oneFd, 0);
-    const isFilled = this.#oneFd.isReadable(0);
+    const hasData = this.#oneFd.isReadable(0);
     this.#oneFd.remove(0);
-    return isFilled;
+    return hasData;
   }
 
-  /** @throws Error if the system has no room for it */
+  /** @throws Error if the system can't create another pipe */
   pipe(): Pipe {
     if (this.#calls.pipe2(new Uint8Array(this.#ends.buffer), O_CLOEXEC) < 0) throw this.#error("pipe2");
     const [read = -1, write = -1] = this.#ends;
     return { read, write };
   }
 
-  /** Ends this process at once. `process.exit` would wait for threads that are not there in a child. */
+  /** Ends this process at once. `process.exit` would wait for threads that don't exist in a child. */
   exit(code: number): never {
     return this.#calls._exit(code);
   }
 
   /**
-   * V8 keeps its memory out of children (`MADV_DONTFORK`), which could not live without it. One call does it for all memory, and says ENOMEM for
-   * the gaps. It stops at memory of a device; then it is done piece by piece.
+   * V8 excludes its memory from children (`MADV_DONTFORK`), but they need it. One call includes all memory again; it reports ENOMEM because of
+   * gaps. It stops at device memory; then each mapping needs its own call.
    */
   #shareMemory(): void {
     if (this.#calls.madvise(0n, this.#memoryEnd, MADV_DOFORK) === 0 || errorName(this.#koffi.errno()) === "ENOMEM") return;
@@ -214,12 +213,12 @@ export class ForkCalls {
   }
 }
 
-/** Where the memory begins, as hexadecimal digits, that the system itself puts at the end of each process and that counts as a device's. */
+/** Start address, in hexadecimal digits, of the memory that the kernel maps at the end of each process. It counts as device memory. */
 export function specialMemory(maps: string): string {
   return /^([0-9a-f]+)-.* \[v[a-z_]+\]$/m.exec(maps)?.[1] ?? "7ffffffff000";
 }
 
-/** What `poll` waits for: descriptors by their index. The last one takes the index of one that is taken out. */
+/** The file descriptors that `poll` waits for, by index. */
 export class PollTable {
   #entries = new Int32Array(128);
   bytes: Uint8Array = new Uint8Array(this.#entries.buffer);
@@ -232,12 +231,12 @@ export class PollTable {
     this.size += 1;
   }
 
-  /** Whether the descriptor at that index could be read when `poll` returned last. */
+  /** Whether the descriptor at this index was readable when `poll` last returned. */
   isReadable(index: number): boolean {
     return (this.#entries[index * 2 + 1] ?? 0) >>> 16 !== 0;
   }
 
-  /** Takes one out; the last takes its index. */
+  /** Removes a descriptor. The last one takes its index. */
   remove(index: number): void {
     this.size -= 1;
     this.#entries.copyWithin(index * 2, this.size * 2, this.size * 2 + 2);

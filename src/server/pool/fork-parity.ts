@@ -1,13 +1,13 @@
-/** What makes a forked child as good as a fresh process for a handler. Done once, in the process that is forked, before the program runs. */
+/** Makes a forked child behave like a fresh process. Done once, in the fork server, before the program runs. */
 import crypto from "node:crypto";
 import { syncBuiltinESMExports } from "node:module";
 
 const TWO_48 = 2 ** 48;
 
 /**
- * Lets `Math.random()` and the functions of `node:crypto` that keep bytes in store give other values in each child.
+ * Makes `Math.random()`, and the functions of `node:crypto` that cache random bytes, return different values in each child.
  *
- * @returns to be called in a child before its handler runs
+ * @returns a function to call in each child before its handlers run
  */
 export function randomizeChildren(): () => void {
   let isSeeded = false;
@@ -35,7 +35,7 @@ export function randomizeChildren(): () => void {
   const { randomUUIDv7 } = later;
   if (randomUUIDv7 !== undefined) later.randomUUIDv7 = () => randomUUIDv7({ disableEntropyCache: true });
   crypto.randomInt = ((...parameters: [number, number?, (() => void)?]) => {
-    // Checks what it was given, and is for callbacks, too.
+    // Validates the arguments, and handles the form with a callback.
     const stored: unknown = Reflect.apply(randomInt, crypto, parameters);
     if (stored === undefined) return undefined;
     const [min, max] = typeof parameters[1] === "number" ? [parameters[0], parameters[1]] : [0, parameters[0]];
@@ -52,23 +52,23 @@ export function randomizeChildren(): () => void {
 }
 
 /**
- * Lets `process.pid` and `process.exit()` be those of the child.
+ * Makes `process.pid` and `process.exit()` work in a child.
  *
- * @param getpid of the system
- * @param exit ends the process without waiting for threads, which a child doesn't have
+ * @param getpid the system call
+ * @param exit ends the process without waiting for threads, which don't exist in a child
  */
 export function adoptProcess(getpid: () => number, exit: (code: number) => never): void {
   const own = getpid();
-  // Node loads its clock when it is first asked for: each child of a handler that takes the time would do so.
+  // Loads Node's lazy clock once, so that children don't each have to.
   performance.now();
-  // It is read once, when Node starts.
+  // Node reads it only once, at startup.
   Object.defineProperty(process, "pid", { get: getpid, enumerable: true, configurable: true });
   const exitProcess = process.exit.bind(process);
   process.exit = (code?: number | string | null): never => {
     if (getpid() === own) return exitProcess(code);
     let status = 1;
     try {
-      // Set in any case: a listener of Node's would set it to 13 because the program has not come to its end.
+      // Always set: otherwise a listener of Node sets it to 13, because the script has not finished.
       process.exitCode = code ?? process.exitCode ?? 0;
       process.emit("exit", Number(process.exitCode));
       status = Number(process.exitCode);

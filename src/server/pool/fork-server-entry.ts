@@ -1,4 +1,4 @@
-/** Makes this process a fork server before any code of the program runs. */
+/** Turns this process into a fork server before any code of the program runs. */
 import { ForkServer } from "./fork-server.ts";
 import { CANNOT_FORK, encodeRecord } from "./records.ts";
 import { becomeWorker } from "./worker-role.ts";

@@ -26,26 +26,30 @@ import { RecordHandler, type WorkerService, readyRecord } from "./record-handler
 import { MAX_RECORD, writeFully } from "./worker-channel.ts";
 import { type ForkServerInit, PACKETS_FD, RESULTS_FD } from "./worker-init.ts";
 
-/** Enough for V8 to collect several times, while few are kept: a process may not have much memory. */
+/** Enough for several garbage collections, while few are kept: the process may not have much memory. */
 const TEST_OBJECTS = 200_000;
 const KEPT_OBJECTS = 1000;
 const WARMUP_ROUNDS = 200;
 const ROUNDS_BETWEEN_COLLECTIONS = 8;
-/** How much of the orders is read at once. */
+/** Number of bytes of requests to read at once. */
 const READ_SIZE = 64 * 1024;
 
 /** A child that has been forked. */
 interface Child extends Forked {
-  /** The number of its order; null while it waits for one. */
+  /** The id of its request; null for a spare child. */
   id: number | null;
-  /** By which its order comes. Null if it was forked with it. */
+  /** Where a spare child reads its request. Null for a child forked for a request. */
   readonly pipe: Pipe | null;
   isKilled: boolean;
 }
 
 /**
- * The process of which the children of a forking server are copies: the program, loaded up to its server, which from then on does nothing but
- * fork children for packets and wait for their end. Some children are forked before there is a packet for them.
+ * The process that the children of a forking server are copies of. It has run the program up to the server's constructor, and from then on only
+ * forks children and waits for their end.
+ *
+ * Requests from the pool arrive on `PACKETS_FD`: to handle a packet, to fork a test child, to kill a child, to answer a ping. A packet goes to
+ * a spare child, which was forked in advance and reads its request from a pipe, or to a child forked for it. Children write their records
+ * directly to `RESULTS_FD`; this process reports when they end.
  */
 export class ForkServer {
   readonly #init: ForkServerInit;
@@ -53,16 +57,16 @@ export class ForkServer {
   readonly #randomize = randomizeChildren();
   readonly #children: Child[] = [];
   readonly #spares: Child[] = [];
-  /** The first entry is the pipe of orders; the others are `#children`, in their order. */
+  /** Entry 0 is the pipe of requests; the others match `#children`. */
   readonly #polls = new PollTable();
-  /** Of children that have ended. */
-  readonly #pipes: Pipe[] = [];
-  /** An order that a spare child reads, without its size. */
-  readonly #order = Buffer.allocUnsafeSlow(PIPE_PIECE);
+  /** Pipes of children that have ended, for reuse. */
+  readonly #freePipes: Pipe[] = [];
+  /** Buffer for the request of a spare child, without its size. */
+  readonly #requestBuffer = Buffer.allocUnsafeSlow(PIPE_PIECE);
   #handler: RecordHandler | null = null;
-  /** The number of this process's order: 0 is the fork server. */
+  /** The id of this process's request; 0 in the fork server itself. */
   #id = 0;
-  /** True when the last child has ended well: only then others are forked without need. */
+  /** True if the last child succeeded. Otherwise no spare children are forked. */
   #maySpare = false;
 
   /** @throws Error if forking isn't possible */
@@ -72,12 +76,12 @@ export class ForkServer {
     this.#polls.add(PACKETS_FD);
   }
 
-  /** Tells the pool something, in the name of this process. */
+  /** Sends a record to the pool, with this process's id. */
   send(record: Uint8Array): void {
     for (const piece of piecesOf(record, this.#id)) writeFully(RESULTS_FD, piece, (code) => this.#calls.exit(code));
   }
 
-  /** Serves until the server closes its pipe. */
+  /** Handles requests until the server closes its pipe. */
   serve(service: WorkerService): never {
     if (this.#init.refuseAsync && service.asyncHandler !== null) {
       this.send(encodeRecord(FAILED, 0, Buffer.from(`the handler of ${service.asyncHandler} is an async function`)));
@@ -88,62 +92,62 @@ export class ForkServer {
     this.#warmUp(leftovers);
     this.#handler = new RecordHandler(service, { write: (record) => this.send(record), flush: nothing }, leftovers);
     this.send(readyRecord(service));
-    const orders = new LengthPrefixDecoder({
+    const requests = new LengthPrefixDecoder({
       maxPacketSize: MAX_RECORD,
-      onPacket: (order) => this.#obey(order),
+      onPacket: (request) => this.#onRequest(request),
       onError: () => this.#end(),
     });
     const bytes = Buffer.allocUnsafeSlow(READ_SIZE);
     for (;;) {
-      this.#awaitOrders();
+      this.#awaitRequests();
       const size = readSync(PACKETS_FD, bytes, 0, READ_SIZE, null);
       if (size === 0) this.#end();
-      orders.push(bytes.subarray(0, size));
+      requests.push(bytes.subarray(0, size));
     }
   }
 
-  /** Handles a few packets as children do, so that not each of them has to compile what it needs for one. */
+  /** Handles a few packets as children do, so that the code is compiled before they are forked. */
   #warmUp(leftovers: LeftoverWatch): void {
     const handler = new RecordHandler(warmupService(), { write: nothing, flush: nothing }, leftovers);
-    const orders = warmupOrders();
+    const requests = warmupRequests();
     for (let round = 0; round < WARMUP_ROUNDS; round += 1) {
       if (round % ROUNDS_BETWEEN_COLLECTIONS === 0) this.#calls.collect();
-      for (const order of orders) void handler.handle(order);
+      for (const request of requests) void handler.handle(request);
     }
     this.#calls.collect();
   }
 
-  /** Waits until orders can be read. Meanwhile children that have ended are forgotten, and spare ones are forked. */
-  #awaitOrders(): void {
+  /** Waits until requests can be read. Meanwhile reaps children and forks spare ones. */
+  #awaitRequests(): void {
     for (;;) {
       const lacksSpare = this.#lacksSpare;
       this.#calls.awaitReadable(this.#polls, lacksSpare ? 0 : -1);
-      const hasOrders = this.#polls.isReadable(0);
+      const hasRequests = this.#polls.isReadable(0);
       this.#reap();
-      if (hasOrders) return;
+      if (hasRequests) return;
       if (lacksSpare) this.#forkSpare();
     }
   }
 
-  #obey(order: RecordBody): void {
-    const id = idOf(order);
-    switch (kindOf(order)) {
+  #onRequest(request: RecordBody): void {
+    const id = idOf(request);
+    switch (kindOf(request)) {
       case PING:
         return this.send(encodeRecord(PING, 0));
       case KILL:
         return this.#kill(id);
       default:
-        return this.#give(id, order);
+        return this.#assign(id, request);
     }
   }
 
-  /** Lets a child carry out an order: one that waits, or another. */
-  #give(id: number, order: RecordBody): void {
-    const spare = order.length > PIPE_PIECE ? undefined : this.#spares.shift();
-    if (spare === undefined) return this.#fork(id, order);
+  /** Passes a request to a spare child, or forks a child for it. */
+  #assign(id: number, request: RecordBody): void {
+    const spare = request.length > PIPE_PIECE ? undefined : this.#spares.shift();
+    if (spare === undefined) return this.#fork(id, request);
     spare.id = id;
-    // It fits into the pipe, which is empty.
-    writeFully((spare.pipe as Pipe).write, order);
+    // Can't block: it fits into the empty pipe.
+    writeFully((spare.pipe as Pipe).write, request);
   }
 
   #kill(id: number): void {
@@ -153,12 +157,12 @@ export class ForkServer {
     this.#calls.kill(child.pid);
   }
 
-  /** In a child: handles the packet, or shows that it can work. */
-  #carryOut(order: RecordBody): void {
-    this.#id = idOf(order);
-    if (kindOf(order) === TEST) return this.#test();
+  /** In a child: handles the packet, or runs the test. */
+  #handleInChild(request: RecordBody): void {
+    this.#id = idOf(request);
+    if (kindOf(request) === TEST) return this.#test();
     this.#randomize();
-    void this.#handler?.handle(order);
+    void this.#handler?.handle(request);
   }
 
   #test(): void {
@@ -172,7 +176,7 @@ export class ForkServer {
     return this.#maySpare && this.#spares.length < spareChildren && this.#children.length < maxChildren;
   }
 
-  #fork(id: number, order: RecordBody): void {
+  #fork(id: number, request: RecordBody): void {
     let forked: Forked | null;
     try {
       forked = this.#calls.fork();
@@ -180,26 +184,26 @@ export class ForkServer {
       this.send(encodeRecord(FAILED, id, Buffer.from((error as Error).message)));
       return this.send(encodeEnded(id, 0));
     }
-    if (forked === null) return this.#live(() => this.#carryOut(order));
+    if (forked === null) return this.#runChild(() => this.#handleInChild(request));
     this.#add({ id, ...forked, pipe: null, isKilled: false });
   }
 
   #forkSpare(): void {
     try {
-      const pipe = this.#pipes.pop() ?? this.#calls.pipe();
+      const pipe = this.#freePipes.pop() ?? this.#calls.pipe();
       const forked = this.#calls.fork();
-      if (forked === null) return this.#live(() => this.#carryOut(this.#readOrder(pipe)));
+      if (forked === null) return this.#runChild(() => this.#handleInChild(this.#readRequest(pipe)));
       const spare = { id: null, ...forked, pipe, isKilled: false };
       this.#add(spare);
       this.#spares.push(spare);
     } catch {
-      // No need to say so: if there is no room for a child that has an order either, that is told.
+      // Not reported: if forking for a request fails as well, that failure is.
       this.#maySpare = false;
     }
   }
 
-  /** The life of a child. */
-  #live(work: () => void): never {
+  /** Runs a child from fork to exit. */
+  #runChild(work: () => void): never {
     try {
       work();
     } catch {
@@ -213,7 +217,7 @@ export class ForkServer {
     this.#polls.add(child.pidfd);
   }
 
-  /** Waits for the children that have ended, the last first, because the last takes the index of one that is taken out. */
+  /** Reaps children that have ended. Runs backwards, because the last child takes the index of a removed one. */
   #reap(): void {
     for (let index = this.#children.length - 1; index >= 0; index -= 1) {
       if (!this.#polls.isReadable(index + 1)) continue;
@@ -228,19 +232,19 @@ export class ForkServer {
   #ended(child: Child, status: number): void {
     const { id, pipe, isKilled } = child;
     this.#maySpare = status === 0;
-    const unread = pipe !== null && status !== 0 && this.#calls.isFilled(pipe) ? Buffer.from(this.#readOrder(pipe)) : null;
-    if (pipe !== null) this.#pipes.push(pipe);
+    const unread = pipe !== null && status !== 0 && this.#calls.hasData(pipe) ? Buffer.from(this.#readRequest(pipe)) : null;
+    if (pipe !== null) this.#freePipes.push(pipe);
     if (id === null) this.#spares.splice(this.#spares.indexOf(child), 1);
-    // A spare child that died before it read its order didn't fail at it: another carries it out.
+    // A spare child that died before reading its request didn't fail it: retry in another.
     else if (unread !== null && !isKilled) this.#fork(id, unread);
     else this.send(encodeEnded(id, status));
   }
 
-  #readOrder({ read }: Pipe): RecordBody {
-    return this.#order.subarray(0, readSync(read, this.#order));
+  #readRequest({ read }: Pipe): RecordBody {
+    return this.#requestBuffer.subarray(0, readSync(read, this.#requestBuffer));
   }
 
-  /** Ends all children and this process. */
+  /** Kills all children and ends this process. */
   #end(): never {
     for (const { pid } of this.#children) this.#calls.kill(pid);
     for (const child of this.#children) this.#calls.reap(child);
@@ -249,14 +253,14 @@ export class ForkServer {
 }
 
 function nothing(): void {
-  // Nobody listens, or nothing is held back.
+  // Discards records, or has none to flush.
 }
 
 function encodeEnded(id: number, status: number): Uint8Array {
   return encodeRecord(ENDED, id, new Uint8Array(Int32Array.of(status).buffer));
 }
 
-/** Handlers of its own, because those of the program are to notice nothing. More than one, so that V8 expects others. */
+/** Has its own handlers, so that the program's don't run. More than one, so that V8 doesn't specialize for a single handler. */
 function warmupService(): WorkerService {
   const dispatcher = new Dispatcher();
   dispatcher.map("/warmup/reply", (address, ...values) => [address, ...(values as number[])]);
@@ -272,8 +276,8 @@ function warmupService(): WorkerService {
   };
 }
 
-/** Packets as they come from the server. */
-function warmupOrders(): RecordBody[] {
+/** Requests to handle packets, as the server sends them. */
+function warmupRequests(): RecordBody[] {
   const values = [1, 0.5, "text", true, blob(new Uint8Array(1))];
   const messages = [new OscMessage("/warmup/reply", [1]), new OscMessage("/warmup/reply", values), new OscMessage("/warmup/silent", [1])];
   const peer = { address: { address: "127.0.0.1", port: 1, family: "IPv4" } } as Packet["peer"];

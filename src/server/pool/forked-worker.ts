@@ -29,26 +29,26 @@ import type { WorkerInit, WorkerLimits } from "./worker-init.ts";
 import type { InFlightPacket, PoolWorker, PoolWorkerEvents } from "./worker.ts";
 
 const ENTRY = fileURLToPath(new URL("./fork-server-entry.js", import.meta.url));
-/** How long a child may take that shows whether forking works here. */
+/** How long the test child may take that shows whether forking works on this system. */
 const TEST_MS = 2000;
-/** A fork server that leaves this many signs of life out, one a second, is replaced. */
+/** A fork server is pinged every second, and replaced after missing this many answers. */
 const BEAT_MS = 1000;
 const MISSED_BEATS = 5;
 
-/** The fork server as the pool sees it: the process that forks children, and the way to them. */
+/** The pool's side of the fork server: the process that forks children, and relays records from them. */
 export class ForkServerProcess {
-  /** Resolves when it is known whether it forks: null, or why it doesn't, and it then has been ended. */
+  /** Resolves to null once a test child has worked; otherwise to the reason, and the process is killed. */
   readonly usable: Promise<string | null>;
-  /** The `strictTiming` of its dispatcher, once it is usable. */
+  /** The `strictTiming` of its dispatcher. Valid once it is usable. */
   strictTiming = true;
-  /** True if it isn't usable because processes can't be forked here, whatever the program. */
+  /** True if it isn't usable because this system can't fork processes, whatever the program. */
   cannotFork = false;
   readonly #description: ChildPoolDescription;
   readonly #process: WorkerProcess;
   readonly #closed: Promise<void>;
   readonly #children = new Map<number, { readonly events: PoolWorkerEvents; readonly parts: LengthPrefixDecoder }>();
   readonly #onShutdown: () => void;
-  /** Decides {@link usable}. */
+  /** Resolves {@link usable}. */
   #decide: (reason: string | null) => void = () => undefined;
   #timer: NodeJS.Timeout;
   #heartbeat: NodeJS.Timeout | undefined;
@@ -82,16 +82,16 @@ export class ForkServerProcess {
         onClosed();
       },
     };
-    // The system kills it with the server, so no reaper needs to.
+    // No reaper: the kernel kills it together with the server.
     this.#process = new WorkerProcess(description, init, null, events, FORK_FLAGS);
-    this.#timer = setTimeout(() => this.#refuse(`it did not get there within startTimeout (${startTimeout} ms)`), startTimeout);
+    this.#timer = setTimeout(() => this.#refuse(`it was not ready within startTimeout (${startTimeout} ms)`), startTimeout);
   }
 
   get hasEnded(): boolean {
     return this.#process.hasEnded;
   }
 
-  /** Forks a child for the packet, which reports from now on. @returns the number of the child */
+  /** Forks a child for the packet. @returns the id of the child */
   fork(packet: InFlightPacket["packet"], events: PoolWorkerEvents): number {
     const id = this.#listen(events);
     this.#process.write(encodePackets([{ id, packet }]));
@@ -102,7 +102,7 @@ export class ForkServerProcess {
     this.#process.write(encodeRecord(KILL, id));
   }
 
-  /** Ends it, and with it all its children; resolves when it has ended. */
+  /** Kills it and all its children; resolves when it has ended. */
   async end(): Promise<void> {
     this.#process.kill();
     if (!this.hasEnded) await this.#closed;
@@ -152,7 +152,7 @@ export class ForkServerProcess {
     }
   }
 
-  /** Forks a child to see whether that works, and waits for its end, so that it isn't there beside those for packets. */
+  /** Forks a test child to see whether forking works. Waits for its end, so that it doesn't run beside children for packets. */
   #test(): void {
     clearTimeout(this.#timer);
     this.cannotFork = true;
@@ -176,7 +176,7 @@ export class ForkServerProcess {
     this.#process.write(encodeRecord(TEST, id));
   }
 
-  /** One that was stopped, or hangs, is killed: all its children with it. */
+  /** Kills a fork server that was stopped or hangs, and with it all its children. */
   #beat(): void {
     this.#missedBeats += 1;
     if (this.#missedBeats > MISSED_BEATS) this.#process.killBecause(`it no longer answers (for ${MISSED_BEATS * (BEAT_MS / 1000)} s)`);
@@ -189,7 +189,7 @@ export class ForkServerProcess {
     this.#process.killBecause(reason);
   }
 
-  /** The children die with it: the system kills them. */
+  /** The kernel kills its children with it. */
   #ended(how: string): void {
     clearTimeout(this.#timer);
     clearInterval(this.#heartbeat);
@@ -200,16 +200,16 @@ export class ForkServerProcess {
   }
 }
 
-/** The pool's side of a child that is forked for its packet and ends after it. */
+/** The pool's side of a child that is forked for one packet and ends after it. */
 export class ForkedWorker implements PoolWorker {
   readonly #forkServer: () => Promise<ForkServerProcess | string>;
   readonly #events: PoolWorkerEvents;
   readonly #onFork: () => void;
-  /** What kills it; null until it has been forked. */
+  /** Kills the child; null until it has been forked. */
   #kill: (() => void) | null = null;
   #isGone = false;
 
-  /** @param forkServer resolves to a fork server that works, or to the reason why there is none */
+  /** @param forkServer resolves to a usable fork server, or to the reason why there is none */
   constructor(forkServer: () => Promise<ForkServerProcess | string>, events: PoolWorkerEvents, onFork: () => void) {
     this.#forkServer = forkServer;
     this.#events = events;
@@ -231,11 +231,11 @@ export class ForkedWorker implements PoolWorker {
   kill(): void {
     if (this.#kill !== null) return this.#kill();
     this.#isGone = true;
-    // Not before the pool has done what it is doing.
+    // Deferred until the pool has finished its current work.
     queueMicrotask(() => this.#events.ended("it was no longer needed"));
   }
 
-  /** The fork server may have ended; then another one is awaited. */
+  /** Waits for a fork server: if the last one has ended, a new one has to start. */
   async #fork({ id, packet }: InFlightPacket): Promise<void> {
     const forkServer = await this.#forkServer();
     if (this.#isGone) return;

@@ -1,4 +1,4 @@
-/** The module that a handlers module's URL names, and what it must export. */
+/** Loads a handlers module and checks its exports. */
 import { statSync } from "node:fs";
 import { createRequire } from "node:module";
 import { fileURLToPath, pathToFileURL } from "node:url";
@@ -37,20 +37,20 @@ export function moduleUrl(source: URL | string): string {
   if (typeof source !== "string" && !(source instanceof URL)) {
     throw new OscServerError(
       "OSC_OPTION",
-      `Handlers come from a Dispatcher, or from a module given as a URL or an absolute path; got ${String(source)}.`,
+      `Handlers must be a Dispatcher, or a module given as a URL or an absolute path; got ${String(source)}.`,
     );
   }
   const url = toUrl(source);
   if (url === null || url.protocol !== "file:") {
     throw new OscServerError(
       "OSC_OPTION",
-      `A handlers module is given as a file: URL, such as new URL("./handlers.js", import.meta.url), or as an absolute path; got ${String(source)}.`,
+      `A handlers module must be a file: URL, such as new URL("./handlers.js", import.meta.url), or an absolute path; got ${String(source)}.`,
     );
   }
   if (!isFile(fileURLToPath(url))) {
     throw new OscServerError(
       "OSC_OPTION",
-      `There is no handlers module ${fileURLToPath(url)}: give it as new URL("./handlers.js", import.meta.url).`,
+      `There is no handlers module ${fileURLToPath(url)}. Pass it as new URL("./handlers.js", import.meta.url).`,
     );
   }
   return url.href;
@@ -62,7 +62,7 @@ function toUrl(source: URL | string): URL | null {
   return URL.canParse(source) ? new URL(source) : null;
 }
 
-/** Whether there is such a file. */
+/** Whether this path is an existing file. */
 export function isFile(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false })?.isFile() === true;
 }
@@ -74,7 +74,7 @@ interface LoadedModule {
 
 async function importHandlers(url: string): Promise<LoadedModule> {
   const loaded = await importOrRequire(url);
-  // What was compiled to CommonJS has its exports one level deeper.
+  // A module compiled to CommonJS has its exports one level deeper.
   const inner = loaded.default as LoadedModule | null | undefined;
   return !isDispatcher(inner) && isDispatcher(inner?.default) ? inner : loaded;
 }
@@ -83,13 +83,13 @@ async function importOrRequire(url: string): Promise<LoadedModule> {
   try {
     return (await import(url)) as LoadedModule;
   } catch (error) {
-    // A loader of the older kind, which is there for `require` only.
+    // An older kind of loader may support only `require`.
     if ((error as NodeJS.ErrnoException).code !== "ERR_UNKNOWN_FILE_EXTENSION") throw error;
     return createRequire(import.meta.url)(fileURLToPath(url)) as LoadedModule;
   }
 }
 
-/** By its looks, because a loader may have loaded our classes twice: once for `import` and once for `require`. */
+/** Duck-typed, because a loader may load our classes twice: for `import` and for `require`. */
 function isDispatcher(value: unknown): value is Dispatcher {
   const { match, strictTiming } = (value ?? {}) as Partial<Dispatcher>;
   return typeof match === "function" && typeof strictTiming === "boolean";

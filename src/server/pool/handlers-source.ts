@@ -7,12 +7,12 @@ import type { Program } from "./worker-init.ts";
 import { serverAddresses, serversMade, workerRole } from "./worker-role.ts";
 
 /**
- * Where the handlers of a threading or forking server come from: a dispatcher, with which each worker runs the program again up to the
- * server; or a module whose default export is a dispatcher, as a `URL`, a `file:` URL or an absolute path.
+ * The handlers of a threading or forking server. With a dispatcher, each worker runs the program again up to the server's constructor.
+ * Alternatively a module whose default export is a dispatcher, as a `URL`, a `file:` URL string or an absolute path.
  */
 export type HandlersSource = Dispatcher | URL | string;
 
-/** Set by test runners in their processes, and found in the programs that tests start, too. */
+/** Set by test runners. Programs started by tests inherit them. */
 const RUNNER_VARIABLES = ["VITEST", "JEST_WORKER_ID", "MOCHA_WORKER_ID", "AVA_PATH"];
 const RUNNERS = /[\\/]node_modules[\\/](\.bin[\\/])?(ava|jasmine|jest[^\\/]*|mocha|tap|tape|tinypool|uvu|vitest)\b/;
 
@@ -40,39 +40,39 @@ export function explainStart(noun: string, program: Program, how: string): strin
   );
 }
 
-/** Where the values go that described methods get in workers; null if nobody wants to know. */
+/** The namespace that receives values of described methods from workers; null if there is none. */
 export function namespaceOf(source: HandlersSource, options: { readonly namespace?: Namespace }): Namespace | null {
   return source instanceof Dispatcher ? source.namespace : (options.namespace ?? null);
 }
 
-/** A dispatcher knows it by itself; a module's dispatcher cannot be seen from here. */
+/** Taken from the dispatcher; with a module from the options, because its dispatcher isn't loaded here. */
 export function strictTimingOf(source: HandlersSource, options: { readonly strictTiming?: boolean }): boolean {
   return source instanceof Dispatcher ? source.strictTiming : (options.strictTiming ?? true);
 }
 
-/** The file that Node was told to run. */
+/** The file that Node runs as the program. */
 function entryPath(): string {
   if (workerRole() !== "main") throw notRunnable("this code runs in a worker of another server");
   const evaluated = process.execArgv.find((argument) => /^(-e|-p|-pe|-i|--eval|--print|--interactive)(=|$)/.test(argument));
-  if (evaluated !== undefined) throw notRunnable(`it was given with ${evaluated}`);
+  if (evaluated !== undefined) throw notRunnable(`it was passed with ${evaluated}`);
   const script = process.argv[1];
   if (script === undefined || script === "" || script === "-") throw notRunnable("it was typed in or read from stdin");
   const path = findEntry(script);
   if (path === null) throw notRunnable(`there is no file ${script}`);
   if (isTestRunner(path))
-    throw notRunnable(`a test runner runs this code, and the script is the runner's or would run the tests again (${path})`);
+    throw notRunnable(`a test runner is running, so the script is the runner's own or would run the tests again (${path})`);
   return path;
 }
 
 function isTestRunner(path: string): boolean {
   if (RUNNERS.test(path)) return true;
   if (/[\\/]node_modules[\\/]/.test(path) && RUNNER_VARIABLES.some((name) => process.env[name] !== undefined)) return true;
-  // Node's own runner is loaded by the file that holds the tests.
+  // With Node's own runner, the test file itself is the entry script.
   const { moduleLoadList = [] } = process as { moduleLoadList?: readonly string[] };
   return moduleLoadList.includes("NativeModule internal/test_runner/test");
 }
 
-/** Node takes `node server` for `node server.js`, and a folder for its main file. */
+/** Node accepts `node server` for `node server.js`, and a folder for its main file. */
 function findEntry(entry: string): string | null {
   try {
     return isFile(entry) ? entry : createRequire(import.meta.url).resolve(entry);
@@ -84,7 +84,7 @@ function findEntry(entry: string): string | null {
 function notRunnable(why: string): OscServerError {
   return new OscServerError(
     "OSC_ENTRY_NOT_RUNNABLE",
-    `The workers of this server would run the program's entry script again, and it cannot be run again: ${why}. ` +
-      'Put the dispatcher into a module of its own, export it as default, and pass that in its place: new URL("./handlers.js", import.meta.url).',
+    `The workers of this server would have to run the program's entry script again, but it can't be run again: ${why}. ` +
+      'Put the dispatcher into its own module, export it as default, and pass the module instead: new URL("./handlers.js", import.meta.url).',
   );
 }

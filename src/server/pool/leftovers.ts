@@ -2,23 +2,23 @@ import { createHook } from "node:async_hooks";
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 
-/** What goes on by itself: a process that was started, its pipes, and what only tidies up. */
+/** Resources that need no callback in this process: a started process and its pipes, and cleanup work. */
 const HARMLESS = new Set(["PROCESSWRAP", "PIPEWRAP", "PIPESERVERWRAP", "SIGNALWRAP", "TTYWRAP", "MESSAGEPORT", "FILEHANDLE", "DIRHANDLE"]);
-/** Node makes these for synchronous calls too, such as `randomUUID()` and `gzipSync()`. Only the others get a callback, right after they are made. */
+/** Created for synchronous calls too, such as `randomUUID()` and `gzipSync()`. Only asynchronous ones get a callback, just after creation. */
 const MAYBE_SYNCHRONOUS = /^(?!HTTP).*REQUEST$|^ZLIB$/;
 const TIMERS = new Set(["Timeout", "Immediate"]);
-/** What calls `process.nextTick` if something was opened or is to be read. Most other ticks of Node only tidy up. */
+/** Callers of `process.nextTick` that mean a stream was opened or is being read. Most other ticks of Node only clean up. */
 const TICK_OF_STREAM = /^ {4}at (?:\w+\.)?(?:construct|resume|emitReadable) \(node:internal\/streams\//;
 const MAX_FRAMES = 40;
 
-/** Something asynchronous that a handler has begun in a thread or process that doesn't go on with it. */
+/** Something asynchronous that a handler started in a thread or process that won't continue it. */
 export interface Leftover {
   readonly what: string;
-  /** The place in the program, as in a stack trace. */
+  /** Location in the program, as in a stack trace. */
   readonly where: string;
 }
 
-/** Notices what handlers begin and don't return: a promise, a timer, a request. */
+/** Detects asynchronous work that handlers start and don't return: promises, timers, requests. */
 export class LeftoverWatch {
   #isWatching = false;
   #found: Leftover | null = null;
@@ -29,7 +29,7 @@ export class LeftoverWatch {
       init: (_id, type, _trigger, resource) => {
         if (!this.#isWatching || HARMLESS.has(type)) return;
         const isTick = type === "TickObject";
-        // Those of what is undecided come before it is known.
+        // An undecided resource queues ticks before it gets its callback.
         if (!isTick) this.#decide();
         if (this.#found !== null) return;
         this.#isWatching = false;
@@ -37,7 +37,7 @@ export class LeftoverWatch {
         this.#isWatching = true;
         const where = placeInProgram(frames);
         const what = isTick ? describeTick(frames, where) : describe(type);
-        // Without a place it is a matter of ours.
+        // Without a location, Oscine itself started it.
         if (where === "" || what === null) return;
         const leftover = { what, where };
         if (MAYBE_SYNCHRONOUS.test(type)) this.#undecided = { leftover, resource };
@@ -46,14 +46,14 @@ export class LeftoverWatch {
     }).enable();
   }
 
-  /** A handler begins. */
+  /** Called before a packet's handlers run. */
   begin(): void {
     this.#found = null;
     this.#undecided = null;
     this.#isWatching = true;
   }
 
-  /** The handler has ended. @returns the first thing that it has left behind */
+  /** Called after they have run. @returns the first leftover */
   end(): Leftover | null {
     this.#isWatching = false;
     this.#decide();
@@ -69,14 +69,14 @@ export class LeftoverWatch {
   }
 }
 
-/** What handlers may have left pending when a worker ends. Loaders also read files at any time, so requests for files don't count. */
+/** Resources that handlers may leave pending. File requests don't count, because loaders may read files at any time. */
 const PENDING = new Set(["Timeout", "TCPSocketWrap", "TLSWrap", "UDPWrap"]);
 
-/** Notices what is under way when a worker ends whose handlers may be asynchronous, and was not when it began. */
+/** Detects work still pending when a worker with async handlers ends. Resources that existed when it started don't count. */
 export class PendingWatch {
   readonly #before = activeResources();
 
-  /** What is under way now; null if nothing is that handlers have begun. */
+  /** Something that handlers started and that is still pending; null if nothing is. */
   get found(): string | null {
     for (const [type, count] of activeResources()) {
       if (PENDING.has(type) && count > (this.#before.get(type) ?? 0)) return describe(type);
@@ -85,10 +85,10 @@ export class PendingWatch {
   }
 }
 
-/** How many there are of each kind of thing that keeps the event loop alive. */
+/** Number of resources of each type that keep the event loop alive. */
 function activeResources(): Map<string, number> {
   const counts = new Map<string, number>();
-  // Not every runtime tells.
+  // Not available in every runtime.
   const types = (process.getActiveResourcesInfo as typeof process.getActiveResourcesInfo | undefined)?.() ?? [];
   for (const type of types) counts.set(type, (counts.get(type) ?? 0) + 1);
   return counts;
@@ -101,7 +101,7 @@ function describe(type: string): string {
   return type === "WORKER" ? "a thread" : `an asynchronous operation (${type})`;
 }
 
-/** What a call of `process.nextTick` is for; null if nothing is lost without it. */
+/** What a call of `process.nextTick` is for; null if it only cleans up. */
 function describeTick(frames: readonly string[], where: string): string | null {
   const caller = frames[frames.findIndex((frame) => frame.includes("at process.nextTick ")) + 1] ?? "";
   if (caller.includes(where)) return "a callback of process.nextTick";
@@ -116,10 +116,10 @@ function currentFrames(): string[] {
   return stack.split("\n").filter((line) => line.startsWith("    at "));
 }
 
-/** The innermost frame of the handler that is neither Node's nor ours. */
+/** Location of the handler's innermost frame outside Node and Oscine. */
 function placeInProgram(frames: readonly string[]): string {
   const ours = dirname(fileURLToPath(import.meta.url));
-  // What called the handler, such as the constructor of the server, isn't the handler's.
+  // Callers of the handler, such as the server's constructor, aren't part of it.
   const end = frames.findIndex((line) => line.includes("PacketExecution."));
   const frame = frames.slice(0, end < 0 ? frames.length : end).find((line) => !/\(?node:|<anonymous>/.test(line) && !line.includes(ours));
   return /\(?([^()\s]+:\d+:\d+)\)?$/.exec(frame ?? "")?.[1] ?? "";

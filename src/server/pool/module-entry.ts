@@ -1,4 +1,4 @@
-/** What a thread or process of a pool runs whose handlers come from a module. */
+/** Entry of worker threads and processes whose handlers come from a module. */
 import { serveModule } from "./worker-loop.ts";
 import { currentWorker } from "./worker-role.ts";
 

@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
 
 /**
- * Reads process groups from its input, `+ id` to watch and `- id` to forget, and at the end of the input kills those that are left. It
- * outlives whatever ends the server, because its input ends when the server does.
+ * Reads process groups from stdin: `+ id` to watch, `- id` to forget. At the end of stdin, which is when the server ends for any reason, it
+ * kills the groups that are left.
  */
 const SCRIPT = `
 trap '' HUP INT QUIT TERM
@@ -16,13 +16,12 @@ done
 for id in $groups; do kill -s KILL -- "-$id"; done
 `;
 
-/** Errors that may be over soon: too many open files or processes. */
+/** Temporary errors: too many open files or processes. */
 const TEMPORARY: ReadonlySet<string> = new Set(["EAGAIN", "EMFILE", "ENFILE"]);
 
 /**
- * Kills the process groups of children that are left when the server's process is killed itself: a child that waits for packets sees the end
- * of its pipe and ends, but one in an endless loop never looks. One small shell for each server; none on Windows, where Node puts its
- * children into a job that ends with it.
+ * Kills orphans: children that still run after the server itself was killed. An idle child ends when its pipe closes, but one in an endless
+ * loop doesn't notice. Uses a small shell for each server. Not needed on Windows, where a job object ends Node's children with it.
  */
 export class OrphanReaper {
   readonly #groups = new Set<number>();
@@ -49,7 +48,7 @@ export class OrphanReaper {
     if (this.#groups.delete(group)) this.#write(`- ${group}\n`);
   }
 
-  /** Ends the shell, which kills what is still watched. */
+  /** Ends the shell, which kills the groups that are still watched. */
   async close(): Promise<void> {
     this.#closing = true;
     if (this.#shell === null) return;
@@ -61,11 +60,11 @@ export class OrphanReaper {
 
   #start(): void {
     if (this.#failed || this.#closing || process.platform === "win32") return;
-    // A session of its own: a signal for the server's process group does not reach it.
+    // In its own session, so that signals to the server's process group don't reach it.
     const shell = spawn("/bin/sh", ["-c", SCRIPT], { stdio: ["pipe", "ignore", "ignore"], detached: true, env: {} });
     this.#shell = shell;
     shell.on("error", (error: NodeJS.ErrnoException) => this.#ended(error.message, TEMPORARY.has(error.code ?? "")));
-    // It is missing if there were no file descriptors left.
+    // Undefined if no file descriptors were left.
     (shell.stdin as typeof shell.stdin | undefined)?.on("error", () => undefined);
     shell.on("exit", (code, signal) => this.#ended(`it ended with ${signal ?? `code ${code}`}`));
     for (const group of this.#groups) this.#write(`+ ${group}\n`);
@@ -75,7 +74,7 @@ export class OrphanReaper {
     this.#shell?.stdin?.write(line);
   }
 
-  /** One that was killed is replaced; one that cannot be started is not tried again, or with the next child if that may help. */
+  /** Replaces a shell that was killed. If it can't be started, tries again with the next child, but only after a temporary error. */
   #ended(reason: string, isTemporary = false): void {
     const couldNotStart = this.#shell?.pid === undefined;
     this.#shell = null;

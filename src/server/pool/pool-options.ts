@@ -20,22 +20,22 @@ import type { Program } from "./worker-init.ts";
 export interface WorkerPoolOptions {
   /** How long a worker may take from its start to the server's constructor, or to load the handlers module, in milliseconds. Default 30,000. */
   readonly startTimeout?: number;
-  /** After how long without a packet a worker ends that is more than `minThreads` or `spareChildren`, in milliseconds. Default 30,000. */
+  /** How long a worker beyond `minThreads` or `spareChildren` may be idle before it ends, in milliseconds. Default 30,000. */
   readonly idleTimeout?: number;
   /**
-   * With a handlers module: the `strictTiming` of its dispatcher, which the server can't see. If the two differ, this one holds, and
-   * that is reported. With a dispatcher the dispatcher's own holds. Default true.
+   * With a handlers module: the `strictTiming` of its dispatcher, which the server can't see. If they differ, this option applies, and the
+   * difference is reported. With a dispatcher, the dispatcher's own applies. Default true.
    */
   readonly strictTiming?: boolean;
   /**
-   * With a handlers module: where the last values of its described methods go, usually the namespace of the module's dispatcher, imported
-   * here as well. With a dispatcher it is the dispatcher's own. Default: nowhere.
+   * With a handlers module: the namespace that receives the last values of its described methods, usually that of the module's dispatcher,
+   * imported here as well. With a dispatcher, it is the dispatcher's own. Default: none.
    */
   readonly namespace?: Namespace;
   /**
-   * Whether packets of one sender may be handled at the same time. `"connection"`, the default of stream servers: one packet of a connection
-   * after another, in the order they came, and other connections beside it. `"client"`: the same for each address and port, for UDP.
-   * `"none"`, the default for UDP: packets overtake each other.
+   * Whether packets of one sender may be handled concurrently. `"connection"`, the default for stream servers: the packets of each connection are
+   * handled one after another, in order of arrival, concurrently with other connections. `"client"`: the same for each address and port, for
+   * UDP. `"none"`, the default for UDP: packets may overtake each other.
    */
   readonly order?: PacketOrder;
 }
@@ -43,77 +43,77 @@ export interface WorkerPoolOptions {
 /** Options of the threads of a threading server. */
 export interface ThreadPoolOptions extends WorkerPoolOptions {
   /**
-   * How many threads there may be at once. Default 16 for each processor, at least 32 and at most 64: a handler that waits leaves the
-   * processors to others. A thread takes about 10 MiB.
+   * Maximum number of threads. Default 16 per processor, at least 32 and at most 64: a handler that waits leaves its processor to others. A
+   * thread takes about 10 MiB.
    */
   readonly maxThreads?: number;
-  /** How many threads are kept ready, at most `maxThreads`. Default 8, which take about 100 MiB together. */
+  /** Number of threads kept ready, at most `maxThreads`. Default 8, which take about 100 MiB together. */
   readonly minThreads?: number;
-  /** How long a handler may take, in milliseconds; then its thread is ended and the packet reported as dropped. Default 60,000. */
+  /** How long a handler may take, in milliseconds. After that its thread is killed and the packet reported as dropped. Default 60,000. */
   readonly threadTimeout?: number;
   /**
-   * How much memory the objects of a thread may take, in MiB; a thread that needs more is ended, and only that thread. The bytes of buffers
-   * don't count: if handlers may fill those without end, use the forking server. Default 512.
+   * Maximum heap size of a thread, in MiB; a thread that exceeds it is killed, without affecting others. The contents of buffers don't count: if
+   * handlers may allocate those without limit, use the forking server. Default 512.
    */
   readonly threadMemory?: number;
   /** The `workerData` of `node:worker_threads` in each thread. A `SharedArrayBuffer` in it is shared by all threads. Default undefined. */
   readonly workerData?: unknown;
   /**
-   * How many packets a thread may handle side by side while handlers await something. More than 1 needs a handlers module, because only there
-   * handlers may be asynchronous. Default 1.
+   * Number of packets that a thread may handle concurrently while handlers await something. More than 1 needs a handlers module, because only its
+   * handlers may be async. Default 1.
    */
   readonly packetsPerThread?: number;
 }
 
-/** How the processes of a forking server come to be: see the option `strategy` of {@link ChildPoolOptions}. */
+/** How the processes of a forking server are created: see the option `strategy` of {@link ChildPoolOptions}. */
 export type ForkingStrategy = "auto" | "fork" | "spawn";
 
 /** Options of the child processes of a forking server. */
 export interface ChildPoolOptions extends WorkerPoolOptions {
-  /** How many child processes there may be at once, the spare ones included. Default 40. */
+  /** Maximum number of child processes, including spare ones. Default 40. */
   readonly maxChildren?: number;
   /**
-   * How many processes are started before there is a packet for them, at most `maxChildren`. Default 2 to 8, as many as there are processors.
-   * A process that is spawned takes about 45 MiB, one that is forked less than 1 MiB.
+   * Number of idle processes kept ready for packets, at most `maxChildren`. Default: the number of processors, from 2 to 8. A spawned process
+   * takes about 45 MiB, a forked one less than 1 MiB.
    */
   readonly spareChildren?: number;
-  /** How long a handler may take, in milliseconds; then its process is killed and the packet reported as dropped. Default 60,000. */
+  /** How long a handler may take, in milliseconds. After that its process is killed and the packet reported as dropped. Default 60,000. */
   readonly childTimeout?: number;
-  /** How many packets a process handles, one after another, before it ends. Default 1: each packet has a process of its own. */
+  /** Number of packets that a process handles, one after another, before it ends. Default 1: each packet gets its own process. */
   readonly requestsPerChild?: number;
   /**
-   * How processes come to be.
+   * How processes are created.
    *
-   * - `"fork"`: one process runs the program up to the server, and the system's `fork` copies it for each packet. Needs Linux and the optional
+   * - `"fork"`: one process runs the program up to the server, and the system call `fork` copies it for each packet. Needs Linux and the optional
    *   package `koffi`. Handlers must be synchronous, and `requestsPerChild` must be 1.
-   * - `"spawn"`: each process is a Node of its own that runs the program up to the server. Works everywhere. Handlers of a module may be
-   *   asynchronous. Costs some 50 to 100 ms of processor time for a process; `requestsPerChild` spreads that over several packets.
-   * - `"auto"` (default): `"fork"` if a test at the start shows that it works, `requestsPerChild` is 1 and no handler is an async function;
-   *   otherwise `"spawn"`. `stats().forked` tells how many processes were forked.
+   * - `"spawn"`: each process is a new Node process that runs the program up to the server. Works everywhere. Handlers of a module may be
+   *   async. A process costs about 50 to 100 ms of CPU time; `requestsPerChild` spreads that over several packets.
+   * - `"auto"` (default): `"fork"` if a test at startup shows that it works, `requestsPerChild` is 1 and no handler is an async function;
+   *   otherwise `"spawn"`. `stats().forked` counts the processes that were forked.
    */
   readonly strategy?: ForkingStrategy;
   /**
-   * How much memory the objects of a process may take, in MiB: Node's `--max-old-space-size`. A process that needs more ends, and only that
-   * one. Default 512, or what the program itself was started with.
+   * Maximum heap size of a process, in MiB: Node's `--max-old-space-size`. A process that exceeds it ends, without affecting others. Default
+   * 512, or the value that the program itself was started with.
    */
   readonly childMemory?: number;
 }
 
-/** What a thread pool is made of, as plain data. */
+/** The description of a thread pool. Plain data. */
 export interface ThreadPoolDescription extends Required<Omit<ThreadPoolOptions, "namespace">> {
   readonly kind: "threading";
   readonly program: Program;
 }
 
-/** What a pool of processes is made of, as plain data. */
+/** The description of a pool of processes. Plain data. */
 export interface ChildPoolDescription extends Required<Omit<ChildPoolOptions, "namespace" | "childMemory">> {
   readonly kind: "forking";
   readonly program: Program;
-  /** Null: as the program itself. */
+  /** Null: the same as for the program itself. */
   readonly childMemory: number | null;
 }
 
-/** The longest time that a timer of Node can wait. */
+/** The longest delay of a Node timer. */
 const LONGEST_TIMEOUT = 2_147_483_647;
 const HEAP_FLAG = /^--max[-_]old[-_]space[-_]size/;
 
@@ -148,7 +148,7 @@ export const CHILD_POOL_OPTIONS: readonly string[] = [...Object.keys(CHILD_CHECK
 
 /**
  * @param order the default of the option
- * @throws OscServerError `OSC_OPTION` if an option has a bad value, `OSC_ENTRY_NOT_RUNNABLE` as {@link programOf}, `OSC_UNSUPPORTED_RUNTIME`
+ * @throws OscServerError `OSC_OPTION` for a bad option, `OSC_ENTRY_NOT_RUNNABLE` like {@link programOf}, `OSC_UNSUPPORTED_RUNTIME` on Deno
  */
 export function threadPoolDescription(
   source: HandlersSource,
@@ -165,7 +165,7 @@ export function threadPoolDescription(
   const program = programOf(source, values);
   if (packetsPerThread > 1 && program.kind === "entry") {
     throw optionError(
-      "packetsPerThread above 1 needs a handlers module instead of the dispatcher: only there handlers may be asynchronous.",
+      "packetsPerThread above 1 needs a handlers module instead of the dispatcher, because only its handlers may be asynchronous.",
     );
   }
   return {
@@ -180,7 +180,7 @@ export function threadPoolDescription(
 
 /**
  * @param order the default of the option
- * @throws OscServerError `OSC_OPTION` if an option has a bad value, `OSC_ENTRY_NOT_RUNNABLE` as {@link programOf}
+ * @throws OscServerError `OSC_OPTION` for a bad option, `OSC_ENTRY_NOT_RUNNABLE` like {@link programOf}
  */
 export function childPoolDescription(source: HandlersSource, options: ChildPoolOptions, order: PacketOrder = "none"): ChildPoolDescription {
   const { namespace: values, ...checked } = checkOptionValues(options, CHILD_CHECKS);
@@ -188,7 +188,7 @@ export function childPoolDescription(source: HandlersSource, options: ChildPoolO
   const spares = Math.min(maxChildren, 8, Math.max(2, availableParallelism()));
   if (strategy === "fork" && requestsPerChild !== 1) {
     throw optionError(
-      `requestsPerChild must be 1 with strategy "fork", which has a process for each packet; got ${requestsPerChild}. Use strategy "spawn" for more.`,
+      `requestsPerChild must be 1 with strategy "fork", which forks a process for each packet; got ${requestsPerChild}. Use strategy "spawn" for more.`,
     );
   }
   const program = programOf(source, values);
@@ -209,7 +209,7 @@ function orderOption({ order }: WorkerPoolOptions, fallback: PacketOrder): Packe
   return oneOf<PacketOrder, PacketOrder>(["connection", "client", "none"], fallback)(order, "order");
 }
 
-/** Whether it is worth a test at the start. Bun and Deno name their own version beside that of Node which they are like. */
+/** Whether forking may work, so that it is worth a test. Bun and Deno report their own version beside Node's. */
 function mayFork(): boolean {
   return process.platform === "linux" && process.versions["bun"] === undefined && process.versions["deno"] === undefined;
 }
@@ -219,7 +219,7 @@ function namespace(value: unknown): Namespace | undefined {
   throw bad("namespace", "the namespace of a Dispatcher", value);
 }
 
-/** A number of milliseconds that a timer can wait. */
+/** A delay of a timer, in milliseconds. */
 function timeout(fallback: number): OptionCheck<number> {
   return milliseconds(fallback, 1, LONGEST_TIMEOUT);
 }
@@ -228,6 +228,6 @@ function cloneable(workerData: unknown): unknown {
   try {
     return structuredClone(workerData);
   } catch (cause) {
-    throw optionError(`workerData must be a value that can be cloned for another thread: ${String(cause)}`, { cause });
+    throw optionError(`workerData must be cloneable for another thread: ${String(cause)}`, { cause });
   }
 }

@@ -15,12 +15,12 @@ import { WorkerPool, type WorkerSource, timingDiffers } from "./worker-pool.ts";
 import { Backoff } from "./worker-set.ts";
 import type { WorkerKind } from "./worker.ts";
 
-/** How long packets wait before workers are started for them: far longer than light handlers take, shorter than a start. */
+/** How long packets are queued before workers are started for them: far longer than light handlers take, but shorter than a start. */
 const PATIENCE_MS = 10;
-/** A worker numbers its packets from 1 on with 31 bits. */
+/** The largest packet id of a worker: ids start at 1 and have 31 bits. */
 const MAX_NUMBER = 2 ** 31 - 1;
 
-/** What a pool tells its server. */
+/** The server that a pool is created for. */
 export interface PoolOwner {
   readonly limits: Limits;
   readonly events: ExecutorEvents;
@@ -29,7 +29,7 @@ export interface PoolOwner {
   readonly counters: Counters;
 }
 
-/** The pool that a description stands for, in worker threads or child processes. */
+/** Creates the pool of worker threads or child processes that a description specifies. */
 export function createPool(description: ThreadPoolDescription | ChildPoolDescription, owner: PoolOwner): WorkerPool {
   const { order } = description;
   if (description.kind === "forking") {
@@ -70,7 +70,7 @@ function threadKind(description: ThreadPoolDescription, { limits }: PoolOwner): 
   };
 }
 
-/** Decides how the processes of a pool come to be, and owns what they share. */
+/** Decides whether the processes of a pool are forked or spawned. Owns the fork server and the reaper. */
 class ProcessSource implements WorkerSource {
   readonly #description: ChildPoolDescription;
   readonly #owner: PoolOwner;
@@ -88,7 +88,7 @@ class ProcessSource implements WorkerSource {
       owner.events.report(
         new OscServerError(
           "OSC_CHILD_FAILED",
-          `No shell to end children with, should the server be killed while they are in an endless loop: ${reason}.`,
+          `No shell could be started (${reason}). If the server is killed, child processes in an endless loop will keep running.`,
         ),
       ),
     );
@@ -150,7 +150,7 @@ class ProcessSource implements WorkerSource {
     };
   }
 
-  /** A fork server that forks, or why there is none. One that has ended is replaced. */
+  /** Returns a usable fork server, or why there is none. Replaces one that has ended. */
   async #usableForkServer(): Promise<ForkServerProcess | string> {
     if (this.#closing) return "the server closed";
     if (this.#forkServer?.hasEnded !== false && this.#backoff.wait > 0) return this.#failure;

@@ -13,17 +13,17 @@ import type { InFlightPacket, PoolWorker, PoolWorkerEvents } from "./worker.ts";
 const MODULE_ENTRY = fileURLToPath(new URL("./module-entry.js", import.meta.url));
 const PRELOAD = fileURLToPath(new URL("./worker-preload.cjs", import.meta.url));
 const isPosix = process.platform !== "win32";
-/** How long the end of a pipe is awaited once its process has ended: another process may hold it. */
+/** How long to wait for the end of a pipe after its process has ended: another process may hold it open. */
 const PIPE_MS = 1000;
 
-/** If two names have one number, as SIGABRT and SIGIOT, the first counts. */
+/** If two names share a number, like SIGABRT and SIGIOT, the first counts. */
 const SIGNALS: ReadonlyMap<number, NodeJS.Signals> = new Map(
   Object.entries(constants.signals)
     .map(([name, number]) => [number, name as NodeJS.Signals] as const)
     .toReversed(),
 );
 
-/** A child process of the pool, a Node of its own, and the pipes to it: one that handles packets, or a fork server. */
+/** The pool's side of a spawned Node process and its pipes: a worker, or the fork server. */
 export class WorkerProcess implements PoolWorker {
   readonly #process: ChildProcess;
   readonly #packets: Writable;
@@ -32,11 +32,11 @@ export class WorkerProcess implements PoolWorker {
   #reason: string | null = null;
 
   /**
-   * Starts it. May throw.
+   * Starts the process. May throw.
    *
-   * @param reaper null if the process dies with the server in any case
-   * @param events told that it has ended when all that it wrote has been read
-   * @param flags of Node, which hold whatever those of the program say
+   * @param reaper null if the process always dies with the server
+   * @param events `ended` is called after everything that the process wrote has been read
+   * @param flags of Node, which override those of the program
    */
   constructor(
     { program, childMemory }: ChildPoolDescription,
@@ -51,7 +51,7 @@ export class WorkerProcess implements PoolWorker {
     const args = ["--require", PRELOAD, ...withoutInspector(program.execArgv), ...flags, ...memory, script, ...program.argv];
     const child = spawn(process.execPath, args, {
       stdio: ["ignore", "inherit", "inherit", "pipe", "pipe"],
-      // A process group of its own, so that what a handler has started can be ended with it; and Ctrl-C is for the server to answer.
+      // Its own process group, so that processes started by a handler are killed with it, and Ctrl-C reaches only the server.
       detached: isPosix,
       windowsHide: true,
       env: { ...process.env, [PROCESS_KEY]: JSON.stringify(init) },
@@ -60,7 +60,7 @@ export class WorkerProcess implements PoolWorker {
     const stdio = child.stdio as ChildProcess["stdio"] | undefined;
     if (stdio === undefined) throw neverStarted(child);
     this.#packets = stdio[PACKETS_FD] as Writable;
-    // A pipe whose process has ended; its end tells the rest.
+    // The process has ended, which is reported separately.
     this.#packets.on("error", () => undefined);
     this.#read(stdio[RESULTS_FD] as Readable, events);
     if (child.pid !== undefined && isPosix) reaper?.add(child.pid);
@@ -83,18 +83,18 @@ export class WorkerProcess implements PoolWorker {
     return null;
   }
 
-  /** Sends nothing more: the process ends when it has read all. */
+  /** Closes the pipe: the process ends when it has handled everything in it. */
   retire(): void {
     this.#packets.end();
   }
 
-  /** As {@link kill}. @param reason is told as the reason of its end */
+  /** Like {@link kill}. @param reason reported as the reason of its end */
   killBecause(reason: string): void {
     this.#reason ??= reason;
     this.kill();
   }
 
-  /** Kills it and what it has started, whatever it does. */
+  /** Kills the process and everything that it has started. */
   kill(): void {
     const { pid, exitCode, signalCode } = this.#process;
     if (pid === undefined || exitCode !== null || signalCode !== null) return;
@@ -102,7 +102,7 @@ export class WorkerProcess implements PoolWorker {
       if (isPosix) process.kill(-pid, "SIGKILL");
       else this.#process.kill("SIGKILL");
     } catch {
-      // It has ended by itself.
+      // Already ended.
     }
   }
 
@@ -122,9 +122,9 @@ export class WorkerProcess implements PoolWorker {
     pipe.on("error", () => undefined);
   }
 
-  /** What follows in the pipe can't be told apart any more. */
+  /** Record boundaries are lost from here on. */
   #readNonsense(what: string): void {
-    this.killBecause(`something wrote to its file descriptor ${RESULTS_FD}, which is the server's: ${what}`);
+    this.killBecause(`something wrote to its file descriptor ${RESULTS_FD}, which is reserved for the server: ${what}`);
   }
 
   #awaitEnd(childMemory: number | null, events: PoolWorkerEvents): void {
@@ -150,7 +150,7 @@ export class WorkerProcess implements PoolWorker {
   }
 }
 
-/** How a process ended whose status `waitpid` gave. */
+/** Describes a status from `waitpid`. */
 export function describeStatus(status: number, childMemory: number | null): string {
   return describeEnd((status >> 8) & 0xff, SIGNALS.get(status & 0x7f) ?? null, childMemory);
 }
@@ -158,17 +158,17 @@ export function describeStatus(status: number, childMemory: number | null): stri
 function describeEnd(code: number | null, signal: NodeJS.Signals | null, childMemory: number | null): string {
   if (signal === null) return `exit code ${code}`;
   const memory = childMemory === null ? "" : `, childMemory (${childMemory} MiB)`;
-  // That is how Node ends when its heap is full.
+  // Node aborts when its heap is full.
   return signal === "SIGABRT" ? `signal SIGABRT, perhaps because it needed more memory than it may have${memory}` : `signal ${signal}`;
 }
 
-/** Without file descriptors Node doesn't even make the pipes, and says why only in an event, which would end this thread if nobody heard it. */
+/** Without free file descriptors Node doesn't create the pipes. It then emits an error, which would end this thread if unhandled. */
 function neverStarted(child: ChildProcess): Error {
   child.on("error", () => undefined);
-  return new Error("this process, or the system, has no file descriptors left (EMFILE, ENFILE): raise the limit (ulimit -n)");
+  return new Error("this process or the system has no file descriptors left (EMFILE, ENFILE): raise the limit (ulimit -n)");
 }
 
-/** A port of the inspector can be opened by one process only. */
+/** Only one process can open the inspector's port. */
 function withoutInspector(flags: readonly string[]): string[] {
   return flags.filter((flag) => !/^--inspect(-brk|-wait|-port)?(=|$)/.test(flag));
 }

@@ -23,38 +23,38 @@ import {
 } from "./records.ts";
 import type { WorkerChannel } from "./worker-channel.ts";
 
-/** What a worker does with a packet. */
+/** What a worker needs to handle packets. */
 export interface WorkerService {
-  /** Whether the dispatcher wants bundles to wait for their time. */
+  /** Whether bundles wait for their time, as the dispatcher says. */
   readonly strictTiming: boolean;
-  /** The address of a handler that is an async function; null if none is known. */
+  /** Address of a handler that is an async function; null if none is known. */
   readonly asyncHandler: string | null;
   readonly asyncAdvice: string;
-  /** The methods whose values the program wants to know; null if none. */
+  /** The methods whose values are reported to the program; null if it doesn't need them. */
   readonly namespace: Namespace | null;
   readonly handling: Handling;
-  /** These two are those that know the classes of the dispatcher: the program may have loaded our modules twice. */
+  /** From the same copy of our modules as the dispatcher's classes, because the program may have loaded them twice. */
   readonly runPacket: typeof runPacket;
   readonly encodeReply: typeof encodeReply;
 }
 
-/** Tells the pool that packets may come. */
+/** Tells the pool that this worker is ready for packets. */
 export function readyRecord({ strictTiming }: WorkerService): Uint8Array {
   return encodeJson(READY, 0, { strictTiming } satisfies Ready);
 }
 
-/** Handles packets of records and writes what comes of them. */
+/** Handles the packets in a worker's records, and writes replies, errors and results as records. */
 export class RecordHandler {
   readonly #service: WorkerService;
   readonly #channel: Pick<WorkerChannel, "write" | "flush">;
   readonly #leftovers: LeftoverWatch | null;
   readonly #pending: PendingWatch | null;
-  /** What was asked for, in a worker whose handlers may be asynchronous; not all of it if that is much. */
+  /** Addresses of handled packets, up to `MAX_ADDRESSES`. Only for handlers that may be async. */
   readonly #addresses = new Set<string>();
-  /** The packet whose handlers are running; 0 for none. */
+  /** Id of the packet whose handlers are running; 0 if none. */
   #packetId = 0;
 
-  /** @param leftovers notices what handlers begin that doesn't go on here; null if it does */
+  /** @param leftovers detects async work that can't continue in this worker; null if it can */
   constructor(service: WorkerService, channel: Pick<WorkerChannel, "write" | "flush">, leftovers: LeftoverWatch | null) {
     this.#service = service;
     this.#channel = channel;
@@ -67,7 +67,7 @@ export class RecordHandler {
     });
   }
 
-  /** Handles one packet. @returns a promise if its handlers await something, which never rejects */
+  /** Handles one packet. @returns a promise, which never rejects, if its handlers await something */
   handle(record: RecordBody): Promise<void> | undefined {
     const id = idOf(record);
     const { data, client, asOf } = packetOf(record);
@@ -85,12 +85,12 @@ export class RecordHandler {
     return undefined;
   }
 
-  /** The worker ends: reports what handlers have begun and not awaited. */
+  /** Called when the worker ends. Reports work that handlers started and didn't await. */
   reportPending(): void {
     const what = this.#pending?.found ?? null;
     if (what === null) return;
     const addresses = [...this.#addresses].join(" or ");
-    const message = `A handler of ${addresses} left ${what} behind when its worker ended, which doesn't go on: ${AWAIT_ADVICE}`;
+    const message = `A handler of ${addresses} left behind ${what} when its worker ended, which won't continue: ${AWAIT_ADVICE}`;
     this.send(encodeJson(LEFTOVER, 0, packError(new OscDispatchError("OSC_ASYNC_HANDLER", message, addresses))));
   }
 
@@ -104,7 +104,7 @@ export class RecordHandler {
     }
   }
 
-  /** At once, because the handler, or the next one, may take long. */
+  /** Flushes at once, because this handler, or the next, may run for a long time. */
   send(record: Uint8Array): void {
     this.#channel.write(record);
     this.#channel.flush();
@@ -116,26 +116,26 @@ export class RecordHandler {
     if (error.code !== "OSC_ASYNC_HANDLER") {
       return new OscDispatchError("OSC_HANDLER_FAILED", `${error.message}. ${UNINITIALIZED_ADVICE}`, address, { cause: error.cause });
     }
-    const message = `A handler of ${address} returned a promise, and nothing can await it: ${this.#service.asyncAdvice}`;
+    const message = `A handler of ${address} returned a promise, which can't be awaited here: ${this.#service.asyncAdvice}`;
     return new OscDispatchError("OSC_ASYNC_HANDLER", message, address);
   }
 
   #reportLeftover(id: number, data: Uint8Array, { what, where }: Leftover): void {
     const address = addressOf(data);
-    const message = `A handler of ${address} left ${what} behind, at ${where}, which doesn't go on: ${this.#service.asyncAdvice}`;
+    const message = `A handler of ${address} left behind ${what} at ${where}, which won't continue: ${this.#service.asyncAdvice}`;
     this.send(encodeJson(LEFTOVER, id, packError(new OscDispatchError("OSC_ASYNC_HANDLER", message, address))));
   }
 }
 
-/** What the handlers of a packet may do in a worker. */
+/** The context of a packet's handlers in a worker. */
 class RecordContext implements PacketContext {
   readonly handling: Handling;
   readonly id: number;
   readonly clientAddress: NetAddress;
   readonly asOf: number;
-  /** Whether the pool has been told its end. */
+  /** Whether the pool has the packet's result. */
   isOver = false;
-  /** Whether it was reported that a handler returned a promise. */
+  /** Whether a returned promise was already reported. */
   returnedPromise = false;
   readonly #handler: RecordHandler;
   readonly #encodeReply: typeof encodeReply;
@@ -152,7 +152,7 @@ class RecordContext implements PacketContext {
   reply(reply: OscReply): void {
     const { id } = this;
     const data = this.#encodeReply(reply);
-    // The pool forgets a packet when it has ended, so a late reply names its client.
+    // The pool forgets a packet once it has the result, so a late reply carries the client's address.
     this.#handler.send(this.isOver ? encodeSend(id, data, this.clientAddress) : encodeRecord(REPLY, id, data));
   }
 
@@ -162,19 +162,19 @@ class RecordContext implements PacketContext {
   }
 }
 
-/** How many addresses a report of what is pending names at most. */
+/** Maximum number of addresses named in a report of pending work. */
 const MAX_ADDRESSES = 8;
 const AWAIT_ADVICE = "return a promise that resolves when the work is done.";
 const UNINITIALIZED_ADVICE =
-  "A worker runs the program again up to the server's constructor, which doesn't return there, so the variable of the server is never set. " +
+  "A worker runs the program again up to the server's constructor, which never returns there, so the server's variable is never set. " +
   "Map the handler with needsContext: true and use its context, such as context.shutdown()";
 
-/** Whether the program's script didn't get as far as to set a variable. */
+/** Whether the error is about a variable that the program's script hasn't initialized. */
 function isUninitialized(cause: unknown): boolean {
   try {
     return cause instanceof ReferenceError && cause.message.includes("before initialization");
   } catch {
-    // A proxy that lets nobody look at it.
+    // A proxy that throws on access.
     return false;
   }
 }

@@ -1,4 +1,4 @@
-/** The one format in which packets and their results travel between a pool and its workers, through a `MessagePort` or a pipe. */
+/** The format of packets and results between a pool and its workers, over a `MessagePort` or a pipe. */
 import { OscMessage, decode, encode } from "../../codec/index.ts";
 import type { NamespaceMethod } from "../../namespace/index.ts";
 import type { NetAddress } from "../../net-address.ts";
@@ -6,78 +6,78 @@ import type { Packet } from "../executor.ts";
 import type { LateReason } from "../handle.ts";
 
 /*
- * A record: the size of what follows (4 bytes), its kind (1), the number of the packet it is about (4), its content. A message or a piece
- * of a pipe may hold several.
+ * A record: the size of the rest (4 bytes), its kind (1), the id of the packet that it concerns (4), its content. A message or a chunk from a
+ * pipe may hold several records.
  */
 
-/** To a worker: a packet to handle. From a worker: a packet to send, with the client as its sender. */
+/** To a worker: a packet to handle. From a worker: a packet to send, with the recipient in place of the sender. */
 export const PACKET = 1;
-/** To a worker: end when nothing is left to do. */
+/** To a worker: end once idle. */
 export const END = 2;
-/** To a fork server: fork a child that allocates and answers, to see whether that works here. */
+/** To a fork server: fork a child that allocates and answers, to test whether forking works. */
 export const TEST = 3;
-/** To a fork server: kill the child that has this number. */
+/** To a fork server: kill the child with this id. */
 export const KILL = 4;
-/** To a fork server, which answers with the same. */
+/** To a fork server, which answers with the same record. */
 export const PING = 5;
 
-/** From a worker: it can take packets. Content: {@link Ready} as JSON. */
+/** From a worker: it is ready for packets. Content: {@link Ready} as JSON. */
 export const READY = 16;
 /** Content: an encoded packet for the client. */
 export const REPLY = 17;
-/** Content: a packed error, as JSON, that doesn't decide what becomes of the packet. */
+/** An error that doesn't change the packet's result. Content: the packed error as JSON. */
 export const REPORT = 18;
-/** Content: how many messages no handler matched (4 bytes), and for how many milliseconds the handlers ran (a float of 4 bytes); nothing for zeros. */
+/** Content: the number of unmatched messages (4 bytes) and the handlers' run time in milliseconds (float32); empty if both are 0. */
 export const HANDLED = 19;
-/** Content: the index of the reason in {@link REASONS} (1 byte); for `arguments` also why, as text. */
+/** Content: the index of the reason in {@link REASONS} (1 byte); for `arguments` also the explanation as text. */
 export const REJECTED = 20;
-/** A handler asked the server to end. */
+/** A handler asked the server to shut down. */
 export const SHUTDOWN = 21;
-/** The worker can't work, and ends. Content: why, as text. */
+/** The worker failed and ends. Content: the reason as text. */
 export const FAILED = 22;
-/** From a fork server: the child with this number has ended. Content: its status as `waitpid` gives it (4 bytes). */
+/** From a fork server: the child with this id has ended. Content: its `waitpid` status (4 bytes). */
 export const ENDED = 23;
-/** As {@link REPORT}, to be told once only. */
+/** Like {@link REPORT}, but reported only once. */
 export const LEFTOVER = 25;
-/** Content: the new value of a described method, laid out as a {@link PACKET}: its time is that of the value, its client the source. */
+/** The new value of a described method. Content: as for {@link PACKET}, with the value's time and its source as the client. */
 export const VALUE = 26;
-/** From a blocked thread, which reports errors itself: the name of the counter that counts this one. */
+/** From a blocked thread, which reports errors itself. Content: the name of the counter to increase. */
 export const COUNTED = 27;
-/** From a fork server: processes can't be forked here. Content: why, as text. */
+/** From a fork server: this system can't fork processes. Content: the reason as text. */
 export const CANNOT_FORK = 28;
-/** From a forked child: a piece of a record that is too long to be written at once. */
+/** From a forked child: a part of a record that is too long for an atomic write. */
 export const PART = 24;
 
 export interface Ready {
-  /** Whether the dispatcher wants bundles to wait for their time. */
+  /** Whether bundles wait for their time, as the dispatcher says. */
   readonly strictTiming: boolean;
 }
 
-/** A packet as a worker reads it. */
+/** A packet decoded from a record. */
 export interface ReceivedPacket {
   readonly data: Uint8Array;
   readonly client: NetAddress;
   readonly asOf: number;
 }
 
-/** A record without its size: its kind, number and content. */
+/** A record without its size: its kind, id and content. */
 export type RecordBody = Uint8Array;
 
 const SIZE = 4;
 const HEAD = 5;
-/** Where the parts of a packet are, behind the head. */
+/** Offsets of a packet's fields. */
 const AS_OF = HEAD;
-/** Of the client: its port, its family, the size of its address, its address. */
+/** The client: its port, its family, the size of its address, its address. */
 const CLIENT = AS_OF + 8;
 const FAMILY = CLIENT + 2;
 const ADDRESS_SIZE = FAMILY + 1;
 const ADDRESS = ADDRESS_SIZE + 1;
-/** How many bytes a pipe takes in one piece, whoever else writes to it (`PIPE_BUF`). */
+/** Number of bytes that a pipe accepts atomically, even with several writers (`PIPE_BUF`). */
 export const PIPE_PIECE = 4096;
 
 const FAMILIES = ["IPv4", "IPv6", "unix"] as const satisfies readonly NetAddress["family"][];
 const REASONS = ["malformed", "unverified", "arguments"] as const satisfies readonly LateReason[];
-/** The source of a value that a program has set itself. */
+/** The source of a value that the program set itself. */
 const NOBODY: NetAddress = { address: "", port: 0, family: "IPv4" };
 const NOTHING = new Uint8Array(0);
 const decoder = new TextDecoder();
@@ -104,12 +104,12 @@ export function encodeHandled(id: number, unmatched: number, tookMs = 0): Uint8A
   return encodeRecord(HANDLED, id, content);
 }
 
-/** @param text why, if that can't be told from the packet */
+/** @param text the explanation, if it can't be derived from the packet */
 export function encodeRejected(id: number, reason: LateReason, text = ""): Uint8Array {
   return encodeRecord(REJECTED, id, Buffer.concat([Uint8Array.of(REASONS.indexOf(reason)), Buffer.from(text)]));
 }
 
-/** A method's value of its own, or from a message, for the program's namespace. */
+/** Encodes a method's value, set by the worker or by a message, for the program's namespace. */
 export function encodeValue(id: number, { address, value, types, time, source }: NamespaceMethod): Uint8Array {
   const data = encode(new OscMessage(address, value ?? [], types));
   const packet = { data, asOf: time ?? 0, peer: { address: source ?? NOBODY } };
@@ -118,7 +118,7 @@ export function encodeValue(id: number, { address, value, types, time, source }:
   return bytes;
 }
 
-/** A new value of a method, as {@link encodeValue} has written it. */
+/** Decodes a {@link VALUE} record. */
 export function readValue(body: RecordBody): {
   readonly message: OscMessage;
   readonly time: number;
@@ -128,7 +128,7 @@ export function readValue(body: RecordBody): {
   return { message: decode(data) as OscMessage, time: asOf, source: client.address === "" ? null : client };
 }
 
-/** The method that a {@link VALUE} record is about. */
+/** The address of the method in a {@link VALUE} record. */
 export function valueAddress(body: RecordBody): string {
   const bytes = Buffer.from(body.buffer, body.byteOffset, body.length);
   const start = ADDRESS + (bytes[ADDRESS_SIZE] ?? 0);
@@ -141,7 +141,7 @@ export interface NumberedPacket {
   readonly packet: Pick<Packet, "data" | "asOf"> & { readonly peer: { readonly address: NetAddress } };
 }
 
-/** Packets as records, one after another. */
+/** Encodes packets as consecutive records. */
 export function encodePackets(packets: readonly NumberedPacket[]): Uint8Array {
   let size = 0;
   for (const { packet } of packets) size += SIZE + CLIENT + clientBytes(packet.peer.address).length + packet.data.length;
@@ -163,12 +163,12 @@ export function encodePackets(packets: readonly NumberedPacket[]): Uint8Array {
   return bytes;
 }
 
-/** A packet for a client, from a worker. */
+/** Encodes a packet that a worker sends to a client. */
 export function encodeSend(id: number, data: Uint8Array, address: NetAddress): Uint8Array {
   return encodePackets([{ id, packet: { data, asOf: 0, peer: { address } } }]);
 }
 
-/** The last client that was written and the last that was read, as they lie in a record: those of many packets are the same. */
+/** Caches of the last encoded and the last decoded client, because consecutive packets often have the same one. */
 let written: { readonly client: NetAddress; readonly bytes: Uint8Array } | null = null;
 let read: { readonly client: NetAddress; readonly bytes: Uint8Array } | null = null;
 
@@ -196,7 +196,7 @@ function isAt(start: number, bytes: Uint8Array, body: RecordBody): boolean {
   return true;
 }
 
-/** The records in a message. */
+/** Splits a message into records. */
 export function* recordsIn(message: Uint8Array): Generator<RecordBody> {
   const view = new DataView(message.buffer, message.byteOffset, message.byteLength);
   for (let at = 0; at < message.length;) {
@@ -238,19 +238,19 @@ export function reasonOf(body: RecordBody): LateReason {
   return REASONS[body[HEAD] ?? 0] ?? "malformed";
 }
 
-/** The text of a {@link REJECTED} record. */
+/** The explanation in a {@link REJECTED} record. */
 export function explanationOf(body: RecordBody): string {
   return decoder.decode(body.subarray(HEAD + 1));
 }
 
-/** The packet in a record, with bytes of its own: a view would retain all packets of the message. */
+/** Decodes a packet. Copies its bytes: a view would retain the whole message. */
 export function packetOf(body: RecordBody): ReceivedPacket {
   const dataStart = ADDRESS + (body[ADDRESS_SIZE] ?? 0);
   const asOf = new DataView(body.buffer, body.byteOffset).getFloat64(AS_OF);
   return { data: new Uint8Array(body.subarray(dataStart)), client: clientOf(body, dataStart), asOf };
 }
 
-/** Cuts a record into {@link PART}s, each of which a pipe takes in one piece. A short one stays as it is. */
+/** Splits a long record into {@link PART}s that a pipe accepts atomically. */
 export function piecesOf(record: Uint8Array, id: number): readonly Uint8Array[] {
   if (record.length <= PIPE_PIECE) return [record];
   const pieces: Uint8Array[] = [];

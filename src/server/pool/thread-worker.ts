@@ -11,14 +11,17 @@ import type { InFlightPacket, PoolWorker, PoolWorkerEvents } from "./worker.ts";
 
 const MODULE_ENTRY = new URL("./module-entry.js", import.meta.url);
 const PRELOAD = fileURLToPath(new URL("./worker-preload.cjs", import.meta.url));
-/** How long a thread that loads the program may take to end by itself. */
+/** How long a thread that is still loading the program may take to end by itself. */
 const LOADING_MS = 1000;
-/** The most MiB of a thread's heap for what is new: in a flood of large packets it grows to its bound and stays there. */
+/** Maximum size of a thread's young generation, in MiB: after a flood of large packets it never shrinks again. */
 const YOUNG_MIB = 8;
-/** What {@link ThreadWorker.takeBack} leaves for the thread to find: no packet's number follows it. */
+/** Stored by {@link ThreadWorker.takeBack} so that the thread's next claim fails: no packet has the id that follows it. */
 const TAKEN_BACK = -1;
 
-/** The pool's side of one thread. It is sent packets in batches, and claims each before it begins with it. */
+/**
+ * The pool's side of one worker thread. The thread receives packets in batches and claims each one before it begins: it advances the id in
+ * shared memory by one. `takeBack` replaces that id, so that later claims fail.
+ */
 export class ThreadWorker implements PoolWorker {
   readonly #description: ThreadPoolDescription;
   readonly #port: MessagePort;
@@ -26,11 +29,11 @@ export class ThreadWorker implements PoolWorker {
   readonly #claims: Int32Array | null;
   readonly #events: PoolWorkerEvents;
   readonly #worker: Worker;
-  /** Why it ends, if more is known than its exit code. */
+  /** Why the thread ended, if more is known than its exit code. */
   #reason: string | null = null;
-  /** The packet that it had begun last when packets were taken back. */
+  /** Id of the packet begun last, as of the last `takeBack`. */
   #begun = 0;
-  /** Set while a thread that loads the program is asked to end. */
+  /** Terminates a loading thread that doesn't end by itself. */
   #ending: NodeJS.Timeout | undefined;
 
   constructor(description: ThreadPoolDescription, limits: Limits, events: PoolWorkerEvents) {
@@ -56,7 +59,7 @@ export class ThreadWorker implements PoolWorker {
   }
 
   assign(packets: readonly InFlightPacket[]): void {
-    // As it is already, unless packets were taken back.
+    // A no-op unless packets were taken back.
     if (this.#claims !== null) Atomics.store(this.#claims, 0, (packets[0] as InFlightPacket).id - 1);
     this.#post(encodePackets(packets));
   }
@@ -74,7 +77,7 @@ export class ThreadWorker implements PoolWorker {
 
   kill(isStarting: boolean): void {
     if (!isStarting) return void this.#worker.terminate();
-    // It loads the program. Were it ended by force while Node links modules for `require`, it would take the whole process with it.
+    // It is loading the program. Terminating it while Node links modules for `require` would crash the whole process.
     this.retire();
     this.#ending = setTimeout(() => void this.#worker.terminate(), LOADING_MS);
   }
@@ -90,7 +93,7 @@ export class ThreadWorker implements PoolWorker {
 
   #exited(code: number): void {
     clearTimeout(this.#ending);
-    // What it said last may still be in the port.
+    // Its last messages may still be in the port.
     for (let next = receiveMessageOnPort(this.#port); next !== undefined; next = receiveMessageOnPort(this.#port)) {
       this.#take(next.message as Uint8Array);
     }
@@ -111,7 +114,7 @@ export class ThreadWorker implements PoolWorker {
 function startThread({ program, threadMemory, workerData }: ThreadPoolDescription, init: Omit<WorkerInit, "nodeOptions">): Worker {
   const { NODE_OPTIONS = "" } = process.env;
   const flags = threadFlags(program.execArgv, NODE_OPTIONS);
-  // A path as a URL, because it may hold characters that mean something there.
+  // pathToFileURL escapes characters that are special in a URL.
   const file = program.kind === "module" ? MODULE_ENTRY : pathToFileURL(program.path);
   const create = (execArgv: readonly string[]): Worker =>
     new Worker(file, {
@@ -130,7 +133,7 @@ function startThread({ program, threadMemory, workerData }: ThreadPoolDescriptio
   }
 }
 
-/** Flags that are for a whole process, such as the size of the heap, a thread has anyway; Node refuses to be given them for a thread. */
+/** Drops flags that Node rejects for a thread. They apply to the whole process, such as the heap size, so the thread has them anyway. */
 function createWithFlags(flags: readonly string[], create: (flags: readonly string[]) => Worker): Worker {
   try {
     return create(flags);
@@ -143,23 +146,23 @@ function createWithFlags(flags: readonly string[], create: (flags: readonly stri
   }
 }
 
-/** `tsx` by its name, or by its file, as its own command line passes it. */
+/** `tsx` by name, or by file, as its own command line passes it. */
 const TSX = /^tsx(\/esm)?$|[\\/]tsx[\\/]dist[\\/]/;
 const IMPORT_IN_OPTIONS = /(?:^|\s)--import[=\s]\s*"?([^"\s]+)"?/g;
 
-/** How a thread is to be started that runs the program again, or loads its modules. */
+/** The options to start a worker thread with. */
 export interface ThreadFlags {
   readonly execArgv: readonly string[];
   readonly nodeOptions: string;
 }
 
 /**
- * The flags of the program, for a thread.
+ * The program's flags, adapted for a thread.
  *
- * The loader `tsx` does nothing in threads on most versions of Node 20, 22 and 24: it asks whether it is in the main thread. So it is loaded
- * by a module that says yes while it looks. All other flags stay as they are.
+ * On most versions of Node 20, 22 and 24 the loader `tsx` does nothing unless `isMainThread` is true. So it is loaded by a module that
+ * pretends so while `tsx` checks. All other flags stay unchanged.
  *
- * @param nodeOptions `NODE_OPTIONS`, which a thread heeds, too
+ * @param nodeOptions `NODE_OPTIONS`, which apply to threads too
  */
 export function threadFlags(flags: readonly string[], nodeOptions = ""): ThreadFlags {
   const loaders: string[] = [];
@@ -188,7 +191,7 @@ function asIfInMainThread(specifier: string): string {
   return `data:text/javascript,${encodeURIComponent(code)}`;
 }
 
-/** Node takes what `--import` names as if it were imported from the working directory. */
+/** Resolves a specifier like Node's `--import` does: from the working directory. */
 function urlOf(specifier: string): string {
   if (specifier.startsWith("file:")) return specifier;
   const file = createRequire(join(process.cwd(), "any.js")).resolve(specifier);

@@ -1,4 +1,4 @@
-/** A worker's side of the way to its pool. */
+/** A worker's side of the channel to its pool. */
 import { createReadStream, readSync, writeSync } from "node:fs";
 import { Socket } from "node:net";
 import { type MessagePort, parentPort, receiveMessageOnPort } from "node:worker_threads";
@@ -8,21 +8,21 @@ import { PACKET, type RecordBody, idOf, kindOf, recordsIn } from "./records.ts";
 import { PACKETS_FD, RESULTS_FD, type ThreadInit } from "./worker-init.ts";
 
 export interface WorkerChannel {
-  /** Waits, blocked, for the next record. Null if no more will come. */
+  /** Blocks until the next record arrives. Returns null if the channel has ended. */
   next(): RecordBody | null;
-  /** Calls back for each record from now on, by the event loop. */
+  /** From now on, calls back for each record from the event loop. */
   listen(onRecord: (record: RecordBody) => void, onEnd: () => void): void;
-  /** Whether the worker may begin with that packet: the pool may have given it to another. */
+  /** Claims a packet before handling it. Returns false if the pool has taken it back. */
   claim(id: number): boolean;
-  /** Sends a record with the next {@link flush}, or before. */
+  /** Sends a record, at the latest with the next {@link flush}. */
   write(record: Uint8Array): void;
   flush(): void;
 }
 
-/** The largest size that the four bytes before a record can say. */
+/** Maximum size of a record. */
 export const MAX_RECORD = 0x7fffffff;
 
-/** Messages by a port. A thread that blocks sleeps on a wake signal. */
+/** The channel of a thread: a `MessagePort`. A blocked thread sleeps on a `WakeSignal`. */
 export class ThreadChannel implements WorkerChannel {
   readonly #signal: WakeSignal;
   readonly #claims: Int32Array | null;
@@ -34,7 +34,7 @@ export class ThreadChannel implements WorkerChannel {
   constructor({ signal, claims }: ThreadInit) {
     this.#signal = new WakeSignal(signal);
     this.#claims = claims === null ? null : new Int32Array(claims);
-    // The port comes as the first message, so that the pool's messages and those of the user's code don't meet.
+    // A separate port, sent as the first message, so that `parentPort` stays free for the program.
     this.#port = this.#receive(parentPort as MessagePort) as MessagePort;
   }
 
@@ -88,7 +88,7 @@ export class ThreadChannel implements WorkerChannel {
   }
 }
 
-/** Pipes. */
+/** The channel of a process: two pipes. */
 export class ProcessChannel implements WorkerChannel {
   next(): RecordBody | null {
     const size = readExactly(4);
@@ -96,7 +96,7 @@ export class ProcessChannel implements WorkerChannel {
   }
 
   listen(onRecord: (record: RecordBody) => void, onEnd: () => void): void {
-    // A socket of Bun's ends at once when it is given a pipe.
+    // In Bun, a socket on a pipe ends at once.
     const isBun = process.versions["bun"] !== undefined;
     const packets = isBun ? createReadStream("", { fd: PACKETS_FD }) : new Socket({ fd: PACKETS_FD, readable: true, writable: false });
     const records = new LengthPrefixDecoder({
@@ -120,11 +120,11 @@ export class ProcessChannel implements WorkerChannel {
   }
 
   flush(): void {
-    // Nothing is held back.
+    // Nothing is buffered.
   }
 }
 
-/** Writes all bytes, blocked. Ends the process if nobody reads them: the server is gone. */
+/** Writes all bytes synchronously. Ends the process if the pipe is closed: the server is gone. */
 export function writeFully(fd: number, bytes: Uint8Array, end: (code: number) => never = (code) => process.exit(code)): void {
   try {
     for (let written = 0; written < bytes.length;) written += writeSync(fd, bytes, written);

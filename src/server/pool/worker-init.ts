@@ -3,16 +3,16 @@ import { getEnvironmentData, isMainThread, setEnvironmentData } from "node:worke
 import type { NetAddress } from "../../net-address.ts";
 import type { Limits } from "../options.ts";
 
-/** What a worker runs, as plain data. */
+/** What a worker runs. Plain data. */
 export type Program = EntryProgram | ModuleProgram;
 
 /** The program's entry script, up to the constructor of a server. */
 interface EntryProgram extends Invocation {
   readonly kind: "entry";
   readonly path: string;
-  /** The number of the server at which the worker begins its work. */
+  /** Index of the server whose constructor becomes the worker's loop. */
   readonly target: number;
-  /** Where the servers before that one listen. */
+  /** Addresses of the servers before that one. */
   readonly addresses: readonly NetAddress[];
 }
 
@@ -22,19 +22,19 @@ interface ModuleProgram extends Invocation {
   readonly url: string;
 }
 
-/** How the program was started, and what it wants to know. */
+/** How the program was started, and what it wants from its workers. */
 interface Invocation {
   readonly argv: readonly string[];
   readonly execArgv: readonly string[];
-  /** Whether workers send the values of described methods. */
+  /** Whether workers report the values of described methods. */
   readonly sendsValues: boolean;
 }
 
-/** Where a thread finds its {@link WorkerInit} in the environment data, and a process in its environment. */
+/** Keys of the {@link WorkerInit}: for a thread in its environment data, for a process in its environment variables. */
 export const THREAD_KEY = "oscine:worker";
 export const PROCESS_KEY = "OSCINE_CHILD";
 
-/** A process's descriptors: packets come by one, results go by the other. */
+/** File descriptors of a worker process: packets arrive on one, results are written to the other. */
 export const PACKETS_FD = 3;
 export const RESULTS_FD = 4;
 
@@ -45,48 +45,48 @@ export type WorkerLimits = Pick<Limits, "strict" | "maxNesting" | "maxPacketSize
 export interface WorkerInit {
   readonly program: Program;
   readonly limits: WorkerLimits;
-  /** `NODE_OPTIONS` of the program, if the worker was started with others. */
+  /** `NODE_OPTIONS` of the program, if the worker was started with different ones. */
   readonly nodeOptions: string | null;
-  /** For a thread. */
+  /** Null for a process. */
   readonly thread: ThreadInit | null;
-  /** For a process that is to fork children instead of handling packets. */
+  /** Set for the fork server, which forks children instead of handling packets. */
   readonly forkServer: ForkServerInit | null;
 }
 
 export interface ThreadInit {
-  /** The memory of the `WakeSignal` of a thread that blocks. */
+  /** Memory of the thread's `WakeSignal`. */
   readonly signal: SharedArrayBuffer;
-  /** Holds the number of the packet that the thread began last. Null if it may handle several at once. */
+  /** Holds the id of the packet that the thread began last. Null if it handles packets concurrently. */
   readonly claims: SharedArrayBuffer | null;
 }
 
 export interface ForkServerInit {
   /** The file to load before the program. */
   readonly entry: string;
-  /** The process of the server. */
+  /** Process id of the server. */
   readonly server: number;
   readonly maxChildren: number;
   readonly spareChildren: number;
-  /** Whether to refuse to fork if a handler is an async function. */
+  /** Whether to refuse if a handler is an async function. */
   readonly refuseAsync: boolean;
 }
 
-/** The limits that a worker needs, as plain data. */
+/** The limits that a worker needs. */
 export function workerLimits({ strict, maxNesting, maxPacketSize, allowOddAddresses }: Limits): WorkerLimits {
   return { strict, maxNesting, maxPacketSize, allowOddAddresses };
 }
 
-/** In the registry of symbols, because a program may have loaded this file twice: once for `import` and once for `require`. */
+/** A registered symbol, because a program may load this file twice: for `import` and for `require`. */
 const INIT = Symbol.for("oscine.worker-init");
 
-/** What this thread or process was started with; null if it isn't a worker. The first call prepares it to be one. */
+/** What this worker was started with; null if this thread or process isn't a worker. The first call also prepares it. */
 export function workerInit(): WorkerInit | null {
   const holder = globalThis as { [INIT]?: WorkerInit | null };
   if (holder[INIT] === undefined) Object.defineProperty(holder, INIT, { value: takeInit(), enumerable: false });
   return holder[INIT] ?? null;
 }
 
-/** Takes it away as well: threads and processes that handlers start aren't workers of the pool. */
+/** Also removes it, because threads and processes started by handlers aren't workers of the pool. */
 function takeInit(): WorkerInit | null {
   const init = isMainThread ? fromEnvironment() : ((getEnvironmentData(THREAD_KEY) as WorkerInit | undefined) ?? null);
   if (init === null) return null;
@@ -104,22 +104,22 @@ function fromEnvironment(): WorkerInit | null {
 }
 
 const RETRY_MS = 1;
+/** Never notified: waiting on it is a blocking sleep. */
 const nobody = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
 
 type Callback = (error?: Error | null) => void;
 
 /**
- * Makes `process.stdout` and `process.stderr` of this thread, and with them `console`, write at once.
+ * Makes `process.stdout`, `process.stderr` and `console` of this thread write synchronously.
  *
- * In a worker thread they pass what is written to the main thread, whose event loop writes it: nothing would appear while that thread is
- * blocked.
+ * By default a worker thread writes through the main thread's event loop, so nothing would appear while that thread is blocked.
  */
 function writeOutputAtOnce(): void {
   process.stdout.write = writerTo(1);
   process.stderr.write = writerTo(2);
 }
 
-/** A `write` of a stream that writes to a file descriptor before it returns. */
+/** A stream's `write` method that writes synchronously to a file descriptor. */
 function writerTo(descriptor: number): NodeJS.WriteStream["write"] {
   return (chunk: Uint8Array | string, encodingOrCallback?: BufferEncoding | Callback, callback?: Callback): boolean => {
     const encoding = typeof encodingOrCallback === "string" ? encodingOrCallback : "utf8";
@@ -130,14 +130,14 @@ function writerTo(descriptor: number): NodeJS.WriteStream["write"] {
   };
 }
 
-/** Writes all bytes. Gives back why that was not possible, as when the reader of a pipe has gone; nobody could catch it. */
+/** Writes all bytes. Returns an error, such as a closed pipe, instead of throwing it: no caller could catch it. */
 function writeAll(descriptor: number, bytes: Uint8Array): Error | null {
   for (let written = 0; written < bytes.length;) {
     try {
       written += writeSync(descriptor, bytes, written);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== "EAGAIN") return error as Error;
-      // A pipe that is full, and set not to block: its reader needs a moment.
+      // A full non-blocking pipe: wait for its reader.
       Atomics.wait(nobody, 0, 0, RETRY_MS);
     }
   }

@@ -1,4 +1,4 @@
-/** What a thread or process of a pool does: it handles the packets that come by its channel, blocked or in the event loop. */
+/** The loop of a worker thread or process: handles the packets from its channel, either blocking or in the event loop. */
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
 import { Dispatcher } from "../../dispatch/index.ts";
@@ -10,28 +10,28 @@ import { FAILED, PACKET, type RecordBody, SHUTDOWN, encodeRecord, idOf, kindOf }
 import { ProcessChannel, ThreadChannel, type WorkerChannel } from "./worker-channel.ts";
 import { type Program, type WorkerLimits, workerInit } from "./worker-init.ts";
 
-/** This thread or process as a worker. */
+/** What code in a worker needs to know about it. */
 export interface WorkerContext {
   readonly role: "thread" | "process";
   readonly program: Program;
   readonly limits: WorkerLimits;
-  /** True until the program has reached its server, or the handlers module is loaded. */
+  /** True until the program has reached the server, or the handlers module is loaded. */
   loading: boolean;
-  /** Whether handlers of a module may be asynchronous. */
+  /** Whether handlers from a module may be async. */
   readonly awaits: boolean;
-  /** Why a handler can't be asynchronous here, and what to do. */
+  /** Why a handler can't be async here, and what to do. */
   readonly asyncAdvice: string;
-  /** Handles packets, blocked, until the thread or process ends. */
+  /** Handles packets, blocking, until the thread or process ends. */
   serve(service: WorkerService): never;
   /** Handles packets in the event loop. */
   serveInEventLoop(service: WorkerService): void;
-  /** Tells the pool something. */
+  /** Sends a record to the pool. */
   send(record: Uint8Array): void;
 }
 
 const ASYNC_ADVICE = "Make the handler synchronous, or pass a handlers module instead of the dispatcher: its handlers may be asynchronous.";
 
-/** This thread or process as a worker; null if it isn't one. */
+/** Creates the context of this worker; null if this thread or process isn't one. */
 export function workerContext(): WorkerContext | null {
   const init = workerInit();
   if (init === null) return null;
@@ -101,12 +101,12 @@ function serveInEventLoop(service: WorkerService, channel: WorkerChannel, sequen
   channel.flush();
 }
 
-/** What a worker does that runs the program again. Its thread is blocked, so handlers' promises can't be awaited. */
+/** Runs the loop of a worker that has reached the server's constructor. It blocks, so handlers can't be async. */
 export function serveAsWorker(worker: WorkerContext, server: Verifier, dispatcher: Dispatcher): never {
   return worker.serve(serviceOf(worker, dispatcher, "sync", server));
 }
 
-/** What a worker does whose handlers come from a module. */
+/** Loads the handlers module and runs the worker's loop. */
 export async function serveModule(worker: WorkerContext, url: string): Promise<void> {
   try {
     const { dispatcher, verifyRequest = () => true } = await loadHandlers(url);
@@ -121,15 +121,15 @@ export async function serveModule(worker: WorkerContext, url: string): Promise<v
   }
 }
 
-/** Lets later changes throw: they would be made in one thread or process only. */
+/** Makes later changes throw, because they would affect only one thread or process. */
 export function freezeForPool(dispatcher: Dispatcher): void {
   dispatcher.freeze(
-    "A threading or forking server uses it, whose handlers run in other threads or processes: what is changed here would not reach them.",
+    "A threading or forking server uses it and runs its handlers in other threads or processes, which would not see the change.",
   );
 }
 
 function serviceOf(worker: WorkerContext, dispatcher: Dispatcher, mode: "sync" | "async", verifier: Verifier): WorkerService {
-  // A loader may have loaded our modules a second time, for `require`; handlers then reply with instances of those classes.
+  // A loader may have loaded our modules again for `require`: handlers then reply with instances of those classes.
   const loaded = dispatcher instanceof Dispatcher ? { runPacket, encodeReply } : loadedForRequire();
   const shutdown = (): void => worker.send(encodeRecord(SHUTDOWN, 0));
   freezeForPool(dispatcher);
@@ -143,7 +143,7 @@ function serviceOf(worker: WorkerContext, dispatcher: Dispatcher, mode: "sync" |
   };
 }
 
-/** A function that returns a promise without being declared async can't be known before it runs. */
+/** Finds a handler declared async. Other functions that return promises can't be detected before they run. */
 function asyncHandlerOf(dispatcher: Dispatcher): string | null {
   const handlers = [...dispatcher.handlersForAddress("//*"), ...dispatcher.handlersForAddress("/*")];
   const found = handlers.find(({ callback }) => callback.constructor.name === "AsyncFunction");

@@ -1,9 +1,8 @@
 /**
- * Prepares a worker before any code of the program runs. Given to Node by `--require`, which unlike `--import` leaves it to Node how the
- * entry script is loaded.
+ * Prepares a worker before any code of the program runs. Loaded with `--require` because `--import` would change how Node loads the entry
+ * script.
  *
- * It is compiled to one file of CommonJS with a copy of all it needs: a thread that ends while Node links modules for `require` takes the
- * whole process with it.
+ * Bundled into a single CommonJS file, because a thread that ends while Node links modules for `require` crashes the whole process.
  */
 import { writeSync } from "node:fs";
 import module, { createRequire } from "node:module";
@@ -14,7 +13,7 @@ import { RESULTS_FD, workerInit } from "./worker-init.ts";
 const init = workerInit();
 if (init !== null) (module as { enableCompileCache?: () => unknown }).enableCompileCache?.();
 if (init !== null && isMainThread) {
-  // The exit code alone says little. Node prints the error as well.
+  // Tells the pool the reason, because the exit code says little. Node prints the error as well.
   process.on("uncaughtExceptionMonitor", (error: unknown) => {
     const reason = error instanceof Error ? (error.stack ?? error.message) : String(error);
     writeSync(RESULTS_FD, encodeRecord(FAILED, 0, Buffer.from(`uncaught ${reason}`)));
@@ -22,7 +21,7 @@ if (init !== null && isMainThread) {
 }
 if (init?.forkServer) {
   const emitWarning = process.emitWarning.bind(process);
-  // Some versions of Node warn about a module that is loaded by `require`. That isn't the program's business.
+  // Some versions of Node warn about `require` of an ES module, which doesn't concern the program.
   process.emitWarning = () => undefined;
   try {
     createRequire(init.forkServer.entry)(init.forkServer.entry);

@@ -1,27 +1,27 @@
-/** Which part the program's code plays: it may be the program itself, or run again in a worker to reach a server. */
+/** Finds out whether the program's code runs as the program itself, or again in a worker to reach a server's constructor. */
 import type { NetAddress } from "../../net-address.ts";
 import { type WorkerContext, workerContext } from "./worker-loop.ts";
 
-/** How the code that asks is run: as the program itself, or again in a thread or process that handles packets for it. */
+/** Where the calling code runs: in the main program, or in a worker thread or process that handles packets for it. */
 export type WorkerRole = "main" | "thread" | "process";
 
-/** What a server that is being constructed is to be. */
+/** What the constructor of a server should create. */
 export type Role =
-  /** A server, as usual. */
+  /** A normal server. */
   | { readonly kind: "server" }
-  /** Nothing: the program only runs again to reach another server. */
+  /** A server that doesn't bind: the worker runs the program again to reach another server. */
   | { readonly kind: "inert"; readonly address: NetAddress | null }
-  /** The loop of a worker. */
+  /** A worker's loop: the constructor never returns. */
   | { readonly kind: "worker"; readonly worker: WorkerContext };
 
 interface State {
-  /** Where the servers made so far listen. */
+  /** Addresses of the servers created so far; null for inert ones. */
   readonly addresses: (NetAddress | null)[];
-  /** Undefined until somebody asks. */
+  /** Undefined until first needed. */
   worker?: WorkerContext | null;
 }
 
-/** In the registry of symbols, because a program may have loaded this file twice: once for `import` and once for `require`. */
+/** A registered symbol, because a program may load this file twice: for `import` and for `require`. */
 const STATE = Symbol.for("oscine.worker");
 
 function state(): State {
@@ -31,8 +31,8 @@ function state(): State {
 }
 
 /**
- * Which part this code plays. Threading and forking servers run the program again in their workers, up to the constructor of the server:
- * what a program does before that, but must do only once, it can do if this is `"main"`.
+ * Tells whether this code runs in the main program or in a worker. Threading and forking servers run the program again in their workers, up to
+ * the server's constructor. Guard code above it that must run only once with `workerRole() === "main"`.
  *
  * ```ts
  * if (workerRole() === "main") console.log("starting …");
@@ -42,34 +42,34 @@ export function workerRole(): WorkerRole {
   return currentWorker()?.role ?? "main";
 }
 
-/** True while a worker runs the program again to reach its server, or loads the handlers module: what else is made meanwhile doesn't bind. */
+/** True while a worker runs the program again to reach its server, or loads the handlers module. Other servers created meanwhile don't bind. */
 export function isLoadingWorker(): boolean {
   return currentWorker()?.loading === true;
 }
 
-/** This thread or process as a worker; null if it isn't one. */
+/** The context of this worker thread or process; null in the main program. */
 export function currentWorker(): WorkerContext | null {
   const known = state();
   if (known.worker === undefined) known.worker = workerContext();
   return known.worker;
 }
 
-/** Makes this process a worker of another kind. To be called before any code of the user runs. */
+/** Replaces the context of this worker. Call it before any user code runs. */
 export function becomeWorker(worker: WorkerContext | null): void {
   state().worker = worker;
 }
 
-/** How many servers the program has made: the number of the next one. */
+/** Number of servers created so far, which is also the index of the next one. */
 export function serversMade(): number {
   return state().addresses.length;
 }
 
-/** Where the servers listen that the program has made. */
+/** Addresses of the servers created so far. */
 export function serverAddresses(): readonly NetAddress[] {
   return state().addresses.filter((address) => address !== null);
 }
 
-/** What the constructor of a server is to do. It asks before it does anything that reaches beyond the server. */
+/** Decides what the constructor of a server should create. Call it before any side effect, such as binding. */
 export function resolveRole(): Role {
   const worker = currentWorker();
   if (worker === null || !worker.loading) return { kind: "server" };
@@ -84,7 +84,7 @@ export function resolveRole(): Role {
   return { kind: "inert", address: entry?.addresses[index] ?? null };
 }
 
-/** Counts a server that was made, and now listens there. One whose constructor throws doesn't count: the program goes on without it. */
+/** Records a server that now listens on this address. A server whose constructor throws isn't counted. */
 export function countServer(address: NetAddress): void {
   state().addresses.push(address);
 }
