@@ -5,7 +5,7 @@ import { type MemoryAccount, MemoryBudget } from "../transport/memory-budget.ts"
 import { isHostAllowed } from "../transport/origin.ts";
 import { ATTRIBUTES, attributeToText, isAttribute, nodeToText } from "./attributes.ts";
 
-/** The options of a server that its answers depend on. */
+/** The server options that affect responses. */
 interface AnswerSettings {
   readonly name: string;
   readonly server: { readonly serverAddress: NetAddress } | undefined;
@@ -15,13 +15,13 @@ interface AnswerSettings {
 }
 
 /**
- * Answers HTTP requests about a namespace, one at a time over each connection. A client that asks again before it has its answer could have a whole
- * tree made for each line that it sends, so its connection is ended; so is the one with the most unread bytes if all together exceed the limit.
+ * Answers HTTP requests about a namespace, one at a time per connection. A client that pipelines requests could have a whole tree generated
+ * for each line it sends, so its connection is closed. If all unread bytes exceed the limit, the connection with the most is closed too.
  */
 export class HttpAnswers {
   /** Requests that were answered. */
   requests = 0;
-  /** Clients that were disconnected because they read too slowly. */
+  /** Clients disconnected because they read too slowly. */
   evicted = 0;
   readonly #namespace: Namespace;
   readonly #settings: AnswerSettings;
@@ -34,7 +34,7 @@ export class HttpAnswers {
   }
 
   answer(request: IncomingMessage, response: ServerResponse): void {
-    // Node gives a response its socket when those before it are out.
+    // Node assigns the socket to a response once the previous responses are sent.
     if (response.socket === null) return void request.socket.destroy();
     this.requests += 1;
     response.setHeader("Access-Control-Allow-Origin", "*");
@@ -59,7 +59,7 @@ export class HttpAnswers {
   #hostInfo(request: IncomingMessage): unknown {
     const { name, server, transport } = this.#settings;
     const bound = server?.serverAddress;
-    // A server on all interfaces is where the client has reached this one.
+    // A server on all interfaces is available at the address that the client used.
     const isAny = bound?.address === "0.0.0.0" || bound?.address === "::";
     const here = plainAddress(request.socket.localAddress ?? "");
     return {
@@ -82,7 +82,7 @@ export class HttpAnswers {
     const account: MemoryAccount = this.#memory.open(() => {
       this.evicted += 1;
       response.destroy();
-      // "close" comes later. Until then what it held would cost others their answers.
+      // "close" is emitted later. Until then its memory would count against other clients.
       account.close();
     });
     response.once("close", () => account.close());
@@ -95,7 +95,7 @@ function empty(response: ServerResponse, status: number): void {
   response.writeHead(status, { "Content-Length": 0 }).end();
 }
 
-/** The path is null if it isn't percent-encoded as it should be. */
+/** The path is null if its percent-encoding is invalid. */
 function splitUrl(url: string): { readonly path: string | null; readonly query: string } {
   const [, path = "/", query = ""] = /^([^?#]*)(?:\?([^#]*))?/s.exec(url) ?? [];
   try {

@@ -2,7 +2,7 @@ import { type OscColor, type OscValue, TimeTag } from "../codec/index.ts";
 import type { ArgumentRange, CheckedDescription, NamespaceMethod, NamespaceNode } from "../namespace/index.ts";
 import { canRead } from "../namespace/index.ts";
 
-/** The attributes of a node that this server knows, as `HOST_INFO` lists them. */
+/** The node attributes that this server supports, as listed in `HOST_INFO`. */
 export const ATTRIBUTES = [
   "FULL_PATH",
   "CONTENTS",
@@ -21,10 +21,10 @@ export const ATTRIBUTES = [
 export type Attribute = (typeof ATTRIBUTES)[number];
 type MethodAttribute = Exclude<Attribute, "FULL_PATH" | "CONTENTS">;
 
-/** What a message to a method doesn't change. */
+/** Attributes that messages to a method don't change. */
 const FIXED = ["ACCESS", "RANGE", "DESCRIPTION", "TAGS", "EXTENDED_TYPE", "UNIT", "CRITICAL", "CLIPMODE"] as const;
 
-/** A value as OSCQuery writes it in JSON. */
+/** A value in OSCQuery's JSON. */
 type JsonValue = string | number | boolean | null | readonly JsonValue[] | { readonly [name: string]: JsonValue | undefined };
 
 const ACCESS = { none: 0, read: 1, write: 2, readwrite: 3 } as const;
@@ -34,7 +34,7 @@ export function isAttribute(name: string): name is Attribute {
   return (ATTRIBUTES as readonly string[]).includes(name);
 }
 
-/** What doesn't change with the value of a method, as text: trees are asked for again and again. */
+/** The JSON of attributes that don't depend on the value, cached because trees are requested repeatedly. */
 interface FixedText {
   readonly address: string;
   readonly text: string;
@@ -42,7 +42,7 @@ interface FixedText {
 
 const fixedTexts = new WeakMap<CheckedDescription, FixedText>();
 
-/** A node with everything below it, as JSON. */
+/** A node and its descendants as JSON. */
 export function nodeToText({ address, children, method }: NamespaceNode): string {
   const own = method === null ? `{"FULL_PATH":${quoted(address)},"ACCESS":${ACCESS.none}` : textOf(method);
   return children.size === 0 ? `${own}}` : `${own},"CONTENTS":${contentsToText(children)}}`;
@@ -54,7 +54,7 @@ function contentsToText(children: NamespaceNode["children"]): string {
   return `${text}}`;
 }
 
-/** An address or a part of one as JSON. There is nothing in them to escape but these two. */
+/** An address, or a part of one, as JSON. Only these two characters need escaping. */
 function quoted(text: string): string {
   return text.includes('"') || text.includes("\\") ? JSON.stringify(text) : `"${text}"`;
 }
@@ -63,7 +63,7 @@ function quoted(text: string): string {
 function textOf(method: NamespaceMethod): string {
   const { address, description, types, value } = method;
   let fixed = fixedTexts.get(description);
-  // After a renaming, the same description has another address.
+  // After a rename, the same description has another address.
   if (fixed?.address !== address) {
     const attributes: Record<string, JsonValue | undefined> = { FULL_PATH: address };
     for (const name of FIXED) attributes[name] = methodAttribute(method, name);
@@ -76,7 +76,7 @@ function textOf(method: NamespaceMethod): string {
   return `${fixed.text}${type},"VALUE":[${value.length === 1 ? valueToText(value[0] as OscValue) : value.map(valueToText).join(",")}]`;
 }
 
-/** One attribute of a node as JSON; undefined if the node has none of that name, or its access forbids it. */
+/** One attribute of a node as JSON; undefined if the node doesn't have it, or its access forbids it. */
 export function attributeToText({ address, children, method }: NamespaceNode, name: Attribute): string | undefined {
   if (name === "FULL_PATH") return JSON.stringify(address);
   if (name === "CONTENTS") return children.size === 0 ? undefined : contentsToText(children);
@@ -113,18 +113,18 @@ function methodAttribute({ description, value, types }: NamespaceMethod, name: M
 
 function rangeToJson(range: ArgumentRange | null): JsonValue {
   const { min, max, values } = range ?? {};
-  // JSON leaves out what is undefined.
+  // JSON omits undefined properties.
   return { MIN: min, MAX: max, VALS: values?.map((value) => valueToJson(value)) };
 }
 
 function valueToText(value: OscValue): string {
-  // By far the most frequent, and its text is JSON.
+  // By far the most frequent case, and its text is valid JSON.
   return Number.isFinite(value) ? String(value) : JSON.stringify(valueToJson(value));
 }
 
 function valueToJson(value: OscValue): JsonValue {
   if (typeof value === "string" || typeof value === "boolean") return value;
-  // JSON has no NaN and no infinities; a blob, MIDI or a time tag has no form in OSCQuery.
+  // JSON has no NaN or infinities; OSCQuery has no form for blobs, MIDI or time tags.
   if (typeof value === "number") return Number.isFinite(value) ? value : null;
   if (typeof value === "bigint") return Number(value);
   if (Array.isArray(value)) return value.map((each: OscValue) => valueToJson(each));

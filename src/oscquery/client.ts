@@ -12,17 +12,17 @@ import { type HostInfo, readHostInfo, readMethods } from "./read-json.ts";
 
 /** Options of {@link OscQueryClient.connect}. */
 export interface OscQueryClientOptions {
-  /** How long a request may take, in milliseconds. Default 5,000. */
+  /** Timeout of a request, in milliseconds. Default 5,000. */
   readonly timeout?: number | undefined;
-  /** Whether to connect again when the connection is lost, and to listen to the same methods again. Default true. */
+  /** Whether to reconnect after the connection is lost, and listen to the same methods again. Default true. */
   readonly reconnect?: boolean | undefined;
-  /** How long to wait before connecting again, in milliseconds. Default 1,000. */
+  /** Delay before reconnecting, in milliseconds. Default 1,000. */
   readonly reconnectDelay?: number | undefined;
-  /** The largest answer to accept, in bytes. Default 64 MiB. */
+  /** Maximum size of a response, in bytes. Default 64 MiB. */
   readonly maxSize?: number | undefined;
-  /** Gives up connecting. */
+  /** Aborts connecting. */
   readonly signal?: AbortSignal | undefined;
-  /** Called with what goes wrong later, at most 20 times per second for each kind. Default: prints to stderr. */
+  /** Called with later errors, at most 20 times per second for each kind. Default: prints to stderr. */
   readonly onError?: ErrorListener | undefined;
 }
 
@@ -37,34 +37,35 @@ const CHECKS = {
 
 type Settings = ReturnType<typeof readOptions<typeof CHECKS>>;
 
-/** A value that a remote method has now. */
+/** The current value of a remote method. */
 export interface RemoteValue {
   /** The method's address. */
   readonly address: string;
-  /** One for each argument. */
+  /** One value for each argument. */
   readonly args: readonly OscValue[];
 }
 
 /**
- * Takes a value for a reader; null is the end.
+ * Passes a value to a reader; null marks the end.
  *
- * @param size of the message, in bytes
+ * @param size size of the message, in bytes
  */
 type Push = (args: readonly OscValue[] | null, size: number) => void;
 
-/** Values that wait for a reader of {@link OscQueryClient.listen}, and the bytes of their messages; the oldest make room. */
+/** Limits for values waiting for a reader of {@link OscQueryClient.listen}, and for the bytes of their messages; the oldest are dropped. */
 const MAX_WAITING = 1024;
 const MAX_WAITING_BYTES = 16 * 1024 * 1024;
-/** The largest message over the WebSocket. */
+/** Maximum size of a WebSocket message. */
 const MAX_MESSAGE = 1024 * 1024;
-/** Into how many pieces a message may be cut: each may keep alive all that was read together with it. */
+/** Maximum number of fragments of a message: each may retain a whole read buffer. */
 const MAX_FRAGMENTS = 64;
-/** Nodes that wait to be read because the server says that they have changed; beyond that the whole tree is read. */
+/** Maximum number of changed nodes waiting to be read; beyond this the whole tree is read. */
 const MAX_CHANGED = 1000;
 const MAX_REPORTS = 20;
 
 /**
- * A client of an OSCQuery server: reads which methods it has, follows their values, and sets them. It understands the dialects of VRChat, Chataigne, RNBO and libossia.
+ * A client of an OSCQuery server: lists its methods, follows their values, and sets them. Supports the dialects of VRChat, Chataigne, RNBO
+ * and libossia.
  *
  * @example
  * await using remote = await OscQueryClient.connect("http://127.0.0.1:5678");
@@ -72,25 +73,23 @@ const MAX_REPORTS = 20;
  * for await (const { args } of remote.listen("/mixer/1/gain")) console.log(args);
  */
 export class OscQueryClient implements AsyncDisposable {
-  /** What the server says of itself. */
+  /** The server's description of itself. */
   readonly hostInfo: HostInfo;
-  /**
-   * The methods of the server. Their descriptions follow the server's; their values do for methods that are listened to.
-   */
+  /** The methods of the server. Descriptions follow the server's; values do so only for methods that are listened to. */
   readonly namespace: Namespace = new Namespace();
   readonly #url: URL;
   readonly #settings: Settings;
   readonly #reporter: Reporter;
-  /** The readers of each address that is listened to; a mirror needs none. */
+  /** The readers of each subscribed address; a mirror needs none. */
   readonly #subscriptions = new Map<string, Set<Push>>();
-  /** What the server said of each method last, without its value. */
+  /** The last description of each method, without its value. */
   readonly #descriptions = new Map<string, MethodDescription>();
-  /** Addresses of nodes that have changed and are to be read again, one after another. */
+  /** Addresses of changed nodes that have to be read again, one after another. */
   readonly #changed = new Set<string>();
   #isReading = false;
   /** Whether it listens to all methods. */
   #isMirror = false;
-  /** The size of all answers since the whole tree was read. */
+  /** The size of all responses since the whole tree was read. */
   #bytesRead = 0;
   #socket: WebSocket | null = null;
   #opening: Promise<WebSocket> | null = null;
@@ -105,11 +104,11 @@ export class OscQueryClient implements AsyncDisposable {
   }
 
   /**
-   * Reads what a server has to say of itself, and its tree.
+   * Reads a server's description of itself, and its tree.
    *
    * @param url such as `http://192.168.1.20:5678`
-   * @throws (rejects) OscQueryError `OSC_QUERY_UNREACHABLE` if nobody answers in time, `OSC_QUERY_ANSWER` for an answer that isn't OSCQuery; OscServerError `OSC_OPTION`
-   * for a bad argument
+   * @throws (rejects) OscQueryError `OSC_QUERY_UNREACHABLE` if there is no response in time, `OSC_QUERY_ANSWER` for a response that isn't
+   * OSCQuery; OscServerError `OSC_OPTION` for a bad argument
    */
   static async connect(url: string | URL, options?: OscQueryClientOptions): Promise<OscQueryClient> {
     const settings = readOptions("OscQueryClient.connect", options, CHECKS);
@@ -118,7 +117,7 @@ export class OscQueryClient implements AsyncDisposable {
       throw bad("The URL of an OSCQuery server", 'one that begins with "http://"', typeof url === "string" ? maskSecrets(url) : url);
     const root = new URL(text);
     if (root.username !== "" || root.password !== "")
-      throw bad("The URL of an OSCQuery server", "one without a user and password, which OSCQuery doesn't have", maskSecrets(text));
+      throw bad("The URL of an OSCQuery server", "one without a user and password, which OSCQuery doesn't support", maskSecrets(text));
     const { value: info } = await fetchJson(new URL("?HOST_INFO", root), settings);
     const client = new OscQueryClient(root, readHostInfo(info ?? {}, root), settings);
     await client.refresh();
@@ -138,9 +137,9 @@ export class OscQueryClient implements AsyncDisposable {
     for (const { address } of this.namespace) if (!found.has(address)) this.#forget(address);
   }
 
-  /** Reads the value of a method now. `null` if it has none, or it may not be read. */
+  /** Reads the current value of a method. `null` if it has none, or isn't readable. */
   async get(address: string): Promise<readonly OscValue[] | null> {
-    // Chataigne answers for containers only.
+    // Chataigne answers only for containers.
     for (const path of [address, address.replace(/\/[^/]*$/, "") || "/"]) {
       const { value: node } = await fetchJson(this.#nodeUrl(path), this.#settings);
       const method = [...readMethods(node)].find((each) => each.address === address);
@@ -149,7 +148,7 @@ export class OscQueryClient implements AsyncDisposable {
     return null;
   }
 
-  /** Sets the value of a method, with a message over the WebSocket. Numbers become what the method's types say. */
+  /** Sets the value of a method with a message over the WebSocket. Numbers are converted to the method's types. */
   async set(address: string, ...args: readonly OscArgument[]): Promise<void> {
     const types = this.namespace.get(address)?.description.types;
     const isPlain = types !== undefined && !/[[\]TF?]/.test(types) && types.length === args.length;
@@ -167,8 +166,8 @@ export class OscQueryClient implements AsyncDisposable {
   }
 
   /**
-   * The values of a method as they change, the present one first if the server sends it. Goes on after the connection was lost and found again. Ends when the signal is
-   * aborted or the client is closed.
+   * Yields the values of a method as they change, the current one first if the server sends it. Continues after a reconnect. Ends when the
+   * signal is aborted or the client is closed.
    */
   async *listen(address: string, { signal }: { readonly signal?: AbortSignal } = {}): AsyncGenerator<RemoteValue, void, undefined> {
     const waiting: { readonly args: readonly OscValue[] | null; readonly size: number }[] = [];
@@ -208,7 +207,7 @@ export class OscQueryClient implements AsyncDisposable {
   }
 
   /**
-   * Follows the values of all methods: {@link namespace} is then a mirror of the server's, with change events.
+   * Follows the values of all methods, so that {@link namespace} mirrors the server's, with change events.
    *
    * @returns the namespace
    */
@@ -224,7 +223,7 @@ export class OscQueryClient implements AsyncDisposable {
     return this.namespace;
   }
 
-  /** Ends everything. */
+  /** Closes the connection and ends all readers. */
   async close(): Promise<void> {
     this.#closed = true;
     clearTimeout(this.#timer);
@@ -237,12 +236,12 @@ export class OscQueryClient implements AsyncDisposable {
     await closed;
   }
 
-  /** `await using client = …` closes it at the end of the block. */
+  /** Supports `await using client = …`, which closes the client at the end of the block. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
 
-  /** @param socket null while there is no connection: the next one listens to all subscriptions */
+  /** @param socket null if not connected: the next connection listens to all subscriptions */
   #mirror(socket: WebSocket | null, { address }: NamespaceMethod): void {
     if (this.#subscriptions.has(address)) return;
     this.#readersOf(address);
@@ -353,7 +352,7 @@ export class OscQueryClient implements AsyncDisposable {
     if (!this.#isReading) void this.#readChanged();
   }
 
-  /** Reads what has changed, one node after another. More than a whole tree may have isn't taken in pieces. */
+  /** Reads changed nodes one after another. If they add up to more than a whole tree may have, reads the whole tree instead. */
   async #readChanged(): Promise<void> {
     this.#isReading = true;
     for (const address of this.#changed) {
@@ -377,9 +376,9 @@ export class OscQueryClient implements AsyncDisposable {
   }
 
   /**
-   * What a server says of its methods may be wrong; that must not cost the others.
+   * One wrong description must not affect other methods.
    *
-   * @param askedAt a value that came later over the WebSocket is newer than this one
+   * @param askedAt time of the request: a value that arrived later over the WebSocket is newer
    */
   #describe(address: string, { value, ...description }: MethodDescription, askedAt: number): void {
     const { namespace } = this;
@@ -397,7 +396,7 @@ export class OscQueryClient implements AsyncDisposable {
       this.#reporter.report(
         new OscQueryError(
           "OSC_QUERY_ANSWER",
-          `The server describes ${JSON.stringify(address)} in a way that can't be: ${error.message}`,
+          `The server sent an invalid description of ${JSON.stringify(address)}: ${error.message}`,
           this.#url.href,
         ),
       );

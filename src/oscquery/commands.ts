@@ -1,7 +1,7 @@
-/** What both ends of an OSCQuery WebSocket send each other: commands as text, and OSC packets. */
+/** The messages of an OSCQuery WebSocket, in both directions: text commands and OSC packets. */
 import { OscBundle, type OscMessage, type OscPacket } from "../codec/index.ts";
 
-/** A text that came. What isn't a command has no name. */
+/** A received text. The name is null if it isn't a command. */
 interface Command {
   readonly name: string | null;
   readonly data: unknown;
@@ -22,7 +22,7 @@ export function readCommand(text: string): Command {
   return { name: typeof name === "string" ? name : null, data };
 }
 
-/** The messages of a packet, which count at once, whatever the time tags say. */
+/** The messages of a packet. Time tags are ignored. */
 export function* messagesOf(packet: OscPacket): Generator<OscMessage, void, undefined> {
   if (!(packet instanceof OscBundle)) return yield packet;
   for (const element of packet.elements) yield* messagesOf(element);

@@ -1,22 +1,25 @@
 import { OscQueryError } from "../errors.ts";
 import { maskSecrets } from "../url/secrets.ts";
 
-/** What a request may take. */
+/** The limits of a request. */
 interface FetchLimits {
   /** In milliseconds. */
   readonly timeout: number;
-  /** How many characters the answer may have. */
+  /** Maximum length of the response in characters. */
   readonly maxSize: number;
   readonly signal: AbortSignal | undefined;
 }
 
-/** An answer, null if it has no content, and how many characters it has. */
+/** A response, null if it has no content, and its length in characters. */
 interface Answer {
   readonly value: unknown;
   readonly size: number;
 }
 
-/** @throws (rejects) OscQueryError `OSC_QUERY_UNREACHABLE` if nobody answers in time, `OSC_QUERY_ANSWER` for anything but JSON within the limits */
+/**
+ * @throws (rejects) OscQueryError `OSC_QUERY_UNREACHABLE` if there is no response in time, `OSC_QUERY_ANSWER` for anything but JSON within
+ *   the limits
+ */
 export async function fetchJson(url: URL, { timeout, maxSize, signal }: FetchLimits): Promise<Answer> {
   const signals = [AbortSignal.timeout(timeout), ...(signal === undefined ? [] : [signal])];
   let body = "";
@@ -24,14 +27,14 @@ export async function fetchJson(url: URL, { timeout, maxSize, signal }: FetchLim
     const response = await fetch(url, { signal: AbortSignal.any(signals), redirect: "error" });
     if (response.status === 204) return { value: null, size: 0 };
     if (!response.ok)
-      throw new OscQueryError("OSC_QUERY_ANSWER", `${maskSecrets(url.href)} was answered with HTTP status ${response.status}.`, url.href);
+      throw new OscQueryError("OSC_QUERY_ANSWER", `${maskSecrets(url.href)} responded with HTTP status ${response.status}.`, url.href);
     const decoder = new TextDecoder();
     for await (const piece of response.body ?? []) {
       body += decoder.decode(piece as Uint8Array, { stream: true });
       if (body.length > maxSize)
         throw new OscQueryError(
           "OSC_QUERY_ANSWER",
-          `The answer to ${maskSecrets(url.href)} is larger than maxSize, ${maxSize} bytes.`,
+          `The response to ${maskSecrets(url.href)} is larger than maxSize, ${maxSize} bytes.`,
           url.href,
         );
     }
@@ -41,11 +44,15 @@ export async function fetchJson(url: URL, { timeout, maxSize, signal }: FetchLim
   try {
     return { value: JSON.parse(body) as unknown, size: body.length };
   } catch {
-    throw new OscQueryError("OSC_QUERY_ANSWER", `The answer to ${maskSecrets(url.href)} isn't JSON. Is this an OSCQuery server?`, url.href);
+    throw new OscQueryError(
+      "OSC_QUERY_ANSWER",
+      `The response to ${maskSecrets(url.href)} isn't JSON. Is this an OSCQuery server?`,
+      url.href,
+    );
   }
 }
 
-/** The error of a server that doesn't answer. */
+/** The error for a server that doesn't answer. */
 export function unreachable(url: URL, cause: unknown): OscQueryError {
   const inner = cause instanceof Error && cause.cause instanceof Error ? cause.cause : cause;
   return new OscQueryError(

@@ -1,4 +1,4 @@
-/** OSCQuery: says which methods exist, and finds out. https://github.com/Vidvox/OSCQueryProposal */
+/** OSCQuery: publishes and discovers methods. https://github.com/Vidvox/OSCQueryProposal */
 export { OscQueryClient } from "./client.ts";
 export type { OscQueryClientOptions, RemoteValue } from "./client.ts";
 export type { HostInfo } from "./read-json.ts";

@@ -4,21 +4,21 @@ import { type OscError, OscDroppedError, OscRejectedError, OscSocketError } from
 import type { NetAddress } from "../net-address.ts";
 import { readCommand } from "./commands.ts";
 
-/** What a WebSocket client of an OSCQuery server may take, in numbers. */
+/** Limits of a WebSocket client of an OSCQuery server. */
 interface ListenerLimits {
   readonly maxListeners: number;
   readonly maxBuffered: number;
 }
 
-/** What a {@link Listener} is made with. */
+/** Options and callbacks of a {@link Listener}. */
 export interface ListenerContext {
   readonly limits: ListenerLimits;
   readonly client: NetAddress;
-  /** The address of the method there, the namespace's own text; null if there is none. */
+  /** Returns the namespace's own string for the address of a method; null if there is none. */
   find(address: string): string | null;
-  /** The value of a method as a frame, or null. */
+  /** Returns the value of a method as a frame, or null. */
   valueOf(address: string): Uint8Array | null;
-  /** The client listens to a method from now on, or no longer. */
+  /** The client started or stopped listening to a method. */
   onListening(address: string, isListening: boolean): void;
   /** Returns a promise while handlers await something. */
   onPacket(data: Uint8Array): Promise<void> | undefined;
@@ -26,23 +26,23 @@ export interface ListenerContext {
   onError(error: OscError): void;
   onSent(): void;
   onReplaced(): void;
-  /** A reply was dropped because the client reads slowly. */
+  /** A reply was dropped because the client reads too slowly. */
   onDropped(): void;
 }
 
-/** Clients say hello by nothing: one that sends rubbish is reported this often. */
+/** Maximum number of reports about a client that sends garbage. */
 const MAX_FAULTS = 10;
 const PING_INTERVAL_MS = 15_000;
-/** If this many packets of a client are being handled, nothing more is read from it. */
+/** Stop reading from a client while this many of its packets are in flight. */
 const MAX_PENDING = 64;
-/** If this much waits for the end of the turn of the event loop, it is written before that. */
+/** Write earlier than the end of the event loop iteration if this much is pending. */
 const BATCH_BYTES = 64 * 1024;
-/** First bytes of a frame, and what its second byte says of a longer length. RFC 6455, section 5.2. */
+/** The first byte of a frame, and the second byte's values for extended lengths. RFC 6455, section 5.2. */
 const BINARY = 0x82;
 const LENGTH_16 = 126;
 const LENGTH_64 = 127;
 
-/** A packet as a WebSocket message, which is the same for all clients. */
+/** Encodes a packet as a WebSocket message, shared by all clients. */
 export function binaryFrame(packet: Uint8Array): Buffer {
   const { length } = packet;
   const head = length < LENGTH_16 ? 2 : length < 0x1_0000 ? 4 : 10;
@@ -59,11 +59,11 @@ export function binaryFrame(packet: Uint8Array): Buffer {
 export class Listener {
   readonly client: NetAddress;
   readonly #socket: WebSocket;
-  /** What the WebSocket writes to. */
+  /** The stream under the WebSocket. */
   readonly #stream: Duplex;
   readonly #context: ListenerContext;
   readonly #addresses = new Set<string>();
-  /** Methods whose newest value the client doesn't have because it reads slowly. */
+  /** Methods whose latest value wasn't sent because the client reads too slowly. */
   readonly #behind = new Set<string>();
   readonly #pinging: ReturnType<typeof setInterval>;
   #isAlive = true;
@@ -88,7 +88,7 @@ export class Listener {
       else this.#command(bytes.toString("utf8"));
     });
     socket.on("error", (error: NodeJS.ErrnoException) => {
-      // One that breaks the rules of WebSocket isn't waited for.
+      // Don't wait for a peer that violates the WebSocket protocol.
       socket.terminate();
       context.onError(new OscSocketError(error.code ?? "ECONNRESET", `An OSCQuery client failed: ${error.message}`, ""));
     });
@@ -102,12 +102,15 @@ export class Listener {
     this.#pinging.unref();
   }
 
-  /** How many methods it listens to. */
+  /** Number of methods it listens to. */
   get size(): number {
     return this.#addresses.size;
   }
 
-  /** Tells it the new value of a method that it listens to, as a frame; only the newest once it reads on, if it reads slowly. */
+  /**
+   * Sends the new value of a method it listens to, as a frame. If the client reads too slowly, sends only the latest value once it catches
+   * up.
+   */
   changed(address: string, frame: Uint8Array): void {
     const { bufferedAmount } = this.#socket;
     if (bufferedAmount === 0 || bufferedAmount + frame.length <= this.#context.limits.maxBuffered) return this.#write(frame);
@@ -115,7 +118,7 @@ export class Listener {
     this.#behind.add(address);
   }
 
-  /** Tells it that the tree has changed. One that reads too slowly for that has to connect again. */
+  /** Notifies the client of a tree change. A client that reads too slowly is disconnected, and has to reconnect. */
   tell(line: string): void {
     if (this.#socket.bufferedAmount > this.#context.limits.maxBuffered) {
       this.#context.onError(new OscDroppedError("maxBuffered", "An OSCQuery client reads too slowly and was disconnected."));
@@ -123,7 +126,7 @@ export class Listener {
     } else this.#socket.send(line);
   }
 
-  /** Sends it what a handler replied, unless too much waits for it already. */
+  /** Sends a handler's reply, unless too much is already buffered. */
   reply(packet: Uint8Array): void {
     if (this.#socket.bufferedAmount <= this.#context.limits.maxBuffered) return this.#write(binaryFrame(packet));
     this.#context.onDropped();
@@ -137,9 +140,9 @@ export class Listener {
     this.#socket.terminate();
   }
 
-  /** Writes a frame, together with all others of this turn of the event loop: a system call for each would take most of the time. */
+  /** Writes a frame, batched with all others of this event loop iteration: a system call for each would take most of the time. */
   #write(frame: Uint8Array): void {
-    // After that the frame that closes the connection must be the last one.
+    // No frame may follow the close frame.
     if (this.#socket.readyState !== this.#socket.OPEN) return;
     this.#context.onSent();
     if (!this.#isCorked) {
@@ -177,17 +180,17 @@ export class Listener {
     if (name === "IGNORE" && address !== null) {
       if (this.#addresses.delete(address)) this.#context.onListening(address, false);
     } else if (name === "LISTEN" && address !== null) this.#listen(address);
-    else if (name !== "START_OSC_STREAMING") this.#fault(`sent a text that is no command: ${text.slice(0, 200)}`);
+    else if (name !== "START_OSC_STREAMING") this.#fault(`sent text that isn't a command: ${text.slice(0, 200)}`);
   }
 
   #listen(address: string): void {
     if (this.#addresses.has(address)) return;
     const known = this.#context.find(address);
-    if (known === null) return this.#fault(`wants to listen to ${JSON.stringify(address.slice(0, 200))}, which doesn't exist`);
-    if (this.#addresses.size >= this.#context.limits.maxListeners) return this.#fault("listens to maxListeners methods already");
+    if (known === null) return this.#fault(`asked to listen to ${JSON.stringify(address.slice(0, 200))}, which doesn't exist`);
+    if (this.#addresses.size >= this.#context.limits.maxListeners) return this.#fault("already listens to maxListeners methods");
     this.#addresses.add(known);
     this.#context.onListening(known, true);
-    // A newcomer gets what everybody else knows.
+    // Send a new listener the current value.
     const frame = this.#context.valueOf(known);
     if (frame !== null) this.changed(known, frame);
   }
@@ -198,7 +201,7 @@ export class Listener {
   }
 
   #ping(): void {
-    // Its answer would not be read.
+    // The pong wouldn't be read.
     if (this.#socket.isPaused) return;
     if (!this.#isAlive) return this.#socket.terminate();
     this.#isAlive = false;

@@ -1,23 +1,23 @@
 import type { OscArgument } from "../codec/index.ts";
 import type { ArgumentRange, MethodDescription } from "../namespace/index.ts";
 
-/** What an OSCQuery server says of itself. */
+/** An OSCQuery server's description of itself. */
 export interface HostInfo {
-  /** Its name; empty if it gives none. */
+  /** Its name; empty if it has none. */
   readonly name: string;
-  /** Where its OSC server is. */
+  /** The host of its OSC server. */
   readonly oscHost: string;
-  /** Where its OSC server is. */
+  /** The port of its OSC server. */
   readonly oscPort: number;
-  /** What reaches its OSC server, in upper case: `UDP`, `TCP` or another word. */
+  /** The transport of its OSC server, in upper case: `UDP`, `TCP` or another word. */
   readonly oscTransport: string;
-  /** Where its WebSocket is. */
+  /** The URL of its WebSocket. */
   readonly webSocketUrl: string;
-  /** Which attributes and commands it knows. */
+  /** The attributes and commands it supports. */
   readonly extensions: Readonly<Record<string, boolean>>;
 }
 
-/** A method as a server describes it. */
+/** A method as described by a server. */
 export interface RemoteMethod {
   readonly address: string;
   readonly description: MethodDescription;
@@ -25,7 +25,7 @@ export interface RemoteMethod {
 
 type Json = Readonly<Record<string, unknown>>;
 
-/** What is missing means the HTTP server's own host and port, and UDP. */
+/** Defaults: the HTTP server's own host and port, and UDP. */
 export function readHostInfo(info: unknown, url: URL): HostInfo {
   const { NAME, OSC_IP, OSC_PORT, OSC_TRANSPORT, WS_IP, WS_PORT, EXTENSIONS } = isObject(info) ? info : {};
   const httpPort = Number(url.port || (url.protocol === "https:" ? 443 : 80));
@@ -43,16 +43,16 @@ export function readHostInfo(info: unknown, url: URL): HostInfo {
   };
 }
 
-/** So many levels of containers are looked at. */
+/** Maximum depth of containers to read. */
 const MAX_DEPTH = 64;
 const ACCESS = ["none", "read", "write", "readwrite"] as const;
 const TAGS = /^[ifsbhtdScrmTFNI[\]]*$/;
 
-/** The methods in what a server answers, whatever its dialect: what can't be understood is left out. */
+/** The methods in a server's response, in any dialect. Skips what it doesn't understand. */
 export function* readMethods(answer: unknown, depth: number = 0): Generator<RemoteMethod> {
   if (!isObject(answer) || depth > MAX_DEPTH) return;
   const { FULL_PATH: address, TYPE: types, CONTENTS } = answer;
-  // RNBO gives containers types, too; a node that holds others and has no value is one.
+  // RNBO gives containers types too: a node with children and no value is a container.
   if (typeof address === "string" && address.startsWith("/") && typeof types === "string" && address.length > 1) {
     yield { address, description: describe(answer, TAGS.test(types) ? types : undefined) };
   }
@@ -77,12 +77,12 @@ function describe(node: Json, types: string | undefined): MethodDescription {
   };
 }
 
-/** A list of texts; a single one counts as a list. */
+/** A list of strings; a single string counts as a list. */
 function texts(value: unknown): string[] {
   return (Array.isArray(value) ? value : [value]).filter((each): each is string => typeof each === "string" && each !== "");
 }
 
-/** The remote end decides what is in its range, so nothing is clipped or rejected here that it accepts. */
+/** The server enforces its ranges, so don't clip or reject what it would accept. */
 function readRange({ RANGE, CLIPMODE }: Json): (ArgumentRange | null)[] | undefined {
   if (RANGE === undefined || RANGE === null) return undefined;
   const modes = Array.isArray(CLIPMODE) ? (CLIPMODE as unknown[]) : [CLIPMODE];
@@ -101,12 +101,12 @@ function readRange({ RANGE, CLIPMODE }: Json): (ArgumentRange | null)[] | undefi
   });
 }
 
-/** A value that fits the types; undefined if there is none. RNBO and VRChat write a single value without its list. */
+/** A value that fits the types; undefined if there is none. RNBO and VRChat write a single value without a list. */
 function readValue(value: unknown, types: string | undefined): readonly OscArgument[] | undefined {
   if (value === undefined || types === undefined) return undefined;
   const plain = types.replaceAll(/[[\]]/g, "");
   const list: unknown[] = Array.isArray(value) ? value.flat(8) : [value];
-  // Arrays are flattened, which is a value that no array type takes.
+  // Flattening arrays results in a value that no array type accepts.
   if (plain !== types || list.length !== plain.length) return undefined;
   const values: OscArgument[] = [];
   for (const [index, each] of list.entries()) {
@@ -131,7 +131,7 @@ function readOne(tag: string, value: unknown): OscArgument | undefined {
       return typeof value === "string" ? value : undefined;
     case "T":
     case "F":
-      // RNBO writes null: the type says it.
+      // RNBO writes null, so the type determines the value.
       return typeof value === "boolean" ? value : typeof value === "number" ? value !== 0 : value === null ? tag === "T" : undefined;
     case "r": {
       const [r, g, b, a = 255] =

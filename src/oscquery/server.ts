@@ -31,41 +31,52 @@ import { Listener, binaryFrame } from "./listener.ts";
 
 /** Options of {@link serveOscQuery}. */
 export interface OscQueryServerOptions {
-  /** Where to listen for HTTP and WebSocket. Default `"127.0.0.1"`: only programs on this machine. */
+  /** The host to listen on for HTTP and WebSocket. Default `"127.0.0.1"`: only programs on this machine can connect. */
   readonly host?: string | undefined;
-  /** Default 0: the system chooses. */
+  /** The port. Default 0: chosen by the system. */
   readonly port?: number | undefined;
-  /** What clients show. Default `"Oscine"`. */
+  /** The name that clients show. Default `"Oscine"`. */
   readonly name?: string | undefined;
-  /** The OSC server that takes the messages of clients. Default: clients send them over the WebSocket. */
+  /** The OSC server that receives clients' messages. Default: clients send them over the WebSocket. */
   readonly server?:
     | {
-        /** Where it listens. */
+        /** The address on which it listens. */
         readonly serverAddress: NetAddress;
       }
     | undefined;
   /** How clients reach `server`. Default `"UDP"`. */
   readonly transport?: "UDP" | "TCP" | undefined;
-  /** Further pages that may connect, as for {@link AsyncOSCWebSocketServer}; all may read over HTTP, as OSCQuery wants it. Default: none. */
+  /**
+   * Additional web origins that may connect, as for {@link AsyncOSCWebSocketServer}. All origins may read over HTTP, as OSCQuery requires.
+   * Default: none.
+   */
   readonly origins?: readonly string[] | undefined;
-  /** Further names by which clients may call this machine. Names that others can point here are refused otherwise. Default: none. */
+  /**
+   * Additional host names for this machine. Requests for other names are rejected, because anybody can point a name here. Default: none.
+   */
   readonly hosts?: readonly string[] | undefined;
-  /** How many WebSocket clients there may be. Default 100. */
+  /** Maximum number of WebSocket clients. Default 100. */
   readonly maxConnections?: number | undefined;
-  /** How many methods one client may listen to. Default 20,000. */
+  /** Maximum number of methods that one client may listen to. Default 20,000. */
   readonly maxListeners?: number | undefined;
-  /** The largest WebSocket message of a client, in bytes. Default 64 KiB. */
+  /** Maximum size of a client's WebSocket message, in bytes. Default 64 KiB. */
   readonly maxPacketSize?: number | undefined;
-  /** How many bytes may wait for a client that reads slowly; beyond that it gets only the newest value of each method, once it reads on. Default 1 MiB. */
+  /**
+   * Maximum number of bytes buffered for a slow client; beyond this it gets only the latest value of each method once it catches up.
+   * Default 1 MiB.
+   */
   readonly maxBuffered?: number | undefined;
-  /** How many bytes of answers over HTTP may wait for all clients together; beyond that the client that reads least is disconnected. Default 64 MiB. */
+  /**
+   * Maximum total size of buffered HTTP responses, in bytes; beyond this the client with the most unread bytes is disconnected. Default 64
+   * MiB.
+   */
   readonly maxMemory?: number | undefined;
   /**
-   * Lets other programs find the server by DNS-SD over multicast DNS; `true`, or the name that people see, by default `name`. Its `server` is advertised as
-   * well. Needs the package `multicast-dns`, and some seconds at the start. Default false.
+   * Advertises the server with DNS-SD over multicast DNS: `true`, or an object with the display name, by default `name`. Its `server` is
+   * advertised too. Needs the package `multicast-dns`, and delays the start by some seconds. Default false.
    */
   readonly advertise?: AdvertiseOption | undefined;
-  /** Called with what goes wrong with a client, at most 20 times per second for each kind. Default: prints to stderr. */
+  /** Called with errors of clients, at most 20 times per second for each kind. Default: prints to stderr. */
   readonly onError?: ErrorListener | undefined;
 }
 
@@ -88,37 +99,37 @@ const CHECKS = {
 
 type Settings = ReturnType<typeof readOptions<typeof CHECKS>>;
 
-/** HTTP connections besides those of WebSocket clients. */
+/** Maximum number of HTTP connections, in addition to those of WebSocket clients. */
 const HTTP_CONNECTIONS = 64;
-/** Into how many pieces a WebSocket message may be cut: each may keep alive all that was read together with it. */
+/** Maximum number of fragments of a WebSocket message: each may retain a whole read buffer. */
 const MAX_FRAGMENTS = 16;
 const MAX_REPORTS = 20;
 /** How the packets of clients are handled. */
 const HANDLING: PacketHandling = { mode: "async", shutdown: () => undefined };
 
-/** What an OSCQuery server has done. */
+/** Counters of an OSCQuery server. */
 export interface OscQueryStats {
-  /** HTTP requests that were answered. */
+  /** HTTP requests answered. */
   readonly requests: number;
-  /** WebSocket clients that are connected. */
+  /** Connected WebSocket clients. */
   readonly connections: number;
-  /** Connections that were refused. */
+  /** Refused connections. */
   readonly connectionsRefused: number;
-  /** HTTP clients that were disconnected because they read too slowly. */
+  /** HTTP clients disconnected because they read too slowly. */
   readonly evicted: number;
-  /** How many methods all clients together listen to. */
+  /** Number of subscriptions of all clients to methods. */
   readonly listeners: number;
-  /** Values that were sent to clients. */
+  /** Values sent to clients. */
   readonly sent: number;
-  /** Values that a slow client didn't get because a newer one took their place. */
+  /** Values not sent to a slow client because a newer one replaced them. */
   readonly replaced: number;
-  /** Replies of handlers that a slow client didn't get. */
+  /** Replies of handlers not sent to a slow client. */
   readonly dropped: number;
 }
 
-/** An OSCQuery server that runs. */
+/** A running OSCQuery server. */
 export interface OscQueryServer extends AsyncDisposable {
-  /** Where it listens. */
+  /** The address on which it listens. */
   readonly address: NetAddress;
   /** `http://` and its address. */
   readonly url: string;
@@ -129,11 +140,12 @@ export interface OscQueryServer extends AsyncDisposable {
 }
 
 /**
- * Serves a namespace over OSCQuery (HTTP and WebSocket on one port), so that other programs find out which methods exist, with their types, ranges and values, and
- * follow them.
+ * Serves a namespace over OSCQuery (HTTP and WebSocket on one port), so that other programs can discover its methods, with their types,
+ * ranges and values, and follow them.
  *
- * @param source a dispatcher, whose handlers also get the messages that clients send over the WebSocket; or a namespace alone, whose values they set
- * @throws (rejects) OscServerError `OSC_OPTION` for a bad argument, OscSocketError if the port can't be used
+ * @param source a dispatcher, whose handlers also get the messages that clients send over the WebSocket; or just a namespace, whose values
+ *   they set
+ * @throws (rejects) OscServerError `OSC_OPTION` for a bad argument, OscSocketError if it can't listen on the port
  *
  * @example
  * const server = new AsyncOSCUDPServer(["127.0.0.1", 9000], dispatcher);
@@ -150,10 +162,10 @@ export async function serveOscQuery(source: Dispatcher | Namespace, options: Osc
     settings.server !== undefined &&
     typeof (settings.server as Partial<typeof settings.server> | null)?.serverAddress?.port !== "number"
   ) {
-    throw bad("server", "a server of Oscine, or an object with its serverAddress", settings.server);
+    throw bad("server", "an Oscine server, or an object with its serverAddress", settings.server);
   }
   const { host, port } = checkHostAndPort(settings.host, settings.port);
-  // Loaded when they are used: every program that imports the package would wait for them.
+  // Loaded lazily, because otherwise every program that imports the package would load them.
   const [{ createServer }, { WebSocketServer: Accepter }] = await Promise.all([import("node:http"), import("ws")]);
   // The typings don't know maxFragments.
   const limits = { maxPayload: settings.maxPacketSize, maxFragments: MAX_FRAGMENTS };
@@ -171,7 +183,7 @@ class QueryServer implements OscQueryServer {
   readonly #http: Server;
   readonly #accepter: WebSocketServer;
   readonly #listeners = new Set<Listener>();
-  /** Who listens to each method. */
+  /** The listeners of each method. */
   readonly #listening = new Map<string, Set<Listener>>();
   readonly #reporter: Reporter;
   readonly #answers: HttpAnswers;
@@ -219,7 +231,7 @@ class QueryServer implements OscQueryServer {
     });
   }
 
-  /** @throws as {@link advertiseServer}; the server is closed then */
+  /** @throws like {@link advertiseServer}, after closing the server */
   async advertise(): Promise<void> {
     const { advertise, name, server, transport } = this.#settings;
     if (advertise === false) return;
@@ -329,7 +341,7 @@ class QueryServer implements OscQueryServer {
     return undefined;
   }
 
-  /** Without handlers, messages only set the values of methods. */
+  /** Without a dispatcher, messages only set the values of methods. */
   #setValues(data: Uint8Array, client: NetAddress, onError: (error: OscError) => void): void {
     const packet = tryDecode(data);
     if (packet instanceof OscDecodeError) return onError(packet);
@@ -361,13 +373,13 @@ class QueryServer implements OscQueryServer {
   }
 }
 
-/** The value of a method as a WebSocket message; null if it has none, or may not be read. */
+/** The value of a method as a WebSocket message; null if it has none, or isn't readable. */
 function frameOf(method: NamespaceMethod | undefined): Buffer | null {
   if (method === undefined || method.value === null || !canRead(method.description)) return null;
   return binaryFrame(encodeMessage(method.address, method.value, method.types));
 }
 
 function advice(refusal: string): string {
-  if (refusal.startsWith("403")) return " To let pages of other sites in, list them in the option origins.";
+  if (refusal.startsWith("403")) return " To allow pages of other sites, list them in the option origins.";
   return refusal.startsWith("421") ? " List the names of this machine in the option hosts." : " Raise maxConnections.";
 }
