@@ -33,6 +33,11 @@ export class Fifo<Item> {
     return item;
   }
 
+  /** The items, oldest first. They stay. */
+  toArray(): readonly Item[] {
+    return this.#items.slice(this.#first) as Item[];
+  }
+
   clear(): void {
     this.#items = [];
     this.#first = 0;

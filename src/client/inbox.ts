@@ -1,4 +1,5 @@
 import type { OscMessage, TimeTag } from "../codec/index.ts";
+import { Fifo } from "../fifo.ts";
 import type { NetAddress } from "../net-address.ts";
 import type { Wait } from "./options.ts";
 import { startTimer } from "./timer.ts";
@@ -25,7 +26,7 @@ type Waiter = (received: ReceivedMessage | null) => void;
 export class Inbox {
   readonly #maxMessages: number;
   readonly #maxBytes: number;
-  readonly #entries: Entry[] = [];
+  readonly #entries = new Fifo<Entry>();
   /** In the order in which they began to wait. */
   readonly #waiters = new Set<Waiter>();
   #bytes = 0;
@@ -37,7 +38,7 @@ export class Inbox {
 
   /** How many messages nobody has read. */
   get size(): number {
-    return this.#entries.length;
+    return this.#entries.size;
   }
 
   /**
@@ -53,7 +54,7 @@ export class Inbox {
     this.#entries.push({ received, bytes });
     this.#bytes += bytes;
     let dropped = 0;
-    while (this.#entries.length > this.#maxMessages || this.#bytes > this.#maxBytes) {
+    while (this.#entries.size > this.#maxMessages || this.#bytes > this.#maxBytes) {
       this.shift();
       dropped += 1;
     }
@@ -93,7 +94,7 @@ export class Inbox {
 
   /** Forgets the messages. */
   clear(): void {
-    this.#entries.length = 0;
+    this.#entries.clear();
     this.#bytes = 0;
   }
 }

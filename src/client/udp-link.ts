@@ -6,7 +6,7 @@ import { OutgoingBatch } from "../transport/native/batch.ts";
 import { nativeSockets } from "../transport/native/self-test.ts";
 import { resolveHost } from "../transport/resolve-host.ts";
 import { socketError } from "../transport/socket-error.ts";
-import { MAX_DATAGRAM, type UdpSettings, applyOptions, bind, createUdpSocket, socketAddress } from "../transport/udp.ts";
+import { MAX_DATAGRAM, type UdpSettings, applyOptions, bind, closeSocket, createUdpSocket, socketAddress } from "../transport/udp.ts";
 import { type BatchDone, type PacketLink, type PacketLinkEvents, type SendDone, closedError } from "./link.ts";
 import type { ReceiverProfile } from "./receivers.ts";
 
@@ -168,12 +168,6 @@ function connect(socket: Socket, port: number, host: string): Promise<void> {
       socket.off("error", failed);
       resolve();
     });
-  });
-}
-
-function closeSocket(socket: Socket): Promise<void> {
-  return new Promise((resolve) => {
-    socket.close(() => resolve());
   });
 }
 

@@ -1,10 +1,10 @@
 import { OscFrameError } from "../errors.ts";
 import { bad } from "../options.ts";
-import { checkBytes, checkEnd, checkPacket, readDecoderOptions } from "./frame-decoder.ts";
+import { checkBytes, checkEnd, readDecoderOptions } from "./frame-decoder.ts";
 import type { FrameDecoder, FrameDecoderOptions, Framing } from "./frame-decoder.ts";
 import { LengthPrefixDecoder, lengthPrefixEncode, lengthPrefixSize, lengthPrefixWrite } from "./length-prefix.ts";
 import { SlipDecoder, slipEncode, slipSize, slipWrite } from "./slip.ts";
-import { UnframedDecoder } from "./unframed.ts";
+import { UnframedDecoder, unframedEncode, unframedSize, unframedWrite } from "./unframed.ts";
 
 /**
  * Creates the decoder for a framing; `"auto"` detects the framing from the first byte. OSC 1.0, "OSC Packets"; OSC 1.1, section 2.1.
@@ -45,8 +45,7 @@ export function encodeFrame(packet: Uint8Array, framing: Framing): Uint8Array {
     case "1.1":
       return slipEncode(packet);
     case "none":
-      checkPacket(packet);
-      return packet;
+      return unframedEncode(packet);
     default:
       throw bad("framing", '"1.0", "1.1" or "none"', framing);
   }
@@ -74,21 +73,11 @@ export function encodeFrames(packets: readonly Uint8Array[], framing: Framing): 
   return frames;
 }
 
-function plainSize(packet: Uint8Array): number {
-  checkPacket(packet);
-  return packet.length;
-}
-
-function plainWrite(packet: Uint8Array, target: Uint8Array, offset: number): number {
-  target.set(packet, offset);
-  return offset + packet.length;
-}
-
 /** The framed size of a packet, and the function that writes it. */
 const WRITERS = {
   "1.0": { sizeOf: lengthPrefixSize, write: lengthPrefixWrite },
   "1.1": { sizeOf: slipSize, write: slipWrite },
-  none: { sizeOf: plainSize, write: plainWrite },
+  none: { sizeOf: unframedSize, write: unframedWrite },
 } as const;
 
 const END = 0xc0;

@@ -1,4 +1,4 @@
-import { FrameReader } from "./frame-decoder.ts";
+import { FrameReader, checkPacket } from "./frame-decoder.ts";
 
 /**
  * Treats every chunk of a stream as one packet, for devices that send packets without framing. This is a guess, because TCP may join or
@@ -18,4 +18,21 @@ export class UnframedDecoder extends FrameReader {
   protected unfinished(): boolean {
     return false;
   }
+}
+
+/** The packet itself. Throws as the other framings do. */
+export function unframedEncode(packet: Uint8Array): Uint8Array {
+  checkPacket(packet);
+  return packet;
+}
+
+export function unframedSize(packet: Uint8Array): number {
+  checkPacket(packet);
+  return packet.length;
+}
+
+/** Writes a packet, and returns the offset after it. */
+export function unframedWrite(packet: Uint8Array, target: Uint8Array, offset: number): number {
+  target.set(packet, offset);
+  return offset + packet.length;
 }

@@ -2,6 +2,7 @@ import type { RawData, WebSocket } from "ws";
 import type { ReceivedMessage } from "../client/index.ts";
 import { OscBundle, type OscPacket, decode, encode } from "../codec/index.ts";
 import type { OscError } from "../errors.ts";
+import { Fifo } from "../fifo.ts";
 import { type NetAddress, formatAddress } from "../net-address.ts";
 import { compact } from "../transport/memory-budget.ts";
 import type { MethodsFeed } from "./methods.ts";
@@ -56,9 +57,7 @@ export interface EntryBounds {
 /** A bounded FIFO queue of entries: beyond its limits, it drops the oldest. */
 export class EntryQueue {
   readonly #bounds: EntryBounds;
-  #entries: FeedEntry[] = [];
-  /** Index of the oldest remaining entry. */
-  #head = 0;
+  readonly #entries = new Fifo<FeedEntry>();
   #bytes = 0;
 
   constructor(bounds: EntryBounds) {
@@ -66,7 +65,7 @@ export class EntryQueue {
   }
 
   get size(): number {
-    return this.#entries.length - this.#head;
+    return this.#entries.size;
   }
 
   /** @returns the number of old entries dropped */
@@ -95,18 +94,12 @@ export class EntryQueue {
 
   /** The entries numbered above `number`. */
   after(number: number): readonly FeedEntry[] {
-    return this.#entries.slice(this.#head).filter((entry) => entry.number > number);
+    return this.#entries.toArray().filter((entry) => entry.number > number);
   }
 
   #shift(): FeedEntry {
-    const entry = this.#entries[this.#head]!;
-    this.#head += 1;
+    const entry = this.#entries.shift()!;
     this.#bytes -= sizeOf(entry);
-    // Compact once more than half is consumed, so the cost per entry stays constant.
-    if (this.#head * 2 > this.#entries.length) {
-      this.#entries = this.#entries.slice(this.#head);
-      this.#head = 0;
-    }
     return entry;
   }
 }

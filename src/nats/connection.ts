@@ -5,6 +5,9 @@ import { type Library, connectNats, natsError } from "./connect.ts";
 import type { PacketHeaders } from "./headers.ts";
 import { type NatsConnectionOptions, type NatsConnectionSettings, natsConnectionSettings } from "./options.ts";
 
+/** The status of a message with which NATS says that nobody listens to the subject. */
+export const NO_RESPONDERS = 503;
+
 /** A message that came. */
 export interface NatsMessage {
   /** The subject that it was published under. */
@@ -13,7 +16,7 @@ export interface NatsMessage {
   readonly data: Uint8Array;
   /** The subject for an answer; empty if none is expected. */
   readonly reply: string;
-  /** What NATS itself says in place of a message, such as 503: nobody listens there. 0 for a message. */
+  /** What NATS itself says in place of a message, such as {@link NO_RESPONDERS}. 0 for a message. */
   readonly status: number;
   /** The header of that name; empty if there is none. */
   header(name: string): string;

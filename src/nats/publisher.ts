@@ -3,7 +3,7 @@ import type { JetStreamClient } from "@nats-io/jetstream";
 import { OscDroppedError, OscNatsError } from "../errors.ts";
 import { HANDLED, dropped } from "../packet-result.ts";
 import type { ExecutorEvents, Packet } from "../server/executor.ts";
-import type { NatsLink, NatsMessage } from "./connection.ts";
+import { type NatsLink, type NatsMessage, NO_RESPONDERS } from "./connection.ts";
 import type { PacketHeaders } from "./headers.ts";
 
 /** A packet as it is published. */
@@ -27,9 +27,6 @@ export interface Publisher {
   /** Gives up: drops what is still on its way. */
   close(): void;
 }
-
-/** NATS's answer if nobody listens. */
-const NO_RESPONDERS = 503;
 
 /** At most once: a packet counts as handled when NATS has confirmed it and somebody listened. It is never published twice. */
 export class CorePublisher implements Publisher {

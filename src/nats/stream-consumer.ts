@@ -5,7 +5,7 @@ import { OscDroppedError, type OscError, OscNatsError } from "../errors.ts";
 import type { PacketResult } from "../packet-result.ts";
 import type { TransportEvents } from "../transport/transport.ts";
 import { natsError } from "./connect.ts";
-import type { NatsLink, NatsListener, NatsMessage } from "./connection.ts";
+import { type NatsLink, type NatsListener, type NatsMessage, NO_RESPONDERS } from "./connection.ts";
 import { CLIENT_HEADER, DELIVERIES_HEADER, REASON_HEADER, TRANSPORT_HEADER, VIA_HEADER, clientOf } from "./headers.ts";
 import type { WorkerSettings } from "./options.ts";
 import type { Settle } from "./peer.ts";
@@ -216,7 +216,6 @@ export class StreamConsumer {
 
 /** How long the answer to a request may be late. */
 const PATIENCE_MS = 2000;
-const NO_RESPONDERS = 503;
 const DELETED = 409;
 
 interface PullSettings {

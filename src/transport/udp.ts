@@ -140,8 +140,7 @@ export class UdpTransport implements Transport {
     this.#isClosed = true;
     const socket = this.#socket;
     this.#socket = null;
-    if (socket === null) return;
-    await new Promise<void>((resolve) => socket.close(resolve));
+    if (socket !== null) await closeSocket(socket);
   }
 }
 
@@ -260,6 +259,13 @@ export function bind(socket: Socket, host: string, port: number): Promise<void> 
       socket.off("error", reject);
       resolve();
     });
+  });
+}
+
+/** Resolves when the port is free. */
+export function closeSocket(socket: Socket): Promise<void> {
+  return new Promise((resolve) => {
+    socket.close(() => resolve());
   });
 }
 

@@ -3,7 +3,7 @@ import { type NetAddress, formatAddress, formatHostPort, ipAddress } from "../..
 import { resolveHost } from "../resolve-host.ts";
 import { closedWhileOpening, socketError } from "../socket-error.ts";
 import type { Peer, Transport, TransportEvents } from "../transport.ts";
-import { PeersByPort, type UdpSpec } from "../udp.ts";
+import { PeersByPort, type UdpSpec, closeSocket } from "../udp.ts";
 import { MessageBatch } from "./batch.ts";
 import type { Libc } from "./libc.ts";
 import { NativeUdpSocket, SocketOptions } from "./socket.ts";
@@ -78,7 +78,7 @@ export class NativeUdpTransport implements Transport {
     if (socket === null) return;
     // Node closes the descriptor.
     this.#native?.release();
-    await new Promise<void>((resolve) => socket.close(resolve));
+    await closeSocket(socket);
   }
 
   /** Takes the datagram that Node delivered, and those that came with it. */
