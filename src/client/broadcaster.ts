@@ -2,9 +2,8 @@ import { type OscArgument, OscBundle, type OscPacket, type TimeTag } from "../co
 import { Reporter, reportToConsole } from "../dispatch/index.ts";
 import type { OscError } from "../errors.ts";
 import { bad, checkOptionValues } from "../options.ts";
-import { PacketEncoder } from "./fit-packet.ts";
 import { CLIENT_CHECKS } from "./options.ts";
-import { type ClientStats, checkNotVariadic } from "./packet-client.ts";
+import { type ClientStats, PacketEncoder, checkNotVariadic } from "./packet-client.ts";
 import { SendPromise } from "./sender.ts";
 import { BatchResult, UDPClient, type UDPClientOptions } from "./udp-client.ts";
 

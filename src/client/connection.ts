@@ -1,4 +1,4 @@
-import { OscDroppedError, type OscError, OscSocketError } from "../errors.ts";
+import { OscDroppedError, type OscError, type OscServerError, OscSocketError } from "../errors.ts";
 import type { NetAddress } from "../net-address.ts";
 import { MAX_TIMER_MS } from "../options.ts";
 import { type PacketLink, type PacketLinkEvents, type PacketLinkFactory, closedError } from "./link.ts";
@@ -81,8 +81,9 @@ export class Connection extends Sender {
     return this.#address;
   }
 
-  get isClosed(): boolean {
-    return this.#closing !== null;
+  /** @throws OscServerError `OSC_CLOSED` if it was closed and not opened again */
+  checkOpen(): void {
+    if (this.#closing !== null) throw clientClosed();
   }
 
   get state(): ConnectionState {
@@ -127,7 +128,7 @@ export class Connection extends Sender {
 
   /** Closes the link after everything given to `send` is out, within `closeTimeout`. */
   close(): Promise<void> {
-    this.refusal = closedError("The client is closed. Call open(), or create another client.");
+    this.refusal = clientClosed();
     this.#closing ??= this.#close();
     return this.#closing;
   }
@@ -321,4 +322,8 @@ export class Connection extends Sender {
     this.#state = state;
     this.#events.onState(state, error);
   }
+}
+
+function clientClosed(): OscServerError {
+  return closedError("The client is closed. Call open(), or create another client.");
 }

@@ -1,17 +1,7 @@
-import {
-  type EncodeOptions,
-  type OscArgument,
-  OscBundle,
-  OscMessage,
-  type OscPacket,
-  type OscValue,
-  encode,
-  encodeMessage,
-} from "../codec/index.ts";
+import { OscBundle, OscMessage, type OscPacket, type OscValue } from "../codec/index.ts";
 import { floatTypesOf } from "../codec/packet.ts";
 import { OscEncodeError } from "../errors.ts";
 import { bad, oneOf, type OptionChecks, readOptions } from "../options.ts";
-import type { ClientSettings } from "./options.ts";
 import { type ReceiverName, type ReceiverProfile, profileOf } from "./receivers.ts";
 
 /** The largest float32. */
@@ -41,29 +31,8 @@ export function fitPacket(packet: OscPacket, receiver: ReceiverName, options?: F
   return fitTo(packet, { ...profile, numbers });
 }
 
-/** Encodes the packets of a client, converted to what its receiver takes. */
-export class PacketEncoder {
-  readonly #receiver: ReceiverProfile | null;
-  readonly #options: EncodeOptions | undefined;
-
-  /** @param settings `for`: null for a receiver that takes everything; `numbers`: undefined for as the receiver likes it */
-  constructor({ for: receiver, numbers = receiver?.numbers }: Pick<ClientSettings, "for" | "numbers">) {
-    this.#receiver = receiver === null || numbers === undefined ? receiver : { ...receiver, numbers };
-    this.#options = numbers === undefined ? undefined : { numbers };
-  }
-
-  encode(packet: OscPacket): Uint8Array {
-    return encode(this.#receiver === null ? packet : fitTo(packet, this.#receiver), this.#options);
-  }
-
-  encodeMessage(address: string, value: OscArgument, types: string | undefined): Uint8Array {
-    if (this.#receiver !== null) return this.encode(new OscMessage(address, value, types));
-    return encodeMessage(address, value, types, this.#options);
-  }
-}
-
 /** @see fitPacket */
-function fitTo(packet: OscPacket, profile: ReceiverProfile): OscPacket {
+export function fitTo(packet: OscPacket, profile: ReceiverProfile): OscPacket {
   if (packet instanceof OscMessage) return fitMessage(packet, profile);
   const elements = packet.elements.flatMap((element) =>
     element instanceof OscBundle && profile.bundles !== "nested" ? elementsWithin(element, packet, profile) : [element],

@@ -1,4 +1,13 @@
-import { type OscArgument, OscBundle, type OscMessage, type OscPacket, type TimeTag } from "../codec/index.ts";
+import {
+  type EncodeOptions,
+  type OscArgument,
+  OscBundle,
+  OscMessage,
+  type OscPacket,
+  type TimeTag,
+  encode,
+  encodeMessage,
+} from "../codec/index.ts";
 import {
   Dispatcher,
   type OscReply,
@@ -13,11 +22,12 @@ import { OscDecodeError, OscDispatchError, OscDroppedError, OscEncodeError, type
 import type { NetAddress } from "../net-address.ts";
 import { describe } from "../options.ts";
 import { Connection, type ConnectionSettings, type ConnectionState } from "./connection.ts";
-import { PacketEncoder } from "./fit-packet.ts";
+import { fitTo } from "./fit-packet.ts";
 import { Inbox, type ReceivedMessage } from "./inbox.ts";
 import { type ClientSettings, type ReceiveOptions, type Wait, waitOf } from "./options.ts";
 import { type KeepAliveName, type KeepAliveOptions, KeepAliveSession } from "./keep-alive.ts";
 import { type PacketLinkFactory, type SendDone, closedError } from "./link.ts";
+import type { ReceiverProfile } from "./receivers.ts";
 import { type RequestOptions, Requests } from "./requests.ts";
 import { SendPromise } from "./sender.ts";
 
@@ -241,7 +251,11 @@ export abstract class PacketClient implements AsyncDisposable {
         // The decoder's errors were reported when the message arrived.
         if (!(fault instanceof OscDecodeError)) this.report(fault, from);
       };
-      const reply = (answer: OscReply): void => this.#answer(packetOf(answer), from);
+      const reply = (answer: OscReply): void => {
+        this.connection.send(this.encoder.encode(packetOf(answer)), from, (failure) => {
+          if (failure !== null) this.report(failure);
+        });
+      };
       await handleDecoded(this.dispatcher, packet, { handling, clientAddress: from, asOf: Infinity, reply, error });
       handled += 1;
       if (isOver) break;
@@ -277,7 +291,7 @@ export abstract class PacketClient implements AsyncDisposable {
    */
   keepAlive(options: KeepAliveOptions | KeepAliveName): KeepAliveSession {
     const { connection } = this;
-    if (connection.isClosed) throw closedError("The client is closed. Call open(), or create another client.");
+    connection.checkOpen();
     const session = new KeepAliveSession(
       {
         get isConnected() {
@@ -315,16 +329,9 @@ export abstract class PacketClient implements AsyncDisposable {
     this.#reporter.report(error, address);
   }
 
-  /** Sends a handler's reply. */
-  #answer(packet: OscPacket, to: NetAddress): void {
-    this.connection.send(this.encoder.encode(packet), to, (error) => {
-      if (error !== null) this.report(error);
-    });
-  }
-
   async *#receive(wait: Wait): AsyncGenerator<ReceivedMessage, void, undefined> {
     const { connection } = this;
-    if (connection.isClosed) throw closedError("The client is closed. Call open(), or create another client.");
+    connection.checkOpen();
     const { epoch } = connection;
     for (;;) {
       let received = this.#inbox.shift();
@@ -389,6 +396,27 @@ export abstract class PacketClient implements AsyncDisposable {
   #endWaits(reason: OscError): void {
     this.#inbox.interrupt();
     this.#requests.rejectAll(reason);
+  }
+}
+
+/** Encodes the packets of a client, converted to what its receiver takes. */
+export class PacketEncoder {
+  readonly #receiver: ReceiverProfile | null;
+  readonly #options: EncodeOptions | undefined;
+
+  /** @param settings `for`: null for a receiver that takes everything; `numbers`: undefined for as the receiver likes it */
+  constructor({ for: receiver, numbers = receiver?.numbers }: Pick<ClientSettings, "for" | "numbers">) {
+    this.#receiver = receiver === null || numbers === undefined ? receiver : { ...receiver, numbers };
+    this.#options = numbers === undefined ? undefined : { numbers };
+  }
+
+  encode(packet: OscPacket): Uint8Array {
+    return encode(this.#receiver === null ? packet : fitTo(packet, this.#receiver), this.#options);
+  }
+
+  encodeMessage(address: string, value: OscArgument, types: string | undefined): Uint8Array {
+    if (this.#receiver !== null) return this.encode(new OscMessage(address, value, types));
+    return encodeMessage(address, value, types, this.#options);
   }
 }
 
