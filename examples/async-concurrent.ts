@@ -1,4 +1,4 @@
-/** The async server beside a main loop: the loop runs ten times, and messages to /filter are printed as they come. */
+/** The async server next to a main loop: the loop runs ten times, and messages to /filter are printed as they arrive. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { AsyncOSCUDPServer, Dispatcher } from "oscine";
 import type { OscValue } from "oscine";
@@ -13,7 +13,7 @@ dispatcher.map("/filter", filterHandler);
 const ip = "127.0.0.1";
 const port = 1337;
 
-/** An example of a main loop that ends after ten rounds. */
+/** Stands in for your program's main loop; ends after ten iterations. */
 async function loop(): Promise<void> {
   for (let i = 0; i < 10; i += 1) {
     console.log(`Loop ${i}`);
@@ -23,11 +23,11 @@ async function loop(): Promise<void> {
 
 async function main(): Promise<void> {
   const server = new AsyncOSCUDPServer([ip, port], dispatcher);
-  const [transport] = await server.createServeEndpoint(); // binds the socket and begins to serve
+  const [transport] = await server.createServeEndpoint(); // binds the socket and starts serving
 
-  await loop(); // the main loop of the program
+  await loop();
 
-  await transport.close(); // gives the port back
+  await transport.close(); // frees the port
 }
 
 await main();

@@ -1,4 +1,4 @@
-/** The async server alone: nothing else runs until a message starts it. */
+/** The async server alone: the program only serves. */
 import { AsyncOSCUDPServer, Dispatcher } from "oscine";
 import type { OscValue } from "oscine";
 

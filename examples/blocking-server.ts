@@ -1,4 +1,4 @@
-/** The simplest server: the program stands still here, and handlers run one after another. */
+/** The simplest server: it blocks the program, and handlers run one after another. */
 import { BlockingOSCUDPServer, Dispatcher } from "oscine";
 import type { OscValue } from "oscine";
 
@@ -18,4 +18,4 @@ const ip = "127.0.0.1";
 const port = 1337;
 
 const server = new BlockingOSCUDPServer([ip, port], dispatcher);
-server.serveForever(); // Blocks forever
+server.serveForever(); // blocks forever

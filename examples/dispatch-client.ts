@@ -1,4 +1,4 @@
-/** Asks a device for news and handles what it sends back, until it has been silent for a second. */
+/** Subscribes to a device and handles its messages, until it has been silent for a second. */
 import { DispatchClient } from "oscine";
 import type { OscValue } from "oscine";
 
@@ -11,7 +11,7 @@ function printFader(address: string, ...args: OscValue[]): void {
 
 const client = new DispatchClient(ip, port);
 client.dispatcher.map("/ch/*/fader", printFader);
-client.dispatcher.map("/ping", () => "/pong"); // what a handler returns is sent back
+client.dispatcher.map("/ping", () => "/pong"); // the return value is sent back
 
 await client.sendMessage("/subscribe");
 const count = await client.handleMessages({ timeout: 1000 }); // ends after 1,000 ms without a message

@@ -1,4 +1,4 @@
-/** Each packet is handled in a process of its own; but for the name of the class this is blocking-server.ts. */
+/** Handles each packet in its own process. Only the class name differs from blocking-server.ts. */
 import { Dispatcher, ForkingOSCUDPServer } from "oscine";
 import type { OscValue } from "oscine";
 
@@ -18,4 +18,4 @@ const ip = "127.0.0.1";
 const port = 1337;
 
 const server = new ForkingOSCUDPServer([ip, port], dispatcher);
-server.serveForever(); // Blocks forever
+server.serveForever(); // blocks forever

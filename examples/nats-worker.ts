@@ -1,4 +1,4 @@
-/** Handles what front ends receive. Start it as often, and on as many machines, as you like: `npx tsx nats-worker.ts [server of NATS]`. */
+/** Handles packets from front ends. Start as many as you like, on any machines: `npx tsx nats-worker.ts [NATS server]`. */
 import { Dispatcher } from "oscine";
 import { serveNats } from "oscine/nats";
 

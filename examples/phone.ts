@@ -1,6 +1,6 @@
-// A mixer with a page for phones, which reads over OSCQuery what there is to set. All phones see each other's changes.
+// A mixer with a page for phones, which reads the mixer's methods over OSCQuery. All phones see each other's changes.
 //
-//     npx tsx phone.ts [page's port] [port of OSCQuery]
+//     npx tsx phone.ts [page port] [OSCQuery port]
 import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import { type IncomingMessage, type ServerResponse, createServer } from "node:http";
@@ -23,7 +23,7 @@ await once(web, "listening");
 const { port } = web.address() as AddressInfo;
 const addresses = Object.values(networkInterfaces()).flatMap((list) => (list ?? []).filter(({ family }) => family === "IPv4"));
 const pages = addresses.map(({ address }) => `http://${address}:${port}`);
-// Only this page may connect, and no other site that a phone has open.
+// Only this page may connect, not other sites that a phone has open.
 const query = await serveOscQuery(dispatcher, { host: "0.0.0.0", port: Number(queryPort), name: "Mixer", origins: pages });
 for (const page of pages) console.log(`Open ${page}/`);
 
@@ -33,7 +33,7 @@ process.once("SIGINT", () => {
   void query.close();
 });
 
-/** The page, and Oscine itself as it is in the package. */
+/** Serves the page, and Oscine from the package. */
 function answer({ url = "/" }: IncomingMessage, response: ServerResponse): void {
   const [, file] = /^\/oscine\/([\w.-]+\.js)$/.exec(url) ?? [];
   if (file === undefined) {
@@ -97,7 +97,7 @@ function page(): string {
         for (const address of controls.keys()) socket.send(JSON.stringify({ COMMAND: "LISTEN", DATA: address }));
       };
       socket.onmessage = ({ data }) => {
-        if (typeof data === "string") return; // The tree has changed; that of this mixer doesn't.
+        if (typeof data === "string") return; // A change of the tree, which this mixer never makes.
         const { address, args } = decode(new Uint8Array(data));
         const input = controls.get(address);
         if (input.type === "range") input.value = args[0];

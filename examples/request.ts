@@ -1,4 +1,4 @@
-/** Asks a device and awaits its answers; nothing is lost where an answer, or the question, gets lost on the way. */
+/** Sends requests to a device and awaits the replies. A lost request or reply is retried. */
 import { OscTimeoutError, UDPClient } from "oscine";
 
 const ip = "127.0.0.1";
@@ -7,15 +7,15 @@ const port = Number(process.argv[2] ?? 1337);
 await using client = new UDPClient(ip, port);
 
 try {
-  // The answer has the address of the question, and comes within half a second, or the question is sent again: twice at most.
+  // The reply has the same address as the request. Without one within half a second, the request is sent again, twice at most.
   const info = await client.request("/info", [], { timeout: 500, retries: 2 });
   console.log(`This is ${info.args.join(" ")}`);
 
-  // Many questions at once, each with its own answer.
+  // Concurrent requests, each with its own reply.
   const names = await Promise.all([1, 2, 3].map((channel) => client.request("/name/get", channel, { replyTo: "/name" })));
   for (const { args } of names) console.log(`Channel ${args.join(": ")}`);
 
-  // Whatever else the device says, until it has been silent for a while.
+  // All other messages from the device, until it has been silent for a while.
   for await (const { address, args } of client.messages({ timeout: 200 })) console.log(address, ...args);
 } catch (error) {
   if (!(error instanceof OscTimeoutError)) throw error;

@@ -1,4 +1,4 @@
-/** Sends messages, and ends by itself. Start a receiver first, such as `oscine serve --port 1337`. */
+/** Sends messages, then exits. Start a receiver first, such as `oscine serve --port 1337`. */
 import { OscMessage, SimpleUDPClient, TimeTag, float } from "oscine";
 
 const ip = "127.0.0.1";

@@ -1,4 +1,4 @@
-/** A TCP server in the event loop: many clients at once, in either framing. `/double` is answered on the connection it came by. */
+/** A TCP server in the event loop: concurrent clients, either framing. The reply to `/double` goes back over the same connection. */
 import { AsyncOSCTCPServer, Dispatcher } from "oscine";
 import type { NetAddress, OscValue } from "oscine";
 
@@ -17,5 +17,5 @@ const server = new AsyncOSCTCPServer([ip, port], dispatcher, { maxConnections: 1
 const [transport] = await server.createServeEndpoint();
 console.log(`Serving on ${server.serverAddress.address}:${server.serverAddress.port}`);
 
-process.once("SIGINT", () => void transport.close()); // sends the last replies, and ends every connection
+process.once("SIGINT", () => void transport.close()); // sends the last replies, then closes every connection
 await transport.closed;

@@ -1,4 +1,4 @@
-/** A TCP server that blocks the program: all clients are connected at once, and handlers run one after another. */
+/** A TCP server that blocks the program: any number of clients are connected, and handlers run one after another. */
 import { BlockingOSCTCPServer, Dispatcher } from "oscine";
 import type { OscValue } from "oscine";
 
@@ -14,8 +14,8 @@ dispatcher.map("/quit", () => server.shutdown());
 const ip = "127.0.0.1";
 const port = Number(process.argv[2] ?? 1337);
 
-// Without a mode each connection may use its own; here all have to put the size before each packet, as in OSC 1.0.
+// Without `mode`, each connection may use its own framing. Here all must use size prefixes, as in OSC 1.0.
 const server = new BlockingOSCTCPServer([ip, port], dispatcher, { mode: "1.0" });
 console.log(`Serving on ${server.serverAddress.address}:${server.serverAddress.port}`);
-server.serveForever(); // Blocks until /quit
+server.serveForever(); // blocks until /quit
 server.close();

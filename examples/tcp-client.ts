@@ -1,4 +1,4 @@
-/** Sends to a TCP server and hears its answers; connects again whenever the connection breaks. Start examples/tcp-async-server.ts first. */
+/** Sends to a TCP server and handles its replies; reconnects if the connection breaks. Start examples/tcp-async-server.ts first. */
 import { TCPDispatchClient } from "oscine";
 
 const ip = "127.0.0.1";
@@ -8,7 +8,7 @@ await using client = new TCPDispatchClient(ip, port, { framing: "1.1" });
 client.on("state", (state) => console.log(state));
 client.dispatcher.map("/double", (address: string, value: number) => console.log(`${address}: ${value}`));
 
-// What is sent now waits until there is a connection.
+// Packets sent now wait for the connection.
 for (const value of [0.25, 1, 21]) await client.sendMessage("/double", value);
 await client.sendMessage("/log", ["a line", 1]);
 

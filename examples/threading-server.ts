@@ -1,4 +1,4 @@
-/** Each packet is handled in a thread of its own; but for the name of the class this is blocking-server.ts. */
+/** Handles packets in worker threads. Only the class name differs from blocking-server.ts. */
 import { Dispatcher, ThreadingOSCUDPServer } from "oscine";
 import type { OscValue } from "oscine";
 
@@ -18,4 +18,4 @@ const ip = "127.0.0.1";
 const port = 1337;
 
 const server = new ThreadingOSCUDPServer([ip, port], dispatcher);
-server.serveForever(); // Blocks forever
+server.serveForever(); // blocks forever

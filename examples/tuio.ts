@@ -1,6 +1,6 @@
 /**
  * Reads TUIO, the protocol of touch tables and trackers: each bundle is a frame that lists the fingers on the table. Touch apps and trackers
- * send to port 3333. This program also sends three frames itself, and ends.
+ * send to port 3333. This program also sends three frames itself, then exits.
  */
 import { AsyncOSCUDPServer, Dispatcher, float, int, OscBundle, OscMessage, UDPClient } from "oscine";
 
@@ -30,7 +30,7 @@ function readFrame({ elements }: OscBundle): string | undefined {
   return "/frame/read";
 }
 
-// A frame is only right as a whole, so its messages have no handlers of their own.
+// A frame is meaningful only as a whole, so its messages have no handlers.
 dispatcher.onBundle(readFrame, { only: true });
 
 const server = new AsyncOSCUDPServer(["127.0.0.1", port], dispatcher);

@@ -1,4 +1,4 @@
-// Receives the parameters of an avatar from VRChat, which finds this program by OSCQuery, so that nobody has to set a port.
+// Receives avatar parameters from VRChat, which finds this program over OSCQuery, so you needn't configure a port.
 // Needs the package multicast-dns: npm install multicast-dns@7
 import { AsyncOSCUDPServer, Dispatcher, serveOscQuery } from "oscine";
 

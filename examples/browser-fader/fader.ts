@@ -2,9 +2,9 @@
  * A page with faders that plays scsynth, SuperCollider's synthesizer, through a bridge from WebSocket to UDP.
  *
  *     scsynth -u 57110
- *     npx tsx examples/browser-fader/fader.ts [page's port] [scsynth's port] [host]
+ *     npx tsx examples/browser-fader/fader.ts [page port] [scsynth port] [host]
  *
- * Then open the address that it prints. With 0.0.0.0 as host other machines can open it, too: http://<this machine's address>:<port>/…
+ * Then open the address that it prints. With the host 0.0.0.0, other machines can open it, too: http://<this machine's address>:<port>/…
  */
 import { once } from "node:events";
 import { createServer } from "node:http";
@@ -20,7 +20,7 @@ http.listen(Number(port), host);
 await once(http, "listening");
 const { port: pagePort } = http.address() as AddressInfo;
 
-// The page comes from another port than the bridge's, so the bridge is told to let it in. No other site gets to the synthesizer.
+// The page and the bridge use different ports, so the page's origin must be allowed. Other sites can't reach the synthesizer.
 const addresses = Object.values(networkInterfaces()).flatMap((list = []) => list.map(({ address }) => address));
 const origins = ["localhost", ...addresses].map((name) => `http://${name.includes(":") ? `[${name}]` : name}:${pagePort}`);
 const opened = await bridge(`ws://${host}:0`, `osc.udp://127.0.0.1:${synthPort}`, { origins });

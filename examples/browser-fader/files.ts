@@ -1,4 +1,4 @@
-/** Gives browsers the pages of this example, and Oscine itself as it is in the package: no bundler is needed. */
+/** Serves the pages of this example, and Oscine from the package, so no bundler is needed. */
 import { readFile } from "node:fs/promises";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { extname } from "node:path";
@@ -13,7 +13,7 @@ const TYPES: Readonly<Record<string, string>> = {
 };
 
 export function answerWithFiles(request: IncomingMessage, response: ServerResponse): void {
-  // A URL has no way up out of its folder: the parser has resolved every "..".
+  // Safe from path traversal: the URL parser has resolved every "..".
   const { pathname } = new URL(request.url ?? "/", "http://localhost");
   const type = TYPES[extname(pathname)];
   const file = pathname.startsWith("/oscine/") ? new URL(pathname.slice("/oscine/".length), OSCINE) : new URL(`.${pathname}`, PAGES);

@@ -1,10 +1,10 @@
 /**
- * A page that sends a phone's motion as OSC, and the server that passes it on by UDP.
+ * A page that sends a phone's motion as OSC, and a server that forwards it over UDP.
  *
- *     npx tsx examples/browser-fader/sensors.ts [page's port] [receiver's port] [key.pem cert.pem]
+ *     npx tsx examples/browser-fader/sensors.ts [page port] [receiver port] [key.pem cert.pem]
  *
- * Phones give their sensors only to pages that come by HTTPS (or from the phone itself, as with the port forwarding of Chrome's
- * chrome://inspect), so a key and a certificate that the phone trusts are needed; mkcert makes such. The messages:
+ * Phones allow sensor access only to pages served over HTTPS (or from the phone itself, as with the port forwarding of Chrome's
+ * chrome://inspect). So you need a key and a certificate that the phone trusts; mkcert creates them. The messages:
  *
  *     /phone/accel       x y z               metres per second squared, with gravity
  *     /phone/rotation    alpha beta gamma    degrees per second
@@ -31,13 +31,13 @@ const receiver = new UDPClient("127.0.0.1", Number(receiverPort));
 const dispatcher = new Dispatcher();
 dispatcher.map("/phone/*", ({ message }) => void receiver.send(message), { needsContext: true });
 
-// Pages of its own host are let in, and no others.
+// Accepts only pages from its own host.
 const server = new AsyncOSCWebSocketServer({ server: web, path: "/osc" }, dispatcher);
 const [transport] = await server.createServeEndpoint();
 
 const { port: pagePort } = web.address() as AddressInfo;
 console.log(
-  `Open http${isSecure ? "s" : ""}://<this machine's address>:${pagePort}/sensors.html; what it sends goes to UDP port ${receiverPort}`,
+  `Open http${isSecure ? "s" : ""}://<this machine's address>:${pagePort}/sensors.html; its messages go to UDP port ${receiverPort}`,
 );
 
 process.once("SIGINT", () => {

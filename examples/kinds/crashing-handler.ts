@@ -1,6 +1,6 @@
 /**
- * A handler that may crash, hang or use up memory, perhaps through a library that you can't fix: processes. What it does costs its own
- * packet, which is reported, and nothing else. Send `/convert good`, `/convert bad` or `/convert endless`; `/quit` ends the server.
+ * For handlers that may crash, hang or use up memory, perhaps in a library that you can't fix: processes. Only the handler's own packet is
+ * lost, and reported. Send `/convert good`, `/convert bad` or `/convert endless`; `/quit` stops the server.
  */
 import { Dispatcher, ForkingOSCUDPServer } from "oscine";
 

@@ -1,6 +1,6 @@
 /**
- * Heavy handlers: processes. While one of them calculates, the server and all other handlers go on. Send `/primes 5000000`; `/quit` ends the
- * server.
+ * For heavy handlers: processes. While a handler computes, the server and all other handlers continue. Send `/primes 5000000`; `/quit` stops
+ * the server.
  */
 import { Dispatcher, ForkingOSCUDPServer } from "oscine";
 

@@ -75,7 +75,7 @@ describeWith([CHROMIUM], "examples/browser-fader", () => {
     await using program = example("browser-fader/fader", 0, await steadyPort());
     const [, url = ""] = await program.line(/^Open (http:\S+)$/);
     await using opened = await browser.open(url);
-    await opened.page.locator("#note", { hasText: "scsynth does not answer" }).waitFor();
+    await opened.page.locator("#note", { hasText: "scsynth doesn't respond" }).waitFor();
   });
 
   test("the motion of the device arrives over UDP", async () => {

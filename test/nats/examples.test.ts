@@ -14,7 +14,7 @@ describeWithNats("the examples of NATS", () => {
     await using front = run("nats-front-end", "0", nats.url);
     const workers = [run("nats-worker", nats.url), run("nats-worker", nats.url)];
     await Promise.all(workers.map((worker) => worker.line(new RegExp(`^Working for 127.0.0.1:${nats.port}$`))));
-    const [, port] = await front.line(/^Receiving at port (\d+)$/);
+    const [, port] = await front.line(/^Receiving on port (\d+)$/);
     const client = new Correspondent(await openWire("udp", { address: "127.0.0.1", port: Number(port), family: "IPv4" }));
     expect(await client.ask("/sum", 1, 2, 39)).toEqual(["/sum", 42]);
     for (const program of [...workers, front]) program.kill("SIGINT");

@@ -10,10 +10,10 @@ const byId = (id) => document.getElementById(id);
 const pitch = byId("pitch");
 const volume = byId("volume");
 
-/** The frequency of a note of MIDI, in hertz. */
+/** The frequency of the MIDI note, in hertz. */
 const frequency = () => 440 * 2 ** ((Number(pitch.value) - 69) / 12);
 
-/** Puts the synth into scsynth: at first, and whenever scsynth or the bridge was away. */
+/** Creates the synth in scsynth: initially, and after scsynth or the bridge was unreachable. */
 async function play() {
   byId("note").textContent = "";
   try {
@@ -22,7 +22,7 @@ async function play() {
     await client.sendMessage("/s_new", [SINE, NODE.id, NODE.addToHead, NODE.rootGroup, ...controls]);
     byId("state").textContent = "playing";
   } catch {
-    byId("note").textContent = "scsynth does not answer. Start it with: scsynth -u 57110";
+    byId("note").textContent = "scsynth doesn't respond. Start it with: scsynth -u 57110";
   }
 }
 
@@ -44,7 +44,7 @@ volume.addEventListener("input", () => {
   show();
   void client.sendMessage("/n_set", [NODE.id, "amp", float(Number(volume.value))]);
 });
-// A page that goes takes its sound along.
+// Stop the sound when the page is closed.
 addEventListener("pagehide", () => void client.sendMessage("/n_free", [NODE.id]));
 
 show();

@@ -1,6 +1,6 @@
 import { WebSocketClient, float } from "./oscine/browser.js";
 
-// The newest counts: what a slow network holds back is not worth sending later.
+// Only the newest values matter: on a slow network, old ones aren't worth sending.
 const client = new WebSocketClient(new URL("osc", location.href), { maxUnsent: 10 });
 const byId = (id) => document.getElementById(id);
 
@@ -21,24 +21,24 @@ async function start() {
   byId("start").disabled = true;
 }
 
-/** Asks where one has to ask, and says why it cannot be. */
+/** Requests permission where required, and shows why sensors are unavailable. */
 async function mayListen() {
   const note = byId("note");
   if (!isSecureContext) {
-    note.textContent = "The sensors are only given to pages that come by HTTPS: start the example with a key and a certificate.";
+    note.textContent = "Browsers allow sensors only on HTTPS pages: start the example with a key and a certificate.";
     return false;
   }
   if (globalThis.DeviceMotionEvent === undefined) {
     note.textContent = "This browser has no motion sensors.";
     return false;
   }
-  // iOS asks the user, and only after a tap.
+  // iOS asks for permission, and only after a tap.
   const answer = (await globalThis.DeviceMotionEvent.requestPermission?.()) ?? "granted";
-  if (answer !== "granted") note.textContent = "The sensors were not allowed.";
+  if (answer !== "granted") note.textContent = "Access to the sensors was denied.";
   return answer === "granted";
 }
 
-/** Sends three numbers, and shows them. A sensor that the device lacks has no numbers. */
+/** Sends and displays three numbers. Without the sensor they are missing. */
 function send(name, values) {
   if (values.some((value) => typeof value !== "number")) return;
   byId(name).textContent = values.map((value) => value.toFixed(2)).join("  ");

@@ -6,7 +6,7 @@ const AUDIO_RATE = 2;
 const MULTIPLY = 2;
 
 /**
- * A sine with the controls `freq` and `amp`, as the bytes that scsynth's `/d_recv` takes ("SCgf", version 2): in SuperCollider's language
+ * A sine with the controls `freq` and `amp`, as the bytes that scsynth's `/d_recv` accepts ("SCgf", version 2). In sclang:
  *
  *     SynthDef("oscine-sine", { |freq = 440, amp = 0| Out.ar(0, SinOsc.ar(freq) * Lag.kr(amp, 0.05) ! 2) })
  */
@@ -38,13 +38,13 @@ function unit(name, rate, inputs, outputs, special = 0) {
   return [...text(name), rate, ...int32(inputs.length), ...int32(outputs), ...int16(special), ...inputs.flat(), ...rates];
 }
 
-/** An input that is a constant, by its place in the list of them. */
+/** An input that is a constant, by its index. */
 const constant = (index) => [...int32(-1), ...int32(index)];
 /** An input that is an output of an earlier unit. */
 const output = (unitIndex, index) => [...int32(unitIndex), ...int32(index)];
-/** A list, with its length before it. */
+/** A list, preceded by its length. */
 const list = (items, bytesOf) => [...int32(items.length), ...items.flatMap(bytesOf)];
-/** A text, with its length in one byte before it. */
+/** A string, preceded by its length in one byte. */
 const text = (value) => [value.length, ...new TextEncoder().encode(value)];
 const int16 = (value) => number(2, (view) => view.setInt16(0, value));
 const int32 = (value) => number(4, (view) => view.setInt32(0, value));
