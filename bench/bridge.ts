@@ -1,10 +1,10 @@
 /**
- * How much later does a message arrive through a bridge? One message at a time over loopback, from a UDP socket to another: directly, through
- * one bridge (UDP to UDP), and through two (UDP to WebSocket, WebSocket to UDP). The bridges are processes of their own.
+ * How much latency does a bridge add? One message at a time over loopback, from one UDP socket to another: directly, through one bridge
+ * (UDP to UDP), and through two (UDP to WebSocket, WebSocket to UDP). Each bridge is a separate process.
  *
  *     npm run build && npx tsx bench/bridge.ts [messages]
  *
- * The ways take turns message by message, so that what else the machine does meets them alike.
+ * The routes alternate message by message, so that other load on the machine affects them equally.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { type Socket, createSocket } from "node:dgram";

@@ -1,15 +1,15 @@
 /**
- * How fast are packets decoded and encoded, beside the npm packages, liblo (C) and oscpack (C++)?
+ * How fast are packets decoded and encoded, compared with npm packages, liblo (C) and oscpack (C++)?
  *
- * First with packets that nobody has seen before: each is built from new values and read once, in a process for each contestant. Then with prepared
- * packets that are encoded and decoded again and again.
+ * First with fresh packets: each is built from new values and read once, in a separate process for each contestant. Then with prepared
+ * packets that are encoded and decoded repeatedly.
  *
  *     npm run bench -- codec [--json] [--quick]
  *     npx tsx bench/codec.ts --pure       without Node's Buffer in Oscine, as in a browser
  *
- * Every result is checked before it is timed. All take turns in many short rounds, and the median counts: read ratios within one run, never
- * figures across runs. "oscine, new" makes the message, too; "oscine, into" encodes into memory that is there already. The C libraries are
- * timed by programs of their own, which take their turn in the same rounds.
+ * Every result is checked before timing. All contestants alternate in many short rounds, and the median counts: compare ratios within one
+ * run, never figures across runs. "oscine, new" also creates the message; "oscine, into" encodes into existing memory. The C libraries are
+ * timed by separate programs in the same rounds.
  */
 import { isDeepStrictEqual, parseArgs } from "node:util";
 import type { OscPacket } from "../src/codec/index.ts";
@@ -31,7 +31,7 @@ const { values: flags } = parseArgs({
   },
 });
 const rounds = flags.quick ? 30 : 90;
-/** The rounds of one call of `measure`; after each call the C libraries have their turn. */
+/** Rounds per call of `measure`; the C libraries run after each call. */
 const ROUNDS_AT_ONCE = 15;
 const OSCINE = "oscine";
 const LIBLO = "liblo (C)";
@@ -58,7 +58,7 @@ const oscineMore: Codec[] = [
 const peers = hasNpmPeers() ? await npmPeers() : [];
 const inC = cCodecs();
 
-/** `results[direction][name][workload]` in nanoseconds; undefined where a codec gives wrong results. */
+/** `results[direction][name][workload]` in nanoseconds; undefined if a codec returns wrong results. */
 type Results = Record<"decode" | "encode", Record<string, Record<string, number | undefined>>>;
 
 const encoded = workloads.map(({ name, size, packets }) => packets.map((packet) => checkedSize(name, size, encode(packet).slice())));
@@ -99,7 +99,7 @@ function encoders(workload: Workload, packets: readonly Buffer[]): Subject[] {
   const subjects: Subject[] = [];
   for (const codec of [...oscine, ...oscineMore, ...peers]) {
     const prepared = workload.packets.map((packet) => codec.prepare(packet));
-    // The time tag is left out of the comparison, for not every package lets it be given exactly.
+    // The time tag isn't compared, because not every package can set it exactly.
     const right = prepared.every((packet, k) =>
       isDeepStrictEqual(
         attempt(() => plain(decode(bytesOf(codec.encode(packet))))),
@@ -172,7 +172,7 @@ function goals(): Goal[] {
   });
 }
 
-/** The cost of a message over how many numbers it holds. */
+/** The cost of a message by the number of values in it. */
 function plotOf(direction: "decode" | "encode"): Plot {
   const codecs = [...oscine, ...peers];
   const lines = new Map<string, [number, number][]>();
@@ -220,12 +220,12 @@ function attempt(work: () => unknown): unknown {
   }
 }
 
-/** A Buffer, as all that is decoded here: a program that meets other arrays, too, is slower with every codec. */
+/** A Buffer, like everything decoded here: mixing in other arrays would slow down every codec. */
 function bytesOf(view: ArrayBufferView): Buffer {
   return Buffer.from(view.buffer, view.byteOffset, view.byteLength);
 }
 
-/** The packet as a Buffer of its own memory, as a socket gives it. */
+/** The packet as a Buffer with its own memory, as received from a socket. */
 function checkedSize(name: string, size: number, bytes: Uint8Array): Buffer {
   if (bytes.length !== size) throw new Error(`The packet of ${name} has ${bytes.length} bytes and not ${size}.`);
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
@@ -237,7 +237,7 @@ function rebuilt(packet: OscPacket): OscPacket {
     : new OscMessage(packet.address, packet.args, packet.types);
 }
 
-/** The codec looks for Buffer once, when it first meets a text of some length. */
+/** The codec looks for Buffer once, at the first long text. */
 function chooseTextBackendWithoutBuffer(): void {
   const kept = globalThis.Buffer;
   Reflect.deleteProperty(globalThis, "Buffer");

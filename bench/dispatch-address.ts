@@ -10,14 +10,14 @@ import { AddressSpace } from "../src/address/index.ts";
 const COUNTS = [10, 1_000, 100_000];
 const ROUNDS = 7;
 
-/** What one way of asking costs, in ns per call: the median over the rounds. */
+/** The cost of one kind of lookup, in ns per call: the median over the rounds. */
 interface Row {
   readonly question: string;
   /** By number of mapped addresses. */
   readonly nanoseconds: Record<string, number>;
 }
 
-/** One prepared question: `run` asks it `calls` times. */
+/** One prepared lookup: `run` repeats it `calls` times. */
 interface Question {
   readonly name: string;
   readonly calls: number;
@@ -81,12 +81,12 @@ function filled(addresses: readonly string[], wildcards: readonly string[]): Add
   return space;
 }
 
-/** The same text as a string of its own, as a decoder makes one from bytes. */
+/** A new string with the same text, as a decoder creates from bytes. */
 function fresh(text: string): string {
   return Buffer.from(text, "latin1").toString("latin1");
 }
 
-/** What was found is summed up, so that no call can be left out. */
+/** Sums up the results, so that no call can be optimized away. */
 let found = 0;
 
 function repeat(times: number, find: (index: number) => readonly unknown[]): void {
@@ -112,7 +112,7 @@ function measured(): Row[] {
   }));
 }
 
-/** Mapping and unmapping all of 100,000 addresses, in ms. */
+/** Maps and unmaps 100,000 addresses, in ms. */
 function mapping(): Row {
   const perCount = COUNTS.map((count) => {
     const addresses = addressesOf(count);
@@ -132,7 +132,7 @@ function median(numbers: readonly number[]): number {
 }
 
 function print(rows: readonly Row[]): void {
-  const heading = ["ns per call, at so many mapped addresses", ...COUNTS.map((count) => count.toLocaleString("en"))];
+  const heading = ["ns per call, by number of mapped addresses", ...COUNTS.map((count) => count.toLocaleString("en"))];
   console.log(styleText("bold", lineOf(heading)));
   for (const row of rows)
     console.log(lineOf([row.question, ...COUNTS.map((count) => shown(row.nanoseconds[String(count)] ?? Number.NaN))]));

@@ -4,9 +4,9 @@
  *     npm run bench -- dispatch [--json] [--quick]
  *
  * Oscine, node-osc, osc-js, liblo and python-osc handle the same packets: decode, find the handlers, call them. Messages go to ten of the
- * mapped addresses in turn. "1,000 in turn" goes to so many of them, in no order, as real traffic does; "cold" comes right after other work that
- * has taken the processor's caches, so that waiting for memory is most of the time. All handlers count, and the counts are checked. See bench/dispatch-address.ts for
- * the parts of the search.
+ * mapped addresses in turn. "1,000 in turn" goes to 1,000 of them in random order, like real traffic; "cold" runs right after other work
+ * that has filled the CPU caches, so that it mostly waits for memory. All handlers count their calls, and the counts are checked. See
+ * bench/dispatch-address.ts for the parts of the search.
  */
 import type * as Codec from "../src/codec/index.ts";
 import type * as Dispatch from "../src/dispatch/index.ts";
@@ -29,7 +29,7 @@ const MANY = "oscine, 1,000 in turn";
 const COLD = "oscine, 1,000 in turn, cold";
 const heading = GOAL_COUNTS.map((count) => count.toLocaleString("en"));
 
-/** What a row costs, by number of mapped addresses. */
+/** The cost of a row, by number of mapped addresses. */
 type Costs = Map<number, number>;
 
 const packetTo = (address: string): Buffer => Buffer.from(encode(new OscMessage(address, float(1))).slice());
@@ -81,7 +81,7 @@ function compareAt(count: number): void {
   }
 }
 
-/** Sees to it that every packet reaches one handler, before anything is timed. */
+/** Checks before timing that every packet reaches one handler. */
 function checked(contestant: Contestant, addresses: readonly string[], packets: readonly Buffer[]): Mapped {
   const mapped = contestant.mapped(addresses);
   const some = packets.slice(0, TEN);
@@ -90,7 +90,7 @@ function checked(contestant: Contestant, addresses: readonly string[], packets: 
   return mapped;
 }
 
-/** Milliseconds to map and to unmap 100,000 addresses, the median of five times. */
+/** Milliseconds to map and unmap 100,000 addresses, the median of five runs. */
 function mapAndUnmap(): number {
   const addresses = addressesOf(100_000);
   const times = Array.from({ length: 5 }, () => {
@@ -138,7 +138,7 @@ function goals(): Goal[] {
   ];
 }
 
-/** What a description costs: its types and range are checked, and the last value is kept. */
+/** The cost of a description: its types and range are checked, and the last value is stored. */
 function beside(): Goal {
   const ratios = GOAL_COUNTS.map((count) => (literal.get(DESCRIBED)!.get(count) ?? Infinity) / (literal.get(OSCINE)!.get(count) ?? 0));
   const measured = ratios.map((ratio) => ratio.toFixed(2)).join(", ");

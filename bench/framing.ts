@@ -1,5 +1,5 @@
 /*
- * How fast are packets cut out of a stream, and put into one? Run: npx tsx bench/framing.ts
+ * How fast are packets framed and extracted from a stream? Run: npx tsx bench/framing.ts
  *
  * A stream of about 4 MB is pushed in reads of 64 kB, as a busy socket gives them. "copy" copies the same stream and nothing else: what the
  * memory of this machine allows. Compare figures of one run only. In "floats" SLIP has an escape every 128 bytes or so, and one in the packet
@@ -20,7 +20,7 @@ interface Workload {
 
 const text = (size: number): Uint8Array => new TextEncoder().encode("/mixer/channel/12/gain,f ".repeat(size).slice(0, size));
 
-/** Floats with bytes as good as random, the same in every run. The first byte has to be escaped. */
+/** Floats with pseudorandom bytes, the same in every run. The first byte has to be escaped. */
 function floats(count: number): Uint8Array {
   const values = Float32Array.from({ length: count }, (_, index) => Math.sin(index * index));
   const bytes = new Uint8Array(values.buffer);
@@ -38,7 +38,7 @@ const workloads: readonly Workload[] = [
   { name: "escapes, 5 kB", packet: new Uint8Array(5000).fill(0xc0) },
 ];
 
-/** Milliseconds of one run: the best of those that fit in the time, after a warm-up. */
+/** Milliseconds per run: the best of those that fit into the time, after a warm-up. */
 function best(run: () => void): number {
   for (let warm = 0; warm < 3; warm++) run();
   let least = Infinity;

@@ -1,16 +1,17 @@
 /**
- * What does each kind of server cost, and what does it keep going? Our four kinds beside a bare socket and python-osc's four, in one run:
+ * What does each kind of server cost, and what load can it sustain? Our four kinds, a bare socket and python-osc's four kinds, in one run:
  *
  *     npm run bench -- kinds [--json] [--quick]
  *
- * - echo: one message there and back, one after another;
- * - sleep: handlers that sleep 20 ms, at 200 and at 1,000 messages a second, after two seconds of the same;
- * - burn: handlers that compute for 5 ms, at 200 messages a second;
- * - busy: the sleeping handlers again, while another process computes without end;
- * - cold start: the sleeping handlers again, with the first message right after the server has said that it is there;
- * - trivial: as many messages as a server with a process for each answers, 16 on their way at any time, in rounds that take turns.
+ * - echo: one round trip at a time;
+ * - sleep: handlers that sleep 20 ms, at 200 and at 1,000 messages per second, after two seconds of warm-up;
+ * - burn: handlers that compute for 5 ms, at 200 messages per second;
+ * - busy: the sleeping handlers again, while another process keeps a core busy;
+ * - cold start: the sleeping handlers again, with the first message right after the server reports that it is ready;
+ * - trivial: the throughput of servers with one process per message, with 16 messages in flight, in alternating rounds.
  *
- * Set PYTHONPATH to a checkout of python-osc to have it in the table. Server and client are two processes; read ratios within one run.
+ * Set PYTHONPATH to a checkout of python-osc to include it in the table. Server and client are two processes; compare ratios within one
+ * run.
  */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
@@ -42,13 +43,13 @@ interface Result {
   readonly answered: number;
   readonly p50: number;
   readonly p99: number;
-  /** Seconds of processor time that the server took, children included. */
+  /** The server's CPU time in seconds, including children. */
   readonly cpu: number;
 }
 
 const contestants: Contestant[] = [{ name: "bare dgram", command: process.execPath, args: [file("bare.mjs")] }];
 for (const kind of KINDS) contestants.push({ name: `oscine ${kind}`, command: process.execPath, args: [file("server.mjs"), kind] });
-// Where processes can't be forked: each packet waits for Node to start, or processes handle several.
+// Without native fork: each packet waits for Node to start, or processes handle several packets.
 contestants.push(
   { name: "oscine forking, spawned", command: process.execPath, args: [file("server.mjs"), "forking", '{"strategy":"spawn"}'] },
   { name: "oscine forking, reused", command: process.execPath, args: [file("server.mjs"), "forking", '{"requestsPerChild":1000}'] },
@@ -68,18 +69,18 @@ function quantile(sorted: readonly number[], q: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))] ?? Number.NaN;
 }
 
-/** Processor time of a process and of its children that have ended, from /proc; NaN where there is none. */
+/** CPU time of a process and its exited children, from /proc; NaN if there is no /proc. */
 function cpuOf(pid: number | undefined): number {
   const result = spawnSync("cat", [`/proc/${pid}/stat`], { encoding: "utf8" });
   const fields = result.stdout.slice(result.stdout.lastIndexOf(")") + 2).split(" ");
   return fields.slice(11, 15).reduce((sum, ticks) => sum + Number(ticks), 0) / 100;
 }
 
-/** Lets a server show what it can do once it has worked for a moment. */
+/** Warms up a server before measuring. */
 async function warmUp(contestant: Contestant, client: Client, paced: Paced | null): Promise<void> {
   await client.echo(contestant.name.includes("forking") ? 5 : 200);
   if (paced !== null) await client.pace(paced.address, paced.rate, WARM_SECONDS);
-  if (contestant.name.includes("forking")) await delay(500); // spares are made again
+  if (contestant.name.includes("forking")) await delay(500); // spare processes are replaced
   client.forget();
 }
 
@@ -137,7 +138,7 @@ for (const rate of [200, 1000]) {
   for (const contestant of withWorkers) results.push(await measurePaced(contestant, `cold start: sleep 20 ms, ${rate}/s`, paced, false));
 }
 
-/** Packets a second of the servers that fork, which are all there at once and take turns; the median of the rounds. */
+/** Packets per second of the forking servers, which run simultaneously and alternate; the median of the rounds. */
 async function trivialRates(): Promise<{ name: string; rate: number; p50: number; p99: number }[]> {
   const running = [];
   for (const contestant of contestants.filter(({ name }) => name === FORKING || name === PYTHON_FORKING)) {
@@ -194,7 +195,7 @@ finish(
   values,
 );
 
-/** Threads and processes are for handlers that take their time; there they are to be ahead of python-osc's. */
+/** Threads and processes are meant for slow handlers, where they have to beat python-osc's. */
 function goals(): Goal[] {
   const of = (server: string, load: string): Result | undefined => results.find((one) => one.server === server && one.load === load);
   return loads.flatMap((load) =>
@@ -213,7 +214,7 @@ function goals(): Goal[] {
   );
 }
 
-/** @param ratio how many times as long ours takes */
+/** @param ratio our time relative to theirs */
 function reason(isLevel: boolean, ratio: number): string {
   if (!isLevel) return "It answers fewer";
   return ratio <= 1.25

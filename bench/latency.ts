@@ -1,10 +1,10 @@
 /**
- * How late can an answer be while a server has much else to do, and what does the garbage collector take?
+ * How late can a reply be while a server is under load, and how much time does the garbage collector take?
  *
  *     npm run bench -- latency [--json] [--quick]
  *
- * Echoes one after another beside 20,000 other messages per second from another socket, for each kind of server; and the bytes that a message
- * costs on JavaScript's heap, for these are what the collector has to clear away. Needs Linux and cc (bench/c/udp-load.c).
+ * Sequential echoes alongside 20,000 other messages per second from another socket, for each kind of server; and the bytes that a message
+ * allocates on the JavaScript heap, which have to be collected. Needs Linux and cc (bench/c/udp-load.c).
  */
 import { execFile, spawn } from "node:child_process";
 import { createSocket } from "node:dgram";
@@ -30,7 +30,7 @@ const file = (path: string): string => fileURLToPath(new URL(path, import.meta.u
 
 const program = loadProgram();
 if (program === undefined) {
-  console.error("The benchmark of latency needs its sender: nothing was measured.");
+  console.error("The latency benchmark needs its sender: nothing was measured.");
   process.exitCode = 1;
 } else {
   const tables = [await echoes(program), allocations(), await pauses(program)];
@@ -57,7 +57,7 @@ async function echoes(load: string): Promise<Table> {
   const of = (all: readonly Echoes[], part: keyof Echoes): number => median(all.map((one) => one[part]));
   return {
     title: `Echo beside ${BESIDE.toLocaleString("en")} other messages per second`,
-    note: "µs; p99.9 is the median of the rounds, most the median of their latest answers. A server that cannot take 20,000 messages per second loses echoes, too, as any UDP server does; where 20 were lost the round ended.",
+    note: "µs; p99.9 is the median of the rounds, most the median of their latest answers. A server that can't handle 20,000 messages per second also loses echoes, as any UDP server does; a round ends after 20 lost echoes.",
     columns: ["p50", "p99", "p99.9", "most", "lost"],
     rows: servers.map(({ name }, index) => {
       const all = found[index]!;
@@ -70,8 +70,8 @@ async function echoes(load: string): Promise<Table> {
 }
 
 /**
- * Bytes on the heap for each run of some work, with nothing collected meanwhile. The work is done for long before, with collections between, for
- * code takes more memory until it is compiled for good, and a collection may throw away what was compiled first.
+ * Heap bytes per run of some work, with no garbage collection in between. Long warm-up with collections first, because code allocates more
+ * until it is fully optimized, and a collection may discard code compiled early.
  */
 function bytesFor(work: (index: number) => unknown): number {
   const COUNT = 2000;
@@ -88,7 +88,7 @@ function bytesFor(work: (index: number) => unknown): number {
   return median(samples);
 }
 
-/** What a small message costs the collector on its way: each row includes those before it, but for encoding. */
+/** Garbage produced by a small message at each stage: each row includes the previous ones, except for encoding. */
 function allocations(): Table {
   const address = "/mixer/channel/12/gain";
   const message = new OscMessage(address, float(0.5));
@@ -118,7 +118,7 @@ function allocations(): Table {
   if (kept === undefined) throw new Error("Nothing was measured.");
   return {
     title: "Bytes on the heap for a message",
-    note: "What the collector has to clear away, once the code is compiled.",
+    note: "Garbage to collect, once the code is compiled.",
     columns: ["bytes"],
     rows,
   };
@@ -146,7 +146,7 @@ async function pauses(load: string): Promise<Table> {
   const sum = all.reduce((total, pause) => total + pause, 0);
   return {
     title: `The collector in the async server, at ${BESIDE.toLocaleString("en")} messages per second`,
-    note: "Bytes on the heap for a message, those of Node's dgram included; pauses per second, the longest, and their part of the time.",
+    note: "Heap bytes per message, including those of Node's dgram; pauses per second, the longest, and their share of the time.",
     columns: ["bytes", "pauses/s", "longest ms", "% of the time"],
     rows: [
       { name: "oscine async", cells: [allocated / counted, all.length / seconds, Math.max(0, ...all), (sum / (seconds * 1000)) * 100] },

@@ -1,6 +1,6 @@
-// How smooth is the monitor's page at 5,000 messages a second, and does every message get there?
+// How smooth is the monitor's page at 5,000 messages per second, and does every message arrive?
 //
-//   npx tsx bench/monitor.ts [messages a second] [seconds]
+//   npx tsx bench/monitor.ts [messages per second] [seconds]
 //
 // Needs Chromium (Debian's package chromium). The time from one frame to the next is measured in the page; without a screen and a graphics
 // card it is what this machine's processors make of it.
@@ -14,7 +14,7 @@ import { OscMessage, encode, float } from "../src/codec/index.ts";
 const [rate = 5000, seconds = 10] = process.argv.slice(2).map(Number);
 const TICK_MS = 5;
 
-/** Notes in the page how long each frame took. */
+/** Records in the page how long each frame took. */
 const WATCH_FRAMES = `(() => {
   let before = performance.now();
   const frame = (now) => {
@@ -29,7 +29,7 @@ const WATCH_FRAMES = `(() => {
 await using browser = await TestBrowser.launch();
 await using monitor = await MonitorPage.open(browser);
 
-/** The frames of so many milliseconds. */
+/** The frames within this many milliseconds. */
 async function framesOf(ms: number): Promise<number[]> {
   await monitor.page.evaluate("globalThis.frameTimes.length = 0");
   await sleep(ms);

@@ -1,13 +1,13 @@
 /**
- * What does NATS between socket and handler cost, and what do more workers give?
+ * What does NATS between socket and handler cost, and how does it scale with workers?
  *
  *     npm run bench -- nats [--json] [--quick]
  *
- * - echo: one message there and back, beside the executors that run handlers on this machine;
- * - rate: small messages without loss, and processor time for each in front end, nats-server and worker, for both deliveries;
- * - workers: handlers that sleep 20 ms and that take 5 ms of processor time, with 1, 2, 4 and 8 workers.
+ * - echo: one round trip at a time, compared with executors that run handlers on this machine;
+ * - rate: small messages without loss, and CPU time per message in front end, nats-server and worker, for both kinds of delivery;
+ * - workers: handlers that sleep 20 ms or use 5 ms of CPU time, with 1, 2, 4 and 8 workers.
  *
- * Needs `nats-server` (apt install nats-server), and /proc for processor time. All processes share this machine's cores; read ratios within
+ * Needs `nats-server` (apt install nats-server), and /proc for CPU time. All processes share this machine's cores; compare ratios within
  * one run.
  */
 import { hasNatsServer } from "../test/nats/nats-server.ts";
@@ -21,7 +21,7 @@ import { finish } from "./suite/report.ts";
 const options = benchOptions();
 
 if (!hasNatsServer()) {
-  console.error("NATS is LEFT OUT, for there is no nats-server: apt install nats-server.");
+  console.error("NATS is SKIPPED, because nats-server isn't installed: apt install nats-server.");
 } else {
   const echoes = await echoTable(options.quick ? { rounds: 1, echoes: 200 } : { rounds: 5, echoes: 500 });
   const paced: RateOptions = options.quick

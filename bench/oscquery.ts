@@ -1,11 +1,12 @@
 /**
- * How long does the tree of 10,000 methods take, and what do 1,000 listeners cost?
+ * How long does serving a tree of 10,000 methods take, and what do 1,000 listeners cost?
  *
  *     npm run bench -- oscquery [--json] [--quick]
  *
- * The tree: all values change, then a client reads `/` over HTTP, from its request to the last byte. npm's `oscquery`, which has no WebSocket,
- * is in the table after `npm install --prefix bench`. The listeners: 100 connections listen to ten methods each; ten of them to each of 100
- * methods. Every value that a connection gets must be one more than the one before, and all must come. Server and clients are two processes.
+ * The tree: all values change, then a client reads `/` over HTTP, from its request to the last byte. npm's `oscquery`, which has no
+ * WebSocket, is in the table after `npm install --prefix bench`. The listeners: 100 connections listen to ten methods each; ten of them to
+ * each of 100 methods. Every value that a connection receives must be one more than the previous one, and all must arrive. Server and
+ * clients are two processes.
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -21,7 +22,7 @@ import { type Cell, type Goal, finish, median } from "./suite/report.ts";
 const options = benchOptions();
 const METHODS = 10_000;
 const TREES = options.quick ? 10 : 40;
-/** Until the code of the server is compiled. */
+/** Requests until the server's code is compiled. */
 const WARM_UP = 5;
 const CONNECTIONS = 100;
 const LISTENED = 100;
@@ -32,7 +33,7 @@ const SECONDS = options.quick ? 2 : 10;
 interface ServerProcess extends AsyncDisposable {
   readonly port: number;
   readonly pid: number | undefined;
-  /** Gives a command, and waits for the answer. */
+  /** Sends a command, and waits for the response. */
   ask(command: string): Promise<Readonly<Record<string, number>>>;
 }
 
@@ -42,7 +43,7 @@ async function start(kind: "ours" | "theirs", methods: number): Promise<ServerPr
   const lines = createInterface({ input: server.stdout })[Symbol.asyncIterator]();
   const line = async (): Promise<string> => {
     const { done, value } = await lines.next();
-    if (done === true) throw new Error("The server ended.");
+    if (done === true) throw new Error("The server exited.");
     return value;
   };
   const port = Number(await line());
@@ -60,7 +61,7 @@ async function start(kind: "ours" | "theirs", methods: number): Promise<ServerPr
   };
 }
 
-/** The median of how long the tree takes, and the mean of the server's processor time for it, in ms; and its size in MB. */
+/** The median time for the tree and the mean of the server's CPU time for it, in ms, and its size in MB. */
 async function measureTree(kind: "ours" | "theirs"): Promise<[wall: number, cpu: number, size: number]> {
   await using server = await start(kind, METHODS);
   const times: number[] = [];
@@ -127,7 +128,7 @@ async function measureListeners(rate: number): Promise<Delivery> {
   const cpuBefore = cpuSeconds(server.pid);
   const { seconds = 0, growth = 0 } = await server.ask(`change ${rate} ${SECONDS}`);
   const cpu = cpuSeconds(server.pid) - cpuBefore;
-  // What is under way.
+  // Wait for messages in flight.
   for (let before = -1; counts.got > before && counts.got < total; await new Promise((resolve) => setTimeout(resolve, 500)))
     before = counts.got;
   for (const socket of sockets) socket.terminate();

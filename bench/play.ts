@@ -3,8 +3,8 @@
  *
  *     npm run bench -- play [--json] [--quick]
  *
- * 1,000 packets a second for a minute, over UDP to a socket of this process: how late each is sent, at the original speed; and at ten times the speed while another
- * process takes all of a processor, whether all arrive in their order.
+ * 1,000 packets per second for a minute, over UDP to a socket of this process. Measures how late each is sent at the original speed, and
+ * whether all arrive in order at ten times the speed while another process keeps a core busy.
  */
 import { spawn } from "node:child_process";
 import { createSocket } from "node:dgram";
@@ -50,7 +50,7 @@ finish(
     tables: [
       {
         title: `Playing back ${COUNT.toLocaleString("en")} packets recorded at 1,000 per second`,
-        note: "How late packets are sent, in milliseconds. Drift: the median of the last thousand less that of the first.",
+        note: "How late packets are sent, in milliseconds. Drift: the median of the last thousand minus that of the first.",
         columns: ["late p50", "late p99", "drift", "received", "in order"],
         rows: [
           { name: "original speed", cells: cells(usual) },

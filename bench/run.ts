@@ -1,11 +1,11 @@
 /**
- * Runs benchmarks, each in a process of its own:
+ * Runs benchmarks, each in a separate process:
  *
- *     npm run bench                                     those that measure the floors, about 15 minutes
+ *     npm run bench                                     the benchmarks of the floors, about 15 minutes
  *     npm run bench -- codec|dispatch|udp|kinds|tcp|startup|latency|nats|play|oscquery [--json] [--quick]
  *
- * Each prints tables, or JSON with `--json`, and keeps its JSON in bench/results, from which `npm run bench:docs` fills docs/performance.md.
- * `--quick` takes a few seconds and shows roughly how things are.
+ * Each prints tables, or JSON with `--json`, and stores its JSON in bench/results, from which `npm run bench:docs` fills
+ * docs/performance.md. `--quick` takes a few seconds and gives rough results.
  */
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
@@ -17,7 +17,7 @@ const names = words.filter((word) => !word.startsWith("--"));
 const unknown = names.filter((name) => !BENCHMARKS.includes(name));
 
 if (unknown.length > 0) {
-  console.error(`There is no benchmark ${unknown.join(", ")}. There are ${BENCHMARKS.join(", ")}.`);
+  console.error(`Unknown benchmark: ${unknown.join(", ")}. The benchmarks are ${BENCHMARKS.join(", ")}.`);
   process.exitCode = 2;
 } else {
   for (const name of names.length > 0 ? names : FLOORS) {

@@ -3,7 +3,7 @@
  *
  *     npm run bench -- startup [--json] [--quick]
  *
- * Programs take turns. Each reports its own CPU time as it exits; the median counts, and of the differences that within each round.
+ * Programs alternate. Each reports its own CPU time as it exits; medians count, for differences the median of those within each round.
  * Sizes are those of minified bundles, compressed with gzip -9.
  */
 import { bundles, peerBundles } from "./suite/bundle-size.ts";

@@ -1,11 +1,11 @@
 /**
- * Does every packet come to an end, whatever its handler does and whatever is killed? Sends packets at random to a forking server: most are
- * answered, some crash, end, hang or fill the memory of their process; and kills processes at random, the fork server among them.
+ * Does every packet get a result, whatever its handler does and whichever process is killed? Sends random packets to a forking server: most
+ * are answered, some crash, exit, hang or exhaust the memory of their process. Kills random processes, including the fork server.
  *
  *     node --import tsx bench/stress-forking.ts [packets] [fork | spawn] [kills]
  *
- * Default: 10,000 packets, forked, 100 kills. With spawn, a process handles 100 packets. Prints the account, and ends with code 1 if a packet
- * is neither answered nor reported, is both, if a process or a zombie is left, or if the server's memory or file descriptors grow.
+ * Default: 10,000 packets, forked, 100 kills. With spawn, a process handles 100 packets. Prints a summary, and exits with code 1 if a
+ * packet is neither answered nor reported, or both, if a process or zombie remains, or if the server's memory or file descriptors grow.
  */
 import { ForkingStress } from "../test/server/forking-stress.ts";
 

@@ -1,14 +1,15 @@
 /**
- * How many messages a second does a TCP server take, over one connection and over a hundred, in both framings? Ours beside osc.js,
- * python-osc and liblo:
+ * How many messages per second does a TCP server handle, over one connection and over a hundred, with both framings? Compares ours with
+ * osc.js, python-osc and liblo:
  *
  *     npm run bench -- tcp [--json] [--quick]
  *
- * osc.js comes with `npm install --prefix bench`; python-osc is in the table where PYTHONPATH leads to a checkout of it, liblo where there
- * are `cc` and liblo-dev. Sender and server are two processes. All take turns in every round, one connection and a hundred right after each
- * other, and the median counts: read ratios within one run. Each server is sent everything twice, and the second time counts, for ours takes
- * half a second until its code is compiled. The sender waits for the server to have handled the last message of every connection. If a server
- * ends, loses messages or takes longer than a minute for a step, that is reported, and its row says "stopped".
+ * osc.js is installed by `npm install --prefix bench`; python-osc is included if PYTHONPATH points to a checkout of it, liblo if `cc` and
+ * liblo-dev are installed. Sender and server are two processes. All servers alternate in every round, one connection and a hundred right
+ * after each other, and the median counts: compare ratios within one run. Each server gets everything twice, and only the second time
+ * counts, because ours takes half a second until its code is compiled. The sender waits for the server to have handled the last message of
+ * every connection. If a server exits, loses messages or takes longer than a minute for a step, that is reported, and its row says
+ * "stopped".
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -22,11 +23,11 @@ import { finish, type Goal, type Table } from "./suite/report.ts";
 import { allContestants, type Contestant, FRAMINGS } from "./tcp/contestants.ts";
 
 const options = benchOptions();
-/** As many as ours serve in a second, so that each of a hundred connections has its turn often. */
+/** About what ours handle in a second, so that each of a hundred connections is served many times. */
 const MESSAGES = options.quick ? 400_000 : 2_000_000;
 const ROUNDS = options.quick ? 1 : 3;
 const CONNECTIONS = [1, 100];
-/** So many messages are written at once. */
+/** Number of messages per write. */
 const BATCH = 500;
 /** A server that takes longer for a step (starting, a connection, all messages) has failed. */
 const LIMIT_MS = 60_000;
@@ -35,11 +36,11 @@ interface Result {
   readonly server: string;
   readonly framing: Framing;
   readonly connections: number;
-  /** Messages a second, the median of all rounds; null where the server stopped or lost some. */
+  /** Messages per second, the median of all rounds; null if the server stopped or lost some. */
   readonly rate: number | null;
-  /** Processor time of the server for a message, in microseconds, as {@link rate}: whatever else the machine does, it changes little. */
+  /** The server's CPU time per message, in microseconds, aggregated like {@link rate}. Hardly affected by other load. */
   readonly cpu: number | null;
-  /** Messages a second of each round. */
+  /** Messages per second of each round. */
   readonly rates: readonly (number | null)[];
 }
 
@@ -56,7 +57,7 @@ for (let round = 0; round < ROUNDS; round += 1) {
         if (connections > contestant.most) continue;
         const key = JSON.stringify([contestant.name, framing, connections]);
         const before = samples.get(key) ?? [];
-        // What has stopped once need not be waited for again.
+        // Don't wait again for a server that has stopped once.
         if (!before.includes(FAILED)) samples.set(key, [...before, await measure(contestant, framing, connections)]);
       }
     }
@@ -96,10 +97,10 @@ async function measure(contestant: Contestant, framing: Framing, connections: nu
   }
 }
 
-/** The next line of the server. Rejects if it has ended, or takes too long. */
+/** The next line of the server. Rejects if the server exits or takes too long. */
 async function lineOf(lines: AsyncIterator<string>): Promise<string> {
   const { done, value } = await within(lines.next());
-  if (done === true) throw new Error("the server ended");
+  if (done === true) throw new Error("the server exited");
   return value;
 }
 
@@ -147,7 +148,7 @@ function resultOf(key: string, all: readonly Sample[]): Result {
   return { server, framing, connections, rates, rate: median(rates), cpu: median(all.map(({ cpu }) => cpu)) };
 }
 
-/** Null where one is missing. */
+/** Null if one is missing. */
 function median(all: readonly (number | null)[]): number | null {
   const there = all.filter((one) => one !== null).toSorted((a, b) => a - b);
   return there.length < all.length ? null : (there[Math.floor(there.length / 2)] ?? null);
@@ -175,7 +176,7 @@ function report(results: readonly Result[]): void {
     {
       benchmark: "tcp",
       tables: [
-        table("Messages per second over TCP", "A word where the server stopped, or lost some.", ({ rate }) => rate && Math.round(rate)),
+        table("Messages per second over TCP", "A word if the server stopped or lost some.", ({ rate }) => rate && Math.round(rate)),
         table(
           "Processor time of the server for a message, in microseconds",
           "Of all its threads together.",

@@ -1,9 +1,9 @@
 /**
- * Does a server lose messages that come fast? 100,000 messages at 20,000/s over loopback to `AsyncOSCUDPServer` with a trivial handler.
+ * Does a server lose messages at a high rate? 100,000 messages at 20,000/s over loopback to `AsyncOSCUDPServer` with a trivial handler.
  *
  *     npx tsx bench/udp-loss.ts [messages] [messages per second]
  *
- * The sender is a process of its own, so that it does not share the receiver's event loop. Exits with 1 if one message is missing.
+ * The sender is a separate process, so that it doesn't share the receiver's event loop. Exits with code 1 if a message is missing.
  */
 import { fork } from "node:child_process";
 import { createSocket } from "node:dgram";
@@ -31,7 +31,7 @@ async function receive(): Promise<void> {
   const sender = fork(fileURLToPath(import.meta.url), [String(total), String(rate), String(server.serverAddress.port)]);
   await new Promise((resolve) => sender.once("exit", resolve));
   const seconds = (performance.now() - started) / 1000;
-  // What the kernel still holds is read within a few turns of the event loop.
+  // Messages still in the kernel's buffer are read within a few event loop iterations.
   for (let last = -1; last !== seen;) {
     last = seen;
     await delay(50);
@@ -40,7 +40,7 @@ async function receive(): Promise<void> {
   await transport.close();
   const right = sum === (total * (total - 1)) / 2;
   console.log(
-    `sent ${total} at ${Math.round(total / seconds)}/s, handled ${seen}, lost ${total - seen}, contents ${right ? "right" : "WRONG"}, ${((user + system) / seen).toFixed(1)} us of CPU a message`,
+    `sent ${total} at ${Math.round(total / seconds)}/s, handled ${seen}, lost ${total - seen}, contents ${right ? "right" : "WRONG"}, ${((user + system) / seen).toFixed(1)} us of CPU per message`,
   );
   process.exitCode = seen === total && right ? 0 : 1;
 }

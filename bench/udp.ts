@@ -1,17 +1,18 @@
 /**
- * What does a UDP server take, and what does it cost? Ours beside a bare socket of Node, the npm packages, liblo, a program in C and python-osc:
+ * How much can a UDP server handle, and at what cost? Compares ours with a bare Node socket, npm packages, liblo, a C program and
+ * python-osc:
  *
  *     npm run bench -- udp [--json] [--quick]
  *
- * - echo: one message there and back, one after another;
- * - paced: small messages at even rates, decoded, dispatched and counted: how many are lost, and processor time for each;
- * - sending: how many small messages a client sends in a second, one by one and many at once;
+ * - echo: one round trip at a time;
+ * - paced: small messages at even rates, decoded, dispatched and counted: the loss, and CPU time per message;
+ * - sending: how many small messages per second a client sends, one by one and in batches;
  * - burst: some 12,000 messages to a blocking server while a handler is busy for 100 ms;
- * - flood: 400,000 per second; what a server handles of it counts.
+ * - flood: 400,000 per second; the number handled counts.
  *
- * A program in C sends (bench/c/udp-load.c), so that it is never the bottleneck; it needs Linux and cc. All servers run in every round, and
- * take turns at each rate, for the speed of the machine changes from minute to minute; the median counts, and where one is held against
- * another, the median of the ratios of each round. PYTHONPATH leads to a checkout of python-osc, if it is to be in the table.
+ * The sender is a C program (bench/c/udp-load.c), so that it is never the bottleneck; it needs Linux and cc. All servers run in every round
+ * and alternate at each rate, because the machine's speed changes from minute to minute. The median counts; comparisons use the median of
+ * the ratios of each round. To include python-osc, point PYTHONPATH to a checkout of it.
  */
 import { fileURLToPath } from "node:url";
 import { compileProgram } from "./suite/c-program.ts";
@@ -26,12 +27,12 @@ const options = benchOptions();
 const PACED = [20_000, 50_000, 100_000, 150_000];
 const FLOOD = 400_000;
 const ROUNDS = options.quick ? 1 : 3;
-/** At the lowest rate for longer: the system counts processor time in hundredths of seconds. */
+/** Longer at the lowest rate, because the system counts CPU time in hundredths of seconds. */
 const secondsAt = (rate: number): number => (rate === PACED[0] ? 2 : 1);
 const ECHOES = options.quick ? 2000 : 5000;
-/** In every round: the speed of the machine changes within one, too. */
+/** Echo runs per round, because the machine's speed changes within a round too. */
 const ECHO_TURNS = options.quick ? 1 : 2;
-/** A rate counts as taken where fewer than one in a thousand are lost. */
+/** A rate counts as handled if less than one message in a thousand is lost. */
 const BEARABLE = 0.001;
 
 interface Contestant {
@@ -39,7 +40,7 @@ interface Contestant {
   readonly command: readonly string[];
 }
 
-/** What was found of one server: of each round, its echoes, and by rate what was sent. */
+/** The results of one server: its echoes in each round, and what was sent at each rate. */
 interface Findings {
   readonly echoes: Echoes[];
   readonly sent: Map<number, Sent[]>;
@@ -48,7 +49,7 @@ interface Findings {
 
 const program = loadProgram();
 if (program === undefined) {
-  console.error("The benchmark of UDP needs its sender: nothing was measured.");
+  console.error("The UDP benchmark needs its sender: nothing was measured.");
   process.exitCode = 1;
 } else {
   await compare(program, contestants());
@@ -96,7 +97,7 @@ async function compare(load: string, servers: readonly Contestant[]): Promise<vo
         },
         {
           title: "Small messages, decoded, dispatched and counted",
-          note: `Percent lost at each rate per second; the highest rate with less than 0.1 % lost; processor time in µs for a message that was handled, at 20,000/s and in the flood of ${FLOOD.toLocaleString("en")}/s; how many per second were handled in the flood; memory after it in MB.`,
+          note: `Percent lost at each rate per second; the highest rate with less than 0.1 % lost; CPU time in µs per handled message, at 20,000/s and in the flood of ${FLOOD.toLocaleString("en")}/s; how many per second were handled in the flood; memory after it in MB.`,
           columns: [...PACED.map((rate) => `${rate / 1000}k`), "most", "CPU 20k", "CPU flood", "flood handled", "MB"],
           rows: rows.map(({ name, lost, most, cpu, cpuFlood, flood, memory }) => ({
             name,
@@ -126,7 +127,7 @@ async function takeTurns(load: string, contestants: readonly Contestant[], findi
         const { sent } = findings[index]!;
         const result = await server.send(rate, secondsAt(rate));
         sent.set(rate, [...(sent.get(rate) ?? []), result]);
-        // What has long lost most need not be asked for more.
+        // Skip higher rates for a server that already loses most messages.
         if (rate !== PACED.at(-1) && result.handled < result.sent / 2) givenUp.add(server);
       }
       console.error(`round ${round + 1}: ${rate}/s`);

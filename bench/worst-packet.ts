@@ -1,9 +1,9 @@
 /**
- * Searches for the packets that cost most for their size: `npx tsx bench/worst-packet.ts [--seconds 120] [--seed 1]`.
+ * Searches for the most expensive packets for their size: `npx tsx bench/worst-packet.ts [--seconds 120] [--seed 1]`.
  *
- * Each packet is handled as a server does, from the bytes of the datagram to the last handler, with 1,000 mapped addresses and nothing cached from
- * before. The search begins with shapes that are known to be slow, changes the best of them at random, and keeps what costs more: processor time, or
- * the memory of the decoded packet. The table shows the worst of each kind beside an ordinary packet of the same size, a bundle of small messages.
+ * Each packet is handled as in a server, from the datagram's bytes to the last handler, with 1,000 mapped addresses and empty caches. The
+ * search starts with shapes known to be slow, mutates the best of them at random, and keeps those that cost more CPU time, or memory of the
+ * decoded packet. The table compares the worst of each kind with an ordinary packet of the same size, a bundle of small messages.
  */
 import { setFlagsFromString } from "node:v8";
 import { parseArgs } from "node:util";
@@ -29,10 +29,10 @@ const HEADER = concat([text("#bundle\0"), word(0), word(1)]);
 const LETTERS = "abcdefghijklmnopqrstuvwxyz";
 const short = (index: number): string => [1, 26, 676].map((unit) => LETTERS[Math.floor(index / unit) % 26]).join("");
 
-/** What is repeated to make a packet, as Latin-1 text; `###` becomes other letters each time. */
+/** The text, in Latin-1, that is repeated to build a packet; `###` is replaced by different letters each time. */
 interface Shape {
   readonly unit: string;
-  /** What follows the address, or each argument is filled with. */
+  /** The text after the address, or the filling of each argument. */
   readonly rest: string;
 }
 
@@ -160,7 +160,7 @@ function server(): Pipeline {
   });
 }
 
-/** Milliseconds of processor time: the least of some runs. */
+/** CPU time in milliseconds: the minimum of several runs. */
 function time(bytes: Uint8Array, runs: number): number {
   let least = Infinity;
   for (let run = 0; run < runs; run++) {
@@ -177,7 +177,7 @@ function time(bytes: Uint8Array, runs: number): number {
 setFlagsFromString("--expose-gc");
 const collectGarbage = runInNewContext("gc") as () => void;
 
-/** Bytes of memory that the decoded packet takes, without its own. */
+/** Memory of the decoded packet in bytes, excluding its own bytes. */
 function memory(bytes: Uint8Array): number {
   const copies = Array.from({ length: 4 }, () => bytes.slice());
   collectGarbage();
@@ -190,7 +190,7 @@ function memory(bytes: Uint8Array): number {
 
 type Measure = (bytes: Uint8Array, runs: number) => number;
 
-/** Changes the best shapes until the time is over. Returns the worst that it found. */
+/** Mutates the best shapes until the time is up. Returns the worst one found. */
 function search(kind: Kind, measure: Measure, random: Random, milliseconds: number): { readonly shape: Shape; readonly tried: number } {
   const tried = new Set<string>();
   const best: { readonly shape: Shape; readonly cost: number }[] = [];
@@ -200,7 +200,7 @@ function search(kind: Kind, measure: Measure, random: Random, milliseconds: numb
     tried.add(name);
     const bytes = kind.build(shape, TRIED);
     const least = best.length < KEPT ? 0 : (best.at(-1)?.cost ?? 0);
-    // A second look, because the first may have been unlucky.
+    // Measure again, because the first result may have been an outlier.
     if (measure(bytes, 2) <= least) return;
     const cost = measure(bytes, 7);
     if (cost <= least) return;
@@ -217,7 +217,7 @@ function search(kind: Kind, measure: Measure, random: Random, milliseconds: numb
 const { values } = parseArgs({ options: { seconds: { type: "string", default: "120" }, seed: { type: "string", default: "1" } } });
 const random = new Random(Number(values.seed));
 const share = (Number(values.seconds) * 1000) / (2 * KINDS.length);
-// The compiler of the engine is to be at rest.
+// Let the JIT compiler settle.
 for (const kind of KINDS) for (const shape of kind.known) time(kind.build(shape, TRIED), 3);
 console.log("| worst … | of … shapes tried | repeats | 8 kB | 64 kB | ordinary, 64 kB | ratio |");
 console.log("| --- | ---: | --- | ---: | ---: | ---: | ---: |");

@@ -1,5 +1,6 @@
-// Builds dist/ from src/: a bundle per entry, the declarations of what package.json exports, and the page of the monitor. It doesn't check types; `npm run typecheck` does.
-// The new dist/ is made beside the old one and replaces it in one step, so that a program running from dist/ never sees half of it.
+// Builds dist/ from src/: a bundle per entry, the declarations of what package.json exports, and the page of the monitor. It doesn't check
+// types; `npm run typecheck` does. The new dist/ is built next to the old one and replaces it in one step, so that a program running from
+// dist/ never sees a partial build.
 import {
   chmodSync,
   copyFileSync,
@@ -34,7 +35,10 @@ const EXPORTS = {
   recording: join(src, "recording/index.ts"),
   nats: join(src, "nats/index.ts"),
 };
-/** Each bundle shares these with the others, so that every class exists once. "core" is what browsers load, and text that recordings and the tool share, "udp-client" what `oscine send` needs besides, "node" the rest of what `import "oscine"` loads at once. */
+/**
+ * Chunks shared between bundles, so that every class exists once. "core" is what browsers load, plus text shared by recordings and the
+ * tool; "udp-client" is what `oscine send` needs in addition; "node" is everything else that `import "oscine"` loads eagerly.
+ */
 const SHARED = [
   {
     name: "core",
@@ -64,7 +68,7 @@ export async function build() {
   }
 }
 
-/** Builds dist/ if something it is made from is newer. */
+/** Builds dist/ if one of its sources is newer. */
 export async function buildIfOld() {
   const sources = ["package.json", "tsconfig.json", "tsconfig.build.json", "scripts/build.mjs"].map(
     (file) => statSync(join(root, file)).mtimeMs,
@@ -98,7 +102,7 @@ async function buildModules(target) {
   for (const { fileName, imports = [] } of output) {
     const entry = imports.find((file) => entries.has(file));
     if (entry !== undefined)
-      throw new Error(`${fileName} imports ${entry}, which must only run when it is started. Add what they share to SHARED.`);
+      throw new Error(`${fileName} imports ${entry}, an entry that must run only when it is started. Add what they share to SHARED.`);
   }
   for (const [name, path] of Object.entries(commonJs)) {
     const file = join(target, `${name}.cjs`);
@@ -113,8 +117,8 @@ async function buildModules(target) {
 }
 
 /**
- * What a module starts or loads by `new URL("./name.js", import.meta.url)`. All of dist/ is one folder, so the URL holds whichever bundle the module ends up in.
- * A name ending in .cjs is bundled into one file of CommonJS, or copied if its source is.
+ * The files that modules start or load by `new URL("./name.js", import.meta.url)`. dist/ is a single folder, so the URL is valid in
+ * whichever bundle the module ends up. A file named .cjs is bundled into one CommonJS file, or copied if its source is CommonJS.
  *
  * @returns {{ modules: Record<string, string>; commonJs: Record<string, string> }}
  */
@@ -125,7 +129,7 @@ function filesNamedInSource() {
     const code = readFileSync(join(src, file), "utf8");
     for (const [, name, ending] of code.matchAll(/new URL\("\.\/([\w-]+)\.(c?js)", import\.meta\.url\)/g)) {
       const sources = files.filter((path) => [`${name}.ts`, `${name}.cjs`].includes(basename(path)));
-      // A comment or message may show such a URL, too.
+      // Such a URL may also occur in a comment or message.
       if (sources.length === 0) continue;
       if (sources.length > 1)
         throw new Error(`${file} names ${name}.${ending}, and src/ has ${sources.join(" and ")}. Rename one of them.`);
@@ -148,7 +152,7 @@ async function buildDeclarations(target) {
     dir: target,
     format: "esm",
     chunkFileNames: "[name].d.ts",
-    // For AsyncDisposable, whatever `lib` the user's project has.
+    // For AsyncDisposable, regardless of `lib` in the user's project.
     banner: '/// <reference lib="esnext.disposable" />',
     codeSplitting: { groups: SHARED },
     minifyInternalExports: false,
@@ -170,7 +174,7 @@ async function buildPage(target) {
       target: ["es2022", "chrome110", "firefox115", "safari16.4"],
       modulePreload: false,
       assetsInlineLimit: 0,
-      // The license of what is bundled stays with it.
+      // Includes the licenses of bundled packages.
       license: { fileName: "licenses.md" },
       rolldownOptions: {
         output: { entryFileNames: "page.js", assetFileNames: ({ names }) => (names[0]?.endsWith(".css") ? "page.css" : "[name][extname]") },
@@ -192,7 +196,7 @@ function newestIn(folder) {
 /** @param {string} fresh */
 function replaceDist(fresh) {
   const old = `${fresh}-old`;
-  // Another build may put its own dist/ there between the two steps; the last one wins.
+  // A concurrent build may create its own dist/ between the two steps; the last one wins.
   for (let attempt = 0; ; attempt++) {
     try {
       if (existsSync(dist)) renameSync(dist, old);

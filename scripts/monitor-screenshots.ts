@@ -1,4 +1,4 @@
-// Takes the pictures in README.md and docs/monitor.md:
+// Takes the screenshots in README.md and docs/monitor.md:
 //
 //   npm run screenshots
 //
@@ -19,7 +19,7 @@ const TICK_MS = 50;
 const WIDE = { viewport: { width: 1360, height: 820 } };
 const PHONE = { viewport: { width: 390, height: 760 }, isMobile: true, hasTouch: true };
 
-/** What a small show might send `seconds` after its beginning. */
+/** What a small show might send at a given tick. */
 function* showAt(tick: number): Generator<OscPacket | Uint8Array> {
   const seconds = (tick * TICK_MS) / 1000;
   yield new OscMessage("/mixer/1/fader", float(0.5 + 0.45 * Math.sin(seconds * 1.3)));
@@ -36,7 +36,7 @@ function* showAt(tick: number): Generator<OscPacket | Uint8Array> {
   if (tick === (SECONDS - 2) * (1000 / TICK_MS)) yield new TextEncoder().encode("hello?");
 }
 
-/** Plays the show until the returned function is called. Resolves when the plots have something to show. */
+/** Plays the show until the returned function is called. Resolves when the plots have data. */
 async function playShow(monitor: MonitorPage, plotted: readonly string[] = []): Promise<() => void> {
   const socket = createSocket("udp4");
   let tick = 0;
@@ -54,7 +54,7 @@ async function playShow(monitor: MonitorPage, plotted: readonly string[] = []): 
 }
 
 async function picture(monitor: MonitorPage, name: string): Promise<void> {
-  // What was drawn last is on its way.
+  // Let the last frame be drawn.
   await sleep(300);
   writeFileSync(`${FOLDER}${name}.png`, await monitor.page.screenshot());
   console.log(`docs/images/${name}.png`);

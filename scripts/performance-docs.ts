@@ -1,6 +1,6 @@
 /**
- * Fills docs/performance.md and the figures of docs/comparison.md from what the benchmarks left in bench/results.
- * A benchmark that was not run keeps its section:
+ * Fills docs/performance.md and the figures of docs/comparison.md from the results in bench/results. A benchmark that wasn't run keeps its
+ * section:
  *
  *     npm run bench && npm run bench:docs
  */
@@ -25,7 +25,7 @@ const TITLES: Readonly<Record<string, string>> = {
   oscquery: "OSCQuery",
 };
 
-/** The first table of the page: what it is, the benchmark, and how the floor begins that has the figure. */
+/** The first table of the page: a description, the benchmark, and the beginning of the goal with the figure. */
 const EXPECTED: readonly (readonly [what: string, benchmark: string, goal: string])[] = [
   ["encoding new messages, times the fastest JavaScript package", "codec", "encode packets never seen before"],
   ["decoding new messages, times the fastest JavaScript package", "codec", "decode packets never seen before"],
@@ -44,7 +44,7 @@ for (const name of BENCHMARKS) {
   if (report !== undefined) reports.set(name, report);
 }
 const missing = BENCHMARKS.filter((name) => !reports.has(name));
-if (missing.length > 0) console.error(`Not in bench/results, so left as they are: ${missing.join(", ")}`);
+if (missing.length > 0) console.error(`Not in bench/results, so left unchanged: ${missing.join(", ")}`);
 const before = readFileSync(`${docs}performance.md`, "utf8");
 
 writeFileSync(`${docs}performance.md`, [introduction(), floors(), ...BENCHMARKS.map(section), givenUp()].join("\n"));
@@ -83,7 +83,7 @@ is missing and says so. \`npm run bench\` takes about 20 minutes; \`latency\` an
 `;
 }
 
-/** New messages per second as bars. */
+/** New messages per second as a bar chart. */
 function picture(): string {
   const [encoding, decoding] = [newMessageTimes("encode"), newMessageTimes("decode")];
   const rates = [...encoding].map(([name, time]) => ({ name, rate: 1e9 / (time + (decoding.get(name) ?? Number.NaN)) }));
@@ -95,7 +95,7 @@ function picture(): string {
   return ["```text", "messages per second, encoded and decoded", ...bars, "```"].join("\n");
 }
 
-/** The nanoseconds that each contestant takes for a new message with one float, by the section of the codec. */
+/** Nanoseconds per new message with one float for each contestant, from the codec section. */
 function newMessageTimes(direction: "encode" | "decode"): ReadonlyMap<string, number> {
   const table = section("codec")
     .split(/^### /m)
@@ -104,7 +104,7 @@ function newMessageTimes(direction: "encode" | "decode"): ReadonlyMap<string, nu
   return new Map(rows.map(([, name = "", time = ""]) => [name, Number(time.replaceAll(",", ""))]));
 }
 
-/** The rows of the floors that a benchmark decides: from its report, or those of the page if it was not run. */
+/** The rows of a benchmark's floors: from its report, or from the page if it wasn't run. */
 function floorRows(name: string): readonly string[] {
   const link = `| [${TITLES[name]}](#${anchorOf(TITLES[name] ?? "")}) |`;
   const report = reports.get(name);
@@ -122,7 +122,7 @@ its code.`;
   return ["## Floors", "", meaning, "", "| | floor | measured | met |", "| --- | --- | --- | --- |", ...rows, ""].join("\n");
 }
 
-/** The goals that earlier versions had and this one doesn't, each with the reason. */
+/** The goals of earlier versions that were given up, each with the reason. */
 function givenUp(): string {
   const rows = [
     [
@@ -168,7 +168,7 @@ function givenUp(): string {
   return [...head, "| goal | reason |", "| --- | --- |", ...rows.map((row) => `| ${row.join(" | ")} |`), ""].join("\n");
 }
 
-/** The section of a benchmark: from its report, or as it is if it was not run here. */
+/** The section of a benchmark: from its report, or unchanged if it wasn't run here. */
 function section(name: string): string {
   const report = reports.get(name);
   if (report !== undefined) return sectionOf(report);
@@ -202,7 +202,7 @@ function tableOf({ title, note, columns, rows }: Table): string {
   ].join("\n");
 }
 
-/** Text in lines of at most 118 columns. */
+/** Wraps text at 118 columns. */
 function wrapped(text: string): string {
   const lines: string[] = [];
   for (const word of text.split(" ")) {
@@ -213,7 +213,7 @@ function wrapped(text: string): string {
   return lines.join("\n");
 }
 
-/** Lines over sizes, as a table. */
+/** Formats a plot as a table. */
 function plotTable({ title, x, y, lines }: Plot): string {
   const sizes = [...new Set(lines.flatMap(({ points }) => points.map(([size]) => size)))].toSorted((a, b) => a - b);
   const rows = lines.map(({ name, points }) => ({ name, cells: sizes.map((size) => points.find(([at]) => at === size)?.[1] ?? null) }));

@@ -1,16 +1,16 @@
-// The figures of docs/comparison.md: tables between two comments, made of what the benchmarks have left in bench/results.
+// The figures of docs/comparison.md: tables between two comments, generated from bench/results.
 import { type Cell, type KeptReport, shown, type Table } from "../bench/suite/report.ts";
 
-/** What makes the lines of each place that a document marks; nothing where the report lacks the figures. */
+/** Generates the lines for each marker in a document; none if the report lacks the figures. */
 const PLACES: Readonly<Record<string, (report: KeptReport) => readonly string[]>> = {
   kinds: kindsTable,
   codec: codecTable,
 };
 
 /**
- * A document with new figures between `<!-- figures NAME -->` and `<!-- end -->`. A place whose benchmark has not been run is left as it is.
+ * A document with new figures between `<!-- figures NAME -->` and `<!-- end -->`. Sections whose benchmark wasn't run are left unchanged.
  *
- * @throws Error where it marks a place that no benchmark has figures for
+ * @throws Error for a marker without a generator
  */
 export function withFigures(document: string, reports: readonly KeptReport[]): string {
   return document.replaceAll(/(<!-- figures (\w+) -->\n).*?(<!-- end -->)/gs, (all, begin: string, name: string, end: string) => {

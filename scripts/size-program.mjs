@@ -1,4 +1,4 @@
-// What scripts/size.ts watches: a program that handles or sends a given number of messages, one after another.
+// The program measured by scripts/size.ts: handles or sends a given number of messages, one after another.
 //
 //   node size-program.mjs Async|Blocking|Threading|Forking COUNT     an echo server; prints its port, and closes when told to on stdin
 //   node size-program.mjs UDPClient|WebSocketClient COUNT PORT       a client
@@ -36,11 +36,11 @@ if (what === "UDPClient") {
   let handled = 0;
   const dispatcher = new Dispatcher();
   dispatcher.map("/echo", (address, value) => {
-    // A child process is killed in the end, and leaves no coverage then.
+    // Child processes are killed at the end, which would lose their coverage.
     if (what === "Forking" && ++handled === Number(count)) takeCoverage();
     return [address, value];
   });
-  // One worker, because what several do when they start would count.
+  // One worker, because the start-up of further ones would count.
   const kinds = { Threading: { maxThreads: 1 }, Forking: { strategy: "spawn", requestsPerChild: 1_000_000, maxChildren: 1 } };
   const options = kinds[what] ?? {};
   const server = new SERVERS[what](["127.0.0.1", 0], dispatcher, options);

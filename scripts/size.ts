@@ -1,9 +1,9 @@
-// Prints how large Oscine is, beside its budget: lines and files, what is loaded, and how many files and functions one packet passes.
+// Prints the size of Oscine compared with its budget: lines and files, modules loaded, and how many files and functions one packet passes.
 //
 //   npm run size               prints the table
-//   npm run size -- --docs     puts it into docs/architecture.md, too
+//   npm run size -- --docs     also writes it to docs/architecture.md
 //
-// A function counts for a packet if V8's precise coverage saw it called once more for each of 200 further messages, in whichever thread or process.
+// A function counts for a packet if V8's precise coverage shows one more call for each of 200 further messages, in any thread or process.
 import { spawn, spawnSync } from "node:child_process";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
@@ -22,7 +22,7 @@ const PROGRAM = fileURLToPath(new URL("size-program.mjs", import.meta.url));
 const ECHO = Buffer.from("/echo\0\0\0,i\0\0\0\0\0\u0007", "latin1");
 const [FEW, MORE] = [20, 220];
 
-/** Function calls by function: its source file and place. */
+/** Call counts by function, identified by source file and position. */
 type Calls = ReadonlyMap<string, number>;
 interface Coverage {
   readonly result: readonly {
@@ -94,11 +94,11 @@ function linesIn(folder: string): { readonly files: number; readonly lines: numb
   };
 }
 
-/** Runs a program that handles so many messages, twice, and counts what the later run called more often. */
+/** Runs a program twice, with more messages the second time, and counts the functions that were called more often. */
 async function perPacket(run: (count: number) => Promise<Calls>): Promise<string> {
   const few = await run(FEW);
   const more = await run(MORE);
-  // Half of it, because a worker that a run started later may have missed some.
+  // Half, because a worker that started late may have missed some.
   const called = [...more].filter(([place, count]) => count - (few.get(place) ?? 0) >= (MORE - FEW) / 2).map(([place]) => place);
   if (process.argv.includes("--list")) console.log(called.toSorted().join("\n"), "\n");
   return `${new Set(called.map((place) => place.split(":")[0])).size} / ${called.length}`;
@@ -133,7 +133,7 @@ async function sendWebSocket(count: number): Promise<Calls> {
   return calls;
 }
 
-/** Runs a program of Node under coverage. `use` gets the port that it prints. */
+/** Runs a Node program with coverage. `use` receives the port that it prints. */
 async function covered(words: readonly string[], use?: (port: number) => Promise<void>): Promise<Calls> {
   const folder = mkdtempSync(join(tmpdir(), "oscine-size-"));
   const program = spawn(process.execPath, words, { env: { ...process.env, NODE_V8_COVERAGE: folder }, stdio: ["pipe", "pipe", "inherit"] });
@@ -144,7 +144,7 @@ async function covered(words: readonly string[], use?: (port: number) => Promise
     program.stdin.end("close\n");
   }
   const [code] = (await ended) as [number];
-  if (code !== 0) throw new Error(`${words.join(" ")} ended with code ${code}.`);
+  if (code !== 0) throw new Error(`${words.join(" ")} exited with code ${code}.`);
   const calls = new Map<string, number>();
   for (const { url, functions } of readCoverage(folder)) {
     const originalPlace = placesOf(fileURLToPath(url));
@@ -157,7 +157,7 @@ async function covered(words: readonly string[], use?: (port: number) => Promise
   return calls;
 }
 
-/** How many modules of src/ are in the files that a program loads. */
+/** Number of src/ modules in the files that a program loads. */
 function modulesOf(words: readonly string[]): number {
   const folder = mkdtempSync(join(tmpdir(), "oscine-size-"));
   const { status, stderr } = spawnSync(process.execPath, words, {
@@ -176,7 +176,7 @@ function readCoverage(folder: string): Coverage["result"] {
   return reports.flatMap(({ result }) => result.filter(({ url }) => url.startsWith("file:") && dirname(fileURLToPath(url)) === dist));
 }
 
-/** From an offset in a file of dist/ to the place in src/ that it was built from. */
+/** Maps an offset in a file of dist/ to its position in src/. */
 function placesOf(file: string): (offset: number) => string | null {
   const map = mapOf(file);
   if (map === null) return () => null;

@@ -2,7 +2,7 @@
 //
 //   node scripts/test-runtimes.mjs
 //
-// If the registry can't be reached, it says that it was skipped; with CI=true that is a failure.
+// Skips if the registry is unreachable; with CI=true that is a failure.
 import { spawn, spawnSync } from "node:child_process";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
@@ -31,7 +31,7 @@ async function testCommandLine(binary, args) {
   const sent = spawn(binary, [...cli, "send", `127.0.0.1:${port}`, "/hello", "1"], { stdio: "inherit" });
   const [data] = await once(socket, "message", { signal: AbortSignal.timeout(20_000) });
   const [code] = sent.exitCode === null ? await once(sent, "exit") : [sent.exitCode];
-  if (code !== 0 || !String(data).startsWith("/hello")) throw new Error(`send ended with ${code}`);
+  if (code !== 0 || !String(data).startsWith("/hello")) throw new Error(`send exited with code ${code}`);
   const dump = spawn(binary, [...cli, "dump", "127.0.0.1:0", "--count", "1"], { stdio: ["ignore", "pipe", "pipe"] });
   let said = "";
   let out = "";
@@ -48,12 +48,12 @@ async function testCommandLine(binary, args) {
 
 const installed = install();
 if (installed.status !== 0) {
-  console.log(`Skipped: Bun and Deno could not be installed.\n${installed.stderr}`);
+  console.log(`SKIPPED: Bun and Deno could not be installed.\n${installed.stderr}`);
   process.exit(process.env["CI"] === "true" ? 1 : 0);
 }
 for (const [name, { args }] of Object.entries(RUNTIMES)) {
   const binary = join(folder, "node_modules/.bin", name);
-  if (!existsSync(binary)) throw new Error(`There is no ${binary}.`);
+  if (!existsSync(binary)) throw new Error(`${binary} doesn't exist.`);
   console.log(`${name} ${spawnSync(binary, ["--version"], { encoding: "utf8" }).stdout.split("\n")[0]}`);
   const smoke = spawnSync(binary, [...args, join(root, "test/runtimes/smoke.mjs")], { stdio: "inherit", timeout: 120_000 });
   await testCommandLine(binary, args);

@@ -1,4 +1,4 @@
-/* The least that a UDP server in C does: nothing is decoded. Counts /count, sends /echo back, and prints the count at /report. Prints its port first. */
+/* The minimal UDP server in C: it decodes nothing. Counts /count, sends /echo back, and prints the count at /report. Prints its port first. */
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <sys/socket.h>

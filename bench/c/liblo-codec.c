@@ -1,7 +1,7 @@
 /*
  * Times liblo's codec. Usage: liblo-codec FILE…, each file holding one packet.
  * For each file prints "decode NS encode NS" for one operation.
- * A bundle is decoded element by element, for liblo has no public function that decodes a whole one.
+ * A bundle is decoded element by element, because liblo has no public function that decodes a whole bundle.
  */
 #include <lo/lo.h>
 #include <lo/lo_lowlevel.h>
@@ -34,7 +34,7 @@ static void fail(const char *what) {
 static lo_message decode_message(unsigned char *packet, size_t size) {
   int result;
   lo_message message = lo_message_deserialise(packet, size, &result);
-  if (!message) fail("liblo refuses a packet");
+  if (!message) fail("liblo rejects a packet");
   return message;
 }
 

@@ -1,4 +1,4 @@
-/* Times liblo's dispatch: nanoseconds for a packet. Usage: liblo-dispatch ADDRESSES FILE */
+/* Times liblo's dispatch: nanoseconds per packet. Usage: liblo-dispatch ADDRESSES FILE */
 #include <lo/lo.h>
 #include <lo/lo_lowlevel.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /*
- * Times liblo with packets that nobody has seen before, as bench/codec/fresh.ts does: each message is made, filled, serialised and freed, and each
- * packet is deserialised once, its arguments read, and freed. Prints nanoseconds of processor time for each workload and direction as JSON.
+ * Times liblo with fresh packets, like bench/codec/fresh.ts: each message is created, filled, serialised and freed, and each packet is
+ * deserialised once, its arguments read, and freed. Prints nanoseconds of CPU time for each workload and direction as JSON.
  */
 #include <lo/lo.h>
 #include <lo/lo_lowlevel.h>
@@ -96,7 +96,7 @@ static double decode_message(void *packet, size_t size) {
 
 static uint32_t be32(const unsigned char *p) { return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3]; }
 
-/* A bundle is decoded element by element, because liblo has no public function that decodes a whole one. */
+/* A bundle is decoded element by element, because liblo has no public function that decodes a whole bundle. */
 static double decode(unsigned char *packet, size_t size) {
   if (packet[0] != '#') return decode_message(packet, size);
   double sum = 0;

@@ -1,4 +1,4 @@
-/* A TCP server on liblo, which takes both framings; its argument is the number of clients. Prints what oscine.mjs prints. */
+/* A TCP server based on liblo, which accepts both framings; its argument is the number of clients. Same output as oscine.mjs. */
 #include <lo/lo.h>
 #include <stdio.h>
 #include <stdlib.h>

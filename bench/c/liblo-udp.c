@@ -1,4 +1,4 @@
-/* A UDP server on liblo: counts /count, answers /echo with its argument, and prints the count at /report. Prints its port first. */
+/* A UDP server based on liblo: counts /count, answers /echo with its argument, and prints the count at /report. Prints its port first. */
 #include <lo/lo.h>
 #include <stdio.h>
 #include <sys/socket.h>

@@ -1,5 +1,5 @@
-// Times oscpack's codec. Usage: oscpack-codec FILE…, each file holding one packet.
-// For each file prints "decode NS encode NS" for one operation. To decode is to read every argument, for oscpack makes none before.
+// Times oscpack's codec. Usage: oscpack-codec FILE…, each file holding one packet. For each file prints "decode NS encode NS" for one
+// operation. Decoding means reading every argument, because oscpack decodes lazily.
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -55,7 +55,7 @@ struct Message {
   std::vector<Argument> arguments;
 };
 
-/// What is to be encoded, taken out of the packet before the time is taken.
+/// The messages to encode, extracted from the packet before timing.
 static std::vector<Message> messages;
 static bool isBundle;
 static osc::uint64 timeTag;

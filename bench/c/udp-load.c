@@ -1,7 +1,7 @@
 /*
- * Loads a UDP server of this machine with OSC messages.
- *   udp-load PORT send RATE SECONDS    small messages to /count at an even rate; prints how many were sent, and at what rate
- *   udp-load PORT echo ROUNDS RATE     messages to /echo one after another, beside RATE a second to /count from another socket;
+ * Loads a UDP server on this machine with OSC messages.
+ *   udp-load PORT send RATE SECONDS    small messages to /count at an even rate; prints their number and the actual rate
+ *   udp-load PORT echo ROUNDS RATE     sequential messages to /echo, alongside RATE per second to /count from another socket;
  *                                      prints "answered lost p50 p99 p99.9 max", times in microseconds
  */
 #define _GNU_SOURCE

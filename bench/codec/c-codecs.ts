@@ -4,14 +4,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { compileProgram } from "../suite/c-program.ts";
 
-/** A codec in C or C++, compiled here. */
+/** A C or C++ codec, compiled here. */
 export interface CCodec {
   readonly name: string;
-  /** One round: nanoseconds for a decode and an encode of each packet. */
+  /** One round: nanoseconds to decode and encode each packet. */
   round(packets: readonly Uint8Array[]): { readonly decode: number; readonly encode: number }[];
 }
 
-/** Those for which the compiler and the library are here. */
+/** The codecs whose compiler and library are installed. */
 export function cCodecs(): CCodec[] {
   const liblo = compileProgram("liblo-codec.c", ["lo"], "apt install gcc liblo-dev");
   const oscpack = compileProgram("oscpack-codec.cpp", ["oscpack"], "apt install g++ liboscpack-dev");

@@ -2,7 +2,7 @@ import type { OscArgument, OscMessage } from "../../src/codec/index.ts";
 import { codec } from "./compiled-codec.ts";
 import { type FreshArgument, type FreshBundle, type FreshMessage, type FreshPacket, isBundle } from "./fresh-workloads.ts";
 
-/** A codec as a program uses it: from new values to bytes, and from bytes to a sum of the values. */
+/** A codec as used by programs: from new values to bytes, and from bytes to a sum of the values. */
 export interface Contestant {
   readonly name: string;
   encode(packet: FreshPacket): ArrayBufferView;
@@ -10,7 +10,7 @@ export interface Contestant {
   decode(bytes: Buffer): number;
 }
 
-/** How each contestant is made. It is loaded only in the process that measures it. */
+/** Creates each contestant. A contestant is loaded only in the process that measures it. */
 export const CONTESTANTS: Readonly<Record<string, () => Promise<Contestant>>> = {
   "oscine, float(v)": () => Promise.resolve(oscine("oscine, float(v)", inferred)),
   "oscine, types given": () => Promise.resolve(oscine("oscine, types given", typed)),
@@ -54,7 +54,7 @@ function oscine(name: string, make: (message: FreshMessage) => OscMessage): Cont
   };
 }
 
-/** Messages without an object for each; a bundle still needs them. */
+/** Encodes messages without creating objects; bundles still need them. */
 function oscineStraight(): Contestant {
   const other = oscine("oscine, encodeMessage", inferred);
   return {
@@ -69,7 +69,7 @@ function oscineStraight(): Contestant {
 
 function sumOf({ args }: OscMessage): number {
   let sum = 0;
-  // Not a for…of: its iterator costs more than the decoding, and not for all lists alike.
+  // A for…of iterator would cost more than the decoding, and differently for different lists.
   for (let i = 0; i < args.length; i++) sum += typeof args[i] === "number" ? (args[i] as number) : 1;
   return sum;
 }

@@ -1,5 +1,5 @@
 export type FreshArgument = readonly [type: string, value: number | string];
-/** A message as a program has it: an address that was put together, and new values with their types. */
+/** A message as programs create it: a concatenated address, and new values with their types. */
 export type FreshMessage = readonly [address: string, args: readonly FreshArgument[]];
 export interface FreshBundle {
   readonly bundle: readonly FreshMessage[];
@@ -12,7 +12,7 @@ export function isBundle(packet: FreshPacket): packet is FreshBundle {
 
 interface FreshWorkload {
   readonly name: string;
-  /** How many packets a round has. */
+  /** Packets per round. */
   readonly count: number;
   readonly make: () => FreshPacket;
 }

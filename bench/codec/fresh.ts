@@ -1,10 +1,10 @@
 /**
- * Measures one contestant with packets that nobody has seen before: every packet is built from new values and read once. Prints nanoseconds of
- * processor time for each workload and direction, and bytes allocated on the heap, as JSON. `bench/codec.ts` starts a process for each contestant, in turns.
+ * Measures one contestant with fresh packets: every packet is built from new values and read once. Prints nanoseconds of CPU time for each
+ * workload and direction, and bytes allocated on the heap, as JSON. `bench/codec.ts` starts a process for each contestant in turn.
  *
  *     node --expose-gc --import tsx bench/codec/fresh.ts "oscine, float(v)" [rounds]
  *
- * What building the input leaves behind is collected before each round, so that no contestant pays for it.
+ * Garbage from building the input is collected before each round, so that no contestant pays for it.
  */
 import { median } from "../suite/report.ts";
 import { CONTESTANTS } from "./fresh-contestants.ts";
@@ -13,12 +13,12 @@ import { type FreshPacket, freshWorkloads } from "./fresh-workloads.ts";
 const [, , name = "", rounds = "7"] = process.argv;
 const make = CONTESTANTS[name];
 if (make === undefined)
-  throw new Error(`There is no contestant ${JSON.stringify(name)}. There are ${Object.keys(CONTESTANTS).join(", ")}.`);
+  throw new Error(`Unknown contestant ${JSON.stringify(name)}. The contestants are ${Object.keys(CONTESTANTS).join(", ")}.`);
 const contestant = await make();
-/** The first rounds, in which the code is compiled. */
+/** Warm-up rounds, in which the code is compiled. */
 const WARM_UP = 2;
 
-/** So few packets that nothing is collected while their memory is measured. */
+/** Few enough packets that no garbage collection runs while their memory is measured. */
 const FEW = 20;
 
 const figures: Record<string, number> = {};
@@ -31,7 +31,7 @@ for (const { name: workload, count, make: makePacket } of freshWorkloads) {
       const sum = run(input, direction);
       const { user, system } = process.cpuUsage(start);
       times.push(((user + system) * 1000) / count);
-      if (!Number.isFinite(sum) || sum === 0) throw new Error(`${name} has read nothing of ${workload}.`);
+      if (!Number.isFinite(sum) || sum === 0) throw new Error(`${name} read nothing from ${workload}.`);
     }
     figures[`${workload} ${direction}`] = median(times.slice(WARM_UP));
     const sizes = Array.from({ length: Number(rounds) }, () => {
@@ -45,11 +45,11 @@ for (const { name: workload, count, make: makePacket } of freshWorkloads) {
 }
 console.log(JSON.stringify(figures));
 
-/** New packets or their bytes, of which nothing is in the young generation any more. */
+/** New packets or their bytes, promoted out of the young generation. */
 function inputOf(makePacket: () => FreshPacket, count: number, direction: "encode" | "decode"): readonly (FreshPacket | Buffer)[] {
   const packets = Array.from({ length: count }, makePacket);
   const input = direction === "decode" ? packets.map((packet) => ownMemory(contestant.encode(packet))) : packets;
-  // Twice: what survives once is still in the young generation.
+  // Twice, because objects that survive once are still in the young generation.
   for (let i = 0; i < 2; i++) globalThis.gc!({ type: "minor" });
   return input;
 }
@@ -63,7 +63,7 @@ function run(input: readonly (FreshPacket | Buffer)[], direction: "encode" | "de
   return sum;
 }
 
-/** The bytes as a socket gives them. */
+/** The bytes as received from a socket. */
 function ownMemory(view: ArrayBufferView): Buffer {
   const copy = Buffer.alloc(view.byteLength);
   Buffer.from(view.buffer, view.byteOffset, view.byteLength).copy(copy);

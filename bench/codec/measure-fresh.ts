@@ -8,15 +8,15 @@ import { freshWorkloads } from "./fresh-workloads.ts";
 
 const DIRECTIONS = ["encode", "decode"] as const;
 const LIBLO = "liblo (C)";
-/** At least so many times as fast as the fastest JavaScript package. */
+/** Minimum speed relative to the fastest JavaScript package. */
 const LEAD = 4;
-/** At most so many times the time of liblo. */
+/** Maximum time relative to liblo. */
 const LIBLO_SHARE = 2.5;
 
 /**
- * Measures all contestants with packets that nobody has seen before, a process for each, in turns.
+ * Measures all contestants with fresh packets, alternating, in a separate process each.
  *
- * @param passes how often each has its turn; the median counts
+ * @param passes number of runs per contestant; the median counts
  */
 export function measureFresh(passes: number): { readonly tables: readonly Table[]; readonly goals: readonly Goal[] } {
   const peers = hasNpmPeers();
@@ -45,7 +45,7 @@ export function measureFresh(passes: number): { readonly tables: readonly Table[
     ...DIRECTIONS.map((direction) =>
       table(
         `${direction} packets never seen before, nanoseconds`,
-        "Every packet is built from new values, encoded and decoded once. Processor time, that to build it from the values and to collect garbage included.",
+        "Every packet is built from new values, encoded and decoded once. CPU time, including building the packet from the values and collecting garbage.",
         [...samples.keys()],
         direction,
       ),
@@ -53,7 +53,7 @@ export function measureFresh(passes: number): { readonly tables: readonly Table[
     ...DIRECTIONS.map((direction) =>
       table(
         `${direction} packets never seen before, bytes allocated`,
-        "On the heap of JavaScript for each packet, what the program itself builds of the values included.",
+        "On the JavaScript heap for each packet, including what the program itself builds from the values.",
         names,
         `${direction} bytes`,
       ),

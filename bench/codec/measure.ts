@@ -1,28 +1,28 @@
 import { performance } from "node:perf_hooks";
 import { median } from "../suite/report.ts";
 
-/** Something whose speed is measured: `run` does it once for each number from 0 on. */
+/** Something to measure: `run` is called with 0, 1, 2 and so on. */
 export interface Subject {
   readonly name: string;
-  /** True: what it needs is not brought back into the processor's caches before its time is taken. Default false. */
+  /** True: don't warm the CPU caches before timing it. Default false. */
   readonly cold?: boolean;
   run(index: number): unknown;
 }
 
-/** One round of one subject is about this long: less than the time after which the system lets another process in. */
+/** Approximate length of one round of one subject: shorter than the scheduler's time slice. */
 const ROUND_MS = 1;
 const WARM_UP_MS = 120;
-/** What the subject before has left in the processor's caches is not to count: so many runs, or as many as a round has, come before each round. */
+/** Warm-up runs before each round (at most as many as a round has), so that CPU cache contents left by the previous subject don't count. */
 const RUNS_BEFORE = 1000;
-/** Subjects with fewer runs in a round are so slow that it makes no difference. */
+/** Subjects with fewer runs per round are too slow for this to matter. */
 const FEW_RUNS = 10;
 
-/** What the subjects return, kept so that no work can be left out as unused. */
+/** Keeps the results, so that the compiler can't eliminate the work as unused. */
 let kept: unknown;
 
 /**
- * Nanoseconds for one run of each subject: the median of rounds in which the subjects take turns, so that what else the machine does
- * strikes all of them alike.
+ * Nanoseconds per run of each subject: the median of rounds in which the subjects alternate, so that other load on the machine affects them
+ * equally.
  */
 export function measure(subjects: readonly Subject[], rounds: number): number[] {
   const counts = subjects.map(calibrate);
@@ -37,7 +37,7 @@ export function measure(subjects: readonly Subject[], rounds: number): number[] 
   return samples.map(median);
 }
 
-/** How many runs fill a round, found after the subject has run for long enough to be compiled. */
+/** Number of runs per round, measured after the subject has run long enough to be compiled. */
 function calibrate(subject: Subject): number {
   let ns = 0;
   let count = 1;

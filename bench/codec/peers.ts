@@ -5,23 +5,23 @@ import { plainValue } from "./workloads.ts";
 
 const { OscBundle } = codec;
 
-/** A codec that is measured. */
+/** A codec to measure. */
 export interface Codec {
   readonly name: string;
-  /** The packet as this codec wants it, made before the time is taken. */
+  /** The packet in this codec's format, created before timing. */
   prepare(packet: OscPacket): unknown;
   encode(prepared: unknown): ArrayBufferView;
   decode(bytes: Buffer): unknown;
-  /** What was decoded, as plain values that can be compared. */
+  /** The decoded packet as plain, comparable values. */
   plain(decoded: unknown): unknown;
 }
 
-/** The packages of npm. Each is used in the way that its documentation shows. */
+/** The npm packages. Each is used as its documentation shows. */
 export async function npmPeers(): Promise<Codec[]> {
   return [await nodeOsc(), await oscJs(), await oscMin(), await oscDotJs()];
 }
 
-/** Peers have no types, or others' types; what is used of them is said where it is used. */
+/** Peers have no types, or types by others. Each call site declares the types it uses. */
 async function load<T>(name: string): Promise<T> {
   const loaded = (await import(name)) as T & { default?: T };
   return loaded.default ?? loaded;

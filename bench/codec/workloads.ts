@@ -3,13 +3,13 @@ import { codec } from "./compiled-codec.ts";
 
 const { float, int, OscBundle, OscMessage, string, TimeTag } = codec;
 
-/** How many packets of a kind take turns, so that nothing is measured on one single buffer. */
+/** Number of packets of a kind to alternate, so that nothing is measured on a single buffer. */
 export const VARIANTS = 16;
 
 /** One kind of packet. */
 export interface Workload {
   readonly name: string;
-  /** The bytes that each packet has, as a check on the workload itself. */
+  /** The size of each packet in bytes, as a check on the workload itself. */
   readonly size: number;
   readonly packets: readonly OscPacket[];
 }
@@ -57,12 +57,12 @@ function mixed(k: number): OscPacket {
   return new OscMessage("/synth/voice", [int(1000 + k), string("square"), float(fraction(k)), bytes]);
 }
 
-/** A number that is no whole one and that a 32-bit float holds exactly. */
+/** A non-integer that a 32-bit float represents exactly. */
 function fraction(k: number): number {
   return Math.fround(Math.sin(k) * 0.9 + 0.001);
 }
 
-/** The text cut to at most so many bytes with its NUL and padding, and filled up to them. */
+/** The text truncated or filled to this many bytes, including NUL and padding. */
 function fitted(text: string, bytes: number): string {
   const encoder = new TextEncoder();
   let cut = text;
@@ -70,7 +70,7 @@ function fitted(text: string, bytes: number): string {
   return cut + ".".repeat(bytes - 1 - encoder.encode(cut).length);
 }
 
-/** A packet as plain values that can be compared: numbers, text, hex, lists. */
+/** A packet as plain, comparable values: numbers, text, hex, lists. */
 export function plain(packet: OscPacket): unknown {
   if (packet instanceof OscBundle) return packet.elements.map(plain);
   return [packet.address, ...packet.args.map(plainValue)];

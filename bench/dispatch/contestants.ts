@@ -9,10 +9,10 @@ import { compileProgram } from "../suite/c-program.ts";
 import { compiled } from "../suite/compiled.ts";
 import { hasNpmPeers, hasPythonOsc } from "../suite/peers.ts";
 
-/** Something that hands packets to handlers. */
+/** A dispatcher to measure. */
 export interface Contestant {
   readonly name: string;
-  /** Whether it knows address patterns at all. */
+  /** Whether it supports address patterns. */
   readonly patterns: boolean;
   /** Maps a handler that counts its calls to every address. */
   mapped(addresses: readonly string[]): Mapped;
@@ -23,7 +23,7 @@ export interface Mapped {
   handle(packet: Buffer): void;
 }
 
-/** A program that times itself: nanoseconds for a packet. */
+/** A program that times itself, in nanoseconds per packet. */
 export interface Program {
   readonly name: string;
   time(addresses: number, packets: readonly Uint8Array[]): number;
@@ -33,7 +33,7 @@ export const OSCINE = "oscine";
 /** Its methods have types and a range. */
 export const DESCRIBED = "oscine, described";
 
-/** By variables, for without their types the compiler cannot know them. */
+/** In variables, because the compiler can't resolve packages without types. */
 const NODE_OSC: string = "node-osc";
 const OSC_JS: string = "osc-js";
 /** A client. */
@@ -45,7 +45,7 @@ export async function contestants(): Promise<Contestant[]> {
   return list;
 }
 
-/** What all our servers run for a packet; with or without a check of its arguments. */
+/** The code that all our servers run for a packet, with or without checking its arguments. */
 async function oscine(
   name: string,
   description?: { readonly types: "f"; readonly range: [{ min: number; max: number }] },
@@ -76,7 +76,7 @@ async function oscine(
   };
 }
 
-/** As its Server does it: an event with the message's address as its name. It knows no patterns. */
+/** Like its Server: an event named after the message's address. It doesn't support patterns. */
 async function nodeOsc(): Promise<Contestant> {
   const library = (await import(NODE_OSC)) as { decode(bytes: Buffer): { address: string; args: { value: number }[] } };
   return {

@@ -1,4 +1,4 @@
-"""Times python-osc's dispatcher: nanoseconds for a packet. Usage: dispatch.py ADDRESSES FILE"""
+"""Times python-osc's dispatcher: nanoseconds per packet. Usage: dispatch.py ADDRESSES FILE"""
 import sys
 import time
 

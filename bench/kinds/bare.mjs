@@ -1,4 +1,4 @@
-/** The least that Node can do: a datagram comes and goes back, unread. */
+/** The minimum in Node: returns each datagram unread. */
 import { createSocket } from "node:dgram";
 
 const socket = createSocket("udp4");

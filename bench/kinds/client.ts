@@ -1,10 +1,10 @@
-/** The client of the benchmark of the kinds. */
+/** The client of the `kinds` benchmark. */
 import { type Socket, createSocket } from "node:dgram";
 import { once } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";
 import { OscMessage, decode, encode, int } from "../../src/codec/index.ts";
 
-/** Sends numbered messages to one server and takes the time of each answer. */
+/** Sends numbered messages to one server and times each reply. */
 export class Client {
   readonly socket: Socket;
   readonly #sent = new Map<number, number>();
@@ -36,7 +36,7 @@ export class Client {
     this.socket.send(encode(new OscMessage(address, [int(id)])));
   }
 
-  /** One after another. What is lost costs a second. */
+  /** One message at a time. A lost message costs a second. */
   async echo(rounds: number): Promise<void> {
     for (let id = 0; id < rounds; id += 1) {
       await new Promise<void>((resolve) => {
@@ -50,7 +50,7 @@ export class Client {
     }
   }
 
-  /** So many a second for so long, and then a second for the stragglers. */
+  /** Sends at this rate for this long, then waits a second for late replies. */
   async pace(address: string, rate: number, seconds: number): Promise<number> {
     const started = performance.now();
     let sent = 0;
@@ -64,7 +64,7 @@ export class Client {
     return sent;
   }
 
-  /** Keeps so many messages on their way for so long; what is not answered within a second is given up. Gives the answers per second. */
+  /** Keeps `outstanding` messages in flight for `seconds`; gives up on a message after a second. Returns the replies per second. */
   async keep(address: string, outstanding: number, seconds: number): Promise<number> {
     const before = this.times.length;
     const started = performance.now();
@@ -83,7 +83,7 @@ export class Client {
     return ((this.times.length - before) * 1000) / (performance.now() - started);
   }
 
-  /** What was sent and timed so far doesn't count; late answers to it neither. */
+  /** Discards everything sent and timed so far, including late replies. */
   forget(): void {
     this.times.length = 0;
     this.#sent.clear();

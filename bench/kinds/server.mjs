@@ -1,4 +1,4 @@
-/** A server of ours, by kind; prints its port. Its handlers answer at once, sleep 20 ms, or burn 5 ms. */
+/** An Oscine server, by kind; prints its port. Its handlers reply immediately, sleep 20 ms, or burn 5 ms. */
 import * as oscine from "../../dist/index.js";
 
 const kind = process.argv[2];
@@ -29,7 +29,7 @@ dispatcher.map("/burn", (_address, n) => {
 });
 
 const { [`${kind[0].toUpperCase()}${kind.slice(1)}OSCUDPServer`]: Server } = oscine;
-/** What is dropped is counted by the client. */
+/** The client counts dropped messages. */
 const onError = (error) => {
   if (error.code !== "OSC_DROPPED" && error.code !== "OSC_SUPPRESSED") console.error(error);
 };

@@ -1,4 +1,4 @@
-"""A server of python-osc, by kind; prints its port. The same handlers as server.mjs."""
+"""A python-osc server, by kind; prints its port. Same handlers as server.mjs."""
 import asyncio
 import sys
 import time
@@ -31,7 +31,7 @@ dispatcher.map("/sleep", sleep)
 dispatcher.map("/burn", burn)
 
 if kind == "async":
-    # Its async server does not send what handlers return, so these answer themselves.
+    # Its async server doesn't send handlers' return values, so these handlers reply themselves.
     async def main():
         loop = asyncio.get_running_loop()
         holder = {}

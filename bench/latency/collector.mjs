@@ -1,6 +1,6 @@
 /**
- * An async server that watches its own memory. Prints its port, and at /report a line of JSON: messages counted since the last report, bytes
- * allocated on the heap meanwhile, and the pauses of the collector in milliseconds.
+ * An async server that monitors its own memory. Prints its port, and at /report a line of JSON: messages since the last report, heap bytes
+ * allocated since then, and the garbage collector's pauses in milliseconds.
  */
 import { PerformanceObserver } from "node:perf_hooks";
 import { AsyncOSCUDPServer, Dispatcher } from "../../dist/index.js";
@@ -10,7 +10,7 @@ let allocated = 0;
 let pauses = [];
 let last = process.memoryUsage().heapUsed;
 
-// What is collected between two looks is missed; at a look every 5 ms that is little.
+// Memory allocated and collected between two samples is missed, which is little at one sample per 5 ms.
 setInterval(() => {
   const used = process.memoryUsage().heapUsed;
   if (used > last) allocated += used - last;

@@ -1,37 +1,37 @@
-/** What machines carry, by what a packet costs. Pure. */
+/** Calculates the capacity of machines from the cost of a packet. */
 import type { Table } from "../suite/report.ts";
 
-/** Processor time for a packet, in microseconds. */
+/** CPU time per packet, in microseconds. */
 export interface Costs {
   readonly front: number;
   readonly nats: number;
   readonly worker: number;
 }
 
-/** What a hundred machines carry of one kind of handler. */
+/** The capacity of a hundred machines for one kind of handler. */
 interface Capacity {
-  /** Packets a second. */
+  /** Packets per second. */
   readonly packets: number;
-  /** How many processes it takes, each with a core of its own. */
+  /** Number of processes needed, each with its own core. */
   readonly fronts: number;
   readonly natsCores: number;
   readonly workers: number;
-  /** What has to be more than one first, and from which rate on; beyond that only workers are added. */
+  /** The first part that needs more than one instance, and from which rate on; below that only workers are added. */
   readonly breaks: string;
 }
 
-/** How much of a core is planned with: the rest is for bursts, and for what else the machine does. */
+/** Planned utilization of a core: the rest is for bursts and other load. */
 const USE = 0.6;
 const MACHINES = 100;
 const CORES = 4;
 const SECOND = 1e6;
 
-/** Packets a second that a part can take on one core. */
+/** Packets per second that a part can handle on one core. */
 function perCore(microseconds: number): number {
   return (USE * SECOND) / microseconds;
 }
 
-/** @param handler processor time of the handler, in microseconds */
+/** @param handler CPU time of the handler, in microseconds */
 function capacityOf({ front, nats, worker }: Costs, handler: number): Capacity {
   const packets = (USE * SECOND * MACHINES * CORES) / (front + nats + worker + handler);
   const cores = (microseconds: number): number => Math.ceil(packets / perCore(microseconds));
@@ -56,7 +56,7 @@ export function capacityTable(costs: readonly { readonly name: string; readonly 
   };
 }
 
-/** What one of each part takes on one core, however many machines there are. */
+/** The capacity of each part on one core, independent of the number of machines. */
 export function boundTable(costs: readonly { readonly name: string; readonly cost: Costs }[]): Table {
   return {
     title: "What one core of each part carries: calculated",

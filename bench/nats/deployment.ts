@@ -4,7 +4,7 @@ import { Client } from "../kinds/client.ts";
 import { cpuSeconds } from "../suite/cpu-time.ts";
 import { BenchProcess, type Counted } from "./process.ts";
 
-/** What front ends and workers are told, as far as the benchmark tells them anything. */
+/** The options of front ends and workers that the benchmark sets. */
 export interface DeploymentOptions {
   readonly delivery: "at-most-once" | "at-least-once";
   readonly stream?: { readonly storage: "file" | "memory" };
@@ -12,14 +12,14 @@ export interface DeploymentOptions {
   readonly concurrency?: number;
 }
 
-/** Seconds of processor time. */
+/** CPU time in seconds. */
 export interface Cpu {
   readonly front: number;
   readonly nats: number;
   readonly workers: number;
 }
 
-/** A nats-server, a front end and workers, each a process, and a client beside them. */
+/** A nats-server, a front end and workers, each a separate process, and a client. */
 export class Deployment implements AsyncDisposable {
   readonly #nats: NatsServer;
   readonly #front: BenchProcess;
@@ -48,12 +48,12 @@ export class Deployment implements AsyncDisposable {
     return this.#front.port;
   }
 
-  /** Starts workers until there are so many. */
+  /** Starts workers until there are this many. */
   async growTo(workers: number): Promise<void> {
     while (this.#workers.length < workers) this.#workers.push(await BenchProcess.start("worker", this.#options));
   }
 
-  /** What all workers have counted together. */
+  /** The sum of all workers' counts. */
   async counted(): Promise<Counted> {
     let [count, sum] = [0, 0];
     for (const worker of this.#workers) {
@@ -78,7 +78,9 @@ export class Deployment implements AsyncDisposable {
 const VERIFIED = 5;
 const PATIENCE_MS = 10_000;
 
-/** What the times of wrong answers are worth: a client takes only the answer with the number that it sent, and all of them have to come. */
+/**
+ * Checks that replies are right before timing: a client accepts only the reply with the number that it sent, and every reply must arrive.
+ */
 export async function verify({ client }: { readonly client: Client }): Promise<void> {
   await client.echo(VERIFIED);
   const deadline = performance.now() + PATIENCE_MS;

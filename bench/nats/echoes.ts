@@ -14,7 +14,7 @@ interface Contestant {
 
 const KINDS = ["async", "blocking", "threading", "forking", "forking, native"];
 
-/** One message there and back, one after another; all servers are there at once and take turns. */
+/** One round trip at a time; all servers run simultaneously and alternate. */
 export async function echoTable({ rounds, echoes }: { readonly rounds: number; readonly echoes: number }): Promise<Table> {
   const forked = Math.ceil(echoes / 25);
   const contestants: Contestant[] = [];
@@ -39,7 +39,7 @@ export async function echoTable({ rounds, echoes }: { readonly rounds: number; r
   const least = median(contestants[0]?.p50 ?? []);
   return {
     title: "Echo: one round trip after another",
-    note: `ms. "Added" is what the median has more than that of the async server. By NATS: client, front end, nats-server and one worker are each a process. Forking starts a program for each message, and was asked ${rounds * forked} times only, with native forks ${rounds * 5 * forked} times.`,
+    note: `ms. "Added" is the difference to the median of the async server. Over NATS, client, front end, nats-server and one worker are separate processes. Forking starts a program for each message, so it was measured only ${rounds * forked} times, with native forks ${rounds * 5 * forked} times.`,
     columns: ["p50", "p99", "added"],
     rows: contestants.map(({ name, p50, p99 }) => ({
       name: name.startsWith("NATS") ? name : `oscine ${name}`,

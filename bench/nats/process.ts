@@ -7,23 +7,23 @@ import { cpuSeconds } from "../suite/cpu-time.ts";
 const program = fileURLToPath(new URL("program.mjs", import.meta.url));
 const kinds = fileURLToPath(new URL("../kinds/server.mjs", import.meta.url));
 
-/** None of them outlives the benchmark, also where that fails. */
+/** Killed when the benchmark exits, even if it fails. */
 const running = new Set<ChildProcess>();
 process.once("exit", () => {
   for (const child of running) child.kill("SIGKILL");
 });
 
-/** What a process has counted of messages with numbers. */
+/** A process's count of numbered messages. */
 export interface Counted {
   readonly count: number;
   readonly sum: number;
 }
 
-/** A process that takes part in the benchmark. */
+/** A process of the benchmark. */
 export class BenchProcess implements AsyncDisposable {
   readonly #child: ChildProcess;
   readonly #lines: Interface;
-  /** Where it receives; 0 for a worker. */
+  /** The port on which it receives; 0 for a worker. */
   readonly port: number;
 
   private constructor(child: ChildProcess, lines: Interface, port: number) {
@@ -32,12 +32,12 @@ export class BenchProcess implements AsyncDisposable {
     this.port = port;
   }
 
-  /** A process of program.mjs. */
+  /** Starts program.mjs. */
   static start(role: "local" | "front" | "worker", options: object = {}): Promise<BenchProcess> {
     return BenchProcess.#spawn([program, role, JSON.stringify(options)]);
   }
 
-  /** A server that runs its handlers on this machine. */
+  /** Starts a server that runs its handlers on this machine. */
   static ofKind(kind: string, options: object = {}): Promise<BenchProcess> {
     return BenchProcess.#spawn([kinds, kind, JSON.stringify(options)]);
   }
@@ -48,11 +48,11 @@ export class BenchProcess implements AsyncDisposable {
     child.once("close", () => running.delete(child));
     const lines = createInterface({ input: child.stdout });
     const [line] = (await Promise.race([once(lines, "line"), once(lines, "close")])) as [string?];
-    if (line === undefined) throw new Error(`node ${args.join(" ")} ended before it served.`);
+    if (line === undefined) throw new Error(`node ${args.join(" ")} exited before it was ready.`);
     return new BenchProcess(child, lines, Number(line));
   }
 
-  /** Seconds of processor time so far. */
+  /** CPU time so far, in seconds. */
   get cpu(): number {
     return cpuSeconds(this.#child.pid);
   }

@@ -1,6 +1,6 @@
 /**
- * A process of the benchmark of NATS: `node program.mjs local|front|worker '{…options…}'`. Prints its port (a worker prints 0), and for each line
- * that it reads how many /count messages it has handled and the sum of their numbers.
+ * A process of the NATS benchmark: `node program.mjs local|front|worker '{…options…}'`. Prints its port (0 for a worker). For each line on
+ * stdin, prints the number of /count messages handled and the sum of their numbers.
  */
 import { createInterface } from "node:readline";
 import { setTimeout as delay } from "node:timers/promises";
@@ -24,7 +24,7 @@ dispatcher.map("/sleep", async (_address, number) => {
   return ["/r", int(number)];
 });
 dispatcher.map("/burn", (_address, number) => {
-  // By the processor's time: by the clock, handlers would burn at once what only one of them gets.
+  // CPU time, because by wall-clock time, concurrent handlers would all count the time that only one of them gets.
   const before = process.cpuUsage();
   for (;;) {
     const { user, system } = process.cpuUsage(before);

@@ -7,9 +7,9 @@ import type { Costs } from "./capacity.ts";
 import { type Cpu, Deployment, type DeploymentOptions } from "./deployment.ts";
 import { BenchProcess, type Counted } from "./process.ts";
 
-/** Within so long after the last was sent, all are to be handled: else they pile up in the stream. */
+/** All messages must be handled within this time after the last was sent: otherwise they pile up in the stream. */
 const SETTLE_MS = 200;
-/** What is on its way at any time where replies are asked for. */
+/** Messages in flight if replies are requested. */
 const OUTSTANDING = 256;
 
 const DEPLOYMENTS: readonly { readonly name: string; readonly options: DeploymentOptions }[] = [
@@ -23,22 +23,22 @@ interface Paced {
   readonly cost: Costs;
 }
 
-/** What one way of delivery takes and costs. */
+/** The throughput and cost of one kind of delivery. */
 export interface DeliveryCosts {
   readonly name: string;
-  /** The most a second without loss; null where even the lowest rate lost some. */
+  /** The highest rate per second without loss; null if even the lowest rate lost some. */
   readonly most: number | null;
-  /** At the lowest rate, and at {@link most}, nothing is answered. */
+  /** At the lowest rate, and at {@link most}, without replies. */
   readonly low: Paced | undefined;
   readonly high: Paced | undefined;
-  /** Each is answered; as fast as it goes with 64 on their way. */
+  /** With replies; as fast as possible with {@link OUTSTANDING} in flight. */
   readonly answered: Paced;
 }
 
 export interface RateOptions {
-  /** The rates that are tried, a second, until one is too much. */
+  /** The rates per second to try, until one is too high. */
   readonly ladder: readonly number[];
-  /** For how long each is tried. */
+  /** Duration of each try. */
   readonly seconds: number;
   readonly rounds: number;
 }
@@ -78,7 +78,7 @@ export async function localRate(rateOptions: RateOptions): Promise<number | null
   return (await climb(receiver, rateOptions)).at(-1)?.rate ?? null;
 }
 
-/** Tries higher rates for as long as none is lost, and gives those; a rate that failed has a second chance, for the machine does other things, too. */
+/** Tries increasing rates while none is lost, and returns the results. Retries a failed rate once, because of other load on the machine. */
 async function climb(receiver: Receiver, { ladder, seconds }: RateOptions): Promise<Paced[]> {
   const done: Paced[] = [];
   for (const rate of ladder) {
@@ -89,14 +89,14 @@ async function climb(receiver: Receiver, { ladder, seconds }: RateOptions): Prom
   return done;
 }
 
-/** As {@link pace}; what was too much is over before anything else is measured. */
+/** Like {@link pace}, but waits until an overload has passed before the next measurement. */
 async function quietly(receiver: Receiver, rate: number, seconds: number): Promise<Paced | null> {
   const paced = await pace(receiver, rate, seconds);
   if (paced === null) await quiet(receiver);
   return paced;
 }
 
-/** Sends numbered messages at an even rate; null where not all were handled, or not in time. */
+/** Sends numbered messages at an even rate; null if not all were handled in time. */
 async function pace(receiver: Receiver, rate: number, seconds: number): Promise<Paced | null> {
   const total = rate * seconds;
   const before = await receiver.counted();
@@ -112,7 +112,7 @@ async function pace(receiver: Receiver, rate: number, seconds: number): Promise<
   socket.close();
   await once(socket, "close");
   if (after.count - before.count !== total || reached < rate * 0.95) return null;
-  // Numbers from 0 to total - 1: that many, with this sum, are all of them.
+  // With numbers from 0 to total - 1, the right count and sum mean that all arrived.
   if (after.sum - before.sum !== (total * (total - 1)) / 2) throw new Error("Messages arrived with wrong numbers: nothing was measured.");
   return { rate, cost };
 }
@@ -127,7 +127,7 @@ async function send(socket: Socket, rate: number, total: number): Promise<void> 
   }
 }
 
-/** Waits until what was too much has been handled or lost. */
+/** Waits until the overload has been handled or lost. */
 async function quiet(receiver: Receiver): Promise<void> {
   let [last, now] = [-1, 0];
   while (now !== last) {
@@ -157,7 +157,7 @@ function middle(all: readonly Paced[]): Paced {
 export function rateTable(local: number | null, found: readonly DeliveryCosts[], { ladder }: RateOptions): Table {
   return {
     title: "Small messages per second without loss",
-    note: `The highest of ${ladder.map((rate) => rate.toLocaleString("en")).join("; ")} at which every message was handled, within ${SETTLE_MS} ms after the last was sent; – where none was. Sender, front end, nats-server and worker share the cores of one machine. "Answered": with a reply to each, ${OUTSTANDING} on their way at any time.`,
+    note: `The highest of ${ladder.map((rate) => rate.toLocaleString("en")).join("; ")} at which every message was handled within ${SETTLE_MS} ms after the last was sent; – if none. Sender, front end, nats-server and worker share the cores of one machine. "Answered": with a reply to each, ${OUTSTANDING} in flight.`,
     columns: ["messages/s", "answered/s"],
     rows: [
       { name: "oscine async, no NATS", cells: [local, null] },
@@ -173,7 +173,7 @@ export function costTable(found: readonly DeliveryCosts[]): Table {
   };
   return {
     title: "Processor time for a small message that goes through NATS",
-    note: "µs, of all threads of each process, at a low rate, at the highest without loss, and with a reply to each. Busy processes write and read many messages at once, which makes each cheaper.",
+    note: "µs, of all threads of each process, at a low rate, at the highest without loss, and with a reply to each. Busy processes write and read messages in batches, which makes each cheaper.",
     columns: ["messages/s", "front end", "nats-server", "worker", "together"],
     rows: found.flatMap(({ name, low, high, answered }) => [
       row(`${name}: low rate`, low),

@@ -3,7 +3,7 @@ import { median, type Goal, type Plot, type Table } from "../suite/report.ts";
 import { Deployment } from "./deployment.ts";
 
 const WORKERS = [1, 2, 4, 8];
-/** How many handlers of each worker may sleep at once. */
+/** Maximum number of concurrently sleeping handlers per worker. */
 const CONCURRENCY = 8;
 const LOADS = [
   { name: "sleep", address: "/sleep", outstanding: 3 * CONCURRENCY },
@@ -14,11 +14,11 @@ const DELIVERIES = ["at-most-once", "at-least-once"] as const;
 interface Line {
   readonly load: (typeof LOADS)[number]["name"];
   readonly delivery: (typeof DELIVERIES)[number];
-  /** Handled a second, with each number of workers. */
+  /** Messages handled per second, for each number of workers. */
   readonly rates: number[];
 }
 
-/** Handlers that take their time, with more and more workers. */
+/** Slow handlers with an increasing number of workers. */
 export interface Scaling {
   readonly table: Table;
   readonly plot: Plot;
@@ -51,7 +51,7 @@ function tableOf(lines: readonly Line[]): Table {
   const cores = cpus().length;
   return {
     title: "Slow handlers, calls per second, by number of workers",
-    note: `Each worker is a process; it has up to ${CONCURRENCY} handlers that sleep for 20 ms, or one that takes 5 ms of processor time. ${cores} cores for all: client, front end, nats-server and workers, so burning handlers can't have more than ${cores * 200} per second.`,
+    note: `Each worker is a process; it runs up to ${CONCURRENCY} handlers that sleep for 20 ms, or one that uses 5 ms of CPU time. ${cores} cores for all: client, front end, nats-server and workers, so burning handlers can't have more than ${cores * 200} per second.`,
     columns: WORKERS.map(String),
     rows: lines.map(({ load, delivery, rates }) => ({
       name: `${load === "sleep" ? "sleep 20 ms" : "burn 5 ms"}, ${delivery}`,
@@ -73,7 +73,7 @@ function plotOf(lines: readonly Line[]): Plot {
   };
 }
 
-/** Handlers that sleep leave the cores alone; those that burn grow with workers until there is one for each core. */
+/** Sleeping handlers don't use the cores; burning handlers scale until there is one worker per core. */
 function goalOf({ load, delivery, rates }: Line): Goal {
   const cores = cpus().length;
   const most = load === "sleep" ? 8 : Math.max(...WORKERS.filter((workers) => workers <= cores));

@@ -1,6 +1,6 @@
 /**
- * An OSCQuery server with so many methods: of ours, or of npm's `oscquery`. Prints its port, then obeys lines: `set VALUE` sets all methods;
- * `change RATE SECONDS` sets them one after another, so many per second, to 1, 2, 3 … Answers each with a line of JSON.
+ * An OSCQuery server with a given number of methods: ours, or npm's `oscquery`. Prints its port, then reads commands: `set VALUE` sets all
+ * methods; `change RATE SECONDS` sets them one after another, RATE per second, to 1, 2, 3 … Responds to each with a line of JSON.
  */
 import { createRequire } from "node:module";
 import { createServer } from "node:net";
@@ -19,7 +19,7 @@ for await (const line of createInterface({ input: process.stdin })) {
   if (command === "set") for (const address of addresses) set(address, Number(numbers[0]));
   console.log(JSON.stringify(command === "change" ? await change(...numbers.map(Number)) : {}));
 }
-// The other process has ended.
+// The other process has exited.
 process.exit();
 
 async function change(rate, seconds) {

@@ -6,7 +6,7 @@ import { rolldown } from "rolldown";
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const bench = fileURLToPath(new URL("..", import.meta.url));
 
-/** What a page may import from Oscine. */
+/** What pages may import from Oscine. */
 const BUNDLES = [
   { name: "all of oscine/codec", program: 'export * from "oscine/codec";' },
   { name: "decode alone", program: 'export { decode } from "oscine/codec";' },
@@ -17,7 +17,7 @@ const BUNDLES = [
   { name: "all of oscine/framing", program: 'export * from "oscine/framing";' },
 ] as const;
 
-/** What other packages need in a page to read and write packets. Some are one file and bring their sockets along. */
+/** What other packages need in a page to read and write packets. Some are a single file that includes their sockets. */
 const PEERS = [
   { name: "osc-min 2.1.2", program: 'export * from "osc-min";' },
   { name: "node-osc 11.7.1, without its sockets", program: 'export { Bundle, Message, decode, encode } from "node-osc";' },
@@ -40,9 +40,9 @@ interface BundleSize {
 }
 
 /**
- * Bundles a program for browsers, minified. Throws if the program needs something that isn't in the bundle.
+ * Bundles a program for browsers, minified. Throws if the bundle isn't self-contained.
  *
- * @param folder resolves the names that the program imports
+ * @param folder the folder for resolving the program's imports
  * @param external modules to leave out
  */
 export async function bundle(
@@ -74,7 +74,7 @@ export async function bundles(): Promise<BundleSize[]> {
   return Promise.all(BUNDLES.map(async ({ name, program }) => ({ name, bytes: (await bundle(program)).gzipped })));
 }
 
-/** The size of the same in other packages of npm, which have to be installed. */
+/** The size of the equivalent in other npm packages, which have to be installed. */
 export async function peerBundles(): Promise<BundleSize[]> {
   return Promise.all(
     PEERS.map(async ({ name, program }) => ({

@@ -6,9 +6,9 @@ import { fileURLToPath } from "node:url";
 const build = fileURLToPath(new URL("../build/", import.meta.url));
 
 /**
- * Compiles a program of bench/c. Undefined, with a line on standard error that says so, where the compiler or a library is missing.
+ * Compiles a program of bench/c. Returns undefined and prints a line to stderr if the compiler or a library is missing.
  *
- * @param needs what it takes, in Debian's words
+ * @param needs the Debian packages that it needs
  */
 export function compileProgram(source: string, libraries: readonly string[], needs: string): string | undefined {
   const name = basename(source).replace(/\.\w+$/, "");
@@ -20,6 +20,6 @@ export function compileProgram(source: string, libraries: readonly string[], nee
     encoding: "utf8",
   });
   if (status === 0) return program;
-  console.error(`${name} is LEFT OUT, for it cannot be compiled (${needs}): ${error?.message ?? stderr.split("\n")[0]}`);
+  console.error(`${name} is SKIPPED, because it can't be compiled (${needs}): ${error?.message ?? stderr.split("\n")[0]}`);
   return undefined;
 }

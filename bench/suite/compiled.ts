@@ -1,9 +1,9 @@
 import { fileURLToPath } from "node:url";
 
-/** dist/, which users run. From src/, run by tsx, functions that are made at run time are slower than they are for users. */
+/** dist/, as run by users. With tsx from src/, functions created at run time are slower than for users. */
 const dist = new URL("../../dist/", import.meta.url);
 
-/** A compiled file, with the types of one of the modules that it is made of: `core.js` and `node.js` have what is not public, too. */
+/** A compiled file, with the types of one of its source modules. `core.js` and `node.js` also contain non-public exports. */
 export function compiled<Module>(path: string): Promise<Module> {
   return import(new URL(path, dist).href) as Promise<Module>;
 }

@@ -1,10 +1,10 @@
 import { parseArgs } from "node:util";
 
-/** What every benchmark can be told. */
+/** The options of every benchmark. */
 export interface BenchOptions {
-  /** Prints JSON and not tables. */
+  /** Prints JSON instead of tables. */
   readonly json: boolean;
-  /** Fewer rounds: shows that it works, and roughly how things are. */
+  /** Fewer rounds: checks that it works, and gives rough results. */
   readonly quick: boolean;
 }
 

@@ -4,10 +4,10 @@ import { fileURLToPath } from "node:url";
 
 let told = false;
 
-/** Whether the peers from npm are installed; says how to, once, where they are not. */
+/** Whether the npm peers are installed; if not, prints how to install them, once. */
 export function hasNpmPeers(): boolean {
   const installed = existsSync(fileURLToPath(new URL("../node_modules/node-osc", import.meta.url)));
-  if (!installed && !told) console.error("The packages of npm are LEFT OUT: npm install --prefix bench");
+  if (!installed && !told) console.error("The npm packages are SKIPPED: npm install --prefix bench");
   told = true;
   return installed;
 }
@@ -15,6 +15,6 @@ export function hasNpmPeers(): boolean {
 /** Whether python-osc can be imported. */
 export function hasPythonOsc(): boolean {
   const found = spawnSync("python3", ["-c", "import pythonosc"]).status === 0;
-  if (!found) console.error("python-osc is LEFT OUT: set PYTHONPATH to a checkout of it.");
+  if (!found) console.error("python-osc is SKIPPED: set PYTHONPATH to a checkout of it.");
   return found;
 }

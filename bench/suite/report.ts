@@ -2,30 +2,30 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { arch, cpus, loadavg, platform, totalmem } from "node:os";
 import { fileURLToPath } from "node:url";
 
-/** A figure; null where there is none, a word where it says more than a figure, such as "wrong". */
+/** A figure; null if there is none, or a word such as "wrong" if that says more. */
 export type Cell = number | string | null;
 
-/** Figures of one run that may be compared with each other. */
+/** Comparable figures of one run. */
 export interface Table {
   readonly title: string;
-  /** What the figures are, and what they were taken with. */
+  /** What the figures mean, and how they were measured. */
   readonly note?: string;
   readonly columns: readonly string[];
   readonly rows: readonly { readonly name: string; readonly cells: readonly Cell[] }[];
 }
 
-/** Something the project wants to reach, and how far it has come. */
+/** A goal of the project, and the current result. */
 export interface Goal {
   readonly goal: string;
   readonly measured: string;
   readonly met: boolean;
-  /** Where it is not met: what stands in the way. */
+  /** If it isn't met: the reason. */
   readonly because?: string;
 }
 
 /** Lines over sizes, for a plot with two logarithmic axes. */
 export interface Plot {
-  /** The name of the file, without its ending. */
+  /** The file name without extension. */
   readonly file: string;
   readonly title: string;
   readonly x: string;
@@ -33,7 +33,7 @@ export interface Plot {
   readonly lines: readonly { readonly name: string; readonly points: readonly (readonly [x: number, y: number])[] }[];
 }
 
-/** What a benchmark found out. */
+/** The results of a benchmark. */
 export interface Report {
   readonly benchmark: string;
   readonly tables: readonly Table[];
@@ -41,7 +41,7 @@ export interface Report {
   readonly plots?: readonly Plot[];
 }
 
-/** A report with what it was made on, as it is kept in bench/results. */
+/** A report with its environment, as stored in bench/results. */
 export interface KeptReport extends Report {
   readonly date: string;
   readonly node: string;
@@ -51,10 +51,10 @@ export interface KeptReport extends Report {
 
 const results = fileURLToPath(new URL("../results/", import.meta.url));
 
-/** Keeps the report in bench/results, and prints it: as tables, or as JSON. */
+/** Stores the report in bench/results, and prints it as tables or as JSON. */
 export function finish(report: Report, { json, quick }: { readonly json: boolean; readonly quick: boolean }): void {
   const machine = `${cpus().length} cores (${cpus()[0]?.model.trim() ?? "unknown"}), ${Math.round(totalmem() / 2 ** 30)} GiB, ${platform()} ${arch()}`;
-  // What else the machine does is told, too: where it is more than its cores can do, figures say little.
+  // Report other load too: if it exceeds the cores, the figures mean little.
   const load = `load average ${loadavg()[1]?.toFixed(1) ?? "unknown"}`;
   const kept: KeptReport = { ...report, date: new Date().toISOString(), node: process.version, machine: `${machine}, ${load}`, quick };
   mkdirSync(results, { recursive: true });
@@ -62,7 +62,7 @@ export function finish(report: Report, { json, quick }: { readonly json: boolean
   console.log(json ? JSON.stringify(kept, null, 2) : asText(report));
 }
 
-/** The report of a benchmark that has been run here; undefined where it has not. */
+/** The stored report of a benchmark; undefined if it wasn't run here. */
 export function keptReport(benchmark: string): KeptReport | undefined {
   try {
     return JSON.parse(readFileSync(`${results}${benchmark}.json`, "utf8")) as KeptReport;
@@ -72,7 +72,7 @@ export function keptReport(benchmark: string): KeptReport | undefined {
   }
 }
 
-/** A figure in a few digits. */
+/** Formats a figure with a few digits. */
 export function shown(cell: Cell): string {
   if (cell === null || (typeof cell === "number" && Number.isNaN(cell))) return "–";
   if (typeof cell === "string") return cell;
@@ -101,7 +101,7 @@ function asText({ tables, goals }: Report): string {
   return [...parts, ...verdicts].join("\n");
 }
 
-/** The geometric mean of figures, undefined where one is missing. */
+/** The geometric mean of figures; undefined if one is missing. */
 export function geometricMean(figures: readonly (number | undefined)[]): number | undefined {
   let sum = 0;
   for (const figure of figures) {

@@ -17,17 +17,17 @@ export interface StartupTime {
   readonly name: string;
   /** Median CPU time of the whole process, in milliseconds. */
   readonly cpu: number;
-  /** The median difference to another program within a round. */
+  /** The median difference from another program within a round. */
   over(name: string): number;
 }
 
-/** The CPU time of whole processes, which take turns. Each reports its own as it exits. */
+/** The CPU time of whole processes, alternating. Each reports its own as it exits. */
 export function startupTimes(rounds: number): StartupTime[] {
   const folder = mkdtempSync(join(tmpdir(), "oscine-startup-"));
   const probe = join(folder, "probe.cjs");
   const report = `const { user, system } = process.cpuUsage(); require("fs").writeSync(2, "\\n" + (user + system));`;
   writeFileSync(probe, `process.on("exit", () => { ${report} });`);
-  // What the environment tells Node to load isn't ours.
+  // Don't measure what the environment makes Node load.
   const { NODE_EXTRA_CA_CERTS: _certificates, NODE_OPTIONS: _options, ...env } = process.env;
   const times = new Map(PROGRAMS.map(({ name }) => [name, [] as number[]]));
   for (let round = 0; round < rounds; round += 1) {

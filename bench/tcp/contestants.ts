@@ -9,16 +9,16 @@ export const FRAMINGS = ["1.1", "1.0"] as const satisfies readonly Framing[];
 export interface Contestant {
   readonly name: string;
   readonly framings: readonly Framing[];
-  /** The most connections that it serves at once. */
+  /** Maximum number of concurrent connections. */
   readonly most: number;
-  /** Of so many messages it is sent one, so that a slow one does not take all day. */
+  /** A slow server gets only one in this many messages, to limit the time. */
   readonly share: number;
   command(framing: Framing, connections: number): readonly [program: string, ...args: string[]];
 }
 
 const file = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
 
-/** Those that are installed here. */
+/** The servers that are installed. */
 export function allContestants(): Contestant[] {
   const contestants = ["async", "blocking"].map((kind): Contestant => ({
     name: `oscine ${kind}`,
@@ -41,7 +41,7 @@ export function allContestants(): Contestant[] {
       contestants.push({
         name: `python-osc ${kind}`,
         framings: FRAMINGS,
-        // Its blocking server serves one client until that has gone.
+        // Its blocking server serves one client until it disconnects.
         most: kind === "blocking" ? 1 : Infinity,
         share: 40,
         command: (framing, connections) => ["python3", file("python-osc.py"), kind, framing, String(connections)],

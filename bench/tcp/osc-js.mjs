@@ -1,7 +1,7 @@
-/** A server on osc.js's TCP port; prints what oscine.mjs prints. */
+/** A server based on osc.js's TCP port. Same output as oscine.mjs. */
 import { createServer } from "node:net";
 
-// It is installed for the benchmarks only.
+// Installed only for the benchmarks.
 const name = "osc";
 const { default: osc } = await import(name);
 

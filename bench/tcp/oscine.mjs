@@ -1,4 +1,4 @@
-/** A server of ours, by kind and number of clients; prints its port, and `done` each time that every client has sent all it has. */
+/** An Oscine server, by kind and number of clients. Prints its port, and `done` each time every client has sent everything. */
 import { writeSync } from "node:fs";
 import * as oscine from "../../dist/index.js";
 

@@ -1,4 +1,4 @@
-"""A server of python-osc, by kind, mode and number of clients; prints what oscine.mjs prints."""
+"""A python-osc server, by kind, mode and number of clients. Same output as oscine.mjs."""
 import asyncio
 import sys
 
@@ -29,7 +29,7 @@ dispatcher.map("/done", done)
 if kind == "async":
 
     async def main():
-        # It cannot say which port it has been given, so that one is chosen here.
+        # It can't report an assigned port, so choose one here.
         import socket
 
         with socket.socket() as probe:

@@ -2,12 +2,12 @@
 import { type Goal, median } from "../suite/report.ts";
 import type { Burst, Echoes, Sent } from "./load.ts";
 
-/** What was found of one server. */
+/** The results of one server. */
 export interface Row {
   readonly name: string;
   readonly echo: { readonly p50: number; readonly p99: number; readonly p999: number; readonly lost: number };
   readonly lost: (number | null)[];
-  /** How many a second the sender sent, at each rate. */
+  /** Messages actually sent per second, at each rate. */
   readonly reached: number[];
   readonly most: number;
   readonly cpu: number;
@@ -15,9 +15,9 @@ export interface Row {
   readonly flood: number;
   readonly served: number;
   readonly memory: number;
-  /** What was sent and handled of a burst while a handler was busy, in the worst round. */
+  /** Messages sent and handled in a burst while a handler was busy, in the worst round. */
   readonly burst: Burst;
-  /** Of each round. */
+  /** For each round. */
   readonly echoes: readonly Echoes[];
   readonly floods: readonly Sent[];
 }
@@ -26,7 +26,7 @@ const cpuOf = ({ cpu }: Sent): number => cpu;
 const halfOf = ({ p50 }: Echoes): number => p50;
 export const handledASecond = ({ handled, sent, rate }: Sent): number => (handled / sent) * rate;
 
-/** The median of the ratios of each round: what the machine did in a round, it did to both. */
+/** The median of the ratios of each round, because load in a round affects both. */
 function ratio<Figure>(ours: readonly Figure[], theirs: readonly Figure[], of: (figure: Figure) => number): number {
   return median(ours.flatMap((figure, round) => (theirs[round] === undefined ? [] : [of(figure) / of(theirs[round])])));
 }
@@ -63,7 +63,7 @@ function lossless(name: string, { lost, reached }: Row, rate: number, paced: rea
   const loss = lost[paced.indexOf(rate)] ?? null;
   const sent = reached[paced.indexOf(rate)] ?? 0;
   const measured = loss === null ? "most lost at less" : `${loss.toFixed(3)} % lost of ${Math.round(sent).toLocaleString("en")}/s`;
-  // A rate that the sender did not reach shows nothing.
+  // A rate that the sender didn't reach proves nothing.
   return {
     goal: `${name}: lossless at ${rate.toLocaleString("en")} small messages per second`,
     measured,

@@ -11,7 +11,7 @@ import { cpuSeconds } from "../suite/cpu-time.ts";
 
 const run = promisify(execFile);
 
-/** What echoes took, in microseconds. */
+/** Echo times, in microseconds. */
 export interface Echoes {
   readonly answered: number;
   readonly lost: number;
@@ -21,30 +21,30 @@ export interface Echoes {
   readonly most: number;
 }
 
-/** What came of a stretch of messages at an even rate. */
+/** The result of sending messages at an even rate. */
 export interface Sent {
   readonly sent: number;
-  /** What the sender reached, a second. */
+  /** Messages actually sent per second. */
   readonly rate: number;
   readonly handled: number;
-  /** Processor time of the server for a message that it handled, in microseconds. */
+  /** The server's CPU time per handled message, in microseconds. */
   readonly cpu: number;
-  /** Memory of the server's process at the end, in MB. */
+  /** Memory of the server process at the end, in MB. */
   readonly memory: number;
 }
 
-/** What was sent in a burst, and how much of it was handled in the end. */
+/** Messages sent in a burst, and how many were eventually handled. */
 export interface Burst {
   readonly sent: number;
   readonly handled: number;
 }
 
-/** The program that sends, or undefined where it cannot be compiled. */
+/** The sender program; undefined if it can't be compiled. */
 export function loadProgram(): string | undefined {
   return compileProgram("udp-load.c", ["pthread"], "apt install gcc; Linux only");
 }
 
-/** A server in a process of its own, which prints its port. */
+/** A server in a separate process, which prints its port. */
 export class ServerProcess {
   readonly #program: string;
   readonly #child: ChildProcess;
@@ -62,7 +62,7 @@ export class ServerProcess {
     const child = spawn(command, args, { stdio: ["ignore", "pipe", "inherit"] });
     const lines = createInterface({ input: child.stdout });
     const [line] = (await Promise.race([once(lines, "line"), once(lines, "close")])) as [string?];
-    if (line === undefined) throw new Error(`${command} ${args.join(" ")} ended before it served.`);
+    if (line === undefined) throw new Error(`${command} ${args.join(" ")} exited before it was ready.`);
     return new ServerProcess(program, child, lines, Number(line));
   }
 
@@ -92,14 +92,14 @@ export class ServerProcess {
     return { sent, handled: (await this.counted()) - before };
   }
 
-  /** How many messages the server has counted, once it has handled what lies in its buffer. */
+  /** The server's message count, after it has handled what is in its buffer. */
   async counted(): Promise<number> {
     const socket = createSocket("udp4");
     const message = encode(new OscMessage("/report"));
     let counted = Number.NaN;
     let unanswered = 0;
     try {
-      // The question may be lost as any other message; and where it only took long, each is answered in the end.
+      // The request may be lost like any other message. If it was only delayed, every request is answered eventually.
       for (let attempt = 0; attempt < 20 && (Number.isNaN(counted) || unanswered > 0); attempt += 1) {
         const answer = once(this.#lines, "line") as Promise<[string]>;
         if (Number.isNaN(counted)) {

@@ -1,4 +1,4 @@
-"""A UDP server of python-osc, by kind: what server.mjs does."""
+"""A python-osc UDP server, by kind. Does the same as server.mjs."""
 import asyncio
 import sys
 import threading

@@ -11,16 +11,16 @@ const ROUNDS = 5;
 const MESSAGES = 20_000;
 const READY_MADE = `bare dgram, ready-made bytes, ${AT_ONCE} awaited together`;
 const FROM_VALUES = `oscine sendMessage(address, value), ${AT_ONCE} awaited together`;
-/** A message from new values costs at most so many times the processor time of ready-made bytes on a bare socket. */
+/** Maximum CPU time of a message from new values, relative to ready-made bytes on a bare socket. */
 const MOST = 1.25;
 
 interface Sender {
   readonly name: string;
-  /** Sends so many messages, and waits until the system has taken them. */
+  /** Sends this many messages, and waits until the system has accepted them. */
   readonly send: (count: number) => Promise<void>;
 }
 
-/** How fast small messages go out, encoding included, to a socket that nobody reads. All take turns. */
+/** How fast small messages are sent, including encoding, to a socket that nobody reads. All contestants alternate. */
 export async function sending(): Promise<{ readonly table: Table; readonly goal: Goal }> {
   const { UDPClient } = await compiled<typeof Client>("index.js");
   const { encode, float, OscMessage } = await compiled<typeof Codec>("codec.js");
@@ -73,7 +73,7 @@ export async function sending(): Promise<{ readonly table: Table; readonly goal:
   return {
     table: {
       title: "Sending small messages, encoded and given to the system",
-      note: "Messages per second, and processor time in µs for one, what the system does for the receiving socket included, which nobody reads.",
+      note: "Messages per second, and CPU time in µs per message, including the system's work for the receiving socket, which nobody reads.",
       columns: ["a second", "CPU"],
       rows: senders.map(({ name }, index) => ({ name, cells: [Math.round(median(rates[index]!)), median(cpu[index]!)] })),
     },
@@ -93,7 +93,7 @@ function sendBareTo(socket: Socket, packet: Uint8Array, port: number): Promise<v
   return new Promise((resolve) => socket.send(packet, port, "127.0.0.1", () => resolve()));
 }
 
-/** A socket of another process, which tells its port and then sleeps: what it cannot hold, the system throws away. */
+/** A socket of another process that prints its port and then sleeps. The system drops whatever doesn't fit into its buffer. */
 async function openSink(): Promise<{ sink: ChildProcess; port: number }> {
   const program = `const socket = require("node:dgram").createSocket("udp4");
     socket.bind(0, "127.0.0.1", () => {

@@ -13,12 +13,12 @@ const report = () => {
   print(counted);
 };
 
-/** The packages are those of bench/package.json, not of the project. */
+/** The packages come from bench/package.json, not from the project. */
 const load = (name) => import(name);
 const servers = { bare, oscine, "node-osc": nodeOsc, osc, "osc-js": oscDotJs };
 await servers[name]();
 
-/** The least that Node can do: nothing is decoded, and echoes go back as they came. It has the buffer that ours has. */
+/** The minimum in Node: decodes nothing, and returns echoes unchanged. Same buffer size as ours. */
 function bare() {
   const socket = createSocket({ type: "udp4", recvBufferSize: 4 * 1024 * 1024 });
   socket.on("message", (data, { port, address }) => {
@@ -39,7 +39,8 @@ async function oscine() {
   dispatcher.map("/echo", (_address, n) => ["/r", library.int(n)]);
   const isPooled = kind === "Threading" || kind === "Forking";
   dispatcher.map("/report", isPooled ? ask : report);
-  // A worker's variables are its own, but errors come to the thread that made the server, which knows how many packets were handled.
+  // A worker has its own variables, but errors are reported in the thread that created the server, which knows the number of handled
+  // packets.
   const onError = (error) => (error.cause?.message === "report" ? print(server.stats().handled) : undefined);
   const { [`${kind}OSCUDPServer`]: Server } = library;
   const server = new Server(["127.0.0.1", 0], dispatcher, { ...JSON.parse(json), onError });
