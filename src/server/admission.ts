@@ -6,7 +6,7 @@ import { type Limits, subnetList } from "./options.ts";
 const SLASH = 0x2f;
 const SPACE = 0x20;
 const DELETE = 0x7f;
-/** How much of an address is shown in a report. */
+/** Maximum length of an address in a report. */
 const LONGEST_SHOWN = 80;
 const NO_BYTES = new Uint8Array(0);
 const BUNDLE = Array.from("#bundle\0", (character) => character.charCodeAt(0));
@@ -62,7 +62,7 @@ function refusalError(reason: AdmissionReason, data: Uint8Array, { maxPacketSize
   }
 }
 
-/** Why nobody would read these bytes as OSC, or null if they begin like a message or a bundle. */
+/** Why these bytes aren't OSC, or null if they begin like a message or a bundle. */
 export function notOsc(data: Uint8Array): OscRejectedError | null {
   if (data.length === 0) return emptyError();
   return looksLikeOsc(data) ? null : notOscError(data);
@@ -72,7 +72,7 @@ function emptyError(): OscRejectedError {
   return new OscRejectedError("empty", "The packet is empty.");
 }
 
-/** @param advice what to do if it looks like a message but for its address */
+/** @param advice what to do if only the address makes it not OSC */
 function notOscError(data: Uint8Array, advice = ""): OscRejectedError {
   const address = oddAddress(data);
   if (address !== null) {
@@ -89,7 +89,7 @@ function looksLikeOsc(data: Uint8Array): boolean {
   return data[0] === SLASH || BUNDLE.every((byte, index) => data[index] === byte);
 }
 
-/** The address of what the decoder would read as a message but for the slash: ASCII that can be seen, then a NUL. Null for anything else. */
+/** The address of a message that only lacks the slash: visible ASCII characters and a NUL. Null for anything else. */
 function oddAddress(data: Uint8Array): string | null {
   const end = data.indexOf(0);
   if (end < 1 || data[0] === SLASH || BUNDLE.slice(0, 4).every((byte, index) => data[index] === byte)) return null;
@@ -97,7 +97,7 @@ function oddAddress(data: Uint8Array): string | null {
   return String.fromCharCode(...data.subarray(0, Math.min(end, LONGEST_SHOWN)));
 }
 
-/** A program that hands packets to the server itself may write an IPv4 address as `::ffff:10.0.0.5`. */
+/** An injected packet may come from an IPv4 address written as `::ffff:10.0.0.5`. */
 function isAllowed(list: BlockList, { address, family }: NetAddress): boolean {
   if (family === "unix") return true;
   const plain = plainAddress(address);
@@ -109,25 +109,25 @@ function firstBytes(data: Uint8Array): string {
   return Array.from(data.subarray(0, 8), (byte) => byte.toString(16).padStart(2, "0")).join(" ");
 }
 
-/** The numbers of a {@link RateLimiter}. */
+/** The limits of a {@link RateLimiter}. */
 export interface Rates {
-  /** How many packets one source may send per second, in the long run. */
+  /** Average number of packets that one source may send per second. */
   readonly maxRate: number;
-  /** How many it may send at once after a pause. */
+  /** Number of packets that it may send at once after a pause. */
   readonly maxBurst: number;
-  /** How many sources are told apart. */
+  /** Number of sources that are tracked separately. */
   readonly maxSources: number;
 }
 
-/** Stands for the sources beyond `maxSources`. */
+/** Key of all sources beyond `maxSources`. */
 const OTHERS = Symbol("others");
-/** How often, at most, those that have been silent are looked for, in milliseconds. */
+/** Minimum time between two searches for silent sources, in milliseconds. */
 const SWEEP_MS = 100;
 
 /**
- * Holds each source of packets to a rate. For each it keeps the time up to which the rate is used up; a source for which that is past has
- * its whole burst again, and may be forgotten. While all that are known are at work, those that are new share one rate: senders that make
- * up source addresses then get in each other's way, and not in that of the sources known before.
+ * Limits the packet rate of each source. For each it stores the time up to which its rate is used up. Once that time has passed, the
+ * source has its whole burst again and may be forgotten. If the table is full of active sources, new ones share a single rate. So spoofed
+ * source addresses limit each other and not the known sources.
  */
 export class RateLimiter {
   readonly #intervalMs: number;
@@ -137,7 +137,7 @@ export class RateLimiter {
   readonly #usedUpTo = new Map<string | symbol, number>();
   #nextSweep = 0;
 
-  /** @param now milliseconds of a clock that never jumps */
+  /** @param now a monotonic clock, in milliseconds */
   constructor({ maxRate, maxBurst, maxSources }: Rates, now: () => number = () => performance.now()) {
     this.#intervalMs = 1000 / maxRate;
     this.#aheadMs = (maxBurst - 1) * this.#intervalMs;
@@ -145,12 +145,12 @@ export class RateLimiter {
     this.#now = now;
   }
 
-  /** How many sources are known. */
+  /** Number of tracked sources. */
   get size(): number {
     return this.#usedUpTo.size;
   }
 
-  /** Whether one more packet of that source is within its rate. Counts it if so. */
+  /** Whether another packet from this source is within its rate. If so, counts it. */
   allows(source: string): boolean {
     const now = this.#now();
     const key = this.#usedUpTo.has(source) || this.#hasRoom(now) ? source : OTHERS;

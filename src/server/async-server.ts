@@ -37,28 +37,28 @@ import { isLoadingWorker } from "./pool/worker-role.ts";
 /** Options of the async servers. */
 export interface AsyncServerOptions extends ServerOptions {
   /**
-   * How many packets may be in progress at once while their handlers await something. One client may have seven eighths of them, so that it
-   * can't keep out all others. Default 64.
+   * Maximum number of packets in progress while their handlers await something. A single client may have at most seven eighths of them,
+   * so that it can't block all others. Default 64.
    */
   readonly concurrency?: number;
   /**
-   * `"client"` (default): the packets of one client are handled one after another, in the order in which they came.
+   * `"client"` (default): the packets of one client are handled one after another, in order of arrival.
    * `"none"`: a packet doesn't wait for the one before it.
    */
   readonly order?: "client" | "none";
-  /** How long `close()` waits for handlers that have begun, in milliseconds. Default 5,000. */
+  /** How long `close()` waits for running handlers, in milliseconds. Default 5,000. */
   readonly closeTimeout?: number;
   /**
-   * Where packets are handled in place of the event loop: `NatsExecutor.for(…)` of `oscine/nats` hands them to workers on other machines. `concurrency` and
-   * `order` are then not for this server, and of its dispatcher only `strictTiming` is asked. Default: in the event loop.
+   * Handles packets elsewhere than in the event loop: `NatsExecutor.for(…)` of `oscine/nats` sends them to workers on other machines. The
+   * server then ignores `concurrency` and `order`, and of its dispatcher uses only `strictTiming`. Default: the event loop.
    */
   readonly executor?: ExecutorFactory;
   /**
-   * Lets other programs find the server by DNS-SD over multicast DNS, as `osc.udp` or `osc.tcp`; `true`, or the name that people see. Needs the package
-   * `multicast-dns`, and about a second at the start. Only for UDP and TCP. Default false.
+   * Lets other programs find the server by DNS-SD over multicast DNS, as `osc.udp` or `osc.tcp`: `true`, or the name to show to users.
+   * Needs the package `multicast-dns`, and takes about a second at startup. Only for UDP and TCP. Default false.
    */
   readonly advertise?: AdvertiseOption;
-  /** The clock that time tags are held against. Default: the system's. */
+  /** The clock that time tags are compared with. Default: the system clock. */
   readonly clock?: Clock;
 }
 
@@ -85,9 +85,9 @@ const SERVE_CHECKS = { signal: abortSignal() } satisfies OptionChecks<ServeOptio
 
 /** A server's socket while it is served. `await using` closes it. */
 export interface ServerTransport extends AsyncDisposable {
-  /** Where the socket is bound, with the real port if 0 was asked for. */
+  /** The bound address, with the actual port if 0 was requested. */
   readonly localAddress: NetAddress;
-  /** Resolves when the socket is closed and all that was under way has ended. */
+  /** Resolves when running handlers have finished and the socket is closed. */
   readonly closed: Promise<void>;
   /** Closes the socket; the port is free when the promise resolves. */
   close(): Promise<void>;
@@ -95,7 +95,7 @@ export interface ServerTransport extends AsyncDisposable {
 
 /** The sender attributed to an injected packet. */
 export interface PacketSender {
-  /** Passed to handlers as the client's address; it also tells senders apart. */
+  /** Passed to handlers as the client's address; also identifies the sender. */
   readonly address: NetAddress;
   /** Called with the bytes of each reply. */
   send(packet: Uint8Array): void;
@@ -143,7 +143,7 @@ export class AsyncServer implements AsyncDisposable {
   #pipeline: Pipeline | null = null;
 
   /**
-   * For the named classes, which make the transport's description.
+   * Called by the named classes, which describe the transport.
    *
    * @internal
    */
@@ -157,13 +157,13 @@ export class AsyncServer implements AsyncDisposable {
     this.dispatcher = dispatcher;
   }
 
-  /** Where the server listens. Before it does, the address that it was made with. */
+  /** The address that the server listens on; before it does, the address passed to the constructor. */
   get serverAddress(): NetAddress {
     return this.#address;
   }
 
   /**
-   * Concurrent mode: binds, begins to serve, and goes on. Close the returned transport at the end.
+   * Concurrent mode: binds, starts serving and returns. Close the returned transport at the end.
    *
    * @throws OscSocketError if the address can't be used; its `code` is the system's, such as `EADDRINUSE`
    * @throws OscServerError `OSC_WRONG_STATE` if the server is running
@@ -196,7 +196,7 @@ export class AsyncServer implements AsyncDisposable {
   /**
    * Exclusive mode: serves until `shutdown()`, `close()` or the signal ends it, and then resolves.
    *
-   * @throws as {@link createServeEndpoint}
+   * @throws like {@link createServeEndpoint}
    */
   async serve(options?: ServeOptions): Promise<void> {
     const [transport] = await this.createServeEndpoint(options);
@@ -204,11 +204,10 @@ export class AsyncServer implements AsyncDisposable {
   }
 
   /**
-   * Sends a packet from the server's own socket: over UDP to any address, over a connection to the client that has that address
+   * Sends a packet from the server's own socket: over UDP to any address, over a connection to the client with this address
    * (`clientAddress` of a handler's context). May be called at any time while the server is running.
    *
-   * What can't be sent is reported to `onError` with the address, and counted in `stats().socketErrors`: `ENOTCONN` if no such client is
-   * connected.
+   * Failures are reported to `onError` with the address, and counted in `stats().socketErrors`: `ENOTCONN` if no such client is connected.
    *
    * ```ts
    * const server = new AsyncOSCUDPServer(["0.0.0.0", 9001], dispatcher);
@@ -218,7 +217,8 @@ export class AsyncServer implements AsyncDisposable {
    *
    * @param packet a message or bundle, or its bytes, which must not change afterwards
    * @param to an IP address and a port
-   * @throws OscEncodeError if it isn't a packet; OscServerError `OSC_OPTION` for a bad address, `OSC_WRONG_STATE` if the server isn't running
+   * @throws OscEncodeError if it isn't a packet; OscServerError `OSC_OPTION` for a bad address, `OSC_WRONG_STATE` if the server isn't
+   * running
    */
   send(packet: OscPacket | Uint8Array, to: AddressLike): void {
     const bytes = packetBytes(packet);
@@ -229,12 +229,12 @@ export class AsyncServer implements AsyncDisposable {
     this.#pipeline.send(bytes, address);
   }
 
-  /** Stops the server without waiting, also from inside a handler. */
+  /** Stops the server without waiting. May be called from a handler. */
   shutdown(): void {
     void this.close();
   }
 
-  /** Stops the server and waits for the end; handlers get `closeTimeout` to finish. The server may serve again later. */
+  /** Stops the server and waits until it is closed; handlers get `closeTimeout` to finish. The server may serve again later. */
   async close(): Promise<void> {
     await (await this.#endpoint?.catch(() => null))?.end();
   }
@@ -244,12 +244,12 @@ export class AsyncServer implements AsyncDisposable {
     return this.close();
   }
 
-  /** Counters since the server was made. */
+  /** Counters since the server was created. */
   stats(): ServerStats {
     return this.#counters.stats(this.#backend, this.#kernelDrops.count);
   }
 
-  /** Asked for each packet just before it is handled; override it to refuse some. Here it accepts all. */
+  /** Called for each packet just before it is handled. Override it to reject packets; by default it accepts all. */
   verifyRequest(_data: Uint8Array, _clientAddress: NetAddress): boolean {
     return true;
   }
@@ -327,7 +327,7 @@ export class AsyncServer implements AsyncDisposable {
     const end = async (): Promise<void> => {
       await advertisement?.close();
       await transport.drain?.();
-      // Handlers that have begun may still reply, so the socket closes last.
+      // The socket closes last, because running handlers may still reply.
       await pipeline.close(this.#settings.closeTimeout);
       stopWatching();
       this.#kernelDrops.closing();
@@ -349,7 +349,7 @@ function handmadePeer(sender: PacketSender): Peer {
   return { address, key: formatAddress(address), paced: false, send: (packet) => sender.send(packet) };
 }
 
-/** The transport of a server that a worker makes on its way to another one: it doesn't bind. */
+/** The transport of an inert server, created in a worker that runs the program to reach another server: it doesn't bind. */
 class NullTransport implements Transport {
   readonly #address: NetAddress;
 

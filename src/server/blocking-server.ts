@@ -21,7 +21,7 @@ export class BlockingServer extends SyncServer<BlockingIo> {
   readonly dispatcher: Dispatcher;
 
   /**
-   * For the named classes, which make the transport's description.
+   * Called by the named classes, which describe the transport.
    *
    * @internal
    */
@@ -32,7 +32,7 @@ export class BlockingServer extends SyncServer<BlockingIo> {
 
   /** @inheritDoc */
   override serveForever(): void {
-    this.occupy(
+    this.runExclusive(
       "serveForever",
       () => {
         while (this.io.serveOne(Infinity));
@@ -50,12 +50,12 @@ export class BlockingServer extends SyncServer<BlockingIo> {
       if (!served && !this.stopping) this.handleTimeout();
       return served;
     };
-    return this.occupy("handleRequest", serve, false);
+    return this.runExclusive("handleRequest", serve, false);
   }
 
   /**
-   * Ends the server for good; the port is free when this returns. From inside a handler, the server ends when the handler has ended.
-   * May be called twice.
+   * Closes the server for good; the port is free when this returns. If called from a handler, the server closes when the handler has
+   * ended. May be called twice.
    */
   override close(): void {
     this.closeBlocking();

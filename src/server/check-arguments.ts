@@ -28,8 +28,8 @@ type Kind = keyof typeof KINDS;
 type TransportName = keyof typeof TRANSPORTS;
 
 /**
- * Checks what the constructor of a server was given, apart from the values of options: the form of the address, the handlers, the names of
- * the options.
+ * Checks the arguments of a server's constructor, except the values of options: the form of the address, the handlers, the names of the
+ * options.
  *
  * @throws OscServerError `OSC_OPTION`
  */

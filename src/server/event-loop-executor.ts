@@ -10,18 +10,18 @@ import { FairQueue } from "./fair-queue.ts";
 import { type Handling, runPacket } from "./handle.ts";
 import type { Limits } from "./options.ts";
 
-/** One client may have all but this part of `concurrency`, so that handlers that never end don't keep out everybody else. */
+/** The part of `concurrency` that a single client can't use, so that its hanging handlers don't block all other clients. */
 const RESERVED_PART = 1 / 8;
 
-/** How the event loop takes packets whose handlers return promises. */
+/** How the event loop handles packets whose handlers return promises. */
 export interface EventLoopOptions {
-  /** How many packets may be in progress at once while handlers await something. */
+  /** Maximum number of packets in progress while handlers await something. */
   readonly concurrency: number;
-  /** Whether packets of one client are handled one after another (`"client"`), or as they come (`"none"`). */
+  /** Whether packets of one client are handled one after another (`"client"`), or concurrently (`"none"`). */
   readonly order: "client" | "none";
 }
 
-/** Handles packets in the event loop. Handlers that return no promise cost no promise here; packets wait only while some handler awaits. */
+/** Handles packets in the event loop. Sync handlers run without a promise; packets are queued only while some handler awaits. */
 export class EventLoopExecutor implements Executor {
   readonly #handling: Handling;
   readonly #events: ExecutorEvents;
@@ -42,7 +42,7 @@ export class EventLoopExecutor implements Executor {
 
   execute(packet: Packet): void {
     if (this.#closing) return this.#events.end(packet, dropped(serverClosed()));
-    // While no handler awaits anything, no packet waits.
+    // While no handler awaits anything, the queue is empty.
     if (this.#awaited === 0 && !this.#advancing) {
       const pending = this.#run(packet);
       if (pending === null) return;
@@ -61,9 +61,9 @@ export class EventLoopExecutor implements Executor {
     await withinTime(graceMs, (done) => (this.#onIdle = done));
   }
 
-  /** Handles the packets whose turn it is, as far as `concurrency` allows. */
+  /** Handles queued packets, as far as `concurrency` allows. */
   #advance(): void {
-    // A stream reads on when a packet ends, and calls `execute` from within.
+    // Reentrant: a stream reads on when a packet ends, and then calls `execute` synchronously.
     if (this.#advancing) return;
     this.#advancing = true;
     while (this.#awaited < this.#concurrency) {
@@ -88,7 +88,7 @@ export class EventLoopExecutor implements Executor {
     });
   }
 
-  /** Handles a packet. Returns null if that is done, or the promise of the result, which never rejects. */
+  /** Handles a packet. Returns null if it is done, otherwise a promise of the result, which never rejects. */
   #run(packet: Packet): Promise<ExecutionResult> | null {
     const events = this.#events;
     const context = new LocalContext(this.#handling, events, packet);
@@ -99,7 +99,7 @@ export class EventLoopExecutor implements Executor {
   }
 }
 
-/** What the handlers of a packet may do in the thread that owns the sockets. A class and not closures, because one is made for every packet (bench/dispatch). */
+/** The context of a packet's handlers in the thread that owns the sockets. A class instead of closures, for speed (bench/dispatch). */
 export class LocalContext implements PacketContext {
   readonly handling: Handling;
   readonly clientAddress: NetAddress;
@@ -123,7 +123,7 @@ export class LocalContext implements PacketContext {
     this.#events.report(error, this.clientAddress);
   }
 
-  /** A promise that a handler started was rejected, and nothing awaits it. */
+  /** Reports that a promise started by a handler was rejected, and nothing awaits it. */
   unawaitedRejection(reason: unknown): void {
     const address = firstAddress(this.#packet.data);
     const what = `A handler of ${address} started a promise that nothing awaits, and it was rejected: ${thrownText(reason)}. Await or return it.`;
@@ -131,25 +131,25 @@ export class LocalContext implements PacketContext {
   }
 }
 
-/** The address of a packet, of a bundle that of its first message. */
+/** The address of a message, or of a bundle's first message. */
 function firstAddress(data: Uint8Array): string {
   let packet = tryDecode(data);
   while (packet instanceof OscBundle) packet = packet.elements[0] as OscPacket;
   return packet instanceof OscMessage ? packet.address : "";
 }
 
-/** The packet whose handlers run or have run, for all that they start. */
+/** Finds the packet whose handlers started the current async operation. */
 const contexts = new AsyncLocalStorage<LocalContext>();
 let watchers = 0;
 
 /**
- * From now on, a rejection that a handler caused is reported with its packet and doesn't end the program. All others do what they
- * would do without this.
+ * Starts reporting unhandled rejections caused by handlers, with their packet, instead of letting them end the program. Other rejections
+ * are unaffected.
  *
- * @returns ends that
+ * @returns a function that stops it
  */
 export function watchRejections(): () => void {
-  // With such a flag the program has decided itself what a rejection does.
+  // With this flag, the program has chosen what rejections do.
   const flags = [...process.execArgv, process.env["NODE_OPTIONS"] ?? ""].join(" ");
   if (flags.includes("--unhandled-rejections")) return () => undefined;
   if (watchers === 0) process.on("unhandledRejection", onRejection);
@@ -163,6 +163,6 @@ export function watchRejections(): () => void {
 function onRejection(reason: unknown): void {
   const context = contexts.getStore();
   if (context !== undefined) return context.unawaitedRejection(reason);
-  // Node ends the program for a rejection if nobody listens for it; this listener must not change that.
+  // Without listeners, Node ends the program on a rejection. This listener must not change that.
   if (process.listenerCount("unhandledRejection") === 1) throw reason;
 }

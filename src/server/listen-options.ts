@@ -4,7 +4,7 @@ import { type OscUrl, formatOscUrl } from "../url/osc-url.ts";
 import { optionError } from "../options.ts";
 import { maskSecrets } from "../url/secrets.ts";
 
-/** The arguments of a server that listens for a URL. */
+/** The arguments of a server that listens on a URL. */
 export interface ListenOptions {
   /** Not used for Unix domain sockets. */
   readonly address: readonly [host: string, port: number];
@@ -20,7 +20,7 @@ export interface ListenOptions {
   };
 }
 
-/** The options of a server over the serial port of a URL. */
+/** The options of a server on a URL's serial port. */
 export function serialOptions({ path, framing }: OscUrl): { readonly name: string; readonly framing?: Framing } {
   return { name: path ?? "", ...(framing === null ? {} : { framing }) };
 }
@@ -28,7 +28,7 @@ export function serialOptions({ path, framing }: OscUrl): { readonly name: strin
 const ANY = { IPv4: "0.0.0.0", IPv6: "::" } as const;
 
 /**
- * Where to listen for a URL: on all IPv4 interfaces if it has no host, in the multicast group if its host is one.
+ * Where to listen for a URL: on all IPv4 interfaces if it has no host, in the multicast group if its host is a multicast address.
  *
  * @throws OscServerError `OSC_OPTION` for a URL that can only be connected to
  */
@@ -53,12 +53,12 @@ export function listenOptions(url: OscUrl): ListenOptions {
     case "unix":
       return { ...plain, socket: { path: path ?? "" } };
     case "serial":
-      throw optionError(`${formatOscUrl(url)} is a serial port, which only async servers have.`);
+      throw optionError(`${formatOscUrl(url)} is a serial port, which only async servers support.`);
     case "websocket":
       if (url.isSecure)
         throw optionError(`${maskSecrets(formatOscUrl(url))} can't be listened on: put a web server with a certificate in front of ws://.`);
       if (path?.includes("?") === true)
-        throw optionError(`${maskSecrets(formatOscUrl(url))} has a query after "?", which is for clients: leave it out.`);
+        throw optionError(`${maskSecrets(formatOscUrl(url))} has a query after "?", which only clients can use: leave it out.`);
       return { ...plain, options: path === "/" || path === null ? {} : { path } };
   }
 }

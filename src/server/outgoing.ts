@@ -6,7 +6,7 @@ import { describe, hostAndPort, optionError } from "../options.ts";
 import type { AddressLike } from "./options.ts";
 
 /**
- * The bytes of a packet that the program gives a server to send.
+ * The bytes of a packet passed to a server's `send()`.
  *
  * @throws OscEncodeError if it isn't a packet
  */
@@ -17,17 +17,19 @@ export function packetBytes(packet: OscPacket | Uint8Array): Uint8Array {
 }
 
 /**
- * The client that the program gives a server to send to.
+ * The client's address passed to a server's `send()`.
  *
- * @throws OscServerError `OSC_OPTION` if it isn't the address of one
+ * @throws OscServerError `OSC_OPTION` if it isn't a client's address
  */
 export function recipientAddress(to: AddressLike): NetAddress {
-  // A client of a Unix domain socket is its number, that of a stream its name.
+  // A client of a Unix domain socket is identified by a number in `port`, that of a stream by its name.
   if (isUnix(to)) return { address: to.address, port: hostAndPort(["unix", to.port], to.address === "" ? 1 : 0).port, family: "unix" };
   const { host, port } = hostAndPort(to, 1);
   const ip = host === "localhost" ? "127.0.0.1" : host;
   if (isIP(ip) !== 0) return ipAddress(ip, port);
-  throw optionError(`A server sends to IP addresses; got ${describe(host)}. Look the name up first, with lookup() of node:dns/promises.`);
+  throw optionError(
+    `A server sends only to IP addresses; got ${describe(host)}. Resolve the name first, with lookup() of node:dns/promises.`,
+  );
 }
 
 function isUnix(to: unknown): to is NetAddress {

@@ -28,20 +28,20 @@ export interface PipelineOptions {
   /** Whether bundles wait for their time; otherwise they are handled as they arrive. */
   readonly strictTiming: boolean;
   readonly onError: ErrorListener;
-  /** Called when a handler asks the server to end. */
+  /** Called when a handler asks the server to shut down. */
   readonly onShutdown: () => void;
   readonly executor: (events: ExecutorEvents) => Executor;
-  /** Who packets for that address are sent to; null if nobody is there. Default: nobody. */
+  /** Finds the peer with this address; null if not connected. Default: always null. */
   readonly peerAt?: (address: NetAddress) => Peer | null;
-  /** Default: counters of its own. */
+  /** Default: new counters. */
   readonly counters?: Counters;
-  /** Default: the system's. */
+  /** Default: the system clock. */
   readonly clock?: Clock;
 }
 
 /**
- * The pipeline of a server: admits, schedules and executes packets, and counts what became of them. It is the same for every transport and
- * every kind of server, and runs in the thread that owns the sockets.
+ * The pipeline of a server: admits and schedules packets, passes them to the executor, and counts the results. It is the same for every
+ * transport and every kind of server, and runs in the thread that owns the sockets.
  */
 export class Pipeline implements TransportEvents, ExecutorEvents {
   readonly counters: Counters;
@@ -58,9 +58,9 @@ export class Pipeline implements TransportEvents, ExecutorEvents {
   readonly #limits: Limits;
   readonly #onShutdown: () => void;
   readonly #peerAt: (address: NetAddress) => Peer | null;
-  /** What all of the server's clients may make it hold. Connections keep accounts of their own. */
+  /** Memory held for all clients together. Each connection has its own account. */
   readonly memory: MemoryBudget;
-  /** Packets without a connection that are being handled, or wait to be. */
+  /** Packets without a connection that are queued or being handled. */
   readonly #inProgressMemory: MemoryAccount;
   /** Bundles that wait for their time. */
   readonly #waitingMemory: MemoryAccount;
@@ -91,7 +91,7 @@ export class Pipeline implements TransportEvents, ExecutorEvents {
       clock,
       maxWaiting: limits.maxWaiting,
       maxWaitingBytes: limits.maxWaitingBytes,
-      // Asked before, by clockDoubt.
+      // Already checked by clockDoubt.
       maxAhead: Infinity,
       onDue: (packet, at) => this.#release(packet, at),
       onDrop: (packet) => this.#giveUp(packet),
@@ -162,7 +162,7 @@ export class Pipeline implements TransportEvents, ExecutorEvents {
     this.#onShutdown();
   }
 
-  /** Lets what is in progress end within `graceMs`; bundles that wait for their time are dropped. */
+  /** Drops the bundles that wait for their time, and lets running handlers finish within `graceMs`. */
   async close(graceMs: number): Promise<void> {
     if (this.#closed) return;
     this.#dropWaiting();
@@ -170,7 +170,7 @@ export class Pipeline implements TransportEvents, ExecutorEvents {
     this.#reporter.close();
   }
 
-  /** As {@link close}, without waiting, for an executor that has nothing in progress. */
+  /** Like {@link close}, without waiting, for an executor that has no handlers running. */
   closeAtOnce(): void {
     if (this.#closed) return;
     this.#dropWaiting();
@@ -179,9 +179,9 @@ export class Pipeline implements TransportEvents, ExecutorEvents {
   }
 
   /**
-   * For a blocked thread, whose timers can't fire: reports what was held back, if it is due.
+   * For a blocked thread, whose timers can't fire: emits delayed reports that are due.
    *
-   * @returns the milliseconds until there will be something to report; `Infinity` if nothing is held back
+   * @returns the milliseconds until the next report is due; `Infinity` if there is none
    */
   catchUp(): number {
     return this.#reporter.catchUp();
@@ -209,9 +209,9 @@ export class Pipeline implements TransportEvents, ExecutorEvents {
     if (doubt !== null) return this.#doubtTime(packet, at, doubt);
     if (!this.memory.hasRoom(memoryOf(packet))) return this.#drop(packet, tooMuchMemory());
     const { key, address } = packet.peer;
-    // Copy: a view would retain all that was read together with it.
+    // Copy: a view would retain the whole read buffer.
     const copy = { ...packet, data: new Uint8Array(packet.data), fresh: false };
-    // A sender of datagrams is its host, because it can send from any port.
+    // Over UDP the sender is the host, because it can send from any port.
     const sender = typeof key === "object" ? key : address.address;
     const verdict = this.#scheduler.schedule(at, copy, { sender, size: packet.data.length });
     if (verdict !== "scheduled") return this.#drop(packet, tooManyWait(verdict === "full" ? "maxWaiting" : "maxWaitingBytes"));
@@ -219,7 +219,7 @@ export class Pipeline implements TransportEvents, ExecutorEvents {
     this.#finish(packet, WAITING);
   }
 
-  /** Handles a bundle at once that can't be meant for the time it is dated, or rejects it. */
+  /** Handles a bundle with an implausible time at once, or rejects it. */
   #doubtTime(packet: Packet, at: number, doubt: "other-clock" | "far-ahead"): void {
     const explain = (): OscRejectedError => tooFarAhead(at - packet.asOf, this.#limits);
     if (doubt === "far-ahead" && this.#limits.farAhead === "reject") return this.#finish(packet, rejected("too-far-ahead", explain));
@@ -228,7 +228,7 @@ export class Pipeline implements TransportEvents, ExecutorEvents {
     this.#execute({ ...packet, asOf: Infinity });
   }
 
-  /** A bundle that waited lost its place to one of another sender. */
+  /** The scheduler dropped a waiting bundle to make room for one from another sender. */
   #giveUp(packet: Packet): void {
     this.#waitsNoLonger(packet);
     this.#drop(packet, tooManyWait("maxWaiting"));
@@ -245,11 +245,11 @@ export class Pipeline implements TransportEvents, ExecutorEvents {
     this.#waitingMemory.add(-memoryOf(packet));
   }
 
-  /** Executes a bundle; bundles inside that are dated later become packets of their own. */
+  /** Executes a bundle. Nested bundles that are dated later become packets of their own. */
   #pass(packet: Packet): void {
     const { maxNesting } = this.#limits;
     const later = laterElements(packet.data, packet.asOf, maxNesting);
-    // First the outer bundle, because one of those inside may be handled at once.
+    // The outer bundle first, because a nested one may be handled at once.
     this.#execute(packet);
     for (const { at, data } of later) {
       if (isEmptyBundle(data, maxNesting)) continue;
@@ -266,7 +266,7 @@ export class Pipeline implements TransportEvents, ExecutorEvents {
     this.#executor.execute(packet);
   }
 
-  // Apart from where it is called, because a closure there would cost memory for every packet, rejected or not.
+  // A separate method, because a closure in the caller would cost memory for every packet, rejected or not.
   #rejectAdmission(packet: Packet, reason: AdmissionReason): void {
     this.#finish(
       packet,
@@ -278,7 +278,7 @@ export class Pipeline implements TransportEvents, ExecutorEvents {
     this.#finish(packet, dropped(error));
   }
 
-  /** Counts and reports what became of a packet, and tells its sender's connection. */
+  /** Counts and reports a packet's result, and tells its connection. */
   #finish(packet: Packet, result: PacketResult): void {
     const { peer } = packet;
     switch (result.kind) {
@@ -307,10 +307,10 @@ export class Pipeline implements TransportEvents, ExecutorEvents {
 }
 
 function closing(): OscDroppedError {
-  return new OscDroppedError("close", "A bundle that waited for its time was dropped, because the server closed.");
+  return new OscDroppedError("close", "A bundle that waited for its time was dropped because the server closed.");
 }
 
-/** Said once per sender. The time is `at`, the last 8 bytes of the header. */
+/** The report about a doubtful clock, made once per sender. @param at the bundle's time, from bytes 8 to 16 of its header */
 function clockMismatch(data: Uint8Array, at: number, doubt: "other-clock" | "far-ahead", { maxAhead }: Limits): OscError {
   const date = new Date(at).toISOString();
   const bits = Array.from(data.subarray(8, 16), (byte) => byte.toString(16).padStart(2, "0")).join("");
@@ -328,7 +328,7 @@ function tooFarAhead(ahead: number, { maxAhead }: Limits): OscRejectedError {
   );
 }
 
-/** 0 for what a connection has sent: it counts its packets itself, until they are handled or wait for their time. */
+/** 0 for packets from a connection: it counts them itself until they are handled or wait for their time. */
 function memoryInProgress({ peer, fresh, data }: Packet): number {
   return peer.paced && fresh ? 0 : data.length + PACKET_OVERHEAD;
 }
@@ -344,6 +344,6 @@ function tooMuchMemory(): OscDroppedError {
 function tooManyWait(limit: "maxWaiting" | "maxWaitingBytes"): OscDroppedError {
   return new OscDroppedError(
     limit,
-    `A bundle was dropped, because too many wait for their time. Raise ${limit}, or set strictTiming to false.`,
+    `A bundle was dropped because too many are waiting for their time. Raise ${limit}, or set strictTiming to false.`,
   );
 }

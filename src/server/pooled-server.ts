@@ -15,9 +15,9 @@ import type { TransportSpec } from "./transports.ts";
 type PoolOptions = SyncServerOptions & { readonly strictTiming?: boolean; readonly namespace?: Namespace };
 
 /**
- * How a server with a pool is made: in the program it binds and has a pool; in a worker it becomes the worker's loop.
+ * The setup of a server with a pool. In the main program it opens an I/O thread with the pool; in a worker it runs the worker's loop.
  *
- * @param describe the pool, given the order that suits the transport
+ * @param describe returns the pool's description; takes the default order for the transport
  */
 function poolSetup(
   spec: TransportSpec,
@@ -38,18 +38,18 @@ function poolSetup(
 }
 
 /**
- * A server that hands packets to a pool of threads or processes. The thread that made it may block, or go on.
+ * A server that handles packets in a pool of threads or processes. The calling thread may block or continue.
  *
  * @example
  * await using server: PooledServer = new ThreadingOSCUDPServer(["127.0.0.1", 9000], new URL("./handlers.js", import.meta.url));
- * await server.start(); // goes on; serveForever() would block
+ * await server.start(); // doesn't block; serveForever() would
  */
 export abstract class PooledServer extends SyncServer<IoThread> {
   #started = false;
   #closed: Promise<void> | null = null;
-  /** What became of the one packet that was asked for. */
+  /** Progress of the packet that `handleRequest()` waits for. */
   #serveOneStatus: ServeOneStatus | null = null;
-  /** Whether a worker has become ready, or why none does. */
+  /** Whether the first worker is ready, or why it failed. */
   #workers: "starting" | "ready" | OscError = "starting";
   #strategy: ServerStats["strategy"] = null;
   #onWorkers: () => void = () => undefined;
@@ -68,18 +68,18 @@ export abstract class PooledServer extends SyncServer<IoThread> {
 
   /** @inheritDoc */
   override serveForever(): void {
-    this.occupy("serveForever", () => this.#wait(), undefined);
+    this.runExclusive("serveForever", () => this.#wait(), undefined);
   }
 
   /** @inheritDoc */
   override handleRequest(): boolean {
-    return this.occupy("handleRequest", () => this.#waitForOne(), false);
+    return this.runExclusive("handleRequest", () => this.#waitForOne(), false);
   }
 
   /**
    * Serves without blocking, until `shutdown()` or `close()`; the process stays alive until then. Resolves when the first worker is ready.
    *
-   * @throws OscServerError as {@link serveForever}; `OSC_THREAD_FAILED` or `OSC_CHILD_FAILED` if the first worker can't be started
+   * @throws OscServerError like {@link serveForever}; `OSC_THREAD_FAILED` or `OSC_CHILD_FAILED` if the first worker can't be started
    */
   async start(): Promise<void> {
     if (this.isInert) return;
@@ -99,15 +99,15 @@ export abstract class PooledServer extends SyncServer<IoThread> {
     throw this.#workers;
   }
 
-  /** Ends serving. A server that was started is closed by this; `serveForever()` returns and may be called again. */
+  /** Stops serving. After `start()` this closes the server; `serveForever()` returns and may be called again. */
   override shutdown(): void {
     if (this.#started) void this.close();
     else super.shutdown();
   }
 
   /**
-   * Ends the server. One that was started goes on until handlers that have begun have ended, at most `closeTimeout`, and the promise
-   * resolves when the port is free. Otherwise the port is free when this returns. May be called twice.
+   * Closes the server. After `start()`, running handlers get `closeTimeout` to finish, and the promise resolves when the port is free.
+   * Otherwise the port is free when this returns. May be called twice.
    */
   override close(): Promise<void> {
     if (!this.#started) {
@@ -123,7 +123,7 @@ export abstract class PooledServer extends SyncServer<IoThread> {
     return this.close();
   }
 
-  /** Lets the pool have packets, and sleeps until serving is to end. */
+  /** Lets the pool dispatch packets, and blocks until serving should end. */
   #wait(): void {
     this.io.send({ type: "serve" });
     try {
@@ -158,7 +158,7 @@ export abstract class PooledServer extends SyncServer<IoThread> {
     this.#serveOneStatus = status;
   }
 
-  /** Lets the pool have one packet, and sleeps until that has been handled. False if none came in time. */
+  /** Lets the pool dispatch one packet, and blocks until it has ended. Returns false if none arrived in time. */
   #waitForOne(): boolean {
     const deadline = performance.now() + this.timeout;
     this.#serveOneStatus = null;
@@ -170,7 +170,7 @@ export abstract class PooledServer extends SyncServer<IoThread> {
       if (typeof this.#workers !== "string") throw this.#workers;
       if (this.#serveOneStatus === "ended" || this.#serveOneStatus === "none") break;
       const left = deadline - performance.now();
-      // Whether the packet was let through just before is then told by the answer.
+      // A packet may be dispatched just before the pool pauses: its answer tells.
       if (!paused && this.#serveOneStatus === null && (left <= 0 || this.stopping)) {
         this.io.send({ type: "pause" });
         paused = true;
@@ -189,7 +189,7 @@ export interface ThreadingServerOptions extends SyncServerOptions, ThreadPoolOpt
 /**
  * A server that handles each packet in a worker thread; the named classes choose its transport.
  *
- * Each thread runs your program again, up to the constructor of the server. Pass a handlers module instead of a dispatcher if it must not.
+ * Each thread runs your program again, up to the server's constructor. To avoid that, pass a handlers module instead of a dispatcher.
  *
  * @example
  * const server: ThreadingServer = new ThreadingOSCUDPServer(["127.0.0.1", 9000], dispatcher, { maxThreads: 8 });
@@ -212,8 +212,8 @@ export interface ForkingServerOptions extends SyncServerOptions, ChildPoolOption
 /**
  * A server that handles each packet in a child process; the named classes choose its transport.
  *
- * A process runs your program again, up to the constructor of the server: once if processes can be forked, otherwise once for each
- * process. Pass a handlers module instead of a dispatcher if it must not.
+ * Your program runs again, up to the server's constructor: once if processes can be forked, otherwise once in each process. To avoid
+ * that, pass a handlers module instead of a dispatcher.
  *
  * @example
  * const server: ForkingServer = new ForkingOSCUDPServer(["127.0.0.1", 9000], dispatcher, { maxChildren: 8 });

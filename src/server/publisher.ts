@@ -5,13 +5,13 @@ import { recipientAddress } from "./outgoing.ts";
 
 /** Options of a {@link Publisher}. */
 export interface PublisherOptions {
-  /** How many times per second a subscriber is sent values, the newest of each address. Default 50. */
+  /** How many times per second a subscriber receives values, the newest of each address. Default 50. */
   readonly maxRate?: number | undefined;
-  /** How many subscribers there may be. Default 100. */
+  /** Maximum number of subscribers. Default 100. */
   readonly maxSubscribers?: number | undefined;
-  /** Of how many addresses values may wait for one subscriber; further ones are dropped. Default 10,000. */
+  /** Maximum number of addresses with a value waiting for one subscriber; further values are dropped. Default 10,000. */
   readonly maxWaiting?: number | undefined;
-  /** How long a subscription lasts that isn't renewed, in milliseconds; null: forever. Default 60,000. */
+  /** How long a subscription lasts if it isn't renewed, in milliseconds; null: forever. Default 60,000. */
   readonly lifetime?: number | null | undefined;
 }
 
@@ -22,35 +22,35 @@ const CHECKS = {
   lifetime: orNull(milliseconds(60_000, 1)),
 } satisfies OptionChecks<PublisherOptions>;
 
-/** What a {@link Publisher} sends with: a server, or anything else that sends packets to addresses. */
+/** What a {@link Publisher} sends through: a server, or anything else that sends packets to addresses. */
 export interface PublisherServer {
   /** Sends the bytes of a packet to a client. */
   send(packet: Uint8Array, to: NetAddress): void;
 }
 
-/** What a {@link Publisher} has done. */
+/** Counters of a {@link Publisher}. */
 export interface PublisherStats {
-  /** Subscribers that there are. */
+  /** Current number of subscribers. */
   readonly subscribers: number;
-  /** Messages that were sent. */
+  /** Messages sent. */
   readonly sent: number;
-  /** Values that weren't sent because a newer one of the same address took their place. */
+  /** Values not sent because a newer value of the same address replaced them. */
   readonly replaced: number;
-  /** Values that weren't sent because too many waited. */
+  /** Values not sent because too many were waiting. */
   readonly dropped: number;
 }
 
 interface Subscriber {
   readonly client: NetAddress;
-  /** When the subscription ends, as `performance.now()` counts. */
+  /** When the subscription ends, in terms of `performance.now()`. */
   expires: number;
-  /** The newest message of each address that changed since the last turn. */
+  /** The newest message of each address that changed since the last flush. */
   readonly waiting: Map<string, Uint8Array>;
 }
 
 /**
- * Sends values to all clients that have subscribed, over the server that they talk to: UDP, TCP or WebSocket. Each gets the newest value of an address, at most so many
- * times per second, and a client that changed a value doesn't get it back. Which messages subscribe is up to the program.
+ * Sends values to all subscribed clients through a UDP, TCP or WebSocket server. Each client gets the newest value of an address, at most
+ * `maxRate` times per second; a client that changed a value doesn't get it back. The program decides which messages subscribe a client.
  *
  * @example
  * const server = new AsyncOSCUDPServer(["127.0.0.1", 9000], dispatcher);
@@ -66,11 +66,11 @@ export class Publisher implements Disposable {
   readonly #lifetime: number;
   readonly #subscribers = new Map<string, Subscriber>();
   readonly #counts = { sent: 0, replaced: 0, dropped: 0 };
-  /** Set while subscribers have been sent something so recently that what comes has to wait. */
+  /** Set after a flush: values wait until it fires. */
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   /**
-   * @param server what sends to the subscribers
+   * @param server the server that sends to the subscribers
    * @throws OscServerError `OSC_OPTION` for a bad argument
    */
   constructor(server: PublisherServer, options?: PublisherOptions) {
@@ -87,8 +87,8 @@ export class Publisher implements Disposable {
   /**
    * Adds a client, or renews its subscription.
    *
-   * @returns false if there are `maxSubscribers` already
-   * @throws OscServerError `OSC_OPTION` if it isn't the address of a client
+   * @returns false if there are already `maxSubscribers`
+   * @throws OscServerError `OSC_OPTION` if it isn't a client's address
    */
   subscribe(client: NetAddress): boolean {
     const address = recipientAddress(client);
@@ -108,16 +108,16 @@ export class Publisher implements Disposable {
    * Removes a client.
    *
    * @returns false if it wasn't subscribed
-   * @throws OscServerError `OSC_OPTION` if it isn't the address of a client
+   * @throws OscServerError `OSC_OPTION` if it isn't a client's address
    */
   unsubscribe(client: NetAddress): boolean {
     return this.#subscribers.delete(formatAddress(recipientAddress(client)));
   }
 
   /**
-   * Sends a message to all subscribers: at once if they were sent nothing for a while, otherwise in turn.
+   * Sends a message to all subscribers: at once after a pause, otherwise with the next flush.
    *
-   * @param except the client that doesn't get it, usually the one that changed the value
+   * @param except a client that should not receive it, usually the one that changed the value
    * @throws OscEncodeError if it can't be encoded; OscServerError `OSC_OPTION` for other bad arguments, and as the server's `send`
    */
   publish(address: string, args: readonly OscArgument[], except: NetAddress | null = null): void {
@@ -136,12 +136,12 @@ export class Publisher implements Disposable {
     if (this.#timer === undefined) this.#flush();
   }
 
-  /** Counters since it was made. */
+  /** Counters since the publisher was created. */
   stats(): PublisherStats {
     return { subscribers: this.#subscribers.size, ...this.#counts };
   }
 
-  /** Forgets all subscribers and what waits for them. */
+  /** Removes all subscribers, and drops the values waiting for them. */
   close(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
@@ -168,7 +168,7 @@ export class Publisher implements Disposable {
     if (!isIdle) this.#timer = setTimeout(() => this.#turn(), this.#intervalMs).unref();
   }
 
-  /** As {@link #flush}, if nobody is there who could catch what is thrown: the server was closed meanwhile. */
+  /** Like {@link #flush}, from a timer, where no one could catch an error. It throws if the server was closed meanwhile. */
   #turn(): void {
     try {
       this.#flush();

@@ -4,7 +4,7 @@ import { OscDispatchError, type OscError, OscNatsError, OscSocketError, type Rej
 /** What the sockets are built on: system calls, or Node's modules. */
 export type Backend = "native" | "portable";
 
-/** Every counter of a server, in the order in which they lie in memory. */
+/** All counters of a server, in memory order. */
 const NAMES = [
   "received",
   "handled",
@@ -40,85 +40,88 @@ export type CounterName = (typeof NAMES)[number];
 
 const INDEX = Object.fromEntries(NAMES.map((name, index) => [name, index])) as Readonly<Record<CounterName, number>>;
 
-/** Indexes of the counters that change with every packet, because looking up a name takes longer than counting. */
+/** Indexes of counters that change with every packet, because looking up a name takes longer than counting. */
 export const RECEIVED: number = INDEX.received;
 export const HANDLED: number = INDEX.handled;
 export const REPLIED: number = INDEX.replied;
 export const IN_PROGRESS: number = INDEX.inProgress;
 
-/** The counter of an error that doesn't decide what becomes of a packet. */
+/** The counter of an error that doesn't change a packet's result. */
 export function counterOf(error: OscError): "handlerErrors" | "socketErrors" | "faults" {
   if (error instanceof OscDispatchError) return "handlerErrors";
   return error instanceof OscSocketError || error instanceof OscNatsError ? "socketErrors" : "faults";
 }
 
 /**
- * What a server has done since it was made. At every moment of quiet
+ * Counters since the server was created. While no packet is being counted,
  * `received = handled + (the sum of rejected) + dropped + waiting + inProgress`.
  */
 export interface ServerStats {
   /**
-   * What the sockets are built on: `"native"` for system calls (see the option `native`), otherwise `"portable"`. An async server
-   * knows that from when it first serves.
+   * What the sockets are built on: `"native"` for system calls (see the option `native`), otherwise `"portable"`. For an async server it
+   * is valid once it has served.
    */
   readonly backend: Backend;
   /**
-   * Datagrams that the kernel dropped before the server saw them, because its buffer was full (`receiveBufferSize`); they are not among
-   * `received`. Null if that isn't known: the system isn't Linux, or the server isn't a UDP server.
+   * Datagrams that the kernel dropped because its buffer was full (`receiveBufferSize`). They don't count as `received`. Null if unknown:
+   * the system isn't Linux, or the server doesn't use UDP.
    */
   readonly kernelDropped: number | null;
-  /** Packets that arrived. A nested bundle that is dated later counts as a packet of its own. */
+  /** Packets that arrived. A nested bundle dated later counts as a separate packet. */
   readonly received: number;
-  /** Packets whose handlers have run, whether one matched or not. */
+  /** Packets that were handled, even if no handler matched. */
   readonly handled: number;
-  /** Messages in them that no handler matched, and that no default handler took. A misspelled address shows here. */
+  /** Messages in handled packets that matched no handler, and had no default handler. Misspelled addresses show up here. */
   readonly unmatched: number;
-  /** Packets sent to clients: replies, and what `send()` was given. */
+  /** Packets sent to clients: replies, and packets passed to `send()`. */
   readonly replied: number;
-  /** Packets lost because a bound was reached; each was reported with the name of the option that holds the bound. */
+  /** Packets lost because a limit was reached; each was reported with the name of the limit's option. */
   readonly dropped: number;
   /** Bundles that wait for their time. */
   readonly waiting: number;
-  /** Packets that are being handled, or that wait to be. */
+  /** Packets that are queued or being handled. */
   readonly inProgress: number;
-  /** Faults that cost no packet: a bad element of a bundle that was handled all the same, a broken frame of a stream, a connection refused or ended. */
+  /** Faults that lost no packet: a bad element of a bundle, a broken frame of a stream, a connection refused or ended. */
   readonly faults: number;
-  /** Handlers that threw, or answered with what cannot be sent. */
+  /** Handlers that threw, or returned a reply that can't be sent. */
   readonly handlerErrors: number;
-  /** Errors of sockets, such as a reply that could not be sent. */
+  /** Socket errors, such as a reply that couldn't be sent. */
   readonly socketErrors: number;
   /** Clients that are connected now; 0 for UDP. */
   readonly connections: number;
   /**
-   * Clients that the server refused: `maxConnections` were connected, `allow` or `origins` doesn't name them, or their WebSocket handshake was bad.
-   * A connection that the system refuses because its `backlog` is full is not among them, because the system doesn't say so.
+   * Clients that the server refused: because of `maxConnections`, `allow` or `origins`, or because of a bad WebSocket handshake.
+   * Connections that the system refuses because the `backlog` is full aren't included: the system doesn't report them.
    */
   readonly connectionsRefused: number;
   /**
-   * Connections that the server ended for what the client did or did not do: its stream could not be read any further, it left replies
-   * unread (`maxBuffered`), or it was silent for `maxIdle`.
+   * Connections that the server ended because of the client: its stream became unreadable, it didn't read replies (`maxBuffered`), or it
+   * was silent for `maxIdle`.
    */
   readonly connectionsEnded: number;
   /** Text messages of WebSocket clients, which aren't packets; the first of each client was reported. */
   readonly ignored: number;
-  /** Connections among `connectionsEnded` that held the most memory when all together held too much (`maxMemory`). */
+  /** Connections among `connectionsEnded` that were ended to free memory, because they held the most (`maxMemory`). */
   readonly evicted: number;
-  /** Packets that were dropped on their way to a WebSocket client that reads too slowly (`slowClients`). */
+  /** Packets not sent to WebSocket clients that read too slowly (`slowClients`). */
   readonly unsent: number;
-  /** How the processes of a forking server come to be, once it has started; null before, and for the other kinds. See the option `strategy`. */
+  /**
+   * How the processes of a forking server are created: see the option `strategy`. Null before it has started, and for other kinds of
+   * server.
+   */
   readonly strategy: "fork" | "spawn" | null;
   /** Processes that were forked for packets. */
   readonly forked: number;
-  /** Packets of a worker behind NATS that had been delivered before, here or elsewhere, and so may have been handled before; they are among `received`. */
+  /** Packets that NATS delivered again, to this worker or another, so they may have been handled before. Included in `received`. */
   readonly redelivered: number;
-  /** Packets of a worker behind NATS that were put aside for good as dead letters: refused, or delivered too often. */
+  /** Packets from NATS that were stored as dead letters: rejected, or delivered too often. */
   readonly deadLettered: number;
-  /** Packets that were refused, by reason. */
+  /** Rejected packets, by reason. */
   readonly rejected: Readonly<Record<RejectReason, number>>;
 }
 
 /**
- * Counters in memory that another thread may read. Every change is also published on the `node:diagnostics_channel`
+ * Counters in memory that another thread may read. Each change is also published on the `node:diagnostics_channel` named
  * `oscine:count` as `{ name, by, value }`, in the thread that owns the sockets.
  */
 export class Counters {
@@ -137,7 +140,7 @@ export class Counters {
     this.addAt(INDEX[name], by);
   }
 
-  /** The same for a counter that is given by its place. */
+  /** Like {@link add}, for a counter given by its index. */
   addAt(index: number, by = 1): void {
     const value = (this.#values[index] ?? 0) + by;
     this.#values[index] = value;

@@ -9,10 +9,11 @@ import { type ServerOptions, limitsOf } from "./options.ts";
 export interface AsyncStreamServerOptions extends AsyncServerOptions, StreamOptions {}
 
 /**
- * Receives OSC over any stream of bytes and handles it in the event loop: a `Duplex` of Node such as a serial port or a process's pipes, or a pair
- * of web streams. The other side of the stream is the only client; limits, counters and errors are those of {@link AsyncOSCTCPServer}.
+ * Receives OSC over any byte stream and handles it in the event loop: a Node `Duplex` such as a serial port or a process's pipes, or a
+ * pair of web streams. The other end of the stream is the only client; limits, counters and errors are those of
+ * {@link AsyncOSCTCPServer}.
  *
- * Give a function that opens a stream, and the server opens it again when it has ended, such as a device that was unplugged.
+ * Pass a function that opens a stream to have the server reopen it when it ends, for example when a device was unplugged.
  *
  * ```ts
  * import { connect } from "node:net";

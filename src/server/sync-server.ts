@@ -17,20 +17,21 @@ import { type AdvertisedService, advertisedService, type TransportSpec, requeste
 import type { WorkerContext } from "./pool/worker-loop.ts";
 import { countServer, resolveRole } from "./pool/worker-role.ts";
 
-/** Options of the servers whose thread may block: blocking, threading and forking. */
+/** Options of servers that may block the calling thread: blocking, threading and forking. */
 export interface SyncServerOptions extends ServerOptions {
-  /** How long `close()` waits for handlers that have begun, in milliseconds; then they are ended by force. Default 5,000. */
+  /** How long `close()` waits for running handlers before it kills them, in milliseconds. Default 5,000. */
   readonly closeTimeout?: number;
   /** How long `handleRequest()` waits for a packet, in milliseconds (in Python: seconds). Default null: forever. */
   readonly timeout?: number | null;
   /**
-   * Listeners of SIGINT, SIGTERM, SIGHUP and SIGQUIT cannot run while the thread is blocked. Default false: they are set aside meanwhile, so
-   * that Ctrl-C ends the process at once. True: they stay; the signal then does nothing until serving ends, and they run after that.
+   * Listeners of SIGINT, SIGTERM, SIGHUP and SIGQUIT can't run while the thread is blocked. Default false: they are removed meanwhile, so
+   * that Ctrl-C ends the process at once. True: they stay, and run only when serving ends; until then the signal has no effect.
    */
   readonly keepSignalListeners?: boolean;
   /**
-   * Lets other programs find the server by DNS-SD over multicast DNS, as `osc.udp` or `osc.tcp`; `true`, or the name that people see. A thread of its own
-   * does that until `close()`. Needs the package `multicast-dns`, and about a second in the constructor. Not for Unix domain sockets. Default false.
+   * Lets other programs find the server by DNS-SD over multicast DNS, as `osc.udp` or `osc.tcp`: `true`, or the name to show to users. A
+   * separate thread does that until `close()`. Needs the package `multicast-dns`, and takes about a second in the constructor. Not for
+   * Unix domain sockets. Default false.
    */
   readonly advertise?: AdvertiseOption;
 }
@@ -46,22 +47,22 @@ const SYNC_CHECKS = {
 /** The names of {@link SyncServerOptions}. */
 export const SYNC_OPTIONS: readonly string[] = [...SERVER_OPTIONS, ...Object.keys(SYNC_CHECKS)];
 
-/** What a kind of server adds to its base. */
+/** What a kind of server adds to {@link SyncServer}. */
 export interface SyncServerSetup<Io extends ServerIo> {
-  /** What the server is to listen on. */
+  /** What the server listens on. */
   readonly spec: TransportSpec;
-  /** Opens the sockets. Called only if the server is to bind. */
+  /** Opens the sockets. Not called for an inert server. */
   readonly open: (owner: IoOwner) => Io;
-  /** In a worker that runs the program again for this server: does the worker's work, and never returns. */
+  /** Called in a worker of this server, which runs the program again: runs the worker's loop and never returns. */
   readonly becomeWorker?: (worker: WorkerContext, server: SyncServer) => never;
 }
 
 /**
  * Base class of the servers that block the calling thread.
  *
- * In a worker that runs the program again for another server, this one is inert: it doesn't bind, and serving it returns at once.
+ * In a worker that runs the program again to reach another server, this one is inert: it doesn't bind, and serving methods return at once.
  *
- * While it doesn't serve, packets wait, and the server doesn't keep the process alive.
+ * While it isn't serving, packets are queued, and the server doesn't keep the process alive.
  *
  * @example
  * const server: SyncServer = new BlockingOSCTCPServer(["127.0.0.1", 9000], dispatcher);
@@ -69,7 +70,7 @@ export interface SyncServerSetup<Io extends ServerIo> {
  * server.serveForever();
  */
 export abstract class SyncServer<Io extends ServerIo = ServerIo> implements Disposable {
-  /** Told of what goes wrong, as the option `onError`; what it throws itself is shown and goes no further. */
+  /** Calls the `onError` listener. If the listener throws, that is printed and goes no further. */
   protected readonly report: (error: OscError, client: NetAddress | undefined) => void;
   protected readonly closeTimeout: number;
   protected readonly timeout: number;
@@ -79,8 +80,8 @@ export abstract class SyncServer<Io extends ServerIo = ServerIo> implements Disp
   readonly #io: Io | null;
   readonly #kernelDrops = new KernelDrops();
   #advertising: AdvertiseThread | null = null;
-  /** The method that serves just now. */
-  #occupant: string | null = null;
+  /** The serving method that is running; null if none. */
+  #activeMethod: string | null = null;
   #stopping = false;
   #closing = false;
 
@@ -100,36 +101,36 @@ export abstract class SyncServer<Io extends ServerIo = ServerIo> implements Disp
     if (this.#io !== null && setup.spec.transport === "udp") this.#kernelDrops.opened(this.#address);
   }
 
-  /** Where the server listens, with the real port if 0 was asked for. */
+  /** The address that the server listens on, with the actual port if 0 was requested. */
   get serverAddress(): NetAddress {
     return this.#address;
   }
 
   /**
-   * Serves until `shutdown()`; the calling thread is blocked meanwhile. May be called again afterwards.
+   * Blocks and serves until `shutdown()`. May be called again afterwards.
    *
-   * @throws OscServerError `OSC_CLOSED` after `close()`; `OSC_WRONG_STATE` from inside a handler; `OSC_THREAD_FAILED` if the I/O thread failed
+   * @throws OscServerError `OSC_CLOSED` after `close()`; `OSC_WRONG_STATE` from inside a handler; `OSC_THREAD_FAILED` if the I/O thread
+   * failed
    */
   abstract serveForever(): void;
 
   /**
-   * Handles exactly one packet. Where none comes within the option `timeout`, calls `handleTimeout()` instead.
-   * A packet that proves to be malformed, or that `verifyRequest` refuses, is one too.
+   * Handles exactly one packet. If none arrives within the option `timeout`, calls `handleTimeout()` instead.
+   * A malformed packet, or one that `verifyRequest` rejects, counts too.
    *
    * @returns whether there was a packet
-   * @throws as {@link serveForever}
+   * @throws like {@link serveForever}
    */
   abstract handleRequest(): boolean;
 
-  /** Called by `handleRequest()` when no packet came in time; override it. Here it does nothing. */
+  /** Called by `handleRequest()` if no packet arrives in time. Override it; by default it does nothing. */
   handleTimeout(): void {}
 
   /**
-   * Sends a packet from the server's own socket: over UDP to any address, over a connection to the client that has that address
-   * (`clientAddress` of a handler's context). May be called at any time while the server isn't closed.
+   * Sends a packet from the server's own socket: over UDP to any address, over a connection to the client with this address
+   * (`clientAddress` of a handler's context). May be called at any time until the server is closed.
    *
-   * What can't be sent is reported to `onError` with the address, and counted in `stats().socketErrors`: `ENOTCONN` if no such client is
-   * connected.
+   * Failures are reported to `onError` with the address, and counted in `stats().socketErrors`: `ENOTCONN` if no such client is connected.
    *
    * ```ts
    * const server = new ThreadingOSCUDPServer(["0.0.0.0", 9001], dispatcher);
@@ -143,16 +144,16 @@ export abstract class SyncServer<Io extends ServerIo = ServerIo> implements Disp
   send(packet: OscPacket | Uint8Array, to: AddressLike): void {
     const bytes = packetBytes(packet);
     const address = recipientAddress(to);
-    if (this.#closing) throw new OscServerError("OSC_CLOSED", "send() was called on a server that is closed: make another.");
+    if (this.#closing) throw new OscServerError("OSC_CLOSED", "send() was called on a closed server: create another one.");
     this.#io?.sendPacket(bytes, address);
   }
 
-  /** Ends `serveForever()` once the running handler has ended. Does nothing if the server doesn't serve. */
+  /** Ends `serveForever()` once the running handler has ended. Does nothing if the server isn't serving. */
   shutdown(): void {
-    if (this.#occupant !== null) this.#stopping = true;
+    if (this.#activeMethod !== null) this.#stopping = true;
   }
 
-  /** Ends the server for good. May be called twice. */
+  /** Closes the server for good. May be called twice. */
   abstract close(): void | Promise<void>;
 
   /** `using server = …` closes it at the end of the block. */
@@ -160,46 +161,49 @@ export abstract class SyncServer<Io extends ServerIo = ServerIo> implements Disp
     void this.close();
   }
 
-  /** Counters since the server was made. May be read at any time. */
+  /** Counters since the server was created. May be read at any time. */
   stats(): ServerStats {
     return (this.#io?.counters ?? new Counters()).stats(this.#io?.backend, this.#kernelDrops.count);
   }
 
-  /** Asked for each packet just before it is handled, where it is handled; override it to refuse some. Here it accepts all. */
+  /**
+   * Called for each packet just before it is handled, in the same thread or process. Override it to reject packets; by default it accepts
+   * all.
+   */
   verifyRequest(_data: Uint8Array, _clientAddress: NetAddress): boolean {
     return true;
   }
 
-  /** What owns the sockets. */
+  /** Owns the sockets. */
   protected get io(): Io {
     if (this.#io === null)
-      throw new OscServerError("OSC_WRONG_STATE", "This server is inert, for a worker runs the program to come to another.");
+      throw new OscServerError("OSC_WRONG_STATE", "This server is inert: a worker runs the program only to reach another server.");
     return this.#io;
   }
 
-  /** True if a worker runs the program again for another server. */
+  /** True in a worker that runs the program again to reach another server. */
   protected get isInert(): boolean {
     return this.#io === null;
   }
 
-  /** True once the server has been closed; not yet while it only will be when the handler has ended. */
+  /** True once the server has closed. While a handler runs, a closing server isn't closed yet. */
   protected get isClosed(): boolean {
-    return this.#closing && this.#occupant === null;
+    return this.#closing && this.#activeMethod === null;
   }
 
-  /** What becomes of the one packet that a pool was to handle. */
+  /** Progress of the single packet that a pool handles for `handleRequest()`. */
   protected onServeOne(_status: ServeOneStatus): void {}
 
-  /** The first worker of a pool is ready, or why it isn't. */
+  /** The first worker of a pool is ready, or has failed. */
   protected onWorkers(_failure: OscError | null, _strategy: ServerStats["strategy"]): void {}
 
   /** A described method got a value in a worker of a pool. */
   protected onValue(_record: Uint8Array): void {}
 
-  /** Closes the server before it returns; from inside a handler, when that has ended. */
+  /** Closes the server, blocking; if called from a handler, once that has ended. */
   protected closeBlocking(): void {
     this.#closing = true;
-    if (this.#occupant !== null) {
+    if (this.#activeMethod !== null) {
       this.#stopping = true;
       return;
     }
@@ -208,26 +212,26 @@ export abstract class SyncServer<Io extends ServerIo = ServerIo> implements Disp
     this.#io?.close(this.closeTimeout);
   }
 
-  /** Closes the server while the event loop goes on. */
+  /** Closes the server without blocking. */
   protected async closeWithoutBlocking(): Promise<void> {
     this.#closing = true;
     await this.#advertising?.closed();
     this.#kernelDrops.closing();
     await this.#io?.closed(this.closeTimeout);
-    this.#occupant = null;
+    this.#activeMethod = null;
   }
 
-  /** True when what serves is to end. */
+  /** True once serving should end. */
   protected get stopping(): boolean {
     return this.#stopping;
   }
 
   /**
-   * Runs what serves: one at a time, and closes the server afterwards if that was asked for meanwhile.
+   * Runs a serving method, one at a time. Closes the server afterwards if `close()` was called meanwhile.
    *
-   * @param inert what an inert server returns instead
+   * @param inert the result for an inert server
    */
-  protected occupy<Result>(method: string, serve: () => Result, inert: Result): Result {
+  protected runExclusive<Result>(method: string, serve: () => Result, inert: Result): Result {
     if (this.isInert) return inert;
     this.enter(method);
     try {
@@ -237,21 +241,21 @@ export abstract class SyncServer<Io extends ServerIo = ServerIo> implements Disp
     }
   }
 
-  /** @throws OscServerError as {@link serveForever} */
+  /** @throws OscServerError like {@link serveForever} */
   protected enter(method: string): void {
-    if (this.#occupant !== null) {
+    if (this.#activeMethod !== null) {
       throw new OscServerError(
         "OSC_WRONG_STATE",
-        `${method}() was called while ${this.#occupant}() of the same server is at work: call it when that has ended.`,
+        `${method}() was called while ${this.#activeMethod}() of the same server is running: call it after that has returned.`,
       );
     }
-    if (this.#closing) throw new OscServerError("OSC_CLOSED", `${method}() was called on a server that is closed: make another.`);
-    this.#occupant = method;
+    if (this.#closing) throw new OscServerError("OSC_CLOSED", `${method}() was called on a closed server: create another one.`);
+    this.#activeMethod = method;
     this.#stopping = false;
   }
 
   protected leave(): void {
-    this.#occupant = null;
+    this.#activeMethod = null;
     this.#stopping = false;
     if (this.#closing) this.closeBlocking();
   }
@@ -278,16 +282,16 @@ export abstract class SyncServer<Io extends ServerIo = ServerIo> implements Disp
   }
 }
 
-/** The signals that end a process by default and that a program may listen for. */
+/** Signals that end a process by default and that a program may listen for. */
 const ENDING_SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGBREAK"] as const;
 
 type Listener = (...parameters: unknown[]) => void;
 
 /**
- * Runs something that blocks this thread, with the listeners of signals set aside meanwhile.
+ * Runs a function that blocks this thread, with signal listeners removed.
  *
- * They can't run, because they need the event loop; but while there is one, the system leaves the signal to it, and Ctrl-C would do nothing.
- * Without them the signal does what it does by default: it ends the process.
+ * They need the event loop, so they can't run while it is blocked. But their presence disables the default action, so Ctrl-C would have no
+ * effect. Without them, the signal ends the process.
  */
 function withoutSignalListeners<Result>(block: () => Result): Result {
   if (!isMainThread) return block();
@@ -300,7 +304,7 @@ function withoutSignalListeners<Result>(block: () => Result): Result {
 }
 
 function takeListeners(signal: NodeJS.Signals): readonly Listener[] {
-  // Not process.rawListeners: a loader that relays signals (tsx) replaces it, to hide its own listener.
+  // Not process.rawListeners: loaders that relay signals (tsx) replace it to hide their own listener.
   const listeners = EventEmitter.prototype.rawListeners.call(process, signal) as Listener[];
   for (const listener of listeners) process.off(signal, listener);
   return listeners;

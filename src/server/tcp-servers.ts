@@ -13,9 +13,9 @@ export interface AsyncTcpServerOptions extends AsyncServerOptions, TcpServerOpti
  * Receives OSC over TCP, or over a Unix domain socket, and handles it in the event loop. The server detects the framing of each
  * connection, OSC 1.0 (a size before each packet) or OSC 1.1 (SLIP), from its first bytes, and replies in the same framing.
  *
- * While too many packets of a client are in flight, or it doesn't read its replies, the server stops reading from that client, and TCP slows it
- * down. Other clients are not affected, and no packet is dropped for lack of room. `close()` sends the replies of handlers that have begun; packets
- * that were read and not begun are counted as `dropped`, and what wasn't read is lost like in a network failure.
+ * While too many packets of a client are in flight, or it doesn't read its replies, the server stops reading from that client, and TCP
+ * slows it down. Other clients are not affected, and the queue never drops packets. `close()` waits for running handlers and sends their
+ * replies; packets still queued are counted as `dropped`, and unread ones are lost as in a network failure.
  *
  * ```ts
  * const server = new AsyncOSCTCPServer(["127.0.0.1", 1337], dispatcher);
@@ -26,8 +26,8 @@ export interface AsyncTcpServerOptions extends AsyncServerOptions, TcpServerOpti
  */
 export class AsyncOSCTCPServer extends AsyncServer {
   /**
-   * @param address where to listen, as `[host, port]` or `{ path }`; port 0 lets the system choose. A socket file that a program left
-   * behind is taken over; one that is in use is `EADDRINUSE`
+   * @param address where to listen, as `[host, port]` or `{ path }`; port 0 lets the system choose. A stale socket file is replaced; if
+   * another program uses it, the error is `EADDRINUSE`
    * @throws OscServerError `OSC_OPTION` if an argument or option has a bad value
    */
   constructor(address: StreamAddress, dispatcher: Dispatcher, options: AsyncTcpServerOptions = {}) {
@@ -41,7 +41,7 @@ export interface BlockingTcpServerOptions extends BlockingServerOptions, TcpServ
 
 /**
  * Receives OSC over TCP, or over a Unix domain socket, and handles it in the thread that calls `serveForever()`, one packet after
- * another. That thread is blocked meanwhile; all clients stay connected. Otherwise like {@link AsyncOSCTCPServer}.
+ * another. The call blocks that thread; all clients stay connected. Otherwise like {@link AsyncOSCTCPServer}.
  *
  * ```ts
  * const server = new BlockingOSCTCPServer(["127.0.0.1", 1337], dispatcher);
@@ -74,14 +74,15 @@ export interface ThreadingTcpServerOptions extends ThreadingServerOptions, TcpSe
  * server.serveForever(); // Blocks until a handler calls context.shutdown()
  * ```
  *
- * Packets are handled in parallel, also those of one connection: what a packet changes and replies may come before what an earlier one does.
+ * Packets of different connections are handled in parallel. With `order: "none"` those of one connection are too, so a reply may precede
+ * that of an earlier packet.
  */
 export class ThreadingOSCTCPServer extends ThreadingServer {
   /**
    * Binds at once.
    *
    * @param address as for {@link AsyncOSCTCPServer}
-   * @param handlers a dispatcher, which is frozen by this; or a module whose default export is one, as for `ThreadingOSCUDPServer`
+   * @param handlers a dispatcher, which is then frozen; or a module whose default export is one, as for `ThreadingOSCUDPServer`
    * @throws OscSocketError if the address can't be used; its `code` is the system's, such as `EADDRINUSE`
    * @throws OscServerError `OSC_OPTION` if an argument or option has a bad value; `OSC_ENTRY_NOT_RUNNABLE` for a dispatcher if the entry
    * script can't be run again, as in a test runner; `OSC_THREAD_FAILED` if the I/O thread can't be started
@@ -96,7 +97,7 @@ export class ThreadingOSCTCPServer extends ThreadingServer {
 export interface ForkingTcpServerOptions extends ForkingServerOptions, TcpServerOptions {}
 
 /**
- * Receives OSC over TCP, or over a Unix domain socket, and handles each packet in a child process of its own, which ends after it.
+ * Receives OSC over TCP, or over a Unix domain socket, and handles each packet in its own child process, which then ends.
  * `ForkingOSCUDPServer` explains how that works, and {@link AsyncOSCTCPServer} explains connections.
  *
  * ```ts
@@ -104,7 +105,8 @@ export interface ForkingTcpServerOptions extends ForkingServerOptions, TcpServer
  * server.serveForever(); // Blocks until a handler calls context.shutdown()
  * ```
  *
- * Packets are handled in parallel, also those of one connection: what a packet replies may come before what an earlier one does.
+ * Packets of different connections are handled in parallel. With `order: "none"` those of one connection are too, so a reply may precede
+ * that of an earlier packet.
  */
 export class ForkingOSCTCPServer extends ForkingServer {
   /**

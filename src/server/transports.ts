@@ -23,7 +23,7 @@ export type TransportSpec = UdpSpec | TcpSpec | ModuleSpec;
 /** What to listen on in this thread. */
 export type LocalTransportSpec = TransportSpec | WebSocketSpec | CustomSpec;
 
-/** A transport in this thread that this folder doesn't know. */
+/** A transport from outside this folder, in this thread. */
 interface CustomSpec {
   readonly transport: "custom";
   /** The server's address until the transport has opened. */
@@ -35,36 +35,37 @@ interface CustomSpec {
 export type StreamAddress =
   | AddressLike
   | {
-      /** At most 103 bytes, except on Windows. A socket file that a program left behind is taken over. */
+      /** At most 103 bytes, except on Windows. A stale socket file is replaced. */
       readonly path: string;
     };
 
-/** Options of the TCP servers besides those of their kind. */
+/** Options of TCP servers, in addition to those of their kind. */
 export interface TcpServerOptions extends TcpOptions {
-  /** Another name for `framing`, as in python-osc. Default: the same. */
+  /** Another name for `framing`, as in python-osc. Default: the value of `framing`. */
   readonly mode?: Framing;
 }
 
-/** What every system accepts. A system may silently cut off longer paths. */
+/** The length that every system accepts. Some truncate longer paths silently. */
 const MAX_PATH_BYTES = 103;
 
 /** Whether native sockets are used. */
 export interface NativeOption {
   /**
-   * `"auto"` (default): receive in batches and send by system calls if that works, which takes less CPU time and loses fewer packets. It works on
-   * Linux with the optional package `koffi`, if a test at the first use passes; not in worker threads of the program or in a cluster.
-   * `false`: use Node's sockets. `stats().backend` says which are used.
+   * `"auto"` (default): receive in batches and send by system calls if possible, which takes less CPU time and loses fewer packets.
+   * Possible on Linux with the optional package `koffi`, if a test at first use passes; not in the program's worker threads or in a
+   * cluster.
+   * `false`: use Node's sockets. `stats().backend` tells which are used.
    */
   readonly native?: "auto" | false;
 }
 
-/** Which sockets a server uses. Native ones are tested now, if they are wanted. */
+/** Decides which sockets a server uses. Tests native ones if the spec asks for them. */
 export function backendOf(spec: LocalTransportSpec): Backend {
   const isNative = spec.transport === "udp" && spec.native === "auto" && !(nativeSockets() instanceof Error);
   return isNative ? "native" : "portable";
 }
 
-/** The transport that a spec describes. */
+/** Creates the transport that a spec describes. */
 export function createTransport(spec: LocalTransportSpec, events: TransportEvents, backend: Backend = "portable"): Transport {
   switch (spec.transport) {
     case "udp":
@@ -80,7 +81,7 @@ export function createTransport(spec: LocalTransportSpec, events: TransportEvent
   }
 }
 
-/** The address that the server was made with. */
+/** The address passed to the server's constructor. */
 export function requestedAddress(spec: LocalTransportSpec): NetAddress {
   if (spec.transport === "module" || spec.transport === "custom") return spec.address;
   if (spec.transport === "tcp" && spec.path !== null) return { address: spec.path, port: 0, family: "unix" };
@@ -125,17 +126,17 @@ function streamPlace(address: StreamAddress): Pick<TcpSpec, "path" | "host" | "p
   return { path, host: "", port: 0 };
 }
 
-/** The `serverAddress` of a server with a Unix domain socket has its path as `address`. */
+/** The socket path in an address. The `serverAddress` of a server on a Unix domain socket has it as `address`. */
 function pathOf(address: unknown): unknown {
   if (typeof address !== "object" || address === null) return undefined;
   if ("path" in address) return address.path;
   return "family" in address && address.family === "unix" && "address" in address ? address.address : undefined;
 }
 
-/** A transport that this folder knows nothing of, as plain data, so that it can go to another thread. */
+/** A transport from outside this folder, as plain data, so that it can be sent to another thread. */
 export interface ModuleSpec {
   readonly transport: "module";
-  /** As the server's, until the transport has opened. */
+  /** The server's address until the transport has opened. */
   readonly address: NetAddress;
   /** The URL of a module that exports `createTransport(options, events)`. */
   readonly url: string;
@@ -146,7 +147,7 @@ interface TransportModule {
   readonly createTransport?: (options: unknown, events: TransportEvents) => Transport;
 }
 
-/** The transport that a module exports. Loaded when it opens: the module is not part of this package's main entry, such as that of NATS. */
+/** The transport that a module exports. The module is loaded when it opens: it isn't part of the main entry (NATS, for example). */
 class ModuleTransport implements Transport {
   readonly #spec: ModuleSpec;
   readonly #events: TransportEvents;
@@ -177,20 +178,20 @@ class ModuleTransport implements Transport {
   }
 }
 
-/** What a server lets others find once it has a port. Plain data, so that it can go to another thread. */
+/** The service that a server advertises once it has a port. Plain data, so that it can be sent to another thread. */
 export interface AdvertisedService extends AdvertisedAs {
   readonly type: ServiceType;
 }
 
 /**
- * What a server advertises; null for nothing.
+ * The service that a server advertises; null if it doesn't.
  *
- * @throws OscServerError `OSC_OPTION` if there is no type of service for its transport
+ * @throws OscServerError `OSC_OPTION` if there is no service type for its transport
  */
 export function advertisedService(as: AdvertisedAs | false, spec: LocalTransportSpec): AdvertisedService | null {
   if (as === false) return null;
   if (spec.transport === "udp") return { ...as, type: "osc.udp" };
   if (spec.transport === "tcp" && spec.path === null) return { ...as, type: "osc.tcp" };
   const what = spec.transport === "tcp" ? "a Unix domain socket" : spec.transport;
-  throw optionError(`Only UDP and TCP servers can be advertised: ${what} has no type of service. Leave out the option advertise.`);
+  throw optionError(`Only UDP and TCP servers can be advertised: ${what} has no service type. Leave out the option advertise.`);
 }

@@ -36,16 +36,16 @@ export class AsyncOSCUDPServer extends AsyncServer {
 export interface BlockingUdpServerOptions extends BlockingServerOptions, NativeOption, UdpOptions {}
 
 /**
- * Receives OSC over UDP and handles it in the thread that calls `serveForever()`, one packet after another. That thread is blocked meanwhile.
- * Packets that arrive while a handler runs are kept, and errors are reported as they occur.
+ * Receives OSC over UDP and handles it in the thread that calls `serveForever()`, one packet after another. The call blocks that thread.
+ * Packets that arrive while a handler runs are queued, and errors are reported as they occur.
  *
  * ```ts
  * const server = new BlockingOSCUDPServer(["127.0.0.1", 1337], dispatcher);
  * server.serveForever(); // Blocks until a handler calls server.shutdown()
  * ```
  *
- * Signal handlers can't run while the thread is blocked, so Ctrl-C kills the process immediately: see `keepSignalListeners`. Programs that must
- * clean up on a signal use {@link AsyncOSCUDPServer}, or `start()` of the threading and forking servers.
+ * Signal handlers can't run while the thread is blocked, so Ctrl-C kills the process immediately: see `keepSignalListeners`. Programs
+ * that must clean up on a signal use {@link AsyncOSCUDPServer}, or `start()` of the threading and forking servers.
  */
 export class BlockingOSCUDPServer extends BlockingServer {
   /**
@@ -65,31 +65,31 @@ export class BlockingOSCUDPServer extends BlockingServer {
 export interface ThreadingUdpServerOptions extends ThreadingServerOptions, NativeOption, UdpOptions {}
 
 /**
- * Receives OSC over UDP and handles each packet in a worker thread, up to `maxThreads` at the same time. For light handlers, and for handlers
- * that wait. Used like {@link BlockingOSCUDPServer}; `start()` serves without blocking.
+ * Receives OSC over UDP and handles each packet in a worker thread, up to `maxThreads` at the same time. For light handlers, and for
+ * handlers that wait. Use it like {@link BlockingOSCUDPServer}, or call `start()` to serve without blocking.
  *
  * ```ts
  * const server = new ThreadingOSCUDPServer(["127.0.0.1", 1337], dispatcher);
  * server.serveForever(); // Blocks until a handler calls context.shutdown()
  * ```
  *
- * Functions can't be sent to another thread, so each thread runs the program's entry script again, up to this constructor. There the constructor
- * doesn't bind: it handles packets, and never returns. Prefer a handlers module, with which the program doesn't run again.
+ * Functions can't be sent to another thread, so each thread runs the program's entry script again, up to this constructor. In a thread the
+ * constructor doesn't bind: it handles packets and never returns. Prefer a handlers module: then the program doesn't run again.
  *
  * - Code above the constructor runs in every thread (see `workerRole`), code below it only in the main program.
  * - A subclass's `verifyRequest` is called on an object whose own fields were never set.
- * - A handler that wants to end the server is mapped with `needsContext` and calls `context.shutdown()`, because the variable that holds the server
- *   is unset in a thread.
+ * - To end the server from a handler, map it with `needsContext` and call `context.shutdown()`. The variable that holds the server is
+ *   never set in a thread.
  * - Handlers share nothing, unless `workerData` contains a `SharedArrayBuffer`.
  * - Handlers must be synchronous. With a handlers module instead of a dispatcher they may return promises.
- * - Packets are handled in parallel: what a packet changes and replies may come before what an earlier one does.
+ * - Packets are handled in parallel, so the effects and replies of a packet may precede those of an earlier one.
  */
 export class ThreadingOSCUDPServer extends ThreadingServer {
   /**
    * Binds at once.
    *
    * @param address where to listen; port 0 lets the system choose
-   * @param handlers a dispatcher, which is frozen by this; or a module whose default export is one, as a `URL` or an absolute path. The module
+   * @param handlers a dispatcher, which is then frozen; or a module whose default export is one, as a `URL` or an absolute path. The module
    * may also export a function `verifyRequest`
    * @throws OscSocketError if the address can't be used; its `code` is the system's, such as `EADDRINUSE`
    * @throws OscServerError `OSC_OPTION` if an argument or option has a bad value; `OSC_ENTRY_NOT_RUNNABLE` for a dispatcher if the entry
@@ -105,18 +105,18 @@ export class ThreadingOSCUDPServer extends ThreadingServer {
 export interface ForkingUdpServerOptions extends ForkingServerOptions, NativeOption, UdpOptions {}
 
 /**
- * Receives OSC over UDP and handles each packet in a child process of its own, which ends after it; spare processes wait for packets. For heavy
- * handlers, and for handlers that may crash, hang or run out of memory: that costs only their own packet. Used like {@link BlockingOSCUDPServer};
- * `start()` serves without blocking.
+ * Receives OSC over UDP and handles each packet in its own child process, which then ends; spare processes are kept ready. For heavy
+ * handlers, and for handlers that may crash, hang or run out of memory: only their own packet is lost. Use it like
+ * {@link BlockingOSCUDPServer}, or call `start()` to serve without blocking.
  *
  * ```ts
  * const server = new ForkingOSCUDPServer(["127.0.0.1", 1337], dispatcher);
  * server.serveForever(); // Blocks until a handler calls context.shutdown()
  * ```
  *
- * The program's entry script runs again, up to this constructor: once if processes can be forked, otherwise once in each process. Prefer a
- * handlers module, with which it doesn't. What {@link ThreadingOSCUDPServer} says about its threads is true of processes, too, except that they
- * can't share memory.
+ * The program's entry script runs again, up to this constructor: once if processes can be forked, otherwise once in each process. Prefer
+ * a handlers module: then it doesn't run again. The notes on threads in {@link ThreadingOSCUDPServer} apply to processes too, except that
+ * they can't share memory.
  */
 export class ForkingOSCUDPServer extends ForkingServer {
   /**

@@ -15,7 +15,7 @@ export type WebSocketAddress =
   | {
       /** An HTTP or HTTPS server that is already listening. It keeps running when the WebSocket server is closed. */
       readonly server: Server;
-      /** The path that clients have to ask for, beginning with `/`. Default: any. */
+      /** The path that clients must request, beginning with `/`. Default: any. */
       readonly path?: string;
     };
 
@@ -24,11 +24,11 @@ export interface AsyncWebSocketServerOptions extends AsyncServerOptions, WebSock
 
 /** A client of a WebSocket server. */
 export interface WebSocketClientHandle {
-  /** Where it is. */
+  /** The client's address. */
   readonly address: NetAddress;
-  /** Resolves when it has disconnected. */
+  /** Resolves when the client has disconnected. */
   readonly closed?: Promise<void>;
-  /** Sends it the bytes of one packet. Never throws: failures are reported. */
+  /** Sends the bytes of one packet to the client. Never throws: failures are reported. */
   send(packet: Uint8Array): void;
 }
 
@@ -52,8 +52,8 @@ export class AsyncOSCWebSocketServer extends AsyncServer {
   readonly #clients: ReadonlySet<WebSocketClientHandle>;
 
   /**
-   * @param address where to listen, as `[host, port]`, where port 0 lets the system choose; or `{ server, path }` for an HTTP or HTTPS server that
-   * is already listening. That server keeps running when this one is closed
+   * @param address where to listen, as `[host, port]`, where port 0 lets the system choose; or `{ server, path }` for an HTTP or HTTPS
+   * server that is already listening. That server keeps running when this one is closed
    * @throws OscServerError `OSC_OPTION` if an argument or option has a bad value
    */
   constructor(address: WebSocketAddress, dispatcher: Dispatcher, options: AsyncWebSocketServerOptions = {}) {
@@ -72,7 +72,7 @@ export class AsyncOSCWebSocketServer extends AsyncServer {
    * Sends a packet to every connected client.
    *
    * @param packet a message or bundle, or its bytes, which must not change afterwards
-   * @returns how many clients there are
+   * @returns the number of clients
    * @throws OscEncodeError if it isn't a packet
    */
   broadcast(packet: OscPacket | Uint8Array): number {
@@ -83,7 +83,7 @@ export class AsyncOSCWebSocketServer extends AsyncServer {
 }
 
 /**
- * @param originsOption what holds the allowed origins, for error messages: another option, or a flag of the command line
+ * @param originsOption name of the option or command-line flag with the allowed origins, for error messages
  * @throws OscServerError `OSC_OPTION` if the address or an option has a bad value
  */
 export function websocketSpec(

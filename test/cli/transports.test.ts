@@ -126,7 +126,7 @@ describe("a wrong command line is one line on standard error", () => {
     [["serve", "wss://:0"], 2, /can't be listened on/],
     [["serve", "tcp://:9000"], 2, /perhaps osc\.tcp:\/\/:9000/],
     [["dump", "wss://:0"], 2, /can't be listened on/],
-    [["dump", "ws://127.0.0.1:0/?token=1"], 2, /has a query after "\?", which is for clients/],
+    [["dump", "ws://127.0.0.1:0/?token=1"], 2, /has a query after "\?", which only clients can use/],
     [["dump", "ws://127.0.0.1:0/?listen"], 2, /only targets of "oscine bridge"/],
     [["dump", "osc.unix://x.sock"], 2, /as in osc\.unix:\/\/\/x\.sock/],
     [["dump", `osc.unix:///${"x".repeat(200)}`], 2, /at most 103 bytes/],

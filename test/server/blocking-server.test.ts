@@ -97,7 +97,7 @@ describe("a blocked thread", () => {
     (await program.client()).send(new OscMessage("/nested"));
     const error = await program.told<ToldError>("error");
     expect(error).toMatchObject({ code: "OSC_HANDLER_FAILED" });
-    expect(error.cause).toContain("serveForever() was called while serveForever() of the same server is at work");
+    expect(error.cause).toContain("serveForever() was called while serveForever() of the same server is running");
   });
 });
 

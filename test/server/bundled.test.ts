@@ -55,7 +55,7 @@ describe.each(BUNDLERS)("a program bundled by $bundler as $format", ({ bundler, 
     expect((await run(process.execPath, [file, "Async"])).stdout).toContain("closed");
     for (const kind of ["Blocking", "Threading", "Forking"]) {
       const { stdout } = await run(process.execPath, [file, kind]);
-      expect(stdout).toMatch(/^OSC_THREAD_FAILED .*leave oscine out of the bundle, as an external package/);
+      expect(stdout).toMatch(/^OSC_THREAD_FAILED .*mark oscine as an external package/);
     }
   });
 });

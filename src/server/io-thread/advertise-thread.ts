@@ -8,18 +8,18 @@ import { startOwnThread, threadFailed } from "./io-thread.ts";
 export interface AdvertiseInit {
   readonly service: AdvertisedService;
   readonly port: number;
-  /** The memory of an `AdvertiseStatus`. */
+  /** Memory of the `AdvertiseStatus`. */
   readonly status: SharedArrayBuffer;
-  /** Brings errors, and takes the order to end. */
+  /** Carries errors from the thread, and the request to close to it. */
   readonly channel: MessagePort;
 }
 
-/** How long it may take to find a name that is free: others may have a hundred of them. */
+/** How long it may take to find a free name: a hundred variants may be taken. */
 const START_MS = 120_000;
-/** How long the goodbye may take. */
+/** How long it may take to send the goodbye packet. */
 const CLOSE_MS = 5000;
 
-/** A thread that lets others find a server whose own thread may be blocked: questions must be answered at any time. */
+/** A thread that advertises a server whose own thread may be blocked, because queries must be answered at any time. */
 export class AdvertiseThread {
   readonly #status: AdvertiseStatus;
   readonly #channel: MessagePort;
@@ -29,7 +29,7 @@ export class AdvertiseThread {
   #isClosed = false;
 
   /**
-   * Waits until the service has its name and others can find it.
+   * Blocks until the service has a name and can be found.
    *
    * @throws OscDiscoveryError if that fails, OscServerError `OSC_THREAD_FAILED` if the thread doesn't start
    */
@@ -53,7 +53,7 @@ export class AdvertiseThread {
     throw received === undefined ? threadFailed("the advertising thread did not start") : unpackError(received.message as PackedError);
   }
 
-  /** Tells others that the service is gone, and waits for that, blocked. */
+  /** Announces that the service is gone, and blocks until that is done. */
   close(): void {
     if (this.#isClosed) return;
     this.#channel.postMessage("close");
@@ -63,7 +63,7 @@ export class AdvertiseThread {
     this.#end();
   }
 
-  /** As {@link close}, without blocking. */
+  /** Like {@link close}, without blocking. */
   async closed(): Promise<void> {
     if (this.#isClosed) return;
     this.#worker.ref();
@@ -81,7 +81,7 @@ export class AdvertiseThread {
 
 const STATES = ["starting", "serving", "ended"] as const;
 
-/** The state of an advertising thread, for a thread that blocks until it changes. */
+/** The state of an advertising thread, in shared memory so that another thread can block until it changes. */
 export class AdvertiseStatus {
   /** Bytes that the memory must have. */
   static readonly byteLength: number = Int32Array.BYTES_PER_ELEMENT;
@@ -97,7 +97,7 @@ export class AdvertiseStatus {
     Atomics.notify(this.#word, 0);
   }
 
-  /** Waits while the state is that one. Returns the next one; the same one if the time is over. */
+  /** Waits while the state is `state`. Returns the new state, or the same one after a timeout. */
   wait(state: (typeof STATES)[number], timeoutMs: number): (typeof STATES)[number] {
     Atomics.wait(this.#word, 0, STATES.indexOf(state), timeoutMs);
     return STATES[Atomics.load(this.#word, 0)] ?? "ended";

@@ -25,20 +25,23 @@ import type { CounterName, Counters } from "../stats.ts";
 import type { BlockingDescription } from "./messages.ts";
 import type { WakeSignal } from "./wake-signal.ts";
 
-/** How many packets may be in flight if handlers are fast, and if they are slow: those behind wait in the queue, where senders take turns. */
-const MOST_IN_FLIGHT = 512;
-const LEAST_IN_FLIGHT = 8;
-/** How many bytes may be in flight. One packet may always be. */
+/**
+ * Maximum number of packets in flight with fast handlers, and with slow ones. The others stay in the queue, which is fair between
+ * senders.
+ */
+const MAX_IN_FLIGHT = 512;
+const MIN_IN_FLIGHT = 8;
+/** Maximum number of bytes in flight, except for a single larger packet. */
 const MAX_BYTES = 1024 * 1024;
-/** As many packets may be in flight as were handled lately in that time. */
+/** As many packets may be in flight as were recently handled in this time. */
 const IN_FLIGHT_MS = 40;
-/** How often that is worked out. */
-const PACE_MS = 20;
+/** How often that limit is adapted. */
+const ADAPT_MS = 20;
 const LAST_ID = 0x7fff_ffff;
 
 /**
- * The I/O thread's side of a blocking server: packets are sent to the blocked thread, which handles them one after another, and what became
- * of each comes back in the same order.
+ * The I/O thread's side of a blocking server. It sends packets to the blocked thread (`ThreadedIo`) in batches. That thread claims each
+ * packet before it handles it, and sends replies and results back in the same order. A packet that isn't claimed yet can be taken back.
  */
 export class CallerExecutor implements Executor {
   readonly #port: MessagePort;
@@ -48,16 +51,16 @@ export class CallerExecutor implements Executor {
   readonly #events: ExecutorEvents;
   readonly #dropsOldest: boolean;
   readonly #queue: FairQueue;
-  /** What is in flight, by number, in order. The first is being handled; the others count as waiting. */
+  /** Packets in flight, by id, in order. The first is being handled; the others still count against the queue's limits. */
   readonly #inFlight = new Map<number, Packet>();
   #bytes = 0;
   #lastId = 0;
-  #limit = 2 * LEAST_IN_FLIGHT;
-  /** How many have ended since then. */
-  #ended = 0;
-  #since = 0;
-  /** Set from the first packet in a turn of the event loop until its end. */
-  #turn: NodeJS.Immediate | null = null;
+  #limit = 2 * MIN_IN_FLIGHT;
+  /** Number of packets that ended since the limit was last adapted, and when that was. */
+  #endedSince = 0;
+  #adaptedAt = 0;
+  /** Set from the first packet in an iteration of the event loop until its end. */
+  #nextSend: NodeJS.Immediate | null = null;
   #isReading = false;
   #onEmpty = (): void => undefined;
 
@@ -75,11 +78,12 @@ export class CallerExecutor implements Executor {
   execute(packet: Packet): void {
     if (this.#dropsOldest) this.#makeRoom(packet);
     this.#queue.push(packet);
-    if (this.#turn !== null || this.#isReading) return;
-    // The first packet at once, and those of a stream that were read together with it; all others in this turn of the event loop at its end.
+    if (this.#nextSend !== null || this.#isReading) return;
+    // Sends the first packet at once, together with those read from a stream in the same chunk. All others follow at the end of the
+    // iteration.
     queueMicrotask(() => this.#send());
-    this.#turn = setImmediate(() => {
-      this.#turn = null;
+    this.#nextSend = setImmediate(() => {
+      this.#nextSend = null;
       this.#send();
     });
   }
@@ -93,9 +97,9 @@ export class CallerExecutor implements Executor {
     this.#port.close();
   }
 
-  /** Sends packets that wait, as far as more may be in flight. */
+  /** Sends queued packets, up to the limit of packets in flight. */
   #send(): void {
-    // Many at a time, because waking a thread takes longer than handling a packet.
+    // In batches, because waking a thread takes longer than handling a packet.
     if (this.#inFlight.size > this.#limit / 2) return;
     const sent: NumberedPacket[] = [];
     while (this.#inFlight.size === 0 || (this.#inFlight.size < this.#limit && this.#bytes < MAX_BYTES)) {
@@ -106,7 +110,7 @@ export class CallerExecutor implements Executor {
       this.#lastId = id;
       this.#inFlight.set(id, packet);
       this.#bytes += packet.data.length;
-      this.#claims.give(id);
+      this.#claims.offer(id);
       sent.push({ id, packet });
     }
     if (sent.length === 0) return;
@@ -116,7 +120,7 @@ export class CallerExecutor implements Executor {
   }
 
   #read(message: Uint8Array): void {
-    // A stream reads on when a packet has ended, and `execute` is called from within.
+    // Set because a stream reads on when a packet ends, and then calls `execute` synchronously.
     this.#isReading = true;
     for (const record of recordsIn(message)) this.#take(record);
     this.#isReading = false;
@@ -135,7 +139,7 @@ export class CallerExecutor implements Executor {
         return;
       }
       case HANDLED:
-        // All before it have been handled, too, and left no unmatched messages.
+        // All packets before it were handled too, without unmatched messages.
         for (const [before] of this.#inFlight) {
           if (before === id) break;
           this.#end(before, HANDLED_RESULT);
@@ -156,31 +160,31 @@ export class CallerExecutor implements Executor {
   #end(id: number, result: PacketResult): void {
     const packet = this.#inFlight.get(id);
     if (packet === undefined) return;
-    this.#ended += 1;
+    this.#endedSince += 1;
     this.#remove(id, packet);
     this.#events.end(packet, result);
   }
 
   #adaptLimit(): void {
-    const elapsed = performance.now() - this.#since;
-    if (elapsed < PACE_MS) return;
-    this.#limit = Math.min(MOST_IN_FLIGHT, Math.max(LEAST_IN_FLIGHT, Math.ceil((this.#ended * IN_FLIGHT_MS) / elapsed)));
-    this.#ended = 0;
-    this.#since += elapsed;
+    const elapsed = performance.now() - this.#adaptedAt;
+    if (elapsed < ADAPT_MS) return;
+    this.#limit = Math.min(MAX_IN_FLIGHT, Math.max(MIN_IN_FLIGHT, Math.ceil((this.#endedSince * IN_FLIGHT_MS) / elapsed)));
+    this.#endedSince = 0;
+    this.#adaptedAt += elapsed;
   }
 
-  /** Drops the oldest packets, which are in flight, until there is room. */
+  /** Drops the oldest packets, which are in flight, until there is room for the new one. */
   #makeRoom(packet: Packet): void {
     for (let obstacle = this.#queue.obstacle(packet); obstacle !== null; obstacle = this.#queue.obstacle(packet)) {
       const oldest = this.#takeBackOldest();
       if (oldest === undefined) return;
       this.#events.end(oldest, dropped(queueIsFull(obstacle)));
-      // The next one no longer waits if it is the first in flight.
+      // Makes the next packet the first in flight, which doesn't count as waiting.
       this.#send();
     }
   }
 
-  /** Takes back the packet that has waited longest in flight; undefined if the blocked thread has begun with all. */
+  /** Takes back the oldest packet in flight that the blocked thread hasn't claimed; undefined if it has claimed all. */
   #takeBackOldest(): Packet | undefined {
     for (const [id, packet] of this.#inFlight) {
       if (!this.#claims.claim(id)) continue;
@@ -194,7 +198,7 @@ export class CallerExecutor implements Executor {
     const wasFirst = this.#first === packet;
     this.#inFlight.delete(id);
     this.#bytes -= packet.data.length;
-    // If it was the first, the next one is now, which waits no longer.
+    // The first packet in flight doesn't count as waiting: if it is removed, the next one stops counting.
     const waited = wasFirst ? this.#first : packet;
     if (waited !== undefined) this.#queue.count(waited, -1);
   }
@@ -205,12 +209,12 @@ export class CallerExecutor implements Executor {
   }
 }
 
-/** More than may be in flight, so that no two of them have the same word. A power of 2. */
+/** More than may be in flight, so that each packet has its own word. A power of 2. */
 const CLAIMS = 1024;
 const MESSAGES_READ = CLAIMS;
 const AWAITS_READING = CLAIMS + 1;
 
-/** In memory that both threads share: which packets in flight have been begun, and how much of what the blocked thread said has been read. */
+/** Shared memory: which packets in flight are claimed, and how many of the blocked thread's messages the I/O thread has read. */
 export class CallerClaims {
   /** Bytes that the memory must have. */
   static readonly byteLength: number = (CLAIMS + 2) * Int32Array.BYTES_PER_ELEMENT;
@@ -221,23 +225,23 @@ export class CallerClaims {
     this.#words = new Int32Array(memory);
   }
 
-  /** For the I/O thread: that packet may be claimed. */
-  give(id: number): void {
+  /** For the I/O thread: lets a packet be claimed. */
+  offer(id: number): void {
     Atomics.store(this.#words, id % CLAIMS, id);
   }
 
-  /** Claims a packet, to handle it or to take it back. False if the other thread was first. */
+  /** Claims a packet, to handle it or to take it back. Returns false if the other thread was first. */
   claim(id: number): boolean {
     return Atomics.compareExchange(this.#words, id % CLAIMS, id, 0) === id;
   }
 
-  /** For the I/O thread: a message was read. Returns whether the blocked thread waits for that. */
+  /** For the I/O thread: counts a message as read. Returns whether the blocked thread is waiting for that. */
   countRead(): boolean {
     Atomics.add(this.#words, MESSAGES_READ, 1);
     return Atomics.exchange(this.#words, AWAITS_READING, 0) === 1;
   }
 
-  /** For the blocked thread: whether this many messages have been read. If not, the I/O thread wakes it after the next one. */
+  /** For the blocked thread: whether all its messages have been read. If not, the I/O thread wakes it after the next one. */
   haveRead(messages: number): boolean {
     Atomics.store(this.#words, AWAITS_READING, 1);
     return Atomics.load(this.#words, MESSAGES_READ) === messages;

@@ -18,17 +18,19 @@ import { DrainThread } from "./drain-thread.ts";
 import { threadFailed } from "./io-thread.ts";
 import { type BlockingIo, type IoOwner, blockingHandling } from "./server-io.ts";
 
-/** After a handler has run this long, what arrived meanwhile is received before the next one runs. */
+/** After a handler has run this long, packets that arrived meanwhile are received before the next one runs. */
 const LONG_HANDLER_MS = 5;
-/** The most batches to receive then: handlers must go on even if more arrives than they can take. */
+/** Maximum number of batches to receive then: handlers must continue even in a flood. */
 const MAX_BATCHES = 64;
 /** Pause after a socket error, which may recur at once. */
 const ERROR_PAUSE_MS = 10;
+/** Never notified: waiting on it is a blocking sleep. */
 const nobody = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
 
 /**
- * The I/O of a blocking server on native sockets: the calling thread itself receives, admits, schedules, handles and replies. Waking another
- * thread twice for each round trip would take longer than all of that (`npm run bench -- kinds`).
+ * The I/O of a blocking server on native sockets: the calling thread itself receives, admits, schedules, handles and replies. An I/O
+ * thread would have to be woken twice for each round trip, which takes longer than all of that (`npm run bench -- kinds`). While a
+ * handler runs, the `DrainThread` receives.
  */
 export class DirectIo implements BlockingIo {
   readonly backend = "native";
@@ -42,10 +44,10 @@ export class DirectIo implements BlockingIo {
   readonly #pipeline: Pipeline;
   readonly #executor: DirectExecutor;
   readonly #drain: DrainThread;
-  /** How many datagrams to receive at once, so that they fit into the queue. */
+  /** Number of datagrams to receive at once, so that they fit into the queue. */
   readonly #atOnce: number;
   #receivedAt = -Infinity;
-  /** How long receiving took when it was last done between handlers. */
+  /** How long it last took to receive between handlers. */
   #receivingMs = 0;
   #closed = false;
 
@@ -83,7 +85,7 @@ export class DirectIo implements BlockingIo {
     for (;;) {
       if (this.#owner.isStopping()) return false;
       this.#receiveBetweenHandlers();
-      // After receiving, because what was received may have to wait for its time.
+      // After receiving, because received bundles may have to wait for their time.
       const untilDue = this.#clock.catchUp();
       const untilReport = this.#pipeline.catchUp();
       if (this.#executor.handleNext()) return true;
@@ -104,7 +106,7 @@ export class DirectIo implements BlockingIo {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#drain.turn.stop();
+    this.#drain.lock.stop();
     this.#takeDrained();
     this.#pipeline.closeAtOnce();
     this.#socket.close();
@@ -115,7 +117,7 @@ export class DirectIo implements BlockingIo {
     return Promise.resolve();
   }
 
-  /** In a flood, receiving gets no more time than handlers: what is to be handled would wait for all that arrives. */
+  /** In a flood, receiving gets no more time than handlers. Otherwise queued packets would wait for all that arrive. */
   #receiveBetweenHandlers(): void {
     const begun = performance.now();
     if (begun - this.#receivedAt < Math.max(LONG_HANDLER_MS, this.#receivingMs)) return;
@@ -124,12 +126,12 @@ export class DirectIo implements BlockingIo {
   }
 
   /**
-   * Takes over what was drained, which arrived before whatever the kernel still holds, and then calls `receive` unless there was something.
+   * Takes the drained packets, which arrived before those still in the kernel. Calls `receive` if there were none.
    *
-   * @returns how many packets were taken
+   * @returns the number of packets
    */
   #atSocket(receive: () => number): number {
-    this.#drain.turn.come();
+    this.#drain.lock.acquire();
     try {
       const drained = this.#takeDrained();
       return drained > 0 ? drained : receive();
@@ -138,7 +140,7 @@ export class DirectIo implements BlockingIo {
       Atomics.wait(nobody, 0, 0, ERROR_PAUSE_MS);
       return 0;
     } finally {
-      this.#drain.turn.leave();
+      this.#drain.lock.release();
       this.#receivedAt = performance.now();
     }
   }
@@ -152,7 +154,7 @@ export class DirectIo implements BlockingIo {
     return count;
   }
 
-  /** Receives a batch, and waits for it up to that long. */
+  /** Receives a batch, waiting at most `timeoutMs` for the first packet. */
   #wait(timeoutMs: number): number {
     if (timeoutMs === Infinity) return this.#receive(this.#atOnce, "wait");
     const count = this.#receive(this.#atOnce, "look");
@@ -161,7 +163,7 @@ export class DirectIo implements BlockingIo {
     return this.#receive(this.#atOnce, "look");
   }
 
-  /** Receives what arrived during a long handler. It is queued or dropped as the limits say. */
+  /** Receives the packets that arrived during a long handler. The pipeline queues or drops them. */
   #receiveAll(): number {
     let total = 0;
     for (let batches = 0; batches < MAX_BATCHES; batches += 1) {
@@ -182,7 +184,7 @@ export class DirectIo implements BlockingIo {
   }
 }
 
-/** Queues packets until the thread that received them takes them, one after another. */
+/** Queues packets until the same thread handles them, one after another. */
 class DirectExecutor implements Executor {
   readonly #handling: Handling;
   readonly #events: ExecutorEvents;
@@ -198,7 +200,7 @@ class DirectExecutor implements Executor {
     this.#queue.push(packet);
   }
 
-  /** Handles the packet that has waited longest. False if none waits. */
+  /** Handles the next packet in the queue. Returns false if it is empty. */
   handleNext(): boolean {
     const packet = this.#queue.shift();
     if (packet === undefined) return false;
@@ -216,11 +218,11 @@ class DirectExecutor implements Executor {
 
 interface Timer {
   readonly callback: () => void;
-  /** On the monotonic clock. */
+  /** Time on the monotonic clock. */
   readonly at: number;
 }
 
-/** The system's clock with one timer. A blocked thread runs the timer itself, because its event loop can't. */
+/** The system clock with a single timer, which the blocked thread runs itself, because its event loop can't. */
 class CallerClock implements Clock {
   #timer: Timer | null = null;
 

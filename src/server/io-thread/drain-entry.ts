@@ -4,34 +4,34 @@ import { BATCH_SIZE, MessageBatch } from "../../transport/native/batch.ts";
 import { loadLibc } from "../../transport/native/libc.ts";
 import { decodeSocketAddress } from "../../transport/native/socket-address.ts";
 import { encodePackets } from "../pool/records.ts";
-import { type DrainInit, SocketTurn } from "./drain-thread.ts";
+import { type DrainInit, SocketLock } from "./drain-thread.ts";
 
-/** How long a handler may run before the kernel's buffer is drained, and again after that. */
+/** How long a handler may run before the kernel's buffer is drained, and the pause between later rounds. */
 const TICK_MS = 4;
-/** Leaves in the kernel what is more than this. */
+/** Stops draining at this many bytes: the rest stays in the kernel's buffer. */
 const MAX_HELD = 32 * 1024 * 1024;
 
 const { fd, memory, port } = workerData as DrainInit;
 const libc = loadLibc();
 const batch = new MessageBatch(libc);
-const turn = new SocketTurn(memory);
-turn.ready();
+const lock = new SocketLock(memory);
+lock.ready();
 
-for (let absence = turn.sleepUntilAway(); absence !== 0; absence = turn.sleepUntilAway()) {
-  turn.rest(TICK_MS);
-  turn.receiveDuring(absence, receive);
+for (let release = lock.sleepUntilReleased(); release !== 0; release = lock.sleepUntilReleased()) {
+  lock.rest(TICK_MS);
+  lock.receiveDuring(release, receive);
 }
 
 /** Receives a batch. Returns whether there may be more. */
 function receive(): boolean {
-  const count = turn.held < MAX_HELD ? batch.receive(fd, BATCH_SIZE, "look") : 0;
+  const count = lock.held < MAX_HELD ? batch.receive(fd, BATCH_SIZE, "look") : 0;
   if (count === 0) return false;
   const packets = Array.from({ length: count }, (_, index) => {
     const address = decodeSocketAddress(libc, batch.sender(index));
     return { id: 0, packet: { data: batch.data(index), asOf: Infinity, peer: { address } } };
   });
   const message = encodePackets(packets);
-  turn.hold(message.length);
+  lock.addHeld(message.length);
   port.postMessage(message, [message.buffer as ArrayBuffer]);
   return count === BATCH_SIZE;
 }

@@ -1,4 +1,8 @@
-/** The I/O thread: it owns the sockets of one server, admits and schedules packets and hands them to an executor. Loaded as a worker. */
+/**
+ * The I/O thread. It owns the sockets of one server and runs its `Pipeline`; the executor is a `CallerExecutor` for a blocking server,
+ * otherwise a `WorkerPool`. The calling thread's side is `IoThread`, which starts this file as a worker; `messages.ts` lists what they
+ * send each other.
+ */
 import { workerData } from "node:worker_threads";
 import { OscError, OscServerError } from "../../errors.ts";
 import { CallerExecutor } from "./caller-executor.ts";
@@ -19,7 +23,7 @@ const BEAT_MS = 500;
 const init = workerData as IoThreadInit;
 const signal = new WakeSignal(init.signal);
 const counters = new Counters(init.counters);
-/** Handles packets only while the server serves. Null for blocking servers. */
+/** Null for blocking servers. */
 let pool: WorkerPool | null = null;
 
 function tell(message: FromIoThread): void {
@@ -34,7 +38,6 @@ function asOscError(thrown: unknown): OscError {
 
 const values = new ValueRelay((records) => tell({ type: "values", values: records }), valueAddress);
 
-/** Where packets are handled. */
 async function executorOf({ executor: description, limits }: IoThreadInit): Promise<(events: ExecutorEvents) => Executor> {
   if (description.kind === "blocking") return (events) => new CallerExecutor(description, limits, signal, counters, events);
   const { createPool } = await import("../pool/pools.ts");
@@ -43,7 +46,7 @@ async function executorOf({ executor: description, limits }: IoThreadInit): Prom
   return (events) => (pool = createPool(description, { limits, events, onServeOne, onValue, counters }));
 }
 
-/** Starts the pool's workers, and tells the calling thread when the first is ready. */
+/** Starts the pool's workers, and tells the calling thread when the first is ready or has failed. */
 async function beginPool(): Promise<void> {
   const { failure, strategy } = (await pool?.begin()) ?? { failure: null, strategy: null };
   if (pool !== null) tell({ type: "workers", failure: failure === null ? null : packError(failure), strategy });
@@ -65,7 +68,7 @@ async function run(): Promise<void> {
 
   const close = async (graceMs: number): Promise<void> => {
     await transport.drain?.();
-    // Handlers that have begun may still reply, so the socket closes last.
+    // The socket closes last, because running handlers may still reply.
     await pipeline.close(graceMs);
     values.flush();
     await transport.close();
@@ -89,7 +92,7 @@ async function run(): Promise<void> {
     await pipeline.close(0);
     throw error;
   }
-  // Not before it listens: the workers may run the program again, and if the address is taken, nothing of it has run.
+  // Only once it listens: workers may run the program again, which must not happen if the address is taken.
   await beginPool();
 }
 
@@ -98,7 +101,7 @@ function fail(thrown: unknown): void {
   process.exit(1);
 }
 
-// An error here is a fault of ours. It must not leave the calling thread asleep forever.
+// An error here is a bug in Oscine. It must not leave the calling thread asleep forever.
 process.on("uncaughtException", fail);
 run().catch((error: unknown) => {
   tell({ type: "refused", error: packError(asOscError(error)) });

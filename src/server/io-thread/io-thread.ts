@@ -11,33 +11,36 @@ import type { ExecutorDescription, FromIoThread, IoThreadInit, ToIoThread } from
 import type { IoOwner, ServerIo } from "./server-io.ts";
 import { type TransportSpec, backendOf } from "../transports.ts";
 
-/** How long an I/O thread may take to start and to bind; the look-up of a host name is part of it. */
+/** How long an I/O thread may take to start and bind, including the lookup of a host name. */
 const START_MS = 60_000;
-/** How often a sleeping thread looks whether its I/O thread still lives. */
+/** How often a sleeping thread checks the heartbeat of its I/O thread. */
 const CHECK_MS = 1000;
-/** So many checks without a pulse mean that it does not. One is not enough: the whole machine may have been asleep, or overloaded. */
+/**
+ * After this many checks without a heartbeat, the I/O thread counts as dead. More than one, because the machine may have slept or be
+ * overloaded.
+ */
 const CHECKS_WITHOUT_HEARTBEAT = 8;
-/** How long an I/O thread may take to close beyond the grace that handlers get. */
+/** How long an I/O thread may take to close, in addition to the handlers' `graceMs`. */
 const CLOSE_MS = 5000;
 
 export interface IoThreadSetup extends Pick<IoOwner, "limits" | "onError" | "onShutdown" | "onServeOne" | "onWorkers" | "onValue"> {
   readonly spec: TransportSpec;
   readonly strictTiming: boolean;
   readonly executor: ExecutorDescription;
-  /** The ports in `executor`, which go to the I/O thread. */
+  /** The ports in `executor`, to transfer to the I/O thread. */
   readonly transfer: readonly MessagePort[];
 }
 
 /**
  * The calling thread's side of an I/O thread, which owns the sockets of one server.
  *
- * The calling thread may block: it then sleeps on the signal, and reads the messages and reports errors itself. While it doesn't block, its
- * event loop reads them.
+ * While the calling thread blocks, it sleeps on the `WakeSignal` and calls `readMessages` itself; otherwise its event loop receives the
+ * messages.
  */
 export class IoThread implements ServerIo {
   readonly backend: Backend;
   readonly counters: Counters;
-  /** Where the transport is bound. */
+  /** The bound address. */
   readonly address: NetAddress;
   readonly #setup: IoThreadSetup;
   readonly #worker: Worker;
@@ -78,12 +81,12 @@ export class IoThread implements ServerIo {
     this.unref();
   }
 
-  /** Why the thread failed; null while it has not. */
+  /** Why the thread failed; null if it hasn't. */
   get failure(): OscError | null {
     return this.#failure;
   }
 
-  /** To be read before looking for work, and given to {@link sleep}. */
+  /** Read it before looking for work, and pass it to {@link sleep}. */
   get sequence(): number {
     return this.#signal.sequence;
   }
@@ -108,7 +111,7 @@ export class IoThread implements ServerIo {
   }
 
   /**
-   * Takes messages that have come: errors and wishes to end are passed on.
+   * Processes the messages that have arrived from the I/O thread.
    *
    * @throws OscServerError `OSC_THREAD_FAILED` if the thread has failed
    */
@@ -121,14 +124,14 @@ export class IoThread implements ServerIo {
     if (this.#failure !== null) throw this.#failure;
   }
 
-  /** Sleeps until something has happened since `sequence` was read, but not longer than `timeoutMs`. */
+  /** Sleeps until a wake after `sequence` was read, at most for `timeoutMs` and `CHECK_MS`. */
   sleep(sequence: number, timeoutMs: number): void {
     this.#signal.sleep(sequence, Math.min(timeoutMs, CHECK_MS));
     if (this.#signal.sequence === sequence && timeoutMs >= CHECK_MS) this.#checkHeartbeat();
     else this.#checksWithoutHeartbeat = 0;
   }
 
-  /** Ends the thread and waits, blocked, until the port is free. What has begun in a pool gets `graceMs` to end. */
+  /** Ends the thread, and blocks until the port is free. Handlers running in a pool get `graceMs` to finish. */
   close(graceMs: number): void {
     if (this.#closed || this.#failure !== null) return this.#end();
     this.send({ type: "close", graceMs });
@@ -140,12 +143,12 @@ export class IoThread implements ServerIo {
         if (!this.#closed) this.sleep(sequence, left);
       }
     } catch {
-      // It failed, so it is closed; that it failed has been said before.
+      // A failed thread is closed. The failure has already been reported.
     }
     this.#end();
   }
 
-  /** As {@link close}, without blocking. */
+  /** Like {@link close}, without blocking. */
   async closed(graceMs: number): Promise<void> {
     if (!this.#closed && this.#failure === null) {
       this.send({ type: "close", graceMs });
@@ -159,7 +162,7 @@ export class IoThread implements ServerIo {
     this.#closed = true;
     this.#port.close();
     this.#worker.unref();
-    // It ends by itself; this is for one that hangs.
+    // In case it hangs instead of ending by itself.
     void this.#worker.terminate();
   }
 
@@ -219,13 +222,13 @@ export class IoThread implements ServerIo {
     }
   }
 
-  /** The thread has ended: as it should, if it said so before; and what it said may still lie in the port. */
+  /** The thread has ended. Its last messages, which may still be in the port, say whether it was closed. */
   #ended(): void {
     this.#takeMessages();
     this.#failAsync(threadFailed("it ended"));
   }
 
-  /** As {@link #fail}, if no call of the user is running that could throw it. */
+  /** Like {@link #fail}, and reports the error, because no call is running that could throw it. */
   #failAsync(error: OscError): void {
     if (this.#closed || this.#failure !== null) return;
     this.#fail(error);
@@ -242,27 +245,27 @@ export class IoThread implements ServerIo {
 }
 
 /**
- * Starts a thread of the library itself, which the calling thread may wait for, blocked.
+ * Starts a thread that runs only library code. The calling thread may block until it is ready.
  *
- * @param entryOf its file
- * @throws OscServerError `OSC_THREAD_FAILED` if its file is missing, as in a bundle
+ * @param entryOf returns the URL of its file
+ * @throws OscServerError `OSC_THREAD_FAILED` if the file is missing, as in a bundle
  */
 export function startOwnThread(entryOf: () => URL, workerData: unknown, transferList: readonly TransferListItem[], name: string): Worker {
   const entry = fileOf(entryOf);
   checkWorkingDirectory();
   const env = { ...process.env };
-  // What a program has loaded into each of its threads, such as a loader for TypeScript, is not for this one.
+  // Code that the program loads into all of its threads, such as a TypeScript loader, doesn't belong here.
   delete env["NODE_OPTIONS"];
   return new Worker(entry, { workerData, transferList: [...transferList], env, execArgv: [], name });
 }
 
-/** A worker whose file is missing says so only in the event loop, which is about to be blocked. */
+/** Checks that the file exists, because `Worker` reports that only in the event loop, which may be about to block. */
 function fileOf(entryOf: () => URL): URL {
   let entry: URL;
   try {
     entry = entryOf();
   } catch {
-    // A bundle of CommonJS doesn't know its own URL.
+    // A CommonJS bundle has no `import.meta.url`.
     throw threadFailed(BUNDLED);
   }
   if (!existsSync(fileURLToPath(entry))) throw threadFailed(`its file ${fileURLToPath(entry)} is missing. ${BUNDLED}`);
@@ -270,9 +273,9 @@ function fileOf(entryOf: () => URL): URL {
 }
 
 const BUNDLED =
-  "Threads and processes are started from files of the package, which a bundle doesn't have: leave oscine out of the bundle, as an external package";
+  "Threads and processes are started from files of the package, which a bundle doesn't contain: mark oscine as an external package";
 
-/** A thread that starts in a directory that is gone never gets anywhere, and says nothing. */
+/** A thread that starts in a deleted directory hangs silently. */
 function checkWorkingDirectory(): void {
   try {
     process.cwd();

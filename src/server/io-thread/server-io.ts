@@ -11,48 +11,48 @@ import type { RecordBody } from "../pool/records.ts";
 export interface ServerIo {
   readonly backend: Backend;
   readonly counters: Counters;
-  /** Where it is bound. */
+  /** The bound address. */
   readonly address: NetAddress;
-  /** Sends a packet to that client. Failures are reported. */
+  /** Sends a packet to a client. Failures are reported. */
   sendPacket(data: Uint8Array, to: NetAddress): void;
-  /** Ends it; the port is free when this returns. What has begun in a pool gets `graceMs` to end. */
+  /** Closes the sockets, blocking; the port is free when this returns. Handlers running in a pool get `graceMs` to finish. */
   close(graceMs: number): void;
-  /** As {@link close}, without blocking. */
+  /** Like {@link close}, without blocking. */
   closed(graceMs: number): Promise<void>;
 }
 
-/** The server that sockets are opened for. */
+/** The server that owns the sockets. */
 export interface IoOwner {
   readonly limits: Limits;
-  /** Called with every error for the user. It never throws. */
+  /** Called with every error to report. Never throws. */
   readonly onError: (error: OscError, client: NetAddress | undefined) => void;
-  /** Called when a handler asks the server to end. */
+  /** Called when a handler asks the server to shut down. */
   readonly onShutdown: () => void;
-  /** Called with what becomes of the one packet that a pool was to handle. */
+  /** Called with the progress of a pool's `serveOne`. */
   readonly onServeOne: (status: ServeOneStatus) => void;
-  /** Called when the first worker of a pool is ready, or with why it isn't. */
+  /** Called when the first worker of a pool is ready, or with the error if it failed. */
   readonly onWorkers: (failure: OscError | null, strategy: "fork" | "spawn" | null) => void;
-  /** Called with the new value of a described method, as a worker of a pool has sent it. */
+  /** Called with a worker's record when a described method gets a new value. */
   readonly onValue: (record: RecordBody) => void;
   /** The server. */
   readonly verifier: Verifier;
-  /** True when what serves is to end. */
+  /** True once serving should end. */
   isStopping(): boolean;
 }
 
-/** Brings packets to a blocked thread, and handles them there. */
+/** I/O of a blocking server: delivers packets to the blocked thread, which handles them. */
 export interface BlockingIo extends ServerIo {
   /**
-   * Waits for a packet and handles it. False if none came before the deadline, or the server is to stop.
+   * Waits for a packet and handles it. Returns false if none arrived before the deadline, or the server is stopping.
    *
-   * @param deadline as `performance.now()` counts; `Infinity` for none
+   * @param deadline in terms of `performance.now()`; `Infinity` for none
    */
   serveOne(deadline: number): boolean;
-  /** Waits until all that was handled has been counted and all replies have been sent. */
+  /** Waits until all handled packets have been counted and their replies sent. */
   complete(): void;
 }
 
-/** How packets are handled in a thread that blocks. */
+/** How packets are handled in a blocked thread. */
 export function blockingHandling(dispatcher: Dispatcher, owner: IoOwner): Handling {
   return {
     ...owner.limits,

@@ -22,12 +22,15 @@ import { CallerClaims } from "./caller-executor.ts";
 import { IoThread } from "./io-thread.ts";
 import { type BlockingIo, type IoOwner, blockingHandling } from "./server-io.ts";
 
-/** After this many packets the I/O thread is told the results, even if more packets are ready: half of what a TCP connection may have in flight. */
+/** Results are sent at the latest after this many packets: half of what a TCP connection may have in flight. */
 const RESULTS_AT_ONCE = 32;
-/** The longest that the end of serving waits for the account of the last packets. */
+/** How long the end of serving waits until the last packets are counted. */
 const COMPLETE_MS = 1000;
 
-/** The I/O of a blocking server whose sockets an I/O thread owns: packets come over a port, and what became of them goes back. */
+/**
+ * The blocked thread's side of a blocking server whose sockets an I/O thread owns. It takes packets from a port, claims and handles each,
+ * and sends replies and results back in batches. The I/O thread's side is `CallerExecutor`.
+ */
 export class ThreadedIo implements BlockingIo {
   readonly backend = "portable";
   readonly #owner: IoOwner;
@@ -37,9 +40,9 @@ export class ThreadedIo implements BlockingIo {
   readonly #port: MessagePort;
   readonly #claims: CallerClaims;
   #packets: Iterator<RecordBody> = [].values();
-  /** Records for the I/O thread. */
+  /** Records for the I/O thread that aren't sent yet. */
   #unsent: Uint8Array[] = [];
-  /** How many packets have been handled since the last record, and the number of the last one. */
+  /** Number of packets handled since the last record, and the id of the last one. */
   #handled = 0;
   #lastHandled = 0;
   #messagesSent = 0;
@@ -100,7 +103,7 @@ export class ThreadedIo implements BlockingIo {
     }
   }
 
-  /** Waits until the I/O thread has counted and sent all that it was told, a matter of microseconds. `stats()` is complete then. */
+  /** Waits, usually for microseconds, until the I/O thread has processed all records. Then `stats()` is complete. */
   complete(): void {
     this.#flush();
     const deadline = performance.now() + COMPLETE_MS;
@@ -109,7 +112,7 @@ export class ThreadedIo implements BlockingIo {
       if (this.#claims.haveRead(this.#messagesSent)) break;
       this.#io.sleep(sequence, left);
     }
-    // What it has to say about the last packets is told before serving ends.
+    // Errors about the last packets are reported before serving ends.
     this.#io.readMessages();
   }
 
@@ -137,10 +140,10 @@ export class ThreadedIo implements BlockingIo {
       asOf,
       reply: (reply) => {
         const bytes = encodeReply(reply);
-        // The I/O thread forgets a packet when it has ended, so a late reply names its client.
+        // The I/O thread forgets a packet once it has the result, so a late reply carries the client's address.
         if (isOver) return this.sendPacket(bytes, client);
         this.#write(encodeRecord(REPLY, id, bytes));
-        // A client waits for this one; the handler may still go on for long.
+        // A client is waiting, and the handler may run for much longer.
         this.#flush();
       },
       error: (error) => this.#report(error, id, client),
@@ -156,7 +159,7 @@ export class ThreadedIo implements BlockingIo {
     if (this.#handled + this.#unsent.length >= RESULTS_AT_ONCE) this.#flush();
   }
 
-  /** Errors of handlers are told here and now; the I/O thread only counts them. */
+  /** Reports an error of a handler right here; the I/O thread only counts it. */
   #report(error: OscError, id: number, client: NetAddress): void {
     this.#write(encodeRecord(COUNTED, id, Buffer.from(counterOf(error))));
     this.#reporter.report(error, client);
@@ -167,7 +170,7 @@ export class ThreadedIo implements BlockingIo {
     this.#unsent.push(record);
   }
 
-  /** One record for all packets that were handled since the one before. */
+  /** Writes one record for all packets handled since the previous record. */
   #writeHandled(): void {
     if (this.#handled === 0) return;
     this.#handled = 0;

@@ -1,14 +1,14 @@
 import type { RecordBody } from "../pool/records.ts";
 
 /**
- * Passes the values that described methods get in a pool on to the thread that owns the server. Until that has taken the last ones over, it keeps
- * only the newest of each method: a blocked thread must not make them pile up.
+ * Relays new values of described methods from a pool to the thread that owns the server. Until that thread has processed the last batch,
+ * the relay keeps only the newest value of each method, so that values don't pile up while the thread is blocked.
  */
 export class ValueRelay {
   readonly #send: (values: readonly Uint8Array[]) => void;
   readonly #addressOf: (record: RecordBody) => string;
   readonly #waiting = new Map<string, Uint8Array>();
-  /** Whether values are under way, or about to be sent. */
+  /** Whether a batch is in flight or scheduled. */
   #isBusy = false;
 
   constructor(send: (values: readonly Uint8Array[]) => void, addressOf: (record: RecordBody) => string) {
@@ -17,15 +17,15 @@ export class ValueRelay {
   }
 
   add(record: RecordBody): void {
-    // Copy: a view would be cloned together with all of its buffer.
+    // Copy: cloning a view would clone its whole buffer.
     this.#waiting.set(this.#addressOf(record), new Uint8Array(record));
     if (this.#isBusy) return;
     this.#isBusy = true;
-    // What comes in one turn of the event loop is handed over together.
+    // Values from the same iteration of the event loop are sent as a batch.
     setImmediate(() => this.flush());
   }
 
-  /** The others have been taken over. */
+  /** Called when the last batch has been processed. */
   taken(): void {
     this.#isBusy = false;
     if (this.#waiting.size > 0) this.flush();

@@ -7,9 +7,10 @@ const MESSAGES = 2;
 const HEARTBEAT = 3;
 
 /**
- * Lets a thread sleep until another thread has something for it, without using the CPU meanwhile.
+ * Lets a thread sleep, without using the CPU, until another thread has work for it.
  *
- * The sleeper reads `sequence`, looks for work, and if there is none sleeps: a wake in between isn't missed.
+ * The sleeper reads `sequence`, looks for work, and if there is none, calls `sleep` with that sequence. So it doesn't miss a wake in
+ * between.
  */
 export class WakeSignal {
   /** Bytes that the memory must have. */
@@ -26,17 +27,17 @@ export class WakeSignal {
     return Atomics.load(this.#words, SEQUENCE);
   }
 
-  /** How many messages were posted. While it is unchanged, the port need not be looked at. */
+  /** Number of messages posted. If it is unchanged, the port needn't be read. */
   get messageCount(): number {
     return Atomics.load(this.#words, MESSAGES);
   }
 
-  /** Changes every second while the other thread is alive. */
+  /** Changes at least once per second while the other thread is alive. */
   get heartbeat(): number {
     return Atomics.load(this.#words, HEARTBEAT);
   }
 
-  /** Sleeps until it has been woken since `sequence` was read, or for `timeoutMs`, which may be `Infinity`. */
+  /** Sleeps until a wake after `sequence` was read, or for `timeoutMs`, which may be `Infinity`. */
   sleep(sequence: number, timeoutMs: number): void {
     Atomics.store(this.#words, SLEEPER, 1);
     Atomics.wait(this.#words, SEQUENCE, sequence, timeoutMs);
@@ -45,7 +46,7 @@ export class WakeSignal {
 
   wake(): void {
     Atomics.add(this.#words, SEQUENCE, 1);
-    // Notifying is a system call, so it is done only if somebody sleeps.
+    // Only if a thread sleeps, because notifying is a system call.
     if (Atomics.load(this.#words, SLEEPER) !== 0) Atomics.notify(this.#words, SEQUENCE);
   }
 
