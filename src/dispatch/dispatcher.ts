@@ -13,7 +13,7 @@ import {
   NO_BUNDLE_HANDLERS,
 } from "./bundle-handlers.ts";
 import { handlePacket, type ExecutionResult, type HandlerMatch } from "./execute.ts";
-import { packetOf } from "./reply.ts";
+import { encodeReply, packetOf } from "./reply.ts";
 import {
   type AddressFirst,
   type ArgumentCheck,
@@ -71,6 +71,13 @@ type DescribedArguments<Types extends string, Checked extends readonly unknown[]
   // Not NoInfer, which hides from the compiler that the arguments are a tuple: handlers couldn't omit trailing arguments.
   [Checked] extends [infer Given extends readonly unknown[]] ? (readonly unknown[] extends Given ? ArgumentsOf<Types> : Given) : never;
 
+/** What handles packets. */
+interface PacketFunctions {
+  readonly handlePacket: typeof handlePacket;
+  readonly encodeReply: typeof encodeReply;
+}
+
+const FUNCTIONS: PacketFunctions = { handlePacket, encodeReply };
 const NO_CAPTURES: readonly string[] = /* @__PURE__ */ Object.freeze([]);
 const NO_MATCHES: readonly HandlerMatch[] = /* @__PURE__ */ Object.freeze([]);
 
@@ -392,6 +399,11 @@ export class Dispatcher {
     // Created first, so that bad arguments throw even if nothing is mapped there.
     const { callback } = new Handler(address, fn, options);
     return this.#addresses.at(address).find((mapped) => mapped.isMadeOf(callback, options));
+  }
+
+  /** Those that know the classes that the handlers use: a program may hold ours twice, if a handlers module is bundled. @internal */
+  get functions(): PacketFunctions {
+    return FUNCTIONS;
   }
 
   #refuseIfFrozen(address: string): void {

@@ -8,7 +8,7 @@ import type { OscReply } from "./handler.ts";
 export function ignoreRejections(value: unknown): void {
   try {
     for (const each of Array.isArray(value) ? [value, ...(value as unknown[])] : [value]) {
-      if (typeof each === "object") new Promise((resolve) => resolve(each)).catch(() => undefined);
+      if (each instanceof Promise) each.catch(() => undefined);
     }
   } catch {
     // A proxy that can't be inspected.

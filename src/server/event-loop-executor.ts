@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { OscBundle, OscMessage, type OscPacket } from "../codec/index.ts";
-import { type ExecutionResult, type OscReply, type PacketContext, encodeReply, tryDecode } from "../dispatch/index.ts";
+import { type ExecutionResult, type OscReply, type PacketContext, tryDecode } from "../dispatch/index.ts";
 import { OscDispatchError, type OscError } from "../errors.ts";
 import type { NetAddress } from "../net-address.ts";
 import { thrownText } from "../options.ts";
@@ -116,7 +116,7 @@ export class LocalContext implements PacketContext {
   }
 
   reply(reply: OscReply): void {
-    this.#events.reply(this.#packet, encodeReply(reply));
+    this.#events.reply(this.#packet, this.handling.dispatcher.functions.encodeReply(reply));
   }
 
   error(error: OscError): void {

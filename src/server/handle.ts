@@ -1,17 +1,8 @@
 import type { DecodeOptions } from "../codec/index.ts";
-import {
-  type Dispatcher,
-  type ExecutionResult,
-  type PacketContext,
-  type PacketHandling,
-  tryDecode,
-  handlePacket,
-} from "../dispatch/index.ts";
+import { type Dispatcher, type ExecutionResult, type PacketContext, type PacketHandling, tryDecode } from "../dispatch/index.ts";
 import { OscDecodeError, OscDispatchError, OscRejectedError, type RejectReason } from "../errors.ts";
 import type { NetAddress } from "../net-address.ts";
 import { rejected } from "../packet-result.ts";
-
-export { encodeReply } from "../dispatch/index.ts";
 
 /** Decides which packets are handled: a server, or a handlers module. */
 export interface Verifier {
@@ -26,8 +17,9 @@ export interface Handling extends PacketHandling {
 
 /** Verifies and handles one packet, the same way wherever it runs. */
 export function runPacket(handling: Handling, data: Uint8Array, context: PacketContext): ExecutionResult | Promise<ExecutionResult> {
-  const refusal = verifyPacket(handling.verifier, data, context.clientAddress, context);
-  return refusal === null ? handlePacket(handling.dispatcher, data, context) : rejected(refusal.reason, () => refusal);
+  const { dispatcher, verifier } = handling;
+  const refusal = verifyPacket(verifier, data, context.clientAddress, context);
+  return refusal === null ? dispatcher.functions.handlePacket(dispatcher, data, context) : rejected(refusal.reason, () => refusal);
 }
 
 /** Reasons for rejecting a packet after admission, where it is handled. */

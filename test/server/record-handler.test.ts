@@ -1,13 +1,10 @@
 import { expect, test } from "vitest";
 import { encode, OscMessage } from "../../src/codec/index.ts";
-import type { PacketContext } from "../../src/dispatch/index.ts";
-import { OscDispatchError } from "../../src/errors.ts";
-import * as results from "../../src/packet-result.ts";
-import { type Handling, encodeReply } from "../../src/server/handle.ts";
+import { Dispatcher } from "../../src/dispatch/index.ts";
 import { encodePackets, jsonOf, kindOf, HANDLED, recordsIn, REPORT } from "../../src/server/pool/records.ts";
 import type { LeftoverWatch } from "../../src/server/pool/leftovers.ts";
 import { RecordHandler } from "../../src/server/pool/record-handler.ts";
-import { packetOf } from "./fixtures.ts";
+import { limits, packetOf } from "./fixtures.ts";
 
 const NO_LEFTOVERS = { begin: () => undefined, end: () => null } as unknown as LeftoverWatch;
 
@@ -16,6 +13,10 @@ test("a worker reports a thrown proxy that lets nobody look at it, and goes on",
     throw new Error("nobody looks at this");
   };
   const cause: unknown = new Proxy({}, { get: refuse, getPrototypeOf: refuse, has: refuse, ownKeys: refuse });
+  const dispatcher = new Dispatcher();
+  dispatcher.map("/a", () => {
+    throw cause;
+  });
   const written: Uint8Array[] = [];
   const channel = { write: (record: Uint8Array) => void written.push(record), flush: () => undefined };
   const service = {
@@ -23,13 +24,8 @@ test("a worker reports a thrown proxy that lets nobody look at it, and goes on",
     asyncHandler: null,
     asyncAdvice: "",
     namespace: null,
-    handling: {} as Handling,
-    encodeReply,
-    runPacket: (_handling: Handling, _data: Uint8Array, context: PacketContext) => {
-      context.error(new OscDispatchError("OSC_HANDLER_FAILED", "A handler of /a failed.", "/a", { cause }));
-      return results.HANDLED;
-    },
-  };
+    handling: { ...limits(), dispatcher, mode: "sync", verifier: { verifyRequest: () => true }, shutdown: () => undefined },
+  } as const;
   const handler = new RecordHandler(service, channel, NO_LEFTOVERS);
   const [record] = recordsIn(encodePackets([{ id: 1, packet: packetOf(encode(new OscMessage("/a"))) }]));
   expect(handler.handle(record!)).toBeUndefined();

@@ -31,6 +31,7 @@ const backends = (transport: TransportName): Backend[] =>
 /** A process of Node costs a tenth of a second: one for each packet with either backend, and elsewhere the system's copies of a process, where there are such. */
 const strategyAt = (transport: TransportName, backend: Backend): Place["strategy"] =>
   backend === "native" || transport === "tcp-1.0" || nativeSockets() instanceof Error ? "spawn" : "fork";
+const STRATEGIES = nativeSockets() instanceof Error ? (["spawn"] as const) : (["spawn", "fork"] as const);
 const grid: readonly Place[] = [
   ...TRANSPORTS.flatMap((transport) =>
     KINDS.flatMap((kind) =>
@@ -43,11 +44,10 @@ const grid: readonly Place[] = [
     ),
   ),
   { kind: "async", transport: "websocket", backend: "portable", strategy: "spawn" },
-  { kind: "threading", transport: "udp", backend: "portable", strategy: "spawn", source: "module" },
-  { kind: "forking", transport: "udp", backend: "portable", strategy: "spawn", source: "module" },
-  ...(nativeSockets() instanceof Error
-    ? []
-    : [{ kind: "forking", transport: "udp", backend: "portable", strategy: "fork", source: "module" } as const]),
+  ...(["udp", "tcp-1.1"] as const).flatMap((transport) => [
+    { kind: "threading", transport, backend: "portable", strategy: "spawn", source: "module" } as const,
+    ...STRATEGIES.map((strategy) => ({ kind: "forking", transport, backend: "portable", strategy, source: "module" }) as const),
+  ]),
 ];
 /** Bundles are held back behind the transport: the streams differ in nothing there. */
 const gridApart = grid.filter(({ transport }) => transport !== "tcp-1.1" && transport !== "unix");

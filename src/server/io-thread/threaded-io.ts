@@ -2,7 +2,7 @@ import { MessageChannel, type MessagePort, receiveMessageOnPort } from "node:wor
 import { type Dispatcher, type ExecutionResult, type PacketContext, Reporter } from "../../dispatch/index.ts";
 import type { OscError } from "../../errors.ts";
 import type { NetAddress } from "../../net-address.ts";
-import { type Handling, encodeReply, runPacket } from "../handle.ts";
+import { type Handling, runPacket } from "../handle.ts";
 import { packError } from "../pool/error-transfer.ts";
 import {
   COUNTED,
@@ -139,7 +139,7 @@ export class ThreadedIo implements BlockingIo {
       clientAddress: client,
       asOf,
       reply: (reply) => {
-        const bytes = encodeReply(reply);
+        const bytes = this.#handling.dispatcher.functions.encodeReply(reply);
         // The I/O thread forgets a packet once it has the result, so a late reply carries the client's address.
         if (isOver) return this.sendPacket(bytes, client);
         this.#write(encodeRecord(REPLY, id, bytes));

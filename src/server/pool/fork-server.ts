@@ -3,7 +3,6 @@ import { OscBundle, OscMessage, blob, encode } from "../../codec/index.ts";
 import { Dispatcher } from "../../dispatch/index.ts";
 import { LengthPrefixDecoder } from "../../framing/index.ts";
 import type { Packet } from "../executor.ts";
-import { encodeReply, runPacket } from "../handle.ts";
 import { ForkCalls, type Forked, type Pipe, PollTable } from "./fork-calls.ts";
 import {
   ENDED,
@@ -271,8 +270,6 @@ function warmupService(): WorkerService {
     asyncAdvice: "",
     namespace: null,
     handling: { dispatcher, mode: "sync", verifier: { verifyRequest: () => true }, shutdown: nothing },
-    runPacket,
-    encodeReply,
   };
 }
 

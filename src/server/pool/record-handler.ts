@@ -2,7 +2,7 @@ import type { ExecutionResult, OscReply, PacketContext } from "../../dispatch/in
 import { OscDispatchError, type OscError } from "../../errors.ts";
 import type { Namespace } from "../../namespace/index.ts";
 import type { NetAddress } from "../../net-address.ts";
-import type { Handling, LateReason, encodeReply, runPacket } from "../handle.ts";
+import { type Handling, type LateReason, runPacket } from "../handle.ts";
 import { packError } from "./error-transfer.ts";
 import { type Leftover, type LeftoverWatch, PendingWatch } from "./leftovers.ts";
 import {
@@ -33,9 +33,6 @@ export interface WorkerService {
   /** The methods whose values are reported to the program; null if it doesn't need them. */
   readonly namespace: Namespace | null;
   readonly handling: Handling;
-  /** From the same copy of our modules as the dispatcher's classes, because the program may have loaded them twice. */
-  readonly runPacket: typeof runPacket;
-  readonly encodeReply: typeof encodeReply;
 }
 
 /** Tells the pool that this worker is ready for packets. */
@@ -76,7 +73,7 @@ export class RecordHandler {
     this.#leftovers?.begin();
     if (this.#pending !== null && this.#addresses.size < MAX_ADDRESSES) this.#addresses.add(addressOf(data));
     this.#packetId = id;
-    const result = this.#service.runPacket(this.#service.handling, data, context);
+    const result = runPacket(this.#service.handling, data, context);
     this.#packetId = 0;
     const leftover = this.#leftovers?.end() ?? null;
     if (leftover !== null && !context.returnedPromise) this.#reportLeftover(id, data, leftover);
@@ -138,7 +135,6 @@ class RecordContext implements PacketContext {
   /** Whether a returned promise was already reported. */
   returnedPromise = false;
   readonly #handler: RecordHandler;
-  readonly #encodeReply: typeof encodeReply;
 
   constructor(handler: RecordHandler, service: WorkerService, id: number, client: NetAddress, asOf: number) {
     this.handling = service.handling;
@@ -146,12 +142,11 @@ class RecordContext implements PacketContext {
     this.clientAddress = client;
     this.asOf = asOf;
     this.#handler = handler;
-    this.#encodeReply = service.encodeReply;
   }
 
   reply(reply: OscReply): void {
     const { id } = this;
-    const data = this.#encodeReply(reply);
+    const data = this.handling.dispatcher.functions.encodeReply(reply);
     // The pool forgets a packet once it has the result, so a late reply carries the client's address.
     this.#handler.send(this.isOver ? encodeSend(id, data, this.clientAddress) : encodeRecord(REPLY, id, data));
   }

@@ -1,8 +1,6 @@
 /** The loop of a worker thread or process: handles the packets from its channel, either blocking or in the event loop. */
-import { createRequire } from "node:module";
-import { fileURLToPath } from "node:url";
-import { Dispatcher } from "../../dispatch/index.ts";
-import { type Verifier, encodeReply, runPacket } from "../handle.ts";
+import type { Dispatcher } from "../../dispatch/index.ts";
+import type { Verifier } from "../handle.ts";
 import { loadHandlers } from "./handlers-module.ts";
 import { LeftoverWatch } from "./leftovers.ts";
 import { RecordHandler, type WorkerService, readyRecord } from "./record-handler.ts";
@@ -129,8 +127,6 @@ export function freezeForPool(dispatcher: Dispatcher): void {
 }
 
 function serviceOf(worker: WorkerContext, dispatcher: Dispatcher, mode: "sync" | "async", verifier: Verifier): WorkerService {
-  // A loader may have loaded our modules again for `require`: handlers then reply with instances of those classes.
-  const loaded = dispatcher instanceof Dispatcher ? { runPacket, encodeReply } : loadedForRequire();
   const shutdown = (): void => worker.send(encodeRecord(SHUTDOWN, 0));
   freezeForPool(dispatcher);
   return {
@@ -139,7 +135,6 @@ function serviceOf(worker: WorkerContext, dispatcher: Dispatcher, mode: "sync" |
     asyncAdvice: worker.asyncAdvice,
     namespace: worker.program.sendsValues ? dispatcher.namespace : null,
     handling: { ...worker.limits, dispatcher, mode, verifier, shutdown },
-    ...loaded,
   };
 }
 
@@ -148,10 +143,4 @@ function asyncHandlerOf(dispatcher: Dispatcher): string | null {
   const handlers = [...dispatcher.handlersForAddress("//*"), ...dispatcher.handlersForAddress("/*")];
   const found = handlers.find(({ callback }) => callback.constructor.name === "AsyncFunction");
   return found === undefined ? null : (found.address ?? "the default handler");
-}
-
-function loadedForRequire(): Pick<WorkerService, "runPacket" | "encodeReply"> {
-  const path = fileURLToPath(new URL("./handle.js", import.meta.url));
-  const { runPacket, encodeReply } = createRequire(import.meta.url)(path) as Pick<WorkerService, "runPacket" | "encodeReply">;
-  return { runPacket, encodeReply };
 }
