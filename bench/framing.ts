@@ -1,9 +1,9 @@
 /*
  * How fast are packets framed and extracted from a stream? Run: npx tsx bench/framing.ts
  *
- * A stream of about 4 MB is pushed in reads of 64 kB, as a busy socket gives them. "copy" copies the same stream and nothing else: what the
- * memory of this machine allows. Compare figures of one run only. In "floats" SLIP has an escape every 128 bytes or so, and one in the packet
- * of 32 bytes; "escapes" is nothing but bytes to be escaped.
+ * A stream of about 4 MB is pushed in chunks of 64 kB, as read from a busy socket. "copy" only copies the same stream: the memory bandwidth
+ * of this machine. Compare figures only within one run. In "floats" SLIP has an escape about every 128 bytes, and one in the packet of 32
+ * bytes; "escapes" consists only of bytes to escape.
  */
 import { performance } from "node:perf_hooks";
 import { createFrameDecoder, encodeFrame, encodeFrames } from "../src/framing/index.ts";

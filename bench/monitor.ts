@@ -2,8 +2,8 @@
 //
 //   npx tsx bench/monitor.ts [messages per second] [seconds]
 //
-// Needs Chromium (Debian's package chromium). The time from one frame to the next is measured in the page; without a screen and a graphics
-// card it is what this machine's processors make of it.
+// Needs Chromium (Debian's package chromium). Frame times are measured in the page; without a screen and a graphics card they depend on
+// this machine's CPUs.
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";

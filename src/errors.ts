@@ -13,7 +13,7 @@ export class OscError extends Error {
   /** What went wrong: a fixed string that programs can test for. */
   declare readonly code: string;
 
-  /** Made by Oscine. */
+  /** Created by Oscine. */
   constructor(code: string, message: string, options?: ErrorOptions) {
     super(message, options);
     this.code = code;
@@ -60,7 +60,7 @@ export class OscDecodeError extends OscError {
   /** Byte offset of the fault in the packet. */
   declare readonly offset: number;
 
-  /** Made by Oscine; `offset` is added to the message. */
+  /** Created by Oscine; `offset` is added to the message. */
   constructor(code: OscDecodeErrorCode, message: string, offset: number) {
     super(code, `${message} (at byte ${offset})`);
     this.offset = offset;
@@ -93,7 +93,7 @@ export class OscEncodeError extends OscError {
   /** The rejected value. */
   declare readonly value: unknown;
 
-  /** Made by Oscine. */
+  /** Created by Oscine. */
   constructor(code: OscEncodeErrorCode, message: string, value: unknown) {
     super(code, message);
     this.value = value;
@@ -124,7 +124,7 @@ export class OscFrameError extends OscError {
   /** True if the rest of the stream is unreadable and the connection has to be closed. */
   readonly fatal: boolean;
 
-  /** Made by Oscine; `offset` is added to the message. */
+  /** Created by Oscine; `offset` is added to the message. */
   constructor(code: OscFrameErrorCode, message: string, offset: number, fatal: boolean) {
     const before = exchangeStackTraceLimit(0);
     super(code, `${message} (at byte ${offset} of the stream)`);
@@ -160,7 +160,7 @@ export class OscDispatchError extends OscError {
   /** The address of the message, or the mapped address. */
   readonly address: string;
 
-  /** Made by Oscine. */
+  /** Created by Oscine. */
   constructor(code: OscDispatchErrorCode, message: string, address: string, options?: ErrorOptions) {
     super(code, message, options);
     this.address = address;
@@ -192,7 +192,7 @@ export class OscRejectedError extends OscError {
   /** Why it was rejected; also the name of the counter in `stats().rejected`. */
   readonly reason: RejectReason;
 
-  /** Made by Oscine; `cause` is the decoder's error, if there is one. */
+  /** Created by Oscine; `cause` is the decoder's error, if there is one. */
   constructor(reason: RejectReason, message: string, options?: ErrorOptions) {
     const before = exchangeStackTraceLimit(0);
     super("OSC_REJECTED", message, options);
@@ -214,7 +214,7 @@ export class OscDroppedError extends OscError {
   /** The name of the option that sets the limit: the one to raise. */
   readonly limit: string;
 
-  /** Made by Oscine. */
+  /** Created by Oscine. */
   constructor(limit: string, message: string) {
     const before = exchangeStackTraceLimit(0);
     super("OSC_DROPPED", message);
@@ -237,7 +237,7 @@ export class OscSocketError extends OscError {
   /** The address that was used, as `host:port` or a path. */
   readonly address: string;
 
-  /** Made by Oscine. */
+  /** Created by Oscine. */
   constructor(code: string, message: string, address: string, options?: ErrorOptions) {
     super(code, message, options);
     this.address = address;
@@ -270,7 +270,7 @@ export class OscBatchError extends OscError {
   readonly sent: number;
 
   /**
-   * Made by Oscine.
+   * Created by Oscine.
    *
    * @param failures at least one
    * @param size the number of packets in the batch
@@ -310,7 +310,7 @@ export type OscServerErrorCode =
 export class OscServerError extends OscError {
   declare readonly code: OscServerErrorCode;
 
-  /** Made by Oscine. */
+  /** Created by Oscine. */
   constructor(code: OscServerErrorCode, message: string, options?: ErrorOptions) {
     super(code, message, options);
   }
@@ -347,7 +347,7 @@ export class OscNatsError extends OscError {
   /** The NATS servers, as comma-separated `host:port`, without credentials. */
   readonly server: string;
 
-  /** Made by Oscine. */
+  /** Created by Oscine. */
   constructor(code: OscNatsErrorCode, message: string, server: string, options?: ErrorOptions) {
     super(code, message, options);
     this.server = server;
@@ -367,7 +367,7 @@ export class OscNatsError extends OscError {
 export class OscTimeoutError extends OscError {
   declare readonly code: "OSC_TIMEOUT";
 
-  /** Made by Oscine. */
+  /** Created by Oscine. */
   constructor(message: string) {
     super("OSC_TIMEOUT", message);
   }
@@ -392,7 +392,7 @@ export class OscRecordingError extends OscError {
   readonly offset: number;
 
   /**
-   * Made by Oscine.
+   * Created by Oscine.
    *
    * @param offset byte offset in the file
    */
@@ -421,7 +421,7 @@ export class OscQueryError extends OscError {
   readonly url: string;
 
   /**
-   * Made by Oscine.
+   * Created by Oscine.
    *
    * @param url the requested URL
    */
@@ -447,7 +447,7 @@ export type OscDiscoveryErrorCode = "OSC_DISCOVERY_FAILED" | "OSC_DISCOVERY_PACK
 export class OscDiscoveryError extends OscError {
   declare readonly code: OscDiscoveryErrorCode;
 
-  /** Made by Oscine. */
+  /** Created by Oscine. */
   constructor(code: OscDiscoveryErrorCode, message: string, options?: ErrorOptions) {
     super(code, message, options);
   }

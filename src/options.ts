@@ -205,7 +205,7 @@ export function hostAndPort(value: unknown, leastPort: 0 | 1 = 0): { readonly ho
   throw optionError(`An address must be an array [host, port], such as ["${host}", 9000]; got ${describe(value)}.`);
 }
 
-/** As {@link hostAndPort}, but with host and port as separate arguments. */
+/** Like {@link hostAndPort}, but with host and port as separate arguments. */
 export function checkHostAndPort(host: unknown, port: unknown, leastPort: 0 | 1 = 0): { readonly host: string; readonly port: number } {
   if (typeof host !== "string" || host.trim() === "") {
     throw optionError(`Host must be a name or an IP address, such as "127.0.0.1"; got ${describe(host)}.`);

@@ -20,8 +20,8 @@ export interface AddressPattern {
 }
 
 /**
- * Parses an address pattern (OSC 1.0, "OSC Message Dispatching and Pattern Matching"). Never throws, because patterns come from the network:
- * a malformed one has a `problem` and matches nothing.
+ * Parses an address pattern (OSC 1.0, "OSC Message Dispatching and Pattern Matching"). Never throws, because patterns come from the
+ * network: a malformed one has a `problem` and matches nothing.
  *
  * Pattern and address are split at `/`, and each part of the pattern must match the corresponding part of the address: `?` matches any one
  * character (code point), `*` any run of characters in the part, `[a-z]` and `[!a-z]` one character inside or outside the set, `{foo,bar}`

@@ -48,7 +48,7 @@ const LONG_RUN = 32;
 const STRING = 0x73; // s
 
 /**
- * The bytes of a packet. OSC 1.0, "OSC Packets". A decoded packet that had faults is encoded to its original bytes.
+ * Encodes a packet. OSC 1.0, "OSC Packets". A decoded packet that had faults is encoded to its original bytes.
  *
  * The bytes are yours and are never written to again. Their `buffer` may hold other packets too, as with Node's pooled `Buffer`. To
  * transfer it to a worker, or to get separate memory, use `encode(packet).slice()`. Packets larger than 8,192 bytes never share memory.
@@ -59,7 +59,7 @@ const STRING = 0x73; // s
  * const bytes = encode(new OscMessage("/gain", 0.5));
  * bytes.length; // 16
  * bytes.buffer.byteLength; // 65536: memory that packets share
- * bytes.slice().buffer.byteLength; // 16: memory of its own
+ * bytes.slice().buffer.byteLength; // 16: separate memory
  * encode(new OscMessage("/gain", 1), { numbers: "float" }); // ,f 1
  */
 export function encode(packet: OscPacket, options?: EncodeOptions): Uint8Array {
@@ -77,8 +77,8 @@ export function encode(packet: OscPacket, options?: EncodeOptions): Uint8Array {
 }
 
 /**
- * The bytes of a message, without making an {@link OscMessage}: the same bytes, or the same error, as `encode(new OscMessage(address, args,
- * types), options)`, in less time. The notes on the bytes at {@link encode} apply here too.
+ * Encodes a message without creating an {@link OscMessage}. Returns the same bytes, or throws the same error, as
+ * `encode(new OscMessage(address, args, types), options)`, but faster. The notes on the bytes at {@link encode} apply here too.
  *
  * @param address begins with `/` and contains no NUL character
  * @param args one value, or an array of values, each plain or with its type (`int(1)`, `float(1)`); default none

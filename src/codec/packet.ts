@@ -103,7 +103,7 @@ export class OscMessage {
  * @example new OscBundle([new OscMessage("/note/on", 60), new OscMessage("/gain", 0.5)], TimeTag.in(100))
  */
 export class OscBundle {
-  /** When the elements take effect; {@link TimeTag.IMMEDIATELY} for at once. */
+  /** When the elements take effect; {@link TimeTag.IMMEDIATELY} for immediately. */
   declare readonly timeTag: TimeTag;
   /** Messages and bundles, in the order in which they take effect. May be empty. */
   declare readonly elements: readonly OscPacket[];

@@ -52,7 +52,7 @@ export class TimeTag {
   }
 
   /**
-   * @param moment a `Date`, or milliseconds since 1970-01-01 UTC, with fractions
+   * @param moment a `Date`, or milliseconds since 1970-01-01 UTC, possibly fractional
    * @throws RangeError for an invalid date, or a number that isn't finite; OscEncodeError `OSC_VALUE_TYPE` for anything else
    */
   static from(moment: Date | number): TimeTag {

@@ -3,7 +3,7 @@ import { TimeTag } from "./time-tag.ts";
 import type { OscColor, OscMidi, OscValue } from "./types.ts";
 
 /**
- * One argument together with its type tag, made by {@link int}, {@link float} and the like.
+ * One argument with its type tag, created by {@link int}, {@link float} and similar functions.
  *
  * @example
  * new OscMessage("/synth/new", ["default", int(1), float(440)]).types; // "sif"
@@ -15,7 +15,7 @@ export class TypedValue {
   declare readonly value: OscValue;
 
   /**
-   * Made by {@link int}, {@link float} and the like, which check the value.
+   * Use {@link int}, {@link float} and similar functions instead, which check the value.
    *
    * @param tag one type tag, of one character
    */

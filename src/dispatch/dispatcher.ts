@@ -218,7 +218,7 @@ export class Dispatcher {
    * options. Fixed arguments are compared one by one with `Object.is`.
    *
    * @throws OscDispatchError `OSC_NOT_MAPPED` if there is none, `OSC_BAD_HANDLER` for neither a handler nor a function,
-   * `OSC_DISPATCHER_FROZEN` as {@link map}; OscServerError `OSC_OPTION` for options that aren't {@link MapOptions}
+   * `OSC_DISPATCHER_FROZEN` as for {@link map}; OscServerError `OSC_OPTION` for options that aren't {@link MapOptions}
    */
   unmap(address: string, handler: Handler): void;
   unmap(address: string, fn: HandlerCallback, options?: MapOptions): void;
@@ -238,8 +238,8 @@ export class Dispatcher {
   /**
    * Sets the function to call for every message that no mapped address matches, replacing the previous one; `null` for none.
    *
-   * @throws OscDispatchError `OSC_BAD_HANDLER` if `fn` is neither, `OSC_DISPATCHER_FROZEN` as {@link map}; OscServerError `OSC_OPTION` for
-   * options that aren't {@link HandlerOptions}
+   * @throws OscDispatchError `OSC_BAD_HANDLER` if `fn` is neither, `OSC_DISPATCHER_FROZEN` as for {@link map}; OscServerError `OSC_OPTION`
+   * for options that aren't {@link HandlerOptions}
    */
   setDefaultHandler<Args extends HandlerArguments = readonly OscValue[]>(fn: MessageHandler<Args> | null, options?: AddressFirst): void;
   setDefaultHandler<Args extends HandlerArguments = readonly OscValue[]>(
@@ -259,8 +259,8 @@ export class Dispatcher {
    *
    * A client's dispatcher receives messages one by one, and so never calls it.
    *
-   * @throws OscDispatchError `OSC_BAD_HANDLER` if `fn` isn't a function, `OSC_DISPATCHER_FROZEN` as {@link map}; OscServerError `OSC_OPTION` for
-   * options that aren't {@link BundleOptions}
+   * @throws OscDispatchError `OSC_BAD_HANDLER` if `fn` isn't a function, `OSC_DISPATCHER_FROZEN` as for {@link map}; OscServerError
+   * `OSC_OPTION` for options that aren't {@link BundleOptions}
    *
    * @example
    * dispatcher.onBundle((bundle) => console.log(`${bundle.elements.length} messages at ${bundle.timeTag}`));
@@ -273,7 +273,7 @@ export class Dispatcher {
   /**
    * Undoes the earliest call of {@link onBundle} with this function.
    *
-   * @throws OscDispatchError `OSC_NOT_MAPPED` if there is none, `OSC_BAD_HANDLER` and `OSC_DISPATCHER_FROZEN` as {@link onBundle}
+   * @throws OscDispatchError `OSC_NOT_MAPPED` if there is none, `OSC_BAD_HANDLER` and `OSC_DISPATCHER_FROZEN` as for {@link onBundle}
    */
   offBundle(fn: BundleHandler): void {
     this.#refuseIfFrozen(BUNDLE_NAME);

@@ -7,8 +7,8 @@ import { bad, boolean, type CheckedOptions, checkString, describe, type OptionCh
  * A handler's reply to the client that sent the message:
  *
  * - an address, for a message without arguments: `"/done"`;
- * - an address and its arguments: `["/volume", 0.5]`. Each further element is one argument, so a nested array is an OSC array: `["/point",
- *   [1, 2]]` has one argument, `["/point", 1, 2]` has two;
+ * - an address and its arguments: `["/volume", 0.5]`. Each element after the address is one argument, so a nested array is an OSC array:
+ *   `["/point", [1, 2]]` has one argument, `["/point", 1, 2]` has two;
  * - a whole message or bundle.
  */
 export type OscReply = string | readonly [address: string, ...args: OscArgument[]] | OscMessage | OscBundle;

@@ -160,7 +160,8 @@ export class Namespace implements Iterable<NamespaceMethod> {
   /**
    * Changes the address of a method.
    *
-   * @throws OscDispatchError `OSC_NOT_MAPPED` if there is none at `from` or one at `to`, `OSC_BAD_MAPPED_ADDRESS` if `to` isn't a plain address
+   * @throws OscDispatchError `OSC_NOT_MAPPED` if there is no method at `from` or already one at `to`, `OSC_BAD_MAPPED_ADDRESS` if `to`
+   *   isn't a plain address
    */
   rename(from: string, to: string): void {
     checkAddress(to);

@@ -111,8 +111,9 @@ function numberToJson(value: number): JsonValue {
 }
 
 /**
- * Parses one line of JSON. A packet with `raw` is decoded from these bytes alone. Names other than `address types args timetag elements
- * raw` are ignored. The types of a message without `types` are inferred; a message with a `timetag` is wrapped in a bundle.
+ * Parses one line of JSON. A packet with `raw` is decoded from these bytes alone.
+ * Names other than `address types args timetag elements raw` are ignored. The types of a message without `types` are inferred; a message
+ * with a `timetag` is wrapped in a bundle.
  *
  * @throws UsageError that says what is wrong
  */

@@ -45,8 +45,8 @@ const FORMS = "osc.udp://host:port/, host:port, :port or a port number";
 const LARGEST_PORT = 65_535;
 
 /**
- * Parses `osc.udp://host:port/`, `osc.tcp://host:port/?framing=1.0`, `osc.unix:///path`, `osc.serial:///dev/ttyACM0?baud=115200`, `ws://host:port/path`, `wss://…`, and for UDP `host:port`,
- * `[::1]:port`, `:port` or `port`.
+ * Parses `osc.udp://host:port/`, `osc.tcp://host:port/?framing=1.0`, `osc.unix:///path`, `osc.serial:///dev/ttyACM0?baud=115200`,
+ * `ws://host:port/path`, `wss://…`, and for UDP `host:port`, `[::1]:port`, `:port` or `port`.
  *
  * @throws OscServerError `OSC_OPTION`, which says what is wrong and how to fix it
  */
