@@ -45,25 +45,37 @@ export function formatParts(message: OscMessage, timeTag: TimeTag | null): Forma
 }
 
 /** The values of a message as words, one for each type tag that has one. */
-export function formatArguments({ types, args }: OscMessage, format: (tag: string, value: OscValue) => string = formatValue): string[] {
+export function formatArguments(message: OscMessage, format: (tag: string, value: OscValue) => string = formatValue): string[] {
   const words: string[] = [];
+  for (const [tag, value] of taggedValues(message)) {
+    const word = value === undefined ? "" : format(tag, value);
+    if (word !== "") words.push(word);
+  }
+  return words;
+}
+
+/** Each type tag of a message with its value, arrays flattened between their brackets, which have none. */
+export function* taggedValues({
+  types,
+  args,
+}: OscMessage): Generator<readonly [tag: string, value: OscValue | undefined], void, undefined> {
   const enclosing: Iterator<OscValue>[] = [];
   let values: Iterator<OscValue> = args[Symbol.iterator]();
   for (const tag of types) {
     if (tag === "]") {
       values = enclosing.pop() ?? values;
+      yield [tag, undefined];
       continue;
     }
     const value = values.next().value as OscValue;
-    if (tag === "[") {
-      enclosing.push(values);
-      values = (value as readonly OscValue[])[Symbol.iterator]();
-    } else {
-      const word = format(tag, value);
-      if (word !== "") words.push(word);
+    if (tag !== "[") {
+      yield [tag, value];
+      continue;
     }
+    enclosing.push(values);
+    values = (value as readonly OscValue[])[Symbol.iterator]();
+    yield [tag, undefined];
   }
-  return words;
 }
 
 /** Formats a value as a word; empty if the type tag implies the value. */

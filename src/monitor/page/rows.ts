@@ -1,7 +1,7 @@
 import { decodeOrFault, faultsOf } from "../../codec/decode.ts";
-import type { OscMessage, OscPacket, OscValue, TimeTag } from "../../codec/index.ts";
+import type { OscMessage, OscPacket, TimeTag } from "../../codec/index.ts";
 import { OscDecodeError } from "../../errors.ts";
-import { flatten, formatValue } from "../../text/format.ts";
+import { flatten, formatValue, taggedValues } from "../../text/format.ts";
 import type { MessageFilter } from "../../text/message-filter.ts";
 import type { FeedEntry, FeedPacket } from "../protocol.ts";
 
@@ -250,25 +250,10 @@ export interface ShownArgument {
 }
 
 /** The arguments of a message one by one, with arrays flattened between brackets. */
-export function argumentList({ types, args }: OscMessage): ShownArgument[] {
-  const shown: ShownArgument[] = [];
-  const enclosing: Iterator<OscValue>[] = [];
-  let values: Iterator<OscValue> = args[Symbol.iterator]();
-  for (const tag of types) {
-    let text = "";
-    if (tag === "]") values = enclosing.pop() ?? values;
-    else {
-      const value = values.next().value as OscValue;
-      if (tag === "[") {
-        enclosing.push(values);
-        values = (value as readonly OscValue[])[Symbol.iterator]();
-      } else {
-        text = formatValue(tag, value);
-      }
-    }
-    shown.push({ tag, type: NAMES[tag] ?? "unknown", text });
-  }
-  return shown;
+export function argumentList(message: OscMessage): ShownArgument[] {
+  return Array.from(taggedValues(message), ([tag, value]) => {
+    return { tag, type: NAMES[tag] ?? "unknown", text: value === undefined ? "" : formatValue(tag, value) };
+  });
 }
 
 /** The visible rows of a list. */
