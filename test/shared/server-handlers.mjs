@@ -23,6 +23,57 @@ dispatcher.map("/throw", () => {
 dispatcher.map("/throw", () => ["/after-throw"]);
 dispatcher.map("/promise", async () => ["/kept"]);
 dispatcher.map("/bad-reply", () => ({ not: "a reply" }));
+const hostile = {
+  null: () => null,
+  undefined: () => undefined,
+  "a symbol": () => Symbol("thrown"),
+  "an object without prototype": () => Object.create(null),
+  "a proxy whose traps throw": () => {
+    const trap = () => {
+      throw new Error("trap");
+    };
+    return new Proxy(new Error("inner"), { get: trap, has: trap, getPrototypeOf: trap, ownKeys: trap, getOwnPropertyDescriptor: trap });
+  },
+  "a revoked proxy": () => {
+    const { proxy, revoke } = Proxy.revocable({}, {});
+    revoke();
+    return proxy;
+  },
+  "an error whose getters throw": () => {
+    const get = () => {
+      throw new Error("getter");
+    };
+    return Object.defineProperties(new Error("inner"), { message: { get }, stack: { get }, name: { get }, code: { get }, cause: { get } });
+  },
+  "an object whose toString throws": () => ({
+    toString() {
+      throw new Error("toString");
+    },
+    [Symbol.toPrimitive]() {
+      throw new Error("toPrimitive");
+    },
+  }),
+  "an error that is its own cause": () => {
+    const error = new Error("circle");
+    return Object.assign(error, { cause: error });
+  },
+};
+const rejection = (value) => {
+  const promise = Promise.reject(value);
+  return promise;
+};
+dispatcher.map("/hostile/throw", (_address, name) => {
+  throw hostile[name]();
+});
+dispatcher.map("/hostile/reject", (_address, name) => rejection(hostile[name]()));
+dispatcher.map("/hostile/reply", (context, _address, name) => context.reply(rejection(hostile[name]())), withContext);
+dispatcher.map("/hostile/thenable", (_address, name) => ({
+  // oxlint-disable-next-line unicorn/no-thenable -- what a hostile handler returns
+  get then() {
+    throw hostile[name]();
+  },
+}));
+dispatcher.map("/hostile/*", (address, name) => ["/after", address, name]);
 const times = (count, run) => {
   for (let done = 0; done < count; done += 1) run();
 };

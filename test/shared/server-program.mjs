@@ -29,6 +29,15 @@ class Server extends Base {
   }
 }
 
+/** What a handler threw may throw itself when it is looked at. */
+function causeOf({ cause }) {
+  try {
+    return cause?.message;
+  } catch {
+    return undefined;
+  }
+}
+
 function tell(word, value = null) {
   console.log(`${word} ${JSON.stringify(value)}`);
 }
@@ -52,7 +61,7 @@ const onError = (error, client) => {
     code: error.code,
     reason: error.reason,
     limit: error.limit,
-    cause: error.cause?.message,
+    cause: causeOf(error),
     message: error.message,
     client,
   });
