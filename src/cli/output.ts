@@ -150,8 +150,8 @@ export class MessagePrinter {
     const output = this.#output;
     const columns = [
       output.styled("dim", `${timeOfDay(time)}  ${this.#column("sender", escapeForTerminal(formatAddress(from)))}`),
-      output.styled("bold", this.#column("address", address)),
-      output.styled("cyan", this.#column("types", types)),
+      output.styled("bold", this.#column("address", escapeForTerminal(address))),
+      output.styled("cyan", this.#column("types", escapeForTerminal(types))),
     ];
     const rest = [args, output.styled("dim", dated)].filter((part) => part !== "");
     output.line([...columns, ...rest].join("  ").trimEnd());
