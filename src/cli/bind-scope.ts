@@ -5,38 +5,38 @@ import { shownUrl } from "./endpoint.ts";
 import { plural } from "./output.ts";
 
 const LOCAL_HOST = "127.0.0.1";
-/** How many addresses of this machine are shown. */
+/** Maximum number of this machine's addresses to show. */
 const MAX_SHOWN = 3;
 
-/** Who can send to a listener: everyone who reaches this machine, this machine alone, or whoever reaches its one address. */
+/** Who can send to a listener: all hosts that reach this machine, only this machine, or hosts that reach one of its addresses. */
 export type BindScope = "all interfaces" | "this machine only" | "one address";
 
-/** @param url as it is bound */
+/** @param url the bound URL */
 export function bindScopeOf({ transport, host }: OscUrl): BindScope {
   if (host === "0.0.0.0" || host === "::") return "all interfaces";
   const isLocal = transport === "unix" || transport === "serial" || host === null || host === "::1" || host.startsWith("127.");
   return isLocal ? "this machine only" : "one address";
 }
 
-/** Says where a command listens, and who can send to it: `Listening on …` or, of a serial port, `Reading …`. */
+/** Describes where a command listens and who can send to it: `Listening on …`, or `Reading …` for a serial port. */
 export function describeBound(url: OscUrl, styled: (text: string) => string = (text) => text): string {
   if (url.transport === "serial") return `Reading ${styled(shownUrl(url))}`;
   const scope = bindScopeOf(url);
   return `Listening on ${styled(`${shownUrl(url)}${scope === "one address" ? "" : ` (${scope})`}`)}`;
 }
 
-/** The URL that reaches the listener from this machine. */
+/** The listener's URL for programs on this machine. */
 export function localUrl(url: OscUrl): OscUrl {
   return bindScopeOf(url) === "all interfaces" ? { ...url, host: LOCAL_HOST } : url;
 }
 
-/** The same as `oscine send` takes it, as short as possible. */
+/** The same, in the shortest form that `oscine send` accepts. */
 export function localTarget(url: OscUrl): string {
   const local = localUrl(url);
   return local.transport === "udp" && local.host === LOCAL_HOST ? `:${local.port}` : formatOscUrl(local);
 }
 
-/** Where other machines send to, as `oscine send` takes it; empty if they can't. */
+/** The targets for other machines, in the form that `oscine send` accepts; empty if they can't send. */
 export function targetsForOthers(url: OscUrl, interfaces: ReturnType<typeof networkInterfaces> = networkInterfaces()): readonly string[] {
   if (bindScopeOf(url) !== "all interfaces") return [];
   const family = url.host === "::" ? "IPv6" : "IPv4";
@@ -46,7 +46,7 @@ export function targetsForOthers(url: OscUrl, interfaces: ReturnType<typeof netw
   return hosts.map((host) => (url.transport === "udp" && family === "IPv4" ? `${host}:${url.port}` : formatOscUrl({ ...url, host })));
 }
 
-/** One line that says where to send, from here and from elsewhere; null if the URL already says it. */
+/** One line with the targets for this machine and for others; null if the URL already says it. */
 export function describeTargets(url: OscUrl): string | null {
   if (bindScopeOf(url) !== "all interfaces") return null;
   const others = targetsForOthers(url);
@@ -60,18 +60,18 @@ export function openToOthers({ program }: Session, command: "dump" | "serve", ur
 }
 
 const LOOK_MS = 1000;
-/** After this many looks without a packet, the watch says how to test. */
+/** Number of checks without a packet before printing how to test. */
 const LOOKS_UNTIL_SILENT = 10;
 
-/** What a watch looks at. */
+/** The counters that a watch checks. */
 export interface Arrivals {
   /** Packets received so far. */
   received(): number;
-  /** Packets that the kernel has dropped so far; null if it doesn't say. */
+  /** Packets that the kernel has dropped so far; null if unknown. */
   dropped(): number | null;
 }
 
-/** Says once that nothing arrives and what may be wrong; and whenever the kernel drops packets, how many. */
+/** Prints a hint once if nothing arrives, and a count whenever the kernel drops packets. */
 export class ArrivalWatch {
   readonly #session: Session;
   readonly #url: OscUrl;
@@ -82,8 +82,8 @@ export class ArrivalWatch {
   #dropped = 0;
 
   /**
-   * @param url as it is bound
-   * @param remedy how to listen on all interfaces with this command, such as `oscine serve :9000`
+   * @param url the bound URL
+   * @param remedy the command that listens on all interfaces, such as `oscine serve :9000`
    */
   constructor(session: Session, url: OscUrl, arrivals: Arrivals, remedy: string) {
     this.#session = session;
@@ -111,7 +111,9 @@ export class ArrivalWatch {
   #sayNothingArrives(): void {
     const url = this.#url;
     if (url.transport === "serial") {
-      return this.#say("Nothing has arrived yet. Check that the device sends SLIP at this speed: the URL may have ?baud= and ?framing=.");
+      return this.#say(
+        "Nothing has arrived yet. Check that the device sends SLIP at this speed; set others with ?baud= and ?framing= in the URL.",
+      );
     }
     this.#say(`Nothing has arrived yet. To test: ${this.#session.program} send ${localTarget(url)} /hello`);
     const [other] = targetsForOthers(url);

@@ -7,7 +7,7 @@ import { UsageError } from "../text/usage-error.ts";
 import { asUsage } from "./endpoint.ts";
 import { JsonError, readJson } from "./json-lines.ts";
 
-/** The flags of `oscine bridge` that are rules, in the order in which they apply. */
+/** The rule flags of `oscine bridge`, in the order in which they apply. */
 export const RULE_OPTIONS = {
   rules: { type: "string" },
   only: { type: "string", multiple: true },
@@ -24,22 +24,22 @@ export const RULE_OPTIONS = {
 /** The values of these flags. */
 type RuleFlags = { readonly [Name in keyof typeof RULE_OPTIONS]?: (Name extends "rules" ? string : string[]) | undefined };
 
-/** The rules for both directions. */
+/** The rules for each direction. */
 export interface RulePair {
   readonly rules: readonly BridgeRule[];
   readonly rulesBack: readonly BridgeRule[];
 }
 
-/** `--changes` may stand without a pattern, which `parseArgs` doesn't allow. */
+/** Allows `--changes` without a pattern, which `parseArgs` doesn't support. */
 export function withAllChanges(words: readonly string[]): string[] {
   const end = words.indexOf("--");
   return words.map((word, index) => (word === "--changes" && (end === -1 || index < end) ? "--changes=*" : word));
 }
 
 /**
- * Reads the flags, and the file of `--rules`, whose rules come first.
+ * Reads the rules from the file of `--rules` and then from the flags.
  *
- * @throws UsageError that names the flag, or the line of the file
+ * @throws UsageError that names the flag or the line in the file
  */
 export function readRules(flags: RuleFlags): RulePair {
   const { rules, rulesBack } = flags.rules === undefined ? { rules: [], rulesBack: [] } : readRulesFile(flags.rules);
@@ -84,7 +84,7 @@ export function readRename(word: string): BridgeRule {
   return { rename: word.slice(0, at), to: word.slice(at + 1) };
 }
 
-/** The numbers of a list such as `0,127`; what isn't one stays text, so that the check can name it. */
+/** Parses a list such as `0,127`. Other text is kept, so the error message can quote it. */
 function numbersOf(text: string): (number | string)[] {
   if (text === "") return [];
   return text.split(",").map((part) => (part.trim() === "" || Number.isNaN(Number(part)) ? part : Number(part)));
@@ -92,7 +92,7 @@ function numbersOf(text: string): (number | string)[] {
 
 const FILE_KEYS = ["rules", "rulesBack"] as const;
 
-/** Reads `{ "rules": […], "rulesBack": […] }`, or a list of rules alone. */
+/** Reads `{ "rules": […], "rulesBack": […] }` or just a list of rules. */
 function readRulesFile(file: string): RulePair {
   const fault = (line: number, message: string): UsageError => new UsageError(`${file}:${line}: ${message}`);
   let text: string;
@@ -112,7 +112,7 @@ function readRulesFile(file: string): RulePair {
       const right = nearest(unknown, FILE_KEYS);
       throw new JsonError(
         lineOf(value),
-        `"${unknown}" isn't known: the file has ${FILE_KEYS.join(" and ")}${right === undefined ? "" : `. Did you mean ${right}?`}`,
+        `unknown property "${unknown}": the file may have ${FILE_KEYS.join(" and ")}${right === undefined ? "" : `. Did you mean ${right}?`}`,
       );
     }
     const [rules, rulesBack] = FILE_KEYS.map((key) => {

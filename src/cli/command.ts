@@ -8,13 +8,13 @@ import type { Output } from "./output.ts";
 /** Exit codes. */
 export const EXIT = { success: 0, failure: 1, usage: 2 } as const;
 
-/** What every command gets. */
+/** The context of every command. */
 export interface Session {
-  /** Standard output: what the user asked for. */
+  /** Standard output: the requested data. */
   readonly out: Output;
-  /** Standard error: everything said about it. */
+  /** Standard error: everything else. */
   readonly err: Output;
-  /** Aborted by Ctrl-C, by SIGTERM, and when nobody reads the output anymore. */
+  /** Aborted by Ctrl-C, SIGTERM, and when the reader of the output is gone. */
   readonly stop: AbortSignal;
   /** How to call this program again, such as `oscine` or `npx oscine`. */
   readonly program: string;
@@ -22,17 +22,17 @@ export interface Session {
 
 /** One command of `oscine`. */
 export interface Command {
-  /** What `--help` prints. */
+  /** The text of `--help`. */
   readonly help: string;
   /**
    * @param words the words after the command's name
    * @returns the exit code
-   * @throws UsageError if a word is wrong, OscError if the command fails
+   * @throws UsageError if a word is invalid, OscError if the command fails
    */
   run(words: readonly string[], session: Session): Promise<number>;
 }
 
-/** What the library calls its options, and the flags of the command line that set them. */
+/** Option names in the library's messages, and the flags that set them. */
 const FLAGS: readonly (readonly [option: string, flag: string])[] = [
   ["the option origins", "--origin"],
   ["set strictTiming to false", "add --no-strict-timing"],

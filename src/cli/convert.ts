@@ -9,14 +9,14 @@ const HELP = `Converts a recording to another format.
 
 Usage: oscine convert [options] IN OUT
 
-IN is JSON lines, a SuperCollider score, the text of oscdump, or a capture
-(pcap, pcapng); - is standard input. The ending of OUT chooses its format:
+IN is JSON lines, a SuperCollider score, oscdump text or a capture (pcap,
+pcapng); - is standard input. The file extension of OUT chooses its format:
 .jsonl, .osc (a score), .txt (oscdump), .pcapng.
 
   --format FORMAT      the format of OUT: jsonl, score, oscdump or pcapng
-  --from-format FORMAT the format of IN, if it can't be found out
+  --from-format FORMAT the format of IN, if it can't be detected
   --match PATTERN      only messages whose address matches; may be repeated
-  --rename OLD=NEW     renames the beginning of addresses; may be repeated
+  --rename OLD=NEW     renames the start of addresses; may be repeated
   --quiet              prints only errors
 
 Examples:
@@ -40,7 +40,7 @@ async function runConvert(words: readonly string[], session: Session): Promise<n
   if (input === undefined || output === undefined || positionals.length > 2) {
     throw new UsageError('convert takes two files, as in "oscine convert capture.pcapng show.jsonl".');
   }
-  if (input === output) throw new UsageError(`${output} can't be read and written at the same time: give OUT another name.`);
+  if (input === output) throw new UsageError(`${output} is both input and output: give OUT another name.`);
   const edit = readEdit(values.match, values.rename);
   const format = readOutputFormat(values.format);
   const recording = await openInput(input, readInputFormat("from-format", values["from-format"]), session);

@@ -30,26 +30,26 @@ A URL or a port without a host listens on all interfaces (IPv4); a multicast
 address joins that group. URLs: osc.udp://host:port/, osc.tcp://host:port/,
 osc.unix:///path/of.sock, osc.serial:///dev/ttyACM0?baud=115200,
 ws://host:port/path, host:port, :port, or a port number. Streams (osc.tcp,
-osc.unix, osc.serial) take both framings, or only one with ?framing=1.0 or 1.1.
+osc.unix, osc.serial) accept both framings, or one with ?framing=1.0 or 1.1.
 A FILE is a recording in any format that "oscine play" reads.
 
-  --json            one JSON object per line for each packet;
+  --json            one JSON object per packet and line;
                     "oscine send URL --json" reads it back
   --raw             each packet as an annotated hex dump
-  --match PATTERN   only messages whose address matches; * crosses slashes, as
-                    in "/mixer/*"; may be repeated
-  --count N         ends after N messages (with --raw: packets)
-  --timeout S       ends after S seconds
-  --bytes FILE      one packet, from a file that has its bytes or its
-                    hexadecimal digits; - is standard input
+  --match PATTERN   only messages whose address matches; * also matches
+                    slashes, as in "/mixer/*"; may be repeated
+  --count N         exits after N messages (with --raw: packets)
+  --timeout S       exits after S seconds
+  --bytes FILE      one packet from a file with its bytes or hexadecimal
+                    digits; - is standard input
   --interface IF    for a multicast address: the network interface to join on,
                     by name or address, such as eth0
   --origin ORIGIN   a page that may connect to ws://, such as
                     https://example.org; may be repeated
   --quiet           prints only errors on standard error: no greeting, no totals
 
-Messages go to standard output, everything else to standard error. Ctrl-C ends
-it and prints the number of messages for each address.
+Messages go to standard output, everything else to standard error. Ctrl-C stops
+it and prints the number of messages per address.
 
 Examples:
   oscine dump :9000
@@ -67,9 +67,9 @@ export const DUMP: Command = { help: HELP, run: runDump };
 
 interface DumpOptions {
   readonly urls: readonly OscUrl[];
-  /** Recordings, in place of URLs. */
+  /** Recordings to read instead of listening on URLs. */
   readonly files: readonly string[];
-  /** A file that has one packet, in place of URLs. */
+  /** A file with one packet to read instead of listening on URLs. */
   readonly bytes: string | null;
   readonly form: "readable" | "json" | "raw";
   readonly filter: MessageFilter;
@@ -137,7 +137,7 @@ async function dumpFiles(files: readonly string[], dump: Dump, signal: AbortSign
   }
 }
 
-/** The bytes of a file, or what its hexadecimal digits stand for. No packet looks like digits, because it begins with "/" or "#". */
+/** Reads a packet as raw bytes or hexadecimal digits. Unambiguous, because a packet begins with "/" or "#". */
 function readPacket(file: string): Uint8Array {
   let bytes: Uint8Array;
   try {
@@ -208,7 +208,7 @@ function readFilter(patterns: readonly string[]): MessageFilter {
   }
 }
 
-/** Prints packets, and counts what it printed. */
+/** Prints and counts packets. */
 class Dump {
   readonly #options: DumpOptions;
   readonly #session: Session;
@@ -227,12 +227,12 @@ class Dump {
     this.#left = options.count;
   }
 
-  /** Packets received so far, including those that aren't shown. */
+  /** Packets received so far, including those not shown. */
   get received(): number {
     return this.#received;
   }
 
-  /** Whether a packet could not be read, or not all of it. */
+  /** Whether any packet couldn't be decoded completely. */
   get hasFault(): boolean {
     return this.#hasFault;
   }
@@ -259,7 +259,7 @@ class Dump {
     if (this.#left === 0) this.#onEnough();
   }
 
-  /** @param kernelDropped how many datagrams the kernel dropped */
+  /** @param kernelDropped the number of datagrams that the kernel dropped */
   printTotals(kernelDropped: number): void {
     this.#tally.print(this.#session.err, kernelDropped);
   }
@@ -283,11 +283,11 @@ class Dump {
   }
 }
 
-/** A sender that makes up new addresses must not fill the memory: this many are counted one by one, with this many characters in all. */
+/** Limits for senders of random addresses: the number of addresses counted one by one, and their total characters. */
 const MAX_ADDRESSES = 10_000;
 const MAX_CHARACTERS = 1024 * 1024;
 
-/** Counts messages by their address. */
+/** Counts messages by address. */
 export class Tally {
   readonly #counts = new Map<string, number>();
   #characters = 0;
@@ -302,12 +302,12 @@ export class Tally {
     if (count === undefined && !isFull) this.#characters += address.length;
   }
 
-  /** Counts a packet that could not be read. */
+  /** Counts a packet that couldn't be decoded. */
   addFault(): void {
     this.#faults += 1;
   }
 
-  /** Prints the counts, the largest first. */
+  /** Prints the counts, largest first. */
   print(output: Output, kernelDropped = 0): void {
     const rows = [...this.#counts].toSorted(([, a], [, b]) => b - a);
     if (this.#others > 0) rows.push(["(further addresses)", this.#others]);

@@ -14,9 +14,9 @@ import { maskSecrets } from "../url/secrets.ts";
 const LOCAL_HOST = "127.0.0.1";
 
 /**
- * Reads a word of the command line as a URL.
+ * Parses a command line word as a URL.
  *
- * @throws UsageError that says which part is wrong
+ * @throws UsageError that names the invalid part
  */
 export function parseUrl(text: string): OscUrl {
   if (isNatsUrl(text)) {
@@ -26,20 +26,20 @@ export function parseUrl(text: string): OscUrl {
   }
   const url = asUsage(() => parseOscUrl(text));
   if (url.listens)
-    throw new UsageError(`"${maskSecrets(text)}" has ?listen, which only targets of "oscine bridge" can have: leave it out.`);
+    throw new UsageError(`"${maskSecrets(text)}" has ?listen, which is valid only for targets of "oscine bridge": leave it out.`);
   return url;
 }
 
 /**
- * The URL of a multicast group with the network interface to use, by its name or address.
+ * Adds the network interface, by name or address, to the URL of a multicast group.
  *
- * @throws UsageError if the URL has no such group, or this machine no such interface
+ * @throws UsageError if the URL isn't a multicast group or this machine lacks the interface
  */
 export function withInterface(url: OscUrl, name: string | undefined): OscUrl {
   if (name === undefined) return url;
   const { host } = url;
   if (url.transport !== "udp" || host === null || !isMulticast(host)) {
-    throw new UsageError(`--interface is for multicast, such as 239.0.0.1:9000; ${shownUrl(url)} has no multicast address.`);
+    throw new UsageError(`--interface needs a multicast address such as 239.0.0.1:9000; ${shownUrl(url)} isn't one.`);
   }
   const interfaces = Object.entries(networkInterfaces()).flatMap(([one, addresses = []]) =>
     addresses.map((info) => ({ ...info, name: one })),
@@ -48,7 +48,7 @@ export function withInterface(url: OscUrl, name: string | undefined): OscUrl {
   const found = interfaces.find((one) => one.family === family && (one.name === name || one.address === name));
   if (found !== undefined) return { ...url, multicastInterface: family === "IPv6" ? `::%${found.name}` : found.address };
   const names = [...new Set(interfaces.filter((one) => one.family === family).map((one) => `${one.name} (${one.address})`))];
-  throw new UsageError(`No network interface "${name}" has an ${family} address. There are: ${names.join(", ")}.`);
+  throw new UsageError(`No network interface "${name}" has an ${family} address. Available: ${names.join(", ")}.`);
 }
 
 /** The URL of an OSCQuery server: `http://host:port`, or only `host:port`. */
@@ -56,7 +56,7 @@ export function queryUrl(text: string): string {
   return text.includes("://") ? text : `http://${text}`;
 }
 
-/** Calls a function, and turns its complaint about an option into one about the command line. */
+/** Calls a function and converts its option errors to usage errors. */
 export function asUsage<Result>(make: () => Result): Result {
   try {
     return make();
@@ -65,7 +65,7 @@ export function asUsage<Result>(make: () => Result): Result {
   }
 }
 
-/** The same for a function that returns a promise. */
+/** The same for an async function. */
 export async function asUsageLater<Result>(make: () => Promise<Result>): Promise<Result> {
   try {
     return await make();
@@ -78,27 +78,27 @@ function usageOf(error: unknown): unknown {
   return error instanceof OscServerError && error.code === "OSC_OPTION" ? new UsageError(error.message) : error;
 }
 
-/** The URL with the address and port that a socket is bound to. */
+/** The URL with the socket's bound address and port. */
 export function boundUrl(url: OscUrl, { address, port }: Pick<NetAddress, "address" | "port">): OscUrl {
   return url.transport === "unix" || url.transport === "serial" ? { ...url, path: address } : { ...url, host: address, port };
 }
 
-/** The URL as people may see it: without a token that its query may hold. */
+/** The URL without secrets in its query. */
 export function shownUrl(url: OscUrl): string {
   return maskSecrets(formatOscUrl(url));
 }
 
-/** What a listener reports. */
+/** Events of a listener. */
 export interface ListenerEvents {
   onPacket(data: Uint8Array, from: NetAddress): void;
   onError(error: OscError, from?: NetAddress): void;
 }
 
 /**
- * A transport that receives at a URL. It isn't open yet.
+ * Creates a transport that receives at a URL. It isn't open yet.
  *
  * @param origins pages that may connect to `ws://` besides those of this machine
- * @throws UsageError if nothing can listen at the URL
+ * @throws UsageError if it's impossible to listen at the URL
  */
 export async function createListener(url: OscUrl, events: ListenerEvents, origins: readonly string[] = []): Promise<Transport> {
   const { listenerOf } = await import("../bridge/sockets.ts");
@@ -120,19 +120,19 @@ export interface SenderOptions {
   readonly onError: ErrorListener;
 }
 
-/** A client that sends to a URL: to this machine if it names no host. Each transport is imported when it is needed. */
+/** Creates a client for a URL; without a host, for this machine. Imports each transport on demand. */
 export async function createSender(url: OscUrl, options: SenderOptions): Promise<PacketClient> {
   const host = url.host ?? LOCAL_HOST;
   const { transport, port, path } = url;
   if (port === 0 && transport !== "unix" && transport !== "serial")
     throw new UsageError("Port 0 is only for listening: write the port of the receiver.");
-  // Someone who types a command wants to know at once that nobody listens.
+  // On the command line, fail immediately if nothing listens.
   const connection = { ...options, reconnect: false };
   const stream = { ...connection, framing: url.framing ?? "1.1" } as const;
   switch (transport) {
     case "udp": {
       const { UDPClient } = await import("../client/udp-client.ts");
-      // Someone who types a broadcast address means it.
+      // A broadcast address on the command line is intentional.
       const { multicastInterface } = url;
       const socket = { broadcast: true, ...(multicastInterface !== undefined && { multicastInterface }) };
       return asUsage(() => new UDPClient(host, port, { ...options, ...socket }));

@@ -8,10 +8,10 @@ const HELP = `Finds OSC servers and OSCQuery servers on the network.
 
 Usage: oscine find [options]
 
-Needs the package multicast-dns: npm install multicast-dns@7
+Requires the package multicast-dns: npm install multicast-dns@7
 
   --type TYPE   only osc.udp, osc.tcp or oscquery; may be repeated
-  --timeout S   ends after S seconds (default 3); 0 goes on until Ctrl-C
+  --timeout S   exits after S seconds (default 3); 0 runs until Ctrl-C
   --json        one JSON object per line for each service that appears, changes
                 or leaves
 

@@ -5,7 +5,7 @@ import { Dispatcher } from "../dispatch/index.ts";
 import { UsageError } from "../text/usage-error.ts";
 import { MessagePrinter, type Output } from "./output.ts";
 
-/** What handles the messages. */
+/** The handlers of the messages. */
 export interface Handlers {
   readonly dispatcher: Dispatcher;
   /** The module whose default export is the dispatcher. Threads and processes load it again. */
@@ -13,9 +13,9 @@ export interface Handlers {
 }
 
 /**
- * Loads the dispatcher that a module exports as its default.
+ * Loads the dispatcher from a module's default export.
  *
- * @param ignoresTime true to handle bundles at once, whatever `strictTiming` the module's dispatcher has
+ * @param ignoresTime true to handle bundles immediately, whatever the dispatcher's `strictTiming`
  * @throws UsageError that says what is wrong with the module
  */
 export async function loadHandlers(module: string, ignoresTime: boolean = false): Promise<Handlers> {
@@ -31,12 +31,12 @@ export async function loadHandlers(module: string, ignoresTime: boolean = false)
     throw new UsageError(describeLoadError(module, error));
   }
   if (exported instanceof Dispatcher) {
-    // The dispatcher is this process's own copy, and no server has read the option yet.
+    // The dispatcher belongs to this process alone, and no server has read the option yet.
     if (ignoresTime) (exported as { strictTiming: boolean }).strictTiming = false;
     return { dispatcher: exported, module: url };
   }
   throw new UsageError(
-    `The default export of ${module} must be a Dispatcher of this oscine: export default dispatcher; it is ${describeExport(exported)}.`,
+    `The default export of ${module} must be a Dispatcher of this oscine ("export default dispatcher"); it is ${describeExport(exported)}.`,
   );
 }
 
@@ -65,7 +65,7 @@ function describeLoadError(module: string, error: unknown): string {
   if (code === "ERR_MODULE_NOT_FOUND" && text.includes("package 'oscine'")) {
     return `${module} imports "oscine", which is not installed in its folder: run "npm install oscine" there.`;
   }
-  // What Node says of import and export in a file that package.json declares to be CommonJS, as "npm init -y" does.
+  // Node's messages for import and export in a CommonJS file, which is what "npm init -y" declares.
   if (/^SyntaxError: (?:Cannot use import statement outside a module|Unexpected token '?export'?|Cannot use 'import\.meta')/.test(text)) {
     const renamed = `${module.slice(0, module.length - extension.length)}${extension === ".ts" ? ".mts" : ".mjs"}`;
     return `${module} uses import and export, but Node loads it as CommonJS because package.json says "type": "commonjs" or its name ends in ${extension}. Rename it to ${renamed}, or set "type": "module".`;

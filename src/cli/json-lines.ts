@@ -1,4 +1,4 @@
-/** What is wrong with a JSON text, and in which line, counted from 1. */
+/** A syntax error in a JSON text, with its line, counted from 1. */
 export class JsonError extends Error {
   readonly line: number;
 
@@ -8,18 +8,18 @@ export class JsonError extends Error {
   }
 }
 
-/** A JSON text that was read. */
+/** A parsed JSON text. */
 export interface ReadJson {
   readonly value: unknown;
-  /** The lines where its objects and arrays begin. */
+  /** The first line of each object and array. */
   readonly lines: ReadonlyMap<unknown, number>;
 }
 
-/** A string, a mark, or anything else up to the next of these. */
+/** A string, a punctuation mark, or anything else up to the next of these. */
 const TOKEN = /"(?:[^"\\\n]|\\.)*"|[{}[\],:]|[^\s{}[\],:"]+|"/g;
 
 /**
- * Reads a JSON text and remembers lines, which `JSON.parse` doesn't.
+ * Parses a JSON text and keeps line numbers, which `JSON.parse` doesn't.
  *
  * @throws JsonError
  */

@@ -9,19 +9,16 @@ import { secretMask } from "../url/secrets.ts";
 import { type Command, EXIT, type Session } from "./command.ts";
 import { Output } from "./output.ts";
 
-/** A command that is imported when it runs. */
+/** A command imported on demand. */
 interface LazyCommand {
-  /** One line for the list of commands. */
+  /** One-line description for the list of commands. */
   readonly summary: string;
   readonly load: () => Promise<Command>;
 }
 
 const COMMANDS: ReadonlyMap<string, LazyCommand> = new Map([
-  [
-    "serve",
-    { summary: "runs a server: with your handlers, or printing each message", load: async () => (await import("./serve.ts")).SERVE },
-  ],
-  ["dump", { summary: "prints what arrives on one or several URLs", load: async () => (await import("./dump.ts")).DUMP }],
+  ["serve", { summary: "runs a server with your handlers, or prints each message", load: async () => (await import("./serve.ts")).SERVE }],
+  ["dump", { summary: "prints what arrives on one or more URLs", load: async () => (await import("./dump.ts")).DUMP }],
   ["send", { summary: "sends a message, a bundle or a file, and shows replies", load: async () => (await import("./send.ts")).SEND }],
   ["record", { summary: "records what arrives into a file", load: async () => (await import("./record.ts")).RECORD }],
   ["play", { summary: "plays a recording with its original timing", load: async () => (await import("./play.ts")).PLAY }],
@@ -37,7 +34,7 @@ const COMMANDS: ReadonlyMap<string, LazyCommand> = new Map([
   ["work", { summary: "runs handlers for servers on other machines, over NATS", load: async () => (await import("./work.ts")).WORK }],
 ]);
 
-/** A second Ctrl-C doesn't wait for the graceful shutdown: 128 and the number of SIGINT. */
+/** Exit code after a second Ctrl-C, which skips the graceful shutdown: 128 plus SIGINT. */
 const EXIT_INTERRUPTED = 130;
 
 const HELP = `oscine: Open Sound Control on the command line
@@ -45,7 +42,7 @@ const HELP = `oscine: Open Sound Control on the command line
 Usage: oscine COMMAND [options]
 
 ${[...COMMANDS].map(([name, { summary }]) => `  ${name.padEnd(8)}${summary}`).join("\n")}
-  ${"help".padEnd(8)}shows this; "oscine help COMMAND" shows the help of a command
+  ${"help".padEnd(8)}shows this; "oscine help COMMAND" shows the help for a command
 
 Every command has --help and --version.
 
@@ -61,16 +58,16 @@ void main(process.argv.slice(2)).then((code) => process.exit(code));
 async function main(words: readonly string[]): Promise<number> {
   const stop = new AbortController();
   let code: number = EXIT.success;
-  // Work goes on if nobody reads standard error.
+  // Continue if standard error is closed.
   const err = new Output(2, process.env, () => undefined, secretMask(words));
   const out = new Output(1, process.env, (error) => {
     if (!isReaderGone(error)) {
-      err.line(`oscine: Cannot write the output: ${error.message}`);
+      err.line(`oscine: Can't write the output: ${error.message}`);
       code = EXIT.failure;
     }
     stop.abort();
   });
-  // Not SIGHUP: nohup ignores it, and a listener would undo that.
+  // Not SIGHUP: a listener would override nohup, which ignores it.
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     process.on(signal, () => {
       if (stop.signal.aborted) process.exit(EXIT_INTERRUPTED);
@@ -118,7 +115,7 @@ async function findCommand(name: string): Promise<Command> {
   throw new UsageError(`Unknown command "${name}". ${advice}`);
 }
 
-/** Prints what went wrong as one line, and returns the exit code. */
+/** Prints the error as one line and returns the exit code. */
 function explain(error: unknown, { err }: Session): number {
   const label = err.styled("red", "oscine:");
   if (error instanceof UsageError || error instanceof OscEncodeError) {
@@ -151,7 +148,7 @@ function before(words: readonly string[], end: string): readonly string[] {
   return index === -1 ? words : words.slice(0, index);
 }
 
-/** Whether the other end of a pipe or a terminal has gone, which isn't an error. */
+/** Whether a pipe's reader or the terminal is gone, which isn't an error. */
 function isReaderGone({ code }: NodeJS.ErrnoException): boolean {
   return code === "EPIPE" || code === "EIO" || code === "EBADF";
 }
@@ -162,7 +159,7 @@ function readVersion(): string {
   return version;
 }
 
-/** How to call this program again from the same directory. */
+/** The command that calls this program again from the same directory. */
 function programName(path: string): string {
   if (!/^oscine(?:\.|$)/.test(basename(path))) return `node ${relative(process.cwd(), path)}`;
   return /[/\\]node_modules[/\\]/.test(path) ? "npx oscine" : "oscine";

@@ -13,30 +13,30 @@ import { parseOptions, readPortOption } from "./options.ts";
 const DEFAULT_URL = "osc.udp://127.0.0.1:1337/";
 const DEFAULT_HOST = "127.0.0.1";
 
-/** Keeps the page's address the same across restarts. Not an option, because others could read it on the command line. */
+/** Keeps the page's URL the same across restarts. Not an option, because other users can read the command line. */
 const TOKEN_VARIABLE = "OSCINE_MONITOR_TOKEN";
 
-const HELP = `Shows what arrives in the browser: a live list, addresses, plots, and a form
-that sends. With --query, also the methods of an OSCQuery server.
+const HELP = `Shows what arrives in the browser: a live list, addresses, plots and a form to
+send messages. With --query, also the methods of an OSCQuery server.
 
 Usage: oscine monitor [options] [URL…]
 
 Listens on the URLs that "oscine dump" takes (default ${DEFAULT_URL})
-and prints the address of the page. Anyone who has that address can see what
-arrives and send from this machine, so it contains a random token.
+and prints the URL of the page. Anyone with this URL can see what arrives and
+send from this machine, so it contains a random token.
 
   --port PORT      the port of the page; 0 lets the system choose (default)
-  --host HOST      the address to serve the page on (default ${DEFAULT_HOST});
+  --host HOST      the host to serve the page on (default ${DEFAULT_HOST});
                    0.0.0.0 for all interfaces, such as for a phone
   --origin ORIGIN  a page that may connect to ws://, such as
                    https://example.org; may be repeated
   --query URL      shows the methods of this OSCQuery server with their values,
-                   and sliders, switches and menus that set them. Then it
-                   listens only on URLs that you give
+                   and sliders, switches and menus to set them; then it listens
+                   only on URLs that you specify
   --open           opens the page in the browser
 
 With --port and the environment variable ${TOKEN_VARIABLE} (at least 16 of
-A-Z a-z 0-9 - _), the page's address stays the same after a restart.
+A-Z a-z 0-9 - _), the page's URL stays the same after a restart.
 
 Examples:
   oscine monitor
@@ -97,7 +97,7 @@ async function openQuery(url: string, onError: (error: OscError) => void): Promi
   return Link.open(url, onError);
 }
 
-/** A monitor whose page sends with the clients that `oscine send` uses, and to an OSCQuery server over the link to it. */
+/** Creates a monitor whose page sends with the clients of `oscine send`, and to an OSCQuery server over its link. */
 export async function createMonitor(
   options: Omit<MonitorOptions, "createSender" | "token" | "methods">,
   query: QueryLink | null = null,
@@ -116,7 +116,7 @@ export async function createMonitor(
   });
 }
 
-/** Serves the page, and prints its address. */
+/** Serves the page and prints its URL. */
 export async function openPage(
   monitor: Monitor,
   urls: readonly OscUrl[],
@@ -128,10 +128,10 @@ export async function openPage(
   const page = await monitor.open({ urls: listening, target: query?.target ?? target });
   const { err } = session;
   err.line(`Monitor: ${err.styled("bold", page)}`);
-  if (opensBrowser) openBrowser(page, (reason) => err.line(`Cannot open the browser: ${reason}`));
+  if (opensBrowser) openBrowser(page, (reason) => err.line(`Can't open the browser: ${reason}`));
 }
 
-/** Where to send so that it arrives at a URL that is listened on. */
+/** The target URL that reaches a listening URL. */
 function targetOf(url: OscUrl): string {
   const { transport, host, port } = localUrl(url);
   return transport === "udp" && host?.includes(":") !== true ? `${host}:${port}` : formatOscUrl(localUrl(url));
@@ -146,7 +146,7 @@ function openBrowser(page: string, onFailure: (reason: string) => void): void {
 
 function browserCommand(page: string): [command: string, ...words: string[]] {
   if (process.platform === "darwin") return ["open", page];
-  // Not cmd, which would interpret characters of the address.
+  // Not cmd, which would interpret special characters in the URL.
   if (process.platform === "win32") return ["rundll32", "url.dll,FileProtocolHandler", page];
   return ["xdg-open", page];
 }

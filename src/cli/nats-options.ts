@@ -4,13 +4,13 @@ import { UsageError } from "../text/usage-error.ts";
 import { maskSecrets } from "../url/secrets.ts";
 import { readChoice, readNumberOption } from "./options.ts";
 
-/** Options that say how to connect to NATS. */
+/** Options for connecting to NATS. */
 export const CONNECTION_OPTIONS = {
   credentials: { type: "string" },
   ca: { type: "string" },
 } as const;
 
-/** Options that front ends and workers must agree on, and how they connect. */
+/** Options for connecting, and those that front ends and workers must agree on. */
 export const NATS_OPTIONS = {
   nats: { type: "string", multiple: true },
   prefix: { type: "string" },
@@ -23,13 +23,13 @@ export const NATS_OPTIONS = {
 /** The part of `--help` for these options. */
 export const NATS_HELP = `  --nats URLS       NATS servers: nats://host:4222, several separated by commas;
                     tls:// for TLS; user:password@ may precede the host
-  --prefix PREFIX   what the subjects of packets begin with (default osc)
-  --delivery HOW    at-most-once (default): packets in flight are lost when
-                    something fails, as over UDP; at-least-once: JetStream keeps
-                    them until a handler has finished (nats-server -js)
+  --prefix PREFIX   the prefix of packet subjects (default osc)
+  --delivery HOW    at-most-once (default): packets in flight are lost on
+                    failure, as over UDP; at-least-once: JetStream keeps them
+                    until a handler has finished (nats-server -js)
   --order HOW       none (default), or client: each client's packets in order
-  --partitions N    with --order client: the number of partitions that clients
-                    are spread over (default 16)
+  --partitions N    with --order client: the number of partitions to
+                    distribute clients over (default 16)
   --credentials F   a credentials file (.creds)
   --ca FILE         PEM certificates of the authorities to trust`;
 
@@ -49,15 +49,15 @@ interface NatsWords extends ConnectionWords {
 const DELIVERIES = ["at-most-once", "at-least-once"] as const;
 const ORDERS = ["none", "client"] as const;
 
-/** How to connect, without where. */
+/** The connection options except the servers. */
 export function readConnection({ credentials, ca }: ConnectionWords): NonNullable<BridgeOptions["nats"]> {
   return { ...(credentials === undefined ? {} : { credentials }), ...(ca === undefined ? {} : { tls: { caFile: ca } }) };
 }
 
 /**
- * The NATS options of a command line; null without `--nats`.
+ * Reads the NATS options of a command line; null without `--nats`.
  *
- * @throws UsageError for wrong words, and for words that mean nothing without `--nats`
+ * @throws UsageError for invalid options, and for options that need `--nats`
  */
 export function readNats(words: NatsWords): (NatsDeliveryOptions & { readonly servers: readonly string[] }) | null {
   const { nats, prefix, delivery, order, partitions } = words;
@@ -78,14 +78,12 @@ export function readNats(words: NatsWords): (NatsDeliveryOptions & { readonly se
   };
 }
 
-/** The URLs of a list, whose commas stand between servers and never inside a password. */
+/** Splits a list of URLs at commas. Passwords can't contain commas. */
 function splitServers(list: string): string[] {
   return list.split(/,(?=[a-z]+:\/\/)/i).flatMap((group) => {
     const [, scheme = "", user = "", hosts = ""] = /^([a-z]+:\/\/)?(.*@)?(.*)$/is.exec(group) ?? [];
     if (/[,/?]/.test(user) || /@./.test(user)) {
-      throw new UsageError(
-        `--nats "${maskSecrets(group)}" has a user or password that contains @ , / or ?: write %40 %2C %2F %3F instead.`,
-      );
+      throw new UsageError(`--nats "${maskSecrets(group)}" has a user or password with @ , / or ?: write %40 %2C %2F %3F instead.`);
     }
     const [first = "", ...others] = hosts.split(",").filter((host) => host !== "");
     return [scheme + user + first, ...others.map((host) => scheme + host)].filter((server) => server !== "");

@@ -8,11 +8,11 @@ type Parsed<Options extends OptionTable> = ReturnType<
   typeof parseArgs<{ args: string[]; options: Options; allowPositionals: true; strict: true }>
 >;
 
-/** Marks a word that is a negative number, not an option. No command line can contain it. */
+/** Marks a negative number, to distinguish it from an option. No command line can contain NUL. */
 const SHIELD = "\u0000";
 
 /**
- * Separates options from other words with Node's `parseArgs`, and reads `-1` and `-inf` as numbers.
+ * Parses options with Node's `parseArgs`, but treats `-1` and `-inf` as numbers.
  *
  * @throws UsageError if an option is unknown or lacks its value
  */
@@ -33,36 +33,36 @@ function describeParseError(error: TypeError, names: readonly string[]): string 
   const [, unknown] = /^Unknown option '(.*?)'/s.exec(error.message) ?? [];
   if (unknown === undefined) return `${unshield(error.message.split(/[.\n]/)[0] ?? "")}.`;
   const right = nearest(unknown.replace(/^-+/, ""), names);
-  const advice = right === undefined ? `If it is text and not an option, put -- before it: -- ${unknown}.` : `Did you mean --${right}?`;
+  const advice = right === undefined ? `If it is text, not an option, put -- before it: -- ${unknown}.` : `Did you mean --${right}?`;
   return `Unknown option "${unknown}". ${advice}`;
 }
 
 /**
- * Reads the value of an option that is a number.
+ * Reads a numeric option.
  *
- * @throws UsageError if it isn't one, or is less than `least`
+ * @throws UsageError if it isn't a number or is less than `least`
  */
 export function readNumberOption(name: string, text: string, { least, whole = false }: NumberRange): number {
   const value = /^[\d.]+$/.test(text) ? Number(text) : Number.NaN;
   if (value >= least && Number.isFinite(value) && (!whole || Number.isSafeInteger(value))) return value;
-  const kind = whole ? "a whole number" : "a number";
+  const kind = whole ? "an integer" : "a number";
   throw new UsageError(`--${name} must be ${kind}, ${least === 0 ? "0 or more" : `at least ${least}`}; got "${text}".`);
 }
 
 /**
- * Reads the value of an option that is a port to listen on.
+ * Reads an option with a port to listen on.
  *
- * @throws UsageError if it isn't one
+ * @throws UsageError if it isn't a port
  */
 export function readPortOption(name: string, text: string): number {
   const port = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
   if (port <= 65_535) return port;
-  throw new UsageError(`--${name} must be a whole number from 0 to 65535; got "${text}".`);
+  throw new UsageError(`--${name} must be an integer from 0 to 65535; got "${text}".`);
 }
 
 export interface NumberRange {
   readonly least: number;
-  /** True if fractions have no meaning. Default false. */
+  /** True if it must be an integer. Default false. */
   readonly whole?: boolean;
 }
 

@@ -8,24 +8,24 @@ import { escapeForTerminal } from "../text/escape.ts";
 import { timeOfDay } from "../text/values.ts";
 import { wrapHelp, wrapWords } from "./wrap.ts";
 
-/** SGR codes of a terminal. */
+/** Terminal SGR codes. */
 const STYLES = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33, cyan: 36 } as const;
 
 export type Style = keyof typeof STYLES;
 
 const DEFAULT_COLUMNS = 80;
-/** No text can be wrapped to less. */
+/** The narrowest width to wrap to. */
 const LEAST_COLUMNS = 20;
 
-/** How long to wait for the reader of a full pipe. */
+/** Pause before writing to a full pipe again. */
 const FULL_PIPE_MS = 5;
 
 /**
- * Standard output or standard error. `line` returns when the system has the text, so that nothing is lost when the process ends. A reader that
- * goes away (`| head -1`) is reported once.
+ * Standard output or standard error. Writes synchronously, so nothing is lost when the process exits. Reports once if the reader closes the pipe
+ * (`| head -1`).
  */
 export class Output {
-  /** True if text may have colors. */
+  /** True if colors are enabled. */
   readonly hasColor: boolean;
   readonly #descriptor: number;
   readonly #onClosed: (error: NodeJS.ErrnoException) => void;
@@ -37,9 +37,9 @@ export class Output {
 
   /**
    * @param descriptor 1 or 2
-   * @param environment has `NO_COLOR`, `FORCE_COLOR` and `COLUMNS`
-   * @param onClosed called once with the system's error when nothing can be written anymore
-   * @param mask leaves secrets out of every line. Default: prints lines as they are
+   * @param environment variables, including `NO_COLOR`, `FORCE_COLOR` and `COLUMNS`
+   * @param onClosed called once with the system's error when writing fails
+   * @param mask removes secrets from every line. Default: prints lines unchanged
    */
   constructor(
     descriptor: number,
@@ -54,36 +54,36 @@ export class Output {
     this.#columns = columnsOf(descriptor, environment["COLUMNS"]);
   }
 
-  /** Writes a line, which may itself contain line ends. */
+  /** Writes a line. It may contain line breaks. */
   line(text: string): void {
     if (!this.#isClosed) this.#write(new TextEncoder().encode(`${this.#hasStatus ? CLEAR_LINE : ""}${this.#mask(text)}\n`));
     this.#hasStatus = false;
   }
 
-  /** Writes a text for people, wrapped at words if it goes to a terminal. Elsewhere it stays one line, for `grep`. */
+  /** Writes prose: word-wrapped on a terminal, otherwise as one line for `grep`. */
   text(text: string): void {
-    // Before it is wrapped, because a secret may have a space in it.
+    // Mask before wrapping, because a secret may contain a space.
     const masked = this.#mask(text);
     this.line(this.#columns === null ? masked : wrapWords(masked, this.#columns));
   }
 
-  /** Writes a help text, wrapped to the width of the terminal, or 80 columns. */
+  /** Writes a help text, wrapped to the terminal's width or 80 columns. */
   help(text: string): void {
     this.line(wrapHelp(text, this.#columns ?? DEFAULT_COLUMNS));
   }
 
-  /** Whether it is a terminal, on which a line can be rewritten. */
+  /** Whether it is a terminal that can rewrite a line. */
   get isTerminal(): boolean {
     return isatty(this.#descriptor);
   }
 
-  /** Shows a text on the last line of a terminal, in place of the one before; empty for none. The next `line` takes its place. */
+  /** Replaces the status on the terminal's last line; an empty text removes it. The next `line` overwrites it. */
   status(text: string): void {
     if (!this.#isClosed) this.#write(new TextEncoder().encode(`${CLEAR_LINE}${text}`));
     this.#hasStatus = text !== "";
   }
 
-  /** The text in a style, or as it is if colors are off. */
+  /** The styled text; unchanged if colors are off. */
   styled(style: Style, text: string): string {
     return this.hasColor && text !== "" ? `\u001b[${STYLES[style]}m${text}\u001b[0m` : text;
   }
@@ -106,11 +106,11 @@ export class Output {
   }
 }
 
-/** To the beginning of the line, and erase it. */
+/** Moves to the beginning of the line and erases it. */
 const CLEAR_LINE = "\r\u001b[K";
 const STATUS_MS = 500;
 
-/** A line on a terminal that says how far something is, written anew twice a second. Elsewhere there is none. */
+/** A progress line, updated every half second. Only shown on a terminal. */
 export class StatusLine {
   readonly #output: Output;
   readonly #timer: ReturnType<typeof setInterval> | null;
@@ -127,7 +127,7 @@ export class StatusLine {
   }
 }
 
-/** Columns grow with their content up to this width; a longer word pushes aside only the rest of its own line, so that lines fit in 80 columns. */
+/** Columns grow with their content up to this width, to fit lines into 80 columns. A longer word shifts only the rest of its own line. */
 const MAX_WIDTH = { sender: 21, address: 20, types: 4 } as const;
 
 type Column = keyof typeof MAX_WIDTH;
@@ -144,7 +144,7 @@ export class MessagePrinter {
     this.#output = output;
   }
 
-  /** @param time of arrival, in milliseconds since 1970 */
+  /** @param time the time of arrival, in milliseconds since 1970 */
   print(message: OscMessage, timeTag: TimeTag | null, from: NetAddress, time: number): void {
     const { address, types, args, timeTag: dated } = formatParts(message, timeTag);
     const output = this.#output;
@@ -188,14 +188,14 @@ export function describeTotals(stats: ServerStats): string {
   ].join(", ");
 }
 
-/** What {@link https://no-color.org} and Node's own rules say; undefined if the terminal decides. */
+/** Follows {@link https://no-color.org} and Node's own rules; undefined if the terminal decides. */
 function wantsColor({ FORCE_COLOR, NO_COLOR, TERM }: Readonly<Record<string, string | undefined>>): boolean | undefined {
   if (FORCE_COLOR !== undefined) return FORCE_COLOR !== "0" && FORCE_COLOR !== "false";
   if ((NO_COLOR !== undefined && NO_COLOR !== "") || TERM === "dumb") return false;
   return undefined;
 }
 
-/** The variable COLUMNS wins, as for other tools. */
+/** COLUMNS takes precedence, as in other tools. */
 function columnsOf(descriptor: number, variable: string | undefined): number | null {
   const isSet = variable !== undefined && /^\d+$/.test(variable) && Number(variable) > 0;
   if (!isSet && !isatty(descriptor)) return null;

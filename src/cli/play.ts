@@ -18,24 +18,23 @@ const HELP = `Plays a recording with its original timing.
 Usage: oscine play [options] FILE URL
        oscine play [options] FILE --dry-run
 
-FILE is what "oscine record" wrote, or any of: JSON lines of "oscine dump", a
-SuperCollider score, the text of oscdump, a capture (pcap, pcapng); - is
-standard input. URL is one of "oscine send". On a terminal, the space bar
-pauses.
+FILE is the output of "oscine record", JSON lines from "oscine dump", a
+SuperCollider score, oscdump text or a capture (pcap, pcapng); - is standard
+input. URL is the same as for "oscine send". On a terminal, the space bar pauses.
 
-  --speed N           N times as fast: 2, 0.5
-  --loop [N]          plays it again and again, or N times
+  --speed N           playback speed: 2, 0.5
+  --loop [N]          repeats forever, or plays N times
   --from S, --to S    plays only this part, in seconds from the beginning
   --match PATTERN     only messages whose address matches; may be repeated
-  --rename OLD=NEW    renames the beginning of addresses: /a=/b; or, with
-                      wildcards: '/ch/?/gain=/gain/*'; may be repeated
+  --rename OLD=NEW    renames the start of addresses: /a=/b; or with wildcards:
+                      '/ch/?/gain=/gain/*'; may be repeated
   --for RECEIVER      sends what the receiver accepts, as in "oscine send"
   --rate N            at most N packets per second
-  --keep-time-tags    leaves the time tags of bundles as they were recorded;
-                      otherwise they move along
-  --format FORMAT     jsonl, score, oscdump, pcap or pcapng; otherwise the file
-                      tells
-  --dry-run           prints what would be sent, at once
+  --keep-time-tags    keeps the time tags of bundles as recorded; by default
+                      they move with the recording
+  --format FORMAT     jsonl, score, oscdump, pcap or pcapng; detected by
+                      default
+  --dry-run           prints what would be sent, without waiting
   --quiet             prints only errors
 
 Examples:
@@ -47,7 +46,7 @@ Examples:
 /** `oscine play` */
 export const PLAY: Command = { help: HELP, run: runPlay };
 
-/** The length of larger files isn't found out before they are played. */
+/** Larger files are played without determining their duration first. */
 const MAX_SCAN = 64 * 1024 * 1024;
 
 type Send = (packet: Uint8Array, recorded: RecordedPacket) => void | Promise<void>;
@@ -131,7 +130,7 @@ async function printAll(
   return EXIT.success;
 }
 
-/** `--loop` may stand without its value, which `parseArgs` doesn't allow. */
+/** Allows `--loop` without a value, which `parseArgs` doesn't support. */
 function withLoopCount(words: readonly string[]): string[] {
   return words.map((word, index) => (word === "--loop" && !/^\d+$/.test(words[index + 1] ?? "") ? "--loop=" : word));
 }
@@ -152,7 +151,7 @@ function atMost(rate: number, send: Send, signal: AbortSignal): Send {
   };
 }
 
-/** How long the recording is, in milliseconds; null if it takes too long to find out, or it can be read only once. */
+/** The duration in milliseconds; null if the recording is too large to scan or can be read only once. */
 async function lengthOf(file: string, recording: Recording): Promise<number | null> {
   if (file === "-" || statSync(file).size > MAX_SCAN) return null;
   let start = recording.start;
@@ -179,7 +178,7 @@ function clock(milliseconds: number): string {
   return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
 }
 
-/** On a terminal the space bar pauses and resumes. Returns what ends that. */
+/** Pauses and resumes with the space bar on a terminal. Returns a function that stops listening for it. */
 function pauseWithSpace(player: Player): () => void {
   const { stdin } = process;
   if (!stdin.isTTY) return () => undefined;
@@ -189,7 +188,7 @@ function pauseWithSpace(player: Player): () => void {
         if (player.state === "paused") player.resume();
         else player.pause();
       }
-      // In raw mode the terminal no longer turns Ctrl-C into a signal.
+      // In raw mode, the terminal doesn't turn Ctrl-C into a signal.
       if (key === "\u0003") process.kill(process.pid, "SIGINT");
     }
   };

@@ -1,4 +1,4 @@
-/** The handlers module that threads and processes of `oscine serve` load if the user has none. It is a file because they load it by its path. */
+/** The default handlers module of `oscine serve`. A separate file, because threads and processes load it by path. */
 import type { Dispatcher } from "../dispatch/index.ts";
 import { printingDispatcher } from "./handlers-module.ts";
 import { Output } from "./output.ts";

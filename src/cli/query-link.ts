@@ -6,10 +6,10 @@ import type { MonitoredMethods } from "../monitor/methods.ts";
 import { OscQueryClient } from "../oscquery/index.ts";
 import { asUsageLater, createSender, parseUrl, queryUrl } from "./endpoint.ts";
 
-/** How often the tree is read if the server can't tell of changes, in milliseconds. */
+/** Polling interval if the server doesn't report changes. */
 const POLL_MS = 1000;
 
-/** The methods of an OSCQuery server, which the monitor shows and sets. */
+/** An OSCQuery server's methods for the monitor. */
 export class QueryLink implements MonitoredMethods {
   readonly target: string;
   readonly #client: OscQueryClient;
@@ -24,7 +24,7 @@ export class QueryLink implements MonitoredMethods {
   }
 
   /**
-   * Reads the tree, and follows the values: over the WebSocket if the server has `LISTEN`, otherwise by reading again.
+   * Reads the tree and follows its values: over the WebSocket if the server supports `LISTEN`, otherwise by polling.
    *
    * @throws (rejects) UsageError for a bad URL, OscQueryError if the server doesn't answer
    */
@@ -50,7 +50,7 @@ export class QueryLink implements MonitoredMethods {
     return this.#client.namespace;
   }
 
-  /** Sends to the server: over its WebSocket, or to its OSC server if it has none. */
+  /** A sender to the server: over its WebSocket, or to its OSC server without one. */
   async sender(): Promise<Sender> {
     const client = this.#client;
     const osc = this.#listens ? null : await this.#oscSender();
@@ -86,7 +86,7 @@ export class QueryLink implements MonitoredMethods {
     return createSender(url, { numbers: "auto", onError: this.#onError });
   }
 
-  /** A server doesn't tell the sender of a change about it. */
+  /** Applies sent values locally, because a server doesn't report a change to its sender. */
   #adopt(packet: OscPacket): void {
     if (packet instanceof OscBundle) {
       for (const element of packet.elements) this.#adopt(element);
@@ -95,7 +95,7 @@ export class QueryLink implements MonitoredMethods {
     try {
       this.namespace.update(packet.address, packet, null, this);
     } catch (error) {
-      // Its description doesn't allow the value, so the server rejects it, too.
+      // The method's description doesn't allow the value, so the server rejects it too.
       if (!(error instanceof OscError)) throw error;
     }
   }
@@ -106,7 +106,7 @@ export class QueryLink implements MonitoredMethods {
       this.#client.refresh().then(
         () => this.#poll(),
         (error: unknown) => {
-          // Told once, until it answers again.
+          // Reported once until it answers again.
           if (!hasFailed && !this.#isClosed && error instanceof OscError) this.#onError(error);
           this.#poll(true);
         },

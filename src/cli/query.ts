@@ -14,13 +14,13 @@ const HELP = `Shows the methods of an OSCQuery server: types, ranges, values.
 Usage: oscine query [options] URL [ADDRESS]
        oscine query URL ADDRESS --set VALUE…
 
-The URL is that of "oscine find", such as http://127.0.0.1:5678 or
-127.0.0.1:5678. With an address, only what is there and below it.
+The URL is one printed by "oscine find", such as http://127.0.0.1:5678 or
+127.0.0.1:5678. With an address, shows only that method and those below it.
 
-  --json         one JSON object per line for each method
-  --watch        goes on and prints every value that changes, until Ctrl-C
-  --set          sets the value of the method; the words after it are read like
-                 the arguments of "oscine send"
+  --json         one JSON object per method and line
+  --watch        then prints every changed value until Ctrl-C
+  --set          sets the value of the method; the words after it have the
+                 syntax of "oscine send"
   --timeout S    how long to wait for an answer (default 5)
 
 Examples:

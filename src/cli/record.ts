@@ -10,28 +10,28 @@ import { parseOptions, readNumberOption } from "./options.ts";
 import { StatusLine, plural } from "./output.ts";
 import { createOutput, readEdit, readOutputFormat } from "./recordings.ts";
 
-const HELP = `Records what arrives into a file, exactly, with its time and sender.
+const HELP = `Records the exact bytes of what arrives into a file, with time and sender.
 
 Usage: oscine record [options] URL… -o FILE
 
-The URLs are those of "oscine dump". "oscine play" plays the file back.
+Takes the same URLs as "oscine dump". "oscine play" plays the file.
 
-  -o, --output FILE   where to record; the ending chooses the format:
-                        .jsonl    a JSON object per packet, the default
+  -o, --output FILE   the file to write; its extension chooses the format:
+                        .jsonl    one JSON object per packet (default)
                         .osc      a SuperCollider score, for scsynth -N
-                        .txt      the text of liblo's oscdump and oscsendfile
+                        .txt      text for liblo's oscdump and oscsendfile
                         .pcapng   a capture, for Wireshark
-  --format FORMAT     jsonl, score, oscdump or pcapng, whatever the ending
-  --force             replaces a file that exists
-  --match PATTERN     only messages whose address matches; * crosses slashes, as
-                      in "/mixer/*"; may be repeated
-  --duration S        ends after S seconds
-  --max-size SIZE     goes on in another file after SIZE bytes, such as 500k,
-                      10M or 2G: show.jsonl, show.1.jsonl, show.2.jsonl
+  --format FORMAT     jsonl, score, oscdump or pcapng, overriding the extension
+  --force             overwrites an existing file
+  --match PATTERN     only messages whose address matches; * also matches
+                      slashes, as in "/mixer/*"; may be repeated
+  --duration S        stops after S seconds
+  --max-size SIZE     starts another file after SIZE bytes, such as 500k, 10M or
+                      2G: show.jsonl, show.1.jsonl, show.2.jsonl
   --origin ORIGIN     a page that may connect to ws://; may be repeated
   --quiet             prints only errors
 
-Ctrl-C ends it. A process that is killed loses at most its last moments.
+Ctrl-C stops it. A killed process loses at most its last moments.
 
 Examples:
   oscine record :9000 -o show.jsonl
@@ -62,7 +62,7 @@ async function runRecord(words: readonly string[], session: Session): Promise<nu
   const format = readOutputFormat(values.format);
   const maxSize = values["max-size"] === undefined ? null : readSize(values["max-size"]);
   if (values.force !== true && exists(output))
-    throw new UsageError(`${output} exists already. Choose another name, or add --force to replace it.`);
+    throw new UsageError(`${output} already exists. Choose another name, or add --force to replace it.`);
 
   const file = await createOutput(output, { ...(format !== undefined && { format }), maxSize });
   const listeners: Transport[] = [];
@@ -103,7 +103,7 @@ async function runRecord(words: readonly string[], session: Session): Promise<nu
 }
 
 function exists(path: string): boolean {
-  // A device such as /dev/stdout may be written to.
+  // Writing to a device such as /dev/stdout is fine.
   return statSync(path, { throwIfNoEntry: false })?.isFile() === true;
 }
 

@@ -15,21 +15,21 @@ export function readInputFormat(option: string, name: string | undefined): Reada
   return name === undefined ? undefined : readChoice(option, name, READABLE_FORMATS);
 }
 
-/** Reads the value of `--format`, for what is written. */
+/** Reads `--format` for writing. */
 export function readOutputFormat(name: string | undefined): WritableFormat | undefined {
   return name === undefined ? undefined : readChoice("format", name, WRITABLE_FORMATS);
 }
 
 /**
- * Opens a recording in a file, `-` for standard input. What can't be read of it is reported on standard error.
+ * Opens a recorded file, or standard input for `-`. Reports unreadable parts on standard error.
  *
- * @throws UsageError if it can't be opened, OscRecordingError if it is in no known format
+ * @throws UsageError if it can't be opened, OscRecordingError if its format is unknown
  */
 export async function openInput(file: string, format: ReadableFormat | undefined, session: Session): Promise<Recording> {
   const options = { format, onError: (error: Parameters<typeof report>[1]) => report(session, error) };
   try {
     if (file !== "-") return await readRecording(() => createReadStream(file), options);
-    // Standard input can be read only once, so the bytes that tell the format are kept for the packets.
+    // Standard input can be read only once, so keep the bytes read for format detection.
     const input = process.stdin[Symbol.asyncIterator]() as AsyncIterator<Uint8Array>;
     const first = await input.next();
     const begin = first.done === true ? [] : [first.value];
@@ -58,7 +58,7 @@ export async function createOutput(path: string, options: CreateRecordingOptions
   }
 }
 
-/** What `--match` and `--rename` leave of a packet; null for nothing. */
+/** Applies `--match` and `--rename` to a packet; null if nothing is left. */
 export function readEdit(match: readonly string[] | undefined, rename: readonly string[] = []): (packet: Uint8Array) => Uint8Array | null {
   const rules: BridgeRule[] = match === undefined ? [] : [{ only: match }];
   for (const word of rename) rules.push(readRename(word));

@@ -21,7 +21,7 @@ import { MessagePrinter, type Output, plural } from "./output.ts";
 
 const DEFAULT_WAIT_MS = 1000;
 
-/** Stands between the messages of a bundle. */
+/** Separates the messages of a bundle. */
 const SEPARATOR = "+";
 
 const HELP = `Sends a message, a bundle, or the lines of a file.
@@ -34,10 +34,10 @@ A URL is osc.udp://host:port/, osc.tcp://host:port/, osc.unix:///path/of.sock,
 osc.serial:///dev/ttyACM0?baud=115200, ws://host:port/path, wss://…, host:port,
 :port (this machine) or a port number.
 
-Without types: 1 is an int, 1.0 a float; true, false and nil are themselves;
-everything else is a string. '"1"' is the string 1, '",abc"' the string ,abc.
-A word that begins with - comes after a lone --.
-With types (after a comma, one word for each tag except T F N I [ ]):
+Without types: 1 is an int, 1.0 a float; true, false and nil have their own
+types; everything else is a string. '"1"' is the string 1, '",abc"' is ,abc.
+Put -- before a word that begins with -.
+With types (after a comma; one word per tag, except T F N I [ ]):
   i int            h 64-bit int     f float          d double
   s string         S symbol         c character      b blob: hex or @file
   t time: now, +2.5s, a date        r color: '#rrggbbaa'
@@ -45,8 +45,8 @@ With types (after a comma, one word for each tag except T F N I [ ]):
 
   --bundle          sends the messages, separated by +, in one bundle
   --at TIME         the bundle's time: now, +2s, +250ms, 2026-10-04T20:00:00Z
-  --file FILE       sends the lines of a file: what "oscine dump" prints,
-                    readable or --json
+  --file FILE       sends the lines of a file in the output format of
+                    "oscine dump", with or without --json
   --json            reads JSON lines from standard input if no address is given;
                     prints replies as JSON
   --numbers float   sends numbers without a type as floats, even 1
@@ -57,15 +57,14 @@ With types (after a comma, one word for each tag except T F N I [ ]):
   --rate N          at most N packets per second
   --repeat N        sends everything N times
   --wait [MS]       prints replies for this many milliseconds (default ${DEFAULT_WAIT_MS});
-                    exit code 1 if none came
-  --count N         with --wait: ends after N replies
-  --verbose         also prints what goes out: address, types, values and bytes
-  --dry-run         prints that, and sends nothing
+                    exit code 1 if there are none
+  --count N         with --wait: exits after N replies
+  --verbose         also prints what is sent: address, types, values and bytes
+  --dry-run         prints the same but sends nothing
   --interface IF    for a multicast address: the network interface to send from,
                     by name or address, such as eth0
   --proto VERSION   for osc.tcp://, osc.unix:// and osc.serial://: 1.0 (size
-                    before each packet) or 1.1 (SLIP, the default); the same as
-                    ?framing=
+                    prefixes) or 1.1 (SLIP, the default); same as ?framing=
 
 Examples:
   oscine send :1337 /hello 1 2.5 text
@@ -79,31 +78,31 @@ Examples:
 /** `oscine send` */
 export const SEND: Command = { help: HELP, run: runSend };
 
-/** What `send` is asked to do. */
+/** The parsed command line of `send`. */
 export interface SendOptions {
   readonly url: OscUrl;
   readonly source: Source;
-  /** What a number without a type becomes. */
+  /** How to send numbers without a type. */
   readonly numbers: "auto" | "float";
-  /** The program or device that receives; null if it accepts everything. */
+  /** The receiving program or device; null if it accepts everything. */
   readonly receiver: ReceiverName | null;
   /** Packets per second; null for as fast as possible. */
   readonly rate: number | null;
-  /** How often everything is sent. */
+  /** How many times to send everything. */
   readonly repeat: number;
-  /** Milliseconds to wait for replies; null for not at all. */
+  /** Milliseconds to wait for replies; null to not wait. */
   readonly wait: number | null;
-  /** The number of replies that ends the waiting. */
+  /** Stop waiting after this many replies. */
   readonly count: number;
   readonly json: boolean;
-  /** True if nothing is sent, only shown. */
+  /** True to only show what would be sent. */
   readonly isDry: boolean;
   readonly isVerbose: boolean;
 }
 
 /**
- * Where packets come from: the command line, read again for each round so that `--at +2s` counts from then, with warnings about words that may not
- * mean what was intended; or lines of a file, `-` for standard input.
+ * The source of packets: the command line, parsed again in each round so that `--at +2s` is relative to it, with warnings about words that may be
+ * misunderstood; or the lines of a file, `-` for standard input.
  */
 export type Source =
   | { readonly kind: "words"; packet(): OscPacket; readonly warnings: readonly string[] }
@@ -133,7 +132,7 @@ async function runSend(words: readonly string[], session: Session): Promise<numb
 async function sendAndWait(client: PacketClient, options: SendOptions, wait: number, session: Session): Promise<number> {
   const over = new AbortController();
   const replies = printReplies(client, options, session, AbortSignal.any([over.signal, session.stop]));
-  // If the socket cannot be opened, sending reports it.
+  // If the socket can't be opened, sending reports it.
   replies.catch(() => undefined);
   await sendAll(senderOf(client, options, session), options, session);
   const timer = setTimeout(() => over.abort(), wait);
@@ -144,7 +143,7 @@ async function sendAndWait(client: PacketClient, options: SendOptions, wait: num
   return EXIT.failure;
 }
 
-/** @returns how many replies came */
+/** @returns the number of replies */
 async function printReplies(
   client: PacketClient,
   { url, json, count }: SendOptions,
@@ -176,7 +175,7 @@ function senderOf(client: PacketClient, options: SendOptions, { err }: Session):
   };
 }
 
-/** Shows a packet as it goes out: each message on a line, then all bytes. */
+/** Shows an outgoing packet: each message on a line, then all bytes. */
 function showPacket(output: Output, bytes: Uint8Array, url: OscUrl): void {
   const isStream = url.transport === "tcp" || url.transport === "unix";
   const framing = isStream ? `, framed ${url.framing === "1.0" ? "by its size (OSC 1.0)" : "with SLIP (OSC 1.1)"}` : "";
@@ -255,7 +254,7 @@ async function collect(lines: AsyncIterable<string>): Promise<string[]> {
   return kept;
 }
 
-/** @param time as of `performance.now()` */
+/** @param time from `performance.now()` */
 async function sleepUntil(time: number, stop: AbortSignal): Promise<void> {
   const left = time - performance.now();
   if (left > 1) await sleep(left, undefined, { signal: stop }).catch(() => undefined);
@@ -288,7 +287,7 @@ export function readSendOptions(words: readonly string[]): SendOptions {
   const read: ReadOptions = { numbers, readFile: readBlobFile };
   if (values.count !== undefined && values.wait === undefined) throw new UsageError("--count counts replies: add --wait.");
   const isDry = values["dry-run"] === true;
-  if (isDry && values.wait !== undefined) throw new UsageError("--dry-run sends nothing, so no reply comes: leave out --wait.");
+  if (isDry && values.wait !== undefined) throw new UsageError("--dry-run sends nothing, so there are no replies: leave out --wait.");
   return {
     url: withInterface(withFraming(readTarget(target, rest), values.proto), values.interface),
     source: readSource(rest, read, { ...values, bundle: values.bundle === true || values.at !== undefined, json: values.json === true }),
@@ -304,7 +303,7 @@ export function readSendOptions(words: readonly string[]): SendOptions {
   };
 }
 
-/** `oscsend` has host and port as two words. */
+/** Detects host and port as two words, as in `oscsend`. */
 function readTarget(target: string, [next = "", address = ""]: readonly string[]): OscUrl {
   if (/^[^:/]+$/.test(target) && /^\d+$/.test(next) && address.startsWith("/")) {
     throw new UsageError(`Write host and port as one word: ${target}:${next} ${address}`);
@@ -345,14 +344,14 @@ function readSource(rest: readonly string[], read: ReadOptions, { file, json, bu
   return { kind: "words", packet, warnings: messages.flatMap((words) => warningsOf(words, bundle)) };
 }
 
-/** A first argument such as `,abc` was read as type tags; perhaps it is text. */
+/** Adds a hint if a first argument such as `,abc`, parsed as type tags, may be text. */
 function withQuotingHint(error: unknown, messages: readonly (readonly Word[])[]): unknown {
   if (!(error instanceof UsageError)) return error;
   const types = messages.map(([, second]) => second?.text ?? "").find((text) => /^,./.test(text) && !/^,[ifsShtdcrmbTFNI[\]]+$/.test(text));
   return types === undefined ? error : new UsageError(`${error.message}. If ${types} is text, write '"${types}"'.`);
 }
 
-/** What a message's words may not have been meant as. */
+/** Warnings about words that may be misunderstood. */
 function warningsOf(words: readonly Word[], isInBundle: boolean): string[] {
   const [address, first, ...others] = words.map(({ text }) => text);
   const warnings: string[] = [];
@@ -373,7 +372,7 @@ function warningsOf(words: readonly Word[], isInBundle: boolean): string[] {
   return warnings;
 }
 
-/** `--wait` may stand without its value, which `parseArgs` doesn't allow. */
+/** Allows `--wait` without a value, which `parseArgs` doesn't support. */
 function withWaitingTime(words: readonly string[]): string[] {
   const end = words.indexOf("--");
   return words.flatMap((word, index) => {

@@ -21,14 +21,14 @@ const DEFAULT_HOST = "127.0.0.1";
 const DEFAULT_PORT = 1337;
 const PACKET_CHANNEL = "oscine:packet";
 
-const HELP = `Runs an OSC server: with your handlers, or printing each message.
+const HELP = `Runs an OSC server with your handlers, or prints each message.
 
 Usage: oscine serve [handlers module] [URL] [options]
 
-A URL or a port without a host listens on all interfaces; without either, the
-server listens on osc.udp://${DEFAULT_HOST}:${DEFAULT_PORT}/, which only this machine reaches.
+A URL or a port without a host listens on all interfaces. Without either, the
+server listens on osc.udp://${DEFAULT_HOST}:${DEFAULT_PORT}/, for this machine only.
 URLs: osc.udp://host:port/, osc.tcp://host:port/?framing=1.0 (or 1.1; without
-it, both), osc.unix:///path/of.sock (a stream as well), host:port, :port, or a
+it, both), osc.unix:///path/of.sock (also a stream), host:port, :port, or a
 port number; with --kind async also ws://host:port/path and serial ports,
 osc.serial:///dev/ttyACM0?baud=115200.
 
@@ -41,26 +41,26 @@ The module is a file, handlers.mjs, whose default export is a Dispatcher:
 
   --host HOST      listens on UDP at this address; 0.0.0.0 for all interfaces
   --port PORT      listens on this UDP port (default ${DEFAULT_PORT}); 0 lets the system
-                   choose; --port 9000 is the same as :9000
-  --url URL        the same as the URL alone
+                   choose; same as :PORT
+  --url URL        same as the URL without --url
   --kind KIND      where handlers run: async, in the event loop (default);
-                   blocking, one after another; threading, in worker threads;
+                   blocking, one at a time; threading, in worker threads;
                    forking, in child processes
   --origin ORIGIN  a page that may connect to ws://, such as
                    https://example.org; may be repeated
   --interface IF   for a multicast address: the network interface to join on, by
                    name or address, such as eth0
   --no-strict-timing
-                   handles bundles at once, whatever their time tags say
-  --monitor        also shows what arrives in the browser (--kind async)
+                   handles bundles immediately, whatever their time tags
+  --monitor        also shows received packets in the browser (--kind async)
   --open           with --monitor: opens the page
-  --query          also serves the described methods of the handlers module over
-                   OSCQuery, at this machine's loopback address (--kind async)
-  --advertise      with --query: lets programs find it with multicast DNS, which
-                   needs the package multicast-dns
+  --query          also serves the handlers module's described methods over
+                   OSCQuery on the loopback address (--kind async)
+  --advertise      with --query: lets programs find it with multicast DNS;
+                   requires the package multicast-dns
 
-With --nats, handlers run where "oscine work handlers.mjs --nats URLS" runs.
-This server receives packets for them, and sends their replies to the clients:
+With --nats, handlers run in "oscine work handlers.mjs --nats URLS", on any
+machine. This server forwards packets to them and their replies to the clients:
 
 ${NATS_HELP}
 
@@ -129,13 +129,13 @@ async function runServe(words: readonly string[], session: Session): Promise<num
 
 interface Serving {
   readonly url: OscUrl;
-  /** What the server does, for people. */
+  /** A readable description of what the server does. */
   readonly what: string;
-  /** The user's; null if every message is printed or goes elsewhere. */
+  /** The user's dispatcher; null if messages are printed or handled elsewhere. */
   readonly dispatcher: Dispatcher | null;
   readonly monitor: Monitor | null;
   readonly opensBrowser: boolean;
-  /** How to serve OSCQuery; null for not at all. */
+  /** How to serve OSCQuery; null to not serve it. */
   readonly query: { readonly isAdvertised: boolean; readonly onError: ErrorListener } | null;
 }
 
@@ -176,7 +176,7 @@ async function serveUntilStopped(server: RunnableServer, serving: Serving, sessi
   }
 }
 
-/** A word such as `:9000`, `9000`, `localhost:9000` or `osc.tcp://…` is a URL; any other is the module. */
+/** Treats a word such as `:9000`, `9000`, `localhost:9000` or `osc.tcp://…` as a URL, any other as the module. */
 function readWords(words: readonly string[]): { readonly module: string | undefined; readonly endpoint: string | undefined } {
   const endpoints = words.filter((word) => /:\/\/|^(?:\S*:)?\d+$/.test(word));
   const modules = words.filter((word) => !endpoints.includes(word));
@@ -192,7 +192,7 @@ interface EndpointOptions {
   readonly url?: string | undefined;
 }
 
-/** `--port 9000` is `:9000`, so both listen on all interfaces; only without host, port and URL is it this machine alone. */
+/** `--port 9000` equals `:9000`: both listen on all interfaces. Without host, port and URL, only this machine can send. */
 function readEndpoint({ host, port, url }: EndpointOptions, endpoint: string | undefined): OscUrl {
   if (url !== undefined && endpoint !== undefined)
     throw new UsageError(`serve listens on one URL: leave out ${maskSecrets(endpoint)} or --url.`);
@@ -206,9 +206,9 @@ function readEndpoint({ host, port, url }: EndpointOptions, endpoint: string | u
 }
 
 /**
- * Makes servers whose packets NATS workers handle, and says so in words.
+ * Creates a server maker for packets handled by NATS workers, with its description.
  *
- * @throws UsageError for options that belong to workers, and for wrong ones
+ * @throws UsageError for invalid options and for those of workers
  */
 async function frontEnd(
   options: NonNullable<ReturnType<typeof readNats>>,
@@ -220,7 +220,7 @@ async function frontEnd(
     throw new UsageError(`With --nats, handlers run elsewhere: leave out ${module}, and run: ${program} work ${module} --nats ${servers}`);
   }
   if (kind !== "async") throw new UsageError(`--kind ${kind} is for "oscine work": a server with --nats runs no handlers.`);
-  // The packages of NATS are optional.
+  // The NATS packages are optional.
   const { NatsExecutor } = await import("../nats/index.ts");
   let wasConnected = false;
   const onConnection = (server: string | null): void => {
@@ -243,9 +243,9 @@ async function makeMonitor(kind: string, counters: () => Readonly<Record<string,
 }
 
 /**
- * Calls back with every packet that arrives in the event loop of this process.
+ * Calls back with every packet received in this process's event loop.
  *
- * @returns a function that ends it
+ * @returns a function that stops it
  */
 function watchPackets(onPacket: (data: Uint8Array, client: NetAddress) => void): () => void {
   const listener = (event: unknown): void => {
@@ -258,7 +258,7 @@ function watchPackets(onPacket: (data: Uint8Array, client: NetAddress) => void):
 
 const ALWAYS_SHOWN: readonly string[] = ["received", "handled", "dropped"];
 
-/** The counters that the page shows: those that aren't zero, and those that are always good to know. */
+/** The counters for the page: the most important ones, and others that aren't zero. */
 function countersOf({ rejected, ...counters }: ServerStats): Record<string, number> {
   const shown: Record<string, number> = {};
   for (const [name, count] of Object.entries(counters)) {
@@ -270,11 +270,11 @@ function countersOf({ rejected, ...counters }: ServerStats): Record<string, numb
   return shown;
 }
 
-/** Says where the server listens, and how to send it something. */
+/** Prints where the server listens and how to send to it. */
 function greet(session: Session, url: OscUrl, what: string): void {
   const { err, program } = session;
   const first = `${describeBound(url, (text) => err.styled("bold", text))}: ${what}. Ctrl-C stops it.`;
-  // Only the device sends to a serial port.
+  // Only the connected device can send to a serial port.
   if (url.transport === "serial") return err.line(first);
   const others = targetsForOthers(url);
   const isLocalOnly = url.transport !== "unix" && bindScopeOf(url) === "this machine only";

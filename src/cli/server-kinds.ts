@@ -31,18 +31,18 @@ import type { OscUrl } from "../url/osc-url.ts";
 import { shownUrl } from "./endpoint.ts";
 import type { Handlers } from "./handlers-module.ts";
 
-/** What `serve` needs of a server of any kind. */
+/** The common interface of all servers, as needed by `serve`. */
 export interface RunnableServer {
-  /** Where it listens, once it is bound. */
+  /** Its bound address. */
   readonly serverAddress: NetAddress;
   bind(): Promise<unknown>;
-  /** Resolves when a handler or `close()` has stopped the server. */
+  /** Resolves when a handler or `close()` stops the server. */
   serve(): Promise<void>;
   close(): Promise<void>;
   stats(): ServerStats;
 }
 
-/** What a server is made from. */
+/** The parts needed to create a server. */
 interface ServerParts {
   readonly url: OscUrl;
   readonly handlers: Handlers;
@@ -53,7 +53,7 @@ interface ServerParts {
 
 export type ServerMaker = (parts: ServerParts) => RunnableServer;
 
-/** Every value of `--kind`. */
+/** The values of `--kind`. */
 export const KINDS = ["async", "blocking", "threading", "forking"] as const;
 
 /** Makes servers of each kind. */
@@ -64,10 +64,10 @@ export const MAKERS: Readonly<Record<(typeof KINDS)[number], ServerMaker>> = {
   forking: makePooledServer("forking", { udp: ForkingOSCUDPServer, tcp: ForkingOSCTCPServer }),
 };
 
-/** How long the blocking server blocks at most if nothing arrives: Node can't report Ctrl-C meanwhile. */
+/** Maximum blocking time of the idle blocking server: Node can't report Ctrl-C meanwhile. */
 const BLOCKED_AT_MOST_MS = 100;
 
-/** Makes servers that hand their packets to an executor instead of handlers. */
+/** Creates servers that pass packets to an executor instead of handlers. */
 export function makeFrontEnd(executor: ExecutorFactory): ServerMaker {
   return (parts) => makeAsyncServer(parts, { executor });
 }
@@ -107,7 +107,7 @@ function newAsyncServer(url: OscUrl, dispatcher: Dispatcher, extras: AsyncServer
 
 function makeBlockingServer({ url, handlers, onError }: ServerParts): RunnableServer {
   const { address, socket, options } = listenOptions(withSockets(url, "blocking"));
-  // Signal listeners can stay, because they run between two packets.
+  // Signal listeners work here, because they run between packets.
   const blocking: BlockingServerOptions = { ...options, onError, timeout: BLOCKED_AT_MOST_MS, keepSignalListeners: true };
   const server: BlockingServer =
     url.transport === "udp"
@@ -143,7 +143,7 @@ interface PooledServerClasses {
   readonly tcp: PooledServerClass<StreamAddress>;
 }
 
-/** Makes servers that run the handlers module in their threads or processes. */
+/** Creates servers that run the handlers module in threads or processes. */
 function makePooledServer(kind: string, { udp: UdpServer, tcp: StreamServer }: PooledServerClasses): ServerMaker {
   return ({ url, handlers: { module, dispatcher }, onError }) => {
     const { address, socket, options } = listenOptions(withSockets(url, kind));
@@ -168,7 +168,7 @@ function withSockets(url: OscUrl, kind: string): OscUrl {
   );
 }
 
-/** Whether, and when, a server is told to stop. */
+/** Tells a server to stop, and whether it was told. */
 class Shutdown {
   wasCalled = false;
   readonly called: Promise<void>;

@@ -7,15 +7,15 @@ import { type Command, EXIT, report, type Session, unwritable } from "./command.
 import { asUsageLater, queryUrl } from "./endpoint.ts";
 import { parseOptions, readNumberOption } from "./options.ts";
 
-const HELP = `Writes TypeScript for the methods of an OSCQuery server: their types, and a
-client that knows them.
+const HELP = `Writes TypeScript for the methods of an OSCQuery server: their types and a typed
+client.
 
 Usage: oscine types [options] URL
 
-The URL is that of "oscine find", such as http://127.0.0.1:5678 or
+The URL is one printed by "oscine find", such as http://127.0.0.1:5678 or
 127.0.0.1:5678.
 
-  -o, --output FILE  the file to write, which is replaced (default: prints it)
+  -o, --output FILE  the file to write or overwrite (default: standard output)
   --timeout S        how long to wait for an answer (default 5)
 
 Examples:
@@ -103,7 +103,7 @@ export class TypedClient implements AsyncDisposable {
 /**
  * The methods as a TypeScript module.
  *
- * @param url where they were read; secrets in it are left out
+ * @param url their source; secrets in it are masked
  */
 function toTypeScript(methods: readonly NamespaceMethod[], { name, url }: { readonly name: string; readonly url: string }): string {
   const lines = [
@@ -125,7 +125,7 @@ function toTypeScript(methods: readonly NamespaceMethod[], { name, url }: { read
   return `${lines.join("\n")}\n}\n${CLIENT}`;
 }
 
-/** What people should know of a method, in a line. */
+/** A one-line description of a method. */
 function aboutOf({ description, range, unit }: NamespaceMethod["description"]): string {
   const ranges = (range ?? []).map((each) => {
     const { min, max, values } = each ?? {};
@@ -143,12 +143,12 @@ function aboutOf({ description, range, unit }: NamespaceMethod["description"]): 
     .join(" ");
 }
 
-/** Text of others in one line of a comment, which it can't end. */
+/** Makes untrusted text safe inside a one-line comment. */
 function commentOf(text: string): string {
   return text.replaceAll("*/", "*\\/").replaceAll(/[\p{Cc}\p{Cf}\u2028\u2029]+/gu, " ");
 }
 
-/** Text of others as a literal. */
+/** Untrusted text as a string literal. */
 function quoted(text: string): string {
   return JSON.stringify(text).replaceAll("\u2028", "\\u2028").replaceAll("\u2029", "\\u2029");
 }

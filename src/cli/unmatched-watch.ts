@@ -9,13 +9,13 @@ import { plural } from "./output.ts";
 
 const CHANNEL = "oscine:unmatched";
 const PERIOD_MS = 1000;
-/** How many messages are named per period. The others are only counted. */
+/** Maximum number of messages named per period. Others are only counted. */
 const MAX_NAMED = 5;
 const MAX_SHOWN = 200;
 
 /**
- * Says which messages no handler matched, with the mapped address that is most like theirs. Servers of other kinds than async match in other threads or
- * processes, from which only the count comes.
+ * Reports messages that no handler matched, with the most similar mapped address. Only async servers provide addresses: other kinds match in threads or
+ * processes, which report just a count.
  */
 export class UnmatchedWatch {
   readonly #session: Session;
@@ -25,7 +25,7 @@ export class UnmatchedWatch {
   #named = 0;
   #seen = 0;
 
-  /** @param total how many messages were unmatched so far */
+  /** @param total returns the number of unmatched messages so far */
   constructor(session: Session, dispatcher: Dispatcher, total: () => number) {
     this.#session = session;
     this.#dispatcher = dispatcher;

@@ -10,33 +10,33 @@ import { describeTotals } from "./output.ts";
 
 const KINDS = ["async", "threading", "forking"] as const;
 
-const HELP = `Runs handlers for the packets that "oscine serve --nats" receives, beside other
-workers on this machine and others.
+const HELP = `Runs handlers for packets from "oscine serve --nats", alongside other workers on
+this and other machines.
 
 Usage: oscine work [handlers module] --nats URLS [options]
 
-The module is the one that "oscine serve" takes; without one, the worker prints
-each message. Each packet goes to one worker of its queue. Replies go back to
-the client through the server that received the packet.
+The module is the same as for "oscine serve"; without one, the worker prints each
+message. Each packet goes to one worker in the queue. Replies go to the client
+through the server that received the packet.
 
 ${NATS_HELP}
   --queue NAME      workers with this name share the packets (default oscine)
   --kind KIND       where handlers run: async, in the event loop (default);
                     threading, in worker threads; forking, in child processes
-  --concurrency N   packets handled at the same time (default 64 for async, 32
-                    for threading, 8 for forking)
+  --concurrency N   packets handled concurrently (default 64 for async, 32 for
+                    threading, 8 for forking)
   --share I/N       with --order client and at-most-once: this is worker I of N,
-                    counted from 0, and gets every Nth partition
-  --ack-wait MS     with at-least-once: after this silence of a worker, another
-                    gets its packet (default 30000)
+                    counted from 0, and handles every Nth partition
+  --ack-wait MS     with at-least-once: redelivers a packet if its worker is
+                    silent for this long (default 30000)
   --max-deliver N   with at-least-once: attempts before a packet becomes a dead
                     letter (default 5)
 
-NATS needs two packages:
+NATS requires two packages:
   npm install @nats-io/transport-node@3.3.1 @nats-io/jetstream@3.3.1
 
-Messages go to standard output, everything else to standard error. Ctrl-C ends
-the worker when running handlers have finished, and prints the totals.
+Messages go to standard output, everything else to standard error. Ctrl-C stops
+the worker after running handlers finish, and prints the totals.
 
 Examples:
   oscine work handlers.mjs --nats nats://127.0.0.1:4222
@@ -76,7 +76,7 @@ async function runWork(words: readonly string[], session: Session): Promise<numb
 }
 
 async function startWorker({ dispatcher, module }: Handlers, options: ServeNatsOptions, session: Session): Promise<NatsWorker> {
-  // The packages of NATS are optional.
+  // The NATS packages are optional.
   const { serveNats } = await import("../nats/index.ts");
   const handlers = options.kind === "async" ? dispatcher : module;
   const { strictTiming } = dispatcher;

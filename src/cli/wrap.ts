@@ -1,15 +1,15 @@
-/** The codes of styles, which take no room. */
+/** Style codes, which have no width. */
 // oxlint-disable-next-line no-control-regex -- they begin with ESC
 const STYLE = /\u001B\[\d+m/g;
 
-/** The least room for the explanation of an option beside it. */
+/** Minimum width for an option's explanation beside it. */
 const LEAST_BESIDE = 24;
 
 /**
- * Breaks lines at spaces so that they fit. Words that don't fit stay whole.
+ * Wraps lines at spaces. Words that are too long stay whole.
  *
  * @param width in columns
- * @param indent of all lines but the first of each, in columns
+ * @param indent of continuation lines, in columns
  */
 export function wrapWords(text: string, width: number, indent: number = 2): string {
   return text
@@ -23,7 +23,7 @@ function wrapLine(text: string, width: number, indent: number): string {
   const [begin = ""] = /^ */.exec(text) ?? [];
   const lines: string[] = [];
   let line = "";
-  // Several spaces are columns of a table, which stay together.
+  // Multiple spaces separate table columns, which stay together.
   for (const [part, space = "", word = ""] of text.slice(begin.length).matchAll(/( *)([^ ]+)/g)) {
     if (line === "") line = lines.length === 0 ? begin + part : " ".repeat(begin.length + indent) + word;
     else if (lengthOf(line) + lengthOf(part) <= width) line += space + word;
@@ -39,12 +39,12 @@ function lengthOf(text: string): number {
   return text.replaceAll(STYLE, "").length;
 }
 
-/** A row of a table: what it explains, and from which column on it does. */
+/** A table row: the term, and the explanation with its column. */
 const ROW = /^( {2,}\S+(?: \S+)*? {2,})(\S.*)$/;
 
 /**
- * Wraps a help text, which is written for 80 columns: paragraphs, and rows with an option and its explanation. Usage and examples stay as they
- * are, because people copy them.
+ * Wraps a help text written for 80 columns: its paragraphs, and its rows with an option and an explanation. Usage and examples stay unchanged, because
+ * people copy them.
  */
 export function wrapHelp(text: string, width: number): string {
   if (text.split("\n").every((line) => line.length <= width)) return text;
@@ -56,7 +56,7 @@ export function wrapHelp(text: string, width: number): string {
   );
 }
 
-/** Joins the lines of each paragraph, and of each row. */
+/** Joins the lines of each paragraph and each row. */
 function joinLines(lines: readonly string[]): string[] {
   const joined: string[] = [];
   let column = 0;
@@ -70,7 +70,7 @@ function joinLines(lines: readonly string[]): string[] {
       joined.push(line);
       const [, head] = ROW.exec(line) ?? [];
       column = head === undefined ? Math.max(0, indent) : head.length;
-      // An option too long for its column has its explanation below.
+      // The explanation of an option too long for its column is below it.
       if (/^ {2}-/.test(line) && head === undefined) column = -1;
     }
   }

@@ -62,12 +62,12 @@ describe("oscine monitor", () => {
 
   test("reports on one line that the browser can't be opened, and goes on", async () => {
     await using tool = new Tool(["monitor", "127.0.0.1:0", "--open"], { PATH: "/nowhere" });
-    await tool.saysErr(/^Cannot open the browser: /m);
+    await tool.saysErr(/^Can't open the browser: /m);
     expect((await tool.signal("SIGINT").ended).code).toBe(0);
   });
 
   test.each([
-    [["monitor", ":0", "--port", "70000"], /--port must be a whole number from 0 to 65535/],
+    [["monitor", ":0", "--port", "70000"], /--port must be an integer from 0 to 65535/],
     [["monitor", "osc.carrier-pigeon://x:1"], /unknown scheme/],
     [["serve", "--port", "0", "--open"], /add --monitor/],
     [["serve", "--port", "0", "--monitor", "--kind", "threading"], /use --kind async/],

@@ -162,7 +162,7 @@ describe("a wrong command line is one line on standard error", () => {
     [["work", "--nats", "x", "--order", "client", "--partitions", "9999"], /partitions must be an integer from 1 to 1024; got 9999/],
     [["work", "--nats", "x", "--share", "3"], /--share must look like 0\/3/],
     [["work", "--nats", "x", "--share", "3/3", "--order", "client"], /share must be \[index, of\]/],
-    [["work", "--nats", "x", "--concurrency", "0"], /--concurrency must be a whole number/],
+    [["work", "--nats", "x", "--concurrency", "0"], /--concurrency must be an integer/],
     [["work", "no-such.js", "--nats", "x"], /The handlers module "no-such\.js" does not exist/],
     [["serve", ":0", "--delivery", "at-least-once"], /--delivery needs --nats/],
     [["serve", "handlers.js", "--nats", "nats://u:secret@x"], /leave out handlers\.js, and run: .* work handlers\.js --nats nats:\/\/x\n/],

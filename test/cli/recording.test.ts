@@ -92,7 +92,7 @@ describe("oscine record", () => {
 
   test("a file that exists is replaced only with --force", async () => {
     const path = await show("exists.jsonl");
-    expect((await runTool("record", ":0", "-o", path)).err).toMatch(/exists already.*--force/);
+    expect((await runTool("record", ":0", "-o", path)).err).toMatch(/already exists.*--force/);
     expect((await runTool("record", "127.0.0.1:0", "-o", path, "--force", "--duration", "0.1")).code).toBe(0);
     expect(await addressesIn(path)).toEqual([]);
   });

@@ -61,10 +61,10 @@ describe("readSendOptions", () => {
     [["osc.tcp://:9000/", "/x", "--proto", "2"], /got "2"/],
     [[":9000", "/x", "--at", "later"], /"later" is not a time/],
     [[":9000", "/x", "--rate", "0"], /more than 0/],
-    [[":9000", "/x", "--repeat", "1.5"], /--repeat must be a whole number, at least 1; got "1\.5"/],
+    [[":9000", "/x", "--repeat", "1.5"], /--repeat must be an integer, at least 1; got "1\.5"/],
     [[":9000", "/x", "--repeat", "-2"], /got "-2"/],
     [[":9000", "/x", "--count", "1"], /add --wait/],
-    [[":9000", "/x", "--wait=soon"], /--wait must be a whole number/],
+    [[":9000", "/x", "--wait=soon"], /--wait must be an integer/],
     [[":9000", "/x", "--file", "f"], /leave out --file or "\/x"/],
     [[":9000", "-", "--bundle"], /for messages on the command line/],
     [[":9000", "/a", "+", "--bundle"], /Missing OSC address/],
@@ -97,7 +97,7 @@ describe("warns about words that may not mean what was intended", () => {
 
 test.each([
   [[":9000", "/x", ",abc"], /If ,abc is text, write '",abc"'\.$/],
-  [[":9000", "/x", "-x"], /^Unknown option "-x"\. If it is text and not an option, put -- before it: -- -x\./],
+  [[":9000", "/x", "-x"], /^Unknown option "-x"\. If it is text, not an option, put -- before it: -- -x\./],
   [[":9000", "--at", "now", "/x", "+", "/y", ",abc"], /If ,abc is text/],
 ])("%j says how to send it as text", (words, message) => {
   expect(() => readSendOptions(words)).toThrow(message);

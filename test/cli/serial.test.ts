@@ -128,9 +128,7 @@ describe.runIf(hasCables)("osc.serial://", () => {
 
 describe.each(["serve", "dump", "send", "bridge", "monitor", "record"])("oscine %s", (command) => {
   test("names serial ports in its help", async () => {
-    expect((await runTool(command, "--help")).out).toMatch(
-      /osc\.serial:\/\/|The URLs are those of "oscine dump"|URLs that "oscine dump" takes/,
-    );
+    expect((await runTool(command, "--help")).out).toMatch(/osc\.serial:\/\/|the same URLs as "oscine dump"|URLs that "oscine dump" takes/);
   });
 
   test("says on one line that a serial port isn't there", async () => {

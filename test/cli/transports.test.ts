@@ -127,7 +127,7 @@ describe("a wrong command line is one line on standard error", () => {
     [["serve", "tcp://:9000"], 2, /perhaps osc\.tcp:\/\/:9000/],
     [["dump", "wss://:0"], 2, /can't be listened on/],
     [["dump", "ws://127.0.0.1:0/?token=1"], 2, /has a query after "\?", which only clients can use/],
-    [["dump", "ws://127.0.0.1:0/?listen"], 2, /only targets of "oscine bridge"/],
+    [["dump", "ws://127.0.0.1:0/?listen"], 2, /valid only for targets of "oscine bridge"/],
     [["dump", "osc.unix://x.sock"], 2, /as in osc\.unix:\/\/\/x\.sock/],
     [["dump", `osc.unix:///${"x".repeat(200)}`], 2, /at most 103 bytes/],
     [["dump", "osc.unix:///no/such/folder/x.sock"], 1, /Cannot listen on \/no\/such\/folder\/x\.sock/],
@@ -137,7 +137,7 @@ describe("a wrong command line is one line on standard error", () => {
     [["send", "/hello", "1"], 2, /is an OSC address.*as in :9000 \/hello/],
     [["send", "127.0.0.1", "9000", "/hello", "1"], 2, /as one word: 127\.0\.0\.1:9000 \/hello/],
     [["send", "ws://127.0.0.1:9", "/x", "--proto", "1.0"], 2, /--proto sets the framing/],
-    [["send", "osc.tcp://127.0.0.1:9", "/x", "--proto", "2"], 2, /A framing is 1\.0/],
+    [["send", "osc.tcp://127.0.0.1:9", "/x", "--proto", "2"], 2, /framing must be 1\.0/],
   ])("oscine %j", async (words, exitCode, message) => {
     const { code, out, err } = await runTool(...words);
     expect({ code, out }).toEqual({ code: exitCode, out: "" });
