@@ -1,4 +1,4 @@
-/** Bridges: packets forwarded from one transport to another, both ways. */
+/** Bridges: forward packets between transports in both directions. */
 export { bridge } from "./bridge.ts";
 export type { Bridge, BridgeCounts, BridgeStats } from "./relay.ts";
 export type { BridgeNatsOptions, BridgeOptions } from "./options.ts";

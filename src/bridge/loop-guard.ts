@@ -4,40 +4,40 @@ import { hasPassed } from "../nats/headers.ts";
 import { type NetAddress, plainAddress } from "../net-address.ts";
 import { type EndpointUrl, formatEndpoint } from "../url/nats-url.ts";
 
-/** How a packet came to the bridge. */
+/** How a packet reached the bridge. */
 export interface PacketRoute {
-  /** The transport by which its client sent it, such as `udp`. */
+  /** The client's transport, such as `udp`. */
   readonly transport: string;
-  /** The ids of the servers and bridges that it came through over NATS, separated by commas; empty if it came from its client directly. */
+  /** The ids of the servers and bridges that it passed over NATS, separated by commas; empty if it came directly from its client. */
   readonly via: string;
 }
 
-/** A packet that comes again within this time may be the same one. */
+/** An identical packet within this time may be an echo. */
 const WINDOW_MS = 1000;
-/** How many packets are remembered. */
+/** Maximum number of packets remembered. */
 const MAX_REMEMBERED = 4096;
 
-/** A packet that was forwarded recently. */
+/** A recently forwarded packet. */
 interface Earlier {
   readonly firstSender: string;
   readonly at: number;
-  /** How often others have sent the same bytes again, each within the window after the last. */
+  /** How often other senders have repeated the bytes, each within the window after the last. */
   readonly echoes: number;
 }
 
 /**
- * Finds packets that have been through the bridge before. Packets that come over NATS carry the ids of the bridges that they passed. Nothing is added to
- * other packets, so the guard looks at where they come from:
+ * Detects packets that have passed the bridge before. Packets over NATS carry the ids of the bridges they passed. Other packets carry no such mark, so
+ * the guard checks their sender:
  *
- * - one of the bridge's own sockets: certainly a loop, and once is enough;
- * - this machine, or one that the bridge sends to, but not where the packet came from first: a loop after `maxEchoes` times in a row, each within
- *   a second of the last. That is how a packet comes back through another bridge; a program that repeats itself has one address.
+ * - one of the bridge's own sockets: a loop, detected the first time;
+ * - this machine or a target's, but not the original sender: a loop after `maxEchoes` repeats, each within a second of the last. Packets return this
+ *   way through another bridge; a program that repeats a message has a single address.
  */
 export class LoopGuard {
   /** The id of the bridge. */
   readonly id: string;
   readonly #maxEchoes: number;
-  /** Such as `udp 9000`. */
+  /** Keys such as `udp 9000`. */
   readonly #ownPorts = new Map<string, number>();
   readonly #targets = new Set<string>();
   readonly #earlier = new Map<string, Earlier>();
@@ -47,7 +47,7 @@ export class LoopGuard {
     this.#maxEchoes = maxEchoes;
   }
 
-  /** Remembers the port of a socket that the bridge sends from, until the returned function is called. */
+  /** Registers the port of one of the bridge's sending sockets until the returned function is called. */
   addOwnPort(transport: string, port: number): () => void {
     const key = `${transport} ${port}`;
     this.#ownPorts.set(key, (this.#ownPorts.get(key) ?? 0) + 1);
@@ -58,19 +58,19 @@ export class LoopGuard {
     };
   }
 
-  /** Remembers the IP address of a machine that the bridge sends to. */
+  /** Registers the IP address of a target. */
   addTarget(address: string): void {
     this.#targets.add(address);
   }
 
-  /** Whether this packet has been here before. */
+  /** Whether this packet has passed the bridge before. */
   isLoop(packet: Uint8Array, from: NetAddress, { transport, via }: PacketRoute): boolean {
     if (hasPassed(via, this.id)) return true;
     const isOwn = isOwnAddress(from.address);
-    // A loopback address that another bridge reports is on its machine, which need not be this one.
+    // A loopback address reported by another bridge is on that bridge's machine.
     const isKnown = isOwn && (via === "" || !isLoopback(from.address));
     if (isKnown && this.#ownPorts.has(`${transport} ${from.port}`)) return true;
-    // Clients of a Unix domain socket have no address that tells them apart.
+    // Unix domain socket clients can't be distinguished by address.
     if (from.family === "unix" || (!isOwn && !this.#targets.has(plainAddress(from.address)))) return false;
     return this.#countEchoes(packet, `${from.address} ${from.port}`) > this.#maxEchoes;
   }
@@ -94,7 +94,7 @@ export class LoopGuard {
   }
 }
 
-/** The IP addresses of a target; none if it has no host that packets go to, or if its name cannot be looked up yet. */
+/** The IP addresses of a target; none if it has no remote host, or if its name can't be resolved yet. */
 export async function addressesOf(target: EndpointUrl): Promise<string[]> {
   if (target.transport === "unix" || target.transport === "serial" || target.transport === "nats" || target.listens) return [];
   try {
@@ -105,11 +105,11 @@ export async function addressesOf(target: EndpointUrl): Promise<string[]> {
 }
 
 /**
- * Whether a target is where the bridge itself listens.
+ * Whether a target is the bridge's own listening address.
  *
- * @param addresses those of the target
+ * @param addresses the target's IP addresses
  * @param source the URL that the bridge listens on
- * @param from where it is bound
+ * @param from the bound address
  */
 export function isSelfTarget(target: EndpointUrl, addresses: readonly string[], source: EndpointUrl, from: NetAddress): boolean {
   if (target.transport === "nats" || source.transport === "nats") return formatEndpoint(target) === formatEndpoint(source);
@@ -118,7 +118,7 @@ export function isSelfTarget(target: EndpointUrl, addresses: readonly string[], 
   return target.port === from.port && (target.host === source.host || addresses.some((address) => isHere(address, from)));
 }
 
-/** Whether packets to that address reach a socket that is bound there. */
+/** Whether packets to `address` reach a socket bound to `from`. */
 function isHere(address: string, from: NetAddress): boolean {
   const bound = plainAddress(from.address);
   return bound === address || (isOwnAddress(address) && (bound === "0.0.0.0" || bound === "::"));

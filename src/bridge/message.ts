@@ -1,11 +1,11 @@
 const COMMA = 0x2c;
-/** How deep arrays of arguments may nest. */
+/** Maximum nesting depth of argument arrays. */
 const MAX_NESTING = 32;
 
-/** How many bytes an argument with this type tag takes, if all have the same size. */
+/** Sizes in bytes of the fixed-size types. */
 const SIZES: Readonly<Record<string, number>> = { i: 4, f: 4, c: 4, r: 4, m: 4, h: 8, d: 8, t: 8, T: 0, F: 0, N: 0, I: 0 };
 
-/** An argument as it stands in the packet: its type tag and its bytes. */
+/** An encoded argument: its type tag and its bytes. */
 export interface Single {
   readonly tag: string;
   readonly bytes: Uint8Array;
@@ -14,12 +14,12 @@ export interface Single {
 /** An argument: a single value, or an array of arguments. */
 export type Argument = Single | readonly Argument[];
 
-/** A message on its way through the rules. What no rule changes stays the same, byte for byte. */
+/** A message being edited by rules. Unchanged parts stay identical byte for byte. */
 export class EditableMessage {
   address: string;
   readonly #bytes: Uint8Array;
   readonly #originalAddress: string;
-  /** Where type tags and arguments begin. */
+  /** The offset of the type tags and arguments. */
   readonly #bodyStart: number;
   #newBody: Uint8Array | null = null;
 
@@ -46,7 +46,7 @@ export class EditableMessage {
     this.#newBody = writeBody(list);
   }
 
-  /** The message as bytes: the original ones if nothing has changed. */
+  /** The encoded message: the original bytes if nothing has changed. */
   toBytes(): Uint8Array {
     if (this.address === this.#originalAddress && this.#newBody === null) return this.#bytes;
     const text = new TextEncoder().encode(this.address);
@@ -89,7 +89,7 @@ function readBody(body: Uint8Array): readonly Argument[] | null {
   return open.length === 1 && at === body.length ? root : null;
 }
 
-/** The size of the argument at that position; null if it can't be told. */
+/** The size of the argument at this position; null if unknown. */
 function sizeOf(tag: string, body: Uint8Array, view: DataView, at: number): number | null {
   if (Object.hasOwn(SIZES, tag)) return SIZES[tag]!;
   if (tag === "s" || tag === "S") {
@@ -131,7 +131,7 @@ export function isArray(argument: Argument): argument is readonly Argument[] {
   return Array.isArray(argument);
 }
 
-/** The number that an argument is; null if it is another value. */
+/** The value of a numeric argument; null for other types. */
 export function numberOf({ tag, bytes }: Single): number | bigint | null {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   switch (tag) {
@@ -148,7 +148,7 @@ export function numberOf({ tag, bytes }: Single): number | bigint | null {
   }
 }
 
-/** An argument of that type with a number in it, which must fit. */
+/** Encodes a number as an argument of this type. The number must be in range. */
 export function numberArgument(tag: "i" | "h" | "f" | "d", value: number | bigint): Single {
   const bytes = new Uint8Array(tag === "i" || tag === "f" ? 4 : 8);
   const view = new DataView(bytes.buffer);
@@ -159,7 +159,7 @@ export function numberArgument(tag: "i" | "h" | "f" | "d", value: number | bigin
   return { tag, bytes };
 }
 
-/** The size with the NULs that follow a string: at least one, up to a multiple of four. */
+/** The size of a string with its padding: at least one NUL, up to a multiple of four. */
 function paddedSize(length: number): number {
   return (length & ~3) + 4;
 }

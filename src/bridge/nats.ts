@@ -24,7 +24,7 @@ import type { PacketRoute } from "./loop-guard.ts";
 import type { BridgeNatsOptions } from "./options.ts";
 import type { Source, Take } from "./sockets.ts";
 
-/** The side of a bridge that receives what is published in NATS. */
+/** The NATS source of a bridge: receives published packets. */
 export class NatsSource implements Source {
   readonly clients: ReadonlySet<Peer> = new Set();
   readonly #url: NatsUrl;
@@ -55,7 +55,7 @@ export class NatsSource implements Source {
       });
     }
     try {
-      // When this resolves, packets arrive.
+      // Once this resolves, the subscriptions are active.
       await link.flush();
     } catch (error) {
       await link.close(0);
@@ -70,11 +70,11 @@ export class NatsSource implements Source {
 }
 
 interface NatsTargetEvents {
-  /** An answer came for the client with this number. */
+  /** Called with a reply for the client with this number. */
   onReply(packet: Uint8Array, client: number): void;
-  /** Something was published to one of the URL's subjects. */
+  /** Called with each packet published to one of the URL's subjects. */
   readonly onPublished: Take;
-  /** NATS took a packet, or it is lost. */
+  /** Called when NATS accepted a packet, or with the reason for its loss. */
   onSent(error: OscError | null): void;
   onError(error: OscError, client?: NetAddress): void;
 }
@@ -86,11 +86,11 @@ interface NatsTargetSettings {
   readonly unsent: Omit<SendQueueLimits, "overflow">;
 }
 
-/** Where a packet comes from. */
+/** The sender of a packet. */
 interface Sender {
   readonly address: NetAddress;
   readonly route: PacketRoute;
-  /** Identifies the client when an answer comes; null if none is wanted. */
+  /** Identifies the client for replies; null if replies aren't wanted. */
   readonly number: number | null;
 }
 
@@ -98,14 +98,14 @@ interface Waiting {
   readonly packet: Uint8Array;
   readonly subject: string;
   readonly headers: PacketHeaders;
-  /** Called when it has left the queue: with null, or the reason why it is lost. */
+  /** Called when it leaves the queue, with null or the reason for its loss. */
   readonly done: (error: OscError | null) => void;
 }
 
-/** The default of NATS's own connection after the first one. */
+/** Same as the default `reconnectDelay`. */
 const RECONNECT_DELAY_MS = 1000;
 
-/** A target in NATS: publishes packets, and receives answers and what is published to its subjects. */
+/** A NATS target: publishes packets, and receives replies and packets published to its subjects. */
 export class NatsTarget {
   readonly #url: NatsUrl;
   readonly #prefix: string;
@@ -128,9 +128,9 @@ export class NatsTarget {
   }
 
   /**
-   * Connects. If no server can be reached, it reports that and tries again after `reconnectDelay`.
+   * Connects. If no server can be reached, reports it and retries after `reconnectDelay`.
    *
-   * @throws OscNatsError if trying again would not help
+   * @throws OscNatsError if retrying can't help
    */
   async open(): Promise<void> {
     try {
@@ -144,7 +144,7 @@ export class NatsTarget {
   /**
    * Publishes a packet.
    *
-   * @param done called once, when the client may send more: at once if NATS is away
+   * @param done called once, when the client may send more: immediately if NATS is disconnected
    */
   send(packet: Uint8Array, sender: Sender, done: () => void): void {
     const most = (this.#link?.maxPayload ?? Infinity) - HEADER_ROOM;
@@ -167,7 +167,7 @@ export class NatsTarget {
     this.#pump();
   }
 
-  /** Publishes what waits, as far as NATS takes it immediately, and disconnects. */
+  /** Publishes queued packets as far as NATS accepts them immediately, and disconnects. */
   async close(): Promise<void> {
     this.#closing.abort();
     this.#pump();
@@ -176,7 +176,7 @@ export class NatsTarget {
     await this.#retrying;
   }
 
-  /** Tries again after any error: a server that has just been set up may at first refuse those it accepts later. */
+  /** Retries after any error: a server that is still starting up may reject clients that it accepts later. */
   async #tryAgain(first: OscError): Promise<void> {
     const { signal } = this.#closing;
     let failure = first;
@@ -204,7 +204,7 @@ export class NatsTarget {
     this.#link = link;
     link.subscribe(`${replyPrefix(this.#prefix)}.${id}.p.*`, null, ({ subject, data }) => this.#events.onReply(data, numberIn(subject)));
     for (const subject of this.#subjects) link.subscribe(subject, this.#url.queue, (message) => this.#published(message, link));
-    // If the connection has broken meanwhile, the link reconnects.
+    // If the connection broke meanwhile, the link reconnects.
     await link.flush().catch(() => undefined);
     this.#pump();
   }
@@ -257,24 +257,26 @@ function prefixOf({ prefix }: NatsUrl): string {
 function subjectsOf({ subjects }: NatsUrl): readonly string[] {
   for (const subject of subjects) {
     if (subject.startsWith("/"))
-      throw optionError(`?subject= must be a NATS subject such as osc.mixer.>; got "${subject}". To choose addresses, use the rule only.`);
+      throw optionError(
+        `?subject= must be a NATS subject such as osc.mixer.>; got "${subject}". To select addresses, use the "only" rule.`,
+      );
     patternToSubject(subject);
   }
   return subjects;
 }
 
-/** Connects. The packages of NATS are optional, so they are loaded now. */
+/** Connects. Loads the optional NATS packages on demand. */
 async function connectNats({ servers }: NatsUrl, options: BridgeNatsOptions, events: NatsLinkEvents): Promise<NatsLink> {
   const nats = await import("../nats/connection.ts");
   return nats.NatsLink.open({ name: "oscine bridge", ...options, servers }, events);
 }
 
-/** How a message's packet came here. */
+/** The route of a message's packet. */
 function routeOf(message: NatsMessage): PacketRoute {
   return { transport: message.header(TRANSPORT_HEADER), via: message.header(VIA_HEADER) };
 }
 
-/** Whoever published a packet, or the client of the server that did. Answers also go to the sender of a NATS request. */
+/** The publisher of a packet, or the client of the publishing server. Also supports replies to NATS requests. */
 function peerOf(message: NatsMessage, link: NatsLink, prefix: string, onError: NatsTargetEvents["onError"]): Peer {
   const inbox = message.reply.startsWith("_INBOX.") ? message.reply : "";
   return new NatsPeer(message, link, { onError }, replySubject(message, prefix) || inbox);

@@ -19,55 +19,55 @@ import type { BridgeRule } from "./rule.ts";
 import type { SessionSettings } from "./session.ts";
 import type { SocketOptions } from "./sockets.ts";
 
-/** How a bridge connects to NATS. Its servers are in the URL. */
+/** Options for connecting a bridge to NATS. The servers are in the URL. */
 export type BridgeNatsOptions = Omit<NatsConnectionOptions, "servers">;
 
 /** Options of `bridge`. */
 export interface BridgeOptions {
-  /** What happens to messages on their way to the targets. Default: all packets pass byte for byte. */
+  /** Rules for messages to the targets. Default: none; packets pass unchanged. */
   readonly rules?: readonly BridgeRule[];
-  /** What happens to messages on their way back. Default: all packets pass byte for byte. */
+  /** Rules for messages back to the clients. Default: none; packets pass unchanged. */
   readonly rulesBack?: readonly BridgeRule[];
-  /** True: nothing is sent back, and all clients share one socket to each target. Default false. */
+  /** True to send nothing back; all clients then share one socket per target. Default false. */
   readonly oneWay?: boolean;
   /** Called with every error that doesn't end the bridge. Default: one line on stderr. */
   readonly onError?: ErrorListener;
-  /** How many errors of one kind are reported per second; the number of the others is reported. Default 20. */
+  /** Maximum reports per second for each kind of error; more are only counted. Default 20. */
   readonly maxReports?: number;
-  /** How many clients may have sockets to the targets, or answers from NATS, at once; one more replaces the one that was silent longest. Default 256. */
+  /** Maximum number of concurrent clients with sockets to the targets or replies from NATS; a new client replaces the one idle longest. Default 256. */
   readonly maxSessions?: number;
-  /** After how many milliseconds of silence, both ways, a UDP client's sockets are closed. Default 60,000. */
+  /** Milliseconds without traffic in either direction after which a UDP client's sockets are closed. Default 60,000. */
   readonly sessionTimeout?: number;
   /** The largest packet in bytes. Default 16 MiB. */
   readonly maxPacketSize?: number;
   /**
-   * How many packets of one client may wait for one target that is away or slow; beyond that the oldest are dropped. For NATS, whose connection all
-   * clients share: how many of all clients. Default 10,000.
+   * Maximum queued packets per client and target while the target is unavailable or slow; beyond that, the oldest are dropped. For NATS, the limit is shared
+   * by all clients, as is the connection. Default 10,000.
    */
   readonly maxUnsent?: number;
-  /** How many bytes these packets may have together. Default 16 MiB. */
+  /** Maximum total bytes of these packets. Default 16 MiB. */
   readonly maxUnsentBytes?: number;
-  /** How many bytes may wait for one client, or be in flight to one target. Default 4 MiB. */
+  /** Maximum bytes buffered for one client or in flight to one target. Default 4 MiB. */
   readonly maxBuffered?: number;
   /**
-   * How many bytes of all clients together may wait for targets. If more do, packets of clients that hold more than their share (`maxMemory` divided by
+   * Maximum bytes that all clients together may have queued for targets. Beyond that, packets of clients above their share (`maxMemory` divided by
    * `maxSessions`) are dropped. Default 256 MiB.
    */
   readonly maxMemory?: number;
-  /** Pages that may connect to `ws://` besides those of the bridge's own host, as for `AsyncOSCWebSocketServer`. Default none. */
+  /** Additional origins allowed to connect to `ws://`, besides the bridge's own host, as for `AsyncOSCWebSocketServer`. Default none. */
   readonly origins?: readonly string[];
   /**
-   * How often in a row the same bytes may come again from another sender on this machine, or on one that the bridge sends to, each time within a second,
-   * before they are stopped as a loop; `Infinity`: always. Default 16.
+   * How often the same bytes may return from another sender on this machine or a target's, each within a second of the last, before they are stopped as a
+   * loop. `Infinity` never stops them. Default 16.
    */
   readonly maxEchoes?: number;
-  /** How to connect to `nats://…`: credentials, TLS, limits. Default: as `NatsConnectionOptions` says. */
+  /** Options for connecting to `nats://…`: credentials, TLS, limits. Default: as in `NatsConnectionOptions`. */
   readonly nats?: BridgeNatsOptions;
   /** Closes the bridge when it is aborted. */
   readonly signal?: AbortSignal;
 }
 
-/** {@link BridgeOptions}, checked and filled in. */
+/** {@link BridgeOptions}, validated and with defaults. */
 export interface BridgeSettings {
   readonly rules: { readonly forward: readonly BridgeRule[]; readonly back: readonly BridgeRule[] };
   readonly oneWay: boolean;
@@ -101,7 +101,7 @@ const CHECKS = {
 } satisfies OptionChecks<BridgeOptions>;
 
 /**
- * @param originsOption what holds the allowed origins, for error messages: the option, or a flag of the command line
+ * @param originsOption the name of the option or flag for allowed origins, for error messages
  * @throws OscServerError `OSC_OPTION` for an unknown option or a bad value
  */
 export function bridgeSettings(options: BridgeOptions, originsOption: string): BridgeSettings {

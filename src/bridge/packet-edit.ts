@@ -5,20 +5,20 @@ const BUNDLE_HEADER = 16;
 const MAX_NESTING = 32;
 const NO_BYTES = new Uint8Array(0);
 
-/** What becomes of a message: its new bytes, the same ones, or null to leave it out. */
+/** Returns a message's new bytes, the same bytes, or null to drop it. */
 export type MessageEdit = (message: Uint8Array, header: Uint8Array) => Uint8Array | null;
 
 /**
- * Edits all messages of a packet. What isn't edited stays the same, byte for byte.
+ * Edits all messages of a packet. Everything else stays identical byte for byte.
  *
- * @param edit gets each message, and the first 16 bytes of the bundle around it (none outside a bundle)
- * @returns the packet itself if nothing changed; null if nothing of it is left; undefined if it is not an OSC packet
+ * @param edit called with each message and the first 16 bytes of its enclosing bundle (none outside a bundle)
+ * @returns the packet itself if nothing changed; null if nothing is left; undefined if it isn't an OSC packet
  */
 export function editPacket(packet: Uint8Array, edit: MessageEdit): Uint8Array | null | undefined {
   return editElement(packet, edit, NO_BYTES, 0);
 }
 
-/** A copy of a message as its own packet, in a bundle with the time tag of the bundle that it was in. */
+/** Copies a message into its own packet, wrapped in a bundle with the original bundle's time tag. */
 export function aloneInBundle(message: Uint8Array, header: Uint8Array): Uint8Array {
   return header.length === 0 ? new Uint8Array(message) : joinBundle(header, [message]);
 }

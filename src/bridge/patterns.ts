@@ -1,18 +1,18 @@
 import { AddressSpace } from "../address/index.ts";
 
-/** Which of the addresses that a message can mean are among some patterns. */
+/** How many of the addresses that a message may match are covered by a set of patterns. */
 export type Coverage = "all" | "some" | "none";
 
-/** What some receiver may take for a pattern, more than Oscine does. */
+/** Characters that some receiver may treat as wildcards, including ones that Oscine doesn't. */
 const WILDCARD = /[?*[\]{}]|\/\//;
 
-/** True if the address of a message may be a pattern, which only its receiver can match. */
+/** Whether a message's address may be a pattern, which only its receiver can match. */
 export function mayBePattern(address: string): boolean {
   return WILDCARD.test(address);
 }
 
 /**
- * Compares addresses with patterns as handlers are mapped to. If the address is itself a pattern, the answer is `some` if that can't be known.
+ * Matches addresses against patterns with the syntax of handler addresses. If the address is itself a pattern and the result can't be determined, it is `some`.
  *
  * @throws OscDispatchError for a pattern that nothing can match
  */
@@ -25,23 +25,23 @@ export function coverageBy(patterns: readonly string[]): (address: string) => Co
   return (address) => {
     if (!mayBePattern(address)) return space.find(address).length > 0 ? "all" : "none";
     const start = literalPart(address);
-    // The wildcards of a rule match at least what the same ones of a message do.
+    // A rule's wildcards match at least as much as the same wildcards in a message.
     if (literal.has(address) || wholes.some((whole) => start.startsWith(whole.slice(0, -1)))) return "all";
     return starts.some((one) => one.startsWith(start) || start.startsWith(one)) ? "some" : "none";
   };
 }
 
-/** What stands before the first wildcard, or between the slashes of the first `//`, which OSC 1.1 matches at any depth. */
+/** The part before the first wildcard or inside the first `//`, which OSC 1.1 matches at any depth. */
 function literalPart(pattern: string): string {
   const wildcard = pattern.search(WILDCARD);
   if (wildcard === -1) return pattern;
   return pattern.slice(0, pattern[wildcard] === "/" ? wildcard + 1 : wildcard);
 }
 
-/** Gives an address its new name; the same one if it isn't concerned. */
+/** Returns an address's new name, or the same address if the rule doesn't apply. */
 export type Rename = (address: string) => string;
 
-/** Renames the beginning of addresses. */
+/** Renames the start of addresses. */
 export function prefixRename(from: string, to: string): Rename {
   const prefix = from.endsWith("/") ? from : `${from}/`;
   const start = to.endsWith("/") ? to : `${to}/`;
@@ -61,7 +61,7 @@ export function patternRename(from: string, to: string): Rename | null {
   const space = new AddressSpace<true>();
   space.add(from, true);
   const parts = to.split("*");
-  // An address that the pattern matches, if it contains only * and ?.
+  // An address that matches the pattern, if it contains only * and ?.
   const sample = from.replaceAll(/[*?]/g, "x");
   const holes = space.find(sample)[0]?.captures.length;
   if (holes !== undefined && parts.length - 1 > holes) return null;

@@ -1,22 +1,22 @@
-/** How many addresses a rate limit tracks, and the bytes that it keeps for them; beyond that it sends early what is due first. */
+/** Limits on tracked addresses and their bytes; beyond them, the message due first is sent early. */
 const MAX_ADDRESSES = 10_000;
 const MAX_BYTES = 16 * 1024 * 1024;
-/** What an address costs besides its text and packet: about the size of the objects around them. */
+/** Approximate overhead per address, besides its text and packet. */
 const OVERHEAD_BYTES = 200;
 
-/** A packet to be sent later, unless a newer one comes. */
+/** A packet to send later unless a newer one replaces it. */
 interface Kept {
   readonly packet: Uint8Array;
   readonly emit: (packet: Uint8Array) => void;
 }
 
 interface Slot {
-  /** From when on the next message may pass. */
+  /** When the next message may pass. */
   readonly at: number;
   readonly kept: Kept | null;
 }
 
-/** Lets a number of messages per second pass for each address. The newest of those that come faster is kept, and passes when it may. */
+/** Limits the messages per second for each address. If messages arrive faster, the newest is kept and sent when allowed. */
 export class RateLimit {
   readonly #interval: number;
   readonly #onReplaced: () => void;
@@ -32,15 +32,15 @@ export class RateLimit {
     this.#onReplaced = onReplaced;
   }
 
-  /** About how much memory it holds. */
+  /** Approximate memory held, in bytes. */
   get heldBytes(): number {
     return this.#bytes;
   }
 
   /**
-   * True if the message may pass now. Otherwise it is kept, in place of an older one.
+   * True if the message may pass now. Otherwise keeps it in place of an older one.
    *
-   * @param later makes the packet to send later
+   * @param later creates the packet to send later
    */
   pass(address: string, later: () => Kept): boolean {
     const now = performance.now();
@@ -52,14 +52,14 @@ export class RateLimit {
       return true;
     }
     if (slot.kept !== null) this.#onReplaced();
-    // Its position in the order stays.
+    // Keeps its position in the order.
     this.#set(address, { at: slot.at, kept: later() });
     this.#arm(slot.at, now);
     this.#shrink();
     return false;
   }
 
-  /** Sends everything that is kept. */
+  /** Sends all kept packets. */
   flush(): void {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
@@ -102,7 +102,7 @@ export class RateLimit {
     if (next !== null) this.#arm(next, now);
   }
 
-  /** Makes sure that the timer fires by that time. */
+  /** Ensures that the timer fires by this time. */
   #arm(at: number, now: number): void {
     if (this.#timer !== null) {
       if (this.#timerAt <= at) return;
@@ -112,7 +112,7 @@ export class RateLimit {
     this.#timer = setTimeout(() => this.#advance(), Math.max(1, at - now)).unref();
   }
 
-  /** When the first packet that is kept may pass. */
+  /** When the first kept packet may pass. */
   #firstKept(): number | null {
     for (const { at, kept } of this.#slots.values()) if (kept !== null) return at;
     return null;

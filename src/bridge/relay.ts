@@ -14,54 +14,54 @@ import { Rules } from "./rules.ts";
 import { type Session, Sessions } from "./session.ts";
 import { type SocketOptions, type Source, type Take, linksTo, listenerOf } from "./sockets.ts";
 
-/** What became of the packets of one direction. A bundle is one packet. */
+/** Counters of one direction. A bundle counts as one packet. */
 export interface BridgeCounts {
-  /** Packets that arrived. */
+  /** Packets received. */
   readonly received: number;
-  /** Packets handed to the network: with several targets, or clients, once for each. */
+  /** Packets sent: once per target or client. */
   readonly sent: number;
-  /** Packets lost because a target was away for too long, too slow, or refused them: once for each target. */
+  /** Packets lost because a target was unavailable for too long, too slow, or rejected them: once per target. */
   readonly dropped: number;
-  /** Messages left out by `only` and `drop`, or because their address is a pattern of which a rule covers only a part. */
+  /** Messages dropped by `only` and `drop`, or because their address is a pattern that a rule covers only partly. */
   readonly filtered: number;
-  /** Messages left out by `changes`. */
+  /** Messages dropped by `changes`. */
   readonly unchanged: number;
-  /** Messages that a newer one replaced (`maxRate`). */
+  /** Messages replaced by a newer one (`maxRate`). */
   readonly replaced: number;
-  /** Packets that were stopped because they had been through the bridge before. */
+  /** Packets stopped because they had passed the bridge before. */
   readonly loops: number;
-  /** Packets that aren't OSC, and messages whose arguments aren't what a rule needs. Without rules they pass. */
+  /** Packets that aren't OSC, and messages whose arguments don't fit a rule. Without rules, they pass. */
   readonly malformed: number;
 }
 
-/** What a bridge has done. */
+/** Counters of a bridge. */
 export interface BridgeStats {
   /** From clients to targets. */
   readonly forward: BridgeCounts;
   /** From targets to clients. */
   readonly back: BridgeCounts;
-  /** Clients that have sockets to the targets now. */
+  /** Clients that currently have sockets to the targets. */
   readonly sessions: number;
 }
 
 /** An open bridge. `await using` closes it. */
 export interface Bridge extends AsyncDisposable {
-  /** Where it listens, with the real port if port 0 was asked for. */
+  /** The listening address, with the actual port if port 0 was requested. */
   readonly from: NetAddress;
-  /** Where targets with `?listen` listen; null for the others. */
+  /** The listening addresses of targets with `?listen`; null for other targets. */
   readonly to: readonly (NetAddress | null)[];
   /** Resolves when the bridge is closed. */
   readonly closed: Promise<void>;
   /** Counters since the bridge was opened. */
   stats(): BridgeStats;
-  /** Sends what waits, as far as possible, and frees all ports. May be called twice. */
+  /** Sends queued packets if possible, and frees all ports. May be called twice. */
   close(): Promise<void>;
 }
 
 /**
  * Opens a bridge, as `bridge` does.
  *
- * @param originsOption what holds the allowed origins, for error messages: the option, or a flag of the command line
+ * @param originsOption the name of the option or flag for allowed origins, for error messages
  */
 export async function openBridge(
   from: string,
@@ -87,7 +87,7 @@ export async function openBridge(
   return { ...places, closed, close, stats: () => relay.stats(), [Symbol.asyncDispose]: close };
 }
 
-/** The inside of a bridge: what listens, what sends, and the ways between them. */
+/** The core of a bridge: connects its source and its targets. */
 class Relay {
   readonly #url: EndpointUrl;
   readonly #source: Source;
@@ -127,7 +127,7 @@ class Relay {
     });
   }
 
-  /** Starts to listen, everywhere or nowhere. */
+  /** Starts listening on all endpoints, or closes them if one fails. */
   async open(): Promise<Pick<Bridge, "from" | "to">> {
     try {
       for (const target of this.#nats) await target.open();
@@ -186,7 +186,7 @@ class Relay {
       {
         onReply: (packet, number) => this.#fromNats(packet, number),
         onPublished: (packet, peer, route) => {
-          // The bridge hears what it publishes itself if its subjects are among those that it listens to.
+          // The bridge receives its own packets if it subscribes to the subjects it publishes to.
           if (!route.via.endsWith(id)) this.#toAllClients(packet, peer, route);
         },
         onSent: (error) => this.#forward.sent(error),
@@ -222,14 +222,14 @@ class Relay {
     if (!passes) settle();
   }
 
-  /** A target answered on a client's socket. */
+  /** Handles a target's reply on a client's socket. */
   #fromTarget(packet: Uint8Array, session: Session): void {
     if (this.#oneWay) return;
     this.#back.received();
     this.#back.pass(packet, session.peer, (passed) => this.#back.sendTo([session.peer], passed));
   }
 
-  /** An answer came to a client's subject. */
+  /** Handles a reply on a client's subject. */
   #fromNats(packet: Uint8Array, number: number): void {
     const session = this.#sessions.withNumber(number);
     if (session !== undefined) {
@@ -237,11 +237,11 @@ class Relay {
       return this.#fromTarget(packet, session);
     }
     this.#back.received();
-    const message = "An answer was dropped because its client is gone, or was silent for longer than sessionTimeout.";
+    const message = "A reply was dropped because its client is gone or was idle for longer than sessionTimeout.";
     this.#back.sent(new OscNatsError("OSC_NATS_NO_CLIENT", message, ""));
   }
 
-  /** A client of a target with `?listen`, or anyone in NATS, sent something: it is for all clients on the other side. */
+  /** Forwards a packet from a NATS publisher or a client of a `?listen` target to all clients on the other side. */
   #toAllClients(packet: Uint8Array, peer: Peer, route?: PacketRoute): void {
     if (this.#oneWay) return;
     this.#back.received();
@@ -253,7 +253,7 @@ class Relay {
     });
   }
 
-  /** Rejects a target that is where the bridge itself listens, and remembers where the target is. */
+  /** Rejects a target that is the bridge's own listening address, and registers the target's addresses. */
   async #rejectSelfTarget(target: EndpointUrl, from: NetAddress): Promise<void> {
     const addresses = await addressesOf(target);
     for (const address of addresses) this.#guard.addTarget(address);
@@ -263,14 +263,14 @@ class Relay {
   }
 }
 
-/** A side of a bridge that listens, and its clients. */
+/** A listening endpoint of a bridge, with its clients. */
 class Listener implements Source {
   readonly url: OscUrl;
-  /** UDP has none. */
+  /** Always empty for UDP. */
   readonly clients: Set<Peer> = new Set();
   readonly #transport: Transport;
 
-  /** @throws OscServerError `OSC_OPTION` if nothing can listen at the URL */
+  /** @throws OscServerError `OSC_OPTION` if it's impossible to listen at the URL */
   constructor(
     url: OscUrl,
     sockets: SocketOptions,
@@ -307,15 +307,15 @@ class Listener implements Source {
 
 type MutableCounts = { -readonly [Name in keyof BridgeCounts]: number };
 
-/** One direction of a bridge: what its rules make of each packet, and counters. */
+/** One direction of a bridge: applies its rules and counts packets. */
 class Direction {
   readonly #rules: Rules;
   readonly #counts: MutableCounts = { received: 0, sent: 0, dropped: 0, filtered: 0, unchanged: 0, replaced: 0, loops: 0, malformed: 0 };
   readonly #reporter: Reporter;
-  /** Who sent the packet that passes. */
+  /** The sender of the current packet. */
   #sender: NetAddress | undefined;
 
-  /** @throws OscServerError, OscDispatchError for a rule without a meaning */
+  /** @throws OscServerError, OscDispatchError for an invalid rule */
   constructor(name: string, rules: readonly BridgeRule[], reporter: Reporter) {
     this.#reporter = reporter;
     const events = {
@@ -338,7 +338,7 @@ class Direction {
   /**
    * Applies the rules to a packet.
    *
-   * @param emit gets what passes, now or later
+   * @param emit called with each packet that passes, now or later
    * @returns false if nothing passes now
    */
   pass(packet: Uint8Array, { address }: Peer, emit: (packet: Uint8Array, when: "now" | "later") => void): boolean {
@@ -362,24 +362,24 @@ class Direction {
     }
   }
 
-  /** A packet was handed to the network, or could not be. */
+  /** Counts a packet as sent, or as dropped with an error. */
   sent(error: OscError | null): void {
     if (error === null) {
       this.#counts.sent += 1;
       return;
     }
     this.#counts.dropped += 1;
-    // What is given up when the bridge or a session ends isn't a fault.
+    // Packets discarded on close aren't errors.
     if (error.code !== "OSC_CLOSED") this.#reporter.report(error);
   }
 
   stopLoop({ address }: Peer): void {
     this.#counts.loops += 1;
-    const message = "A packet was stopped because it has been through this bridge before: the targets lead back to it (maxEchoes).";
+    const message = "A packet was stopped because it has passed this bridge before: the targets lead back to it (maxEchoes).";
     this.#reporter.report(new OscDroppedError("maxEchoes", message), address);
   }
 
-  /** Sends what the rules kept for later. */
+  /** Sends the packets that rules have delayed. */
   flush(): void {
     this.#rules.flush();
   }

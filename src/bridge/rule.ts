@@ -4,40 +4,40 @@ import { type Coverage, type Rename, coverageBy, mayBePattern, patternRename, pr
 import { type ArgumentsEdit, caster, clipper, editEach, picker, scaler } from "./values.ts";
 
 /**
- * What a bridge does with messages that pass. Patterns are those that handlers are mapped to: `*` matches any run of characters, including
- * `/`; `?`, `[…]` and `{…}` are those of OSC.
+ * A rule that a bridge applies to messages. Patterns match like handler addresses: `*` matches any characters, including `/`; `?`, `[…]` and
+ * `{…}` work as in OSC.
  *
- * Rules apply in their order, `changes` and `maxRate` after all others. Arguments count from 0. A message whose arguments a rule can't read, or
- * doesn't find, is left out and reported.
+ * Rules apply in order, with `changes` and `maxRate` after all others. Arguments are numbered from 0. If a rule can't read a message's arguments, or one is
+ * missing, the message is dropped and reported.
  *
- * The address of a message may itself be a pattern, which the receiver matches against its own addresses. Such a message passes `only` if
- * everything that it can match is allowed, and `drop` if it can match nothing that is dropped. `scale`, `clip`, `cast` and `pick` change it if
- * `match` covers everything that it can match, and leave it out if that is so for a part. If that can't be known, it is left out: a bridge compares
- * what stands before the first wildcard, because receivers differ in what follows.
+ * The address of a message may itself be a pattern, which the receiver matches against its own addresses. Such a message passes `only` if all
+ * addresses that it can match are allowed, and `drop` if none of them is dropped. `scale`, `clip`, `cast` and `pick` change it if `match` covers
+ * all of them, and drop it if `match` covers some. If the bridge can't determine this, it drops the message. It compares only the part before the
+ * first wildcard, because receivers differ in how they match the rest.
  */
 export type BridgeRule =
   | {
-      /** Messages that match none of these patterns are left out. */
+      /** Drops messages that match none of these patterns. */
       readonly only: string | readonly string[];
     }
   | {
-      /** Messages that match one of these patterns are left out. */
+      /** Drops messages that match one of these patterns. */
       readonly drop: string | readonly string[];
     }
   | {
-      /** The beginning of an address, which is renamed: `{ rename: "/a", to: "/b" }` makes `/a/1` into `/b/1`. May contain wildcards. */
+      /** The start of the addresses to rename: `{ rename: "/a", to: "/b" }` renames `/a/1` to `/b/1`. May contain wildcards. */
       readonly rename: string;
-      /** The new beginning. Its first `*` is replaced by what the first wildcard of `rename` matched, and so on: `{ rename: "/ch/?/gain", to: "/gain/*" }`. */
+      /** The new start. Each `*` is replaced by the text that the corresponding wildcard of `rename` matched: `{ rename: "/ch/?/gain", to: "/gain/*" }`. */
       readonly to: string;
     }
   | {
-      /** Which arguments are kept, and in which order: `[1, 0]` swaps two. */
+      /** The arguments to keep, in this order: `[1, 0]` swaps two. */
       readonly pick: readonly number[];
       /** The addresses that the rule applies to. Default: all. */
       readonly match?: string | readonly string[];
     }
   | {
-      /** A range of numbers, which is mapped to the range `to`: `{ scale: [0, 127], to: [0, 1] }`. Ints become floats; numbers beyond it go beyond `to`. */
+      /** The range to map to `to`: `{ scale: [0, 127], to: [0, 1] }`. Ints become floats; numbers outside it are mapped outside `to`. */
       readonly scale: readonly [number, number];
       /** The new range. `[1, 0]` inverts. */
       readonly to: readonly [number, number];
@@ -47,7 +47,7 @@ export type BridgeRule =
       readonly args?: number | readonly number[];
     }
   | {
-      /** The least and the greatest value: numbers beyond become these. Ints stay ints, limited to the nearest ones. */
+      /** The minimum and maximum to limit numbers to. Ints stay ints, limited to the nearest ints. */
       readonly clip: readonly [number, number];
       /** The addresses that the rule applies to. Default: all. */
       readonly match?: string | readonly string[];
@@ -55,7 +55,7 @@ export type BridgeRule =
       readonly args?: number | readonly number[];
     }
   | {
-      /** The type that numbers and booleans get: int32, rounded and limited to 32 bits, or float32. */
+      /** The type to convert numbers and booleans to: int32 (rounded and limited to 32 bits) or float32. */
       readonly cast: "int" | "float";
       /** The addresses that the rule applies to. Default: all. */
       readonly match?: string | readonly string[];
@@ -64,21 +64,21 @@ export type BridgeRule =
     }
   | {
       /**
-       * True: a message passes only if its arguments differ from those of the message before with the same address. Messages without arguments, or with
-       * an impulse (`I`), always pass.
+       * True to pass a message only if its arguments differ from the previous message with the same address. Messages without arguments, or with an
+       * impulse (`I`), always pass.
        */
       readonly changes: true;
       /** The addresses that the rule applies to. Default: all. */
       readonly match?: string | readonly string[];
     }
   | {
-      /** How many messages per second pass for each address. The newest of those that come faster is kept, and passes when it may. */
+      /** Maximum messages per second for each address. If messages arrive faster, the newest is kept and sent when allowed. */
       readonly maxRate: number;
       /** The addresses that `maxRate` applies to. Default: all. */
       readonly match?: string | readonly string[];
     };
 
-/** A rule that has been checked. `covers` says which addresses it applies to; null: all. */
+/** A validated rule. `covers` tells which addresses it applies to; null for all. */
 export type CheckedRule =
   | { readonly kind: "filter"; readonly passes: (address: string) => boolean }
   | { readonly kind: "rename"; readonly rename: Rename }
@@ -88,7 +88,7 @@ export type CheckedRule =
 
 type Covers = (address: string) => Coverage;
 
-/** What a rule may have beside the property that it is named after. */
+/** The allowed properties of each rule besides its main one. */
 const PROPERTIES = {
   only: [],
   drop: [],
@@ -107,10 +107,10 @@ const NAMES = Object.keys(PROPERTIES) as RuleName[];
 const NAMES_TEXT = `${NAMES.slice(0, -1).join(", ")} or ${NAMES.at(-1)}`;
 
 /**
- * Checks a rule that anyone may have written.
+ * Validates a rule of unknown type.
  *
- * @param path where it stands, such as `rules[2]`, for error messages
- * @throws OscServerError `OSC_OPTION` for a rule without a meaning, OscDispatchError for an address pattern that can't be read
+ * @param path its location, such as `rules[2]`, for error messages
+ * @throws OscServerError `OSC_OPTION` for an invalid rule, OscDispatchError for an invalid address pattern
  */
 export function checkRule(rule: unknown, path: string): CheckedRule {
   if (typeof rule !== "object" || rule === null || Array.isArray(rule)) {
@@ -126,7 +126,7 @@ export function checkRule(rule: unknown, path: string): CheckedRule {
       `a rule must have ${NAMES_TEXT}; got ${JSON.stringify(rule)}.${right === undefined ? "" : ` Did you mean ${right}?`}`,
     );
   }
-  if (names.length > 1) throw ruleError(path, `${names.join(" and ")} in one rule: make a rule of each.`);
+  if (names.length > 1) throw ruleError(path, `${names.join(" and ")} can't be combined in one rule: use separate rules.`);
   const allowed: readonly string[] = [name, ...PROPERTIES[name]];
   const unknown = given.find((word) => !allowed.includes(word));
   if (unknown !== undefined) {
@@ -171,7 +171,7 @@ class RuleReader {
       }
       case "clip": {
         const range = this.#range("clip");
-        if (range[0] > range[1]) throw this.#fault("clip", "the least and the greatest value, such as [0, 1]");
+        if (range[0] > range[1]) throw this.#fault("clip", "a minimum and a maximum, such as [0, 1]");
         return { kind: "values", covers: this.#covers(), edit: editEach(clipper(range), this.#args()) };
       }
       case "cast": {

@@ -7,21 +7,21 @@ import { RateLimit } from "./rate-limit.ts";
 import { type BridgeRule, type CheckedRule, checkRule } from "./rule.ts";
 import { LastArguments } from "./values.ts";
 
-/** What rules report. */
+/** Events reported by rules. */
 export interface RuleEvents {
-  /** `only` or `drop` left out a message; or another rule did, because it can't know which addresses a pattern means. */
+  /** `only` or `drop` dropped a message, or another rule did because its address is a pattern that can't be resolved. */
   onFiltered(): void;
-  /** `changes` left out a message. */
+  /** `changes` dropped a message. */
   onUnchanged(): void;
-  /** A newer message replaced one that was kept for `maxRate`. */
+  /** A newer message replaced one delayed by `maxRate`. */
   onReplaced(): void;
-  /** A message was left out because a rule couldn't be applied to its arguments. */
+  /** A message was dropped because a rule doesn't fit its arguments. */
   onMalformed(message: string): void;
 }
 
 type Emit = (packet: Uint8Array) => void;
 
-/** One step for one message. False leaves the message out. */
+/** Applies one rule to a message. Returns false to drop it. */
 type Step = (message: EditableMessage, context: { readonly header: Uint8Array; readonly emit: Emit }) => boolean;
 
 /** The rules of one direction. */
@@ -30,15 +30,15 @@ export class Rules {
   readonly #limits: RateLimit[] = [];
 
   /**
-   * @param name that of the rules, for error messages: `rules[2]: …`
-   * @throws OscServerError `OSC_OPTION` for a rule without a meaning, OscDispatchError for an address that nothing can match
+   * @param name the option's name for error messages: `rules[2]: …`
+   * @throws OscServerError `OSC_OPTION` for an invalid rule, OscDispatchError for an address that nothing can match
    */
   constructor(rules: readonly BridgeRule[], events: RuleEvents, name: string = "rules") {
     if (!Array.isArray(rules)) {
       throw new OscServerError("OSC_OPTION", `${name} must be an array such as [{ drop: "/debug/*" }]; got ${describe(rules)}.`);
     }
     const checked = rules.map((rule: unknown, index) => checkRule(rule, `${name}[${index}]`));
-    // Rates come last: what they keep for later has passed all other rules.
+    // Rates come last, so delayed messages have passed all other rules.
     const last = ["changes", "rate"];
     this.#steps = checked.toSorted((a, b) => last.indexOf(a.kind) - last.indexOf(b.kind)).map((rule) => this.#stepOf(rule, events));
   }
@@ -46,8 +46,8 @@ export class Rules {
   /**
    * Applies the rules to a packet.
    *
-   * @param emit gets messages that pass later
-   * @returns what passes now: the packet itself if no rule changed it; null for nothing; undefined if it isn't OSC
+   * @param emit called with messages that pass later
+   * @returns the part that passes now: the packet itself if no rule changed it; null if nothing passes; undefined if it isn't OSC
    */
   apply(packet: Uint8Array, emit: Emit): Uint8Array | null | undefined {
     if (this.#steps.length === 0) return packet;
@@ -58,7 +58,7 @@ export class Rules {
     });
   }
 
-  /** Sends what is kept for later. */
+  /** Sends all delayed messages. */
   flush(): void {
     for (const limit of this.#limits) limit.flush();
   }

@@ -8,17 +8,17 @@ import type { Peer } from "../transport/transport.ts";
 /** A target that a session connects to. */
 export interface Target {
   readonly createLink: PacketLinkFactory;
-  /** Such as `udp`. */
+  /** For example `udp`. */
   readonly transport: string;
 }
 
 export interface SessionEvents {
-  /** A packet came back for the client. */
+  /** Called with a reply for the client. */
   onReply(packet: Uint8Array, session: Session): void;
   onError(error: OscError): void;
-  /** A packet was sent to a target, or could not be. */
+  /** Called after sending a packet to a target, with the error if it failed. */
   onSent(error: OscError | null): void;
-  /** A socket to a target is open. The returned function is called when it has closed. */
+  /** Called when a socket to a target opens. The returned function is called when it closes. */
   onOpened(transport: string, port: number): () => void;
 }
 
@@ -28,27 +28,27 @@ export interface SessionSettings {
   readonly sessionTimeout: number;
   readonly maxUnsent: number;
   readonly maxUnsentBytes: number;
-  /** How many bytes may wait in all sessions together. */
+  /** Maximum bytes queued in all sessions together. */
   readonly maxMemory: number;
-  /** True if nothing comes back, so that all clients share one session. */
+  /** True if all clients share one session, because there are no replies. */
   readonly isShared: boolean;
 }
 
-/** How a session connects to its targets again. */
+/** Reconnect policy for targets. */
 const RECONNECT = { minDelay: 100, maxDelay: 5000, maxAttempts: Infinity } as const;
 const CLOSE_TIMEOUT_MS = 1000;
-/** What a packet that waits costs besides its bytes. */
+/** Overhead of a queued packet besides its bytes. */
 const OVERHEAD_BYTES = 256;
 
-/** What belongs to one client of a bridge: its own socket to each target, so that replies find their way back. */
+/** A client's own sockets to the targets, so replies reach the right client. */
 export class Session {
-  /** Where replies go: where the client's last packet came from. */
+  /** The sender of the client's last packet, which receives the replies. */
   peer: Peer;
-  /** When something was last sent either way, by `performance.now()`. */
+  /** When a packet was last sent in either direction, from `performance.now()`. */
   lastActive: number = performance.now();
-  /** Bytes of packets that wait, or are being sent. */
+  /** Bytes of packets queued or being sent. */
   heldBytes = 0;
-  /** Identifies the session to targets without a socket of its own. */
+  /** Identifies the session to targets without per-session sockets. */
   readonly number: number;
   readonly #events: SessionEvents;
   readonly #connections: readonly Connection[];
@@ -68,8 +68,8 @@ export class Session {
   /**
    * Sends a packet to all targets.
    *
-   * @param done called once, when the client may send more: at once if a target is away
-   * @param release called once, when no target needs the packet anymore
+   * @param done called once, when the client may send more: immediately if a target is unavailable
+   * @param release called once, when no target needs the packet any longer
    */
   send(packet: Uint8Array, done: () => void, release: () => void): void {
     let toSend = this.#connections.length;
@@ -97,7 +97,7 @@ export class Session {
     return this.#connections.length > 0;
   }
 
-  /** Closes the sockets after the last packets are out. */
+  /** Closes the sockets after sending the last packets. */
   async close(): Promise<void> {
     await Promise.all(this.#connections.map((connection) => connection.close()));
   }
@@ -130,7 +130,7 @@ export class Session {
   }
 }
 
-/** The sessions of a bridge's clients, within limits. Those that are closing count as well, so that made-up senders can't pile them up. */
+/** The bounded set of client sessions. Closing sessions count too, so spoofed senders can't accumulate them. */
 export class Sessions {
   readonly #targets: readonly Target[];
   readonly #settings: SessionSettings;
@@ -153,7 +153,7 @@ export class Sessions {
     return this.#sessions.size;
   }
 
-  /** Bytes that wait in all sessions. */
+  /** Bytes queued in all sessions. */
   get heldBytes(): number {
     return this.#heldBytes;
   }
@@ -166,7 +166,7 @@ export class Sessions {
     return this.#byNumber.get(number);
   }
 
-  /** The client's session, which is created if there is none; null if too many are closing. */
+  /** Gets or creates the client's session; null if too many are closing. */
   of(peer: Peer): Session | null {
     const key = this.#settings.isShared ? "all" : peer.key;
     const known = this.#sessions.get(key);
@@ -184,7 +184,7 @@ export class Sessions {
   }
 
   /**
-   * Sends a packet to all targets of a session. If too many bytes wait, sessions that hold less than their share may still send.
+   * Sends a packet to all targets of a session. When too many bytes are queued, only sessions below their share may send.
    *
    * @param done called once, when the client may send more
    */
@@ -195,7 +195,7 @@ export class Sessions {
     const size = packet.length + OVERHEAD_BYTES;
     if (this.#heldBytes + size > maxMemory && session.heldBytes + size > maxMemory / maxSessions) {
       this.#events.onSent(
-        new OscDroppedError("maxMemory", "A packet was not forwarded because too many bytes wait for targets (maxMemory)."),
+        new OscDroppedError("maxMemory", "A packet was not forwarded because too many bytes are queued for targets (maxMemory)."),
       );
       return done();
     }
@@ -208,8 +208,8 @@ export class Sessions {
   }
 
   /**
-   * Connects a client to the targets before it sends anything, because they may have something to say. If half of all sessions are taken, that waits
-   * until it sends: if targets lead back here, each connection would create another.
+   * Connects a client to the targets before it sends, because they may send first. If half of all sessions are in use, waits until the client sends: if
+   * targets lead back here, each connection would create another.
    */
   expect(peer: Peer): void {
     if (this.#sessions.size * 2 < this.#settings.maxSessions) this.of(peer)?.listen();
@@ -224,7 +224,7 @@ export class Sessions {
   #endIdle(): void {
     const since = performance.now() - this.#settings.sessionTimeout;
     for (const [key, session] of this.#sessions) {
-      // Connections report their end.
+      // Connections report when they close; only UDP sessions expire.
       if (session.peer.closed === undefined && session.lastActive < since) this.#end(key, session);
     }
   }

@@ -20,33 +20,33 @@ import type { PacketRoute } from "./loop-guard.ts";
 const CONNECT_TIMEOUT_MS = 10_000;
 const LOCAL_HOST = "127.0.0.1";
 
-/** Takes what arrives. */
+/** Called with each received packet. */
 export type Take = (packet: Uint8Array, peer: Peer, route: PacketRoute) => void;
 
-/** Where the packets of a bridge come from. */
+/** The source of a bridge's packets. */
 export interface Source {
   /** Connected clients, if the transport has connections. */
   readonly clients: ReadonlySet<Peer>;
-  /** Starts to listen. Resolves with the address. */
+  /** Starts listening and resolves with the address. */
   open(): Promise<NetAddress>;
   close(): Promise<void>;
 }
 
-/** What the sockets of a bridge have in common. */
+/** Common options of a bridge's sockets. */
 export interface SocketOptions {
   readonly maxPacketSize: number;
-  /** How many bytes may wait for one client, or be in flight to one target. */
+  /** Maximum bytes buffered for one client or in flight to one target. */
   readonly maxBuffered: number;
   readonly origins: readonly string[];
-  /** What holds `origins`, for error messages: the option, or a flag of the command line. */
+  /** The name of the option or flag for `origins`, for error messages. */
   readonly originsOption: string;
 }
 
 /**
- * A transport that receives at a URL. It isn't open yet.
+ * Creates a transport that receives at a URL. It isn't open yet.
  *
- * @param settings by default those of the servers
- * @throws OscServerError `OSC_OPTION` if nothing can listen at the URL
+ * @param settings default: the same as for servers
+ * @throws OscServerError `OSC_OPTION` if it's impossible to listen at the URL
  */
 export function listenerOf(url: OscUrl, events: TransportEvents, settings: Partial<SocketOptions> = {}): Transport {
   const { origins, originsOption, ...limits } = settings;
@@ -66,7 +66,7 @@ export function listenerOf(url: OscUrl, events: TransportEvents, settings: Parti
   }
 }
 
-/** Creates connections to a target, or sockets that send to it. */
+/** Returns a factory for connections or sockets to a target. */
 export function linksTo(url: OscUrl, { maxPacketSize, maxBuffered }: SocketOptions): PacketLinkFactory {
   const { transport, port, path, framing } = url;
   const host = url.host ?? LOCAL_HOST;
@@ -75,7 +75,7 @@ export function linksTo(url: OscUrl, { maxPacketSize, maxBuffered }: SocketOptio
     throw optionError(`${maskSecrets(target)}: port 0 is only for listening; write the port of the receiver.`);
   switch (transport) {
     case "udp": {
-      // Someone who names a broadcast address means it.
+      // A broadcast address in the URL is intentional.
       const spec = { host, port, family: 0, localAddress: null, localPort: 0, connected: false, native: false, receiver: null } as const;
       return (events) => new UdpLink({ ...spec, options: { broadcast: true } }, events);
     }

@@ -1,6 +1,6 @@
 import { type Argument, type EditableMessage, type Single, isArray, numberArgument, numberOf } from "./message.ts";
 
-/** New arguments for old ones; or a text that says why it can't be done. */
+/** Returns the new arguments, or the reason for failure as text. */
 export type ArgumentsEdit = (list: readonly Argument[]) => readonly Argument[] | string;
 
 const INT32 = { min: -2_147_483_648, max: 2_147_483_647 } as const;
@@ -18,7 +18,7 @@ export function scaler(from: readonly [number, number], to: readonly [number, nu
   };
 }
 
-/** Keeps numbers within a range, with their type. NaN becomes the least. */
+/** Limits numbers to a range, keeping their type. NaN becomes the minimum. */
 export function clipper([least, most]: readonly [number, number]): (argument: Single) => Single {
   return (argument) => {
     const value = numberOf(argument);
@@ -31,7 +31,7 @@ export function clipper([least, most]: readonly [number, number]): (argument: Si
   };
 }
 
-/** Turns numbers and booleans into ints, rounded, or into floats. A text says why one can't be. */
+/** Converts numbers and booleans to rounded ints or floats. Returns the reason for failure as text. */
 export function caster(type: "int" | "float"): (argument: Single) => Single | string {
   const tag = type === "int" ? "i" : "f";
   return (argument) => {
@@ -43,7 +43,7 @@ export function caster(type: "int" | "float"): (argument: Single) => Single | st
   };
 }
 
-/** Edits all single values, or those of some arguments. */
+/** Edits all single values, or only those at some indexes. */
 export function editEach(edit: (argument: Single) => Single | string, indexes: readonly number[] | null): ArgumentsEdit {
   return (list) => {
     let problem: string | null = null;
@@ -59,7 +59,7 @@ export function editEach(edit: (argument: Single) => Single | string, indexes: r
   };
 }
 
-/** Takes some arguments, in that order. */
+/** Keeps the arguments at these indexes, in this order. */
 export function picker(indexes: readonly number[]): ArgumentsEdit {
   return (list) => {
     const missing = indexes.find((index) => index >= list.length);
@@ -72,10 +72,10 @@ function toInt32(value: number): number {
   return Math.min(INT32.max, Math.max(INT32.min, Math.round(value)));
 }
 
-/** How many addresses are remembered, and the bytes that this takes; beyond that the oldest are forgotten. */
+/** Limits on remembered addresses and their bytes; beyond them, the oldest are forgotten. */
 const MAX_ADDRESSES = 10_000;
 const MAX_BYTES = 16 * 1024 * 1024;
-/** What an address costs besides its text and arguments: about the size of the objects around them. */
+/** Approximate overhead per address, besides its text and arguments. */
 const OVERHEAD_BYTES = 200;
 const INFINITUM = 0x49;
 
@@ -84,12 +84,12 @@ export class LastArguments {
   readonly #last = new Map<string, Uint8Array>();
   #bytes = 0;
 
-  /** About how much memory it holds. */
+  /** Approximate memory held, in bytes. */
   get heldBytes(): number {
     return this.#bytes;
   }
 
-  /** False if the message has the same arguments as the one before. Messages without arguments, or with `I`, are triggers: always true. */
+  /** False if the arguments equal the previous ones. Messages without arguments or with `I` are triggers: always true. */
   hasChanged({ address, body }: EditableMessage): boolean {
     const tagsEnd = body.indexOf(0);
     if (body.length === 0 || tagsEnd === 1 || body.subarray(0, tagsEnd).includes(INFINITUM)) return true;
@@ -105,7 +105,7 @@ export class LastArguments {
     return true;
   }
 
-  /** Forgets everything: what a pattern changes at its receiver isn't known here. */
+  /** Forgets everything: a pattern changes unknown addresses at the receiver. */
   clear(): void {
     this.#last.clear();
     this.#bytes = 0;

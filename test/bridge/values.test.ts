@@ -151,7 +151,7 @@ describe("a bad rule is rejected with its place and what is expected", () => {
     [{ scale: [0, 127] }, /to must be two numbers, such as \[0, 1\]; got undefined\./],
     [{ scale: [1, 1], to: [0, 1] }, /scale must be two different numbers, such as \[0, 127\]; got \[1,1\]\./],
     [{ scale: [0, "1"], to: [0, 1] }, /got \[0,"1"\]/],
-    [{ clip: [1, 0] }, /clip must be the least and the greatest value/],
+    [{ clip: [1, 0] }, /clip must be a minimum and a maximum/],
     [{ clip: [0, Number.NaN] }, /clip must be two numbers/],
     [{ cast: "string" }, /cast must be "int" or "float"; got "string"/],
     [{ pick: [-1] }, /pick must be a list of arguments, counted from 0, such as \[1, 0\]; got \[-1\]/],
