@@ -120,7 +120,7 @@ export interface SenderOptions {
   readonly onError: ErrorListener;
 }
 
-/** Creates a client for a URL; without a host, for this machine. Imports each transport on demand. */
+/** Creates a client for a URL; a URL without a host means this machine. Imports each transport on demand. */
 export async function createSender(url: OscUrl, options: SenderOptions): Promise<PacketClient> {
   const host = url.host ?? LOCAL_HOST;
   const { transport, port, path } = url;

@@ -26,7 +26,7 @@ const HELP = `Runs an OSC server with your handlers, or prints each message.
 Usage: oscine serve [handlers module] [URL] [options]
 
 A URL or a port without a host listens on all interfaces. Without either, the
-server listens on osc.udp://${DEFAULT_HOST}:${DEFAULT_PORT}/, for this machine only.
+server listens on osc.udp://${DEFAULT_HOST}:${DEFAULT_PORT}/ (this machine only).
 URLs: osc.udp://host:port/, osc.tcp://host:port/?framing=1.0 (or 1.1; without
 it, both), osc.unix:///path/of.sock (also a stream), host:port, :port, or a
 port number; with --kind async also ws://host:port/path and serial ports,
