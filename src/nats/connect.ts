@@ -4,17 +4,17 @@ import type { ConnectionOptions, NatsConnection } from "@nats-io/transport-node"
 import { OscError, OscNatsError, type OscNatsErrorCode } from "../errors.ts";
 import type { NatsConnectionSettings } from "./options.ts";
 
-/** NATS's own client. */
+/** The NATS client library. */
 export type Library = typeof NatsLibrary;
 
-/** A connection, and the library that made it. */
+/** A connection and the library that made it. */
 interface Connected {
   readonly library: Library;
   readonly connection: NatsConnection;
 }
 
 /**
- * Connects. From then on the library reconnects whenever the connection breaks.
+ * Connects. Afterwards, the library reconnects whenever the connection breaks.
  *
  * @throws OscNatsError if that fails; the code says why
  */
@@ -51,7 +51,7 @@ async function connectOptions(library: Library, settings: NatsConnectionSettings
     maxPingOut: 2,
     maxReconnectAttempts: -1,
     reconnectDelayHandler: () => Math.ceil(reconnectDelay * (0.5 + Math.random() / 2)),
-    // A server that is being set up may reject a client that it accepts later.
+    // A server that is still starting up may reject a client that it accepts later.
     ignoreAuthErrorAbort: true,
     noAsyncTraces: true,
   };
@@ -67,11 +67,11 @@ async function readCredentials(file: string, { servers }: NatsConnectionSettings
   try {
     return await readFile(file);
   } catch (cause) {
-    throw new OscNatsError("OSC_NATS_AUTH", `The credentials file cannot be read: ${String(cause)}.`, servers.join(", "), { cause });
+    throw new OscNatsError("OSC_NATS_AUTH", `The credentials file can't be read: ${String(cause)}.`, servers.join(", "), { cause });
   }
 }
 
-/** What NATS's own client throws and reports, as an error of ours that says what to do. */
+/** Converts an error of the NATS client to an Oscine error with advice. */
 export function natsError(thrown: unknown, server: string): OscError {
   if (thrown instanceof OscError) return thrown;
   const { name, message } = thrown instanceof Error ? thrown : { name: "", message: String(thrown) };
@@ -102,17 +102,17 @@ function kindOf(name: string, code: string, message: string): OscNatsErrorCode {
 function adviceFor(kind: OscNatsErrorCode, server: string): string {
   switch (kind) {
     case "OSC_NATS_AUTH":
-      return `NATS at ${server} rejects this client: check user and password, token, credentials or nkey.`;
+      return `NATS at ${server} rejected this client: check user and password, token, credentials or nkey.`;
     case "OSC_NATS_PERMISSION":
-      return `NATS at ${server} does not permit that subject: docs/nats.md lists those that front ends and workers need.`;
+      return `NATS at ${server} does not permit that subject: docs/nats.md lists the permissions that front ends and workers need.`;
     case "OSC_NATS_CLOSED":
       return `The connection to NATS at ${server} is closed: open another.`;
     case "OSC_NATS_JETSTREAM":
-      return `JetStream of NATS at ${server} did not do what at-least-once needs: is it enabled (nats-server -js), and is there room?`;
+      return `JetStream at ${server} failed: is it enabled (nats-server -js), and does it have enough storage?`;
     case "OSC_NATS_TLS":
       return `No secure connection to NATS at ${server}: check tls, caFile, certFile and keyFile, and the names in the server's certificate.`;
     case "OSC_NATS_UNREACHABLE":
-      return `NATS cannot be reached at ${server}: is nats-server running there, and are host and port right?`;
+      return `NATS can't be reached at ${server}: is nats-server running there, and are host and port right?`;
     default:
       return `NATS at ${server} failed.`;
   }

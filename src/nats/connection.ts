@@ -5,44 +5,44 @@ import { type Library, connectNats, natsError } from "./connect.ts";
 import type { PacketHeaders } from "./headers.ts";
 import { type NatsConnectionOptions, type NatsConnectionSettings, natsConnectionSettings } from "./options.ts";
 
-/** The status of a message with which NATS says that nobody listens to the subject. */
+/** The status of the NATS message for a subject without subscribers. */
 export const NO_RESPONDERS = 503;
 
-/** A message that came. */
+/** A received message. */
 export interface NatsMessage {
-  /** The subject that it was published under. */
+  /** The subject that it was published to. */
   readonly subject: string;
-  /** The bytes are the receiver's to keep. */
+  /** The payload; the receiver may keep it. */
   readonly data: Uint8Array;
-  /** The subject for an answer; empty if none is expected. */
+  /** The reply subject; empty if no reply is expected. */
   readonly reply: string;
-  /** What NATS itself says in place of a message, such as {@link NO_RESPONDERS}. 0 for a message. */
+  /** The status of a NATS protocol message, such as {@link NO_RESPONDERS}. 0 for a normal message. */
   readonly status: number;
-  /** The header of that name; empty if there is none. */
+  /** The value of a header; empty if it is missing. */
   header(name: string): string;
 }
 
-/** What a link reports to its owner. */
+/** Events of a link. */
 export interface NatsLinkEvents {
-  /** Something failed that doesn't end the link: the connection broke, a subject is not permitted. */
+  /** A failure that doesn't end the link: the connection broke, or a subject isn't permitted. */
   onError(error: OscError): void;
-  /** Connected to that server, for the first time or again. */
+  /** Connected or reconnected to a server. */
   onConnected?(server: string): void;
   /** The connection broke; the link reconnects. */
   onDisconnected?(): void;
-  /** A message was confirmed, so that there is room again. */
+  /** A message was confirmed, so there is room again. */
   onRoom?(): void;
 }
 
 /** A subscription. */
 export interface NatsListener {
-  /** Takes nothing more; what has been sent to it already still comes before the promise resolves. */
+  /** Unsubscribes. Messages already sent to it are still delivered before the promise resolves. */
   drain(): Promise<void>;
 }
 
 /**
- * A connection to NATS that reconnects forever and never has more than `maxUnconfirmed` messages on their way: NATS's own client would accept
- * any number, and forget them when the connection breaks.
+ * A connection to NATS that reconnects forever and limits messages in flight to `maxUnconfirmed`: the NATS client accepts any number and
+ * forgets them when the connection breaks.
  *
  * @example
  * await using link = await NatsLink.open({ servers: "nats://127.0.0.1:4222" }, { onError: console.error });
@@ -82,7 +82,7 @@ export class NatsLink implements AsyncDisposable {
     return NatsLink.connect(natsConnectionSettings(options), events);
   }
 
-  /** {@link open} with options that were checked before. */
+  /** {@link open} with validated options. */
   static async connect(settings: NatsConnectionSettings, events: NatsLinkEvents): Promise<NatsLink> {
     const { library, connection } = await connectNats(settings);
     const link = new NatsLink(library, connection, settings, events);
@@ -90,38 +90,38 @@ export class NatsLink implements AsyncDisposable {
     return link;
   }
 
-  /** The server that it is connected to, or was last, as `host:port`. */
+  /** The current or last connected server, as `host:port`. */
   get server(): string {
     return this.#connection.getServer();
   }
 
-  /** The same as an address. */
+  /** The address of {@link server}. */
   get serverAddress(): NetAddress {
     const { hostname, port } = new URL(`nats://${this.server}`);
     return ipAddress(hostname.replaceAll(/^\[|\]$/g, ""), Number(port));
   }
 
-  /** Whether messages can be sent now. */
+  /** Whether it is currently connected. */
   get isConnected(): boolean {
     return this.#connected && !this.#connection.isClosed();
   }
 
-  /** How many bytes a message may have, headers included. */
+  /** Maximum size of a message in bytes, including headers. */
   get maxPayload(): number {
     return this.#connection.info?.max_payload ?? 1024 * 1024;
   }
 
-  /** How many messages are on their way. */
+  /** Number of messages in flight. */
   get unconfirmed(): number {
     return this.#unconfirmed.count;
   }
 
-  /** The library's own connection, for streams and consumers. */
+  /** The library's connection, for streams and consumers. */
   get connection(): NatsConnection {
     return this.#connection;
   }
 
-  /** Whether a message of that many bytes may be published now. */
+  /** Whether a message of this size can be published now. */
   hasRoom(size: number): boolean {
     return this.isConnected && this.#unconfirmed.hasRoom(size);
   }
@@ -129,8 +129,8 @@ export class NatsLink implements AsyncDisposable {
   /**
    * Publishes a message once.
    *
-   * @param settled called with true when the server has confirmed it, or with false if it may be lost because the connection broke before that
-   * @returns false if it was not published because there is no connection or no room
+   * @param settled called with true when the server has confirmed it, or with false if it may be lost because the connection broke first
+   * @returns false if it wasn't published because there is no connection or no room
    */
   publish(subject: string, data: Uint8Array, headers: PacketHeaders = {}, reply = "", settled?: (ok: boolean) => void): boolean {
     if (!this.hasRoom(data.length)) return false;
@@ -145,7 +145,7 @@ export class NatsLink implements AsyncDisposable {
   }
 
   /**
-   * Listens to a subject, which may have wildcards. With a queue, a message goes to only one of those that listen with the same queue.
+   * Subscribes to a subject, which may contain wildcards. With a queue, each message goes to only one subscriber of that queue.
    *
    * @param onMessage must not throw
    */
@@ -160,9 +160,9 @@ export class NatsLink implements AsyncDisposable {
   }
 
   /**
-   * Publishes a message and waits for the answer.
+   * Publishes a message and waits for the reply.
    *
-   * @throws OscNatsError if none comes in time
+   * @throws OscNatsError if none arrives in time
    */
   async request(subject: string, data: Uint8Array, headers: PacketHeaders, timeoutMs: number): Promise<NatsMessage> {
     try {
@@ -172,19 +172,19 @@ export class NatsLink implements AsyncDisposable {
     }
   }
 
-  /** Headers as the library has them. */
+  /** Converts headers to the library's type. */
   headers(headers: PacketHeaders): MsgHdrs {
     const made = this.#library.headers();
     for (const [name, value] of Object.entries(headers)) made.set(name, value);
     return made;
   }
 
-  /** Resolves when everything published is confirmed, or may be lost. Rejects if the connection is lost meanwhile. */
+  /** Resolves when everything published is confirmed or may be lost. Rejects if the connection breaks meanwhile. */
   async flush(): Promise<void> {
     if (this.isConnected) await this.#connection.flush();
   }
 
-  /** Ends the link. What was published goes out first if there is a connection, within the grace period. */
+  /** Closes the link. If connected, flushes published messages first, within the grace period. */
   async close(graceMs = 2000): Promise<void> {
     if (this.#closing) return;
     this.#closing = true;
@@ -268,16 +268,16 @@ interface Published {
   readonly settled: ((ok: boolean) => void) | undefined;
 }
 
-/** What a message takes besides its bytes. */
+/** Overhead of a message besides its bytes. */
 const OVERHEAD = 64;
 
-/** Messages that were published and that the server has not confirmed. */
+/** Published messages that the server hasn't confirmed yet. */
 class Unconfirmed {
   readonly #settings: NatsConnectionSettings;
-  /** Resolves when the server has everything published before; rejects if the connection breaks. */
+  /** Resolves when the server has received everything published so far; rejects if the connection breaks. */
   readonly #confirm: () => Promise<void>;
   readonly #onRoom: () => void;
-  /** Those that the server has not been asked about. */
+  /** Messages without a pending confirmation request. */
   #published: Published[] = [];
   #bytes = 0;
   #isAsking = false;
@@ -307,7 +307,7 @@ class Unconfirmed {
     this.#settle(this.#published.splice(0), false);
   }
 
-  /** Asks once for everything published in one turn of the event loop, and not again before the answer. */
+  /** Requests one confirmation for everything published in the current event loop iteration; at most one request is pending. */
   #askSoon(): void {
     if (this.#isAsking || this.#scheduled !== null) return;
     this.#scheduled = setImmediate(() => {
@@ -326,7 +326,7 @@ class Unconfirmed {
       () => false,
     );
     this.#isAsking = false;
-    // Messages published after the question may be lost with the same connection.
+    // Messages published after the request may be lost with the same connection.
     this.#settle(ok ? batch : [...batch, ...this.#published.splice(0)], ok);
     if (this.#published.length > 0) this.#askSoon();
   }
@@ -341,7 +341,7 @@ class Unconfirmed {
   }
 }
 
-/** Waits at most that long; a rejection is for others to report. */
+/** Waits for a promise with a timeout. Ignores a rejection, which is reported elsewhere. */
 async function within(ms: number, promise: Promise<unknown>): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   await Promise.race([

@@ -21,12 +21,12 @@ import { CorePublisher, type Outgoing, type Publisher, StreamPublisher } from ".
 import { WorkStream } from "./streams.ts";
 import { packetSubject, replyPrefix } from "./subject.ts";
 
-/** `close()` waits at least this long for replies that NATS has already sent. */
+/** Minimum time that `close()` waits for replies that NATS has already sent. */
 const LEAST_GRACE_MS = 100;
 
 /**
- * The front end's side of handlers on other machines: publishes each packet unchanged for the workers of `serveNats`, and gives their replies
- * to the client that sent it. It makes a front end of any async server; admission, limits and time tags stay that server's.
+ * Turns any async server into a front end: publishes each packet unchanged for the workers of `serveNats`, and forwards their replies to the client that
+ * sent it. Admission, limits and time tags still work as in that server.
  *
  * ```ts
  * const server = new AsyncOSCUDPServer(["0.0.0.0", 9000], new Dispatcher(), {
@@ -34,10 +34,10 @@ const LEAST_GRACE_MS = 100;
  * });
  * ```
  *
- * The server connects when it begins to serve, and `createServeEndpoint()` rejects with an `OscNatsError` if that fails. While NATS is away or
- * slow, packets wait within `maxQueue` and `maxQueueBytes`; beyond that the server drops them as `overflow` says, and stops reading from
- * stream clients. It counts a packet as `handled` when NATS has confirmed it: at-most-once, published while a worker listened; at-least-once,
- * kept by the stream.
+ * The server connects when it starts serving, and `createServeEndpoint()` rejects with an `OscNatsError` if that fails. While NATS is unavailable or
+ * slow, packets are queued up to `maxQueue` and `maxQueueBytes`. Beyond that, the server drops packets according to `overflow` and stops reading from
+ * stream clients. A packet counts as `handled` once NATS has confirmed it: at-most-once, published while a worker was listening; at-least-once,
+ * stored by the stream.
  */
 export class NatsExecutor implements Executor {
   readonly #settings: ExecutorSettings;
@@ -50,7 +50,7 @@ export class NatsExecutor implements Executor {
   #closing = false;
   #onEmpty: (() => void) | null = null;
 
-  /** Made by {@link NatsExecutor.for}. */
+  /** Use {@link NatsExecutor.for}. */
   private constructor(settings: ExecutorSettings, context: ExecutorContext) {
     this.#settings = settings;
     this.#context = context;
@@ -60,7 +60,7 @@ export class NatsExecutor implements Executor {
   }
 
   /**
-   * What the option `executor` of an async server takes.
+   * Creates a value for the `executor` option of an async server.
    *
    * @throws OscServerError `OSC_OPTION` if an option has a bad value
    */
@@ -97,7 +97,7 @@ export class NatsExecutor implements Executor {
     this.#pump();
   }
 
-  /** Takes a packet from the server. */
+  /** Publishes a packet from the server. */
   execute(packet: Packet): void {
     const { events } = this.#context;
     if (this.#closing) {
@@ -114,7 +114,7 @@ export class NatsExecutor implements Executor {
     this.#pump();
   }
 
-  /** Publishes what waits, within the grace period, and disconnects. Called by the server. */
+  /** Publishes queued packets within the grace period and disconnects. Called by the server. */
   async close(graceMs: number): Promise<void> {
     const until = performance.now() + graceMs;
     if (this.#link?.isConnected === true) await this.#emptied(graceMs);
@@ -137,7 +137,7 @@ export class NatsExecutor implements Executor {
     return new StreamPublisher(link, await stream.client(), events, {
       maxInFlight,
       maxBytes: connection.maxUnconfirmedBytes,
-      // A server that serves again counts from 0 again, and the stream must not take its packets for the old ones.
+      // A restarted server numbers packets from 0 again, and the stream must not treat them as duplicates.
       id: `${this.#id}-${randomBytes(4).toString("hex")}`,
       onRoom: () => this.#pump(),
       restore: () => void stream.ensure().catch(() => undefined),
@@ -156,11 +156,11 @@ export class NatsExecutor implements Executor {
       events.reply(client, message.data);
       return;
     }
-    const text = "A worker's reply was dropped because its client is gone, or because more than maxClients have sent since.";
+    const text = "A worker's reply was dropped because its client is gone or more than maxClients others have sent since.";
     events.report(new OscNatsError("OSC_NATS_NO_CLIENT", text, this.#link?.server ?? ""));
   }
 
-  /** Publishes what waits, as much as there is room for. */
+  /** Publishes queued packets while there is room. */
   #pump(): void {
     const publisher = this.#publisher;
     if (publisher === null) return;
@@ -190,7 +190,7 @@ export class NatsExecutor implements Executor {
   #tooLarge({ data }: Packet): OscRejectedError | null {
     const most = (this.#link?.maxPayload ?? Infinity) - HEADER_ROOM;
     if (data.length <= most) return null;
-    const text = `The packet has ${data.length} bytes, and NATS takes at most ${most}: raise max_payload of nats-server.`;
+    const text = `The packet has ${data.length} bytes, but NATS accepts at most ${most}: raise max_payload of nats-server.`;
     return new OscRejectedError("too-large", text);
   }
 
@@ -202,9 +202,9 @@ export class NatsExecutor implements Executor {
 
 const NO_BYTES = new Uint8Array(0);
 
-/** A client that packets came from. Replies belong to it and not to one of its packets, so it stands for them as a packet without bytes. */
+/** A client of the front end. Replies belong to a client, not to one packet, so it represents them as a packet without bytes. */
 class FrontClient implements Packet {
-  /** Part of the subject for its replies. */
+  /** Part of its reply subject. */
   readonly token: string;
   readonly data = NO_BYTES;
   readonly asOf = Infinity;
@@ -217,7 +217,7 @@ class FrontClient implements Packet {
   }
 }
 
-/** The clients of a front end that may still get replies. Beyond the limit the one that has been silent for longest is forgotten. */
+/** The clients of a front end that may still receive replies. Beyond the limit, the one idle longest is forgotten. */
 class FrontClients {
   readonly #max: number;
   readonly #byKey = new Map<string | object, FrontClient>();
@@ -228,13 +228,13 @@ class FrontClients {
     this.#max = max;
   }
 
-  /** The client that a packet came from. */
+  /** Gets or creates the client for a peer. */
   of(peer: Peer): FrontClient {
     const { key } = peer;
     const known = this.#byKey.get(key);
     if (known !== undefined) {
       known.peer = peer;
-      // The first entry is always the one that has been silent for longest.
+      // Keeps the map ordered by last activity, the longest idle first.
       this.#byKey.delete(key);
       this.#byKey.set(key, known);
       return known;
@@ -260,7 +260,7 @@ class FrontClients {
   }
 }
 
-/** FNV-1a: the same on every machine, so that a client's partition stays the same. */
+/** FNV-1a. Identical on every machine, so a client always maps to the same partition. */
 function hashOf(client: string): number {
   let hash = 0x811c9dc5;
   for (let index = 0; index < client.length; index++) hash = Math.imul(hash ^ client.charCodeAt(index), 0x01000193);
@@ -268,5 +268,5 @@ function hashOf(client: string): number {
 }
 
 function closing(): OscDroppedError {
-  return new OscDroppedError("close", "A packet that waited for NATS was dropped because the server closed.");
+  return new OscDroppedError("close", "A packet queued for NATS was dropped because the server closed.");
 }

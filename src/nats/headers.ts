@@ -1,4 +1,4 @@
-/** The headers of a packet, and how a sender is written in them. Pure. */
+/** The headers of a packet, and the encoding of senders in them. Doesn't depend on Node. */
 import type { NetAddress } from "../net-address.ts";
 import { bad, checkString } from "../options.ts";
 
@@ -9,37 +9,37 @@ import { bad, checkString } from "../options.ts";
  */
 export const CLIENT_HEADER = "Oscine-Client";
 /**
- * How it came to the front end: `udp`, `tcp` or `websocket`.
+ * The transport between client and front end: `udp`, `tcp` or `websocket`.
  *
  * @example console.log(TRANSPORT_HEADER); // Oscine-Transport
  */
 export const TRANSPORT_HEADER = "Oscine-Transport";
 /**
- * The subject that replies to the client are published to.
+ * The subject for replies to the client.
  *
  * @example console.log(REPLY_HEADER); // Oscine-Reply
  */
 export const REPLY_HEADER = "Oscine-Reply";
 /**
- * For a bundle that has been scheduled: nested bundles dated later than this, in milliseconds since 1970, come by themselves.
+ * For a scheduled bundle: nested bundles later than this time, in milliseconds since 1970, are published separately.
  *
  * @example console.log(AS_OF_HEADER); // Oscine-As-Of
  */
 export const AS_OF_HEADER = "Oscine-As-Of";
 /**
- * The ids of the front ends and bridges that the packet came through, separated by commas. One that finds its own id there is part of a loop.
+ * The ids of the front ends and bridges that the packet has passed, separated by commas. A bridge that finds its own id is part of a loop.
  *
  * @example console.log(VIA_HEADER); // Oscine-Via
  */
 export const VIA_HEADER = "Oscine-Via";
 /**
- * The id of the packet; a stream ignores one that it has had within its `duplicateWindow`.
+ * The id of the packet; a stream ignores ids that it has seen within its `duplicateWindow`.
  *
  * @example console.log(ID_HEADER); // Nats-Msg-Id
  */
 export const ID_HEADER = "Nats-Msg-Id";
 /**
- * For a dead letter: why nobody could handle it.
+ * For a dead letter: why it couldn't be handled.
  *
  * @example console.log(REASON_HEADER); // Oscine-Reason
  */
@@ -51,17 +51,17 @@ export const REASON_HEADER = "Oscine-Reason";
  */
 export const DELIVERIES_HEADER = "Oscine-Deliveries";
 
-/** Room for these headers beside a packet, in bytes. */
+/** Bytes reserved for these headers. */
 export const HEADER_ROOM = 1024;
 
 /** Headers by name. */
 export type PacketHeaders = Readonly<Record<string, string>>;
 
-/** The client of a packet that no front end sent. */
+/** The client of a packet that wasn't published by a front end. */
 const NO_CLIENT: NetAddress = Object.freeze({ address: "(nats)", port: 0, family: "unix" });
 
 /**
- * An address as the header {@link CLIENT_HEADER} has it.
+ * Encodes an address for the header {@link CLIENT_HEADER}.
  *
  * @example
  * clientHeader({ address: "10.0.0.5", port: 57120, family: "IPv4" }); // IPv4 57120 10.0.0.5
@@ -74,7 +74,7 @@ export function clientHeader(client: NetAddress): string {
 }
 
 /**
- * The address in a header, or one that says that there is none.
+ * Decodes the address in a header; returns a placeholder if the header is invalid.
  *
  * @example
  * clientOf("IPv4 57120 10.0.0.5").port; // 57120
@@ -87,14 +87,14 @@ export function clientOf(header: string): NetAddress {
   return { address: address === "-" ? "" : decoded(address), port: number, family: family as NetAddress["family"] };
 }
 
-/** The time in {@link AS_OF_HEADER}, or undefined if it has none. */
+/** Parses {@link AS_OF_HEADER}; undefined if it has no time. */
 export function asOfOf(header: string): number | undefined {
   const time = Number(header);
   return header !== "" && Number.isFinite(time) ? time : undefined;
 }
 
 /**
- * Whether a packet has come through the front end or bridge with that id.
+ * Whether a packet has passed the front end or bridge with this id.
  *
  * @example
  * hasPassed("stage-1,stage-2", "stage-2"); // true
@@ -106,7 +106,7 @@ export function hasPassed(via: string, id: string): boolean {
 }
 
 /**
- * The header {@link VIA_HEADER} of a packet that the front end or bridge with that id passes on.
+ * Appends the id of a front end or bridge to the header {@link VIA_HEADER}.
  *
  * @example
  * viaHeader("stage-1", "stage-2"); // stage-1,stage-2

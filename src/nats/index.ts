@@ -1,6 +1,6 @@
 /**
- * Handlers on other machines through NATS: front ends publish packets, workers handle them. Needs the packages `@nats-io/transport-node` and,
- * for at-least-once, `@nats-io/jetstream`, which are loaded when a connection is made.
+ * Runs handlers on other machines through NATS: front ends publish packets, workers handle them. Requires the packages `@nats-io/transport-node` and,
+ * for at-least-once, `@nats-io/jetstream`, which are loaded on connecting.
  */
 export { NatsLink } from "./connection.ts";
 export type { NatsLinkEvents, NatsListener, NatsMessage } from "./connection.ts";

@@ -1,4 +1,4 @@
-/** The transport of a worker: packets come from NATS, and replies go back there. A server's I/O thread loads it, too. */
+/** The transport of a worker: receives packets from NATS and publishes replies. Also loaded by a server's I/O thread. */
 import type { NetAddress } from "../net-address.ts";
 import type { Transport, TransportEvents } from "../transport/transport.ts";
 import { NatsLink, type NatsListener, type NatsMessage } from "./connection.ts";
@@ -28,7 +28,7 @@ export class NatsTransport implements Transport {
     this.#link = link;
     try {
       await this.#consume(link);
-      // Packets that are published once this resolves do come.
+      // Once this resolves, the subscriptions are active.
       await link.flush();
     } catch (error) {
       this.#stream?.close();
@@ -62,7 +62,7 @@ export class NatsTransport implements Transport {
     }
   }
 
-  /** What a worker subscribes to at most once. */
+  /** The subjects of an at-most-once worker. */
   #subjects(): readonly string[] {
     const { prefix, partitions, share } = this.#settings;
     if (partitions === null) return [`${prefix}.>`];

@@ -1,4 +1,4 @@
-/** Options of front ends and workers: plain data where it has to reach another thread. */
+/** Options of front ends and workers. Options sent to another thread are plain data. */
 import type { Dispatcher } from "../dispatch/index.ts";
 import type { NetAddress } from "../net-address.ts";
 import {
@@ -22,175 +22,175 @@ import type { ChildPoolOptions, ThreadPoolOptions } from "../server/pool/pool-op
 import { type NatsServerAddress, parseNatsServer } from "../url/nats-url.ts";
 import { DEFAULT_PREFIX, checkPrefix } from "./subject.ts";
 
-/** How a connection to NATS is secured. */
+/** TLS options of a NATS connection. */
 export interface NatsTlsOptions {
-  /** The file with the trusted certificates, as PEM. Default: those that Node trusts. */
+  /** PEM file with the trusted certificates. Default: those that Node trusts. */
   readonly caFile?: string;
-  /** The file with the certificate of this client, as PEM, for servers that verify clients. */
+  /** PEM file with this client's certificate, for servers that verify clients. */
   readonly certFile?: string;
-  /** The file with the key of that certificate, as PEM. */
+  /** PEM file with the key of that certificate. */
   readonly keyFile?: string;
-  /** True if the server begins with the TLS handshake and not with NATS's own greeting. Default false. */
+  /** True if the server starts with the TLS handshake instead of the NATS greeting. Default false. */
   readonly handshakeFirst?: boolean;
 }
 
-/** How to reach NATS: plain data, because it may have to go to another thread. */
+/** How to connect to NATS. Plain data, so it can be sent to another thread. */
 export interface NatsConnectionOptions {
   /**
-   * The servers, as `nats://host:port` or `host:port`. The client picks one at random, tries the others if it can't be reached, and learns of
-   * the rest of the cluster from it. `tls://…` asks for TLS; a user and password may stand before the host. Default `nats://127.0.0.1:4222`.
+   * The servers, as `nats://host:port` or `host:port`. The client picks one at random, tries the others if it is unreachable, and discovers the
+   * rest of the cluster. `tls://…` requires TLS; a user and password may precede the host. Default `nats://127.0.0.1:4222`.
    */
   readonly servers?: string | readonly string[];
-  /** The name of the connection in the monitoring of NATS. Default `oscine`. */
+  /** The connection's name in NATS monitoring. Default `oscine`. */
   readonly name?: string;
-  /** With `password`. */
+  /** The user; requires `password`. */
   readonly user?: string;
-  /** With `user`. */
+  /** The password; requires `user`. */
   readonly password?: string;
-  /** A token in place of a user. */
+  /** A token, instead of a user. */
   readonly token?: string;
-  /** The path of a file of credentials (`.creds`): a JWT and a seed. */
+  /** The path of a credentials file (`.creds`) with a JWT and a seed. */
   readonly credentials?: string;
   /** The seed of an NKey, `SU…`. */
   readonly nkey?: string;
-  /** True, or details, if the connection must be encrypted. Default: if the server asks for it. */
+  /** True or TLS options to require encryption. Default: encrypts if the server requires it. */
   readonly tls?: boolean | NatsTlsOptions;
-  /** How long a server may take to answer when connecting, in milliseconds. Default 10,000. */
+  /** Connection timeout in milliseconds. Default 10,000. */
   readonly connectTimeout?: number;
   /**
-   * Whether to go on trying if no server can be reached at the start. Default false: that is an error. Later the client retries forever. A
-   * worker with threads or processes waits a minute at most.
+   * True to keep retrying if no server can be reached initially. Default false: fails with an error. Once connected, the client always reconnects. A
+   * worker with threads or processes waits at most a minute.
    */
   readonly waitForServer?: boolean;
-  /** The longest pause before a server is tried again, in milliseconds; the pause is at least half of it, at random. Default 1,000. */
+  /** The maximum delay before reconnecting, in milliseconds; the actual delay is random, at least half of it. Default 1,000. */
   readonly reconnectDelay?: number;
-  /** How often to ping a silent server, in milliseconds; after two missing answers it is given up. Default 10,000. */
+  /** Ping interval for an idle server, in milliseconds; after two missing answers, the client disconnects. Default 10,000. */
   readonly pingInterval?: number;
-  /** How many messages may be on their way to the server, not confirmed yet. Default 8,192. */
+  /** Maximum number of unconfirmed messages in flight. Default 8,192. */
   readonly maxUnconfirmed?: number;
-  /** How many bytes they may have together. Default 8 MiB. One message is always let through. */
+  /** Maximum total bytes of unconfirmed messages. Default 8 MiB. A single message is always allowed. */
   readonly maxUnconfirmedBytes?: number;
 }
 
 /**
- * What is promised between a front end and the handlers of a worker.
+ * The delivery guarantee between a front end and a worker's handlers.
  *
- * - `"at-most-once"`: a packet is published once; what is on its way when something fails is lost, as over UDP. What a worker had when it died
- *   is the difference between what front ends handled and what workers received.
- * - `"at-least-once"`: a stream keeps it until a handler has finished, and delivers it again if a worker fails; so a handler may see it twice.
- *   A front end publishes it with one id until the stream has confirmed it. A live worker reports the packets that its handlers are working on.
+ * - `"at-most-once"`: a packet is published once; packets in flight during a failure are lost, as over UDP. Packets lost with a dead worker are the
+ *   difference between those that front ends handled and those that workers received.
+ * - `"at-least-once"`: a stream keeps a packet until a handler has finished, and redelivers it if a worker fails, so a handler may see it twice.
+ *   A front end publishes it with the same id until the stream confirms it. A live worker reports the packets being handled.
  *
- * Bundles dated in the future wait in the memory of the front end until their time.
+ * Bundles with a future time tag stay in the front end's memory until their time.
  */
 export type Delivery = "at-most-once" | "at-least-once";
 
 /**
- * `"none"`: packets are handled wherever there is room. `"client"`: packets of one client are handled one after another, in the order in
- * which its front end received them. At-least-once, two cases can break that order: a change of the stream's leader within a cluster, and room in
- * a full stream that appears between two packets. At-most-once, two workers with the same share break it.
+ * `"none"`: any worker with capacity handles a packet. `"client"`: each client's packets are handled one after another, in the order in which its
+ * front end received them. With at-least-once, two cases can break this order: a change of the stream's leader within a cluster, and a full stream
+ * that gets room between two packets. With at-most-once, two workers with the same share break it.
  */
 export type DeliveryOrder = "none" | "client";
 
-/** The stream that keeps packets for `"at-least-once"`. It is created if it is missing; an existing one is left as it is. */
+/** The stream that stores packets for `"at-least-once"`. It is created if missing; an existing stream isn't changed. */
 export interface NatsStreamOptions {
-  /** Its name: letters, digits, `-` and `_`. Default `OSCINE_` and the prefix, with `_` for what a name can't have. */
+  /** Its name: letters, digits, `-` and `_`. Default: `OSCINE_` plus the prefix, with other characters replaced by `_`. */
   readonly name?: string;
-  /** Default `"file"`: kept when the server ends. `"memory"` is faster. */
+  /** Default `"file"`: survives a server restart. `"memory"` is faster. */
   readonly storage?: "file" | "memory";
-  /** How many packets it may hold; more are rejected, and wait at the front ends. Default 1,000,000. */
+  /** Maximum number of packets; more are rejected and stay queued in the front ends. Default 1,000,000. */
   readonly maxMessages?: number;
-  /** How many bytes they may have together. Default 256 MiB, which the server reserves; as much again for dead letters. */
+  /** Maximum total bytes. Default 256 MiB. The server reserves this much, and the same again for dead letters. */
   readonly maxBytes?: number;
-  /** After how long a packet that nobody handled is deleted, in milliseconds. Default 86,400,000: a day. */
+  /** Maximum age of unhandled packets in milliseconds; older ones are deleted. Default 86,400,000: one day. */
   readonly maxAge?: number;
-  /** On how many servers of a cluster it is stored, 1 to 5. Default 1. */
+  /** Number of servers in a cluster that store it, 1 to 5. Default 1. */
   readonly replicas?: number;
-  /** How long it remembers the ids of packets, to ignore one that is published again, in milliseconds. Default 120,000. */
+  /** How long it remembers packet ids to ignore duplicates, in milliseconds. Default 120,000. */
   readonly duplicateWindow?: number;
-  /** The JetStream domain that it belongs to, for leaf nodes. Default: that of the server. */
+  /** Its JetStream domain, for leaf nodes. Default: the server's. */
   readonly domain?: string;
 }
 
-/** What front ends and workers have to agree on, and how they reach NATS. */
+/** Options for connecting, and those that front ends and workers must agree on. */
 export interface NatsDeliveryOptions extends NatsConnectionOptions {
-  /** What the subjects of packets begin with; each group of front ends and workers needs its own. Default `osc`. */
+  /** The prefix of packet subjects; each group of front ends and workers needs its own. Default `osc`. */
   readonly prefix?: string;
-  /** Default `"at-most-once"`. */
+  /** The delivery guarantee. Default `"at-most-once"`. */
   readonly delivery?: Delivery;
-  /** Default `"none"`. */
+  /** The order in which packets are handled. Default `"none"`. */
   readonly order?: DeliveryOrder;
-  /** With `order: "client"`: among how many partitions clients are spread, 1 to 1,024. Packets of one are handled one after another. Default 16. */
+  /** With `order: "client"`: the number of partitions for clients, 1 to 1,024. Packets in one partition are handled one after another. Default 16. */
   readonly partitions?: number;
-  /** With `delivery: "at-least-once"`. */
+  /** With `delivery: "at-least-once"`: options of the stream. */
   readonly stream?: NatsStreamOptions;
 }
 
 /** Options of `NatsExecutor`. */
 export interface NatsExecutorOptions extends NatsDeliveryOptions {
-  /** Tells this front end from others: letters, digits, `-` and `_`. Default: a new one each time the server begins to serve. */
+  /** Identifies this front end: letters, digits, `-` and `_`. Default: a new id each time the server starts serving. */
   readonly id?: string;
   /**
-   * With `"at-least-once"`: how many packets may be on their way to the stream, not confirmed yet; the others wait in the server's queue.
-   * Default 4,096. With `"at-most-once"` the limit is `maxUnconfirmed`.
+   * With `"at-least-once"`: maximum number of unconfirmed packets in flight to the stream; others stay in the server's queue.
+   * Default 4,096. With `"at-most-once"`, the limit is `maxUnconfirmed`.
    */
   readonly maxInFlight?: number;
-  /** How many clients are remembered, so that replies find them; the one that has been silent for longest is forgotten first. Default 16,384. */
+  /** Maximum number of clients remembered for replies; the one idle longest is forgotten first. Default 16,384. */
   readonly maxClients?: number;
-  /** Called with the server as `host:port` when the connection is made, and with null when it breaks. */
+  /** Called with the server as `host:port` on connecting, and with null when the connection breaks. */
   readonly onConnection?: (server: string | null) => void;
 }
 
-/** Where a worker runs its handlers: in the event loop, each packet in a thread, or each packet in a process. */
+/** Where a worker runs its handlers: in the event loop, in threads, or in processes. */
 export type WorkerKind = "async" | "threading" | "forking";
 
-/** Options of `serveNats`. Those of a server apply to each worker by itself. */
+/** Options of `serveNats`. Server options apply to each worker separately. */
 export interface ServeNatsOptions extends NatsDeliveryOptions, ServerOptions {
-  /** Default `"async"`. */
+  /** Where handlers run. Default `"async"`. */
   readonly kind?: WorkerKind;
   /**
-   * The name that workers share among whom packets are spread: each packet goes to one of them. At-most-once, workers with another name get every
-   * packet once more; a stream has one name. Default `oscine`.
+   * The queue name. Each packet goes to one of the workers that share a name. With at-most-once, each other name receives every packet too; a stream
+   * supports one name. Default `oscine`.
    */
   readonly queue?: string;
   /**
-   * How many packets may be handled at the same time: async, while handlers await something; else threads or processes. Default 64 for
-   * `"async"`, 32 for `"threading"`, 8 for `"forking"`.
+   * Maximum number of packets handled concurrently: by async handlers, or the number of threads or processes. Default 64 for `"async"`, 32 for
+   * `"threading"`, 8 for `"forking"`.
    */
   readonly concurrency?: number;
-  /** With `kind: "threading"`: more about the threads. */
+  /** With `kind: "threading"`: options of the threads. */
   readonly threads?: Omit<ThreadPoolOptions, "maxThreads">;
-  /** With `kind: "forking"`: more about the processes. */
+  /** With `kind: "forking"`: options of the processes. */
   readonly children?: Omit<ChildPoolOptions, "maxChildren">;
-  /** With a handlers module: the `strictTiming` of its dispatcher, for bundles that no front end has scheduled. Default true. */
+  /** With a handlers module: its dispatcher's `strictTiming`, for bundles that no front end has scheduled. Default true. */
   readonly strictTiming?: boolean;
   /** How long `close()` waits for running handlers, in milliseconds. Default 5,000. */
   readonly closeTimeout?: number;
-  /** With `"async"`: called for each packet just before it is handled. A handlers module may export such a function. Default: accepts all. */
+  /** With `"async"`: called for each packet before it is handled; return false to reject it. A handlers module may export it. Default: accepts all. */
   readonly verifyRequest?: (data: Uint8Array, clientAddress: NetAddress) => boolean;
   /** Closes the worker when it is aborted. */
   readonly signal?: AbortSignal;
   /**
-   * With `"at-least-once"`: how long the worker may be silent about a packet, in milliseconds, before it is delivered again. A live worker
-   * reports the packets it has every third of that. Default 30,000.
+   * With `"at-least-once"`: redeliver a packet if its worker hasn't reported it for this many milliseconds. A live worker reports its packets
+   * every third of that time. Default 30,000.
    */
   readonly ackWait?: number;
-  /** With `"at-least-once"`: how often a packet is given to workers before it becomes a dead letter. Default 5. */
+  /** With `"at-least-once"`: number of deliveries before a packet becomes a dead letter. Default 5. */
   readonly maxDeliver?: number;
   /**
-   * With `"at-least-once"`: after how long the worker stops reporting a packet, in milliseconds, so that one whose handler never ends is
-   * delivered again. Default 60,000.
+   * With `"at-least-once"`: milliseconds after which the worker stops reporting a packet, so it is redelivered if its handler never ends.
+   * Default 60,000.
    */
   readonly handlerTimeout?: number;
-  /** With `"at-least-once"`: how many packets the worker may have, those being handled included. Default twice `concurrency`. */
+  /** With `"at-least-once"`: maximum number of packets the worker holds, including those being handled. Default twice `concurrency`. */
   readonly prefetch?: number;
   /**
-   * With `"at-most-once"` and `order: "client"`: which partitions are this worker's. `[1, 3]`: it is the second of three workers (they count
-   * from 0), and has every third partition. Default `[0, 1]`: all of them, so that there must be no other worker.
+   * With `"at-most-once"` and `order: "client"`: the partitions of this worker. `[1, 3]` is the second of three workers (counted from 0), which
+   * handles every third partition. Default `[0, 1]`: all partitions, so it must be the only worker.
    */
   readonly share?: readonly [index: number, of: number];
 }
 
-/** What handles packets: a dispatcher, or a module whose default export is one. */
+/** The handlers: a dispatcher, or a module whose default export is one. */
 export type WorkerHandlers = Dispatcher | URL | string;
 
 const MIB = 1024 * 1024;
@@ -225,13 +225,13 @@ const DELIVERY_CHECKS = {
   stream: unchecked<NatsStreamOptions>(),
 } satisfies Readonly<Record<keyof OptionChecks<NatsDeliveryOptions>, unknown>>;
 
-/** Checked by the server that gets them. */
+/** Validated by the server. */
 const SERVER_CHECKS = Object.fromEntries(SERVER_OPTIONS.map((option) => [option, unchecked()])) as Record<
   keyof ServerOptions,
   OptionCheck<unknown>
 >;
 
-/** Of front ends and workers together, which may share one options object. */
+/** Checks for front ends and workers, which may share one options object. */
 const NATS_CHECKS = {
   ...DELIVERY_CHECKS,
   id: name(undefined),
@@ -268,40 +268,40 @@ const STREAM_CHECKS = {
 type Checked = CheckedOptions<typeof NATS_CHECKS>;
 type CheckedConnection = CheckedOptions<typeof CONNECTION_CHECKS>;
 
-/** Options that are filled in, apart from those that have no default. */
+/** Options with defaults applied, except those without a default. */
 type Filled<Options, NoDefault extends keyof Options = never> = Required<Omit<Options, NoDefault>> & {
   readonly [Option in NoDefault]: Options[Option] | undefined;
 };
 
-/** {@link NatsConnectionOptions}, checked and filled in. Plain data. */
+/** {@link NatsConnectionOptions}, validated and with defaults. Plain data. */
 export type NatsConnectionSettings = Filled<
   Omit<NatsConnectionOptions, "servers" | "tls">,
   "user" | "password" | "token" | "credentials" | "nkey"
 > & {
   /** Each as `host:port`. */
   readonly servers: readonly string[];
-  /** Null: as the server asks. */
+  /** Null: encrypts if the server requires it. */
   readonly tls: NatsTlsOptions | null;
 };
 
-/** {@link NatsDeliveryOptions}, checked and filled in. Plain data. */
+/** {@link NatsDeliveryOptions}, validated and with defaults. Plain data. */
 export interface DeliverySettings {
   readonly connection: NatsConnectionSettings;
   readonly prefix: string;
   readonly delivery: Delivery;
-  /** Null: no order. */
+  /** Null: unordered. */
   readonly partitions: number | null;
   readonly stream: Filled<NatsStreamOptions, "domain">;
 }
 
-/** {@link NatsExecutorOptions}, checked and filled in. */
+/** {@link NatsExecutorOptions}, validated and with defaults. */
 export type ExecutorSettings = DeliverySettings & Filled<Omit<NatsExecutorOptions, keyof NatsDeliveryOptions>, "id" | "onConnection">;
 
-/** {@link ServeNatsOptions} apart from the server's, checked and filled in. Plain data. */
+/** {@link ServeNatsOptions} without server options, validated and with defaults. Plain data. */
 export type WorkerSettings = DeliverySettings &
   Filled<Pick<ServeNatsOptions, "kind" | "queue" | "concurrency" | "ackWait" | "maxDeliver" | "handlerTimeout" | "prefetch" | "share">>;
 
-/** @throws OscServerError `OSC_OPTION` if an option has a bad value, or two contradict each other */
+/** @throws OscServerError `OSC_OPTION` if an option has a bad value or two options conflict */
 export function natsConnectionSettings(options: NatsConnectionOptions): NatsConnectionSettings {
   return withIdentity(readOptions("NatsLink.open()", options, CONNECTION_CHECKS));
 }
@@ -336,14 +336,14 @@ function deliverySettings(checked: Checked): DeliverySettings {
   };
 }
 
-/** Adds the user, password or token that the first server's URL names. */
+/** Adds the user, password or token from the first server's URL. */
 function withIdentity(checked: CheckedConnection): NatsConnectionSettings {
   const { servers } = checked;
   const [first] = servers;
   const { user = first?.user, password = first?.password, token = first?.token, credentials, nkey } = checked;
-  if ((user === undefined) !== (password === undefined)) throw optionError("user and password go together: give both, or neither.");
+  if ((user === undefined) !== (password === undefined)) throw optionError("user and password belong together: set both or neither.");
   const ways = [user, token, credentials, nkey].filter((way) => way !== undefined).length;
-  if (ways > 1) throw optionError("Give one identity only: user and password, token, credentials or nkey.");
+  if (ways > 1) throw optionError("Set only one identity: user and password, token, credentials or nkey.");
   return {
     ...checked,
     servers: servers.map(({ hostAndPort }) => hostAndPort),
@@ -362,7 +362,7 @@ function serverList(): OptionCheck<readonly NatsServerAddress[]> {
   };
 }
 
-/** `undefined`: as the servers' URLs say; `null`: as the server asks. */
+/** `undefined`: as in the servers' URLs; `null`: encrypts if the server requires it. */
 function tls(): OptionCheck<NatsTlsOptions | null | undefined> {
   return (value, option) => {
     if (value === undefined) return undefined;
@@ -377,7 +377,7 @@ function tls(): OptionCheck<NatsTlsOptions | null | undefined> {
   };
 }
 
-/** What NATS takes as the name of a stream, a consumer or a token of a subject. */
+/** A name valid in NATS for a stream, a consumer or a subject token. */
 function name<Fallback extends string | undefined>(fallback: Fallback): OptionCheck<string | Fallback> {
   return (value, option) => {
     if (value === undefined) return fallback;

@@ -1,4 +1,4 @@
-/** Who a packet that came by NATS is from. A bridge uses this, too. */
+/** The sender of a packet received over NATS. Also used by bridges. */
 import { OscNatsError, OscSocketError } from "../errors.ts";
 import { type NetAddress, formatAddress } from "../net-address.ts";
 import type { PacketResult } from "../packet-result.ts";
@@ -7,10 +7,10 @@ import type { NatsLink, NatsMessage } from "./connection.ts";
 import { CLIENT_HEADER, REPLY_HEADER, clientOf } from "./headers.ts";
 import { replyPrefix } from "./subject.ts";
 
-/** Called with the result of a packet when its worker is done with it. */
+/** Called with the result of a packet when its worker has finished. */
 export type Settle = (result: PacketResult) => void;
 
-/** The client behind one packet that came by NATS. Replies go to the front end that received the packet. */
+/** The client that sent a packet received over NATS. Replies go through the front end that received the packet. */
 export class NatsPeer implements Peer {
   readonly address: NetAddress;
   readonly paced: boolean;
@@ -20,8 +20,8 @@ export class NatsPeer implements Peer {
   readonly #settle: Settle | null;
 
   /**
-   * @param reply the subject for replies; empty if there is none
-   * @param settle null if nobody waits for the result; otherwise packets come at their worker's own pace
+   * @param reply the reply subject; empty if there is none
+   * @param settle null if the result isn't needed; otherwise the worker requests packets at its own pace
    */
   constructor(
     message: NatsMessage,
@@ -43,9 +43,9 @@ export class NatsPeer implements Peer {
   }
 
   send(packet: Uint8Array): void {
-    if (this.#reply === "") return this.#unsent("the publisher of its packet named no subject for replies");
+    if (this.#reply === "") return this.#unsent("the packet has no reply subject");
     if (packet.length > this.#link.maxPayload) {
-      const what = `The reply has ${packet.length} bytes, and NATS takes ${this.#link.maxPayload} at most: raise max_payload of nats-server.`;
+      const what = `The reply has ${packet.length} bytes, but NATS accepts at most ${this.#link.maxPayload}: raise max_payload of nats-server.`;
       return this.#events.onError(new OscSocketError("EMSGSIZE", what, this.#link.server), this.address);
     }
     const sent = this.#link.publish(this.#reply, packet, {}, "", (ok) => {
@@ -66,8 +66,8 @@ export class NatsPeer implements Peer {
 }
 
 /**
- * The subject for replies that a packet names, or none. Someone who may publish packets must not make us publish anywhere but where front ends
- * wait for replies.
+ * The reply subject of a packet; empty if missing or not allowed. A publisher must not make the worker publish to any subjects except those for
+ * replies to front ends.
  */
 export function replySubject(message: NatsMessage, prefix: string): string {
   const subject = message.header(REPLY_HEADER);

@@ -1,4 +1,4 @@
-/** From a front end to NATS: the two deliveries differ in this alone. */
+/** Publishing from a front end to NATS: the only part that differs between the two delivery guarantees. */
 import type { JetStreamClient } from "@nats-io/jetstream";
 import { OscDroppedError, OscNatsError } from "../errors.ts";
 import { HANDLED, dropped } from "../packet-result.ts";
@@ -6,7 +6,7 @@ import type { ExecutorEvents, Packet } from "../server/executor.ts";
 import { type NatsLink, type NatsMessage, NO_RESPONDERS } from "./connection.ts";
 import type { PacketHeaders } from "./headers.ts";
 
-/** A packet as it is published. */
+/** A packet to publish. */
 export interface Outgoing {
   readonly packet: Packet;
   readonly subject: string;
@@ -14,21 +14,21 @@ export interface Outgoing {
 }
 
 export interface Publisher {
-  /** How many packets are on their way. */
+  /** Number of packets in flight. */
   readonly size: number;
-  /** Whether it would take a packet of that many bytes now. */
+  /** Whether a packet of this size can be published now. */
   hasRoom(size: number): boolean;
-  /** Takes the packet if there is room, and reports its result to the executor's events. */
+  /** Publishes the packet if there is room, and reports its result to the executor's events. */
   offer(outgoing: Outgoing): boolean;
-  /** NATS answered the packet with that number. */
+  /** NATS answered the packet with this number. */
   answered?(number: number, message: NatsMessage): void;
-  /** The connection was made again, or broke. */
+  /** The connection was re-established or broke. */
   connectionChanged?(isConnected: boolean): void;
-  /** Gives up: drops what is still on its way. */
+  /** Drops packets in flight. */
   close(): void;
 }
 
-/** At most once: a packet counts as handled when NATS has confirmed it and somebody listened. It is never published twice. */
+/** At most once: a packet counts as handled when NATS has confirmed it and a worker was subscribed. It is never published twice. */
 export class CorePublisher implements Publisher {
   readonly #link: NatsLink;
   readonly #events: ExecutorEvents;
@@ -52,7 +52,7 @@ export class CorePublisher implements Publisher {
 
   offer({ packet, subject, headers }: Outgoing): boolean {
     const number = this.#next;
-    // NATS answers before it confirms, and only if nobody listens.
+    // NATS answers only if there are no subscribers, and before it confirms.
     const taken = this.#link.publish(subject, packet.data, headers, this.#answerSubject(number), (ok) => {
       if (!this.#inFlight.delete(number)) return;
       if (ok) this.#events.end(packet, HANDLED);
@@ -69,7 +69,7 @@ export class CorePublisher implements Publisher {
     if (packet === undefined || status !== NO_RESPONDERS) return;
     this.#inFlight.delete(number);
     const { server } = this.#link;
-    const message = `A packet was dropped because no worker listens at NATS (${server}). Start one with the same prefix, order and partitions, or use delivery "at-least-once".`;
+    const message = `A packet was dropped because no worker is connected to NATS (${server}). Start one with the same prefix, order and partitions, or use delivery "at-least-once".`;
     this.#events.end(packet, dropped(new OscNatsError("OSC_NATS_NO_WORKER", message, server)));
   }
 
@@ -81,39 +81,39 @@ export class CorePublisher implements Publisher {
 
   #lost(): OscNatsError {
     const { server } = this.#link;
-    const message = `A packet may be lost because the connection to NATS at ${server} broke before it was confirmed. With delivery "at-least-once" it would be published again.`;
+    const message = `A packet may be lost because the connection to NATS at ${server} broke before it was confirmed. Use delivery "at-least-once" to republish such packets.`;
     return new OscNatsError("OSC_NATS_DISCONNECTED", message, server);
   }
 }
 
-/** How long the stream may take to confirm a packet before it is published again, in milliseconds. */
+/** Timeout for the stream's confirmation before a packet is republished. */
 const CONFIRM_MS = 5000;
-/** The pause before packets are published again that the stream rejected. */
+/** The delay before rejected packets are republished. */
 const PAUSE_MS = 100;
-/** A rejection is reported this often at most. */
+/** Minimum interval between reports of rejections. */
 const REPORT_MS = 1000;
 
 export interface StreamPublisherSettings {
-  /** How many packets may be on their way, and how many bytes. */
+  /** Maximum number of packets in flight, and their total bytes. */
   readonly maxInFlight: number;
   readonly maxBytes: number;
-  /** Tells the packets of this front end from those of others. */
+  /** Distinguishes this front end's packets from those of others. */
   readonly id: string;
   /** There is room again. */
   onRoom(): void;
-  /** Creates the stream again if it is gone. */
+  /** Recreates the stream if it is gone. */
   restore(): void;
 }
 
 interface InFlight {
   readonly packet: Packet;
-  /** Ends the wait for the stream's confirmation. */
+  /** Stops waiting for the stream's confirmation. */
   readonly fail: (reason: unknown) => void;
 }
 
 /**
- * At least once: a packet counts as handled when the stream has confirmed it. Until then it is published again with the same id, in the
- * same order, so that the stream ignores what it has already.
+ * At least once: a packet counts as handled when the stream has confirmed it. Until then it is republished with the same id and in the same
+ * order, so the stream ignores duplicates.
  */
 export class StreamPublisher implements Publisher {
   readonly #link: NatsLink;
@@ -123,9 +123,9 @@ export class StreamPublisher implements Publisher {
   readonly #inFlight = new Map<string, InFlight>();
   #bytes = 0;
   #next = 0;
-  /** How many packets wait to be published again; nothing new is published before them. */
+  /** Number of packets waiting to be republished; new packets wait for them. */
   #failed = 0;
-  /** Resolves when they are. */
+  /** Resolves when they have been republished. */
   #gate: Promise<void> | null = null;
   #openGate: () => void = () => undefined;
   #reportedAt = -Infinity;
@@ -169,7 +169,7 @@ export class StreamPublisher implements Publisher {
     }
   }
 
-  /** Publishes the packet until the stream has confirmed it. */
+  /** Publishes the packet until the stream confirms it. */
   async #store(outgoing: Outgoing, id: string): Promise<void> {
     const { packet } = outgoing;
     this.#bytes += packet.data.length;
@@ -201,7 +201,7 @@ export class StreamPublisher implements Publisher {
     });
   }
 
-  /** Resolves after a pause, for all packets that failed meanwhile, or when there is a connection again. */
+  /** Resolves after a delay or on reconnecting; shared by all packets that fail meanwhile. */
   #publishAgain(): Promise<void> {
     this.#gate ??= new Promise((resolve) => {
       const timer = this.#link.isConnected ? setTimeout(() => this.#openGate(), PAUSE_MS) : undefined;
@@ -214,15 +214,15 @@ export class StreamPublisher implements Publisher {
     return this.#gate;
   }
 
-  /** The stream is full or gone; a timeout alone is nobody's fault. */
+  /** Reports a full or missing stream; timeouts aren't reported. */
   #reportRejection(error: Error): void {
     const now = performance.now();
     if (error.name === "TimeoutError" || now - this.#reportedAt < REPORT_MS) return;
     this.#reportedAt = now;
-    // Why that fails, if it does, is said when the next packet is rejected.
+    // If this fails, the next rejected packet reports why.
     if (error.name === "JetStreamNotEnabled") this.#settings.restore();
     const { server } = this.#link;
-    const message = `The stream accepts no packets now, so they wait here: ${error.message}. Are there workers, and is the stream large enough (stream.maxMessages, stream.maxBytes)?`;
+    const message = `The stream rejects packets, so they are queued: ${error.message}. Are workers running, and is the stream large enough (stream.maxMessages, stream.maxBytes)?`;
     this.#events.report(new OscNatsError("OSC_NATS_JETSTREAM", message, server, { cause: error }));
   }
 }

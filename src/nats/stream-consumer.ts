@@ -1,4 +1,4 @@
-/** A worker's side of at-least-once. */
+/** The worker side of at-least-once delivery. */
 import { randomBytes } from "node:crypto";
 import type { JetStreamClient } from "@nats-io/jetstream";
 import { OscDroppedError, type OscError, OscNatsError } from "../errors.ts";
@@ -12,30 +12,30 @@ import type { Settle } from "./peer.ts";
 import { WorkStream } from "./streams.ts";
 import { deadPrefix, replyPrefix } from "./subject.ts";
 
-/** Answers to the stream. */
+/** Acknowledgements to the stream. */
 const ACK = "+ACK";
 const NAK = "-NAK";
 const WORKING = "+WPI";
 const TERM = "+TERM";
-/** How long a packet waits before it is delivered again if the worker had no room for it, or lost it with a thread or process. */
+/** Redelivery delay if the worker had no room for a packet, or lost it with a thread or process. */
 const AGAIN_MS = 200;
-/** The same for one that could not be put aside. */
+/** Redelivery delay if a packet couldn't be stored as a dead letter. */
 const BURY_AGAIN_MS = 1000;
 const NANOS_PER_MS = 1_000_000;
-/** This many answers are kept while there is no connection; a packet whose answer is lost is delivered again. */
+/** Maximum number of acknowledgements kept while disconnected; if one is lost, its packet is redelivered. */
 const MAX_LATE = 20_000;
-/** Why a packet is put aside that was delivered too often. */
+/** The dead letter reason of a packet delivered too often. */
 const MAX_DELIVER = "max-deliver";
 const DEAD_LETTER_MS = 5000;
-/** What a dead letter keeps of the packet's headers. */
+/** The packet headers kept in a dead letter. */
 const KEPT_HEADERS = [CLIENT_HEADER, TRANSPORT_HEADER, VIA_HEADER];
-/** The pause before consumers that don't answer are created again. */
+/** The delay before recreating consumers that don't answer. */
 const RESTORE_MS = 500;
 const CHECK_MS = 1000;
 const MAX_EXPIRES_MS = 10_000;
 const encoder = new TextEncoder();
 
-/** A packet that the worker has, and that the stream waits to hear of. */
+/** A packet received by the worker but not yet acknowledged. */
 interface Held {
   readonly message: NatsMessage;
   readonly pull: Pull;
@@ -43,7 +43,7 @@ interface Held {
   readonly deliveries: number;
 }
 
-/** Takes packets from the stream and reports the result of each; the stream delivers again what it doesn't hear of. */
+/** Requests packets from the stream and acknowledges each; the stream redelivers unacknowledged packets. */
 export class StreamConsumer {
   readonly #link: NatsLink;
   readonly #settings: WorkerSettings;
@@ -51,7 +51,7 @@ export class StreamConsumer {
   readonly #receive: (message: NatsMessage, settle: Settle) => void;
   readonly #stream: WorkStream;
   readonly #held = new Set<Held>();
-  /** Answers that could not be sent yet. */
+  /** Acknowledgements not sent yet. */
   readonly #late: (readonly [subject: string, answer: string])[] = [];
   #client: JetStreamClient | null = null;
   #pulls: readonly Pull[] = [];
@@ -61,7 +61,7 @@ export class StreamConsumer {
   #checkTimer: NodeJS.Timeout | undefined;
   #workingTimer: NodeJS.Timeout | undefined;
 
-  /** @param receive hands a packet to the server */
+  /** @param receive passes a packet to the server */
   constructor(link: NatsLink, settings: WorkerSettings, events: TransportEvents, receive: (message: NatsMessage, settle: Settle) => void) {
     this.#link = link;
     this.#settings = settings;
@@ -90,14 +90,14 @@ export class StreamConsumer {
     this.#workingTimer = setInterval(() => this.#reportHeld(), ackWait / 3);
   }
 
-  /** The connection was made again. */
+  /** Called after reconnecting. */
   reconnected(): void {
     this.#sendLate();
-    // A server that was away may have lost what it kept in memory, and doesn't answer those who ask a consumer that is gone.
+    // A restarted server may have lost its in-memory state, and doesn't answer requests to a missing consumer.
     void this.#restore();
   }
 
-  /** Requests nothing more; packets that still come go back to the stream. */
+  /** Stops requesting packets; those that still arrive are returned to the stream. */
   async drain(): Promise<void> {
     this.#draining = true;
     await Promise.all(this.#pulls.map((pull) => pull.stop()));
@@ -131,7 +131,7 @@ export class StreamConsumer {
     }
   }
 
-  /** Puts a packet aside as a dead letter, byte for byte. If that fails now, it is delivered again and put aside then. */
+  /** Stores a packet as a dead letter, byte for byte. If that fails, the packet is redelivered and stored then. */
   async #bury(held: Held, reason: string): Promise<void> {
     const { message, deliveries } = held;
     const { prefix, stream } = this.#settings;
@@ -150,9 +150,9 @@ export class StreamConsumer {
       return this.#end(held, nakAfter(BURY_AGAIN_MS));
     }
     this.#events.onDelivery?.("deadLettered");
-    // A rejection has been reported as such.
+    // Rejections have already been reported.
     if (reason === MAX_DELIVER) {
-      const what = `A packet that workers were given ${deliveries - 1} times and none has handled (maxDeliver) was put aside under ${subject}.`;
+      const what = `A packet delivered ${deliveries - 1} times without being handled (maxDeliver) was stored as a dead letter at ${subject}.`;
       const error = new OscNatsError("OSC_NATS_DEAD_LETTER", what, this.#link.server);
       this.#events.onError(error, clientOf(message.header(CLIENT_HEADER)));
     }
@@ -179,7 +179,7 @@ export class StreamConsumer {
     for (const [subject, answer] of this.#late.splice(0)) this.#answer(subject, answer);
   }
 
-  /** Tells the stream which packets are still being handled, so that it doesn't deliver them again. */
+  /** Tells the stream which packets are still being handled, so it doesn't redeliver them. */
   #reportHeld(): void {
     const oldest = performance.now() - this.#settings.handlerTimeout;
     for (const { message, since } of this.#held) {
@@ -197,7 +197,7 @@ export class StreamConsumer {
     this.#restoreTimer ??= setTimeout(() => void this.#restore(), RESTORE_MS);
   }
 
-  /** Creates the stream and its consumers again if they are gone, and requests packets anew. */
+  /** Recreates the stream and its consumers if they are gone, and requests packets again. */
   async #restore(): Promise<void> {
     clearTimeout(this.#restoreTimer);
     this.#restoreTimer = undefined;
@@ -214,37 +214,37 @@ export class StreamConsumer {
   }
 }
 
-/** How long the answer to a request may be late. */
+/** Grace period for the answer to a request. */
 const PATIENCE_MS = 2000;
 const DELETED = 409;
 
 interface PullSettings {
-  /** Where packets are requested. */
+  /** The subject for requesting packets. */
   readonly subject: string;
-  /** Where they are sent. */
+  /** The subject on which they arrive. */
   readonly inbox: string;
-  /** How many the worker may have. */
+  /** Maximum number of packets the worker may hold. */
   readonly most: number;
   /**
-   * How long a request lives, in milliseconds. It must be gone when the packets of a dead worker are delivered again: servers before 2.10.14
-   * that then find only dead workers' requests count the deliveries from the beginning.
+   * Expiry of a request, in milliseconds. It must expire before a dead worker's packets are redelivered: servers before 2.10.14 restart the
+   * delivery count if they find only dead workers' requests.
    */
   readonly expires: number;
 }
 
 /**
- * Requests packets from one consumer, as many as the worker has room for. The library's `consume()` and `fetch()` don't fit: their requests
- * live for at least a second (see `expires`), `consume()` requests more before packets are done with, or buffers packets that then can't be
- * reported as being worked on, and neither gives back at once what arrives while it stops.
+ * Requests packets from one consumer, as many as the worker has room for. The library's `consume()` and `fetch()` aren't suitable: their requests
+ * last at least a second (see `expires`), `consume()` requests more packets before previous ones are finished or buffers packets that can't be
+ * reported as in progress, and neither immediately returns packets that arrive while stopping.
  */
 class Pull {
   readonly #link: NatsLink;
   readonly #settings: PullSettings;
   readonly #onMessage: (message: NatsMessage | null, pull: Pull) => void;
   readonly #listener: NatsListener;
-  /** Requested and not come. */
+  /** Requested packets that haven't arrived. */
   #wanted = 0;
-  /** Come and not done with. */
+  /** Received packets that aren't finished. */
   #held = 0;
   #heardAt = 0;
   #stopped = false;
@@ -258,19 +258,19 @@ class Pull {
     this.#request();
   }
 
-  /** The worker is done with a packet. */
+  /** Called when the worker has finished a packet. */
   done(): void {
     this.#held -= 1;
     this.#request();
   }
 
-  /** Forgets what was requested before. */
+  /** Forgets outstanding requests and requests again. */
   restart(): void {
     this.#wanted = 0;
     this.#request();
   }
 
-  /** Finds out if an answer is overdue. */
+  /** Checks for an overdue answer. */
   check(): void {
     if (this.#wanted > 0 && performance.now() - this.#heardAt > this.#settings.expires + PATIENCE_MS) this.#onMessage(null, this);
     else this.#request();
@@ -298,7 +298,7 @@ class Pull {
   #request(): void {
     const { subject, inbox, most, expires } = this.#settings;
     const room = most - this.#held - this.#wanted;
-    // A request is a message, too: for several packets, or if nothing else would come.
+    // Requests cost a message each: wait until one covers several packets, unless none are outstanding.
     if (this.#stopped || room < 1 || (this.#wanted > 0 && room * 4 < most)) return;
     const request = JSON.stringify({ batch: room, expires: expires * NANOS_PER_MS });
     if (!this.#link.publish(subject, encoder.encode(request), {}, inbox)) return;
@@ -311,10 +311,10 @@ function nakAfter(ms: number): string {
   return `${NAK} ${JSON.stringify({ delay: ms * NANOS_PER_MS })}`;
 }
 
-/** How often a packet has been delivered, this time included, and its number in the stream, from the subject for its answer. */
+/** Parses a packet's acknowledgement subject: its number of deliveries, including this one, and its sequence number in the stream. */
 function deliveryOf({ reply }: NatsMessage): { readonly count: number; readonly sequence: string } {
   const tokens = reply.split(".");
-  // Newer servers put domain and account before the stream.
+  // Newer servers add domain and account before the stream.
   const first = tokens.length === 9 ? 4 : 6;
   return { count: Number(tokens[first] ?? 1), sequence: tokens[first + 1] ?? "" };
 }

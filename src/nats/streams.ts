@@ -9,19 +9,19 @@ import { deadPrefix, partitionPrefix } from "./subject.ts";
 
 type Library = typeof JetStreamLibrary;
 
-/** JetStream's codes for a stream that exists and one that doesn't. */
+/** JetStream error codes for existing and missing streams. */
 const STREAM_EXISTS = 10058;
 const STREAM_MISSING = 10059;
-/** Another stream has the subjects; also the same one, while someone else is creating it. */
+/** Another stream has the subjects; or another process is creating the same stream. */
 const SUBJECTS_OVERLAP = 10065;
-/** How often, and after how long, to look for a stream that someone else may be creating. */
+/** Number of retries, and their interval, while another process may be creating the stream. */
 const CREATE_TRIES = 20;
 const CREATE_AGAIN_MS = 50;
 const NANOS_PER_MS = 1_000_000;
-/** How many packets may be with all workers together. */
+/** Maximum number of unacknowledged packets of all workers together. */
 const MAX_ACK_PENDING = 20_000;
 
-/** The stream that keeps packets until they are handled, the one for dead letters beside it, and its consumers. Whoever comes first creates them. */
+/** The stream that stores packets until they are handled, its dead letter stream, and its consumers. The first client to need them creates them. */
 export class WorkStream {
   readonly #link: NatsLink;
   readonly #settings: DeliverySettings;
@@ -41,7 +41,7 @@ export class WorkStream {
   }
 
   /**
-   * Creates the streams if they are missing.
+   * Creates missing streams.
    *
    * @throws OscNatsError `OSC_NATS_JETSTREAM` if they can't be created, or exist but aren't work queues for the prefix
    */
@@ -74,7 +74,7 @@ export class WorkStream {
   }
 
   /**
-   * Creates the consumers if they are missing: one for all packets, or one per partition, which then has one packet out at a time.
+   * Creates missing consumers: one for all packets, or one per partition with one unacknowledged packet at a time.
    *
    * @returns their names
    * @throws OscNatsError `OSC_NATS_JETSTREAM` if they can't be created
@@ -97,7 +97,7 @@ export class WorkStream {
           ack_policy: AckPolicy.Explicit,
           ack_wait: ackWait * NANOS_PER_MS,
           max_ack_pending: maxOut,
-          // Workers count: a packet that is no longer delivered would stay in the stream and never become a dead letter.
+          // Workers enforce maxDeliver: an undelivered packet would stay in the stream and never become a dead letter.
           max_deliver: -1,
           max_waiting: 2048,
         };
@@ -113,7 +113,7 @@ export class WorkStream {
     if (found.retention === config.retention && found.subjects.includes(subject)) return;
     throw new OscNatsError(
       "OSC_NATS_JETSTREAM",
-      `The stream ${config.name} exists and isn't for these packets: it should have the retention ${config.retention ?? ""} and the subject ${subject}. Choose another stream.name, or delete it.`,
+      `The stream ${config.name} exists but doesn't fit: it must have the retention ${config.retention ?? ""} and the subject ${subject}. Choose another stream.name, or delete it.`,
       this.#link.server,
     );
   }
@@ -128,7 +128,7 @@ export class WorkStream {
       try {
         return (await manager.streams.add(config)).config;
       } catch (error) {
-        // Someone else may be creating it: then it exists a moment later.
+        // Another process may be creating it, so retry.
         if (![STREAM_EXISTS, SUBJECTS_OVERLAP].includes(apiCode(error)) || tries === CREATE_TRIES) throw error;
         await sleep(CREATE_AGAIN_MS);
       }

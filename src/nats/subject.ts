@@ -1,15 +1,15 @@
 /**
- * OSC addresses as NATS subjects, and back. Pure: no Node, no NATS.
+ * Converts between OSC addresses and NATS subjects. Depends on neither Node nor NATS.
  *
- * Each part between two slashes is a token. Bytes that a token must not contain, and `%` itself, are written as `%` and two hexadecimal
- * digits. Other tokens that begin with `%` have a special meaning: see the constants. A message whose address is a pattern has the subject of
- * that pattern: a subscription to `osc.mixer.>` gets `/mixer/{1,2}/gain`, one to `osc.mixer.1.gain` doesn't. Replies and dead letters have
- * prefixes of their own, beside that of packets and not below it.
+ * Each part between two slashes is a token. Bytes not allowed in tokens, and `%` itself, are percent-encoded. Other tokens that begin with `%`
+ * have a special meaning: see the constants. A message whose address is a pattern has the subject of that pattern: a subscription to
+ * `osc.mixer.>` receives `/mixer/{1,2}/gain`, one to `osc.mixer.1.gain` doesn't. Replies and dead letters have their own prefixes, not below the
+ * packet prefix.
  */
 import { bad, checkString } from "../options.ts";
 
 /**
- * The default prefix of the subjects of packets.
+ * The default prefix of packet subjects.
  *
  * @example
  * console.log(`${DEFAULT_PREFIX}.>`); // osc.>, what all packets are below
@@ -20,30 +20,30 @@ const SLASH = 0x2f;
 const HASH = 0x23;
 /** An empty part, as in `/a//b`. */
 const EMPTY = "%";
-/** Comes first if an address doesn't begin with a slash. */
+/** The first token of an address that doesn't begin with a slash. */
 const NO_SLASH = "%-";
-/** The one subject of all bundles. */
+/** The shared subject of all bundles. */
 const BUNDLE = "%bundle";
-/** The one subject of all messages whose own would be too long for NATS. */
+/** The shared subject of messages whose own subject would be too long for NATS. */
 const LONG = "%long";
 const PARTITION = /^%p(\d+)$/;
-/** NATS takes 4,096 bytes for the subject, the reply subject and two numbers. */
+/** NATS limits the subject, the reply subject and two numbers to 4,096 bytes together. */
 const MAX_LENGTH = 1024;
 
-/** How each byte is written. */
+/** The encoded form of each byte. */
 const WRITTEN: readonly string[] = Array.from({ length: 256 }, (_, byte) => {
   const isPlain = byte > 0x20 && byte < 0x7f && !".*>%".includes(String.fromCharCode(byte));
   return isPlain ? String.fromCharCode(byte) : `%${byte.toString(16).toUpperCase().padStart(2, "0")}`;
 });
 const PREFIX = /^[!-)+\-/-=?-~]+(?:\.[!-)+\-/-=?-~]+)*$/;
-/** What NATS or Oscine use themselves. */
+/** Reserved by NATS or Oscine. */
 const RESERVED = /%|^(?:\$|_INBOX\b)|_(?:reply|dead)$/;
 const encoder = new TextEncoder();
 
 /**
- * The subject of an address: `/mixer/ch/1/gain` is `osc.mixer.ch.1.gain`. Every address has its own subject, whatever its bytes are.
+ * Converts an address to its subject: `/mixer/ch/1/gain` becomes `osc.mixer.ch.1.gain`. Every address has a unique subject, whatever its bytes.
  *
- * @param address a text, or the bytes as they stand in a packet
+ * @param address a string, or the bytes from a packet
  * @param prefix see {@link checkPrefix}
  *
  * @example
@@ -57,8 +57,8 @@ export function addressToSubject(address: string | Uint8Array, prefix: string = 
 }
 
 /**
- * The address that has that subject, or null if there is none: the subject of bundles, one with wildcards, one under another prefix. Ignores
- * the token of a partition.
+ * Converts a subject to its address. Returns null if there is none: for the subject of bundles, one with wildcards, or one with another prefix.
+ * Ignores a partition token.
  *
  * @param prefix see {@link checkPrefix}
  *
@@ -71,7 +71,7 @@ export function subjectToAddress(subject: string, prefix: string = DEFAULT_PREFI
 }
 
 /**
- * As {@link subjectToAddress}, with the bytes as they are in a packet: an address that isn't UTF-8 has a subject, too.
+ * Like {@link subjectToAddress}, but returns the bytes: addresses that aren't UTF-8 have subjects too.
  *
  * @example
  * subjectToAddressBytes("osc.gr%F6%DFe")?.length; // 6
@@ -89,12 +89,12 @@ export function subjectToAddressBytes(subject: string, prefix: string = DEFAULT_
     if (token !== EMPTY) for (const [written] of token.matchAll(/%[0-9A-F]{2}|[^]/g)) bytes.push(byteOf(written));
   }
   const address = Uint8Array.from(bytes);
-  // Only the canonical spelling of an address is its subject.
+  // Accept only the canonical encoding.
   return tokensOf(address, address.length) === tokens.join(".") ? address : null;
 }
 
 /**
- * The partition that a subject names, or null.
+ * The partition in a subject, or null.
  *
  * @example
  * partitionOf("osc.%p3.mixer.gain"); // 3
@@ -108,11 +108,11 @@ export function partitionOf(subject: string, prefix: string = DEFAULT_PREFIX): n
 }
 
 /**
- * The subject of a packet. All bundles share one, `osc.%bundle`. So do messages whose address is too long for a NATS subject, beyond 1,024
- * characters: `osc.%long`. Their address is in the packet.
+ * The subject of a packet. All bundles share `osc.%bundle`. Messages whose subject would exceed 1,024 characters share `osc.%long`; their address is in
+ * the packet.
  *
- * @param packet its bytes; they need not be well formed
- * @param partition puts the token of that partition after the prefix
+ * @param packet the bytes, which may be malformed
+ * @param partition adds a partition token after the prefix
  *
  * @example
  * packetSubject(encode(new OscMessage("/mixer/gain", 0.5))); // osc.mixer.gain
@@ -130,15 +130,15 @@ export function packetSubject(packet: Uint8Array, prefix: string = DEFAULT_PREFI
   return subject.length > MAX_LENGTH ? start + LONG : subject;
 }
 
-/** What the subjects of a partition begin with: `osc.%p3.` */
+/** The prefix of a partition's subjects: `osc.%p3.` */
 export function partitionPrefix(partition: number, prefix: string = DEFAULT_PREFIX): string {
   return `${prefix}.%p${partition}.`;
 }
 
 /**
- * What to subscribe to for an OSC address pattern: each part with a wildcard becomes `*`, and everything from `//` on becomes `>`. NATS then
- * delivers all that matches and perhaps more, so match what comes against the pattern. A text that doesn't begin with `/` is taken as a NATS
- * subject with its own wildcards, and returned unchanged.
+ * Converts an OSC address pattern to a subject to subscribe to: each part with a wildcard becomes `*`, and everything from `//` onwards becomes `>`.
+ * NATS then delivers all matching messages and possibly more, so match each received address against the pattern. A text that doesn't begin with `/`
+ * is treated as a NATS subject and returned unchanged.
  *
  * @param pattern such as `/mixer/{1,2}/gain`, or `osc.mixer.>`
  * @throws OscServerError `OSC_OPTION` if it is neither
@@ -161,7 +161,7 @@ export function patternToSubject(pattern: string, prefix: string = DEFAULT_PREFI
 }
 
 /**
- * @returns the prefix: tokens of printable characters with dots between them, such as `osc` or `berlin.stage-2`
+ * @returns the prefix: dot-separated tokens of printable characters, such as `osc` or `berlin.stage-2`
  * @throws OscServerError `OSC_OPTION` if it isn't one
  *
  * @example
@@ -178,7 +178,7 @@ export function checkPrefix(prefix: string): string {
 }
 
 /**
- * The prefix of replies to packets: beside theirs and not below it, so that those who listen to packets don't hear them.
+ * The prefix of replies. Not below the packet prefix, so packet subscribers don't receive them.
  *
  * @example
  * replyPrefix("osc"); // osc_reply
@@ -189,7 +189,7 @@ export function replyPrefix(prefix: string): string {
 }
 
 /**
- * The prefix of dead letters: packets that nobody could handle.
+ * The prefix of dead letters: packets that couldn't be handled.
  *
  * @example
  * deadPrefix("osc"); // osc_dead
@@ -208,7 +208,7 @@ function checkSubscription(subject: unknown): string {
   throw bad("A subscription", 'an address pattern such as "/mixer/*", or a NATS subject such as "osc.mixer.>"', subject);
 }
 
-/** The tokens of an address, separated by dots. */
+/** The dot-separated tokens of an address. */
 function tokensOf(address: Uint8Array, end: number): string {
   let subject = "";
   let token = "";
@@ -229,12 +229,12 @@ function tokensOf(address: Uint8Array, end: number): string {
   return subject + (token === "" ? EMPTY : token);
 }
 
-/** A character that isn't a byte gives one that is written differently, so that the final comparison finds it. */
+/** For an invalid character, returns a byte with a different encoding, which the final comparison detects. */
 function byteOf(written: string): number {
   return written.length === 3 ? Number.parseInt(written.slice(1), 16) : written.charCodeAt(0) & 0xff;
 }
 
-/** As the decoder reads text: UTF-8, else Latin-1. */
+/** Decodes text like the decoder: as UTF-8, otherwise as Latin-1. */
 function textOf(bytes: Uint8Array): string {
   try {
     return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);

@@ -10,22 +10,22 @@ import { NatsTransport } from "./nats-transport.ts";
 
 /** A running worker. `await using` closes it. */
 export interface NatsWorker extends AsyncDisposable {
-  /** The server of NATS that it connected to. */
+  /** The NATS server that it is connected to. */
   readonly serverAddress: NetAddress;
-  /** Resolves when it has ended: by `close()`, the signal, or a handler that called `context.shutdown()`. */
+  /** Resolves when it has stopped: by `close()`, the signal, or a handler that called `context.shutdown()`. */
   readonly closed: Promise<void>;
-  /** Its counters. With `"at-least-once"` each delivery of a packet counts. */
+  /** Its counters. With `"at-least-once"`, each delivery of a packet counts. */
   stats(): ServerStats;
-  /** Takes no more packets, waits for running handlers within `closeTimeout`, and disconnects. May be called twice. */
+  /** Stops receiving packets, waits up to `closeTimeout` for running handlers, and disconnects. May be called twice. */
   close(): Promise<void>;
 }
 
 const TRANSPORT_MODULE = new URL("./nats-transport.js", import.meta.url);
-/** The server's address until the transport has opened. */
+/** The server's address until the transport is open. */
 const NOWHERE: NetAddress = { address: "127.0.0.1", port: 4222, family: "IPv4" };
 
 /**
- * Handles packets that front ends publish (`NatsExecutor`), beside any number of other workers on this machine and others.
+ * Handles packets published by front ends (`NatsExecutor`), alongside any number of other workers on this and other machines.
  *
  * ```ts
  * const worker = await serveNats(dispatcher, { servers: "nats://127.0.0.1:4222" });
@@ -33,12 +33,12 @@ const NOWHERE: NetAddress = { address: "127.0.0.1", port: 4222, family: "IPv4" }
  * await worker.close();
  * ```
  *
- * A worker is a server whose transport is NATS: limits, counters, `onError` and what handlers may do are the same, and so is what
- * `kind: "threading"` and `kind: "forking"` ask of a program (see `ThreadingOSCUDPServer`): with a dispatcher each thread or process runs the
- * program again up to this call; with a handlers module it doesn't.
+ * A worker is a server with NATS as its transport: limits, counters, `onError` and handlers work the same. `kind: "threading"` and `kind: "forking"`
+ * have the same requirements (see `ThreadingOSCUDPServer`): with a dispatcher, each thread or process runs the program again up to this call; with a
+ * handlers module it doesn't.
  *
- * @param handlers a dispatcher; or a module whose default export is one, as a `URL` or an absolute path
- * @throws (rejects) OscNatsError if NATS can't be reached, rejects this client, or has no stream for `"at-least-once"`; OscServerError
+ * @param handlers a dispatcher, or a module whose default export is one, as a `URL` or an absolute path
+ * @throws (rejects) OscNatsError if NATS can't be reached, rejects this client, or lacks the stream for `"at-least-once"`; OscServerError
  * `OSC_OPTION` if an option has a bad value
  */
 export async function serveNats(handlers: WorkerHandlers, options: ServeNatsOptions = {}): Promise<NatsWorker> {
@@ -86,7 +86,7 @@ async function pooledWorker(handlers: WorkerHandlers, settings: WorkerSettings, 
   const closed = new Promise<void>((resolve) => {
     onClosed = resolve;
   });
-  // A handler may end the server too, which then closes itself.
+  // A handler may also shut down the server, which then closes itself.
   const closing = async (close: () => Promise<void>): Promise<void> => {
     await close();
     onClosed?.();

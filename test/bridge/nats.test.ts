@@ -41,7 +41,7 @@ describeWithNats("a bridge and NATS", () => {
     await server[Symbol.asyncDispose]();
   });
 
-  test("carries a burst over NATS byte for byte and in order, and each client gets its own answers", async () => {
+  test("carries a burst over NATS byte for byte and in order, and each client receives its own replies", async () => {
     const place = `${server.url}/${freshPrefix()}`;
     const receiver = await receive("udp");
     receiver.onPacket = (packet, answer) => answer(packet);
@@ -61,7 +61,7 @@ describeWithNats("a bridge and NATS", () => {
     expect([...near.errors, ...far.errors]).toEqual([]);
   });
 
-  test("publishes packets under the subjects of their addresses, after the rules", async () => {
+  test("publishes packets to the subjects of their addresses after applying rules", async () => {
     const prefix = freshPrefix();
     const { heard } = await someone(`${prefix}.>`);
     const near = await bridged(anywhere("udp"), `${server.url}/${prefix}`, {
@@ -75,7 +75,7 @@ describeWithNats("a bridge and NATS", () => {
     expect(near.stats().forward).toMatchObject({ filtered: 1 });
   });
 
-  test("FROM hears the subjects that it names, with wildcards, and shares a queue", async () => {
+  test("FROM subscribes to its subjects, with wildcards, and shares a queue", async () => {
     const prefix = freshPrefix();
     const receivers = await Promise.all([receive("udp"), receive("udp"), receive("udp")]);
     const [light, one, two] = receivers.map(({ address }) => urlOf("udp", address)) as [string, string, string];
@@ -91,7 +91,7 @@ describeWithNats("a bridge and NATS", () => {
     expect(messages(receivers[0]?.packets ?? [])).toEqual([["/light/1/dim"], ["/sound/all"]]);
   });
 
-  test("passes what others publish to the subjects of a target to all clients, but not what it published itself", async () => {
+  test("forwards packets on a target's subjects to all clients, but not those it published itself", async () => {
     const prefix = freshPrefix();
     const near = await bridged(anywhere("udp"), `${server.url}/${prefix}?subject=${prefix}.>`);
     const clients = await Promise.all([1, 2].map(() => Client.connect("udp", near.from)));
@@ -123,11 +123,11 @@ describeWithNats("a bridge and NATS", () => {
     const { link, heard } = await someone(subject);
     link.publish(`${prefix}.a`, encode(new OscMessage("/a")), { "Oscine-Reply": subject });
     await until(() => relay.errors.length === 1);
-    expect(relay.errors[0]).toMatchObject({ code: "OSC_NATS_NO_CLIENT", message: expect.stringContaining("named no subject") });
+    expect(relay.errors[0]).toMatchObject({ code: "OSC_NATS_NO_CLIENT", message: expect.stringContaining("has no reply subject") });
     expect(heard).toEqual([]);
   });
 
-  test("sends nothing back and asks for no reply if it is one way", async () => {
+  test("sends nothing back and requests no reply if it is one way", async () => {
     const prefix = freshPrefix();
     const { link, heard } = await someone(`${prefix}.>`);
     const near = await bridged(anywhere("udp"), `${server.url}/${prefix}?subject=${prefix}.>`, { oneWay: true });
@@ -141,7 +141,7 @@ describeWithNats("a bridge and NATS", () => {
     expect([client.packets, near.stats().back.received]).toEqual([[], 0]);
   });
 
-  test("counts and reports an answer to a client that is gone", async () => {
+  test("counts and reports a reply to a client that is gone", async () => {
     const prefix = freshPrefix();
     const { link, heard } = await someone(`${prefix}.>`);
     const near = await bridged(anywhere("tcp-1.1"), `${server.url}/${prefix}`);
@@ -155,7 +155,7 @@ describeWithNats("a bridge and NATS", () => {
     expect(near.errors.map(({ code }) => code)).toEqual(["OSC_NATS_NO_CLIENT"]);
   });
 
-  test("drops a packet that is larger than NATS takes, and not the next one", async () => {
+  test("drops a packet that is too large for NATS, but not the next one", async () => {
     const prefix = freshPrefix();
     const { heard } = await someone(`${prefix}.>`);
     const near = await bridged(anywhere("tcp-1.0"), `${server.url}/${prefix}`);
@@ -167,7 +167,7 @@ describeWithNats("a bridge and NATS", () => {
   });
 
   describe("loops", () => {
-    test("two bridges between two prefixes pass a packet on once", async () => {
+    test("two bridges between two prefixes forward a packet once", async () => {
       const [one, two] = [freshPrefix(), freshPrefix()];
       const { link, heard } = await someone(`*.round`);
       const first = await bridged(`${server.url}/${one}`, `${server.url}/${two}`);
@@ -181,7 +181,7 @@ describeWithNats("a bridge and NATS", () => {
       expect(second.stats().forward).toMatchObject({ received: 1, sent: 1, loops: 0 });
     });
 
-    test("a ring of UDP and NATS stops a packet after some rounds, and goes on with others", async () => {
+    test("a ring of UDP and NATS stops a packet after a few rounds, and forwards others", async () => {
       const place = `${server.url}/${freshPrefix()}`;
       const near = await bridged(anywhere("udp"), place, { oneWay: true });
       const far = await bridged(place, urlOf("udp", near.from), { oneWay: true });
@@ -200,8 +200,8 @@ describeWithNats("a bridge and NATS", () => {
     });
   });
 
-  describe("while NATS is away", () => {
-    test("keeps the newest packets, within bounds", async () => {
+  describe("while NATS is disconnected", () => {
+    test("keeps the newest packets within limits", async () => {
       await using away = await NatsServer.start();
       const receiver = await receive("udp");
       const place = `${away.url}/osc`;
@@ -230,7 +230,7 @@ describeWithNats("a bridge and NATS", () => {
       expect(far.errors.map(({ code }) => code)).toContain("OSC_NATS_DISCONNECTED");
     });
 
-    test("finds a target that was away at the start", async () => {
+    test("connects to a target that is unavailable at the start", async () => {
       await using late = await NatsServer.start();
       await late.stop();
       const near = await bridged(anywhere("udp"), `${late.url}/osc`, { nats: NATS });
@@ -242,7 +242,7 @@ describeWithNats("a bridge and NATS", () => {
       await until(() => near.stats().forward.sent === 1);
     });
 
-    test("close drops what waits, and stops connecting", async () => {
+    test("close() drops queued packets and stops connecting", async () => {
       const near = await bridged(anywhere("udp"), `nats://127.0.0.1:${await steadyPort()}/osc`);
       const client = await Client.connect("udp", near.from);
       client.say(new OscMessage("/never", 1));
@@ -251,7 +251,7 @@ describeWithNats("a bridge and NATS", () => {
       expect(near.stats().forward).toMatchObject({ sent: 0, dropped: 1 });
     });
 
-    test("rejects if the source cannot be reached", async () => {
+    test("rejects if the source can't be reached", async () => {
       await expect(bridge(`nats://127.0.0.1:${await steadyPort()}/osc`, ":9")).rejects.toMatchObject({ code: "OSC_NATS_UNREACHABLE" });
     });
   });
@@ -269,7 +269,7 @@ describe("a NATS URL", () => {
     ["nats://a/a*", /prefix/],
     ["nats://a/osc_reply", /prefix/],
     ["nats://:x@:y/osc", /./],
-  ])("cannot be %s", async (place, message) => {
+  ])("can't be %s", async (place, message) => {
     await expect(bridge(":0", place)).rejects.toMatchObject({ code: "OSC_OPTION", message: expect.stringMatching(message) });
     await expect(bridge(place, ":9")).rejects.toMatchObject({ code: "OSC_OPTION", message: expect.stringMatching(message) });
   });

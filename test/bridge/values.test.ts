@@ -30,19 +30,19 @@ function ruled(...list: readonly BridgeRule[]) {
 const values = (...list: readonly unknown[]): never[] => list as never[];
 
 describe("a rule on values", () => {
-  test("scale maps one range to another, and makes ints floats", () => {
+  test("scale maps one range to another and converts ints to floats", () => {
     const { edit } = ruled({ scale: [0, 127], to: [0, 1] });
     expect(edit("iiifd", ...values(0, 127, 254, 63.5, 63.5))).toEqual(["ffffd", 0, 1, 2, 0.5, 0.5]);
     expect(ruled({ scale: [0, 10], to: [1, 0] }).edit("ih", ...values(2, 10n))).toEqual(["fd", expect.closeTo(0.8), 0]);
   });
 
-  test("clip keeps numbers within a range, with their type", () => {
+  test("clip limits numbers to a range and keeps their type", () => {
     const { edit } = ruled({ clip: [-1, 1] });
     expect(edit("iifdh", ...values(5, 0, -1.5, 2, -7n))).toEqual(["iifdh", 1, 0, -1, 1, -1n]);
     expect(edit("ff", ...values(Number.NaN, Infinity))).toEqual(["ff", -1, 1]);
   });
 
-  test("cast makes numbers and booleans ints or floats", () => {
+  test("cast converts numbers and booleans to ints or floats", () => {
     expect(ruled({ cast: "int" }).edit("fdhTFi", ...values(2.6, -1e12, 7n, true, false, 3))).toEqual([
       "iiiiii",
       3,
@@ -55,18 +55,18 @@ describe("a rule on values", () => {
     expect(ruled({ cast: "float" }).edit("ihdT", ...values(3, 4n, 0.5, true))).toEqual(["ffff", 3, 4, 0.5, 1]);
   });
 
-  test("pick keeps arguments in another order, arrays as one", () => {
+  test("pick keeps arguments in another order, with an array as one", () => {
     expect(ruled({ pick: [2, 0] }).edit("is[ff]", ...values(1, "é", [0.5, 1]))).toEqual(["[ff]i", [0.5, 1], 1]);
     expect(ruled({ pick: [] }).edit("i", ...values(1))).toEqual([""]);
   });
 
-  test("args says which arguments; without it, numbers in arrays change too", () => {
+  test("args selects arguments; without it, numbers in arrays change too", () => {
     expect(ruled({ cast: "int", args: 1 }).edit("ff", ...values(0.6, 0.6))).toEqual(["fi", expect.closeTo(0.6), 1]);
     expect(ruled({ cast: "int", args: [0, 9] }).edit("f[f]", ...values(0.6, [0.6]))).toEqual(["i[f]", 1, [expect.closeTo(0.6)]]);
     expect(ruled({ cast: "int" }).edit("sf[f[f]]", ...values("a", 1, [2, [3]]))).toEqual(["si[i[i]]", "a", 1, [2, [3]]]);
   });
 
-  test("rules apply in their order, also to messages that were renamed before", () => {
+  test("rules apply in order, also to messages already renamed", () => {
     const { apply } = ruled({ rename: "/a", to: "/b" }, { scale: [0, 1], to: [0, 100], match: "/b/*" }, { cast: "int", match: "/b/*" });
     const bundle = new OscBundle([new OscMessage("/a/1", 0.257), new OscMessage("/c", 0.25)], new TimeTag(5, 6));
     expect(apply(bundle)).toMatchObject({
@@ -78,7 +78,7 @@ describe("a rule on values", () => {
     });
   });
 
-  test("leaves out and reports a message that it can't be applied to", () => {
+  test("drops and reports a message that it doesn't fit", () => {
     const { edit, apply, problems } = ruled({ pick: [1] });
     expect(edit("i", ...values(1))).toBeNull();
     expect(apply(Buffer.from("/old\0\0\0\0\0\0\0\u0001"))).toBeNull();
@@ -93,7 +93,7 @@ describe("a rule on values", () => {
     ]);
   });
 
-  test("changes a message whose address is a pattern only if it covers all that the pattern can match", () => {
+  test("changes a message whose address is a pattern only if it covers every address that the pattern can match", () => {
     const { apply, counts } = ruled({ clip: [0, 1], match: "/ch/*" });
     expect(apply(new OscMessage("/ch/*/gain", 7))).toMatchObject({ args: [1] });
     expect(apply(new OscMessage("/bus/*", 7))).toMatchObject({ args: [7] });
@@ -103,7 +103,7 @@ describe("a rule on values", () => {
 });
 
 describe("changes", () => {
-  test("lets a message pass if its arguments or types differ from the last ones of its address", () => {
+  test("passes a message if its arguments or types differ from the last ones at its address", () => {
     const { apply, counts } = ruled({ changes: true });
     const passed = [1, 1, 2, 1, 1.5].map((value) => apply(new OscMessage("/a", value)) !== null);
     expect(passed).toEqual([true, false, true, true, true]);
@@ -115,12 +115,12 @@ describe("changes", () => {
     expect(counts.unchanged).toBe(2);
   });
 
-  test("compares what the other rules made of the arguments", () => {
+  test("compares arguments after other rules have changed them", () => {
     const { apply } = ruled({ changes: true }, { cast: "int" });
     expect([1.1, 1.2, 2].map((value) => apply(new OscMessage("/a", value)) !== null)).toEqual([true, false, true]);
   });
 
-  test("always lets triggers pass, and forgets what a pattern may have changed", () => {
+  test("always passes triggers, and forgets values that a pattern may have changed", () => {
     const { apply } = ruled({ changes: true });
     const passes = (address: string, ...args: readonly never[]): boolean => apply(new OscMessage(address, args)) !== null;
     expect([passes("/cue"), passes("/cue")]).toEqual([true, true]);
@@ -140,11 +140,11 @@ describe("changes", () => {
   });
 });
 
-describe("a bad rule is rejected with its place and what is expected", () => {
+describe("an invalid rule is rejected with its location and the expected value", () => {
   test.each<[object, RegExp]>([
     [{}, /^rules\[1\]: a rule must have only, drop, .* or maxRate; got \{\}\.$/],
     [{ drpo: "/a" }, /Did you mean drop\?$/],
-    [{ only: "/a", drop: "/b" }, /only and drop in one rule/],
+    [{ only: "/a", drop: "/b" }, /only and drop can't be combined in one rule/],
     [{ drop: "/a", mach: "/b" }, /a rule with drop has no property "mach"/],
     [{ clip: [0, 1], mach: "/b" }, /Did you mean match\?/],
     [{ drop: "no-slash" }, /^rules\[1\]: /],
@@ -187,7 +187,7 @@ const message = fc
   .map((list) => new OscMessage("/x", list.map(([, value]) => value) as never, list.map(([type]) => type).join("")));
 
 describe("for any message", () => {
-  test("what a rule doesn't concern stays the same, byte for byte", () => {
+  test("parts unaffected by a rule stay the same byte for byte", () => {
     const { rules } = ruled({ clip: [0, 1], match: "/other" }, { cast: "int", args: [9] });
     fc.assert(
       fc.property(message, (packet) => {
@@ -197,7 +197,7 @@ describe("for any message", () => {
     );
   });
 
-  test("clip leaves only numbers within the range, and all other values alone", () => {
+  test("clip leaves only numbers within the range, and doesn't change other values", () => {
     fc.assert(
       fc.property(message, fc.integer({ min: -100, max: 0 }), fc.integer({ min: 1, max: 100 }), (packet, least, most) => {
         const { args, types } = ruled({ clip: [least, most] }).apply(packet) as OscMessage;
@@ -212,7 +212,7 @@ describe("for any message", () => {
     );
   });
 
-  test("a scale and its inverse give the same numbers, apart from rounding", () => {
+  test("a scale and its inverse return the same numbers, apart from rounding", () => {
     fc.assert(
       fc.property(fc.array(fc.integer({ min: -1000, max: 1000 }), { minLength: 1 }), fc.integer({ min: 1, max: 999 }), (list, width) => {
         const { apply } = ruled({ scale: [0, width], to: [1, 0] }, { scale: [1, 0], to: [0, width] }, { cast: "int" });
@@ -221,7 +221,7 @@ describe("for any message", () => {
     );
   });
 
-  test("any order of its arguments can be picked, and picked back", () => {
+  test("pick can reorder arguments in any way, and restore them", () => {
     fc.assert(
       fc.property(
         message

@@ -16,7 +16,7 @@ async function portOf(tool: Tool): Promise<number> {
 }
 
 describe("oscine bridge", () => {
-  test("lets a WebSocket client speak to a UDP program, and says what it did", async () => {
+  test("connects a WebSocket client with a UDP program, and prints totals", async () => {
     const synth = await receive("udp");
     synth.onPacket = (packet, answer) => answer(packet);
     await using tool = new Tool(["bridge", "ws://127.0.0.1:0", urlOf("udp", synth.address)]);
@@ -41,7 +41,7 @@ describe("oscine bridge", () => {
     expect(err).toContain("filtered 2");
   });
 
-  test("applies rules on values, and those of a file in both directions", async () => {
+  test("applies rules for values, and rules from a file in both directions", async () => {
     const receiver = await receive("udp");
     receiver.onPacket = (packet, answer) => answer(packet);
     const flags = ["--scale", "/n=-1,1:0,10", "--clip", "/n=0,9", "--cast", "/n=int", "--pick", "/p=1,0", "--changes", "--drop", "/end"];
@@ -78,10 +78,10 @@ describe("oscine bridge", () => {
     ['{\n  "rules": [\n    { "drop": "/a", }\n] }', `3: this isn't JSON: expected a name in double quotes, or "}"; got }.`],
     ['{\n  "rules": [\n', "2: the text ends where a value must follow."],
     ['{\n  "rules": [{ drop: 1 }] }', `2: this isn't JSON: expected a name in double quotes, or "}"; got drop.`],
-    ['{ "rules": [],\n"rule": [] }', '1: "rule" isn\'t known: the file has rules and rulesBack. Did you mean rules?'],
+    ['{ "rules": [],\n"rule": [] }', '1: unknown property "rule": the file may have rules and rulesBack. Did you mean rules?'],
     ['{ "rules": 7 }', "1: rules must be a list of rules; got 7 (number)."],
     ['"rules"', "1: the file must be "],
-  ])("tells the line of what is wrong in a rules file: %j", async (text, message) => {
+  ])("reports the line of an error in a rules file: %j", async (text, message) => {
     const file = join(await mkdtemp(join(tmpdir(), "oscine-rules-")), "stage.json");
     await writeFile(file, text);
     const { code, err } = await runTool("bridge", ":0", ":9000", "--rules", file);
@@ -89,7 +89,7 @@ describe("oscine bridge", () => {
     expect(err).toContain(`${file}:${message}`);
   });
 
-  test("shows to all who connect what comes, with ?listen", async () => {
+  test("sends packets to all connected clients with ?listen", async () => {
     await using tool = new Tool(["bridge", "127.0.0.1:0", "ws://127.0.0.1:0/?listen"]);
     const [, port] = await tool.saysErr(/Listening on \S+:(\d+) \(ws:.*sending to every client/);
     await using client = new WebSocketClient(`ws://127.0.0.1:${port}/`);
@@ -120,7 +120,7 @@ describe("oscine bridge", () => {
     [":0", ":9000", "--only", "no-slash"],
     ["ws://127.0.0.1:0", ":9000", "--origin", "example.org/page"],
   ];
-  test.each(wrong.map((words) => ({ words, name: words.join(" ") })))("tells what is wrong with: $name", async ({ words }) => {
+  test.each(wrong.map((words) => ({ words, name: words.join(" ") })))("reports what is wrong with: $name", async ({ words }) => {
     const { code, out, err } = await runTool("bridge", ...words);
     expect([code, out]).toEqual([2, ""]);
     expect(err).toMatch(/^oscine: .+\n$/);

@@ -55,7 +55,7 @@ describeWithNats("oscine and NATS", () => {
     await nats[Symbol.asyncDispose]();
   });
 
-  test.each(["async", "threading", "forking"])("serve --nats and work --kind %s answer together, and say what they did", async (kind) => {
+  test.each(["async", "threading", "forking"])("serve --nats and work --kind %s answer together and print totals", async (kind) => {
     const words = ["--nats", nats.url, "--prefix", `kind-${kind}`];
     await using worker = new Tool(["work", module, ...words, "--kind", kind, "--concurrency", "2", "--queue", "q"]);
     await worker.saysErr(
@@ -75,7 +75,7 @@ describeWithNats("oscine and NATS", () => {
     expect(here.err).toMatch(/\nreceived 2, handled 2, rejected 0, dropped 0\n$/);
   });
 
-  test("two workers share the packets, and one goes on when the other is killed", async () => {
+  test("two workers share the packets, and one continues when the other is killed", async () => {
     const words = ["--nats", nats.url, "--prefix", "two"];
     await using first = new Tool(["work", module, ...words]);
     await using second = new Tool(["work", module, ...words]);
@@ -97,7 +97,7 @@ describeWithNats("oscine and NATS", () => {
     expect(pids.has(pid as number)).toBe(true);
   });
 
-  test("at least once, another worker handles the packets of one that was killed", async () => {
+  test("with at-least-once, another worker handles the packets of a killed one", async () => {
     const words = ["--nats", nats.url, "--prefix", "keep", "--delivery", "at-least-once"];
     await using first = new Tool(["work", module, ...words, "--ack-wait", "1000"]);
     await first.saysErr(/^Working for NATS/);
@@ -111,7 +111,7 @@ describeWithNats("oscine and NATS", () => {
     expect((await second.signal("SIGINT").ended).err).toMatch(/\nreceived 1, handled 1, rejected 0, dropped 0, redelivered 1\n$/);
   });
 
-  test("without a module a worker prints, and without a worker the front end says so", async () => {
+  test("a worker without a module prints messages, and a front end without workers reports it", async () => {
     await using front = new Tool(["serve", "127.0.0.1:0", "--nats", nats.url, "--prefix", "print"]);
     const port = await portOf(front);
     await runTool("send", `:${port}`, "/lost");
@@ -122,7 +122,7 @@ describeWithNats("oscine and NATS", () => {
     await worker.saysOut(/^\S+ {2}127\.0\.0\.1:\d+ +\/seen +,i +1\n/m);
   });
 
-  test("the front end says when NATS has gone, and when it is there again", async () => {
+  test("the front end reports when NATS disconnects and reconnects", async () => {
     await using away = await NatsServer.start();
     await using front = new Tool(["serve", "127.0.0.1:0", "--nats", away.url]);
     await portOf(front);
@@ -132,7 +132,7 @@ describeWithNats("oscine and NATS", () => {
     await front.saysErr(new RegExp(`\\nConnected to NATS again: 127\\.0\\.0\\.1:${away.port}\\n`));
   });
 
-  test("oscine bridge passes packets to NATS and from it, by its rules, and says no password", async () => {
+  test("oscine bridge forwards packets to and from NATS with rules, and never prints a password", async () => {
     const place = `nats://user:secret@127.0.0.1:${nats.port}/stage`;
     await using server = new Tool(["serve", module, "127.0.0.1:0"]);
     const port = await portOf(server);
@@ -150,7 +150,7 @@ describeWithNats("oscine and NATS", () => {
   });
 });
 
-describe("a wrong command line is one line on standard error", () => {
+describe("a usage error prints one line to standard error", () => {
   test.each([
     [["work"], /add --nats, as in "oscine work/],
     [["work", "a.js", "b.js", "--nats", "x"], /one handlers module; got 2/],
@@ -193,14 +193,14 @@ describe("a wrong command line is one line on standard error", () => {
     [(url: string) => ["serve", "127.0.0.1:0", "--nats", url]],
     [(url: string) => ["work", "--nats", url]],
     [(url: string) => ["bridge", `${url}/osc`, ":9"]],
-  ])("NATS that is not there: %s", async (words) => {
+  ])("reports that NATS can't be reached: %s", async (words) => {
     const { code, out, err } = await runTool(...words(`nats://u:secret@127.0.0.1:${await steadyPort()}`));
     expect({ code, out }).toEqual({ code: 1, out: "" });
-    expect(err).toMatch(/^oscine: NATS cannot be reached at 127\.0\.0\.1:\d+[^\n]*\n$/);
+    expect(err).toMatch(/^oscine: NATS can't be reached at 127\.0\.0\.1:\d+[^\n]*\n$/);
     expect(err).not.toMatch(/secret/);
   });
 
-  test("names packages that are not installed, and the command that installs them", async () => {
+  test("names missing packages and the command that installs them", async () => {
     const alone = join(folder, "alone");
     await cp(fileURLToPath(new URL("../../dist", import.meta.url)), join(alone, "dist"), { recursive: true });
     await writeFile(join(alone, "package.json"), '{ "type": "module" }');
