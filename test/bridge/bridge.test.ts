@@ -17,7 +17,7 @@ const messages = (packets: readonly Uint8Array[]): unknown[] =>
 const pairs = KINDS.flatMap((from) => KINDS.map((to) => ({ from, to })));
 
 describe.each(pairs)("from $from to $to", ({ from, to }) => {
-  test(`a burst of ${BURST} arrives, byte for byte and in order, and so do the answers`, async () => {
+  test(`forwards a burst of ${BURST} and its replies byte for byte and in order`, async () => {
     const receiver = await receive(to);
     receiver.onPacket = (packet, answer) => answer(packet);
     const relay = await bridged(anywhere(from), urlOf(to, receiver.address));
@@ -34,7 +34,7 @@ describe.each(pairs)("from $from to $to", ({ from, to }) => {
     expect(relay.errors).toEqual([]);
   });
 
-  test("each client gets its own answers", async () => {
+  test("each client receives its own replies", async () => {
     const receiver = await receive(to);
     receiver.onPacket = (packet, answer) => answer(packet);
     const relay = await bridged(anywhere(from), urlOf(to, receiver.address));
@@ -45,7 +45,7 @@ describe.each(pairs)("from $from to $to", ({ from, to }) => {
     expect(relay.stats().sessions).toBe(3);
   });
 
-  test("finds a receiver again after its restart", async () => {
+  test("reconnects to a restarted receiver", async () => {
     const receiver = await receive(to);
     const relay = await bridged(anywhere(from), urlOf(to, receiver.address));
     const client = await Client.connect(from, relay.from);
@@ -87,7 +87,7 @@ describe("forwards", () => {
     expect(relay.stats().forward).toMatchObject({ received: 1, sent: 3 });
   });
 
-  test("what a target sends on its own, to a client that has only connected", async () => {
+  test("a target's unsolicited packets to a client that has only connected", async () => {
     const receiver = await receive("tcp-1.0");
     const relay = await bridged(anywhere("websocket"), urlOf("tcp-1.0", receiver.address));
     const client = await Client.connect("websocket", relay.from);
@@ -96,7 +96,7 @@ describe("forwards", () => {
     await until(() => client.packets.length === 1);
   });
 
-  test("to all connected pages if the target listens, and from them to all who have sent", async () => {
+  test("to all connected pages if the target listens, and from them to all senders", async () => {
     const relay = await bridged(anywhere("udp"), "ws://127.0.0.1:0/?listen");
     const [listening] = relay.to;
     const pages = await Promise.all([1, 2].map(() => Client.connect("websocket", listening!)));
@@ -129,7 +129,7 @@ describe("forwards", () => {
 });
 
 describe("sessions of UDP clients", () => {
-  test("end when they are silent", async () => {
+  test("end when they are idle", async () => {
     const receiver = await receive("udp");
     const relay = await bridged(anywhere("udp"), urlOf("udp", receiver.address), { sessionTimeout: 30 });
     const client = await Client.connect("udp", relay.from);
@@ -140,7 +140,7 @@ describe("sessions of UDP clients", () => {
     expect(receiver.clients).toBe(2);
   });
 
-  test("are limited in number: the one that was silent longest ends, and nothing is lost", async () => {
+  test("are limited in number: the longest idle one ends, and nothing is lost", async () => {
     const receiver = await receive("udp");
     receiver.onPacket = (packet, answer) => answer(packet);
     const relay = await bridged(anywhere("udp"), urlOf("udp", receiver.address), { maxSessions: 2 });
@@ -166,8 +166,8 @@ describe("sessions of UDP clients", () => {
   });
 });
 
-describe("a target that is away", () => {
-  test("gets the newest packets, within bounds, when it is back", async () => {
+describe("an unavailable target", () => {
+  test("receives the newest packets, within limits, when it returns", async () => {
     const receiver = await receive("tcp-1.0");
     await receiver.close();
     const relay = await bridged(anywhere("udp"), urlOf("tcp-1.0", receiver.address), { maxUnsent: 5 });
@@ -181,7 +181,7 @@ describe("a target that is away", () => {
     expect(relay.errors.length).toBeGreaterThan(0);
   });
 
-  test("does not delay other targets", async () => {
+  test("doesn't delay other targets", async () => {
     const away = await receive("tcp-1.0");
     await away.close();
     const receiver = await receive("udp");
@@ -204,7 +204,7 @@ describe("rules", () => {
   }
   const address = (text: string): OscMessage => new OscMessage(text);
 
-  test("leave out messages by only and drop", async () => {
+  test("drop messages with only and drop", async () => {
     const { passed, relay } = await through(
       { rules: [{ only: ["/mixer/*", "/end"] }, { drop: "/mixer/?/meter" }] },
       ...["/mixer/1/gain", "/mixer/1/meter", "/light/1"].map(address),
@@ -213,7 +213,7 @@ describe("rules", () => {
     expect(relay.stats().forward).toMatchObject({ filtered: 2, sent: 2 });
   });
 
-  test("leave the rest of a bundle as it was, byte for byte, and nothing of an empty one", async () => {
+  test("keep the rest of a bundle byte for byte, and drop an empty one", async () => {
     const time = new TimeTag(3, 4);
     const kept = new OscBundle([new OscMessage("/a", 0.1), new OscBundle([new OscMessage("/a", [1, null])], time)], time);
     const { passed } = await through(
@@ -227,7 +227,7 @@ describe("rules", () => {
     expect(passed.map((packet) => [...packet])).toEqual([[...encode(kept)]]);
   });
 
-  test("rename the beginning of addresses, or by what wildcards matched, and no argument", async () => {
+  test("rename the start of addresses or by wildcards, but never arguments", async () => {
     const { passed } = await through(
       {
         rules: [
@@ -253,7 +253,7 @@ describe("rules", () => {
     expect([...passed[5]!]).toEqual([...encode(new OscBundle([new OscMessage("/long/er/2", 2)], new TimeTag(5, 6)))]);
   });
 
-  test("limit the rate of each address: the first passes, and the newest of the rest", async () => {
+  test("limit the rate per address: the first message passes, and the newest of the rest", async () => {
     const fader = Array.from({ length: 100 }, (_, index) => new OscMessage("/fader/1", index));
     const { passed, receiver, relay } = await through(
       { rules: [{ maxRate: 5, match: "/fader/*" }] },
@@ -271,7 +271,7 @@ describe("rules", () => {
     expect(relay.stats().forward).toMatchObject({ replaced: 98 });
   });
 
-  test("send what they kept when the bridge closes", async () => {
+  test("send delayed packets when the bridge closes", async () => {
     const receiver = await receive("udp");
     const relay = await bridged(anywhere("udp"), urlOf("udp", receiver.address), { rules: [{ maxRate: 0.001 }] });
     const client = await Client.connect("udp", relay.from);
@@ -281,7 +281,7 @@ describe("rules", () => {
     await until(() => receiver.packets.length === 2);
   });
 
-  test("are separate for the way back", async () => {
+  test("are separate for each direction", async () => {
     const receiver = await receive("udp");
     receiver.onPacket = (packet, answer) => answer(packet);
     const relay = await bridged(anywhere("udp"), urlOf("udp", receiver.address), {
@@ -337,7 +337,7 @@ describe("loops", () => {
   });
 
   test.each(["udp", "tcp-1.0", "websocket"] as const)(
-    "two bridges that send to each other over %s stop a packet after some rounds",
+    "two bridges that send to each other over %s stop a packet after a few rounds",
     async (kind) => {
       const outside = await receive("udp");
       const probe = await bridged(anywhere(kind), urlOf("udp", outside.address));
@@ -356,7 +356,7 @@ describe("loops", () => {
     },
   );
 
-  test("does not take a sender that repeats itself for a loop", async () => {
+  test("doesn't treat a sender that repeats itself as a loop", async () => {
     const receiver = await receive("udp");
     const relay = await bridged(anywhere("udp"), urlOf("udp", receiver.address));
     const client = await Client.connect("udp", relay.from);
@@ -367,7 +367,7 @@ describe("loops", () => {
 });
 
 describe("a bridge", () => {
-  test("frees its ports when it is closed, twice, or by a signal", async () => {
+  test("frees its ports when closed, closed twice or aborted by a signal", async () => {
     const controller = new AbortController();
     const relay = await bridged(anywhere("udp"), "osc.udp://127.0.0.1:9", { signal: controller.signal });
     controller.abort();
@@ -391,7 +391,7 @@ describe("a bridge", () => {
     await expect(bridge(from, to)).rejects.toMatchObject({ code: "OSC_OPTION" });
   });
 
-  test("says which port is taken", async () => {
+  test("reports which port is taken", async () => {
     const relay = await bridged(anywhere("tcp-1.0"), "osc.udp://127.0.0.1:9");
     await expect(bridge(urlOf("tcp-1.0", relay.from), ":9")).rejects.toMatchObject({ code: "EADDRINUSE" });
   });

@@ -11,7 +11,7 @@ const through = (via: string): PacketRoute => ({ transport: "udp", via });
 const packet = Uint8Array.of(0x2f, 0x61, 0, 0);
 
 describe("a packet has been through the bridge", () => {
-  test("if it comes from an open socket of the bridge itself", () => {
+  test("if it comes from one of the bridge's open sockets", () => {
     const guard = new LoopGuard(Infinity, "here");
     const forget = guard.addOwnPort("udp", 5000);
     guard.addOwnPort("udp", 5000)();
@@ -32,7 +32,7 @@ describe("a packet has been through the bridge", () => {
     expect(guard.isLoop(Uint8Array.of(1), from("127.0.0.1", 7), by("udp"))).toBe(false);
   });
 
-  test("but not if one sender repeats itself, or many other machines send the same", () => {
+  test("but not if one sender repeats itself or many other machines send the same bytes", () => {
     const guard = new LoopGuard(3, "here");
     for (let index = 0; index < 100; index += 1) {
       expect(guard.isLoop(packet, from("127.0.0.1", 1), by("udp"))).toBe(false);
@@ -40,14 +40,14 @@ describe("a packet has been through the bridge", () => {
     }
   });
 
-  test("if a machine that the bridge sends to sends it back", () => {
+  test("if a target sends it back", () => {
     const guard = new LoopGuard(1, "here");
     guard.addTarget("192.0.2.1");
     const rounds = [1, 2, 3].map((port) => guard.isLoop(packet, from("192.0.2.1", port), by("udp")));
     expect(rounds).toEqual([false, false, true]);
   });
 
-  test("and the guard remembers a limited number of packets", () => {
+  test("only if it is among a limited number of remembered packets", () => {
     const guard = new LoopGuard(0, "here");
     expect(guard.isLoop(packet, from("127.0.0.1", 1), by("udp"))).toBe(false);
     for (let index = 0; index < 5000; index += 1) guard.isLoop(new TextEncoder().encode(`/${index}`), from("127.0.0.1", 1), by("udp"));
@@ -56,7 +56,7 @@ describe("a packet has been through the bridge", () => {
   });
 });
 
-describe("a packet that came over NATS has been through the bridge", () => {
+describe("a packet received over NATS has been through the bridge", () => {
   test("if its headers name the bridge, but not one with a similar name", () => {
     const guard = new LoopGuard(Infinity, "here");
     expect(guard.isLoop(packet, from("192.0.2.9", 1), through("there,here,elsewhere"))).toBe(true);

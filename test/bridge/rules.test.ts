@@ -19,7 +19,7 @@ function passes(rule: BridgeRule, address: string): boolean {
   return passed !== null;
 }
 
-describe("drop stops a pattern that can match anything dropped", () => {
+describe("drop stops a pattern that can match a dropped address", () => {
   test.each([
     ["/secret/*", "/secret/x", false],
     ["/secret/*", "/public/x", true],
@@ -40,7 +40,7 @@ describe("drop stops a pattern that can match anything dropped", () => {
   });
 });
 
-describe("only lets a pattern pass if everything that it can match is allowed", () => {
+describe("only passes a pattern if all addresses that it can match are allowed", () => {
   test.each([
     ["/n_set", "/n_set", true],
     ["/n_set", "/{n_set,quit}", false],
@@ -87,7 +87,7 @@ function generousPattern(address: string): RegExp {
   return new RegExp(`^${source.join("")}$`, "s");
 }
 
-describe("whatever the address of a message, and whatever receivers take for a wildcard", () => {
+describe("for any address and any receiver's wildcards", () => {
   const pieces = [
     "/",
     "/",
@@ -121,7 +121,7 @@ describe("whatever the address of a message, and whatever receivers take for a w
   ]);
   const matches = (pattern: string, target: string): boolean => !passes({ drop: pattern }, target);
 
-  test("nothing that is dropped gets through", () => {
+  test("no dropped message passes", () => {
     fc.assert(
       fc.property(address, mapped, (sent, drop) => {
         if (!passes({ drop }, sent)) return true;
@@ -132,7 +132,7 @@ describe("whatever the address of a message, and whatever receivers take for a w
     );
   });
 
-  test("nothing but what is allowed gets through", () => {
+  test("only allowed messages pass", () => {
     fc.assert(
       fc.property(fc.oneof(address, mapped), mapped, (sent, only) => {
         // A rule's own text means the same to the receiver as to the bridge.
@@ -146,7 +146,7 @@ describe("whatever the address of a message, and whatever receivers take for a w
 });
 
 describe("RateLimit", () => {
-  test("holds a limited number of bytes, and sends early what it can't keep", () => {
+  test("holds a limited number of bytes, and sends the rest early", () => {
     const sent: number[] = [];
     const limit = new RateLimit(0.001, () => undefined);
     const MIB = 1024 * 1024;
@@ -164,7 +164,7 @@ describe("RateLimit", () => {
     expect(limit.heldBytes).toBe(0);
   });
 
-  test("counts the bytes of addresses, whatever their number", () => {
+  test("counts the bytes of any number of addresses", () => {
     const limit = new RateLimit(0.001, () => undefined);
     for (let index = 0; index < 300; index++) limit.pass(`/${index}/${"x".repeat(60_000)}`, vi.fn());
     expect(limit.heldBytes).toBeLessThanOrEqual(16 * 1024 * 1024);
@@ -172,7 +172,7 @@ describe("RateLimit", () => {
   });
 });
 
-test("a message that no rule concerns stays the same array", () => {
+test("a message unaffected by rules stays the same array", () => {
   const rules = new Rules([{ drop: "/x" }], NO_EVENTS);
   const packet = encode(new OscMessage("/y", [1, "a"]));
   expect(rules.apply(packet, () => undefined)).toBe(packet);

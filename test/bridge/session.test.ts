@@ -53,7 +53,7 @@ function sessionsOf(settings: Partial<SessionSettings>, errors: OscError[], targ
 }
 
 describe("Sessions", () => {
-  test("limit the bytes of all clients together, and leave each its share", async () => {
+  test("limit the total bytes of all clients, and leave each its share", async () => {
     const errors: OscError[] = [];
     const sessions = sessionsOf({}, errors);
     const greedy = sessions.of(peerOf("greedy"))!;
@@ -71,7 +71,7 @@ describe("Sessions", () => {
     expect(sessions.heldBytes).toBe(0);
   });
 
-  test("copy a small packet that waits, so that its read buffer is freed", async () => {
+  test("copy a small queued packet to free its read buffer", async () => {
     const opening = deferred<NetAddress>();
     const arrived = deferred<Uint8Array>();
     const late: Target = {
@@ -90,7 +90,7 @@ describe("Sessions", () => {
     await sessions.close();
   });
 
-  test("count clients whose sockets are closing, so that made-up senders can't pile them up", async () => {
+  test("count clients whose sockets are closing, so spoofed senders can't accumulate them", async () => {
     const gate = deferred<void>();
     const slow: Target = {
       transport: "udp",

@@ -56,7 +56,7 @@ function encodeIfAny(packet: OscPacket | null): void {
   if (packet !== null) encode(packet);
 }
 
-describe("any input gives a packet or a usage error", () => {
+describe("any input produces a packet or a usage error", () => {
   test("lines of text", () => {
     fc.assert(
       fc.property(likely, fc.constantFrom(" ", ""), (pieces, gap) => expectOwnError(() => encodeIfAny(readLine(pieces.join(gap))))),

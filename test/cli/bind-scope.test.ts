@@ -22,7 +22,7 @@ test.each([
   ["osc.udp://[::1]:9000/", "this machine only", "osc.udp://[::1]:9000/", []],
   ["osc.unix:///tmp/a.sock", "this machine only", "osc.unix:///tmp/a.sock", []],
   ["osc.udp://10.0.0.5:9000/", "one address", "osc.udp://10.0.0.5:9000/", []],
-] as const)("says who reaches %s, and how", (text, scope, local, others) => {
+] as const)("describes who can send to %s, and how", (text, scope, local, others) => {
   const url = parseOscUrl(text);
   expect([bindScopeOf(url), localTarget(url)]).toEqual([scope, local]);
   const found = targetsForOthers(url, INTERFACES);
@@ -57,7 +57,7 @@ describe("ArrivalWatch", () => {
     return new ArrivalWatch(session, parseOscUrl(text), { received: () => received, dropped: () => dropped }, "oscine serve :9000");
   }
 
-  test("says once that nothing arrives, and how to test", () => {
+  test("reports once that nothing arrives, and how to test", () => {
     const one_ = watch("127.0.0.1:9000");
     vi.advanceTimersByTime(9_999);
     expect(lines).toEqual([]);
@@ -70,7 +70,7 @@ describe("ArrivalWatch", () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  test("says nothing if something came", () => {
+  test("prints nothing if a packet arrived", () => {
     const one_ = watch("127.0.0.1:9000");
     vi.advanceTimersByTime(5000);
     received = 1;
@@ -79,7 +79,7 @@ describe("ArrivalWatch", () => {
     one_.close();
   });
 
-  test("reports packets that the kernel drops", () => {
+  test("reports packets dropped by the kernel", () => {
     const one_ = watch("127.0.0.1:9000");
     received = 1;
     vi.advanceTimersByTime(2000);

@@ -27,13 +27,13 @@ describe("oscine send", () => {
     expect(bytesIn(dry.out)).toBe(Buffer.from(receiver.packets[0]!).toString("hex"));
   });
 
-  test("--dry-run needs no receiver, and says how a stream frames the packet", async () => {
+  test("--dry-run needs no receiver, and shows a stream's framing", async () => {
     const { out } = await runTool("send", "osc.tcp://127.0.0.1:9/?framing=1.0", "/x", "--dry-run");
     expect(out).toContain("# to osc.tcp://127.0.0.1:9/?framing=1.0, 8 bytes, framed by its size (OSC 1.0)\n");
     expect(await runTool("send", ":9", "--file", "no-such-file", "--dry-run")).toMatchObject({ code: 2 });
   });
 
-  test.skipIf(process.platform !== "linux")("--interface chooses the network of a multicast address, as for serve and dump", async () => {
+  test.skipIf(process.platform !== "linux")("--interface selects the network interface for multicast, as for serve and dump", async () => {
     await using dump = new Tool(["dump", "239.2.3.4:0", "--interface", "lo", "--count", "1"]);
     const port = await portOf(dump);
     await using server = new Tool(["serve", `239.2.3.4:${port}`, "--interface", "127.0.0.1"]);
@@ -47,7 +47,7 @@ describe("oscine send", () => {
 describe("oscine dump --bytes", () => {
   const packet = encode(new OscMessage("/gain", [0.5], "f"));
 
-  test("shows a packet from a file, or from its hexadecimal digits on standard input", async () => {
+  test("shows a packet from a file or from hexadecimal digits on standard input", async () => {
     const file = join(await mkdtemp(join(tmpdir(), "oscine-bytes-")), "packet.bin");
     await writeFile(file, packet);
     const fromFile = await runTool("dump", "--bytes", file, "--json");
@@ -59,7 +59,7 @@ describe("oscine dump --bytes", () => {
     expect(bytesIn(out)).toBe(Buffer.from(packet).toString("hex"));
   });
 
-  test("says what is wrong with a packet, and ends with exit code 1", async () => {
+  test("reports what is wrong with a packet and exits with code 1", async () => {
     const { code, out, err } = await new Tool(["dump", "--raw", "--bytes", "-"]).input("2f676169 6e000000 2c660000 3f00").ended;
     expect(code).toBe(1);
     expect(bytesIn(out)).toBe("2f6761696e0000002c6600003f00");

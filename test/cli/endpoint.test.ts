@@ -3,7 +3,7 @@ import { boundUrl, parseUrl } from "../../src/cli/endpoint.ts";
 import { UsageError } from "../../src/text/usage-error.ts";
 import { formatOscUrl } from "../../src/url/osc-url.ts";
 
-describe("a word that isn't a URL is wrong use", () => {
+describe("a word that isn't a URL is a usage error", () => {
   test.each([
     ["localhost", /names no port/],
     ["osc.sctp://host:9000/", /unknown scheme osc\.sctp/],

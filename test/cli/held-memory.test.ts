@@ -78,7 +78,7 @@ function write(socket: Socket, bytes: Uint8Array): Promise<void> {
 const framed = (message: OscMessage): Uint8Array => encodeFrame(encode(message), "1.0").slice();
 
 /** Only Linux says how much memory another process takes. */
-describe.skipIf(process.platform !== "linux")("memory of the command line's programs", () => {
+describe.skipIf(process.platform !== "linux")("the memory of commands", () => {
   test("dump counts addresses of 500 kB without keeping them", async () => {
     const port = await steadyPort();
     const tool = new Tool(CLI, "dump", `osc.tcp://127.0.0.1:${port}`);
@@ -96,7 +96,7 @@ describe.skipIf(process.platform !== "linux")("memory of the command line's prog
     expect(tool.growth).toBeLessThan(130);
   }, 120_000);
 
-  test("the monitor keeps little of the past, and of what waits for pages that don't read", async () => {
+  test("the monitor bounds its history and the queues of pages that don't read", async () => {
     const port = await steadyPort();
     const tool = new Tool(CLI, "monitor", `osc.tcp://127.0.0.1:${port}`);
     const [, pagePort = "", path = ""] = await tool.prints(/http:\/\/127\.0\.0\.1:(\d+)(\/[\w-]+\/)/);
@@ -122,7 +122,7 @@ describe.skipIf(process.platform !== "linux")("memory of the command line's prog
     expect(tool.growth).toBeLessThan(160);
   }, 120_000);
 
-  test("a bridge holds maxMemory for all clients while their target is away", async () => {
+  test("a bridge holds at most maxMemory for all clients while their target is unavailable", async () => {
     const [port, away] = [await steadyPort(), await steadyPort()];
     const source = `import { bridge } from "oscine";
       const options = { maxMemory: ${16 * MIB}, onError: () => {} };

@@ -76,7 +76,7 @@ describe("help and version", () => {
     },
   );
 
-  test.each(["serve", "dump", "send", "monitor", "bridge"])("oscine %s --help wraps to the width of the terminal", async (command) => {
+  test.each(["serve", "dump", "send", "monitor", "bridge"])("oscine %s --help wraps to the terminal's width", async (command) => {
     const { out } = await new Tool([command, "--help"], { COLUMNS: "60" }).ended;
     const [explained = "", examples] = out.split("\nExamples:\n");
     for (const line of explained.split("\n"))
@@ -87,17 +87,17 @@ describe("help and version", () => {
     expect(full.endsWith(`\nExamples:\n${examples}`)).toBe(true);
   });
 
-  test("an error wraps at words on a terminal, and is one line elsewhere", async () => {
+  test("wraps an error at words on a terminal, otherwise prints one line", async () => {
     const { err } = await new Tool(["serve", "--knd", "x"], { COLUMNS: "40" }).ended;
     expect(err).toBe('oscine: Unknown option "--knd". Did you\n  mean --kind? "oscine serve --help"\n  lists the options.\n');
   });
 
-  test.each(["--version", "-V", "-v"])("%s prints the package's version", async (word) => {
+  test.each(["--version", "-V", "-v"])("%s prints the package version", async (word) => {
     expect(await runTool(word)).toEqual({ code: 0, out: `${version}\n`, err: "" });
   });
 });
 
-describe("a wrong command line is one line on standard error and exit code 2", () => {
+describe("a usage error prints one line to standard error and exits with code 2", () => {
   test.each([
     [["explode"], /Unknown command "explode".*serve, dump, send/],
     [["sned"], /Unknown command "sned"\. Did you mean send\?/],
@@ -132,7 +132,7 @@ describe("a wrong command line is one line on standard error and exit code 2", (
     expect(err).toMatch(message);
   });
 
-  test("a password that was typed in the wrong place isn't printed", async () => {
+  test("doesn't print a misplaced password", async () => {
     const secret = "hunter2-hunter2";
     const ends = await Promise.all([
       runTool("query", `http://user:${secret}@127.0.0.1:9`),
@@ -149,7 +149,7 @@ describe("a wrong command line is one line on standard error and exit code 2", (
     }
   }, 60_000);
 
-  test("no way to write a password on the command line prints it", async () => {
+  test("never prints a password, however it is written on the command line", async () => {
     const commands = PLACES.flatMap((place) => URLS.map((url) => place(url))).filter((words) => !isForNats(words));
     expect(commands.length).toBeGreaterThan(200);
     const program = promisify(execFile)(process.execPath, [fileURLToPath(new URL("programs/many-commands.mjs", import.meta.url))]);
@@ -159,7 +159,7 @@ describe("a wrong command line is one line on standard error and exit code 2", (
     for (const [index, words] of commands.entries()) expect(outputs[index], words.join(" ")).toMatch(/^(?!.*hunter2).*\S/s);
   }, 120_000);
 
-  test("no command shows the help there", async () => {
+  test("without a command, prints the help", async () => {
     const { code, out, err } = await runTool();
     expect({ code, out }).toEqual({ code: 2, out: "" });
     expect(err).toContain("Usage: oscine COMMAND");

@@ -34,7 +34,7 @@ async function sendBytes(port: string, ...packets: readonly Uint8Array[]): Promi
 }
 
 describe("oscine monitor", () => {
-  test("listens on URLs, says where its page is, and shows there what arrives", async () => {
+  test("listens on URLs, prints the page's URL and shows packets there", async () => {
     await using tool = new Tool(["monitor", "127.0.0.1:0", "osc.tcp://127.0.0.1:0"]);
     const [, udp = ""] = await tool.saysErr(/^Listening on osc\.udp:\/\/127\.0\.0\.1:(\d+)\/ \(this machine only\)$/m);
     const [, tcp = ""] = await tool.saysErr(/^Listening on osc\.tcp:\/\/127\.0\.0\.1:(\d+)\/ \(this machine only\)$/m);
@@ -50,7 +50,7 @@ describe("oscine monitor", () => {
     expect((await tool.signal("SIGINT").ended).code).toBe(0);
   });
 
-  test("keeps its address over a restart if token and port are given", async () => {
+  test("keeps its URL across restarts with a token and a port", async () => {
     const token = "a-token-for-tests";
     const port = String(await steadyPort());
     for (const _start of [1, 2]) {
@@ -60,7 +60,7 @@ describe("oscine monitor", () => {
     }
   });
 
-  test("reports on one line that the browser can't be opened, and goes on", async () => {
+  test("reports on one line that the browser can't be opened, and continues", async () => {
     await using tool = new Tool(["monitor", "127.0.0.1:0", "--open"], { PATH: "/nowhere" });
     await tool.saysErr(/^Can't open the browser: /m);
     expect((await tool.signal("SIGINT").ended).code).toBe(0);
@@ -71,7 +71,7 @@ describe("oscine monitor", () => {
     [["monitor", "osc.carrier-pigeon://x:1"], /unknown scheme/],
     [["serve", "--port", "0", "--open"], /add --monitor/],
     [["serve", "--port", "0", "--monitor", "--kind", "threading"], /use --kind async/],
-  ])("%j is one line and exit code 2", async (words, message) => {
+  ])("%j prints one line and exits with code 2", async (words, message) => {
     const { code, out, err } = await runTool(...words);
     expect({ code, out }).toEqual({ code: 2, out: "" });
     expect(err).toMatch(message);
@@ -88,7 +88,7 @@ describe("oscine monitor", () => {
 });
 
 describe("oscine serve --monitor", () => {
-  test("prints each message, and shows on the page all that arrives, also what is refused", async () => {
+  test("prints each message, and shows all packets on the page, even rejected ones", async () => {
     await using tool = new Tool(["serve", "--port", "0", "--monitor"]);
     const port = await portOf(tool);
     const good = encode(new OscMessage("/hello", [1, "x"]));

@@ -27,7 +27,7 @@ test("oscine query lists methods with types, values, ranges and units", async ()
   expect((await runTool("query", url, "/mixer/1")).out.trim().split("\n")).toHaveLength(1);
 });
 
-test("oscine query --json prints an object for each method", async () => {
+test("oscine query --json prints one object per method", async () => {
   const { out } = await runTool("query", server.url, "/mixer/1/gain", "--json");
   expect(JSON.parse(out)).toMatchObject({
     address: "/mixer/1/gain",
@@ -38,7 +38,7 @@ test("oscine query --json prints an object for each method", async () => {
   });
 });
 
-test("oscine serve --query serves the methods that a module describes", async () => {
+test("oscine serve --query serves a module's described methods", async () => {
   const folder = mkdtempSync(join(tmpdir(), "oscine-query-"));
   const module = join(folder, "handlers.mjs");
   writeFileSync(
@@ -73,13 +73,13 @@ test.each([
   [["query", "not a url"], 2, /URL of an OSCQuery server/],
   [["query", "127.0.0.1:9"], 1, /doesn't answer/],
   [["find", "--type", "http"], 2, /--type must be osc\.udp, osc\.tcp or oscquery/],
-])("%j ends with code %i and says why", async (words, code, message) => {
+])("%j exits with code %i and reports why", async (words, code, message) => {
   const ended = await runTool(...words);
   expect(ended.err).toMatch(message);
   expect(ended.code).toBe(code);
 });
 
-test("oscine query says when there is no such method", async () => {
+test("oscine query reports a missing method", async () => {
   const { code, err } = await runTool("query", url, "/nothing");
   expect([code, err]).toEqual([1, "No method at /nothing or below it.\n"]);
 });

@@ -31,7 +31,7 @@ async function addressesIn(path: string): Promise<string[]> {
 }
 
 describe("oscine record", () => {
-  test("records every byte until Ctrl-C, and says what it has", async () => {
+  test("records every byte until Ctrl-C, and prints totals", async () => {
     const path = join(folder, "bytes.jsonl");
     await using tool = new Tool(["record", "127.0.0.1:0", "-o", path]);
     const [, port = ""] = await tool.saysErr(/Recording osc\.udp:\/\/127\.0\.0\.1:(\d+)\/ into .* \(jsonl\)/);
@@ -47,7 +47,7 @@ describe("oscine record", () => {
     expect(recorded).toEqual(packets.map((packet) => Buffer.from(packet).toString("hex")));
   });
 
-  test("what was recorded survives kill -9", async () => {
+  test("keeps recorded packets after kill -9", async () => {
     const path = join(folder, "killed.pcapng");
     await using tool = new Tool(["record", "127.0.0.1:0", "-o", path, "--match", "/cue/*"]);
     const [, port = ""] = await tool.saysErr(/:(\d+)\/ into/);
@@ -58,7 +58,7 @@ describe("oscine record", () => {
     expect(await addressesIn(path)).toEqual(["/cue/1", "/cue/2"]);
   });
 
-  test("ends after --duration, and goes on in another file after --max-size", async () => {
+  test("stops after --duration, and starts another file after --max-size", async () => {
     const path = join(folder, "rotated.jsonl");
     await using tool = new Tool(["record", "127.0.0.1:0", "-o", path, "--duration", "1.5", "--max-size", "0.3k"]);
     const [, port = ""] = await tool.saysErr(/:(\d+)\/ into/);
@@ -84,13 +84,13 @@ describe("oscine record", () => {
     [["play", "x.jsonl", ":9", "--rename", "/a"], /--rename must be an old and a new address/],
     [["convert", "x.jsonl"], /takes two files/],
     [["convert", "x.jsonl", "x.jsonl"], /give OUT another name/],
-  ])("%j is refused with what to write instead", async (words, message) => {
+  ])("rejects %j with advice", async (words, message) => {
     const { code, err } = await runTool(...words);
     expect(code).toBe(2);
     expect(err).toMatch(message);
   });
 
-  test("a file that exists is replaced only with --force", async () => {
+  test("overwrites an existing file only with --force", async () => {
     const path = await show("exists.jsonl");
     expect((await runTool("record", ":0", "-o", path)).err).toMatch(/already exists.*--force/);
     expect((await runTool("record", "127.0.0.1:0", "-o", path, "--force", "--duration", "0.1")).code).toBe(0);
@@ -99,7 +99,7 @@ describe("oscine record", () => {
 });
 
 describe("oscine play", () => {
-  test("sends a recording with its timing, renamed and filtered", async () => {
+  test("sends a renamed and filtered recording with its timing", async () => {
     const path = await show("show.jsonl");
     await using dump = new Tool(["dump", "127.0.0.1:0", "--count", "2"]);
     const port = await portOf(dump);
@@ -120,12 +120,12 @@ describe("oscine play", () => {
     }
   });
 
-  test("--loop plays it N times", async () => {
+  test("--loop plays a recording N times", async () => {
     const path = await show("loop.jsonl", ["/a"]);
     expect((await runTool("play", path, "127.0.0.1:9", "--loop", "3")).err).toBe("played 3 packets\n");
   });
 
-  test("a damaged line is reported and costs that line", async () => {
+  test("reports a damaged line and skips only that line", async () => {
     const path = await show("damaged.jsonl");
     await writeFile(path, (await readFile(path, "utf8")).replace('"/cue/go"', '"cue/go"'));
     const { code, out, err } = await runTool("play", path, "--dry-run");
@@ -143,7 +143,7 @@ test("oscine dump reads recordings", async () => {
   expect((await runTool("dump", path, ":0")).err).toMatch(/URLs or files, not both/);
 });
 
-test("oscine convert says how many packets a format can't hold", async () => {
+test("oscine convert reports how many packets the format can't hold", async () => {
   const path = join(folder, "odd.jsonl");
   await writeFile(path, '{"address":"/a","args":["two\\nlines"]}\n{"address":"/b","args":[1]}\n');
   const { code, err } = await runTool("convert", path, join(folder, "odd.txt"));

@@ -6,7 +6,7 @@ import { type OscMessage, RECEIVERS, decode } from "../../src/index.ts";
 import { UsageError } from "../../src/text/usage-error.ts";
 import { runTool } from "./run-tool.ts";
 
-test("oscine send --for sends what the receiver takes", async () => {
+test("oscine send --for converts packets to what the receiver accepts", async () => {
   const socket = createSocket("udp4").bind(0, "127.0.0.1");
   await once(socket, "listening");
   const { port } = socket.address();
@@ -30,7 +30,7 @@ test("oscine send --for sends what the receiver takes", async () => {
   ]);
 });
 
-test("--for takes the names of all receivers, which the help lists, and no others", () => {
+test("--for accepts exactly the receivers that the help lists", () => {
   for (const name of Object.keys(RECEIVERS)) {
     expect(readSendOptions([":9000", "/x", "--for", name])).toMatchObject({ receiver: name });
     expect(SEND.help).toMatch(new RegExp(`[ ,]${name}[,\n]`));

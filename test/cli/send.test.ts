@@ -15,7 +15,7 @@ describe("readSendOptions", () => {
     expect(packetOf(":9000", "/x", ",f", "-inf")).toEqual(new OscMessage("/x", Number.NEGATIVE_INFINITY, "f"));
   });
 
-  test("takes options before and after the message, and words after -- as they are", () => {
+  test("accepts options before and after the message, and leaves words after -- unchanged", () => {
     const options = readSendOptions(["--rate", "2.5", ":9000", "/x", "1", "--repeat", "3", "--", "--text"]);
     expect(options).toMatchObject({ rate: 2.5, repeat: 3, wait: null, numbers: "auto" });
     expect(packetOf(":9000", "/x", "--", "--text")).toEqual(new OscMessage("/x", "--text"));
@@ -30,7 +30,7 @@ describe("readSendOptions", () => {
     expect(readSendOptions([":9000", "/x", ...words])).toMatchObject({ wait, count: Infinity });
   });
 
-  test("makes bundles, with and without a time", () => {
+  test("creates bundles with and without a time", () => {
     const messages = [new OscMessage("/a", 1), new OscMessage("/b", "+", "s")];
     expect(packetOf(":9000", "--bundle", "/a", "1", "+", "/b", '"+"')).toEqual(new OscBundle(messages));
     expect(packetOf(":9000", "/a", "--bundle")).toEqual(new OscBundle(new OscMessage("/a")));
@@ -38,7 +38,7 @@ describe("readSendOptions", () => {
     expect(packetOf(":9000", "/a", "--at", time)).toEqual(new OscBundle(new OscMessage("/a"), TimeTag.from(new Date(time))));
   });
 
-  test("reads + as a string without --bundle", () => {
+  test("treats + as a string without --bundle", () => {
     expect(packetOf(":9000", "/x", "1", "+", "2")).toEqual(new OscMessage("/x", [1, "+", 2]));
   });
 
@@ -75,7 +75,7 @@ describe("readSendOptions", () => {
   });
 });
 
-describe("warns about words that may not mean what was intended", () => {
+describe("warns about words that may be misunderstood", () => {
   test.each([
     [["/x", "ifs", "1", "2.5", "text"], ['"ifs" was sent as a string. Type tags begin with a comma: ,ifs']],
     [["/x", "ifs", "1"], []],
@@ -99,11 +99,11 @@ test.each([
   [[":9000", "/x", ",abc"], /If ,abc is text, write '",abc"'\.$/],
   [[":9000", "/x", "-x"], /^Unknown option "-x"\. If it is text, not an option, put -- before it: -- -x\./],
   [[":9000", "--at", "now", "/x", "+", "/y", ",abc"], /If ,abc is text/],
-])("%j says how to send it as text", (words, message) => {
+])("%j explains how to send it as text", (words, message) => {
   expect(() => readSendOptions(words)).toThrow(message);
 });
 
-test("sends text in quotes and text after -- as strings", () => {
+test("sends quoted text and text after -- as strings", () => {
   expect(packetOf(":9000", "/x", '",abc"')).toEqual(new OscMessage("/x", ",abc"));
   expect(packetOf(":9000", "/x", "--", "-x")).toEqual(new OscMessage("/x", "-x"));
 });

@@ -39,7 +39,7 @@ function boardAt(path: string): StreamClient {
 }
 
 describe.runIf(hasCables)("osc.serial://", () => {
-  test.each(["", "?baud=9600", "?framing=1.0"])("oscine send asks what oscine serve answers, with %j", async (query) => {
+  test.each(["", "?baud=9600", "?framing=1.0"])("oscine serve answers oscine send, with %j", async (query) => {
     const cable = await Cable.plugged();
     await using server = new Tool(["serve", module, `osc.serial://${cable.there}${query}`]);
     // Nothing about other machines, or how to send from this one.
@@ -55,7 +55,7 @@ describe.runIf(hasCables)("osc.serial://", () => {
     expect(err).toMatch(/\nreceived 2, handled 2, rejected 0, dropped 0\n$/);
   });
 
-  test("oscine dump shows what oscine send sends, lines and --proto too", async () => {
+  test("oscine dump shows packets from oscine send, also with lines and --proto", async () => {
     const cable = await Cable.plugged();
     await using dump = new Tool(["dump", `osc.serial://${cable.there}`, "--json", "--count", "3"]);
     await dump.saysErr(/^Reading osc\.serial:/);
@@ -67,7 +67,7 @@ describe.runIf(hasCables)("osc.serial://", () => {
     expect(lines.map((line) => (JSON.parse(line) as { args: unknown }).args)).toEqual([[1], [2], [3]]);
   });
 
-  test("oscine dump goes on when the board was unplugged and is back", async () => {
+  test("oscine dump continues after the board is unplugged and plugged in again", async () => {
     const cable = await Cable.plugged();
     await using dump = new Tool(["dump", `osc.serial://${cable.there}`]);
     await dump.saysErr(/^Reading osc\.serial:/);
@@ -81,7 +81,7 @@ describe.runIf(hasCables)("osc.serial://", () => {
     await dump.saysOut(/ \/after\b/);
   }, 40_000);
 
-  test("oscine bridge lets a board talk with a program, from either side", async () => {
+  test("oscine bridge connects a board with a program in both directions", async () => {
     const cable = await Cable.plugged();
     const program = await receive("udp");
     program.onPacket = (packet, answer) => answer(packet);
@@ -92,7 +92,7 @@ describe.runIf(hasCables)("osc.serial://", () => {
     expect(err).toMatch(/forward: 1 packet received, 1 sent\nback: {4}1 packet received, 1 sent\n$/);
   });
 
-  test("oscine bridge lets a program talk to a board", async () => {
+  test("oscine bridge forwards a program's packets to a board", async () => {
     const cable = await Cable.plugged();
     const board = boardAt(cable.there);
     board.dispatcher.map("/led", (_address, value) => ["/led/is", value]);
@@ -105,7 +105,7 @@ describe.runIf(hasCables)("osc.serial://", () => {
     expect((await client.request("/led", true, { replyTo: "/led/is", timeout: 5000 })).args).toEqual([true]);
   });
 
-  test("oscine monitor shows it in the browser", async () => {
+  test("oscine monitor shows a board's packets in the browser", async () => {
     const cable = await Cable.plugged();
     await using tool = new Tool(["monitor", `osc.serial://${cable.there}`]);
     await tool.saysErr(/^Reading osc\.serial:\S+\n/);
@@ -131,7 +131,7 @@ describe.each(["serve", "dump", "send", "bridge", "monitor", "record"])("oscine 
     expect((await runTool(command, "--help")).out).toMatch(/osc\.serial:\/\/|the same URLs as "oscine dump"|URLs that "oscine dump" takes/);
   });
 
-  test("says on one line that a serial port isn't there", async () => {
+  test("reports a missing serial port on one line", async () => {
     const rest = { bridge: [":9"], send: ["/x"], record: ["-o", join(folder, "x.jsonl")] }[command] ?? [];
     const { code, out, err } = await runTool(command, "osc.serial:///dev/there-is-no-such-port", ...rest);
     expect({ code, out }).toEqual({ code: 1, out: "" });
@@ -139,7 +139,7 @@ describe.each(["serve", "dump", "send", "bridge", "monitor", "record"])("oscine 
   });
 });
 
-test.each(["blocking", "threading", "forking"])("--kind %s says that a serial port is for --kind async", async (kind) => {
+test.each(["blocking", "threading", "forking"])("--kind %s reports that a serial port needs --kind async", async (kind) => {
   const { code, err } = await runTool("serve", "osc.serial:///dev/ttyACM0", "--kind", kind);
   expect(code).toBe(2);
   expect(err).toMatch(/^oscine: osc\.serial:\/\/\/dev\/ttyACM0 needs --kind async, because a serial port needs the event loop[^\n]*\n$/);

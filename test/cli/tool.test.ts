@@ -22,7 +22,7 @@ afterAll(async () => {
 });
 
 describe("oscine serve", () => {
-  test("shows a message that oscine send sends, and the totals at the end", async () => {
+  test("shows a message from oscine send, and totals at the end", async () => {
     await using server = new Tool(["serve", "--port", "0"]);
     const port = await portOf(server);
     await server.saysErr(new RegExp(`send :${port} /hello 1 2\\.5 text\\n +oscsend 127\\.0\\.0\\.1 ${port} /hello ifs 1 2\\.5 text\\n`));
@@ -37,7 +37,7 @@ describe("oscine serve", () => {
   });
 
   test.each(["async", "blocking", "threading", "forking"])(
-    "--kind %s runs a module's dispatcher, whose reply --wait shows",
+    "--kind %s runs a module's dispatcher, and --wait shows its reply",
     async (kind) => {
       const module = await writeModule("gain.mjs", 'dispatcher.map("/gain", (address, value) => [`${address}/is`, value]);');
       await using server = new Tool(["serve", module, "--url", "127.0.0.1:0", "--kind", kind]);
@@ -65,7 +65,7 @@ describe("oscine serve", () => {
     },
   );
 
-  test("--kind forking spawns processes if they can't be forked, and says so", async () => {
+  test("--kind forking spawns processes if they can't be forked, and reports it", async () => {
     const noKoffi = fileURLToPath(new URL("../server/programs/no-koffi.cjs", import.meta.url));
     const module = await writeModule("echo.mjs", 'dispatcher.map("/echo", () => "/echoed");');
     await using server = new Tool(["serve", module, "--url", "127.0.0.1:0", "--kind", "forking"], { NODE_OPTIONS: `--require ${noKoffi}` });
@@ -74,7 +74,7 @@ describe("oscine serve", () => {
     expect((await runTool("send", `:${port}`, "/echo", "--wait", "10000", "--count", "1")).out).toContain("/echoed");
   });
 
-  test.each(["async", "blocking", "threading"])("--kind %s says where the system's own calls are used for sockets", async (kind) => {
+  test.each(["async", "blocking", "threading"])("--kind %s reports whether it uses native sockets", async (kind) => {
     await using server = new Tool(["serve", "--port", "0", "--kind", kind]);
     await portOf(server);
     const [, native] = await server.saysErr(/: prints each message( \(native sockets\))?\. Ctrl-C stops it\./);
@@ -82,7 +82,7 @@ describe("oscine serve", () => {
   });
 
   test.each(["async", "blocking", "threading", "forking"])(
-    "--kind %s: a handler that throws is one line, and a handler can end the server",
+    "--kind %s prints one line if a handler throws, and lets a handler stop the server",
     async (kind) => {
       const module = await writeModule(
         "faulty.mjs",
@@ -106,7 +106,7 @@ describe("oscine serve", () => {
     ["blocking", "?framing=1.1", slipEncode],
     ["threading", "", lengthPrefixEncode],
     ["forking", "", slipEncode],
-  ])("--kind %s on osc.tcp://%s answers where it was asked", async (kind, query, frame) => {
+  ])("--kind %s on osc.tcp://%s answers on the client's connection", async (kind, query, frame) => {
     const module = await writeModule("echo.mjs", 'dispatcher.map("/echo", (address, value) => ["/echoed", value]);');
     await using server = new Tool(["serve", module, "--url", `osc.tcp://127.0.0.1:0/${query}`, "--kind", kind]);
     const port = await portOf(server);
@@ -116,7 +116,7 @@ describe("oscine serve", () => {
     expect((await server.signal("SIGTERM").ended).err).toMatch(/\nreceived 1, handled 1, rejected 0, dropped 0\n$/);
   });
 
-  test("names messages that no handler matches with the nearest address, a few per second", async () => {
+  test("reports a few unmatched messages per second, with the nearest address", async () => {
     const module = await writeModule("filter.mjs", 'dispatcher.map("/filter", () => "/ok");');
     await using server = new Tool(["serve", module, "--url", "127.0.0.1:0"]);
     const port = await portOf(server);
@@ -128,7 +128,7 @@ describe("oscine serve", () => {
     expect(err).toMatch(/messages without a handler 100\n$/);
   });
 
-  test.each(["async", "threading"])("--kind %s with --no-strict-timing handles a bundle for tomorrow at once", async (kind) => {
+  test.each(["async", "threading"])("--kind %s with --no-strict-timing handles tomorrow's bundle immediately", async (kind) => {
     const module = await writeModule("late.mjs", 'dispatcher.map("/late", () => "/now");');
     await using server = new Tool(["serve", module, "--url", "127.0.0.1:0", "--kind", kind, "--no-strict-timing"]);
     const port = await portOf(server);
@@ -136,7 +136,7 @@ describe("oscine serve", () => {
     expect(await runTool("send", `:${port}`, ...words)).toMatchObject({ code: 0, out: expect.stringMatching(/ \/now /) as string });
   });
 
-  test("--port without a host listens where a URL without a host does", async () => {
+  test("--port without a host listens on the same interfaces as a URL without a host", async () => {
     await using byPort = new Tool(["serve", "--port", "0"]);
     await byPort.saysErr(/^Listening on osc\.udp:\/\/0\.0\.0\.0:\d+\/ \(all interfaces\): /);
     await using byUrl = new Tool(["serve", ":0"]);
@@ -145,7 +145,7 @@ describe("oscine serve", () => {
     await byHost.saysErr(/^Listening on osc\.udp:\/\/127\.0\.0\.1:\d+\/ \(this machine only\): /);
   });
 
-  test("a module that Node loads as CommonJS says so", async () => {
+  test("reports a module that Node loads as CommonJS", async () => {
     const project = await mkdtemp(join(folder, "commonjs-"));
     await writeFile(join(project, "package.json"), '{ "type": "commonjs" }');
     const path = join(project, "handlers.js");
@@ -155,7 +155,7 @@ describe("oscine serve", () => {
     expect(err).toMatch(/^oscine: .*because package\.json says "type": "commonjs".*Rename it to \S+handlers\.mjs.*$/m);
   });
 
-  test("a port that is taken is one line and exit code 1", async () => {
+  test("prints one line and exits with code 1 if the port is taken", async () => {
     await using server = new Tool(["serve", "--port", "0"]);
     const port = await portOf(server);
     const { code, out, err } = await runTool("serve", "--port", port);
@@ -169,7 +169,7 @@ describe("oscine serve", () => {
     ["throws.mjs", 'throw new Error("no ink");', /cannot be loaded: Error: no ink/],
     ["syntax.mjs", "export default (", /cannot be loaded: SyntaxError/],
     ["import.mjs", 'import "no-such-package-anywhere";', /cannot be loaded: .*no-such-package-anywhere/],
-  ])("a module such as %s is one line and exit code 2", async (name, text, message) => {
+  ])("prints one line and exits with code 2 for a module such as %s", async (name, text, message) => {
     const path = join(folder, name);
     await writeFile(path, text);
     const { code, err } = await runTool("serve", path, "--port", "0");
@@ -229,7 +229,7 @@ describe("oscine dump", () => {
     expect(err).toMatch(/\n2 {2}\/all\n2 messages\n$/);
   });
 
-  test("--json: what is not in order is sent again byte for byte", async () => {
+  test("--json preserves malformed packets byte for byte", async () => {
     const packets = ["2f6100002c7300004be4736500000000", "2f6100002c690000000000010a0b0c0d", "2f6100002c6600007fc12345"];
     await using first = new Tool(["dump", "osc.udp://127.0.0.1:0", "--json", "--count", "3"]);
     const port = await portOf(first);
@@ -249,7 +249,7 @@ describe("oscine dump", () => {
     expect(received.toSorted()).toEqual(packets.toSorted());
   });
 
-  test("readable lines are read back too, bundles with their time tags", async () => {
+  test("oscine send also reads readable lines back, with the time tags of bundles", async () => {
     await using dump = new Tool(["dump", "127.0.0.1:0", "--count", "4"]);
     const port = await portOf(dump);
     await runTool("send", `:${port}`, "--at", "2026-10-04T20:00:00.25Z", ...EVERY_TYPE, "+", "/b");
@@ -288,7 +288,7 @@ describe("oscine dump", () => {
     );
   });
 
-  test("--match lets through what crosses slashes, also out of bundles", async () => {
+  test("--match matches across slashes and inside bundles", async () => {
     const match = ["--match", "/mixer/*", "--match", "/note/o[nf]"];
     await using dump = new Tool(["dump", "127.0.0.1:0", "--json", "--count", "2", ...match]);
     const port = await portOf(dump);
@@ -302,7 +302,7 @@ describe("oscine dump", () => {
     ]);
   });
 
-  test("listens on several URLs, and ends by itself after --timeout", async () => {
+  test("listens on several URLs, and exits after --timeout", async () => {
     await using dump = new Tool(["dump", "127.0.0.1:0", "127.0.0.1:0", "--timeout", "0.05"]);
     const { code, out, err } = await dump.ended;
     expect({ code, out }).toEqual({ code: 0, out: "" });
@@ -310,7 +310,7 @@ describe("oscine dump", () => {
     expect(await runTool("dump", "127.0.0.1:0", "--timeout", "0", "--quiet")).toEqual({ code: 0, out: "", err: "" });
   });
 
-  test("a reader that goes away is a quiet end", async () => {
+  test("exits quietly when its reader goes away", async () => {
     await using dump = new Tool(["dump", "127.0.0.1:0"]);
     const port = await portOf(dump);
     await runTool("send", `:${port}`, "/first");
@@ -323,7 +323,7 @@ describe("oscine dump", () => {
     expect((await sender.signal("SIGTERM").ended).code).toBe(0);
   });
 
-  test("a long address widens only its own line, and lines fit in 80 columns", async () => {
+  test("fits lines in 80 columns, and a long address widens only its own line", async () => {
     await using dump = new Tool(["dump", "127.0.0.1:0", "--count", "4"]);
     const port = await portOf(dump);
     const long = `/${"x".repeat(100)}`;
@@ -333,7 +333,7 @@ describe("oscine dump", () => {
     expect(lines.filter((line) => line.length > 80)).toEqual([lines[1]]);
   });
 
-  test("SIGTERM ends it with the counts, the most frequent first", async () => {
+  test("prints counts on SIGTERM, the most frequent first", async () => {
     await using dump = new Tool(["dump", "127.0.0.1:0"]);
     const port = await portOf(dump);
     await new Tool(["send", `:${port}`, "-"]).input("/a\n/b\n/b\n/end\n").ended;
@@ -348,7 +348,7 @@ describe("oscine dump", () => {
     [{ FORCE_COLOR: "1" }, true],
     [{ FORCE_COLOR: "0" }, false],
     [{ NO_COLOR: "1" }, false],
-  ])("with %j in the environment a pipe has colours: %s", async (environment, colored) => {
+  ])("with %j in the environment, output to a pipe has colours: %s", async (environment, colored) => {
     await using dump = new Tool(["dump", "127.0.0.1:0", "--count", "1"], environment);
     const port = await portOf(dump);
     sendBytes(port, encode(new OscMessage("/x\u001b[31m", 1)));
@@ -360,7 +360,7 @@ describe("oscine dump", () => {
 });
 
 describe("oscine send", () => {
-  test("a name that does not resolve is one line and exit code 1", async () => {
+  test("prints one line and exits with code 1 if a name doesn't resolve", async () => {
     const { code, out, err } = await runTool("send", "no-such-host.invalid:9000", "/x", "--wait");
     expect({ code, out }).toEqual({ code: 1, out: "" });
     expect(err).toMatch(/^oscine: [^\n]*no-such-host\.invalid[^\n]*\n$/);
@@ -371,7 +371,7 @@ describe("oscine send", () => {
     ["?framing=1.0", []],
     ["", ["--proto", "1.0"]],
     ["?framing=1.0", ["--proto", "1.1"]],
-  ])("osc.tcp:// with %j and %j: what was sent is answered, in its framing", async (query, proto) => {
+  ])("osc.tcp:// with %j and %j is answered in its own framing", async (query, proto) => {
     const module = await writeModule("echo.mjs", 'dispatcher.map("/echo", (address, value) => ["/echoed", value]);');
     const framing = proto[1] ?? (query === "" ? "1.1" : "1.0");
     await using server = new Tool(["serve", module, "--url", `osc.tcp://127.0.0.1:0/?framing=${framing}`]);
@@ -381,7 +381,7 @@ describe("oscine send", () => {
     expect(out).toMatch(new RegExp(` {2}127\\.0\\.0\\.1:${port} {2}/echoed +,s +"text"\n$`));
   });
 
-  test("osc.tcp:// carries what no datagram can, and its lines arrive in order", async () => {
+  test("osc.tcp:// carries packets too large for a datagram, and keeps lines in order", async () => {
     const path = join(folder, "many.txt");
     await writeFile(path, `/large ,b ${"ab".repeat(100_000)}\n${Array.from({ length: 300 }, (_, index) => `/n ${index}`).join("\n")}`);
     await using dump = new Tool(["dump", "osc.tcp://127.0.0.1:0/", "--json", "--count", "301"]);
@@ -394,13 +394,13 @@ describe("oscine send", () => {
     expect(rest.map(({ args }) => args)).toEqual(Array.from({ length: 300 }, (_, index) => [index]));
   });
 
-  test("osc.tcp:// where nobody listens is one line and exit code 1", async () => {
+  test("osc.tcp:// prints one line and exits with code 1 if nothing listens", async () => {
     const { code, out, err } = await runTool("send", "osc.tcp://127.0.0.1:9/", "/x");
     expect({ code, out }).toEqual({ code: 1, out: "" });
     expect(err).toMatch(/^oscine: [^\n]*127\.0\.0\.1:9[^\n]*ECONNREFUSED[^\n]*\n$/);
   });
 
-  test("a packet too large for a datagram is refused with its size", async () => {
+  test("rejects a packet too large for a datagram with its size", async () => {
     const path = join(folder, "large.bin");
     await writeFile(path, new Uint8Array(70_000));
     const { code, err } = await runTool("send", ":9000", "/x", ",b", `@${path}`);
@@ -408,7 +408,7 @@ describe("oscine send", () => {
     expect(err).toMatch(/^oscine: [^\n]*70012 bytes[^\n]*\n$/);
   });
 
-  test("a line that is wrong ends it with the line's number", async () => {
+  test("stops at an invalid line and reports its number", async () => {
     for (const [text, message] of [
       ["/a\n{", /^oscine: Line 2: This is not JSON/],
       ["/a ,i x", /^oscine: Line 1: "x" does not fit type i/],
@@ -421,7 +421,7 @@ describe("oscine send", () => {
     }
   });
 
-  test("--numbers float, --repeat and --file send what they say", async () => {
+  test("--numbers float, --repeat and --file work together", async () => {
     const path = join(folder, "lines.txt");
     await writeFile(path, '/a 1 2\r\n/b ,i 1\n{"address":"/c","args":[1]}');
     await using dump = new Tool(["dump", "127.0.0.1:0", "--json", "--count", "6"]);
@@ -437,7 +437,7 @@ describe("oscine send", () => {
     expect(types).toEqual(["ff", "i", "f", "ff", "i", "f"]);
   });
 
-  test("standard input can be repeated", async () => {
+  test("--repeat works with standard input", async () => {
     await using dump = new Tool(["dump", "127.0.0.1:0", "--count", "4"]);
     const port = await portOf(dump);
     await new Tool(["send", `:${port}`, "-", "--repeat", "2"]).input("/a\n/b\n").ended;

@@ -51,7 +51,7 @@ async function urlOf(tool: Tool): Promise<string> {
 }
 
 describe.each(PLACES)("%s", (_name, place) => {
-  test("oscine send asks what oscine serve answers", async () => {
+  test("oscine serve answers oscine send", async () => {
     await using server = new Tool(["serve", module, place()]);
     const url = await urlOf(server);
     await server.saysErr(/ send \S+ \/hello 1 2\.5 text\n/);
@@ -63,7 +63,7 @@ describe.each(PLACES)("%s", (_name, place) => {
     expect(said).toMatch(/\nreceived 1, handled 1, rejected 0, dropped 0\n$/);
   });
 
-  test("oscine dump shows what oscine send sends", async () => {
+  test("oscine dump shows packets from oscine send", async () => {
     await using dump = new Tool(["dump", place(), "--json", "--count", "3"]);
     const url = await urlOf(dump);
     expect(await new Tool(["send", url, "-"]).input("/n 1\n/n 2\n/n 3\n").ended).toMatchObject({ code: 0 });
@@ -75,7 +75,7 @@ describe.each(PLACES)("%s", (_name, place) => {
 });
 
 describe.each(["blocking", "threading", "forking"])("--kind %s", (kind) => {
-  test("answers on a Unix domain socket, whose file goes with it", async () => {
+  test("answers on a Unix domain socket and removes its file", async () => {
     const path = freePath();
     await using server = new Tool(["serve", module, "--url", `osc.unix://${path}`, "--kind", kind]);
     expect(await urlOf(server)).toBe(`osc.unix://${path}`);
@@ -88,14 +88,14 @@ describe.each(["blocking", "threading", "forking"])("--kind %s", (kind) => {
     expect(existsSync(path)).toBe(false);
   });
 
-  test("says that a WebSocket is for --kind async", async () => {
+  test("reports that a WebSocket needs --kind async", async () => {
     const { code, out, err } = await runTool("serve", "ws://127.0.0.1:0", "--kind", kind);
     expect({ code, out }).toEqual({ code: 2, out: "" });
     expect(err).toMatch(/^oscine: ws:\/\/127\.0\.0\.1:0\/ needs --kind async[^\n]*oscine bridge[^\n]*\n$/);
   });
 });
 
-test("serve on a WebSocket hears the clients of others, and only at its path", async () => {
+test("serve on a WebSocket accepts other programs' clients, but only at its path", async () => {
   await using server = new Tool(["serve", "ws://127.0.0.1:0/"]);
   const url = await urlOf(server);
   const wire = await openWire("websocket", { address: "127.0.0.1", port: Number(new URL(url).port), family: "IPv4" });
@@ -104,21 +104,21 @@ test("serve on a WebSocket hears the clients of others, and only at its path", a
   await wire.close();
 });
 
-test("dump takes the words of serve, and serve those of dump", async () => {
+test("dump and serve accept each other's arguments", async () => {
   await using server = new Tool(["serve", "127.0.0.1:0"]);
   await server.saysErr(/^Listening on osc\.udp:\/\/127\.0\.0\.1:\d+\/ \(this machine only\): prints each message/);
   await using module_ = new Tool(["serve", "127.0.0.1:0", module]);
   await module_.saysErr(/: runs the handlers of \S+echo\.mjs.*\. Ctrl-C stops it\.\n/);
 });
 
-test("on all interfaces serve and dump say where to send", async () => {
+test("serve and dump on all interfaces print where to send", async () => {
   await using server = new Tool(["serve", ":0"]);
   await server.saysErr(/\(all interfaces\): prints each message.*\. Ctrl-C stops it\.\n.*:\n +\S.* send :\d+ \/hello/);
   await using dump = new Tool(["dump", ":0"]);
   await dump.saysErr(/^Listening on \S+ \(all interfaces\)\nSend to :\d+ from this machine(?:, from other machines to \S+)*/);
 });
 
-describe("a wrong command line is one line on standard error", () => {
+describe("a usage error prints one line to standard error", () => {
   test.each([
     [["serve", ":1", ":2"], 2, /one URL; got 2: :1 :2/],
     [["serve", ":1", "--url", ":2"], 2, /one URL: leave out :1 or --url/],
@@ -188,7 +188,7 @@ describe.each(["serve", "dump", "monitor", "bridge"])("pages of other sites and 
     });
   }
 
-  test("are refused with a line that names --origin, which lets them in", async () => {
+  test("are rejected with a line that names --origin, which allows them", async () => {
     await using closed = new Tool(words());
     expect(await connectFrom(closed, "https://stage.example.org")).toBe(403);
     await closed.saysErr(

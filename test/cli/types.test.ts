@@ -39,7 +39,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true });
 });
 
-test("oscine types writes a client that compiles, refuses wrong arguments, and works", async () => {
+test("oscine types writes a client that compiles, rejects wrong arguments and works", async () => {
   const file = join(folder, "mixer.ts");
   expect(await runTool("types", server.url, "-o", file)).toMatchObject({ code: 0, out: "", err: `5 methods written to ${file}\n` });
   const source = readFileSync(file, "utf8");
@@ -85,7 +85,7 @@ test("oscine types writes a client that compiles, refuses wrong arguments, and w
   expect(namespace.get("/go")?.value).toEqual([1, true]);
 }, 60_000);
 
-test("oscine types prints without -o, and says what is wrong", async () => {
+test("oscine types prints to standard output without -o, and reports errors", async () => {
   const { out } = await runTool("types", server.url.replace("http://", ""));
   expect(out).toMatch(/^export class TypedClient /m);
   expect(await runTool("types")).toMatchObject({ code: 2, err: expect.stringContaining("takes the URL") });

@@ -25,15 +25,15 @@ function problem(number: number): FeedEntry {
   return { kind: "problem", number, time: 7, from: "", code: "EADDRINUSE", message: "taken" };
 }
 
-describe("the queue of entries", () => {
-  test("drops the oldest, and says how many", () => {
+describe("the entry queue", () => {
+  test("drops the oldest entries and returns their number", () => {
     const queue = new EntryQueue({ maxEntries: 3, maxBytes: 1e9 });
     expect([1, 2, 3, 4, 5].map((number) => queue.push(packet(number)))).toEqual([0, 0, 0, 1, 1]);
     expect(queue.take(MUCH).map(({ number }) => number)).toEqual([3, 4, 5]);
     expect(queue.size).toBe(0);
   });
 
-  test("has a limit in bytes too", () => {
+  test("also has a limit in bytes", () => {
     const queue = new EntryQueue({ maxEntries: 1e9, maxBytes: 1500 });
     queue.push(packet(1, 300));
     queue.push(packet(2, 300));
@@ -43,7 +43,7 @@ describe("the queue of entries", () => {
     expect(queue.size).toBe(0);
   });
 
-  test("gives out batches within bounds, of at least one entry", () => {
+  test("returns batches of at least one entry within limits", () => {
     const queue = new EntryQueue(MUCH);
     for (let number = 1; number <= 5; number += 1) queue.push(packet(number, 1000));
     expect(queue.take({ maxEntries: 2, maxBytes: 1e9 })).toHaveLength(2);
@@ -51,7 +51,7 @@ describe("the queue of entries", () => {
     expect(queue.after(4).map(({ number }) => number)).toEqual([5]);
   });
 
-  test("holds exactly what was pushed and neither dropped nor taken", () => {
+  test("holds exactly the entries that were pushed but neither dropped nor taken", () => {
     const steps = fc.array(fc.oneof(fc.constant("push" as const), fc.integer({ min: 0, max: 7 })), { maxLength: 200 });
     fc.assert(
       fc.property(steps, (doing) => {
@@ -74,8 +74,8 @@ describe("the queue of entries", () => {
   });
 });
 
-describe("what the monitor and its page say", () => {
-  test("decodes to what was encoded", () => {
+describe("the protocol between monitor and page", () => {
+  test("decodes every encoded message", () => {
     const entries = [packet(8), problem(9), packet(10, 0), packet(11, 7)];
     expect(readFeedEvent(encodeEntries(entries))).toEqual({ kind: "entries", entries });
     const hello = { session: "s", listening: ["osc.udp://[::1]:9/"], target: "[::1]:9", time: 1.5, newest: 3 };
@@ -90,12 +90,12 @@ describe("what the monitor and its page say", () => {
     expect(readSendCommand(encodeSend(command))).toEqual(command);
   });
 
-  test("encodes errors that quote what no OSC string can hold", () => {
+  test("encodes errors that quote bytes an OSC string can't contain", () => {
     const event = readFeedEvent(encodeFailed(1, "a\0b\uD800c"));
     expect(event).toEqual({ kind: "failed", id: 1, message: "a\uFFFDb\uFFFDc" });
   });
 
-  test("ignores anything else, and never throws", () => {
+  test("ignores other frames and never throws", () => {
     for (const frame of [new Uint8Array(), encode(new OscMessage("/x")), encode(new OscMessage("/send", [1, "a"]))]) {
       expect(readFeedEvent(frame)).toBeNull();
       expect(readSendCommand(frame)).toBeNull();

@@ -34,7 +34,7 @@ async function openMonitor(options: Partial<MonitorOptions> = {}): Promise<{ mon
   return { monitor, page };
 }
 
-/** A page without a browser: it collects what the feed says. */
+/** A page without a browser that collects feed events. */
 class FakePage {
   readonly events: FeedEvent[] = [];
   readonly socket: WebSocket;
@@ -64,7 +64,7 @@ class FakePage {
     return this.until((events) => events.find((event): event is Extract<FeedEvent, { kind: Kind }> => event.kind === kind));
   }
 
-  /** The numbers of so many entries. */
+  /** The numbers of the first `count` entries. */
   numbers(count: number): Promise<number[]> {
     return this.until((events) => {
       const numbers = events.flatMap((event) => (event.kind === "entries" ? event.entries.map(({ number }) => number) : []));
@@ -88,7 +88,7 @@ async function get(url: string, headers: Readonly<Record<string, string>> = {}, 
 }
 
 describe("the page", () => {
-  test("is served with its files, and its policy lets no other script run", async () => {
+  test("is served with its files and a policy that blocks other scripts", async () => {
     const { page } = await openMonitor();
     const { status, headers, text } = await get(page);
     expect(status).toBe(200);
@@ -102,13 +102,13 @@ describe("the page", () => {
     expect((await get(page.slice(0, -1))).headers.location).toBe(new URL(page).pathname);
   });
 
-  test("has a random address", async () => {
+  test("has a random URL", async () => {
     const [a, b] = [await openMonitor(), await openMonitor()];
     expect(new URL(a.page).pathname).toMatch(/^\/[\w-]{32}\/$/);
     expect(new URL(a.page).pathname).not.toBe(new URL(b.page).pathname);
   });
 
-  test("closes connections that send no headers, or nothing more, and keeps open pages", async () => {
+  test("closes connections without headers and idle ones, and keeps open pages", async () => {
     const { page } = await openMonitor();
     const { port, pathname } = new URL(page);
     const reader = new FakePage(page);
@@ -122,7 +122,7 @@ describe("the page", () => {
     expect(reader.socket.readyState).toBe(WebSocket.OPEN);
   });
 
-  test("replaces the oldest connection without the token by a new one, and counts it", async () => {
+  test("replaces the oldest connection without a token by a new one and counts it", async () => {
     const { page } = await openMonitor();
     const { port } = new URL(page);
     const reader = new FakePage(page);
@@ -147,11 +147,11 @@ describe("the page", () => {
     ["no token", "/", {}, 404],
     ["another token", `/${"x".repeat(32)}/`, {}, 404],
     ["the token's beginning", "TOKEN-1", {}, 404],
-    ["a file that is none", "TOKEN/../monitor.js", {}, 404],
-    ["another host's name, as DNS rebinding has it", "TOKEN/", { host: "evil.example:80" }, 403],
+    ["an unknown file", "TOKEN/../monitor.js", {}, 404],
+    ["another host name, as in DNS rebinding", "TOKEN/", { host: "evil.example:80" }, 403],
     ["another origin", "TOKEN/", { origin: "http://evil.example" }, 403],
-    ["an origin that only looks alike", "TOKEN/", { origin: "http://127.0.0.1.evil.example" }, 403],
-  ])("is refused to a request with %s", async (_name, path, headers, status) => {
+    ["a similar origin", "TOKEN/", { origin: "http://127.0.0.1.evil.example" }, 403],
+  ])("rejects a request with %s", async (_name, path, headers, status) => {
     const { page } = await openMonitor();
     const { origin, pathname } = new URL(page);
     const token = pathname.slice(0, -1);
@@ -161,7 +161,7 @@ describe("the page", () => {
     expect(answer.text).not.toContain(token.slice(1));
   });
 
-  test("answers under localhost, and only GET and HEAD", async () => {
+  test("answers on localhost, and only GET and HEAD", async () => {
     const { page } = await openMonitor();
     expect((await get(page, { host: `localhost:${new URL(page).port}` })).status).toBe(200);
     expect((await get(page, {}, "POST")).status).toBe(405);
@@ -180,7 +180,7 @@ describe("the page", () => {
 });
 
 describe("the feed", () => {
-  test("greets a page, sends the history and then what arrives", async () => {
+  test("sends a page the greeting, the history and then new entries", async () => {
     const { monitor, page } = await openMonitor();
     monitor.packet(PACKET, SENDER, "udp");
     monitor.problem(new OscSocketError("ENOBUFS", "full", "x"), SENDER);
@@ -197,7 +197,7 @@ describe("the feed", () => {
     ]);
   });
 
-  test("does not report what the page finds in the bytes itself", async () => {
+  test("doesn't report decoding errors, which the page finds itself", async () => {
     const { monitor } = await openMonitor();
     monitor.problem(new OscRejectedError("malformed", "x"));
     expect(monitor.entries).toBe(0);
@@ -215,7 +215,7 @@ describe("the feed", () => {
     expect(await new FakePage(page, `?session=${session}&after=nonsense`).numbers(4)).toEqual([1, 2, 3, 4]);
   });
 
-  test("counts frames that aren't commands, and goes on", async () => {
+  test("counts frames that aren't commands and continues", async () => {
     const { page } = await openMonitor();
     const reader = new FakePage(page);
     await reader.event("hello");
@@ -228,7 +228,7 @@ describe("the feed", () => {
     expect(ignored.status.pages).toBe(1);
   });
 
-  test("closes a connection whose frame is too large, and serves the others", async () => {
+  test("closes a connection with an oversized frame and serves the others", async () => {
     const { monitor, page } = await openMonitor();
     const other = new FakePage(page);
     const reader = new FakePage(page);
@@ -244,7 +244,7 @@ describe("the feed", () => {
     ["no token", (page: string) => new URL("/", page).href, {}],
     ["a foreign origin", (page: string) => page, { origin: "http://evil.example" }],
     ["a foreign host", (page: string) => page, { host: "evil.example" }],
-  ])("refuses a socket with %s", async (_name, place, headers) => {
+  ])("rejects a socket with %s", async (_name, place, headers) => {
     const { page } = await openMonitor();
     const { socket } = new FakePage(place(page), "", headers);
     const [error] = (await once(socket, "error")) as [Error];
@@ -258,7 +258,7 @@ describe("the feed", () => {
     expect(error.message).toMatch(/503/);
   });
 
-  test("drops the oldest for a page that does not read, counts them, and keeps nothing unbounded", async () => {
+  test("drops and counts the oldest entries for a page that doesn't read, and bounds memory", async () => {
     const { monitor, page } = await openMonitor();
     const slow = new FakePage(page);
     const quick = new FakePage(page);
@@ -299,7 +299,7 @@ describe("the feed", () => {
 });
 
 describe("sending from the page", () => {
-  test("shows where from, and the reply", async () => {
+  test("shows the sending address and the reply", async () => {
     const echo = createSocket("udp4");
     echo.bind(0, "127.0.0.1");
     await once(echo, "listening");
@@ -316,10 +316,10 @@ describe("sending from the page", () => {
   });
 
   test.each([
-    ["a name that does not resolve", "no-such-host.invalid:9", PACKET, /no-such-host\.invalid/],
-    ["a port that is none", "127.0.0.1:99999", PACKET, /Port must be an integer/],
-    ["bytes that are no packet", "127.0.0.1:9", new Uint8Array(3), /byte/],
-  ])("says what is wrong with %s", async (_name, target, packet, message) => {
+    ["a name that doesn't resolve", "no-such-host.invalid:9", PACKET, /no-such-host\.invalid/],
+    ["an invalid port", "127.0.0.1:99999", PACKET, /Port must be an integer/],
+    ["bytes that aren't a packet", "127.0.0.1:9", new Uint8Array(3), /byte/],
+  ])("reports what is wrong with %s", async (_name, target, packet, message) => {
     const { page } = await openMonitor();
     const reader = new FakePage(page);
     await reader.event("hello");
@@ -333,7 +333,7 @@ describe("methods", () => {
   const newest = (page: FakePage, wanted: (event: Extract<FeedEvent, { kind: "methods" }>) => boolean): Promise<FeedEvent> =>
     page.until((events) => events.findLast((event) => event.kind === "methods" && wanted(event)));
 
-  test("come to each page with their values, again when the tree has changed, and new values as packets", async () => {
+  test("are sent to each page with their values, again when the tree changes, and new values as packets", async () => {
     const namespace = new Namespace();
     namespace.add("/gain", { types: "f", range: [{ min: 0, max: 1 }], unit: "gain", description: "Fader", value: [0.5] });
     namespace.add("/secret", { types: "i", access: "write", value: [1] });
@@ -361,7 +361,7 @@ describe("methods", () => {
     expect(late.methods.methods[10]?.description).toHaveLength(300);
   });
 
-  test("come again to a page that lost packets, which may have been the newest values", async () => {
+  test("are resent to a page that lost packets, which may have held the newest values", async () => {
     const namespace = new Namespace();
     namespace.add("/gain", { types: "i", value: [0] });
     const { monitor, page } = await openMonitor({ methods: { name: "", target: "http://127.0.0.1:1", namespace } });
@@ -369,7 +369,7 @@ describe("methods", () => {
     await slow.event("methods");
     slow.socket.pause();
     namespace.set("/gain", [7]);
-    // More than the socket and the page's queue hold.
+    // More than the socket and the page's queue can hold.
     const bytes = encode(new OscMessage("/a", [new Uint8Array(60_000)])).slice();
     for (let count = 0; count < 400; count += 1) monitor.packet(bytes, SENDER, "udp");
     await new Promise((resolve) => setImmediate(resolve));

@@ -15,7 +15,7 @@ import { NatsServer, describeWithNats } from "./nats-server.ts";
 const never = { onError: (error: OscError): void => expect.fail(error.message) };
 
 describe("the options of a connection", () => {
-  test("have defaults, and take users and passwords out of URLs", () => {
+  test("have defaults, and extract users and passwords from URLs", () => {
     expect(natsConnectionSettings({})).toMatchObject({ servers: ["127.0.0.1:4222"], user: undefined, tls: null, maxUnconfirmed: 8192 });
     expect(natsConnectionSettings({ servers: ["nats://me:p%40ss@host:1", "[::1]", "other:2"] })).toMatchObject({
       servers: ["host:1", "[::1]:4222", "other:2"],
@@ -35,11 +35,11 @@ describe("the options of a connection", () => {
     { maxUnconfirmed: 0 },
     { reconnectDelay: -1 },
   ];
-  test.each(wrong)("%j are refused", (options) => {
+  test.each(wrong)("%j are rejected", (options) => {
     expect(() => NatsExecutor.for(options)).toThrow(expect.objectContaining({ code: "OSC_OPTION" }));
   });
 
-  test("that are refused show no password", () => {
+  test("that are rejected don't show a password", () => {
     for (const servers of ["http://me:secret@host", "nats://me:secret@a,nats://b", "nats://me:sec/secret@a/path", "me:secret@host:x"]) {
       expect(() => natsConnectionSettings({ servers })).toThrow(
         expect.objectContaining({ message: expect.not.stringContaining("secret") }),
@@ -59,7 +59,7 @@ describe("the options of a connection", () => {
     { share: [2, 2] },
     { share: [0, 0] },
     { concurrency: 0 },
-  ] as unknown as readonly NatsConnectionOptions[])("of a worker: %j are refused", async (options) => {
+  ] as unknown as readonly NatsConnectionOptions[])("of a worker: %j are rejected", async (options) => {
     await expect(serveNats(new Dispatcher(), options)).rejects.toMatchObject({ code: "OSC_OPTION" });
   });
 });
@@ -115,7 +115,7 @@ describeWithNats("a connection", () => {
     expect(link.isConnected).toBe(true);
   }
 
-  test("by user and password, by token, by NKey, by a file of credentials, and with certificates of both sides", async () => {
+  test("with user and password, token, NKey, credentials file, and certificates on both sides", async () => {
     await echoes({ servers: named.url, user: "me", password: "r1ght" });
     await echoes({ servers: named.url.replace("//", "//me:r1ght@") });
     await echoes({ servers: tokened.url, token: "t0k3n" });
@@ -134,7 +134,7 @@ describeWithNats("a connection", () => {
     ["a name that nobody knows", () => ({ servers: "nowhere.invalid" }), "OSC_NATS_UNREACHABLE"],
     ["a certificate that nobody vouches for", () => ({ servers: secure.url, tls: true }), "OSC_NATS_TLS"],
     ["a server without TLS", () => ({ servers: open.url, tls: true }), "OSC_NATS_TLS"],
-  ] as const)("%s is said", async (_what, options, code) => {
+  ] as const)("%s is reported", async (_what, options, code) => {
     const opening = NatsLink.open({ connectTimeout: 2000, ...options() }, never);
     await expect(opening).rejects.toMatchObject({ code, message: expect.not.stringMatching(/wr0ng|r1ght|t0k3n/) });
     const server = new AsyncOSCUDPServer(["127.0.0.1", 0], new Dispatcher(), {
@@ -145,7 +145,7 @@ describeWithNats("a connection", () => {
     await expect(server.createServeEndpoint()).rejects.toMatchObject({ code });
   });
 
-  test("a subject that is not permitted is said, and a server without JetStream", async () => {
+  test("a forbidden subject and a server without JetStream are reported", async () => {
     const errors: OscError[] = [];
     const options = { servers: named.url, user: "me", password: "r1ght" };
     await using link = await NatsLink.open(options, { onError: (error) => errors.push(error) });
@@ -158,7 +158,7 @@ describeWithNats("a connection", () => {
     });
   });
 
-  test("never holds more than it may, and tells what became of each message", async () => {
+  test("never exceeds its limits, and reports the result of each message", async () => {
     await using nats = await NatsServer.start();
     await using link = await NatsLink.open({ servers: nats.url, maxUnconfirmed: 3, reconnectDelay: 50 }, { onError: () => undefined });
     const came: NatsMessage[] = [];

@@ -57,7 +57,7 @@ describeWithNats("front ends and workers", () => {
     return dispatcher;
   }
 
-  test.each(DELIVERIES)("%s: replies go to the client that asked, through the front end that it asked", async (delivery) => {
+  test.each(DELIVERIES)("%s: replies go to the requesting client through its own front end", async (delivery) => {
     const options = common(delivery);
     await using worker = await work(doubling(), options);
     await using one = await TestFrontEnd.start(options);
@@ -74,7 +74,7 @@ describeWithNats("front ends and workers", () => {
     expect([one.reported, other.reported, worker.reported]).toEqual([[], [], []]);
   });
 
-  test.each(DELIVERIES)("%s: handlers know the client; packets of nobody's are reported with none", async (delivery) => {
+  test.each(DELIVERIES)("%s: handlers know the client; packets from no front end are reported without one", async (delivery) => {
     const options = common(delivery);
     const dispatcher = new Dispatcher();
     const clients: unknown[] = [];
@@ -109,7 +109,7 @@ describeWithNats("front ends and workers", () => {
   });
 
   test.each(DELIVERIES)(
-    "%s: a bundle for later waits at the front end, parts of it that are later still come by themselves, and each once",
+    "%s: a future bundle waits in the front end, and its later parts are published separately and once",
     async (delivery) => {
       const options = common(delivery);
       const came: (readonly [number, number])[] = [];
@@ -130,7 +130,7 @@ describeWithNats("front ends and workers", () => {
     },
   );
 
-  test.each(DELIVERIES)("%s: a bundle that no front end has scheduled waits at the worker", async (delivery) => {
+  test.each(DELIVERIES)("%s: a bundle not scheduled by a front end waits in the worker", async (delivery) => {
     const options = common(delivery);
     const came: number[] = [];
     const dispatcher = new Dispatcher();
@@ -144,7 +144,7 @@ describeWithNats("front ends and workers", () => {
     expect(came[0]).toBeGreaterThanOrEqual(at);
   });
 
-  test("a reply goes nowhere but to a front end, whatever the one who published the packet says", async () => {
+  test("a reply goes only to a front end, whatever reply subject the publisher names", async () => {
     const options = common("at-most-once");
     await using worker = await work(doubling(), options);
     await using link = await NatsLink.open({ servers: nats.url }, never);
@@ -160,14 +160,14 @@ describeWithNats("front ends and workers", () => {
     expect(worker.stats()).toMatchObject({ handled: 5, unsent: 4, socketErrors: 4 });
   });
 
-  test("at-most-once: drops and reports packets if no worker listens", async () => {
+  test("at-most-once: drops and reports packets without a worker", async () => {
     await using front = await TestFrontEnd.start(common("at-most-once"));
     front.client(7).say("/n", 1);
     expect(await front.quiet()).toMatchObject({ received: 1, handled: 0, dropped: 1 });
     expect(front.reported).toMatchObject([{ error: { code: "OSC_NATS_NO_WORKER" }, client: { port: 7 } }]);
   });
 
-  test("at-least-once: keeps packets until a worker listens", async () => {
+  test("at-least-once: keeps packets until a worker connects", async () => {
     const options = common("at-least-once");
     await using front = await TestFrontEnd.start(options);
     const client = front.client();
@@ -178,7 +178,7 @@ describeWithNats("front ends and workers", () => {
     expect(client.replies).toEqual([["/doubled", 8]]);
   });
 
-  test.each(DELIVERIES)("%s: what a front end refuses never reaches NATS", async (delivery) => {
+  test.each(DELIVERIES)("%s: packets rejected by a front end never reach NATS", async (delivery) => {
     const options = common(delivery);
     await using front = await TestFrontEnd.start(options, { maxPacketSize: 2 ** 21 });
     front.client().send(new TextEncoder().encode("garbage!"));
@@ -187,7 +187,7 @@ describeWithNats("front ends and workers", () => {
     expect(front.reported.map(({ error }) => error.message)).toContainEqual(expect.stringContaining("max_payload"));
   });
 
-  test("at-least-once: a packet that is refused becomes a dead letter, byte for byte, and is not delivered again", async () => {
+  test("at-least-once: a rejected packet becomes a dead letter, byte for byte, and isn't redelivered", async () => {
     const options = common("at-least-once");
     await using worker = await work(doubling(), options);
     await using front = await TestFrontEnd.start(options);
@@ -211,7 +211,7 @@ describeWithNats("front ends and workers", () => {
     return { subject: message.subject, reason, data: Buffer.from(message.data, "base64") };
   }
 
-  test("at-least-once: a handler that never ends costs nothing but its packet, which is given out again and then put aside", async () => {
+  test("at-least-once: a handler that never ends affects only its packet, which is redelivered and becomes a dead letter", async () => {
     const options = common("at-least-once");
     let begun = 0;
     const dispatcher = doubling();
@@ -234,7 +234,7 @@ describeWithNats("front ends and workers", () => {
     expect((await firstDeadLetter(options.prefix ?? "")).reason).toBe("max-deliver");
   });
 
-  test("at-least-once: a handler that takes longer than ackWait is not given its packet again while its worker lives", async () => {
+  test("at-least-once: a packet whose handler takes longer than ackWait isn't redelivered while its worker lives", async () => {
     const options = common("at-least-once");
     let begun = 0;
     const dispatcher = new Dispatcher();
@@ -251,7 +251,7 @@ describeWithNats("front ends and workers", () => {
     expect([begun, worker.stats().redelivered]).toEqual([1, 0]);
   });
 
-  test.each(DELIVERIES)("%s: close() lets handlers end that have begun, and their replies go out", async (delivery) => {
+  test.each(DELIVERIES)("%s: close() waits for running handlers and sends their replies", async (delivery) => {
     const options = common(delivery);
     const dispatcher = new Dispatcher();
     let begun = 0;
@@ -282,7 +282,7 @@ describeWithNats("front ends and workers", () => {
     expect(new Set(client.replies.map(([, value]) => value))).toEqual(new Set([1, 2, 3]));
   });
 
-  test.each(DELIVERIES)("%s, order client: packets of one client are handled in their order, one after another", async (delivery) => {
+  test.each(DELIVERIES)("%s, order client: one client's packets are handled in order, one after another", async (delivery) => {
     const options = common(delivery, { order: "client", partitions: 4 });
     const dispatcher = new Dispatcher();
     const seen = new Map<number, number[]>();
@@ -312,38 +312,35 @@ describeWithNats("front ends and workers", () => {
     await Promise.all(workers.map((worker) => worker.close()));
   });
 
-  test.each(DELIVERIES)(
-    "%s: when a front end is made anew, its successor serves, and the replies of old are thrown away and reported",
-    async (delivery) => {
-      const options = common(delivery, { id: "door" });
-      const dispatcher = doubling();
-      let release = (): void => undefined;
-      const gate = new Promise<void>((resolve) => {
-        release = resolve;
-      });
-      let begun = 0;
-      dispatcher.map("/late", async () => {
-        begun += 1;
-        await gate;
-        return "/too-late";
-      });
-      await using worker = await work(dispatcher, options);
-      const first = await TestFrontEnd.start(options);
-      first.client().say("/late");
-      await first.until(() => begun === 1);
-      await first[Symbol.asyncDispose]();
-      await using second = await TestFrontEnd.start(options);
-      release();
-      await second.until(() => second.reported.length > 0);
-      expect(second.codes).toEqual(["OSC_NATS_NO_CLIENT"]);
-      const client = second.client();
-      client.say("/double", 5);
-      await second.until(() => client.replies.length === 1);
-      expect(worker.stats()).toMatchObject({ handled: 2, redelivered: 0 });
-    },
-  );
+  test.each(DELIVERIES)("%s: a restarted front end serves, and drops and reports late replies for its predecessor", async (delivery) => {
+    const options = common(delivery, { id: "door" });
+    const dispatcher = doubling();
+    let release = (): void => undefined;
+    const gate = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    let begun = 0;
+    dispatcher.map("/late", async () => {
+      begun += 1;
+      await gate;
+      return "/too-late";
+    });
+    await using worker = await work(dispatcher, options);
+    const first = await TestFrontEnd.start(options);
+    first.client().say("/late");
+    await first.until(() => begun === 1);
+    await first[Symbol.asyncDispose]();
+    await using second = await TestFrontEnd.start(options);
+    release();
+    await second.until(() => second.reported.length > 0);
+    expect(second.codes).toEqual(["OSC_NATS_NO_CLIENT"]);
+    const client = second.client();
+    client.say("/double", 5);
+    await second.until(() => client.replies.length === 1);
+    expect(worker.stats()).toMatchObject({ handled: 2, redelivered: 0 });
+  });
 
-  test("a handler may end its worker", async () => {
+  test("a handler may shut down its worker", async () => {
     const options = common("at-most-once");
     const dispatcher = new Dispatcher();
     dispatcher.map("/quit", (context) => context.shutdown(), { needsContext: true });
@@ -355,7 +352,7 @@ describeWithNats("front ends and workers", () => {
     await worker.close();
   });
 
-  test("verifyRequest is asked, at the front end and at the worker", async () => {
+  test("verifyRequest is called in the front end and in the worker", async () => {
     const options = common("at-most-once");
     await using worker = await work(doubling(), { ...options, verifyRequest: (data) => data[1] !== 0x64 });
     await using front = await TestFrontEnd.start(options);
@@ -364,7 +361,7 @@ describeWithNats("front ends and workers", () => {
     expect(worker.stats()).toMatchObject({ received: 1, handled: 0, deadLettered: 0 });
   });
 
-  test("a signal ends a worker", async () => {
+  test("an abort signal closes a worker", async () => {
     const controller = new AbortController();
     const worker = await work(doubling(), { ...common("at-most-once"), signal: controller.signal });
     controller.abort();

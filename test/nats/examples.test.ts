@@ -9,7 +9,7 @@ const run = (name: string, ...args: readonly string[]): RunningProgram =>
   new RunningProgram(process.execPath, ["--import", "tsx", fileURLToPath(new URL(`../../examples/${name}.ts`, import.meta.url)), ...args]);
 
 describeWithNats("the examples of NATS", () => {
-  test("a front end and two workers answer, and end when they are told to", async () => {
+  test("a front end and two workers answer and stop on request", async () => {
     await using nats = await NatsServer.start();
     await using front = run("nats-front-end", "0", nats.url);
     const workers = [run("nats-worker", nats.url), run("nats-worker", nats.url)];

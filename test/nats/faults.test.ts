@@ -74,7 +74,7 @@ async function noting(options: ServeNatsOptions): Promise<{ worker: Awaited<Retu
 const stream = { storage: "file", maxBytes: 2 ** 22 } as const;
 
 describeWithNats("a worker that is killed in the middle of a handler", () => {
-  test("at-least-once: every packet that was accepted is handled, and what was delivered twice is counted", async () => {
+  test("at-least-once: every accepted packet is handled, and redeliveries are counted", async () => {
     await using nats = await NatsServer.start();
     const options: ServeNatsOptions = { servers: nats.url, delivery: "at-least-once", stream, ackWait: 500, concurrency: 4 };
     await using place = await killOneOfTwo(options);
@@ -91,7 +91,7 @@ describeWithNats("a worker that is killed in the middle of a handler", () => {
     expect(redelivered).toBeGreaterThanOrEqual(interrupted.length);
   }, 60_000);
 
-  test("at-most-once: what it had is lost, and how much that is can be told from the counters", async () => {
+  test("at-most-once: its packets are lost, and the counters show how many", async () => {
     await using nats = await NatsServer.start();
     const options: ServeNatsOptions = { servers: nats.url, concurrency: 4 };
     await using place = await killOneOfTwo(options);
@@ -117,7 +117,7 @@ describeWithNats("a worker that is killed in the middle of a handler", () => {
 });
 
 describeWithNats("a packet that kills its worker", () => {
-  test("at-least-once: becomes a dead letter, also where no other worker is there when it is due again", async () => {
+  test("at-least-once: becomes a dead letter, even if no other worker is connected when it is redelivered", async () => {
     await using nats = await NatsServer.start();
     const options: ServeNatsOptions = { servers: nats.url, delivery: "at-least-once", stream, ackWait: 300, maxDeliver: 2 };
     await using front = await TestFrontEnd.start(options);
@@ -137,7 +137,7 @@ describeWithNats("a packet that kills its worker", () => {
 
 describeWithNats("while NATS is away", () => {
   test.each(DELIVERIES)(
-    "%s: packets wait within the limits, the others are dropped and reported, and all goes on when it is back",
+    "%s: packets are queued within limits, others are dropped and reported, and delivery continues on reconnecting",
     async (delivery) => {
       await using nats = await NatsServer.start();
       const options: ServeNatsOptions = { servers: nats.url, delivery, stream };
@@ -172,7 +172,7 @@ describeWithNats("while NATS is away", () => {
     },
   );
 
-  test("at-least-once: a stream that was lost with its server is made again", async () => {
+  test("at-least-once: a stream lost with its server is recreated", async () => {
     await using nats = await NatsServer.start();
     const options: ServeNatsOptions = { servers: nats.url, delivery: "at-least-once", stream: { ...stream, storage: "memory" } };
     const { worker, seen } = await noting(options);
@@ -186,7 +186,7 @@ describeWithNats("while NATS is away", () => {
     await worker.close();
   });
 
-  test("at-least-once: a stream that is full makes packets wait at the front end until there is room", async () => {
+  test("at-least-once: packets wait in the front end while the stream is full", async () => {
     await using nats = await NatsServer.start();
     const options: NatsExecutorOptions = { servers: nats.url, delivery: "at-least-once", stream: { ...stream, maxMessages: 10 } };
     await using front = await TestFrontEnd.start(options);
@@ -200,7 +200,7 @@ describeWithNats("while NATS is away", () => {
     await worker.close();
   });
 
-  test("a front end that is closed meanwhile drops what waits, and says so", async () => {
+  test("a front end closed meanwhile drops and reports queued packets", async () => {
     await using nats = await NatsServer.start();
     const front = await TestFrontEnd.start({ servers: nats.url });
     await nats.stop();

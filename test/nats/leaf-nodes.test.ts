@@ -33,7 +33,7 @@ describeWithNats("a hub and a venue with a leaf node", () => {
     return serveNats(dispatcher, options);
   }
 
-  test("at-most-once: prefers workers of the venue, and uses those at the hub if it has none", async () => {
+  test("at-most-once: prefers workers at the venue, and otherwise uses those at the hub", async () => {
     const port = await steadyPort();
     await using hub = await startHub(port);
     await using venue = await startVenue(hub, port);
@@ -53,7 +53,7 @@ describeWithNats("a hub and a venue with a leaf node", () => {
     await far.close();
   });
 
-  test("at-least-once: the stream lies at the hub, and front ends and workers of the venue use it", async () => {
+  test("at-least-once: front ends and workers at the venue use the stream at the hub", async () => {
     const port = await steadyPort();
     await using hub = await startHub(port);
     await using venue = await startVenue(hub, port);

@@ -36,7 +36,7 @@ describeWithNats("workers with threads and processes", () => {
     });
     const role = kind === "threading" ? "thread" : "process";
 
-    test("a handlers module is served, its promises are awaited, and a handler may end the worker", async () => {
+    test("serves a handlers module, awaits its promises, and lets a handler shut down the worker", async () => {
       const options = common("at-most-once");
       await using worker = await serve(HANDLERS, options);
       await using front = await TestFrontEnd.start(options);
@@ -50,7 +50,7 @@ describeWithNats("workers with threads and processes", () => {
       expect(worker.stats()).toMatchObject({ received: 3, handled: 3 });
     });
 
-    test("at-least-once: a packet whose thread or process dies or hangs is given out again, and then put aside", async () => {
+    test("at-least-once: a packet whose thread or process dies or hangs is redelivered and becomes a dead letter", async () => {
       const options = { ...common("at-least-once"), maxDeliver: 2 };
       const codes: string[] = [];
       await using worker = await serve(HANDLERS, { ...options, onError: (error) => codes.push(error.code) });
@@ -66,7 +66,7 @@ describeWithNats("workers with threads and processes", () => {
       expect(codes.toSorted()).toEqual([lost, lost, lost, lost, "OSC_NATS_DEAD_LETTER", "OSC_NATS_DEAD_LETTER"].toSorted());
     });
 
-    test("with a dispatcher the program is run again", async () => {
+    test("runs the program again with a dispatcher", async () => {
       const options = common("at-most-once");
       await using program = new RunningProgram(process.execPath, [PROGRAM, JSON.stringify(options)]);
       await program.line(/^ready$/);
@@ -82,7 +82,7 @@ describeWithNats("workers with threads and processes", () => {
     });
   });
 
-  test("what cannot be is refused at once, and a server that is not there is said", async () => {
+  test("rejects invalid options immediately, and reports an unreachable server", async () => {
     await expect(serve(HANDLERS, { kind: "threading", servers: "127.0.0.1:1", connectTimeout: 500 })).rejects.toMatchObject({
       code: "OSC_NATS_UNREACHABLE",
     });

@@ -40,12 +40,12 @@ describe("a subject", () => {
     ["/%bundle", "osc.%25bundle"],
     ["/%p3/a", "osc.%25p3.a"],
     ["#bundle", "osc.%-.#bundle"],
-  ])("of %j is %s, and leads back", (address, subject) => {
+  ])("of %j is %s and converts back", (address, subject) => {
     expect(addressToSubject(address)).toBe(subject);
     expect(subjectToAddress(subject)).toBe(address);
   });
 
-  test("every address has one of its own, that NATS takes, and comes back the same", () => {
+  test("is unique for every address, valid in NATS and converts back", () => {
     fc.assert(
       fc.property(anyAddress, prefixes, (address, prefix) => {
         const subject = addressToSubject(address, prefix);
@@ -57,7 +57,7 @@ describe("a subject", () => {
     );
   });
 
-  test("two addresses never share one", () => {
+  test("is never shared by two addresses", () => {
     fc.assert(
       fc.property(anyAddress, anyAddress, (one, other) => {
         expect(addressToSubject(one) === addressToSubject(other)).toBe(Buffer.compare(one, other) === 0);
@@ -65,7 +65,7 @@ describe("a subject", () => {
     );
   });
 
-  test("whatever text it is, it is that of the address that it gives, or of none", () => {
+  test("belongs to the address it converts to, or to none, for any text", () => {
     const token = fc.string({ unit: fc.constantFrom(..."%-abF0259pbundle.*> \u00e9") });
     fc.assert(
       fc.property(token, (rest) => {
@@ -91,23 +91,23 @@ describe("a subject", () => {
     "other.a",
     "osc2.a",
     "osc.é",
-  ])("%j is that of no address", (subject) => {
+  ])("%j belongs to no address", (subject) => {
     expect(subjectToAddress(subject)).toBe(null);
   });
 
-  test("of a text that is not UTF-8 leads to it as the decoder reads it", () => {
+  test("of an address that isn't UTF-8 converts to the decoder's text", () => {
     expect(subjectToAddress("osc.gr%F6%DFe")).toBe("/größe");
   });
 });
 
 describe("the subject of a packet", () => {
-  test("is that of its address; bundles share one", () => {
+  test("is its address's subject; bundles share one", () => {
     expect(packetSubject(encode(new OscMessage("/mixer/gain", [1])))).toBe("osc.mixer.gain");
     expect(packetSubject(encode(new OscBundle([new OscMessage("/a")])))).toBe("osc.%bundle");
     expect(subjectToAddress("osc.%bundle")).toBe(null);
   });
 
-  test("has the token of a partition where there are some, and the address is the same", () => {
+  test("has a partition token if there are partitions, and the same address", () => {
     const packet = encode(new OscMessage("/mixer/gain", [1]));
     const subject = packetSubject(packet, "osc", 3);
     expect(subject).toBe("osc.%p3.mixer.gain");
@@ -115,7 +115,7 @@ describe("the subject of a packet", () => {
     expect(subjectToAddress(subject)).toBe("/mixer/gain");
   });
 
-  test("is short enough for NATS whatever the address is", () => {
+  test("is short enough for NATS for any address", () => {
     for (const length of [100, 1019, 1020, 1021, 60_000]) {
       const subject = packetSubject(encode(new OscMessage(`/${"a".repeat(length)}`)));
       expect(subject.length).toBeLessThanOrEqual(1024);
@@ -124,7 +124,7 @@ describe("the subject of a packet", () => {
     expect(packetSubject(bytes(`/${"*".repeat(500)}\0`))).toBe("osc.%long");
   });
 
-  test("there is one for any bytes", () => {
+  test("exists for any bytes", () => {
     fc.assert(
       fc.property(fc.uint8Array(), (packet) => {
         expect(packetSubject(packet)).toMatch(/^osc\.[!-~]+$/);
@@ -133,7 +133,7 @@ describe("the subject of a packet", () => {
   });
 });
 
-describe("what to subscribe to", () => {
+describe("the subscription", () => {
   test.each([
     ["/mixer/1/gain", "osc.mixer.1.gain"],
     ["/mixer/*/gain", "osc.mixer.*.gain"],
@@ -147,11 +147,11 @@ describe("what to subscribe to", () => {
     expect(patternToSubject(pattern)).toBe(subject);
   });
 
-  test.each(["", "a..b", "a.>.b", "a b", "a.b>", "é"])("%j is refused", (pattern) => {
+  test.each(["", "a..b", "a.>.b", "a b", "a.b>", "é"])("%j is rejected", (pattern) => {
     expect(() => patternToSubject(pattern)).toThrow(expect.objectContaining({ code: "OSC_OPTION" }));
   });
 
-  test("a message whose address the pattern matches is among what is delivered", () => {
+  test("delivers every message whose address matches the pattern", () => {
     const matches = (subject: string, filter: string): boolean => {
       const tokens = subject.split(".");
       const wanted = filter.split(".");
@@ -174,14 +174,14 @@ test.each(["osc", "berlin.stage-2", "a_b"])("%s is a prefix", (prefix) => {
 });
 
 test.each(["", "a.", ".a", "a..b", "a b", "a*", "a.>", "é", "a%", "$JS", "_INBOX", "osc_reply", "a.b_dead", "x".repeat(129)])(
-  "%j is no prefix",
+  "%j is not a prefix",
   (prefix) => {
     expect(() => checkPrefix(prefix)).toThrow(expect.objectContaining({ code: "OSC_OPTION" }));
   },
 );
 
 describe("the headers", () => {
-  test("hold any client's address", () => {
+  test("encode any client address", () => {
     fc.assert(
       fc.property(netAddress, (address) => {
         expect(clientOf(clientHeader(address))).toEqual(address);
@@ -190,11 +190,11 @@ describe("the headers", () => {
     expect(clientHeader({ address: "/run/a b\nü", port: 0, family: "unix" })).toMatch(/^[ -~]+$/);
   });
 
-  test.each(["", "IPv4", "IPv4 x 1.2.3.4", "IPv9 1 a", "unix 70000 a"])("%j says that there is none", (header) => {
+  test.each(["", "IPv4", "IPv4 x 1.2.3.4", "IPv9 1 a", "unix 70000 a"])("%j has no address", (header) => {
     expect(clientOf(header)).toEqual({ address: "(nats)", port: 0, family: "unix" });
   });
 
-  test("say when a bundle was scheduled, and through whom a packet came", () => {
+  test("tell when a bundle was scheduled and which bridges a packet passed", () => {
     expect([asOfOf(""), asOfOf("x"), asOfOf("1700000000000.5")]).toEqual([undefined, undefined, 1700000000000.5]);
     const via = viaHeader(viaHeader("", "a1"), "b2");
     expect([hasPassed(via, "a1"), hasPassed(via, "b2"), hasPassed(via, "b"), hasPassed("", "a1")]).toEqual([true, true, false, false]);

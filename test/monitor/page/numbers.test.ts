@@ -6,7 +6,7 @@ import { MAX_PLOTS, Plots } from "../../../src/monitor/page/plots.ts";
 import { RateMeter } from "../../../src/monitor/page/address-tree.ts";
 
 describe("the rate meter", () => {
-  test("tells a steady rate at every moment", () => {
+  test("reports a steady rate at any time", () => {
     const meter = new RateMeter();
     for (let time = 0; time < 3000; time += 10) meter.count(time);
     for (let time = 3000; time < 8000; time += 10) {
@@ -15,7 +15,7 @@ describe("the rate meter", () => {
     }
   });
 
-  test("falls to nothing within two seconds", () => {
+  test("falls to zero within two seconds", () => {
     const meter = new RateMeter();
     for (let time = 0; time < 1000; time += 10) meter.count(time);
     expect(meter.rate(1500)).toBeCloseTo(50);
@@ -23,7 +23,7 @@ describe("the rate meter", () => {
     expect(meter.rate(1e12)).toBe(0);
   });
 
-  test("copes with a clock that goes back", () => {
+  test("handles a clock that goes backwards", () => {
     const meter = new RateMeter();
     meter.count(10_000);
     expect(meter.rate(0)).toBe(1);
@@ -31,14 +31,14 @@ describe("the rate meter", () => {
 });
 
 describe("the numbers of a message", () => {
-  test("are those of every numeric type, also in arrays", () => {
+  test("include every numeric type, also in arrays", () => {
     const message = new OscMessage("/x", [1, 0.5, 3n, true, false, "4", null, [6, [7]], blob(new Uint8Array(1)), Infinity, Number.NaN]);
     expect(numbersOf(message)).toEqual([1, 0.5, 3, 1, 0, 6, 7]);
   });
 });
 
 describe("a plot's series", () => {
-  test("keeps slow samples as they are", () => {
+  test("keeps slow samples unchanged", () => {
     const series = new PlotSeries();
     for (let index = 0; index < 20; index += 1) series.add([index, 10 - index], 1000 * index);
     expect(series.data().map((line) => line.slice(0, 3))).toEqual([
@@ -48,7 +48,7 @@ describe("a plot's series", () => {
     ]);
   });
 
-  test("thins out fast ones, and loses no extreme and not the last", () => {
+  test("thins out fast samples but keeps the extremes and the last one", () => {
     fc.assert(
       fc.property(fc.array(fc.integer({ min: -1000, max: 1000 }), { minLength: 1, maxLength: 400 }), (values) => {
         const series = new PlotSeries();
@@ -65,7 +65,7 @@ describe("a plot's series", () => {
     );
   });
 
-  test("is bounded however many samples come", () => {
+  test("stays bounded for any number of samples", () => {
     const series = new PlotSeries();
     // 100 s of 5,000 a second, and many at the same moment.
     for (let index = 0; index < 500_000; index += 1) series.add([Math.sin(index), Math.cos(index)], index / 5);
@@ -75,7 +75,7 @@ describe("a plot's series", () => {
     expect(times[0]).toBeLessThanOrEqual(100 - WINDOW_SECONDS + 1);
   });
 
-  test("has a line for each number, and gaps where there was none", () => {
+  test("has a line for each number, with gaps for missing ones", () => {
     const series = new PlotSeries();
     series.add([1], 0);
     series.add([2, 3], 1000);
@@ -91,7 +91,7 @@ describe("a plot's series", () => {
 });
 
 describe("the plots", () => {
-  test("begin with the first addresses that have numbers, and then are the user's choice", () => {
+  test("start with the first numeric addresses, until the user chooses", () => {
     const plots = new Plots();
     for (const address of ["/a", "/b", "/c", "/d"]) plots.add(new OscMessage(address, 1), 0);
     plots.add(new OscMessage("/text", "x"), 0);
@@ -104,7 +104,7 @@ describe("the plots", () => {
     expect(plots.addresses).not.toContain("/a");
   });
 
-  test("cleared, keep their addresses", () => {
+  test("keep their addresses when cleared", () => {
     const plots = new Plots();
     plots.add(new OscMessage("/a", 1), 0);
     plots.clear();

@@ -9,8 +9,8 @@ import { packetEntry } from "./entries.ts";
 
 const HELLO = { listening: [], target: "", time: 0, newest: 0 };
 
-describe("the account of the feed", () => {
-  test("counts gaps as losses, and takes the past for nobody's loss", () => {
+describe("the feed account", () => {
+  test("counts gaps as losses, but not entries from before the page connected", () => {
     const account = new FeedAccount();
     account.hello({ ...HELLO, session: "a" });
     for (const number of [101, 102, 105, 106]) account.entry(number);
@@ -21,7 +21,7 @@ describe("the account of the feed", () => {
     expect(account).toMatchObject({ received: 5, dropped: 5, newest: 110 });
   });
 
-  test("begins anew with a monitor that was started anew", () => {
+  test("starts over after a restart of the monitor", () => {
     const account = new FeedAccount();
     expect(account.hello({ ...HELLO, session: "a" })).toBe(false);
     account.entry(50);
@@ -31,14 +31,14 @@ describe("the account of the feed", () => {
   });
 });
 
-describe("the history of what was sent", () => {
-  test("goes back and forth, and gives the draft back", () => {
+describe("the history of sent lines", () => {
+  test("moves back and forth, and returns to the draft", () => {
     const history = new SendHistory(["/a", "/b"]);
     expect([history.older("draft"), history.older("/b"), history.older("/a")]).toEqual(["/b", "/a", null]);
     expect([history.newer(), history.newer(), history.newer()]).toEqual(["/b", "draft", null]);
   });
 
-  test("holds a line once, the newest last, and only so many", () => {
+  test("keeps a limited number of lines without duplicates, newest last", () => {
     const history = new SendHistory();
     for (let index = 0; index < 60; index += 1) history.add(`/${index}`);
     history.add("/30");
@@ -47,15 +47,15 @@ describe("the history of what was sent", () => {
   });
 });
 
-describe("the part of a list in view", () => {
-  test("is what is seen and a margin", () => {
+describe("the visible part of a list", () => {
+  test("consists of the visible rows and a margin", () => {
     expect(scrollRange(1000, 200, 20, 1000)).toEqual({ first: 46, end: 64 });
     expect(scrollRange(0, 200, 20, 3)).toEqual({ first: 0, end: 3 });
     expect(scrollRange(1e9, 200, 20, 10)).toEqual({ first: 10, end: 10 });
     expect(scrollRange(0, 200, 20, 0)).toEqual({ first: 0, end: 0 });
   });
 
-  test("moves only where a row is not seen whole", () => {
+  test("moves only if a row isn't fully visible", () => {
     expect(scrollToShow(5, 100, 200, 20)).toBeNull();
     expect(scrollToShow(4, 100, 200, 20)).toBe(80);
     expect(scrollToShow(15, 100, 200, 20)).toBe(120);
@@ -63,14 +63,14 @@ describe("the part of a list in view", () => {
 });
 
 describe("the arguments of a message", () => {
-  test("are listed one by one, with arrays opened", () => {
+  test("are listed one by one, with arrays flattened", () => {
     const message = new OscMessage("/x", [1, ["a", [true]], null], "i[s[T]]N");
     expect(argumentList(message).map(({ tag, text }) => `${tag}${text}`)).toEqual(["i1", "[", 's"a"', "[", "T", "]", "]", "N"]);
   });
 });
 
-describe("the picture", () => {
-  test("counts messages and bad packets, and forgets when it is cleared", () => {
+describe("the live store", () => {
+  test("counts messages and bad packets until it is cleared", () => {
     const picture = new LiveStore();
     picture.add(packetEntry(1, new OscBundle([new OscMessage("/a", 1), new OscMessage("/b", 2)])));
     picture.add(packetEntry(2, new TextEncoder().encode("junk")));

@@ -48,7 +48,7 @@ describe("saving what the monitor shows", () => {
     readEntry(packetEntry(index + 1, packet, START + index)),
   );
 
-  test("keeps time, sender, transport and every byte, also of bad packets", async () => {
+  test("keeps time, sender, transport and every byte, even of bad packets", async () => {
     const read = await packetsOf(saveRecording(records, null));
     expect(read.map(({ data }) => Buffer.from(data).toString("hex"))).toEqual(
       records.map(({ entry }) => Buffer.from(entry.kind === "packet" ? entry.bytes : []).toString("hex")),
@@ -56,7 +56,7 @@ describe("saving what the monitor shows", () => {
     expect(read[3]).toMatchObject({ time: START + 3, source: { address: "127.0.0.1", port: 9, family: "IPv4" }, transport: "udp" });
   });
 
-  test("writes the bytes of the recording's own writer", () => {
+  test("writes the same bytes as the recording's writer", () => {
     const writer = createRecordingWriter("jsonl");
     const source = { address: "127.0.0.1", port: 9, family: "IPv4" } as const;
     expect(saveRecording(records, null)).toEqual(
@@ -66,21 +66,21 @@ describe("saving what the monitor shows", () => {
     );
   });
 
-  test("keeps to the filter, also within bundles, and leaves out what has no address", async () => {
+  test("applies the filter, also within bundles, and omits packets without an address", async () => {
     const read = await packetsOf(saveRecording(records, new MessageFilter(["/a"])));
     const wanted = [new OscMessage("/a", 1), new OscBundle([new OscMessage("/a", "x")], TimeTag.IMMEDIATELY)];
     expect(read.map(({ data }) => Buffer.from(data))).toEqual(wanted.map((packet) => Buffer.from(encode(packet))));
     expect(saveRecording(records, new MessageFilter(["/c"]))).toEqual([]);
   });
 
-  test("leaves out problems that no packet shows", () => {
+  test("omits problems without a packet", () => {
     const problem: FeedEntry = { kind: "problem", number: 1, time: START, from: "", code: "OSC_X", message: "x" };
     expect(saveRecording([readEntry(problem)], null)).toEqual([]);
   });
 });
 
 describe("a recording in the page", () => {
-  test("shows all of it at first", async () => {
+  test("is shown completely at first", async () => {
     const recording = await loadRecording(fileOf(SHOW), "show.jsonl");
     expect(shownAddresses(recording)).toEqual(["/a", "/b/x", "/a", "OSC_BAD_ADDRESS"]);
     expect(recording).toMatchObject({ name: "show.jsonl", start: START, length: 4000, position: 4000, isRelative: false, note: "" });
@@ -98,7 +98,7 @@ describe("a recording in the page", () => {
     expect(recording.window.at(recording.window.start)?.record.entry).toMatchObject({ from: "10.0.0.7:9000", transport: "udp" });
   });
 
-  test("shows list, tree and plots as they were at a time, back and forth", async () => {
+  test("shows list, tree and plots as of any time, forwards and backwards", async () => {
     const recording = await loadRecording(fileOf(SHOW), "show.jsonl");
     recording.seek(1500);
     expect(shownAddresses(recording)).toEqual(["/a", "/b/x"]);
@@ -120,7 +120,7 @@ describe("a recording in the page", () => {
     expect(recording).toMatchObject({ messages: 3, badPackets: 1 });
   });
 
-  test("keeps closed levels closed while the time is moved", async () => {
+  test("keeps closed levels closed while seeking", async () => {
     const recording = await loadRecording(fileOf(SHOW), "show.jsonl");
     const level = recording.tree.rows().find(({ address }) => address === "/b")!;
     recording.tree.setOpen(level, false);
@@ -141,7 +141,7 @@ describe("a recording in the page", () => {
     expect(shownAddresses(recording)).toEqual(["/a", "/b/x"]);
   });
 
-  test("plots an address over the whole time when it is chosen", async () => {
+  test("plots a selected address over the whole recording", async () => {
     const packets = Array.from({ length: 4 }, (_, index) => recorded(START + index * 1000, new OscMessage(`/${index}`, index)));
     const recording = await loadRecording(fileOf(packets), "show.jsonl");
     expect(recording.plots.addresses).toEqual(["/0", "/1", "/2"]);
@@ -158,7 +158,7 @@ describe("a recording in the page", () => {
     expect(times.length).toBeLessThanOrEqual(601 * 4);
   });
 
-  test("keeps its beginning up to the limits, and says so", async () => {
+  test("keeps its beginning up to the limits, and notes this", async () => {
     const byCount = await loadRecording(fileOf(SHOW), "show.jsonl", { maxRecords: 2, maxBytes: 1e9 });
     expect(shownAddresses(byCount)).toEqual(["/a", "/b/x"]);
     expect(byCount.note).toBe("Only the first 2 packets are shown: the page can't keep more.");
@@ -169,7 +169,7 @@ describe("a recording in the page", () => {
     expect(whole.note).toBe("");
   });
 
-  test("cuts senders longer than any address, and counts what they hold", async () => {
+  test("truncates senders longer than any address, and counts their memory", async () => {
     const sender = { address: "x".repeat(10_000), port: 0, family: "unix" } as const;
     const packets = SHOW.map((packet) => ({ ...packet, source: sender }));
     const recording = await loadRecording(fileOf(packets), "show.jsonl", { maxRecords: 100, maxBytes: 50_000 });
@@ -177,14 +177,14 @@ describe("a recording in the page", () => {
     expect(recording.window.at(recording.window.start)?.record.entry.from).toBe("x".repeat(255));
   });
 
-  test("has no times that a date can't hold", async () => {
+  test("clamps times that a Date can't represent", async () => {
     const line = '{"time":1e300,"address":"/a","types":"i","args":[1]}\n';
     const recording = await loadRecording(new Blob([line]), "show.jsonl");
     expect(recording.start).toBe(8.64e15);
     expect(saveRecording(recording.window.records(), null)).toHaveLength(1);
   });
 
-  test("is saved as it was read, also what has no sender", async () => {
+  test("is saved as it was read, also without senders", async () => {
     const file = fileOf([...SHOW, { ...SHOW[0]!, time: START + 5000, source: null, transport: null }]);
     const { window } = await loadRecording(file, "show.jsonl");
     expect(await new Blob(saveRecording(window.records(), null) as Uint8Array<ArrayBuffer>[]).text()).toBe(await file.text());
@@ -206,14 +206,14 @@ describe("a recording in the page", () => {
     expect(shownAddresses(recording)).toEqual(["/a", "/b/x"]);
   });
 
-  test("tells of damage and shows the rest", async () => {
+  test("reports damage and shows the rest", async () => {
     const good = fileOf(SHOW.slice(0, 2));
     const recording = await loadRecording(new Blob([good, "{broken\n", good]), "show.jsonl");
     expect(recording.messages).toBe(4);
     expect(recording.note).toMatch(/^1 error in the file\. Line 3 \(at byte \d+\) can't be read: /);
   });
 
-  test("says why a file can't be opened", async () => {
+  test("reports why a file can't be opened", async () => {
     await expect(loadRecording(new Blob(["Dear diary"]), "x")).rejects.toMatchObject({ code: "OSC_RECORDING_FORMAT" });
     await expect(loadRecording(new Blob([]), "x")).rejects.toThrow("The file contains no packets.");
     await expect(loadRecording(new Blob(["{broken"]), "x")).rejects.toThrow("Line 1 (at byte 0) can't be read");

@@ -28,7 +28,7 @@ function nameOf(row: Row | undefined): string | undefined {
 }
 
 describe("an entry", () => {
-  test("of a bundle has a line for each message, with the time tag of the innermost bundle", () => {
+  test("of a bundle has a row for each message, with the innermost bundle's time tag", () => {
     const inner = new OscBundle(new OscMessage("/b"), new TimeTag(2, 2));
     const { rows } = readEntry(packetEntry(1, new OscBundle([new OscMessage("/a"), inner], new TimeTag(1, 2))));
     expect(rows.map((row) => row.kind === "message" && [row.message.address, row.timeTag?.seconds])).toEqual([
@@ -37,26 +37,26 @@ describe("an entry", () => {
     ]);
   });
 
-  test("that cannot be read has a line that says why", () => {
+  test("that can't be decoded has a row with the reason", () => {
     const { rows, packet } = readEntry(packetEntry(1, new TextEncoder().encode("junk")));
     expect(packet).toBeNull();
     expect(rows).toMatchObject([{ kind: "fault", code: "OSC_BAD_ADDRESS", reason: expect.stringContaining("at byte 0") as string }]);
   });
 
-  test("that is read with faults has lines for both", () => {
+  test("decoded with faults has rows for message and fault", () => {
     // One string argument whose padding is not NUL.
     const bytes = new TextEncoder().encode("/a\0\0,s\0\0ab\0x");
     expect(readEntry(packetEntry(1, bytes)).rows.map(nameOf)).toEqual(["/a", "OSC_BAD_PADDING"]);
   });
 
-  test("of a problem has a line with its code", () => {
+  test("of a problem has a row with its code", () => {
     const problem = { kind: "problem", number: 1, time: 5, from: "", code: "EADDRINUSE", message: "taken" } as const;
     expect(readEntry(problem).rows).toMatchObject([{ kind: "fault", code: "EADDRINUSE", reason: "taken" }]);
   });
 });
 
 describe("the window of rows", () => {
-  test("discards the oldest, counts them, and keeps positions", () => {
+  test("discards and counts the oldest records, and keeps positions", () => {
     const window = windowOf(["/1", "/2", "/3"], 3);
     const second = window.at(1);
     for (let number = 4; number <= 100; number += 1) {
@@ -70,7 +70,7 @@ describe("the window of rows", () => {
     expect(window.positionOf(second as Row)).toBeNull();
   });
 
-  test("is limited by bytes, and always keeps the newest", () => {
+  test("is limited in bytes, but always keeps the newest record", () => {
     const { weight } = readEntry(packetEntry(1, new OscMessage("/a")));
     const window = new RowWindow({ maxRecords: MUCH, maxBytes: 2.5 * weight });
     add(window, ["/a", "/b", "/c"]);
@@ -79,7 +79,7 @@ describe("the window of rows", () => {
     expect(window.size).toBe(1);
   });
 
-  test("counts what arguments take in memory, not only on the wire", () => {
+  test("counts the memory of arguments, not only their size on the wire", () => {
     const many = readEntry(
       packetEntry(
         1,
@@ -94,7 +94,7 @@ describe("the window of rows", () => {
     expect(few.weight).toBeLessThan(60_000);
   });
 
-  test("shows what the filter wants, of what there is and of what comes", () => {
+  test("applies the filter to existing and new records", () => {
     const window = windowOf(["/mixer/1/gain", "/other", "/mixer/2"]);
     window.add(readEntry(packetEntry(1, new TextEncoder().encode("junk"))));
     window.setFilter(new MessageFilter(["/mixer/*"]));
@@ -105,7 +105,7 @@ describe("the window of rows", () => {
     expect(shown(window)).toEqual(["/mixer/1/gain", "/other", "/mixer/2", "OSC_BAD_ADDRESS", "/mixer/3", "/no"]);
   });
 
-  test("discards lines that a filter hides, too", () => {
+  test("also discards rows that the filter hides", () => {
     const window = windowOf([], 2);
     window.setFilter(new MessageFilter(["/a"]));
     add(window, ["/a", "/b", "/b", "/a"]);
@@ -113,7 +113,7 @@ describe("the window of rows", () => {
     expect(window.gone).toBe(2);
   });
 
-  test("frozen, shows what there was, under any filter, and all of it afterwards", () => {
+  test("shows only old rows while frozen, with any filter, and all rows afterwards", () => {
     const window = windowOf(["/a", "/b"]);
     window.freeze();
     add(window, ["/a", "/b"]);
@@ -127,7 +127,7 @@ describe("the window of rows", () => {
     expect(shown(window)).toEqual(["/a", "/b", "/a", "/b"]);
   });
 
-  test("frozen and overrun, shows nothing rather than what is newer", () => {
+  test("shows nothing rather than newer rows if overrun while frozen", () => {
     const window = windowOf(["/a"], 2);
     window.freeze();
     add(window, ["/b", "/c", "/d"]);
