@@ -30,13 +30,13 @@ its own sockets to the targets, so replies reach the right client.
 Without a host, FROM listens on all interfaces and TO is this machine. A TO with
 ?listen accepts clients and sends everything to all of them.
 NATS: FROM subscribes to everything below the prefix (default osc), or to the
-subjects, which may contain the wildcards * and >. TO publishes below the prefix,
-and forwards messages on its subjects to all clients of FROM. Several servers:
-nats://a:4222,b:4222/prefix; tls:// for TLS.
+subjects, which may contain the wildcards * and >. TO publishes below the
+prefix, and forwards messages on its subjects to all clients of FROM. Several
+servers: nats://a:4222,b:4222/prefix; tls:// for TLS.
 
 Rules change what is sent to TO. They apply in this order and may be repeated.
-PATTERN is an address pattern; * also matches slashes. Without it, a rule applies
-to all messages. Arguments are numbered from 0.
+PATTERN is an address pattern; * also matches slashes. Without it, a rule
+applies to all messages. Arguments are numbered from 0.
 
   --only PATTERN      forwards only messages whose address matches
   --drop PATTERN      drops messages whose address matches

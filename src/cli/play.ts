@@ -20,7 +20,7 @@ Usage: oscine play [options] FILE URL
 
 FILE is the output of "oscine record", JSON lines from "oscine dump", a
 SuperCollider score, oscdump text or a capture (pcap, pcapng); - is standard
-input. URL is the same as for "oscine send". On a terminal, the space bar pauses.
+input. URL is the same as for "oscine send". The space bar pauses on a terminal.
 
   --speed N           playback speed: 2, 0.5
   --loop [N]          repeats forever, or plays N times

@@ -15,9 +15,9 @@ this and other machines.
 
 Usage: oscine work [handlers module] --nats URLS [options]
 
-The module is the same as for "oscine serve"; without one, the worker prints each
-message. Each packet goes to one worker in the queue. Replies go to the client
-through the server that received the packet.
+The module is the same as for "oscine serve"; without one, the worker prints
+each message. Each packet goes to one worker in the queue. Replies go to the
+client through the server that received the packet.
 
 ${NATS_HELP}
   --queue NAME      workers with this name share the packets (default oscine)
