@@ -48,11 +48,11 @@ describe("the first bytes of a packet", () => {
     expect(admission.explain("not-osc", bytes(`${"x".repeat(10_000)}\0`)).message.length).toBeLessThan(250);
   });
 
-  test("strict and allowOddAddresses contradict each other", () => {
+  test("strict and allowOddAddresses can't be combined", () => {
     expect(() => limits({ strict: true, allowOddAddresses: true })).toThrow(expect.objectContaining({ code: "OSC_OPTION" }));
   });
 
-  test("rejects a packet larger than maxPacketSize, and admits one of that size", () => {
+  test("rejects a packet larger than maxPacketSize and accepts one of that size", () => {
     const small = new Admission(limits({ maxPacketSize: 8 }));
     expect(small.refusal(bytes("/1234567"), client("127.0.0.1"))).toBeNull();
     expect(small.refusal(bytes("/12345678"), client("127.0.0.1"))).toBe("too-large");
@@ -86,7 +86,7 @@ describe("the option allow", () => {
 describe("the option maxRate", () => {
   const packet = bytes("/a\0\0");
 
-  test("rejects what one address sends above maxRate, whatever the port, and nothing of others", () => {
+  test("rejects packets above maxRate per address, whatever the port, and none from other addresses", () => {
     const admission = new Admission(limits({ maxRate: 2 }));
     const refusals = [1, 2, 3].map((port) => admission.refusal(packet, { address: "10.0.0.1", port, family: "IPv4" }));
     expect(refusals).toEqual([null, null, "rate"]);
@@ -99,12 +99,9 @@ describe("the option maxRate", () => {
     for (let sent = 0; sent < 10_000; sent++) expect(admission.refusal(packet, client("10.0.0.1"))).toBeNull();
   });
 
-  test.each([{ maxRate: 0 }, { maxRate: 0.5 }, { maxRate: Number.NaN }, { maxBurst: 0 }, { maxSources: -1 }])(
-    "%j is refused",
-    (options) => {
-      expect(() => limits(options)).toThrow(expect.objectContaining({ code: "OSC_OPTION" }));
-    },
-  );
+  test.each([{ maxRate: 0 }, { maxRate: 0.5 }, { maxRate: Number.NaN }, { maxBurst: 0 }, { maxSources: -1 }])("rejects %j", (options) => {
+    expect(() => limits(options)).toThrow(expect.objectContaining({ code: "OSC_OPTION" }));
+  });
 });
 
 interface Limited {
@@ -126,7 +123,7 @@ function limiter(rates: Partial<Rates>): Limited {
 }
 
 describe("a rate limiter", () => {
-  test("allows a burst, then the rate, and a burst again after a pause", () => {
+  test("allows a burst, then the rate, and another burst after a pause", () => {
     const { allowed, pass } = limiter({ maxRate: 10, maxBurst: 3 });
     expect(allowed("a", 10)).toBe(3);
     pass(100);
@@ -139,7 +136,7 @@ describe("a rate limiter", () => {
     expect(allowed("a", 10)).toBe(3);
   });
 
-  test("allows no more than the rate in the long run, however much is tried", () => {
+  test("never exceeds the rate in the long run", () => {
     const { allowed, pass } = limiter({ maxRate: 50, maxBurst: 5 });
     let total = 0;
     for (let millisecond = 0; millisecond < 10_000; millisecond++) {
@@ -150,7 +147,7 @@ describe("a rate limiter", () => {
     expect(total).toBeLessThanOrEqual(505);
   });
 
-  test("counts each source by itself", () => {
+  test("counts each source separately", () => {
     const { allowed } = limiter({ maxBurst: 2 });
     expect([allowed("a", 5), allowed("b", 5), allowed("a", 5)]).toEqual([2, 2, 0]);
   });
@@ -165,7 +162,7 @@ describe("a rate limiter", () => {
     expect(allowed("a", 5)).toBe(1);
   });
 
-  test("forgets silent sources if it needs room, and none that would gain by it", () => {
+  test("forgets idle sources if it needs room, but none that would gain from it", () => {
     const { rates, allowed, pass } = limiter({ maxRate: 10, maxBurst: 5, maxSources: 2 });
     allowed("busy", 5);
     allowed("silent", 1);

@@ -136,7 +136,7 @@ describe("receiving", () => {
     expectBalance(server);
   });
 
-  test("the default handler sees what nothing matched, wildcards match, and the context knows the client", async () => {
+  test("the default handler receives unmatched messages, wildcards match, and the context has the client", async () => {
     const { server, dispatcher } = await serve();
     dispatcher.map(
       "/mixer/*/gain",
@@ -150,13 +150,13 @@ describe("receiving", () => {
     expect(await client.nextMessage()).toEqual(["/default", "/other"]);
   });
 
-  test("the other name is the same class", () => {
+  test("the alias is the same class", () => {
     expect(AsyncIOOSCUDPServer).toBe(AnyServer);
   });
 });
 
 describe("time tags", () => {
-  test("a later bundle waits without holding anything up, and its messages come together", async () => {
+  test("a future bundle waits without blocking others, and its messages are handled together", async () => {
     const clock = new ManualClock();
     const { server, dispatcher } = await serve({ clock });
     const seen: string[] = [];
@@ -175,7 +175,7 @@ describe("time tags", () => {
     expectBalance(server);
   });
 
-  test("a bundle within a bundle keeps its own time", async () => {
+  test("a nested bundle keeps its own time", async () => {
     const clock = new ManualClock();
     const { server, dispatcher } = await serve({ clock });
     const seen: string[] = [];
@@ -190,14 +190,14 @@ describe("time tags", () => {
     expect(server.stats()).toMatchObject({ received: 3, handled: 3, waiting: 0 });
   });
 
-  test("strictTiming: false handles everything as it comes", async () => {
+  test("strictTiming: false handles bundles immediately", async () => {
     const { server } = await serve({}, new Dispatcher({ strictTiming: false }));
     const client = await Correspondent.of(server);
     client.send(new OscBundle([new OscMessage("/sync", [1])], TimeTag.in(3_600_000 * 5)));
     expect(await client.nextMessage()).toEqual(["/synced", 1]);
   });
 
-  test("too many, too much and too far ahead are refused and reported; what waits is dropped on close", async () => {
+  test("rejects and reports too many, too large and too distant bundles, and drops waiting ones on close", async () => {
     const clock = new ManualClock();
     const { server, errors, reported } = await serve({ clock, maxWaiting: 2, maxWaitingBytes: 100, maxAhead: 5000, farAhead: "reject" });
     const client = await Correspondent.of(server);
@@ -216,7 +216,7 @@ describe("time tags", () => {
 });
 
 describe("faults", () => {
-  test("reports a handler that throws, a promise that rejects and an invalid reply with the client, and goes on", async () => {
+  test("reports a handler that throws, a promise that rejects and an invalid reply with the client, and continues", async () => {
     const { server, dispatcher, errors, reported } = await serve();
     dispatcher.map("/throw", () => {
       throw new RangeError("mine");
@@ -239,7 +239,7 @@ describe("faults", () => {
     expectBalance(server);
   });
 
-  test("garbage is counted under its reason and reported with its sender, and good messages beside it are handled", async () => {
+  test("counts garbage by reason and reports its sender, and handles good messages in between", async () => {
     const { server, errors, reported } = await serve();
     const client = await Correspondent.of(server);
     const text = (value: string): Uint8Array => new TextEncoder().encode(value);
@@ -258,7 +258,7 @@ describe("faults", () => {
     expectBalance(server);
   });
 
-  test("one bad element of a bundle costs that element", async () => {
+  test("skips only the bad element of a bundle", async () => {
     const { server, errors, reported } = await serve();
     const client = await Correspondent.of(server);
     const bundle = encode(new OscBundle([new OscMessage("/sync", [1]), new OscMessage("/bad", [2]), new OscMessage("/sync", [3])]));
@@ -273,7 +273,7 @@ describe("faults", () => {
     expect(server.stats()).toMatchObject({ received: 1, handled: 1, faults: 1 });
   });
 
-  test("the default of onError is one line on stderr that names the client", async () => {
+  test("onError defaults to one line on stderr that names the client", async () => {
     const lines: string[] = [];
     const original = console.error;
     console.error = (line: string) => void lines.push(line);
@@ -293,7 +293,7 @@ describe("faults", () => {
     }
   });
 
-  test("a port that is taken: the error says so and what to do", async () => {
+  test("reports a taken port with advice", async () => {
     const { server } = await serve();
     const second = new AsyncOSCUDPServer(server.serverAddress, new Dispatcher());
     await expect(second.createServeEndpoint()).rejects.toMatchObject({
@@ -305,14 +305,14 @@ describe("faults", () => {
     await second.close();
   });
 
-  test("nobody else may bind the address, however much they wish", async () => {
+  test("no other socket can bind the address", async () => {
     const { server } = await serve();
     const second = new AsyncOSCUDPServer(server.serverAddress, new Dispatcher(), { reuseAddress: true });
     await expect(second.createServeEndpoint()).rejects.toMatchObject({ code: "EADDRINUSE" });
     expect(server.stats().backend).toBe(backend);
   });
 
-  test("a name that does not resolve, an address of no interface", async () => {
+  test("rejects a name that doesn't resolve and an address of no interface", async () => {
     await expect(new AsyncOSCUDPServer(["no-such-host.invalid", 0], new Dispatcher()).serve()).rejects.toMatchObject({
       code: expect.stringMatching(/^(ENOTFOUND|EAI_AGAIN)$/),
       message: expect.stringContaining("no-such-host.invalid"),
@@ -330,13 +330,13 @@ describe("faults", () => {
     [["127.0.0.1", 0], { concurrency: -1 }],
     [["127.0.0.1", 0], { allow: ["nonsense"] }],
     [["127.0.0.1", 0], { native: "always" as "auto" }],
-  ] as const)("%j with %j is refused when the server is made", (address, options) => {
+  ] as const)("rejects %j with %j in the constructor", (address, options) => {
     expect(() => new AsyncOSCUDPServer(address, new Dispatcher(), options)).toThrow(expect.objectContaining({ code: "OSC_OPTION" }));
   });
 });
 
 describe("async handlers", () => {
-  test("promises that are kept at once need no room in the queue, however many packets come together", async () => {
+  test("immediately resolved promises need no room in the queue, however many packets arrive together", async () => {
     const { server, dispatcher } = await serve({ maxQueue: 2 });
     let count = 0;
     dispatcher.map("/quick", async () => {
@@ -350,7 +350,7 @@ describe("async handlers", () => {
     expect([count, server.stats()]).toMatchObject([200, { handled: 200, dropped: 0 }]);
   });
 
-  test("one client's packets keep their order, another's do not wait for them", async () => {
+  test("one client's packets keep their order, and another's don't wait for them", async () => {
     const { server, dispatcher } = await serve();
     const gates: (() => void)[] = [];
     dispatcher.map("/wait", async (_address: string, name: string) => {
@@ -370,7 +370,7 @@ describe("async handlers", () => {
     expect(server.stats()).toMatchObject({ received: 3, handled: 3, inProgress: 0 });
   });
 
-  test('with order: "none" a packet does not wait for the one before', async () => {
+  test('with order: "none", a packet doesn\'t wait for the previous one', async () => {
     const { server, dispatcher } = await serve({ order: "none" });
     let open = (): void => undefined;
     dispatcher.map("/wait", async () => {
@@ -384,7 +384,7 @@ describe("async handlers", () => {
     expect(await client.nextMessage()).toEqual(["/waited"]);
   });
 
-  test("concurrency bounds how many are in progress, and the queue is bounded, too", async () => {
+  test("concurrency limits the packets in progress, and the queue is bounded too", async () => {
     const { server, dispatcher, errors, reported } = await serve({ order: "none", concurrency: 2, maxQueue: 3 });
     const gates: (() => void)[] = [];
     let running = 0;
@@ -408,7 +408,7 @@ describe("async handlers", () => {
     expectBalance(server);
   });
 
-  test("close waits for handlers that have begun, lets them reply, and drops what has not begun", async () => {
+  test("close() waits for running handlers, sends their replies and drops queued packets", async () => {
     const { server, dispatcher } = await serve();
     let open = (): void => undefined;
     let begun = (): void => undefined;
@@ -429,7 +429,7 @@ describe("async handlers", () => {
     expect(server.stats()).toMatchObject({ received: 2, handled: 1, dropped: 1, inProgress: 0 });
   });
 
-  test("a handler that never settles does not keep close from ending", async () => {
+  test("close() resolves despite a handler that never settles", async () => {
     const { server, dispatcher } = await serve({ closeTimeout: 20 });
     let begun = (): void => undefined;
     const hasBegun = new Promise<void>((resolve) => (begun = resolve));
@@ -445,7 +445,7 @@ describe("async handlers", () => {
 });
 
 describe("life cycle", () => {
-  test("the port is known while serving, given back on close, and the server may serve again", async () => {
+  test("the port is known while serving and freed on close, and the server can serve again", async () => {
     const { server } = await serve();
     const { port } = server.serverAddress;
     expect(port).toBeGreaterThan(0);
@@ -462,7 +462,7 @@ describe("life cycle", () => {
     expect(await client.nextMessage()).toEqual(["/synced"]);
   });
 
-  test("serve ends with shutdown from inside a handler, after its reply", async () => {
+  test("serve() ends after shutdown() in a handler, once its reply is sent", async () => {
     const dispatcher = new Dispatcher();
     const server = new AsyncOSCUDPServer([LOCAL, 0], dispatcher);
     dispatcher.map(
@@ -481,7 +481,7 @@ describe("life cycle", () => {
     await served;
   });
 
-  test("a signal ends serving; one that is aborted already does not begin", async () => {
+  test("an abort signal stops serving, and an aborted one prevents it", async () => {
     const server = new AsyncOSCUDPServer([LOCAL, 0], new Dispatcher());
     const controller = new AbortController();
     const served = server.serve({ signal: controller.signal });
@@ -492,7 +492,7 @@ describe("life cycle", () => {
     expect(server.serverAddress.port).toBe(0);
   });
 
-  test("verifyRequest may refuse packets, and may throw", async () => {
+  test("verifyRequest can reject packets, and may throw", async () => {
     class Strict extends AsyncOSCUDPServer {
       override verifyRequest(data: Uint8Array, client: NetAddress): boolean {
         if (data.length > 40) throw new Error("too long for me");
@@ -509,7 +509,7 @@ describe("life cycle", () => {
     expectBalance(server);
   });
 
-  test("a packet can be handed to the protocol by hand", async () => {
+  test("a program can inject a packet", async () => {
     const { dispatcher } = await serve();
     const server = new AsyncOSCUDPServer([LOCAL, 0], dispatcher);
     const [transport, protocol] = await server.createServeEndpoint();
@@ -521,7 +521,7 @@ describe("life cycle", () => {
     expect(protocol.stats().received).toBe(1);
   });
 
-  test("every count is published on the diagnostics channel", async () => {
+  test("publishes every count on the diagnostics channel", async () => {
     const counts: unknown[] = [];
     const listener = (message: unknown): void => void counts.push((message as { name: string }).name);
     subscribe("oscine:count", listener);
@@ -582,7 +582,7 @@ describe("options of the socket", () => {
     expect(seen.toSorted((a, b) => a - b)).toEqual([0, 1]);
   });
 
-  test("reusePort where this Node has it, a clear refusal where not", async () => {
+  test("supports reusePort if Node does, and otherwise rejects it clearly", async () => {
     const server = new AsyncOSCUDPServer([LOCAL, 0], new Dispatcher(), { reusePort: true });
     const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
     if (backend === "native" || major > 23 || (major === 23 && minor >= 1)) {
@@ -598,7 +598,7 @@ describe("options of the socket", () => {
     }
   });
 
-  test("a reply that no datagram can carry is reported with its size", async () => {
+  test("reports a reply too large for a datagram with its size", async () => {
     const { server, dispatcher, errors, reported } = await serve();
     dispatcher.map("/large", () => ["/large", new Uint8Array(65_500)]);
     const client = await Correspondent.of(server);
@@ -608,7 +608,7 @@ describe("options of the socket", () => {
     expect(server.stats().socketErrors).toBe(1);
   });
 
-  test("uses Node's sockets in the processes of a cluster, which share a port", async () => {
+  test("uses Node's sockets in cluster processes, which share a port", async () => {
     const program = new Program("cluster.mjs");
     cleanUp.push(() => program.dispose());
     expect(await program.ended).toBe(0);

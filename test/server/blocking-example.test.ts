@@ -9,7 +9,7 @@ import { steadyPort } from "../steady-port.ts";
 
 const root = new URL("../../", import.meta.url);
 
-test("examples/blocking-server.ts prints what comes, and Ctrl-C ends it at once", async () => {
+test("examples/blocking-server.ts prints messages, and Ctrl-C stops it immediately", async () => {
   const port = await steadyPort();
   const source = readFileSync(new URL("examples/blocking-server.ts", root), "utf8");
   // A copy with another port, for the example's own may be in use.

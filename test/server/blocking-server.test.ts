@@ -37,7 +37,7 @@ function expectBalance(stats: ServerStats): void {
 }
 
 describe("a blocked thread", () => {
-  test("prints at once, into a pipe, and goes on to the next line only after shutdown()", async () => {
+  test("prints immediately into a pipe, and continues with the next line only after shutdown()", async () => {
     const program = startBlocking();
     const client = await program.client();
     client.send(new OscMessage("/print", [1, "two"]));
@@ -47,7 +47,7 @@ describe("a blocked thread", () => {
     await program.printed(/^served 1\n/m);
   });
 
-  test("uses no CPU while nothing arrives", async () => {
+  test("uses no CPU while idle", async () => {
     const program = start("blocking-idle.mjs");
     const client = await program.client();
     expect(await client.ask("/usage")).toEqual(["/usage", 0]);
@@ -57,7 +57,7 @@ describe("a blocked thread", () => {
     expect(await program.ended).toBe(0);
   }, 20_000);
 
-  test("serves again after shutdown(), and packets wait meanwhile", async () => {
+  test("serves again after shutdown(), with packets queued meanwhile", async () => {
     const program = startBlocking();
     const client = await program.client();
     client.send(new OscMessage("/shutdown-by-context"), new OscMessage("/echo", ["waited"]), new OscMessage("/echo", ["again"]));
@@ -78,7 +78,7 @@ describe("a blocked thread", () => {
     expect(await program.ended).toBe(0);
   });
 
-  test("closes from inside a handler: its reply is sent, the port is free, serving again is refused", async () => {
+  test("closes in a handler: sends its reply, frees the port and refuses to serve again", async () => {
     const program = startBlocking();
     const client = await program.client();
     client.send(new OscMessage("/close"));
@@ -92,7 +92,7 @@ describe("a blocked thread", () => {
     expect(await program.ended).toBe(0);
   });
 
-  test("cannot serve inside a handler: a reported error says so", async () => {
+  test("reports an error for serving inside a handler", async () => {
     const program = startBlocking();
     (await program.client()).send(new OscMessage("/nested"));
     const error = await program.told<ToldError>("error");
@@ -109,7 +109,7 @@ describe("packets", () => {
     expect((await client.nextMessages(500)).map(([, index]) => index)).toEqual(sent);
   });
 
-  test("of nearly a datagram's size go both ways", async () => {
+  test("of nearly a datagram's size pass in both directions", async () => {
     const client = await startBlocking().client();
     const bytes = Uint8Array.from({ length: 65_480 }, (_, index) => index % 251);
     const sum = bytes.reduce((hash, byte) => (hash * 31 + byte) % 65_521, 0);
@@ -121,7 +121,7 @@ describe("packets", () => {
     expect(await client.nextMessages(1)).toEqual([["/big", new Uint8Array(65_480).fill(7)]]);
   });
 
-  test("may have a reply each, or thousands", async () => {
+  test("may have one reply or thousands", async () => {
     const client = await startBlocking().client();
     client.send(new OscMessage("/many", [3000]));
     expect((await client.nextMessages(3000)).map(([, index]) => index)).toEqual(Array.from({ length: 3000 }, (_, index) => index));
@@ -181,7 +181,7 @@ describe("packets", () => {
     expect(await client.nextMessages(4)).toEqual([["/late"], ["/echo", 17], ["/echo", 18], ["/echo", 19]]);
   });
 
-  test("dated later wait for their time, and block nothing", async () => {
+  test("with a future time tag wait without blocking others", async () => {
     const client = await startBlocking().client();
     const at = Date.now() + 1000;
     client.send(new OscBundle([new OscMessage("/echo", ["later"])], TimeTag.from(at)), new OscMessage("/echo", ["now"]));
@@ -191,7 +191,7 @@ describe("packets", () => {
     expect(Date.now()).toBeGreaterThanOrEqual(at);
   });
 
-  test("dated later are handled at once without strictTiming", async () => {
+  test("with a future time tag are handled immediately without strictTiming", async () => {
     const client = await startBlocking({ strictTiming: false }).client();
     client.send(new OscBundle([new OscMessage("/echo", ["dated"])], TimeTag.in(600_000)));
     expect(await client.nextMessages(1)).toEqual([["/echo", "dated"]]);
@@ -199,7 +199,7 @@ describe("packets", () => {
 });
 
 describe("errors while the thread is blocked", () => {
-  test("names the sender of packets that aren't OSC or can't be decoded", async () => {
+  test("name the sender of packets that aren't OSC or can't be decoded", async () => {
     const program = startBlocking();
     const client = await program.client();
     client.send(text("junk"));
@@ -220,7 +220,7 @@ describe("errors while the thread is blocked", () => {
     expectBalance(stats);
   });
 
-  test("reports what a handler throws, and sends a late reply", async () => {
+  test("include a handler's exception, and a late reply is sent", async () => {
     const program = startBlocking();
     const client = await program.client();
     client.send(new OscMessage("/throw"));
@@ -233,7 +233,7 @@ describe("errors while the thread is blocked", () => {
     expectBalance(stats);
   });
 
-  test("prints errors to stderr without onError", async () => {
+  test("are printed to stderr without onError", async () => {
     const program = startBlocking({ quiet: true });
     const client = await program.client();
     client.send(new OscMessage("/throw"), text("junk"));
@@ -250,7 +250,7 @@ describe("the constructor", () => {
     ["bad-timeout", "OSC_OPTION"],
     ["bad-allow", "OSC_OPTION"],
     ["bad-native", "OSC_OPTION"],
-  ])("throws there and then: %s", async (what, code) => {
+  ])("throws immediately: %s", async (what, code) => {
     const program = start("blocking-constructor.mjs", what);
     const error = await program.told<{ code: string; className: string; message: string }>("threw");
     expect(error.code).toBe(code);
@@ -258,7 +258,7 @@ describe("the constructor", () => {
     expect(await program.ended).toBe(0);
   });
 
-  test("leaves a program that never serves free to end", async () => {
+  test("lets a program that never serves exit", async () => {
     const program = start("blocking-constructor.mjs", "idle");
     await program.printed(/ready/);
     expect(await program.ended).toBe(0);
@@ -299,7 +299,7 @@ describe("signals end a blocked process", () => {
     expect(await program.ended).toBe("SIGINT");
   });
 
-  test("wait for kept listeners, and listeners are restored afterwards", async () => {
+  test("wait for kept listeners, and other listeners are restored afterwards", async () => {
     const program = start("blocking-signal.mjs", "kept");
     const client = await program.client();
     program.child.kill("SIGINT");
@@ -310,7 +310,7 @@ describe("signals end a blocked process", () => {
   });
 });
 
-test("a handler may end the process", async () => {
+test("a handler can end a blocked process", async () => {
   const program = start("blocking-exit.mjs");
   (await program.client()).send(new OscMessage("/exit", [9]));
   expect(await program.ended).toBe(9);

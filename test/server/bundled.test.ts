@@ -54,7 +54,7 @@ describe.each(BUNDLERS)("a program bundled by $bundler as $format", ({ bundler, 
     }
   });
 
-  test("serves in the event loop, and otherwise says what to do, if oscine is in the bundle", { timeout: 60_000 }, async () => {
+  test("serves in the event loop and otherwise gives advice if oscine is in the bundle", { timeout: 60_000 }, async () => {
     const file = await bundleWith(bundler, format, []);
     expect((await run(process.execPath, [file, "Async"])).stdout).toContain("closed");
     for (const kind of ["Blocking", "Threading", "Forking"]) {

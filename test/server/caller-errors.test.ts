@@ -54,7 +54,7 @@ describe.each(Object.entries(SERVERS))("%s", (name, Server) => {
     ["an empty array", [], /got \[\] \(array\)/],
     ["a host that is no text", [9000, "127.0.0.1"], /^Host must be .* got 9000/],
     ["a host in spaces", [" 127.0.0.1", 9000], /^Host must not contain spaces/],
-  ])("refuses an address that is %s", (_what, address, message) => {
+  ])("rejects an address that is %s", (_what, address, message) => {
     expect(make(address, new Dispatcher())).toThrow(optionError(message));
   });
 
@@ -64,12 +64,12 @@ describe.each(Object.entries(SERVERS))("%s", (name, Server) => {
     ["an empty object", {}, /got \{\} \(object\)/],
     ["a function", () => undefined, /dispatcher\.map\(address, handler\)/],
     ["an instance of another class", new Map(), /got an object of class Map/],
-  ])("refuses handlers that are %s", (_what, handlers, message) => {
+  ])("rejects handlers that are %s", (_what, handlers, message) => {
     expect(make(LOCAL, handlers)).toThrow(optionError(new RegExp(`^The second argument of ${name} must be a Dispatcher`)));
     expect(make(LOCAL, handlers)).toThrow(optionError(message));
   });
 
-  test("says the right form for host, port and dispatcher one after another", () => {
+  test("explains how to pass host, port and dispatcher given as separate arguments", () => {
     const form = new RegExp(`^${name} takes host and port as one array: new ${name}\\(\\["127\\.0\\.0\\.1", 1337\\], dispatcher\\)`);
     expect(make("127.0.0.1", 1337, new Dispatcher())).toThrow(optionError(form));
     expect(make("127.0.0.1", 1337, new Dispatcher(), "1.1")).toThrow(optionError(form));
@@ -82,7 +82,7 @@ describe.each(Object.entries(SERVERS))("%s", (name, Server) => {
     ["an array", []],
     ["a function", () => undefined],
     ["an event loop or another object", new EventTarget()],
-  ])("refuses options that are %s", (_what, options) => {
+  ])("rejects options that are %s", (_what, options) => {
     expect(make(LOCAL, new Dispatcher(), options)).toThrow(optionError(new RegExp(`^The options of ${name} must be an object`)));
   });
 
@@ -90,7 +90,7 @@ describe.each(Object.entries(SERVERS))("%s", (name, Server) => {
     ["onerror", "onError"],
     ["max_queue", "maxQueue"],
     ["maxpacketsize", "maxPacketSize"],
-  ])("names the right option for %s", (wrong, right) => {
+  ])("suggests the right option for %s", (wrong, right) => {
     const message = new RegExp(`^${name} has no option "${wrong}"\\. Did you mean ${right}\\?`);
     expect(make(LOCAL, new Dispatcher(), { [wrong]: 1 })).toThrow(optionError(message));
   });
@@ -108,7 +108,7 @@ describe.each(Object.entries(SERVERS))("%s", (name, Server) => {
     ["allow", ["10.0.0.5/33"]],
     ["allow", ["stage.local"]],
     ["allow", [5]],
-  ])("refuses %s: %j", (option, value) => {
+  ])("rejects %s: %j", (option, value) => {
     expect(make(LOCAL, new Dispatcher(), { [option]: value })).toThrow(optionError(new RegExp(`^${option}`)));
   });
 });
@@ -140,7 +140,7 @@ const OF_KIND: readonly (readonly [server: string, option: string, value: unknow
   ["AsyncOSCWebSocketServer", "pingTimeout", null],
 ];
 
-test.each(OF_KIND)("%s refuses %s: %j", (name, option, value) => {
+test.each(OF_KIND)("%s rejects %s: %j", (name, option, value) => {
   const make = (): unknown => new (SERVERS[name] as Constructor)(LOCAL, new Dispatcher(), { [option]: value });
   expect(make).toThrow(optionError(new RegExp(`^${option}`)));
 });
@@ -151,7 +151,7 @@ test.each([
   ["ForkingOSCTCPServer", "max_children", "maxChildren"],
   ["AsyncOSCTCPServer", "no_delay", "noDelay"],
   ["AsyncOSCWebSocketServer", "origin", "origins"],
-])("%s names the right option for %s", (name, wrong, right) => {
+])("%s suggests the right option for %s", (name, wrong, right) => {
   const make = (): unknown => new (SERVERS[name] as Constructor)(LOCAL, new Dispatcher(), { [wrong]: 1 });
   expect(make).toThrow(optionError(new RegExp(`Did you mean ${right}\\?`)));
 });
@@ -162,12 +162,12 @@ test.each([
   ["BlockingOSCTCPServer", "origins", "WebSocket"],
   ["AsyncOSCUDPServer", "maxThreads", "Threading"],
   ["ThreadingOSCUDPServer", "maxChildren", "Forking"],
-])("%s says that its option %s is one of %s servers", (name, option, other) => {
+])("%s reports that the option %s belongs to %s servers", (name, option, other) => {
   const make = (): unknown => new (SERVERS[name] as Constructor)(LOCAL, new Dispatcher(), { [option]: 1 });
   expect(make).toThrow(optionError(new RegExp(`^${name} has no option "${option}": ${other} servers have it\\.$`)));
 });
 
-test.each([{ path: "" }, { path: 5 }, { path: undefined }])("a TCP server refuses the socket path in %j", (address) => {
+test.each([{ path: "" }, { path: 5 }, { path: undefined }])("a TCP server rejects the socket path in %j", (address) => {
   const make = (): unknown => new (SERVERS["AsyncOSCTCPServer"] as Constructor)(address, new Dispatcher());
   expect(make).toThrow(expect.objectContaining({ code: "OSC_OPTION" }));
 });

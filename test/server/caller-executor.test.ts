@@ -90,7 +90,7 @@ const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve)
 const limitOf = (error: OscError): string => (error as OscDroppedError).limit;
 const numberOf = ([packet]: [Packet, unknown]): number => packet.data[0]!;
 
-test("hands over a packet with its bytes, its client and its time", async () => {
+test("passes a packet with its bytes, client and time", async () => {
   const { executor, next, signal } = bothSides();
   const { sequence } = signal;
   const from = [new RecordingPeer(9001), new RecordingPeer(9002), new RecordingPeer(9002), new RecordingPeer(9003, "fe80::1%eth0")];
@@ -107,7 +107,7 @@ test("hands over a packet with its bytes, its client and its time", async () => 
   expect(next()).toBeNull();
 });
 
-test("returns replies, results and counts in the order of the packets", async () => {
+test("returns replies, results and counts in packet order", async () => {
   const { executor, next, tell, settled, counters } = bothSides();
   const peers = [new RecordingPeer(1), new RecordingPeer(2)];
   for (const peer of peers) executor.execute(packetOf(Uint8Array.of(peer.address.port), peer));
@@ -130,7 +130,7 @@ test("returns replies, results and counts in the order of the packets", async ()
   expect([counters.read("handlerErrors"), counters.read("faults")]).toEqual([1, 1]);
 });
 
-test("takes the packets before a handled one as handled, too", async () => {
+test("counts all packets before a handled one as handled", async () => {
   const { execute, next, tell, settled } = bothSides();
   await execute(1, 2, 3);
   next();
@@ -138,7 +138,7 @@ test("takes the packets before a handled one as handled, too", async () => {
   expect(settled.map(numberOf)).toEqual([1, 2]);
 });
 
-test("lets no more packets wait than maxQueue, besides the one that is being handled", async () => {
+test("queues at most maxQueue packets besides the one being handled", async () => {
   const { execute, handleAll, dropped, settled } = bothSides({ maxQueue: 3 });
   await execute(1, 2);
   await execute(3, 4, 5, 6);
@@ -152,7 +152,7 @@ test("lets no more packets wait than maxQueue, besides the one that is being han
   expect(dropped.map(numberOf)).toEqual([5, 6, 11]);
 });
 
-test("limits the bytes that wait", async () => {
+test("limits the queued bytes", async () => {
   const { executor, dropped } = bothSides({ maxQueueBytes: 100 });
   for (const size of [60, 60, 60, 30]) {
     executor.execute(packetOf(new Uint8Array(size).fill(size)));
@@ -161,7 +161,7 @@ test("limits the bytes that wait", async () => {
   expect(dropped.map(([packet, error]) => [packet.data.length, limitOf(error)])).toEqual([[60, "maxQueueBytes"]]);
 });
 
-test("takes the oldest packet back with drop-oldest, but never the one being handled", async () => {
+test("drops the oldest packet with drop-oldest, but never the one being handled", async () => {
   const { execute, next, tell, handleAll, dropped } = bothSides({ maxQueue: 2, overflow: "drop-oldest" });
   await execute(1);
   const first = next();
@@ -176,7 +176,7 @@ test("takes the oldest packet back with drop-oldest, but never the one being han
   expect(await handleAll()).toEqual([7, 8, 9]);
 });
 
-test("queues more packets than may be in flight, and hands them over in order", async () => {
+test("queues more packets than may be in flight, and passes them on in order", async () => {
   const { execute, handleAll, settled, dropped } = bothSides();
   const numbers = Array.from({ length: 2000 }, (_, index) => index % 256);
   await execute(...numbers);
@@ -185,7 +185,7 @@ test("queues more packets than may be in flight, and hands them over in order", 
   expect(dropped).toEqual([]);
 });
 
-test("hands over packets and replies of many megabytes", async () => {
+test("passes packets and replies of many megabytes", async () => {
   const { executor, execute, next, tell } = bothSides();
   const peer = new RecordingPeer();
   const large = new Uint8Array(3 * 1024 * 1024).fill(5);
@@ -198,7 +198,7 @@ test("hands over packets and replies of many megabytes", async () => {
   expect([...next()!.data]).toEqual([6]);
 });
 
-test("drops what waits when it closes, and waits for what is being handled", async () => {
+test("drops queued packets on close, and waits for the one being handled", async () => {
   const { executor, execute, next, tell, dropped, settled } = bothSides();
   await execute(...Array.from({ length: 2000 }, (_, index) => index % 256));
   const first = next();
@@ -211,7 +211,7 @@ test("drops what waits when it closes, and waits for what is being handled", asy
   expect(settled.map(numberOf)).toEqual([0]);
 });
 
-test("gives up on a handler when the time to close is over", async () => {
+test("stops waiting for a handler after the close timeout", async () => {
   const { executor, execute, next, settled } = bothSides();
   await execute(1);
   next();

@@ -32,7 +32,7 @@ function served(): { road: Pipeline; clock: ManualClock; handled: string[]; send
 }
 
 describe.each([HOUR, -HOUR])("the system's clock jumps by %d ms while bundles wait", (jump) => {
-  test("handles them when their remaining time is over, not earlier and not later", () => {
+  test("handles them exactly when their remaining time is over", () => {
     const { road, clock, handled, send } = served();
     send("/waiting", 1000);
     clock.jump(jump);

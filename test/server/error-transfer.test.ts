@@ -19,11 +19,11 @@ const ours: readonly errors.OscError[] = [
   new errors.OscNatsError("OSC_NATS_JETSTREAM", "No stream", "127.0.0.1:4222"),
 ];
 
-test("every class is among them, but for the one that holds packets", () => {
+test("covers every error class except the one that holds packets", () => {
   expect(new Set([...ours.map(({ name }) => name), "OscBatchError"])).toEqual(new Set(Object.keys(errors)));
 });
 
-test.each(ours.map((error) => [error.name, error] as const))("%s crosses with class, code, fields, message and stack", (_name, error) => {
+test.each(ours.map((error) => [error.name, error] as const))("transfers %s with class, code, fields, message and stack", (_name, error) => {
   for (const copy of [structuredClone(packError(error)), JSON.parse(JSON.stringify(packError(error)))]) {
     const arrived = unpackError(copy);
     expect(arrived).toBeInstanceOf(error.constructor);
@@ -34,7 +34,7 @@ test.each(ours.map((error) => [error.name, error] as const))("%s crosses with cl
   }
 });
 
-test("causes cross as well: ours with their class, others with name, message, code and stack", () => {
+test("transfers causes: Oscine errors with class, others with name, message, code and stack", () => {
   const innermost = Object.assign(new RangeError("too far"), { code: "ERR_FAR" });
   const inner = new errors.OscDispatchError("OSC_HANDLER_FAILED", "A handler failed", "/a", { cause: innermost });
   const outer = new errors.OscRejectedError("malformed", "Malformed", { cause: inner });
@@ -45,7 +45,7 @@ test("causes cross as well: ours with their class, others with name, message, co
   expect([cause.name, cause.message, cause.code, cause.stack]).toEqual(["RangeError", "too far", "ERR_FAR", innermost.stack]);
 });
 
-test("whatever was thrown or refused crosses at least as a text", () => {
+test("transfers any thrown value at least as text", () => {
   const unprintable = {
     toString(): string {
       throw new Error("no");
@@ -58,7 +58,7 @@ test("whatever was thrown or refused crosses at least as a text", () => {
   expect(arrived).toEqual(["text", 7, null, "12", "NaN", "an object", "an unprintable object"]);
 });
 
-test("a circle of causes is cut", () => {
+test("cuts circular causes", () => {
   const error = new errors.OscError("OSC_CLOSED", "Circular");
   error.cause = error;
   let depth = 0;
@@ -67,14 +67,14 @@ test("a circle of causes is cut", () => {
   expect(depth).toBeLessThan(20);
 });
 
-test("a user's subclass crosses as an OscError", () => {
+test("transfers a user's subclass as an OscError", () => {
   class Special extends errors.OscServerError {}
   const arrived = unpackError(packError(new Special("OSC_CLOSED", "Special")));
   expect(Object.getPrototypeOf(arrived)).toBe(errors.OscError.prototype);
   expect(arrived.code).toBe("OSC_CLOSED");
 });
 
-test("what throws when it is looked at crosses as a text, and nothing throws", () => {
+test("transfers values with throwing accessors as text, without throwing", () => {
   const thrower = (): never => {
     throw new Error("no");
   };

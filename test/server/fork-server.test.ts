@@ -26,8 +26,8 @@ async function forkServerAndSpares(program: PoolProgram, spares: number): Promis
   return alive();
 }
 
-describe.skipIf(!canFork())("processes that are forked", () => {
-  test("have numbers of their own, handle one packet each, and all begin alike", async () => {
+describe.skipIf(!canFork())("forked processes", () => {
+  test("have their own random numbers, handle one packet each and start in the same state", async () => {
     const program = await start({});
     const replies = [await program.ask("/who"), await program.ask("/who"), await program.ask("/who")];
     expect(new Set(replies.map(([, , pid]) => pid)).size).toBe(3);
@@ -38,7 +38,7 @@ describe.skipIf(!canFork())("processes that are forked", () => {
     expect(program.stderr).toBe("");
   });
 
-  test("are forked before there are packets for them, as many as spareChildren says, and end with the server", async () => {
+  test("are forked in advance, as many as spareChildren, and end with the server", async () => {
     const program = await start({ spareChildren: 3 });
     for (let index = 0; index < 20; index += 1) expect(await program.ask("/echo", index)).toEqual(["/echoed", index]);
     const processes = await forkServerAndSpares(program, 3);
@@ -46,7 +46,7 @@ describe.skipIf(!canFork())("processes that are forked", () => {
     expect(processes.filter(isAlive)).toEqual([]);
   });
 
-  test("are replaced where they die before there is a packet for them", async () => {
+  test("are replaced if they die before receiving a packet", async () => {
     const program = await start({ spareChildren: 2 });
     const [, ...spares] = await forkServerAndSpares(program, 2);
     for (const { pid } of spares) process.kill(pid, "SIGKILL");
@@ -57,7 +57,7 @@ describe.skipIf(!canFork())("processes that are forked", () => {
     expect(await program.quit()).toMatchObject({ handled: 4, dropped: 0, faults: 0 });
   });
 
-  test("lose no packet where they die before they have looked at it", async () => {
+  test("lose no packet if they die before reading it", async () => {
     const program = await start({ spareChildren: 2 });
     const [, ...spares] = await forkServerAndSpares(program, 2);
     for (const { pid } of spares) process.kill(pid, "SIGSTOP");
@@ -72,7 +72,7 @@ describe.skipIf(!canFork())("processes that are forked", () => {
     expect(await program.quit()).toMatchObject({ handled: 5, dropped: 0, faults: 0 });
   });
 
-  test("are no more than maxChildren at once, and the others wait", async () => {
+  test("never exceed maxChildren, and other packets wait", async () => {
     const program = await start({ maxChildren: 2 });
     for (let index = 0; index < 6; index += 1) program.send("/sleep", 60);
     let most = 0;
@@ -86,7 +86,7 @@ describe.skipIf(!canFork())("processes that are forked", () => {
     expect(await program.quit()).toMatchObject({ forked: 7, handled: 7, dropped: 0 });
   });
 
-  test("come from another fork server when that has died, and what was in progress is reported", async () => {
+  test("come from a new fork server if the old one dies, and packets in progress are reported", async () => {
     const program = await start({});
     expect(await program.ask("/hang")).toEqual(["/hanging"]);
     const [forkServer] = descendants(program.child.pid as number);
@@ -101,7 +101,7 @@ describe.skipIf(!canFork())("processes that are forked", () => {
     expect(await program.quit()).toMatchObject({ dropped: 1, inProgress: 0 });
   });
 
-  test("come from another fork server when that was stopped, and what was in progress is reported", { timeout: 30_000 }, async () => {
+  test("come from a new fork server if the old one is stopped, and packets in progress are reported", { timeout: 30_000 }, async () => {
     const program = await start({});
     expect(await program.ask("/hang")).toEqual(["/hanging"]);
     const [forkServer] = descendants(program.child.pid as number);
@@ -114,7 +114,7 @@ describe.skipIf(!canFork())("processes that are forked", () => {
     expect(await program.quit()).toMatchObject({ handled: 2, dropped: 2, inProgress: 0 });
   });
 
-  test("answer with more than a pipe takes at once, side by side", async () => {
+  test("send replies larger than a pipe concurrently", async () => {
     const program = await start({});
     for (const letter of ["a", "b", "c", "d"]) program.send("/echo", letter.repeat(60_000));
     await program.until(() => program.replies.length === 4);
@@ -125,14 +125,14 @@ describe.skipIf(!canFork())("processes that are forked", () => {
     ).toEqual(["a", "b", "c", "d"].map((letter) => [letter, 1, 60_000]));
   });
 
-  test("run handlers of a module as long as these are synchronous", async () => {
+  test("run a module's handlers if these are synchronous", async () => {
     const program = await start({}, "pool-handlers.mjs");
     expect(await program.ask("/echo", 1)).toEqual(["/echoed", 1]);
     expect(await program.fail("/later")).toMatchObject({ code: "OSC_ASYNC_HANDLER" });
     expect((await program.quit()).forked).toBe(3);
   });
 
-  test("are the default, also for a module; not if a handler is an async function, or a process is to handle several packets", async () => {
+  test("are the default, also for a module, but not with async handlers or several packets per process", async () => {
     const started = await Promise.all([
       start({ strategy: "auto" }),
       start({ strategy: "auto" }, "sync-handlers.mjs"),
@@ -149,7 +149,7 @@ describe.skipIf(!canFork())("processes that are forked", () => {
     ]);
   });
 
-  test("are refused with options that they cannot keep", () => {
+  test("are rejected with options that they don't support", () => {
     const handlers = new URL("programs/pool-handlers.mjs", import.meta.url);
     expect(() => childPoolDescription(handlers, { strategy: "fork", requestsPerChild: 2 })).toThrow(OscServerError);
     expect(() => childPoolDescription(handlers, { strategy: "native" as "fork" })).toThrow(
@@ -167,14 +167,14 @@ describe.skipIf(!canFork()).each([
   ["children crash", {}, /a child that was forked as a test ended: signal SIGABRT/],
   ["children hang", {}, /a child that was forked as a test did not answer within 2000 ms/],
   ["koffi is missing", { NODE_OPTIONS: `--require ${NO_KOFFI}` }, /the optional package koffi isn't installed/],
-] as const)("if the test at the start fails because %s", (how, env, why) => {
+] as const)("if the self-test fails because %s", (how, env, why) => {
   function run(strategy: string): PoolProgram {
     const program = new PoolProgram(["no-fork.mjs", "NODE_OPTIONS" in env ? "" : how, JSON.stringify({ strategy })], { env });
     running.push(program);
     return program;
   }
 
-  test('the server spawns processes instead, and stats() says so; strategy "fork" is an error that says why', async () => {
+  test('the server spawns processes instead and stats() shows it, and strategy "fork" throws with the reason', async () => {
     const [automatic, forking] = [run("auto"), run("fork")];
     await forking.until(() => forking.told.has("failed"));
     const [{ code, message }] = forking.told.get("failed") as [ToldError];
@@ -191,7 +191,7 @@ describe.skipIf(!canFork()).each([
   });
 });
 
-test.skipIf(!canFork())("flags of the program don't take back what forking needs", async () => {
+test.skipIf(!canFork())("the program's flags don't override what forking needs", async () => {
   const program = new PoolProgram(["pool.mjs", "Forking", "dispatcher", JSON.stringify({ strategy: "fork" })], {
     flags: ["--no-single-threaded", "--v8-pool-size=4"],
   });
@@ -205,7 +205,7 @@ test.skipIf(!canFork())("flags of the program don't take back what forking needs
   expect(program.errors).toEqual([]);
 });
 
-test("the memory that the system puts into each process is found, and where there is none the end of all memory", () => {
+test("finds the memory that the system maps into each process, or the end of all memory", () => {
   const maps = [
     "00400000-00452000 r-xp 00000000 08:02 173521 /usr/bin/node",
     "7f0000040000-7f0000080000 rw-p 00000000 00:00 0 ",
@@ -216,7 +216,7 @@ test("the memory that the system puts into each process is found, and where ther
   expect(specialMemory(maps.join("\n"))).toBe("7ffffffff000");
 });
 
-test("a descriptor that is taken out of the table for poll leaves its place to the last", () => {
+test("the last descriptor in the poll table replaces a removed one", () => {
   const table = new PollTable();
   for (let fd = 0; fd < 100; fd += 1) table.add(fd);
   const entries = (): Int32Array => new Int32Array(table.bytes.buffer);

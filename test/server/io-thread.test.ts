@@ -14,7 +14,7 @@ function start(name: string, ...parameters: string[]): Program {
 }
 
 describe("a server whose I/O thread has ended", () => {
-  test("throws from the blocked call, and hangs nowhere", async () => {
+  test("throws from the blocked call and never hangs", async () => {
     const program = start("io-thread-lost.mjs", "blocked");
     const client = await program.client();
     expect(await client.ask("/here")).toEqual(["/here"]);
@@ -25,7 +25,7 @@ describe("a server whose I/O thread has ended", () => {
     expect(program.stdout).not.toContain("reported");
   }, 30_000);
 
-  test("reports it if the thread isn't blocked, and hangs nowhere", async () => {
+  test("reports it if the thread isn't blocked and never hangs", async () => {
     const program = start("io-thread-lost.mjs", "free");
     expect(await program.told("reported")).toMatchObject({ code: "OSC_THREAD_FAILED" });
     expect(await program.told("threw")).toMatchObject({ code: "OSC_THREAD_FAILED" });

@@ -20,12 +20,12 @@ function codeOf(example: string): string {
   return readFileSync(new URL(`examples/${example}`, root), "utf8").replaceAll(/^(import|\/\*\*) .*$/gm, "");
 }
 
-test.each(["Threading", "Forking"])("the blocking program of the seed is the one for %s with another class", (kind) => {
+test.each(["Threading", "Forking"])("the blocking example works with %s by changing only the class", (kind) => {
   const expected = codeOf("blocking-server.ts").replace("BlockingOSCUDPServer", `${kind}OSCUDPServer`);
   expect(codeOf(`${kind.toLowerCase()}-server.ts`)).toBe(expected);
 });
 
-test.each(["threading", "forking"])("examples/%s-server.ts prints what comes", async (kind) => {
+test.each(["threading", "forking"])("examples/%s-server.ts prints messages", async (kind) => {
   const source = readFileSync(new URL(`examples/${kind}-server.ts`, root), "utf8");
   const made = source
     .replace("const port = 1337;", "const port = 0;")

@@ -84,7 +84,7 @@ describe.each(KINDS)("a $kind server ($how)", ({ kind, role, code, timeout, memo
       ).toEqual(["/found", "/made"]);
     });
 
-    test("shows all that a handler prints", async () => {
+    test("shows all output of handlers", async () => {
       program.send("/print", 300_000);
       // Another worker that starts meanwhile may print a line of its own in the middle of what is too long for the pipe.
       await program.until(() => program.lines.join("").replaceAll(/[^x.]/g, "").length === 300_001);
@@ -101,12 +101,12 @@ describe.each(KINDS)("a $kind server ($how)", ({ kind, role, code, timeout, memo
       expect(await program.ask("/echo", 1)).toEqual(["/echoed", 1]);
     });
 
-    test("asks the subclass's verifyRequest, and reports promises", async () => {
+    test("calls the subclass's verifyRequest, and reports promises", async () => {
       expect(await program.fail("/forbidden")).toMatchObject({ code: "OSC_REJECTED", reason: "unverified" });
       expect(await program.fail("/later")).toMatchObject({ code: "OSC_ASYNC_HANDLER" });
     });
 
-    test("accounts for all of it at the end", async () => {
+    test("accounts for every packet at the end", async () => {
       const stats = await program.quit();
       expect(stats).toMatchObject({ received: 12, dropped: 2, replied: 7, rejected: { unverified: 1 } });
       expect(program.errors).toHaveLength(4);
@@ -114,7 +114,7 @@ describe.each(KINDS)("a $kind server ($how)", ({ kind, role, code, timeout, memo
     });
   });
 
-  test.each(["dispatcher", "./pool-handlers.mjs"])("explains arguments that don't fit, and brings values back (%s)", async (form) => {
+  test.each(["dispatcher", "./pool-handlers.mjs"])("explains arguments that don't fit, and returns values (%s)", async (form) => {
     const program = await start(["pool-values.mjs", kind, form]);
     expect(await program.ask("/gain", 7)).toEqual(["/gain", 1]);
     await program.until(() => program.told.has("value"));
@@ -135,7 +135,7 @@ describe.each(KINDS)("a $kind server ($how)", ({ kind, role, code, timeout, memo
     expect(program.errors).toHaveLength(1);
   });
 
-  test("ends a worker whose handler hangs", async () => {
+  test("terminates a worker whose handler hangs", async () => {
     const program = await start(["pool.mjs", kind, "dispatcher", JSON.stringify({ [timeout]: 300 })]);
     const error = await program.fail("/hang");
     expect(error).toMatchObject({ code });
@@ -152,7 +152,7 @@ describe.each(KINDS)("a $kind server ($how)", ({ kind, role, code, timeout, memo
     expect(await program.ask("/echo", 3)).toEqual(["/echoed", 3]);
   });
 
-  test.skipIf(isForked)("awaits the handlers of a module, and asks its verifyRequest", async () => {
+  test.skipIf(isForked)("awaits a module's handlers, and calls its verifyRequest", async () => {
     const program = await start(["pool.mjs", kind, "pool-handlers.mjs", "{}", "word"]);
     expect(await program.ask("/later", "x")).toEqual(["/late", "x"]);
     expect((await program.ask("/who"))[1]).toBe(role);
@@ -175,7 +175,7 @@ describe.each(KINDS)("a $kind server ($how)", ({ kind, role, code, timeout, memo
     expect(program.stderr).toContain(code);
   });
 
-  test("is started and closed without blocking, and waits for handlers that have begun", async () => {
+  test("starts and closes without blocking, and waits for running handlers", async () => {
     const program = await start(["pool-started.mjs", kind]);
     expect(await program.ask("/sleep", 300)).toEqual(["/begun"]);
     const stats = await program.close();
@@ -185,7 +185,7 @@ describe.each(KINDS)("a $kind server ($how)", ({ kind, role, code, timeout, memo
     expect(program.child.exitCode).toBe(0);
   });
 
-  test("ends by force what goes on for longer than closeTimeout", async () => {
+  test("terminates handlers that exceed closeTimeout", async () => {
     const program = await start(["pool-started.mjs", kind, JSON.stringify({ closeTimeout: 200 })]);
     expect(await program.ask("/hang")).toEqual(["/hanging"]);
     const started = descendants(program.child.pid as number);
@@ -195,7 +195,7 @@ describe.each(KINDS)("a $kind server ($how)", ({ kind, role, code, timeout, memo
     expect(started.filter(isAlive)).toEqual([]);
   });
 
-  test("fails to serve if the program doesn't reach its server in a worker, and says what to do", async () => {
+  test("fails to serve if the program doesn't reach its server in a worker, with advice", async () => {
     const program = new PoolProgram(["pool-astray.mjs", kind], { env });
     running.push(program);
     await program.until(() => program.told.has("failed"));
@@ -228,7 +228,7 @@ describe.each(KINDS)("a $kind server ($how)", ({ kind, role, code, timeout, memo
   );
 });
 
-test("servers in one program have workers of their own, and the others are inert in these", async () => {
+test("servers in one program have separate workers, in which other servers are inert", async () => {
   const program = await startProgram(["pool-two.mjs"]);
   await program.until(() => program.told.has("others"));
   const [[unserved, threading]] = program.told.get("others") as [[number, number]];
@@ -238,14 +238,14 @@ test("servers in one program have workers of their own, and the others are inert
 });
 
 describe("threads", () => {
-  test("share memory that is given as workerData", async () => {
+  test("share memory passed as workerData", async () => {
     const program = await startProgram(["pool.mjs", "Threading", "dispatcher", JSON.stringify({ counter: true, minThreads: 3 })]);
     for (let count = 0; count < 40; count++) program.send("/count");
     await program.until(() => program.replies.length === 40);
     expect(new Set(program.replies.map(([, count]) => count)).size).toBe(40);
   });
 
-  test("handle several packets side by side where they are asked to", async () => {
+  test("handle several packets concurrently if configured", async () => {
     const options = { maxThreads: 1, minThreads: 1, packetsPerThread: 2 };
     const program = await startProgram(["pool.mjs", "Threading", "pool-handlers.mjs", JSON.stringify(options)]);
     program.send("/pair");
@@ -254,7 +254,7 @@ describe("threads", () => {
   });
 
   // Ended by force at a bad moment, they would end the process.
-  test("end by themselves where the server is closed while they start", async () => {
+  test("exit if the server closes while they start", async () => {
     const program = await startProgram(["pool-closed-at-once.mjs"]);
     await program.closed;
     expect([program.child.exitCode, program.errors, program.stderr]).toEqual([0, [], ""]);
@@ -265,7 +265,7 @@ describe("threads", () => {
 const STRATEGIES = canFork() ? (["spawn", "fork"] as const) : (["spawn"] as const);
 
 describe("child processes", () => {
-  test("handle one packet each, or as many as they are asked to", async () => {
+  test("handle one packet each, or as many as configured", async () => {
     const pids = async (requestsPerChild: number, count: number): Promise<unknown[]> => {
       const options = { requestsPerChild, spareChildren: 1, maxChildren: 1 };
       const program = await startProgram(["pool.mjs", "Forking", "dispatcher", JSON.stringify(options)]);
@@ -292,7 +292,7 @@ describe("child processes", () => {
 describe.skipIf(process.platform !== "linux").each(STRATEGIES)(
   "handlers that crash, hang and fill the memory at random (%s)",
   (strategy) => {
-    test("leave no packet unaccounted for, and no process", { timeout: 60_000 }, async () => {
+    test("leave no packet unaccounted for and no process", { timeout: 60_000 }, async () => {
       const stress = await ForkingStress.start(
         strategy === "fork" ? { strategy, childTimeout: 1500, maxChildren: 8 } : { strategy, requestsPerChild: 10, childTimeout: 500 },
       );
@@ -327,7 +327,7 @@ describe.skipIf(process.platform !== "linux").each(STRATEGIES)("when the server 
 });
 
 describe.each(["Threading", "Forking"])("a %s server", (kind) => {
-  test("says that its I/O thread has ended, can be closed, and leaves neither threads nor processes", async () => {
+  test("reports that its I/O thread has ended, can be closed, and leaves no threads or processes", async () => {
     const program = await startProgram(["pool-io-lost.mjs", kind]);
     expect(await program.ask("/echo", 1)).toEqual(["/echoed", 1]);
     expect(await program.ask("/hang")).toEqual(["/hanging"]);
@@ -339,7 +339,7 @@ describe.each(["Threading", "Forking"])("a %s server", (kind) => {
     await goneFor(started);
   });
 
-  test("handles exactly one packet by handleRequest, or calls handleTimeout", async () => {
+  test("handles exactly one packet with handleRequest, or calls handleTimeout", async () => {
     const program = new Program("pooled-request.mjs", kind);
     try {
       const client = await program.client();

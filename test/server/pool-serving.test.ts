@@ -20,7 +20,7 @@ describe("a pool whose server doesn't serve", () => {
     expect([workers, account.droppedPorts]).toEqual([[], [1]]);
   });
 
-  test("lets packets wait, also after it has served", async () => {
+  test("queues packets, also after serving", async () => {
     const { pool, worker, send, account, ready } = setUp({ serving: false });
     await ready(0);
     await send(1);
@@ -34,7 +34,7 @@ describe("a pool whose server doesn't serve", () => {
     expect(worker(0).ports).toEqual([2]);
   });
 
-  test("serves one packet that waits, and tells of its begin and its end", async () => {
+  test("serves one queued packet, and reports its start and end", async () => {
     const { pool, worker, send, changes, ready } = setUp({ serving: false });
     await ready(0);
     await send(1, 2);
@@ -45,7 +45,7 @@ describe("a pool whose server doesn't serve", () => {
     expect([worker(0).ports, changes]).toEqual([[], ["begun", "ended"]]);
   });
 
-  test("serves the next packet that arrives, also if no worker is ready yet and the caller no longer waits for others", async () => {
+  test("serves the next packet, even if no worker is ready and the caller no longer waits for others", async () => {
     const { pool, worker, send, changes, ready } = setUp({ serving: false });
     pool.serveOne();
     await send(1, 2);
@@ -57,7 +57,7 @@ describe("a pool whose server doesn't serve", () => {
     expect([worker(0).ports, changes]).toEqual([[], ["begun", "ended"]]);
   });
 
-  test("serves the one packet in another worker if the first ends before it begins", async () => {
+  test("serves the packet in another worker if the first ends before starting it", async () => {
     const { pool, worker, send, changes, ready } = setUp({ serving: false, kind: two });
     await ready(0, 1);
     await send(1);
@@ -70,7 +70,7 @@ describe("a pool whose server doesn't serve", () => {
     expect(changes).toEqual(["begun", "ended"]);
   });
 
-  test("serves the packet after one that is dropped at once", async () => {
+  test("serves the packet after a dropped one", async () => {
     const { pool, worker, send, changes, account, ready } = setUp({ serving: false, options: { maxQueueBytes: 10 } });
     await ready(0);
     pool.serveOne();
@@ -80,7 +80,7 @@ describe("a pool whose server doesn't serve", () => {
     expect([worker(0).ports, changes]).toEqual([[2], ["begun"]]);
   });
 
-  test("tells that no packet came in time", async () => {
+  test("reports that no packet arrived in time", async () => {
     const { pool, worker, send, changes, ready } = setUp({ serving: false });
     await ready(0);
     pool.serveOne();

@@ -18,7 +18,7 @@ afterEach(() => {
 });
 
 describe("workers", () => {
-  test("start before there is a packet, and are given what waited when they are ready", async () => {
+  test("start before there is a packet, and receive queued packets when ready", async () => {
     const { workers, worker, send, account, ready, started } = setUp();
     expect(workers).toHaveLength(1);
     await send(1);
@@ -30,7 +30,7 @@ describe("workers", () => {
     expect(account.handled).toEqual([1]);
   });
 
-  test("are added when packets have waited, as many as the queue needs, and never beyond the limit", async () => {
+  test("are added when packets have waited, as many as the queue needs but never beyond the limit", async () => {
     const { workers, send, ready } = setUp({ kind: { max: 3 } });
     await ready(0);
     await send(...upTo(6));
@@ -44,7 +44,7 @@ describe("workers", () => {
     expect(workers).toHaveLength(3);
   });
 
-  test("are not added for handlers that only compute for a moment", async () => {
+  test("are not added for short computations", async () => {
     const { workers, worker, send, ready } = setUp();
     await ready(0);
     for (let count = 0; count < 20; count++) {
@@ -59,7 +59,7 @@ describe("workers", () => {
     expect(workers.length).toBeGreaterThan(1);
   });
 
-  test("that compute are as many as there are processors, and are handed what waits meanwhile together", async () => {
+  test("that compute are limited to the number of processors, and receive queued packets in batches", async () => {
     const many = availableParallelism() + 2;
     const { workers, send, ready } = setUp({ kind: { max: 8 * many, min: many } });
     while (workers.length < many) await ready(...workers.keys());
@@ -80,7 +80,7 @@ describe("workers", () => {
     expect(given()).toHaveLength(many);
   });
 
-  test("are added as many as handle what waits within 100 ms, if it is known how long handlers take", async () => {
+  test("are added to handle the queue within 100 ms once handler times are known", async () => {
     const { workers, worker, send, ready } = setUp({ kind: { max: 32 } });
     await ready(0);
     for (let count = 0; count < 3; count += 1) {
@@ -94,7 +94,7 @@ describe("workers", () => {
     expect(workers).toHaveLength(1 + 4);
   });
 
-  test("leave an eighth to other clients than the one that sends most", async () => {
+  test("reserve an eighth for clients other than the busiest", async () => {
     const { workers, send, sendFrom, ready } = setUp({ kind: { max: 16, min: 16 } });
     for (let count = 0; count < 16; count += 1) await ready(...workers.keys());
     expect(workers).toHaveLength(16);
@@ -104,7 +104,7 @@ describe("workers", () => {
     expect(workers.flatMap(({ ports }) => ports)).toContain(99);
   });
 
-  test("end when they have been idle for long, except those that are needed", async () => {
+  test("end after a long idle time, except the minimum number", async () => {
     const { workers, worker, send, ready } = setUp({ kind: { max: 3 } });
     await ready(0);
     await send(1, 2, 3);
@@ -122,7 +122,7 @@ describe("workers", () => {
     expect(worker(2).retired).toBe(false);
   });
 
-  test("end after as many packets as they may handle, and are killed if they do not end", async () => {
+  test("end after their maximum number of packets, and are killed if they don't", async () => {
     const { worker, workers, send, ready } = setUp({ kind: { packetsInAll: 2 } });
     await ready(0);
     await send(1);
@@ -135,7 +135,7 @@ describe("workers", () => {
     expect(worker(0).killed).toBe(true);
   });
 
-  test("may have several packets side by side, spread over those that have room", async () => {
+  test("may handle several packets concurrently, distributed over those with capacity", async () => {
     const { workers, worker, send, ready } = setUp({ kind: { ...two, packetsAtOnce: 2, batches: false } });
     await ready(0, 1);
     await send(...upTo(5));
@@ -146,7 +146,7 @@ describe("workers", () => {
 });
 
 describe("a packet", () => {
-  test("brings replies, reports and its result, and nothing after that", async () => {
+  test("produces replies, reports and its result, and nothing afterwards", async () => {
     const { worker, send, account, ready } = setUp();
     await ready(0);
     await send(7);
@@ -174,7 +174,7 @@ describe("a packet", () => {
     expect(account.handled).toEqual([2]);
   });
 
-  test("is dropped when its time is over; the worker is killed, and keeps its slot until it has ended", async () => {
+  test("is dropped on timeout; the worker is killed, and keeps its slot until it has ended", async () => {
     const { workers, worker, send, account, ready } = setUp({ kind: { max: 1 } });
     await ready(0);
     await send(1, 2);
@@ -190,7 +190,7 @@ describe("a packet", () => {
     expect([account.handled, account.droppedPorts]).toEqual([[2], [1]]);
   });
 
-  test("is dropped by the limit of the queue, the newest or the oldest", async () => {
+  test("is dropped when the queue is full, the newest or the oldest", async () => {
     const newest = setUp({ options: { maxQueue: 2 } });
     await newest.send(1, 2, 3);
     expect(newest.account.dropped).toMatchObject([{ code: "OSC_DROPPED", limit: "maxQueue" }]);
@@ -200,14 +200,14 @@ describe("a packet", () => {
     expect(oldest.account.droppedPorts).toEqual([1]);
   });
 
-  test("is dropped by the bytes that may wait, also if it alone is too large", async () => {
+  test("is dropped at the queue's byte limit, even if it alone exceeds it", async () => {
     const { account, pool } = setUp({ options: { maxQueueBytes: 10 } });
     for (const size of [4, 12, 4, 4]) pool.execute(packetOf(new Uint8Array(size)));
     expect(account.dropped).toMatchObject([{ limit: "maxQueueBytes" }, { limit: "maxQueueBytes" }]);
   });
 });
 
-describe("a worker whose handlers are quick", () => {
+describe("a worker with fast handlers", () => {
   /** One worker, which has just shown how quick it is, and another that is ready. */
   async function quickPair(given: Given = {}) {
     const all = setUp({ ...given, kind: { ...two, ...given.kind } });
@@ -222,7 +222,7 @@ describe("a worker whose handlers are quick", () => {
     return { ...all, quick, other };
   }
 
-  test("is given what came in one turn of the event loop together, in order", async () => {
+  test("receives all packets of one event loop iteration together, in order", async () => {
     const { account, send, quick, other } = await quickPair();
     await send(1, 2, 3);
     expect([quick.ports, other.ports]).toEqual([[1, 2, 3], []]);
@@ -230,14 +230,14 @@ describe("a worker whose handlers are quick", () => {
     expect(account.handled).toEqual([1, 2, 3]);
   });
 
-  test("is given no more while it has packets: another one is", async () => {
+  test("receives no more while it has packets; another worker does", async () => {
     const { send, quick, other } = await quickPair();
     await send(1, 2);
     await send(3);
     expect([quick.ports, other.ports]).toEqual([[1, 2], [3]]);
   });
 
-  test("loses what is behind a packet that takes long to others, within milliseconds", async () => {
+  test("returns packets queued behind a slow one to others within milliseconds", async () => {
     const { account, send, quick, other } = await quickPair();
     await send(1, 2, 3);
     await vi.advanceTimersByTimeAsync(6);
@@ -248,7 +248,7 @@ describe("a worker whose handlers are quick", () => {
     expect(account).toMatchObject({ handled: [2, 3, 1], dropped: [] });
   });
 
-  test("costs only the packet it had begun when it ends; what it had handled before is settled", async () => {
+  test("loses only the packet in progress when it ends; earlier results are kept", async () => {
     const { account, send, quick, other, workers } = await quickPair();
     await send(1, 2, 3, 4);
     quick.handleUntold(1);
@@ -261,7 +261,7 @@ describe("a worker whose handlers are quick", () => {
     expect(account.reports).toEqual([]);
   });
 
-  test("costs only the packet it had begun when that does not end in time", async () => {
+  test("loses only the packet in progress when that times out", async () => {
     const { account, send, quick, other } = await quickPair({ kind: { packetTimeout: 3 } });
     await send(1, 2);
     await vi.advanceTimersByTimeAsync(4);
@@ -269,7 +269,7 @@ describe("a worker whose handlers are quick", () => {
     expect([account.droppedPorts, other.ports]).toEqual([[1], [2]]);
   });
 
-  test("gives back what it has not begun when the server closes", async () => {
+  test("returns packets it hasn't started when the server closes", async () => {
     const { account, pool, send, quick, other } = await quickPair();
     await send(1, 2, 3);
     const closed = pool.close(500);
@@ -287,7 +287,7 @@ describe("a worker whose handlers are quick", () => {
 describe("order", () => {
   const four = { max: 4, min: 4 } satisfies Partial<WorkerKind>;
 
-  test("connection: one packet of a connection after another, and other connections beside it", async () => {
+  test("connection: handles one packet per connection at a time, and other connections concurrently", async () => {
     const { pool, account, worker, workers, ready } = setUp({ kind: four, order: "connection" });
     await ready(0, 1, 2, 3);
     const [one, other] = [new RecordingPeer(1), new RecordingPeer(2)];
@@ -303,21 +303,21 @@ describe("order", () => {
     expect(worker(0).given).toEqual([]);
   });
 
-  test("client: the same for each address and port", async () => {
+  test("client: handles one packet per address and port at a time", async () => {
     const { workers, send, ready } = setUp({ kind: four, order: "client" });
     await ready(0, 1, 2, 3);
     await send(1, 1, 2);
     expect(workers.flatMap(({ ports }) => ports).toSorted((a, b) => a - b)).toEqual([1, 2]);
   });
 
-  test("none: packets of one client are handled at the same time", async () => {
+  test("none: handles packets of one client concurrently", async () => {
     const { workers, send, ready } = setUp({ kind: four });
     await ready(0, 1, 2, 3);
     await send(1, 1, 1);
     expect(workers.flatMap(({ ports }) => ports)).toEqual([1, 1, 1]);
   });
 
-  test("holds when a worker gives packets back", async () => {
+  test("is kept when a worker returns packets", async () => {
     const all = setUp({ kind: two, order: "connection" });
     await all.ready(0, 1);
     const peer = new RecordingPeer(1);
@@ -340,7 +340,7 @@ describe("order", () => {
 });
 
 describe("one greedy client", () => {
-  test("can't hold all workers", async () => {
+  test("can't occupy all workers", async () => {
     const { workers, sendFrom, ready } = setUp({ kind: { max: 4, min: 4 } });
     await ready(0, 1, 2, 3);
     await sendFrom("10.0.0.1", ...upTo(20));
@@ -349,7 +349,7 @@ describe("one greedy client", () => {
     expect(workers.flatMap(({ ports }) => ports)).toContain(99);
   });
 
-  test("gets in its own way: others are next in turn, and lose nothing when the queue is full", async () => {
+  test("delays only itself: others are served next, and lose nothing when the queue is full", async () => {
     const { worker, account, sendFrom, ready } = setUp({ kind: { max: 1, min: 1 }, options: { maxQueue: 10 } });
     await ready(0);
     await sendFrom("10.0.0.1", ...upTo(11));
@@ -360,7 +360,7 @@ describe("one greedy client", () => {
     expect([...account.handled, ...worker(0).ports]).toContain(99);
   });
 
-  test("loses the oldest of its packets under drop-oldest", async () => {
+  test("loses the oldest of its packets with drop-oldest", async () => {
     const { account, sendFrom } = setUp({ options: { maxQueue: 3, overflow: "drop-oldest" } });
     await sendFrom("10.0.0.1", 1, 2, 3);
     await sendFrom("10.0.0.2", 99);
@@ -368,8 +368,8 @@ describe("one greedy client", () => {
   });
 });
 
-describe("a worker that does not start", () => {
-  test("makes the start fail if it is the first: nothing more is tried, and packets are dropped", async () => {
+describe("a worker that doesn't start", () => {
+  test("fails the start without retries if it is the first, and packets are dropped", async () => {
     const { workers, worker, send, account, started } = setUp();
     await send(1);
     worker(0).events.ended("exit code 1");
@@ -380,7 +380,7 @@ describe("a worker that does not start", () => {
     expect([workers.length, account.reports]).toEqual([1, []]);
   });
 
-  test("is replaced later and later; the first failure is reported, and after five how many there were", async () => {
+  test("is replaced with increasing delays; the first failure is reported, and a count after five", async () => {
     const { workers, worker, send, account, ready } = setUp();
     await ready(0);
     await send(1);
@@ -419,7 +419,7 @@ describe("a worker that does not start", () => {
     expect(account.handled).toEqual([1, 4]);
   });
 
-  test("counts as such if it ends before its first packet", async () => {
+  test("is also one that ends before its first packet", async () => {
     const { workers, worker, account, ready } = setUp();
     await ready(0);
     worker(0).events.ended("signal SIGKILL");
@@ -437,7 +437,7 @@ describe("a worker that does not start", () => {
     expect((await started)?.message).toContain("startTimeout (5000 ms)");
   });
 
-  test("may not even be made", async () => {
+  test("may fail on creation", async () => {
     const { workers, worker, send, refuseToStart, account, ready } = setUp({ kind: { max: 2 } });
     await ready(0);
     refuseToStart(new Error("no memory"));
@@ -453,7 +453,7 @@ describe("a worker that does not start", () => {
 });
 
 describe("closing", () => {
-  test("drops what waits, lets what has begun end, and retires the rest", async () => {
+  test("drops queued packets, waits for those in progress, and retires idle workers", async () => {
     const { pool, worker, send, account, ready } = setUp({ kind: two });
     await ready(0, 1);
     await send(1);
@@ -471,7 +471,7 @@ describe("closing", () => {
     expect([account.handled.length, account.dropped.length, account.reports]).toEqual([1, 1, []]);
   });
 
-  test("kills what has not ended in time, and does not wait forever", async () => {
+  test("kills workers that don't end in time, and doesn't wait forever", async () => {
     const { pool, worker, send, account, ready } = setUp();
     await ready(0);
     await send(1);
@@ -483,7 +483,7 @@ describe("closing", () => {
     await closed;
   });
 
-  test("kills those that are starting", async () => {
+  test("kills workers that are starting", async () => {
     const { pool, worker } = setUp();
     const closed = pool.close(500);
     expect(worker(0).killed).toBe(true);
@@ -492,7 +492,7 @@ describe("closing", () => {
   });
 });
 
-test("a handler's wish to end the server is passed on", () => {
+test("passes on a handler's shutdown request", () => {
   const { worker, account } = setUp();
   worker(0).say(encodeRecord(SHUTDOWN, 0));
   expect(account.shutdowns).toBe(1);

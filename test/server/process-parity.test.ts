@@ -26,13 +26,13 @@ describe.skipIf(process.platform !== "linux").each(STRATEGIES)("a child process 
   afterAll(() => program.dispose());
 
   // First, so that no child that ends prints in between.
-  test("prints at once and in order", async () => {
+  test("prints immediately and in order", async () => {
     await program.ask("/print");
     await program.until(() => program.lines.includes("printed 2") && program.stderr.includes("printed 3"));
     expect(program.lines.indexOf("printed 1")).toBe(program.lines.indexOf("printed 2") - 1);
   });
 
-  test("has random numbers of its own", async () => {
+  test("has its own random numbers", async () => {
     const all: unknown[] = [];
     for (let count = 0; count < 4; count += 1) all.push(...(await program.ask("/random")).slice(1));
     expect(all.length).toBeGreaterThanOrEqual(4 * 10);
@@ -49,7 +49,7 @@ describe.skipIf(process.platform !== "linux").each(STRATEGIES)("a child process 
     for (const time of [now, clock]) expect(Math.abs((time as number) - before)).toBeLessThan(5000);
   });
 
-  test("inherits no socket of the server", async () => {
+  test("inherits no server socket", async () => {
     const spares = await start(["process-handlers.mjs", "Forking", JSON.stringify({ strategy, spareChildren: 3 })]);
     await spares.ask("/process");
     const descriptors = (await spares.ask("/descriptors")).slice(1) as string[];
@@ -119,7 +119,7 @@ const PLACES = [
     : []),
 ];
 
-describe.each(PLACES)("what a handler leaves behind in a $how", ({ kind, options, advice }) => {
+describe.each(PLACES)("unfinished work of a handler in a $how", ({ kind, options, advice }) => {
   let program: PoolProgram;
   beforeAll(async () => {
     program = await PoolProgram.start(["process-handlers.mjs", kind, JSON.stringify(options)]);
@@ -140,7 +140,7 @@ describe.each(PLACES)("what a handler leaves behind in a $how", ({ kind, options
     ["/tick", "a callback of process.nextTick"],
     ["/reject", "a promise that it did not return"],
     ["/worker", "a thread"],
-  ])("is reported once for each handler, with the place and the way out: %s", async (address, what) => {
+  ])("is reported once per handler, with location and advice: %s", async (address, what) => {
     const error = await program.fail(address);
     expect(error.code).toBe("OSC_ASYNC_HANDLER");
     expect(error.message).toContain(`A handler of ${address} left behind ${what} at `);
@@ -157,7 +157,7 @@ describe.each(PLACES)("what a handler leaves behind in a $how", ({ kind, options
     expect(program.errors).toEqual([]);
   });
 
-  test("is an error every time if it is a promise that was returned", async () => {
+  test("is always an error if it is a returned promise", async () => {
     for (let count = 0; count < 2; count += 1) {
       const error = await program.fail("/returned");
       expect(error.code).toBe("OSC_ASYNC_HANDLER");
@@ -168,13 +168,13 @@ describe.each(PLACES)("what a handler leaves behind in a $how", ({ kind, options
   });
 });
 
-describe("what a handler of a module leaves behind in a process that ends after its packet", () => {
+describe("unfinished work of a module's handler in a process that ends after its packet", () => {
   function startModule(options: object = {}): Promise<PoolProgram> {
     const all = { strategy: "spawn", spareChildren: 1, ...options };
     return start(["pool.mjs", "Forking", "./pending-handlers.mjs", JSON.stringify(all)]);
   }
 
-  test("is reported once for each handler: a timer", async () => {
+  test("is reported once per handler: a timer", async () => {
     const program = await startModule();
     const error = await program.fail("/timer");
     expect(error.code).toBe("OSC_ASYNC_HANDLER");
@@ -186,7 +186,7 @@ describe("what a handler of a module leaves behind in a process that ends after 
     expect(program.errors).toHaveLength(1);
   });
 
-  test("is reported once for each handler: a connection", async () => {
+  test("is reported once per handler: a connection", async () => {
     const server = createServer((socket) => socket.on("error", () => undefined));
     await once(server.listen(0, "127.0.0.1"), "listening");
     const program = await startModule({ requestsPerChild: 2 });

@@ -24,7 +24,7 @@ describe("a publisher", () => {
   beforeEach(() => void vi.useFakeTimers());
   afterEach(() => void vi.useRealTimers());
 
-  test("sends the first value at once, and then the newest of each address in turn", () => {
+  test("sends the first value immediately, then the newest of each address in turn", () => {
     const { publisher, take } = setUp({ maxRate: 50 });
     publisher.subscribe(A);
     publisher.publish("/a", [0]);
@@ -42,7 +42,7 @@ describe("a publisher", () => {
     expect(publisher.stats()).toEqual({ subscribers: 1, sent: 4, replaced: 99, dropped: 0 });
   });
 
-  test("leaves out the client that changed the value", () => {
+  test("skips the client that changed the value", () => {
     const { publisher, take } = setUp();
     for (const client of [A, B, A]) publisher.subscribe(client);
     publisher.publish("/a", [1], { ...A });
@@ -53,7 +53,7 @@ describe("a publisher", () => {
     expect(take()).toEqual(["9000 /a 2"]);
   });
 
-  test("bounds subscribers and what waits for them, and forgets those that don't renew", () => {
+  test("bounds subscribers and their queues, and forgets those that don't renew", () => {
     const { publisher, take } = setUp({ maxSubscribers: 1, maxWaiting: 3, lifetime: 1000 });
     expect([publisher.subscribe(A), publisher.subscribe(B), publisher.subscribe(A)]).toEqual([true, false, true]);
     publisher.publish("/a", [0]);
@@ -68,7 +68,7 @@ describe("a publisher", () => {
     expect(publisher.subscribe(B)).toBe(true);
   });
 
-  test("ends when the server is closed meanwhile, and refuses bad arguments", () => {
+  test("ends when the server closes, and rejects bad arguments", () => {
     let isClosed = false;
     const publisher = new Publisher({
       send: () => {
@@ -88,7 +88,7 @@ describe("a publisher", () => {
   });
 });
 
-test("clients that subscribe to a UDP server get the snapshot, and what others change", async () => {
+test("sends subscribed UDP clients the snapshot and other clients' changes", async () => {
   const dispatcher = new Dispatcher();
   const server = new AsyncOSCUDPServer(["127.0.0.1", 0], dispatcher);
   using publisher = new Publisher(server);

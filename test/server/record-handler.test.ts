@@ -8,7 +8,7 @@ import { limits, packetOf } from "./fixtures.ts";
 
 const NO_LEFTOVERS = { begin: () => undefined, end: () => null } as unknown as LeftoverWatch;
 
-test("a worker reports a thrown proxy that lets nobody look at it, and goes on", () => {
+test("a worker reports a thrown proxy that throws on every access, and continues", () => {
   const refuse = (): never => {
     throw new Error("nobody looks at this");
   };

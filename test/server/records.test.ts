@@ -23,7 +23,7 @@ import {
 } from "../../src/server/pool/records.ts";
 import { RecordingPeer } from "./fixtures.ts";
 
-test("packets come out of a message as they were put in, with bytes of their own", () => {
+test("packets survive a round trip with their own copy of the bytes", () => {
   const packets = [
     { id: 1, packet: { data: Uint8Array.of(1, 2, 3), peer: new RecordingPeer(9, "10.0.0.1"), asOf: 1.5 } },
     { id: 2 ** 32 - 1, packet: { data: new Uint8Array(0), peer: new RecordingPeer(65_535, "fe80::1%eth0"), asOf: Infinity } },
@@ -36,7 +36,7 @@ test("packets come out of a message as they were put in, with bytes of their own
   expect(received[0]?.data.buffer).not.toBe(message.buffer);
 });
 
-test("a result comes out as it was put in", () => {
+test("a result survives a round trip", () => {
   expect([...recordsIn(encodeRejected(7, "unverified"))].map((record) => [idOf(record), reasonOf(record)])).toEqual([[7, "unverified"]]);
   const [refused] = recordsIn(encodeRejected(7, "arguments", "it can't be écrit"));
   expect([reasonOf(refused!), explanationOf(refused!)]).toEqual(["arguments", "it can't be écrit"]);
@@ -44,7 +44,7 @@ test("a result comes out as it was put in", () => {
   expect([kindOf(record!), idOf(record!), [...contentOf(record!)]]).toEqual([REPLY, 3, [9]]);
 });
 
-test.each([null, { address: "fe80::1", port: 9, family: "IPv6" } as const])("a value comes out as it was put in, from %j", (source) => {
+test.each([null, { address: "fe80::1", port: 9, family: "IPv6" } as const])("a value survives a round trip, from %j", (source) => {
   const namespace = new Namespace();
   const method = { ...namespace.add("/a/b", { types: "f[s]" }), value: [0.5, ["é"]], types: "f[s]", time: 1234.5, source };
   const [record] = recordsIn(encodeValue(3, method));
@@ -52,7 +52,7 @@ test.each([null, { address: "fe80::1", port: 9, family: "IPv6" } as const])("a v
   expect(readValue(record!)).toEqual({ message: new OscMessage("/a/b", [0.5, ["é"]], "f[s]"), time: 1234.5, source });
 });
 
-test("a record that a pipe does not take in one piece is cut into pieces that it takes", () => {
+test("a record larger than a pipe is split into chunks", () => {
   const long = encodeRecord(
     REPLY,
     5,

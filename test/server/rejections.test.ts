@@ -5,7 +5,7 @@ import { Program } from "./program.ts";
 let program: Program;
 afterEach(() => program.dispose());
 
-test("a promise that a handler of an async server doesn't await is reported with its address when it is rejected, and the server goes on", async () => {
+test("reports the rejection of a promise that an async handler didn't await with its address, and continues", async () => {
   program = new Program("rejections.mjs");
   const client = await program.client();
   for (const [address, why] of [
@@ -26,7 +26,7 @@ test("a promise that a handler of an async server doesn't await is reported with
   expect(program.lines.at(-1)).toBe("listeners 0");
 });
 
-test("a rejection of the program itself ends it as it would without a server", async () => {
+test("a rejection in the program itself ends it as without a server", async () => {
   program = new Program("rejections.mjs");
   const client = await program.client();
   client.send(new OscMessage("/other"));

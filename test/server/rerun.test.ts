@@ -87,14 +87,14 @@ describe.each(KINDS)("a program whose workers can't run it again ($how)", ({ kin
     expectExplained(await failureOf(run("never gets there", kind, { ...options, startTimeout: 1500 })), /startTimeout \(1500 ms\)/);
   });
 
-  test("because it makes its server in the main thread only, which is a matter of threads", async () => {
+  test("because it creates its server only in the main thread (threads only)", async () => {
     const program = run("is for the main thread", kind, options);
     if (kind === "Threading") return expectExplained(await failureOf(program), /exit code 0/);
     await program.until(() => program.told.has("ready"));
     expect(await program.ask("/echo", 1)).toEqual(["/echoed", 1]);
   });
 
-  test("fails to serve in a blocked thread, too", async () => {
+  test("also fails to serve in a blocked thread", async () => {
     const program = run("blocks", kind, { ...options, startTimeout: 1 });
     expect((await failureOf(program)).message).toMatch(/startTimeout \(1 ms\)/);
   });

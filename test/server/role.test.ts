@@ -38,12 +38,12 @@ describe("handlers from a module", () => {
     ["no such file", "/nowhere/handlers.js"],
     ["a folder", new URL(".", import.meta.url)],
     ["a function", (() => undefined) as unknown as string],
-  ])("are refused where it is %s", (_what, source) => {
+  ])("are rejected if it is %s", (_what, source) => {
     expect(codeOf(() => programOf(source))).toBe("OSC_OPTION");
   });
 });
 
-describe("an entry script that cannot be run again", () => {
+describe("an entry script that can't be run again", () => {
   const run = promisify(execFile);
   const code =
     'import("oscine").then(({ Dispatcher, ThreadingOSCUDPServer }) => new ThreadingOSCUDPServer(["127.0.0.1", 0], new Dispatcher())).catch((error) => console.log(error.code, error.message))';
@@ -74,14 +74,14 @@ describe("an entry script that cannot be run again", () => {
 });
 
 describe("the options of pools", () => {
-  test("have defaults that are finite", () => {
+  test("have finite defaults", () => {
     for (const description of [threadPoolDescription(handlers, {}), childPoolDescription(handlers, {})]) {
       for (const [name, value] of Object.entries(description)) if (typeof value === "number") expect(value, name).toBeLessThan(Infinity);
     }
     expect(childPoolDescription(handlers, {}).maxChildren).toBe(40);
   });
 
-  test("bring the smaller defaults along", () => {
+  test("lower dependent defaults", () => {
     expect(threadPoolDescription(handlers, { maxThreads: 1 }).minThreads).toBe(1);
     expect(childPoolDescription(handlers, { maxChildren: 1 }).spareChildren).toBe(1);
   });
@@ -94,12 +94,12 @@ describe("the options of pools", () => {
     { threadMemory: -1 },
     { packetsPerThread: 1.5 },
     { workerData: () => undefined },
-  ])("are refused: threads with %o", (options) => {
+  ])("are rejected: threads with %o", (options) => {
     expect(codeOf(() => threadPoolDescription(handlers, options))).toBe("OSC_OPTION");
   });
 
   test.each([{ maxChildren: Number.NaN }, { spareChildren: 41 }, { childTimeout: 0 }, { requestsPerChild: 0 }, { childMemory: 0.5 }])(
-    "are refused: processes with %o",
+    "are rejected: processes with %o",
     (options) => {
       expect(codeOf(() => childPoolDescription(handlers, options))).toBe("OSC_OPTION");
     },
@@ -107,14 +107,14 @@ describe("the options of pools", () => {
 });
 
 describe("the flags of a thread", () => {
-  test("are those of the program", () => {
+  test("equal those of the program", () => {
     const flags = ["--import", "./instrument.mjs", "--conditions=special", "--require", "tsx/cjs", "-r", "./tsx.cjs"];
     const nodeOptions = "--import ./instrument.mjs --no-warnings";
     expect(threadFlags(flags, nodeOptions)).toEqual({ execArgv: flags, nodeOptions });
   });
 
   test.each([[["--import", "tsx"]], [["--import=tsx"]], [["--import", pathToFileURL("/some/node_modules/tsx/dist/loader.mjs").href]]])(
-    "but for the loader tsx: %j",
+    "except for the tsx loader: %j",
     (flags) => {
       const [first, second, ...rest] = threadFlags(["--no-deprecation", ...flags, "--no-warnings"]).execArgv.slice(1);
       expect([first, rest]).toEqual(["--import", ["--no-warnings"]]);
@@ -133,7 +133,7 @@ describe("the role", () => {
   const first = { address: "127.0.0.1", port: 1001, family: "IPv4" } as const;
   const second = { address: "127.0.0.1", port: 1002, family: "IPv4" } as const;
 
-  test("of a program is main, and its servers are servers", () => {
+  test("of a program is main, and its servers are real", () => {
     expect(workerRole()).toBe("main");
     expect(resolveRole()).toEqual({ kind: "server" });
     expect(serversMade()).toBe(0);
@@ -141,7 +141,7 @@ describe("the role", () => {
     expect([serversMade(), serverAddresses()]).toEqual([1, [first]]);
   });
 
-  test("of a worker: the servers before its own are inert, and those that handlers make are servers", () => {
+  test("of a worker makes servers before its own inert, but not those created by handlers", () => {
     const worker = {
       role: "process" as const,
       program: {
@@ -175,7 +175,7 @@ describe("the role", () => {
 });
 
 test.skipIf(process.platform === "win32").each(["Blocking", "Threading", "Forking"])(
-  "a %s server says at once that the working directory is gone",
+  "a %s server immediately reports that the working directory is gone",
   async (kind) => {
     const program = `
       import { mkdtempSync, rmdirSync } from "node:fs";

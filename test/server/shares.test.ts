@@ -4,7 +4,7 @@ import { Dispatcher } from "../../src/dispatch/index.ts";
 import { AsyncOSCUDPServer, type ServerStats } from "../../src/server/index.ts";
 import { Program } from "./program.ts";
 
-test("an async server keeps nothing of senders whose packets are handled or dropped, however many there were", async () => {
+test("an async server keeps no state for senders whose packets are handled or dropped", async () => {
   const program = new Program("many-sources.mjs", "--node-expose-gc", "--node-max-old-space-size=128");
   try {
     const kept = await program.told<{ heap: number; rss: number; stats: ServerStats }>("kept");
@@ -18,7 +18,7 @@ test("an async server keeps nothing of senders whose packets are handled or drop
   }
 }, 60_000);
 
-test("an async server answers polite clients while all packets of a greedy one are in handlers that never end", async () => {
+test("an async server answers polite clients while a greedy one's handlers never end", async () => {
   const dispatcher = new Dispatcher();
   dispatcher.map("/hang", () => new Promise<void>(() => undefined));
   dispatcher.map("/ask", () => "/answer");

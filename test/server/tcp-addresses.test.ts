@@ -17,7 +17,7 @@ function socketPath(): string {
 }
 
 describe.runIf(process.platform !== "win32")("a Unix domain socket", () => {
-  test("is served as TCP is, and its file goes with the server", async () => {
+  test("is served like TCP, and its file is removed with the server", async () => {
     const path = socketPath();
     const { dispatcher, server } = await serve({ address: { path } });
     dispatcher.map("/who", ({ address, port, family }) => ["/you", address, port, family], { needsReplyAddress: true });
@@ -32,7 +32,7 @@ describe.runIf(process.platform !== "win32")("a Unix domain socket", () => {
     expect(existsSync(path)).toBe(false);
   });
 
-  test("a handler that is slow for one client holds up no other, though none has an address", async () => {
+  test("a slow handler for one client doesn't delay others, though none has an address", async () => {
     const gate = new Gate();
     const { dispatcher, server } = await serve({ address: { path: socketPath() } });
     dispatcher.map("/slow", () => gate.opened);
@@ -45,7 +45,7 @@ describe.runIf(process.platform !== "win32")("a Unix domain socket", () => {
     expect(await busy.next(1)).toEqual([["/echoed", 1]]);
   });
 
-  test("a file that a program left behind is taken over", async () => {
+  test("replaces a stale file", async () => {
     const path = socketPath();
     const program = `require("node:net").createServer().listen(${JSON.stringify(path)}, () => process.kill(process.pid, "SIGKILL"))`;
     spawnSync(process.execPath, ["-e", program]);
@@ -54,7 +54,7 @@ describe.runIf(process.platform !== "win32")("a Unix domain socket", () => {
     await (await RawClient.to(server)).expectEcho("mine now");
   });
 
-  test("one that is in use is EADDRINUSE, and stays in use", async () => {
+  test("reports EADDRINUSE if it is in use, and leaves it in use", async () => {
     const path = socketPath();
     const { server } = await serve({ address: { path } });
     const second = new AsyncOSCTCPServer(server.serverAddress, new Dispatcher());
@@ -63,31 +63,31 @@ describe.runIf(process.platform !== "win32")("a Unix domain socket", () => {
     await (await RawClient.to(server)).expectEcho("still mine");
   });
 
-  test("leaves a file alone that isn't a socket", async () => {
+  test("never replaces a file that isn't a socket", async () => {
     const path = socketPath();
     writeFileSync(path, "precious");
     await expect(new AsyncOSCTCPServer({ path }, new Dispatcher()).serve()).rejects.toMatchObject({ code: "EADDRINUSE" });
     expect(existsSync(path)).toBe(true);
   });
 
-  test("a folder that is not there is EACCES, as the system says", async () => {
+  test("reports EACCES for a missing folder, like the system", async () => {
     const server = new AsyncOSCTCPServer({ path: join(socketPath(), "osc.sock") }, new Dispatcher());
     await expect(server.serve()).rejects.toMatchObject({ code: "EACCES", message: expect.stringContaining("folder") });
   });
 
-  test("a path that is too long is refused at once", () => {
+  test("rejects a path that is too long immediately", () => {
     const make = (): unknown => new AsyncOSCTCPServer({ path: `/tmp/${"x".repeat(200)}` }, new Dispatcher());
     expect(make).toThrow(expect.objectContaining({ code: "OSC_OPTION" }));
   });
 
-  test("allow does not concern it: what may open the file may send", async () => {
+  test("ignores allow: any program that can open the file may send", async () => {
     const { server } = await serve({ address: { path: socketPath() }, allow: ["192.0.2.1"] });
     await (await RawClient.to(server)).expectEcho("in");
   });
 });
 
 describe.runIf(hasIPv6)("IPv6", () => {
-  test("is served, and clients have their IPv6 address", async () => {
+  test("is served, and clients have IPv6 addresses", async () => {
     const { dispatcher, server } = await serve({ address: ["::1", 0] });
     dispatcher.map("/who", ({ address, port, family }) => ["/you", address, port, family], { needsReplyAddress: true });
     expect(server.serverAddress).toMatchObject({ address: "::1", family: "IPv6" });
@@ -96,12 +96,12 @@ describe.runIf(hasIPv6)("IPv6", () => {
     expect(await client.next(1)).toEqual([["/you", "::1", client.address.port, "IPv6"]]);
   });
 
-  test("`::` takes IPv4 too, and allow knows such clients by their IPv4 address", async () => {
+  test("`::` also accepts IPv4, and allow matches such clients by IPv4 address", async () => {
     const { server } = await serve({ address: ["::", 0], allow: [LOCAL] });
     await (await RawClient.to(server)).expectEcho("by IPv4");
   });
 
-  test("with ipv6Only it does not", async () => {
+  test("rejects IPv4 with ipv6Only", async () => {
     const { server } = await serve({ address: ["::", 0], ipv6Only: true });
     await expect(RawClient.to(server)).rejects.toMatchObject({ code: "ECONNREFUSED" });
   });

@@ -67,7 +67,7 @@ describe("clients", () => {
     expect(server.stats()).toMatchObject({ connections: 20, received: 20, handled: 20, replied: 20, dropped: 0 });
   });
 
-  test("of both framings are served by one server", async () => {
+  test("with either framing are served by one server", async () => {
     const { server } = await serve();
     for (const framing of FRAMINGS) await (await RawClient.to(server, framing)).expectEcho(framing);
   });
@@ -80,7 +80,7 @@ describe("clients", () => {
     expect(await client.next(1)).toEqual([["/you", LOCAL, client.address.port]]);
   });
 
-  test("are counted while they are there", async () => {
+  test("are counted while connected", async () => {
     const { server } = await serve();
     const [one] = [await RawClient.to(server), await RawClient.to(server)];
     await eventually(() => server.stats().connections === 2);
@@ -90,7 +90,7 @@ describe("clients", () => {
     expect(server.stats().connections).toBe(0);
   });
 
-  test("1,000 at once are all served", async () => {
+  test("are all served, 1,000 at once", async () => {
     const { server } = await serve();
     const clients: RawClient[] = [];
     for (const batch of numbers(10)) {
@@ -102,7 +102,7 @@ describe("clients", () => {
     await eventually(() => server.stats().connections === 0);
   });
 
-  test("one that drips its bytes holds up none of 50 busy ones", async () => {
+  test("that send byte by byte don't delay 50 busy ones", async () => {
     const { server } = await serve();
     const slow = await RawClient.to(server);
     const busy = await Promise.all(numbers(50).map((index) => RawClient.to(server, FRAMINGS[index % 2])));
@@ -118,7 +118,7 @@ describe("clients", () => {
 });
 
 describe("order and pace", () => {
-  test("packets of a connection are handled one after another, also while handlers await; replies keep the order", async () => {
+  test("packets of a connection are handled one at a time, even if handlers await, and replies keep the order", async () => {
     const { server, dispatcher } = await serve({ maxPending: 3 });
     // Every third is asynchronous, so that packets are handled at once, wait, and come in while others are settled.
     dispatcher.map("/mixed", (_address: string, index: number) => {
@@ -130,7 +130,7 @@ describe("order and pace", () => {
     expect(await client.next(300)).toEqual(numbers(300).map((index) => ["/done", index]));
   });
 
-  test("a busy handler holds up its own connection and no other, and nothing is lost", async () => {
+  test("a busy handler delays only its own connection, and nothing is lost", async () => {
     const gate = new Gate();
     const { server, dispatcher } = await serve({ maxPending: 8, maxQueue: 1000 });
     dispatcher.map("/slow", async (_address: string, index: number) => {
@@ -155,7 +155,7 @@ describe("order and pace", () => {
   test.each([
     ["maxQueue", { maxQueue: 10 }],
     ["maxQueueBytes", { maxQueueBytes: 400 }],
-  ])("%s of all connections together is kept by not reading on; nothing is dropped, and none starves", async (_name, limits) => {
+  ])("%s of all connections together is enforced by pausing reads; nothing is dropped, and none starves", async (_name, limits) => {
     const { server, dispatcher } = await serve({ ...limits, overflow: "drop-oldest", concurrency: 4 });
     const order: string[] = [];
     let most = 0;
@@ -190,7 +190,7 @@ describe("order and pace", () => {
     ]);
   });
 
-  test("a client that does not read its replies is not read from; others are, and when it reads it gets them all", async () => {
+  test("pauses a client that doesn't read its replies, but not others, and sends all of them once it reads", async () => {
     const { server, dispatcher } = await serve();
     dispatcher.map("/large", (_address: string, index: number) => ["/large", index, new Uint8Array(10_000)]);
     const deaf = await RawClient.to(server);
@@ -210,7 +210,7 @@ describe("order and pace", () => {
     expect(server.stats()).toMatchObject({ handled: 2020, replied: 2020, dropped: 0, connectionsEnded: 0 });
   });
 
-  test("a client that leaves more replies unread than maxBuffered is sent away, and reported", async () => {
+  test("disconnects and reports a client with more unread replies than maxBuffered", async () => {
     const { server, dispatcher, errors, reported } = await serve({ maxBuffered: 100_000 });
     dispatcher.map("/huge", () => ["/huge", new Uint8Array(15_000_000)]);
     const deaf = await RawClient.to(server);
@@ -223,7 +223,7 @@ describe("order and pace", () => {
     expect(server.stats().connectionsEnded).toBe(1);
   });
 
-  test("bundles that wait for their time do not hold up their connection, nor does their end drop what others sent", async () => {
+  test("waiting bundles don't delay their connection, and closing it drops no packets of others", async () => {
     const { server } = await serve({ maxPending: 2, maxQueue: 2 });
     const client = await RawClient.to(server);
     // Longer than a busy machine takes for one message.
@@ -236,7 +236,7 @@ describe("order and pace", () => {
 });
 
 describe("broken streams", () => {
-  test("a broken SLIP frame costs that frame, and is reported with the client's address", async () => {
+  test("skips only a broken SLIP frame, and reports it with the client's address", async () => {
     const { errors, reported, server } = await serve();
     const client = await RawClient.to(server);
     client.socket.write(encodeFrames([encode(message("/echo", 1))], "1.1"));
@@ -255,7 +255,7 @@ describe("broken streams", () => {
     ["a size prefix of 0x7FFFFFFF", [0x7f, 0xff, 0xff, 0xff, 1, 2, 3], "OSC_FRAME_TOO_LARGE"],
     ["a size prefix below zero", [0xff, 0xff, 0xff, 0xfc], "OSC_FRAME_BAD_SIZE"],
     ["a size prefix of zero", [0, 0, 0, 0], "OSC_FRAME_BAD_SIZE"],
-  ])("%s costs that connection: what came before is answered, then it ends", async (_name, bytes, code) => {
+  ])("%s ends the connection after answering earlier packets", async (_name, bytes, code) => {
     const { errors, server } = await serve();
     const client = await RawClient.to(server, "1.0");
     const other = await RawClient.to(server, "1.0");
@@ -270,7 +270,7 @@ describe("broken streams", () => {
     await other.expectEcho("still here");
   });
 
-  test("one that goes on sending after its stream broke is not listened to forever", async () => {
+  test("stops reading from a client that keeps sending after its stream broke", async () => {
     const { server } = await serve();
     const socket = connect({ port: server.serverAddress.port, host: LOCAL, allowHalfOpen: true });
     socket.on("error", () => undefined);
@@ -282,7 +282,7 @@ describe("broken streams", () => {
     expect(server.stats()).toMatchObject({ connectionsEnded: 1, received: 0 });
   });
 
-  test("another protocol is told from OSC by its first byte", async () => {
+  test("detects another protocol by its first byte", async () => {
     const { errors, server } = await serve();
     const client = await RawClient.to(server);
     client.socket.write("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
@@ -291,7 +291,7 @@ describe("broken streams", () => {
     expect(errors[0]?.error).toBeInstanceOf(OscFrameError);
   });
 
-  test("64 MB of garbage without an end is one broken frame, of which no more than maxPacketSize is kept", async () => {
+  test("treats 64 MB of endless garbage as one broken frame, and buffers at most maxPacketSize", async () => {
     const { errors, server } = await serve({ maxPacketSize: 10_000 });
     const client = await RawClient.to(server);
     const garbage = new Uint8Array(1_000_000).fill(0x2f);
@@ -302,7 +302,7 @@ describe("broken streams", () => {
     expect(server.stats()).toMatchObject({ received: 1, handled: 1, faults: 1 });
   });
 
-  test("4 MB of garbage in frames is refused frame by frame, and counted", async () => {
+  test("rejects and counts 4 MB of garbage frame by frame", async () => {
     const { server } = await serve();
     const client = await RawClient.to(server);
     const frames = encodeFrames(
@@ -316,7 +316,7 @@ describe("broken streams", () => {
     expectBalance(server);
   });
 
-  test("without framing, what is read at once is a packet, and so are replies", async () => {
+  test("without framing, each read is a packet, and each reply a write", async () => {
     const { server } = await serve({ framing: "none" });
     const client = connect(server.serverAddress.port, "127.0.0.1");
     onTestFinished(() => void client.destroy());
@@ -325,7 +325,7 @@ describe("broken streams", () => {
     expect(decode(reply)).toMatchObject({ address: "/echoed", args: ["bare"] });
   });
 
-  test("a client that sends no framing is reported while it is connected, with what to set", async () => {
+  test("reports a client without framing while connected, with the option to set", async () => {
     const { errors, reported, server } = await serve();
     const client = connect(server.serverAddress.port, "127.0.0.1");
     onTestFinished(() => void client.destroy());
@@ -349,7 +349,7 @@ describe("broken streams", () => {
     expect(server.stats()).toMatchObject({ received: 1, faults: 0 });
   });
 
-  test("a reset in the middle of a frame: what came before is handled, the rest is reported", async () => {
+  test("handles packets before a reset in the middle of a frame, and reports the rest", async () => {
     const { dispatcher, errors, reported, server } = await serve();
     let handled = 0;
     dispatcher.map("/count", () => void (handled += 1));
@@ -365,7 +365,7 @@ describe("broken streams", () => {
     expect(server.stats()).toMatchObject({ received: 2, handled: 2, socketErrors: 1 });
   });
 
-  test("packets that were read before a client broke off are handled all the same; their replies are reported as lost", async () => {
+  test("handles packets read before a client disconnects, and reports their replies as lost", async () => {
     const gate = new Gate();
     const { dispatcher, errors, server } = await serve({ maxPending: 2, maxReports: 100 });
     let handled = 0;
@@ -386,7 +386,7 @@ describe("broken streams", () => {
     expect(errors.filter(({ error }) => error.code === "EPIPE")).toHaveLength(50);
   });
 
-  test("a client that ends its side gets its replies before the server ends its own", async () => {
+  test("sends a client that half-closes its replies before closing", async () => {
     const gate = new Gate();
     const { dispatcher, errors, server } = await serve();
     dispatcher.map("/slow", async (_address: string, index: number) => {
@@ -406,7 +406,7 @@ describe("broken streams", () => {
 });
 
 describe("limits of connections", () => {
-  test("maxConnections: one more is refused, counted and reported; when one leaves, another may come", async () => {
+  test("maxConnections: rejects, counts and reports one more, and accepts another when one leaves", async () => {
     const { errors, reported, server } = await serve({ maxConnections: 2 });
     const [first] = [await RawClient.to(server), await RawClient.to(server)];
     const third = await RawClient.to(server);
@@ -421,7 +421,7 @@ describe("limits of connections", () => {
     await (await RawClient.to(server)).expectEcho("in");
   });
 
-  test("allow: others are refused before they can send", async () => {
+  test("allow: rejects others before they can send", async () => {
     const { errors, reported, server } = await serve({ allow: ["192.0.2.0/24"] });
     const client = await RawClient.to(server);
     await client.ended;
@@ -430,7 +430,7 @@ describe("limits of connections", () => {
     expect(server.stats()).toMatchObject({ connections: 0, connectionsRefused: 1, received: 0 });
   });
 
-  test("maxIdle: a silent connection is ended and reported; one whose packet is being handled is not silent", async () => {
+  test("maxIdle: closes and reports an idle connection, but not one with a packet in progress", async () => {
     const { dispatcher, errors, server } = await serve({ maxIdle: 100 });
     dispatcher.map("/slow", async () => {
       await new Promise((resolve) => setTimeout(resolve, 300));
@@ -447,7 +447,7 @@ describe("limits of connections", () => {
 });
 
 describe("close", () => {
-  test("delivers the replies of handlers that have begun, then ends every connection; what waited is dropped and counted", async () => {
+  test("delivers the replies of running handlers, closes every connection, and drops and counts queued packets", async () => {
     const gate = new Gate();
     const { dispatcher, server } = await serve();
     dispatcher.map("/slow", async (_address: string, index: number) => {
@@ -471,7 +471,7 @@ describe("close", () => {
     expect(server.stats()).toMatchObject({ received: 400, handled: 2, dropped: 398, inProgress: 0, connections: 0 });
   });
 
-  test.each(FRAMINGS)("reads nothing more meanwhile, however much a client sends, framing %s", async (framing) => {
+  test.each(FRAMINGS)("stops reading, however much a client sends, framing %s", async (framing) => {
     const gate = new Gate();
     const { dispatcher, server } = await serve();
     dispatcher.map("/slow", async () => {
@@ -491,7 +491,7 @@ describe("close", () => {
     expect(server.stats()).toMatchObject({ received: 1, handled: 1, dropped: 0, inProgress: 0, connections: 0 });
   });
 
-  test("sends a large reply to its end", async () => {
+  test("sends a large reply completely", async () => {
     const { dispatcher, server } = await serve();
     dispatcher.map("/large", () => ["/large", new Uint8Array(8_000_000).fill(0xc0)]);
     const client = await RawClient.to(server);
@@ -502,7 +502,7 @@ describe("close", () => {
     expect(reply?.[1]).toHaveLength(8_000_000);
   });
 
-  test("does not wait forever for a client that never ends its side", async () => {
+  test("doesn't wait forever for a client that never closes its side", async () => {
     const { server } = await serve();
     const socket = connect({ port: server.serverAddress.port, host: LOCAL, allowHalfOpen: true });
     await once(socket, "connect");
@@ -514,7 +514,7 @@ describe("close", () => {
     socket.destroy();
   });
 
-  test("frees the port, also from inside a handler, and the server may serve again", async () => {
+  test("frees the port, even in a handler, and the server can serve again", async () => {
     const port = await steadyPort();
     const { dispatcher, server } = await serve({ address: [LOCAL, port] });
     dispatcher.map("/quit", (context) => context.shutdown(), { needsContext: true });
@@ -544,7 +544,7 @@ describe("options", () => {
     [{ maxPacketSize: 2 ** 32 }, "maxPacketSize"],
     [{ maxQueue: 0 }, "maxQueue"],
   ];
-  test.each(wrong)("%o is refused at once", (options, named) => {
+  test.each(wrong)("%o is rejected immediately", (options, named) => {
     const make = (): AsyncOSCTCPServer => new AsyncOSCTCPServer([LOCAL, 0], new Dispatcher(), options);
     expect(make).toThrow(OscServerError);
     expect(make).toThrow(expect.objectContaining({ code: "OSC_OPTION", message: expect.stringContaining(named) }));
@@ -555,17 +555,17 @@ describe("options", () => {
     [[LOCAL, 70_000], "Port"],
     [{ path: "" }, "path"],
     [{ path: 7 }, "path"],
-  ])("the address %o is refused at once", (address, named) => {
+  ])("the address %o is rejected immediately", (address, named) => {
     const make = (): AsyncOSCTCPServer => new AsyncOSCTCPServer(address as StreamAddress, new Dispatcher());
     expect(make).toThrow(expect.objectContaining({ code: "OSC_OPTION", message: expect.stringContaining(named) }));
   });
 
-  test.each(FRAMINGS)("mode %s is framing under another name: no other is read", async (mode) => {
+  test.each(FRAMINGS)("mode %s is an alias of framing, and no other framing is read", async (mode) => {
     const { server } = await serve({ mode });
     await (await RawClient.to(server, mode)).expectEcho(mode);
   });
 
-  test("a port that is taken is EADDRINUSE, with what to do about it", async () => {
+  test("a taken port is reported as EADDRINUSE, with advice", async () => {
     const { server } = await serve();
     const second = new AsyncOSCTCPServer(server.serverAddress, new Dispatcher());
     await expect(second.serve()).rejects.toMatchObject({ code: "EADDRINUSE", address: `${LOCAL}:${server.serverAddress.port}` });
@@ -575,7 +575,7 @@ describe("options", () => {
 test.each([
   ["TCP", () => new AsyncOSCTCPServer([LOCAL, 0], new Dispatcher())],
   ["WebSocket", () => new AsyncOSCWebSocketServer([LOCAL, 0], new Dispatcher())],
-])("a %s server closed while it opens has ended when close() resolves, and may serve again", async (_name, make) => {
+])("a %s server closed while opening has ended when close() resolves, and can serve again", async (_name, make) => {
   const server = make();
   const serving = server.serve();
   await server.close();

@@ -69,8 +69,8 @@ const numbers = (messages: readonly OscMessage[]): unknown[] =>
   messages.map(({ args }) => args[0]).toSorted((a, b) => Number(a) - Number(b));
 const upTo = (count: number): number[] => Array.from({ length: count }, (_, index) => index);
 
-describe("threads that are given packets in batches", () => {
-  test("handle each once, however many come at once", async () => {
+describe("threads that receive packets in batches", () => {
+  test("handle each packet once, however many arrive together", async () => {
     const { server, send, replies, errors } = await serve();
     for (const number of upTo(3000)) {
       send("/quick", number);
@@ -82,7 +82,7 @@ describe("threads that are given packets in batches", () => {
     expect(errors).toEqual([]);
   });
 
-  test.each(["/blocked", "/awaiting"])("let others take those behind one that takes long: %s", async (address) => {
+  test.each(["/blocked", "/awaiting"])("leave packets behind a slow one to other threads: %s", async (address) => {
     const { send, replies, errors } = await serve();
     for (const number of upTo(50)) send("/quick", number);
     await replies(50);
@@ -95,7 +95,7 @@ describe("threads that are given packets in batches", () => {
     expect(errors).toEqual([]);
   });
 
-  test("lose what a thread had begun when it ended, and nothing else", async () => {
+  test("lose only the packet in progress when a thread ends", async () => {
     const { server, send, replies, errors } = await serve();
     for (const number of upTo(400)) send(number % 100 === 50 ? "/exit" : "/quick", number);
     const expected = upTo(400).filter((number) => number % 100 !== 50);
@@ -107,7 +107,7 @@ describe("threads that are given packets in batches", () => {
     expect(server.stats()).toMatchObject({ received: 400, handled: 396, dropped: 4, inProgress: 0 });
   });
 
-  test("take packets of every size", async () => {
+  test("accept packets of every size", async () => {
     const { server, send, replies, errors } = await serve();
     const sizes = upTo(60).map((index) => [0, 100, 32_000, 33_000, 70_000, 1_000_000][index % 6] as number);
     for (const [index, size] of sizes.entries()) send("/size", new Uint8Array(size).fill(index));
@@ -118,7 +118,7 @@ describe("threads that are given packets in batches", () => {
     expect([server.stats().handled, errors]).toEqual([sizes.length, []]);
   });
 
-  test("send the replies to a packet in their order, also where these are large", async () => {
+  test("send the replies to a packet in order, even if they are large", async () => {
     const { send, replies } = await serve();
     for (const number of upTo(20)) send("/several", number, 30_000);
     const came = await replies(80);
@@ -128,7 +128,7 @@ describe("threads that are given packets in batches", () => {
     }
   });
 
-  test.each([1, 4])("say which were refused, and what was wrong with it, %d at a time", async (packetsPerThread) => {
+  test.each([1, 4])("report which packets were rejected and why, %d at a time", async (packetsPerThread) => {
     const { server, send, replies, errors } = await serve({ packetsPerThread, minThreads: 1, maxThreads: 1, maxReports: 1000 });
     const socket = connect(server.serverAddress.port, "127.0.0.1");
     open.push({ [Symbol.asyncDispose]: async () => void socket.destroy() });
@@ -151,7 +151,7 @@ describe("threads that are given packets in batches", () => {
     expect(told.toSorted((a, b) => a - b)).toEqual(upTo(20).map((n) => 9 + 12 * n));
   });
 
-  test("handle several side by side where they are asked to", async () => {
+  test("handle several packets concurrently if configured", async () => {
     const { server, send, replies } = await serve({ packetsPerThread: 8, maxThreads: 1, minThreads: 1 });
     for (const number of upTo(100)) send(number % 2 === 0 ? "/quick" : "/size", number % 2 === 0 ? number : new Uint8Array(20_000));
     for (const _ of upTo(7)) send("/awaiting");
@@ -163,7 +163,7 @@ describe("threads that are given packets in batches", () => {
     expect(server.stats()).toMatchObject({ handled: 118, inProgress: 0 });
   });
 
-  test("drop what they have not begun when the server closes, and each is in the account once", async () => {
+  test("drop packets they haven't started when the server closes, and count each once", async () => {
     const { server, send, replies } = await serve({ maxThreads: 2 });
     for (const number of upTo(50)) send("/quick", number);
     await replies(50);
@@ -190,7 +190,7 @@ describe.each(KINDS)("order, %s", (kind) => {
     ["tcp", "default"],
     ["unix", "default"],
     ["udp", "client"],
-  ])("over %s, %s: one client's messages are answered in order, others beside them", async (transport, order) => {
+  ])("over %s, %s: answers one client's messages in order, and others concurrently", async (transport, order) => {
     expect(await replies(transport, order)).toBe("0 1 2 3; the other before 0: true");
   });
 

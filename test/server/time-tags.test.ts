@@ -55,7 +55,7 @@ describe("a bundle of another clock", () => {
     ["that counts from the boot, half a second ago", "0000000080000000"],
     ["that counts from the boot, three seconds ago", "0000000380000000"],
     ["that counts from 1970", "6955b90000000000"],
-  ])("%s is handled at once, and reported once per sender", (_name, bits) => {
+  ])("%s is handled immediately, and reported once per sender", (_name, bits) => {
     const { seen, errors, results, send, stats, clock } = setUp();
     send(new OscBundle([new OscMessage("/a")], tagOf(bits)));
     send(new OscBundle([new OscMessage("/b"), new OscBundle([new OscMessage("/c")], tagOf(bits)), new OscMessage("/d")], tagOf(bits)));
@@ -72,7 +72,7 @@ describe("a bundle of another clock", () => {
     expect(clock.timers).toBe(0);
   });
 
-  test("is handled at once too if farAhead is reject", () => {
+  test("is handled immediately even if farAhead is reject", () => {
     const { seen, send } = setUp({ farAhead: "reject" });
     send(new OscBundle([new OscMessage("/a")], tagOf("0000000380000000")));
     expect(seen).toEqual(["/a"]);
@@ -90,7 +90,7 @@ describe("a bundle further ahead than maxAhead", () => {
   const dated = (clock: ManualClock, after: number): OscBundle =>
     new OscBundle([new OscMessage("/a")], TimeTag.from(clock.wallNow() + after));
 
-  test("is handled at once by default, and reported once per sender with the cure", () => {
+  test("is handled immediately by default, and reported once per sender with advice", () => {
     const { seen, errors, send, stats, clock } = setUp({ maxAhead: 5000 });
     for (let count = 0; count < 3; count += 1) send(dated(clock, 5001));
     send(dated(clock, 5000));
@@ -101,7 +101,7 @@ describe("a bundle further ahead than maxAhead", () => {
     expect(stats()).toMatchObject({ handled: 3, faults: 3, waiting: 1 });
   });
 
-  test("is rejected if farAhead says so", () => {
+  test("is rejected if farAhead is reject", () => {
     const { seen, errors, results, send, stats, clock } = setUp({ maxAhead: 5000, farAhead: "reject" });
     send(dated(clock, 5001));
     expect(seen).toEqual([]);
@@ -111,7 +111,7 @@ describe("a bundle further ahead than maxAhead", () => {
   });
 });
 
-describe("the places of waiting bundles", () => {
+describe("the slots for waiting bundles", () => {
   test("go to a polite sender when a greedy one has taken them all", () => {
     const { seen, errors, send, stats, clock } = setUp({ maxWaiting: 8 });
     const at = TimeTag.from(clock.wallNow() + 100);
@@ -136,7 +136,7 @@ describe("the places of waiting bundles", () => {
     expect(results.filter(({ kind }) => kind === "handled")).toHaveLength(102);
   });
 
-  test("are told to the connection once, whatever becomes of the bundle", async () => {
+  test("are released to the connection once, whatever the bundle's result", async () => {
     const { pipeline, send, results, clock } = setUp();
     send(new OscBundle([new OscMessage("/later")], TimeTag.from(clock.wallNow() + 60_000)));
     await pipeline.close(0);
@@ -145,7 +145,7 @@ describe("the places of waiting bundles", () => {
   });
 });
 
-test("a dated QOsc bundle without its NUL inside another waits for its time", () => {
+test("a nested QOsc bundle without its NUL waits for its time", () => {
   const { seen, send, stats, clock } = setUp();
   const inner = encode(new OscBundle([new OscMessage("/inner", 1)], TimeTag.from(clock.wallNow() + 100)));
   const withoutNul = Buffer.concat([inner.subarray(0, 7), inner.subarray(8)]);

@@ -2,7 +2,7 @@ import { setImmediate as turn } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { ValueRelay } from "../../src/server/io-thread/value-relay.ts";
 
-test("sends the newest value of each method, and the next only when the last were taken over", async () => {
+test("sends the newest value of each method, and more only after the previous ones were accepted", async () => {
   const sent: string[][] = [];
   const relay = new ValueRelay(
     (values) => sent.push(values.map((bytes) => Buffer.from(bytes).toString())),

@@ -113,7 +113,7 @@ describe("who may connect", () => {
     expect(rig.errors.every(({ error }) => error instanceof OscDroppedError && error.limit === "maxConnections")).toBe(true);
   });
 
-  test("counts connections that an existing HTTP server refuses, as long as it is open", async () => {
+  test("counts connections that an existing HTTP server rejects while it is open", async () => {
     const http = createServer().listen(0, "127.0.0.1");
     onTestFinished(() => void http.close());
     await once(http, "listening");
@@ -160,8 +160,8 @@ describe("who may connect", () => {
   });
 });
 
-describe("what a client does", () => {
-  test("text is ignored, counted, and reported once for each client", async () => {
+describe("WebSocket clients", () => {
+  test("text is ignored, counted and reported once per client", async () => {
     const rig = await Rig.serve();
     const [first, second] = [await Raw.open(rig.url()), await Raw.open(rig.url())];
     for (let index = 0; index < 50; index += 1) first?.socket.send("/echo");
@@ -172,7 +172,7 @@ describe("what a client does", () => {
     expect(rig.errors).toMatchObject([{ error: { reason: "not-osc" } }, { error: { reason: "not-osc" } }]);
   });
 
-  test("a frame of 100 MB is refused before it has come, and others go on", async () => {
+  test("a frame of 100 MB is rejected before it arrives, and others continue", async () => {
     const rig = await Rig.serve();
     const other = await Raw.open(rig.url());
     const attacker = await Raw.open(rig.url());
@@ -184,7 +184,7 @@ describe("what a client does", () => {
     expect(rig.server.stats()).toMatchObject({ received: 1, connectionsEnded: 1 });
   });
 
-  test("a frame that breaks the protocol ends its connection alone", async () => {
+  test("a frame that violates the protocol ends only its own connection", async () => {
     const rig = await Rig.serve();
     const other = await Raw.open(rig.url());
     const attacker = await Raw.open(rig.url());
@@ -196,7 +196,7 @@ describe("what a client does", () => {
     expect(rig.codes()[0]).toMatch(/^WS_ERR_/);
   });
 
-  test("fragments of a packet are put together", async () => {
+  test("fragments of a packet are reassembled", async () => {
     const rig = await Rig.serve();
     const client = await Raw.open(rig.url());
     const bytes = encode(new OscMessage("/echo", "in pieces"));
@@ -250,7 +250,7 @@ describe("what a client does", () => {
     expect(rig.errors).toMatchObject([{ error: { code: "OSC_DROPPED", limit: "maxBuffered" } }]);
   });
 
-  test("a client that is silent is pinged; one that does not answer is gone", async () => {
+  test("an idle client is pinged, and disconnected if it doesn't answer", async () => {
     const rig = await Rig.serve({ pingInterval: 20, pingTimeout: 60 });
     const alive = await Raw.open(rig.url());
     const dead = await Raw.open(rig.url(), { autoPong: false });
@@ -262,7 +262,7 @@ describe("what a client does", () => {
     expect(rig.server.stats()).toMatchObject({ connections: 1, connectionsEnded: 1 });
   });
 
-  test("a client is held up, and not dropped, while its packets are being handled", async () => {
+  test("a client is paused, not dropped, while its packets are being handled", async () => {
     const rig = await Rig.serve({ maxPending: 4, maxQueue: 8, pingInterval: 10, pingTimeout: 10 });
     let release = (): void => undefined;
     const gate = new Promise<void>((resolve) => {
@@ -283,7 +283,7 @@ describe("what a client does", () => {
     expect(rig.server.stats()).toMatchObject({ received: 500, handled: 500, dropped: 0, connections: 1 });
   });
 
-  test("what a client sent before it broke off is handled", async () => {
+  test("packets that a client sent before it disconnected are handled", async () => {
     const rig = await Rig.serve({ maxPending: 1 });
     const client = await Raw.open(rig.url());
     rig.dispatcher.map("/slow", () => new Promise((resolve) => setImmediate(resolve)));
@@ -295,7 +295,7 @@ describe("what a client does", () => {
 });
 
 describe("the server", () => {
-  test("sends to all with broadcast(), and to each of its clients", async () => {
+  test("sends to all clients with broadcast(), and to each alone", async () => {
     const rig = await Rig.serve();
     const clients = [await Raw.open(rig.url()), await Raw.open(rig.url())];
     await until(() => rig.server.clients.size === 2);
@@ -306,7 +306,7 @@ describe("the server", () => {
     expect(() => rig.server.broadcast({} as OscMessage)).toThrow(/packet|message/i);
   });
 
-  test("stands on an HTTP server that is there, beside another's path, and leaves it running", async () => {
+  test("attaches to an existing HTTP server at its own path, and leaves it running", async () => {
     const http = createServer((_request, response) => response.end("page"));
     http.on("upgrade", (request, socket) => {
       if (request.url === "/other") socket.end("HTTP/1.1 418 I'm a teapot\r\n\r\n");
@@ -326,12 +326,12 @@ describe("the server", () => {
     expect(http.listenerCount("upgrade")).toBe(1);
   });
 
-  test("says so where the HTTP server does not listen yet", async () => {
+  test("reports that the HTTP server isn't listening yet", async () => {
     const server = new AsyncOSCWebSocketServer({ server: createServer() }, new Dispatcher());
     await expect(server.createServeEndpoint()).rejects.toMatchObject({ code: "OSC_WRONG_STATE" });
   });
 
-  test("close() sends what was sent, says goodbye, and frees the port; then it may serve again", async () => {
+  test("close() flushes, closes connections and frees the port, and the server can serve again", async () => {
     const port = await steadyPort();
     const rig = await Rig.serve({}, ["127.0.0.1", port]);
     const client = await Raw.open(rig.url());
@@ -346,7 +346,7 @@ describe("the server", () => {
     expect(await (await Raw.open(rig.url())).ask(1)).toBe(1);
   });
 
-  test("close() reads nothing more while a handler is at work, however much a client sends", async () => {
+  test("close() stops reading while a handler runs, however much a client sends", async () => {
     const rig = await Rig.serve();
     let release = (): void => undefined;
     const gate = new Promise<void>((resolve) => {
@@ -368,7 +368,7 @@ describe("the server", () => {
     expect(rig.server.stats()).toMatchObject({ received: 1, handled: 1, dropped: 0, connections: 0 });
   });
 
-  test("close() does not wait forever for a client that does not answer", async () => {
+  test("close() doesn't wait forever for a client that doesn't answer", async () => {
     const rig = await Rig.serve();
     const client = await Raw.open(rig.url());
     client.socket.pause();
@@ -376,7 +376,7 @@ describe("the server", () => {
     expect(rig.server.stats().connections).toBe(0);
   });
 
-  test("a port that is taken is EADDRINUSE", async () => {
+  test("reports EADDRINUSE for a taken port", async () => {
     const rig = await Rig.serve();
     await expect(Rig.serve({}, ["127.0.0.1", rig.port])).rejects.toMatchObject({ code: "EADDRINUSE" });
   });
@@ -391,7 +391,7 @@ describe("the server", () => {
     ["maxBuffered", { maxBuffered: 0 }],
   ];
 
-  test.each(wrong)("refuses a wrong %s at once", (name, options) => {
+  test.each(wrong)("rejects an invalid %s immediately", (name, options) => {
     expect(() => new AsyncOSCWebSocketServer(["127.0.0.1", 0], new Dispatcher(), options)).toThrow(new RegExp(name));
   });
 });

@@ -51,7 +51,7 @@ describe.each(grid)("attacks on the $kind server over $transport", ({ kind, tran
     expect(server.errors).toEqual([]);
   });
 
-  test("all of them among good packets: every good one is handled, every bad one reported once", async () => {
+  test("handles every good packet among all bad ones, and reports each bad one once", async () => {
     const good = ATTACKS.map((_, index) => new OscMessage("/echo", [1000 + index]));
     for (const [index, { packet }] of ATTACKS.entries()) client.send(packet, good[index] as OscMessage);
     const expected = [...ATTACKS.flatMap(({ replies }) => replies), ...good.map(({ args }) => ["/echoed", ...args])];
@@ -62,7 +62,7 @@ describe.each(grid)("attacks on the $kind server over $transport", ({ kind, tran
     );
   });
 
-  test("values of packets that do not lie at the beginning of a buffer", async () => {
+  test("decodes packets at an offset in their buffer", async () => {
     client.send(new OscMessage("/echo", ["before"]), PLACED.packet);
     const [one, two] = [(await client.next()) as OscMessage, (await client.next()) as OscMessage];
     const placed = one.types === PLACED.types ? one : two;
@@ -70,13 +70,13 @@ describe.each(grid)("attacks on the $kind server over $transport", ({ kind, tran
     expect(Buffer.from(encode(placed)).subarray(-16)).toEqual(Buffer.from(PLACED.packet).subarray(-16));
   });
 
-  test("a bundle for later holds nothing up", async () => {
+  test("a future bundle delays nothing", async () => {
     client.send(later(250));
     expect(await client.ask("/echo", "now")).toEqual(["/echoed", "now"]);
     expect(await client.nextMessages(1)).toEqual([["/echoed", "later"]]);
   });
 
-  test("a flood of bad packets: the good ones are answered, and what is not told one by one is told as a number", async () => {
+  test("answers good packets in a flood of bad ones, and reports excess errors as a count", async () => {
     const apart = await ServerProcess.start(kind, transport, optionsOf(kind, { maxReports: 5 }));
     try {
       const flooder = await apart.connect();
@@ -99,7 +99,7 @@ describe.each(grid)("attacks on the $kind server over $transport", ({ kind, tran
     }
   });
 
-  test("the account is even, with each refusal under its reason", async () => {
+  test("counts every packet, with each rejection under its reason", async () => {
     const stats = await server.quit(client);
     expect(stats).toSatisfy(isEven);
     const twice = (reason: string): number => 2 * ATTACKS.filter(({ rejected }) => rejected === reason).length;
@@ -125,7 +125,7 @@ describe.each(KINDS)("broken streams against the %s server", (kind) => {
 
   const ask = (value: number): Uint8Array => encode(new OscMessage("/echo", [value]));
 
-  test("a size in four pieces, frames in one piece, single ENDs: what is sent is answered", async () => {
+  test("answers packets with a split size, several frames in one chunk and lone ENDs", async () => {
     const prefixed = await RawStream.open(server.address, "1.0");
     for (const byte of encodeFrame(ask(1), "1.0")) await prefixed.write(Uint8Array.of(byte));
     await prefixed.write(encodeFrames([ask(2), ask(3)], "1.0"));
@@ -146,7 +146,7 @@ describe.each(KINDS)("broken streams against the %s server", (kind) => {
     await Promise.all([prefixed.close(), slip.close()]);
   });
 
-  test("a broken frame costs that frame, and is reported with the client", async () => {
+  test("skips only a broken frame, and reports it with the client", async () => {
     const stream = await RawStream.open(server.address, "1.1");
     await stream.write(
       Buffer.concat([encodeFrame(ask(1), "1.1"), Uint8Array.of(0x2f, 0xdb, 0x00, 0x61, 0xc0), encodeFrame(ask(2), "1.1")]),
@@ -161,7 +161,7 @@ describe.each(KINDS)("broken streams against the %s server", (kind) => {
     ["a size of 2 GiB", "7fffffff", "OSC_FRAME_UNKNOWN"],
     ["a size of 1 MiB and one", "00100001", "OSC_FRAME_TOO_LARGE"],
     ["another protocol", Buffer.from("GET / HTTP/1.1\r\n\r\n").toString("hex"), "OSC_FRAME_UNKNOWN"],
-  ])("%s: its connection is ended and reported, and others go on", async (_name, hex, code) => {
+  ])("%s: ends and reports the connection, and others continue", async (_name, hex, code) => {
     const good = await RawStream.open(server.address, "1.0");
     const bad = await RawStream.open(server.address, "1.0");
     await bad.write(Buffer.from(hex, "hex"));
@@ -173,7 +173,7 @@ describe.each(KINDS)("broken streams against the %s server", (kind) => {
     await Promise.all([good.close(), bad.close()]);
   });
 
-  test("the account is even", async () => {
+  test("counts every packet", async () => {
     const stats = await server.quit();
     expect(stats).toSatisfy(isEven);
     expect(stats).toMatchObject({ received: 12, handled: 12, faults: 4, connectionsEnded: 3 });
@@ -184,7 +184,7 @@ describe.each(KINDS)("who may send, and how much, to the %s server", (kind) => {
   let server: ServerProcess;
   afterAll(() => server.dispose());
 
-  test("more than maxRate and maxBurst allow is refused, counted and reported", async () => {
+  test("rejects, counts and reports packets beyond maxRate and maxBurst", async () => {
     server = await ServerProcess.start(kind, "udp", optionsOf(kind, { maxRate: 20, maxBurst: 5, maxReports: 1 }));
     const client = await server.connect();
     for (let sent = 0; sent < 100; sent++) client.send(new OscMessage("/echo", [sent]));
@@ -203,11 +203,11 @@ describe.each(KINDS)("who may send, and how much, to the %s server", (kind) => {
   });
 });
 
-describe.each(KINDS)("bundles for later from one client of the %s server", (kind) => {
+describe.each(KINDS)("future bundles from one client of the %s server", (kind) => {
   let server: ServerProcess;
   afterAll(() => server.dispose());
 
-  test("leave room for those of another client, and empty ones take no room", async () => {
+  test("leave room for those of another client, and empty ones need no room", async () => {
     server = await ServerProcess.start(kind, "tcp-1.0", optionsOf(kind, { maxWaiting: 64 }));
     const [greedy, polite] = [await server.connect(), await server.connect()];
     const at = TimeTag.in(300_000);
@@ -237,7 +237,7 @@ describe.runIf(process.platform === "linux").each(KINDS)("the option allow of th
     await server.dispose();
   });
 
-  test("hears those that it names, and refuses, counts and reports others", async () => {
+  test("accepts the listed clients, and rejects, counts and reports others", async () => {
     server = await ServerProcess.start(kind, "udp", optionsOf(kind, { allow: ["127.0.0.1", "10.0.0.0/8"] }));
     await new Promise<void>((resolve) => stranger.bind(0, "127.0.0.2", resolve));
     for (let sent = 0; sent < 3; sent++) stranger.send(encode(new OscMessage("/quit")), server.address.port, "127.0.0.1");

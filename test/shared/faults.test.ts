@@ -23,21 +23,21 @@ describe.each(KINDS)("the %s server", (kind) => {
   });
   afterAll(() => server.dispose());
 
-  test("goes on after a handler that recurses forever", async () => {
+  test("continues after a handler that recurses forever", async () => {
     client.send(new OscMessage("/recurse"));
     await server.until(() => server.errors.length > 0);
     expect(server.errors.splice(0)).toMatchObject([{ code: "OSC_HANDLER_FAILED", cause: "Maximum call stack size exceeded" }]);
     expect(await client.ask("/echo", 1)).toEqual(["/echoed", 1]);
   });
 
-  test("reports a reply that is too large for a datagram, with its size, and goes on", async () => {
+  test("reports a reply too large for a datagram with its size, and continues", async () => {
     client.send(new OscMessage("/large"));
     await server.until(() => server.errors.length > 0);
     expect(server.errors.splice(0)).toMatchObject([{ code: "OSC_PACKET_TOO_LARGE", client: { port: client.wire.port } }]);
     expect(await client.ask("/echo", 2)).toEqual(["/echoed", 2]);
   });
 
-  test("goes on when a client is gone before its reply, and has an even account", async () => {
+  test("continues if a client is gone before its reply, and counts every packet", async () => {
     const passing = await server.connect();
     for (let sent = 0; sent < 20; sent++) passing.send(new OscMessage("/block", [5]));
     expect(await passing.nextMessages(1)).toEqual([["/blocked", 5]]);
@@ -50,7 +50,7 @@ describe.each(KINDS)("the %s server", (kind) => {
     expect(server.stderr).toBe("");
   });
 
-  test.runIf(process.platform !== "win32")("ends at once with SIGTERM under load, and leaves nothing behind", async () => {
+  test.runIf(process.platform !== "win32")("ends immediately on SIGTERM under load, and leaves nothing behind", async () => {
     const loaded = await ServerProcess.start(kind, "udp");
     try {
       const sender = await loaded.connect();
@@ -70,7 +70,7 @@ describe.each(KINDS)("the %s server", (kind) => {
 });
 
 describe.runIf(isLinux)("a child process that is stopped (SIGSTOP)", () => {
-  test("is ended after childTimeout; its packet is reported as lost, and the others are handled", async () => {
+  test("is killed after childTimeout; its packet is reported as lost, and others are handled", async () => {
     const server = await ServerProcess.start("forking", "udp", { childTimeout: 400 });
     try {
       const client = await server.connect();
@@ -87,7 +87,7 @@ describe.runIf(isLinux)("a child process that is stopped (SIGSTOP)", () => {
     }
   });
 
-  test("costs one packet where it had nothing to do when it was stopped", async () => {
+  test("loses one packet if it was idle when stopped", async () => {
     const server = await ServerProcess.start("forking", "udp", { childTimeout: 300, maxChildren: 1, requestsPerChild: 1000 });
     try {
       const client = await server.connect();
@@ -119,7 +119,7 @@ function isNode(pid: number): boolean {
 const FILE_LIMIT = 300;
 
 describe.runIf(isLinux).each(KINDS)("the %s TCP server without file descriptors", (kind) => {
-  test("goes on for those that are connected, and takes new ones when some have left", async () => {
+  test("keeps serving connected clients, and accepts new ones when some have left", async () => {
     const server = await ServerProcess.start(kind, "tcp-1.0", optionsOf(kind), FILE_LIMIT);
     const sockets: Socket[] = [];
     try {

@@ -111,7 +111,7 @@ function suite(place: Place, more: () => object = () => ({})): void {
     if (!server.ended) await expectEven(server, client);
   });
 
-  test("messages reach their handlers, and replies come back with every argument", async () => {
+  test("messages reach their handlers, and replies return with every argument", async () => {
     const args = [
       int(1),
       float(0.5),
@@ -153,7 +153,7 @@ function suite(place: Place, more: () => object = () => ({})): void {
     expect(await client.ask("/{fix,nix}ed")).toEqual(["/fixed", "a", 1]);
   });
 
-  test("all handlers of an address run in the order in which they were mapped; replies have every form", async () => {
+  test("all handlers of an address run in mapping order, and replies have every form", async () => {
     client.send(new OscMessage("/twice", [7]));
     expect(await client.nextMessages(2)).toEqual([
       ["/first", 7],
@@ -191,7 +191,7 @@ function suite(place: Place, more: () => object = () => ({})): void {
     expect(await client.nextMessages(1)).toEqual([["/default", "#reply", "odd"]]);
   });
 
-  test("a handler of bundles sees a whole bundle at its time and before its messages, knows its sender, and may throw", async () => {
+  test("a bundle handler receives a whole bundle at its time before its messages, knows its sender, and may throw", async () => {
     const at = Date.now() + 200;
     const timeTag = TimeTag.from(at);
     client.send(new OscBundle([new OscMessage("/whole"), new OscMessage("/when", ["after"])], timeTag));
@@ -206,7 +206,7 @@ function suite(place: Place, more: () => object = () => ({})): void {
     ]);
   });
 
-  test("a later bundle waits for its time, and nothing waits for it", async () => {
+  test("a future bundle waits for its time without delaying others", async () => {
     const at = Date.now() + 400;
     client.send(new OscBundle([new OscMessage("/when", ["later"]), new OscMessage("/when", ["with it"])], TimeTag.from(at)));
     expect(await client.ask("/echo", "meanwhile")).toEqual(["/echoed", "meanwhile"]);
@@ -215,7 +215,7 @@ function suite(place: Place, more: () => object = () => ({})): void {
     expect(first?.[1]).toBeGreaterThanOrEqual(at);
   });
 
-  test("a packet of the size that the transport takes arrives whole", async () => {
+  test("a packet of the transport's maximum size arrives whole", async () => {
     const data = new Uint8Array(transport === "udp" ? 65_400 : 300_000).map((_, index) => index % 251);
     client.send(new OscMessage("/size", data));
     const reply = (await client.next()) as OscMessage;
@@ -223,18 +223,18 @@ function suite(place: Place, more: () => object = () => ({})): void {
     expect(Buffer.compare(reply.args[1] as Uint8Array, data)).toBe(0);
   });
 
-  test("the server sends to a client first, from its own socket", async () => {
+  test("the server can send to a client first, from its own socket", async () => {
     server.ask("push?", client);
     expect(await client.nextMessages(1)).toEqual([["/pushed", "first"]]);
   });
 
-  test.skipIf(transport === "udp")("what it sends to a client that isn't connected is reported", async () => {
+  test.skipIf(transport === "udp")("reports a packet sent to a client that isn't connected", async () => {
     server.ask("away?", client);
     await server.until(() => server.errors.length > 0);
     expect(server.errors.splice(0)).toMatchObject([{ code: "ENOTCONN", client: { port: transport === "unix" ? 2 : 1 } }]);
   });
 
-  test.skipIf(kind === "forking")("a handler's context replies after the handler has returned", async () => {
+  test.skipIf(kind === "forking")("a handler's context can reply after the handler has returned", async () => {
     // Each thread keeps a context of its own, so all that may answer are given one.
     let reply: readonly unknown[] = ["/not-kept"];
     for (let keep = 1; reply[0] === "/not-kept"; keep += 1) {
@@ -244,12 +244,12 @@ function suite(place: Place, more: () => object = () => ({})): void {
     expect(reply).toEqual(["/late", "word"]);
   });
 
-  test("what handlers print appears at once", async () => {
+  test("output of handlers appears immediately", async () => {
     expect(await client.ask("/print", "something")).toEqual(["/printed"]);
     await server.until(() => server.lines.includes("printed something"));
   });
 
-  test("a handler that throws is reported with the client, and the next handler runs", async () => {
+  test("reports a handler that throws with the client, and runs the next handler", async () => {
     expect(await client.ask("/throw")).toEqual(["/after-throw"]);
     await server.until(() => server.errors.length > 0);
     expect(server.errors.splice(0)).toMatchObject([
@@ -273,7 +273,7 @@ function suite(place: Place, more: () => object = () => ({})): void {
     }
   });
 
-  test("bad packets are counted and reported with their sender, and good ones beside them are handled", async () => {
+  test("counts and reports bad packets with their sender, and handles good ones in between", async () => {
     const unknownTag = text("/a\0\0,q\0\0");
     const badElement = encode(new OscBundle([new OscMessage("/echo", [1]), new OscMessage("/bad", [2]), new OscMessage("/echo", [3])]));
     badElement[badElement.indexOf(0x2c, 44) + 1] = 0x71;
@@ -289,7 +289,7 @@ function suite(place: Place, more: () => object = () => ({})): void {
   test.each([
     ["the server is idle", 0],
     ["a handler runs", 150],
-  ])("handles a bundle dated ahead on time if it arrives while %s and nothing follows", async (_when, blockMs) => {
+  ])("handles a future bundle on time if it arrives while %s and nothing follows", async (_when, blockMs) => {
     if (blockMs > 0) client.send(new OscMessage("/block", [int(blockMs)]));
     const due = Date.now() + 400;
     client.send(new OscBundle([new OscMessage("/when", ["dated"])], TimeTag.from(due)));
@@ -299,21 +299,21 @@ function suite(place: Place, more: () => object = () => ({})): void {
     expect(at as number).toBeGreaterThanOrEqual(due);
   });
 
-  test("verifyRequest is asked", async () => {
+  test("calls verifyRequest", async () => {
     client.send(new OscMessage("/forbidden"), new OscMessage("/echo", ["allowed"]));
     expect(await client.nextMessages(1)).toEqual([["/echoed", "allowed"]]);
     await server.until(() => server.errors.length > 0);
     expect(server.errors.splice(0)).toMatchObject([{ code: "OSC_REJECTED", reason: "unverified" }]);
   });
 
-  test("two clients each get their own replies", async () => {
+  test("two clients each receive their own replies", async () => {
     const other = await server.connect();
     other.send(new OscMessage("/echo", ["other"]));
     client.send(new OscMessage("/echo", ["first"]));
     expect([await other.nextMessages(1), await client.nextMessages(1)]).toEqual([[["/echoed", "other"]], [["/echoed", "first"]]]);
   });
 
-  test("shutdown from inside a handler: its reply is sent, the server ends, the port is free, and the account is even", async () => {
+  test("shutdown() in a handler sends its reply, ends the server, frees the port and counts every packet", async () => {
     const stats = await server.quit(client);
     expect(await client.nextMessages(1)).toEqual([["/bye"]]);
     expect([server.child.exitCode, server.errors, server.stderr]).toEqual([0, [], ""]);
@@ -359,7 +359,7 @@ function suiteApart(place: Place, more: () => object = () => ({})): void {
   });
 
   test.skipIf(kind === "async" || kind === "nats" || transport === "udp")(
-    "lets a polite client in before a greedy one is done",
+    "serves a polite client before a greedy one is done",
     async () => {
       const [greedy, polite] = [await server.connect(), await server.connect()];
       const packets = 20;
@@ -373,7 +373,7 @@ function suiteApart(place: Place, more: () => object = () => ({})): void {
     },
   );
 
-  test("with strictTiming: false everything is handled as it comes", async () => {
+  test("strictTiming: false handles every bundle on arrival", async () => {
     const client = await server.connect();
     client.send(new OscBundle([new OscMessage("/echo", ["at once"])], TimeTag.in(7_200_000)));
     expect(await client.nextMessages(1)).toEqual([["/echoed", "at once"]]);

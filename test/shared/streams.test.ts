@@ -33,7 +33,7 @@ async function echoes(client: Correspondent, count: number): Promise<number[]> {
 }
 
 describe.each(KINDS)("a %s server", (kind) => {
-  test.each(TRANSPORTS)("over %s drops nothing, however small its queue and whatever its policy", async (transport) => {
+  test.each(TRANSPORTS)("over %s drops nothing, however small its queue, with any policy", async (transport) => {
     // A process of Node for each packet costs a tenth of a second: so by one transport, and where the system can copy processes not by the others.
     const strategy = kind === "forking" && transport !== "tcp-1.0" && !(nativeSockets() instanceof Error) ? { strategy: "fork" } : {};
     const running = await start(kind, transport, { maxQueue: 5, maxQueueBytes: 100, overflow: "drop-oldest", ...strategy });
@@ -46,7 +46,7 @@ describe.each(KINDS)("a %s server", (kind) => {
     expect(running.errors).toEqual([]);
   });
 
-  test("tells of a broken stream with the client's address, ends it, and serves the others", async () => {
+  test("reports a broken stream with the client's address, ends it and serves the others", async () => {
     const running = await start(kind, "tcp-1.0", {});
     const other = await running.connect();
     const { port, address } = running.address;
