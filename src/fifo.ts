@@ -1,8 +1,5 @@
-/** After this many consumed slots the rest moves up. */
-const SLACK = 1024;
-
 /** First in, first out, also with tens of thousands of items, for which an array's own `shift` is slow. */
-export class Fifo<Item> {
+export class Fifo<Item extends {}> {
   #items: (Item | undefined)[] = [];
   #first = 0;
 
@@ -14,28 +11,22 @@ export class Fifo<Item> {
     this.#items.push(item);
   }
 
-  /** The first one, which stays. */
-  peek(): Item | undefined {
-    return this.#items[this.#first];
+  /** The first one, or another counted from it, which stays. */
+  peek(index: number = 0): Item | undefined {
+    return this.#items[this.#first + index];
   }
 
   shift(): Item | undefined {
-    if (this.size === 0) return undefined;
     const item = this.#items[this.#first];
+    if (item === undefined) return undefined;
     this.#items[this.#first] = undefined;
     this.#first += 1;
-    if (this.#first === this.#items.length) {
-      this.clear();
-    } else if (this.#first > SLACK && this.#first * 2 > this.#items.length) {
+    // Moving the rest costs no more than what was taken since the last time.
+    if (this.#first * 2 > this.#items.length) {
       this.#items = this.#items.slice(this.#first);
       this.#first = 0;
     }
     return item;
-  }
-
-  /** The items, oldest first. They stay. */
-  toArray(): readonly Item[] {
-    return this.#items.slice(this.#first) as Item[];
   }
 
   clear(): void {

@@ -132,5 +132,5 @@ export const RECEIVER_NAMES: readonly ReceiverName[] = /* @__PURE__ */ Object.ke
 /** @throws OscServerError `OSC_OPTION` for an unknown name */
 export function profileOf(receiver: ReceiverName): ReceiverProfile {
   if (typeof receiver === "string" && Object.hasOwn(RECEIVERS, receiver)) return RECEIVERS[receiver];
-  throw optionError(`There is no receiver profile ${describe(receiver)}. There are ${RECEIVER_NAMES.join(", ")}.`);
+  throw optionError(`There is no receiver profile ${describe(receiver)}. There are ${Object.keys(RECEIVERS).join(", ")}.`);
 }

@@ -94,7 +94,7 @@ export class EntryQueue {
 
   /** The entries numbered above `number`. */
   after(number: number): readonly FeedEntry[] {
-    return this.#entries.toArray().filter((entry) => entry.number > number);
+    return Array.from({ length: this.size }, (_, index) => this.#entries.peek(index)!).filter((entry) => entry.number > number);
   }
 
   #shift(): FeedEntry {
