@@ -1,9 +1,29 @@
 import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
+import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 const inCi = process.env["CI"] === "true";
 /** What changes what holds for a whole process: what the environment says, for which the tests of other files run once more; the role of a worker. */
 const APART = ["async-portable", "blocking-portable", "role"].map((name) => `test/server/${name}.test.ts`);
+
+/** The files that take longest run first: one that starts last would keep everything waiting. */
+const LONG = [
+  "endurance/attack",
+  "server/pool-programs",
+  "shared/servers",
+  "shared/attacks",
+  "server/process-parity",
+  "cli/tool",
+  "cli/nats",
+];
+
+class LongFilesFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const isLong = ({ moduleId }: TestSpecification): boolean => LONG.some((name) => moduleId.endsWith(`/test/${name}.test.ts`));
+    const sorted = await super.sort(files);
+    return [...sorted.filter(isLong), ...sorted.filter((file) => !isLong(file))];
+  }
+}
 
 export default defineConfig({
   test: {
@@ -15,6 +35,7 @@ export default defineConfig({
     testTimeout: 15_000,
     hookTimeout: 60_000,
     retry: 0,
+    sequence: { sequencer: LongFilesFirst },
     // Continuous integration reads the numbers from the file; see .ci/run.
     reporters: inCi ? ["default", "json"] : ["default"],
     outputFile: { json: "coverage/tests.json" },
