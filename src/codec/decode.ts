@@ -162,8 +162,8 @@ function readWithoutNul(
 ): OscMessage | undefined {
   let tagsEnd = position + 1;
   // More tags than maxArguments would be rejected anyway; 8 for the two ends that are tried.
-  const last = Math.min(end, tagsEnd + reading.maxArguments + 8);
-  while (tagsEnd < last && TYPE_TAGS.includes(bytes[tagsEnd]!)) tagsEnd++;
+  const last = position + reading.maxArguments + 8;
+  while (tagsEnd < end && tagsEnd < last && TYPE_TAGS.includes(bytes[tagsEnd]!)) tagsEnd++;
   tagsEnd -= (tagsEnd - position) & 3;
   // The first argument bytes may look like tags, so also try an earlier end.
   for (let tries = 0; tries < 2 && tagsEnd > position; tries++, tagsEnd -= 4) {

@@ -355,7 +355,7 @@ class PacketExecution {
   #refusePromise(result: unknown, address: string): void {
     ignoreRejections(result);
     const message =
-      `A handler of ${address} returned a promise, but handlers run synchronously here, so nothing can await it. ` +
+      `A handler of ${address} returned a promise, but handlers run synchronously here. ` +
       "Async handlers are awaited by async servers, by threading and forking servers with a handlers module, and by asyncCallHandlersForPacket.";
     this.#context.error(new OscDispatchError("OSC_ASYNC_HANDLER", message, address));
   }

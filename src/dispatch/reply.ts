@@ -7,9 +7,7 @@ import type { OscReply } from "./handler.ts";
 /** Nobody awaits the promises in this value, so a rejection would crash the process. */
 export function ignoreRejections(value: unknown): void {
   try {
-    for (const each of Array.isArray(value) ? [value, ...(value as unknown[])] : [value]) {
-      if (each instanceof Promise) each.catch(() => undefined);
-    }
+    for (const each of [value].flat()) if (each instanceof Promise) each.catch(() => undefined);
   } catch {
     // A proxy that can't be inspected.
   }

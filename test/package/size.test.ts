@@ -5,7 +5,7 @@ import { bundles } from "../../bench/suite/bundle-size.ts";
 import { compiledPath as builtPath } from "../../bench/suite/compiled.ts";
 
 /** The most that each bundle may have, in bytes compressed with gzip. Raising one is a decision. */
-const BUDGETS = [10_150, 8100, 5500, 39_300, 22_400, 6500, 4550];
+const BUDGETS = [10_150, 8100, 5500, 39_200, 22_750, 6500, 4550];
 
 test("what a page loads stays within its budget", async () => {
   const sizes = await bundles();
