@@ -251,6 +251,6 @@ test("servers refuse bad values of the option advertise at once", async () => {
   expect(() => new AsyncOSCWebSocketServer(["127.0.0.1", 0], dispatcher, { advertise: true })).toThrow(/Only UDP and TCP/);
   for (const Server of [AsyncOSCTCPServer, BlockingOSCTCPServer])
     expect(() => new Server({ path: "/run/oscine-test.sock" }, dispatcher, { advertise: true })).toThrow(
-      /a Unix domain socket has no type/,
+      /a Unix domain socket has no service type/,
     );
 });

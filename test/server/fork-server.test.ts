@@ -165,7 +165,7 @@ const NO_KOFFI = fileURLToPath(new URL("programs/no-koffi.cjs", import.meta.url)
 describe.skipIf(!canFork()).each([
   ["fork fails", {}, /fork failed: EAGAIN/],
   ["children crash", {}, /a child that was forked as a test ended: signal SIGABRT/],
-  ["children hang", {}, /a child that was forked as a test did not answer within 2000 ms/],
+  ["children hang", {}, /a child that was forked as a test did not answer within 5000 ms/],
   ["koffi is missing", { NODE_OPTIONS: `--require ${NO_KOFFI}` }, /the optional package koffi isn't installed/],
 ] as const)("if the self-test fails because %s", (how, env, why) => {
   function run(strategy: string): PoolProgram {

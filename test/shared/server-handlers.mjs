@@ -58,10 +58,8 @@ const hostile = {
     return Object.assign(error, { cause: error });
   },
 };
-const rejection = (value) => {
-  const promise = Promise.reject(value);
-  return promise;
-};
+// oxlint-disable-next-line prefer-promise-reject-errors -- what a hostile handler returns
+const rejection = (value) => new Promise((_resolve, reject) => reject(value));
 dispatcher.map("/hostile/throw", (_address, name) => {
   throw hostile[name]();
 });
@@ -83,7 +81,7 @@ dispatcher.map("/stop", () => process.kill(process.pid, "SIGSTOP"));
 dispatcher.map("/large", () => ["/large", new Uint8Array(70_000)]);
 dispatcher.map(
   "/bytes",
-  (context, _address, size, count = 1) => void times(count, () => context.reply(["/bytes", new Uint8Array(size)])),
+  (context, _address, size, count = 1) => times(count, () => context.reply(["/bytes", new Uint8Array(size)])),
   withContext,
 );
 let kept = null;

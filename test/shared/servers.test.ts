@@ -28,10 +28,9 @@ interface Place {
 /** Native sockets are there for UDP, and not on every system. */
 const backends = (transport: TransportName): Backend[] =>
   transport === "udp" && !(nativeSockets() instanceof Error) ? ["native", "portable"] : ["portable"];
-/** A process of Node costs a tenth of a second: one for each packet with either backend, and elsewhere the system's copies of a process, where there are such. */
-const strategyAt = (transport: TransportName, backend: Backend): Place["strategy"] =>
-  backend === "native" || transport === "tcp-1.0" || nativeSockets() instanceof Error ? "spawn" : "fork";
-const STRATEGIES = nativeSockets() instanceof Error ? (["spawn"] as const) : (["spawn", "fork"] as const);
+/** Starting a process of Node costs a tenth of a second: once over UDP and once over TCP is enough where processes can be forked. */
+const strategyAt = (transport: TransportName): Place["strategy"] =>
+  transport === "tcp-1.0" || nativeSockets() instanceof Error ? "spawn" : "fork";
 const grid: readonly Place[] = [
   ...TRANSPORTS.flatMap((transport) =>
     KINDS.flatMap((kind) =>
@@ -39,15 +38,16 @@ const grid: readonly Place[] = [
         kind,
         transport,
         backend,
-        strategy: strategyAt(transport, backend),
+        strategy: strategyAt(transport),
       })),
     ),
   ),
   { kind: "async", transport: "websocket", backend: "portable", strategy: "spawn" },
   ...(["udp", "tcp-1.1"] as const).flatMap((transport) => [
     { kind: "threading", transport, backend: "portable", strategy: "spawn", source: "module" } as const,
-    ...STRATEGIES.map((strategy) => ({ kind: "forking", transport, backend: "portable", strategy, source: "module" }) as const),
+    { kind: "forking", transport, backend: "portable", strategy: strategyAt(transport), source: "module" } as const,
   ]),
+  { kind: "forking", transport: "udp", backend: "portable", strategy: "spawn", source: "module" },
 ];
 /** Bundles are held back behind the transport: the streams differ in nothing there. */
 const gridApart = grid.filter(({ transport }) => transport !== "tcp-1.1" && transport !== "unix");

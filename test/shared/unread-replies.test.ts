@@ -123,16 +123,18 @@ describe.each(grid)("unread replies of the $kind server over $transport", ({ kin
   }, 40_000);
 });
 
+/** The servers' `maxMemory`, in MiB. */
+const MAX_MIB = 24;
 /**
- * In MiB: how much more than `maxMemory` may be held by garbage and by replies under way, in the thread or process of a handler and in the one
+ * In MiB: how much more than that may be held by garbage and by replies under way, in the thread or process of a handler and in the one
  * that owns the sockets. test/transport/held-memory.test.ts measures the others.
  */
 const BEYOND = { blocking: 200, forking: 300 } as const;
 
-describe.runIf(canSample).each(["blocking", "forking"] as const)("the %s server beside 60 clients that don't read", (kind) => {
+describe.runIf(canSample).each(["blocking", "forking"] as const)("the %s server beside 30 clients that don't read", (kind) => {
   test("holds no more than maxMemory and a fixed part, ends the greediest, and answers others", async () => {
     const server = await start(kind, "tcp-1.0", {
-      maxMemory: 48 * MIB,
+      maxMemory: MAX_MIB * MIB,
       maxReports: 1000,
       ...(kind === "forking" ? { maxChildren: 4 } : {}),
     });
@@ -143,9 +145,9 @@ describe.runIf(canSample).each(["blocking", "forking"] as const)("the %s server 
     let peak = 0;
     const timer = setInterval(() => (peak = Math.max(peak, memoryHeld(pid))), 100);
     cleanUp.push(() => clearInterval(timer));
-    // 480 MB of replies, of which the buffers of the kernel take a part. A fork takes longer than many replies.
+    // 240 MB of replies, of which the buffers of the kernel take a part. A fork takes longer than many replies.
     const [asks, replies] = kind === "forking" ? [1, 40] : [40, 1];
-    const greedy = await Promise.all(Array.from({ length: 60 }, () => stranger("tcp-1.0", server)));
+    const greedy = await Promise.all(Array.from({ length: 30 }, () => stranger("tcp-1.0", server)));
     const ask = encode(new OscMessage("/bytes", [200_000, replies])).slice();
     for (const client of greedy) for (let asked = 0; asked < asks; asked += 1) client.send(ask);
     await server.until(() => server.errors.some(({ limit }) => limit === "maxMemory"));
@@ -153,7 +155,7 @@ describe.runIf(canSample).each(["blocking", "forking"] as const)("the %s server 
     await expect.poll(async () => (await server.account(polite)).inProgress, { timeout: 60_000, interval: 200 }).toBe(0);
     const { evicted, connectionsEnded } = await server.account(polite);
     expect([evicted, connectionsEnded]).toEqual([evictions(server), evictions(server)]);
-    expect(peak - before).toBeLessThan(48 + BEYOND[kind]);
+    expect(peak - before).toBeLessThan(MAX_MIB + BEYOND[kind]);
     expect(await server.quit(polite)).toSatisfy(isEven);
   }, 100_000);
 });

@@ -30,7 +30,7 @@ import type { InFlightPacket, PoolWorker, PoolWorkerEvents } from "./worker.ts";
 
 const ENTRY = fileURLToPath(new URL("./fork-server-entry.js", import.meta.url));
 /** How long the test child may take that shows whether forking works on this system. */
-const TEST_MS = 2000;
+const TEST_MS = 5000;
 /** A fork server is pinged every second, and replaced after missing this many answers. */
 const BEAT_MS = 1000;
 const MISSED_BEATS = 5;
