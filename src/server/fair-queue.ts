@@ -125,7 +125,8 @@ export class FairQueue {
   readonly #limits: Limits;
   readonly #onDrop: (packet: Packet, error: OscDroppedError) => void;
   readonly #keepsOrder: boolean;
-  readonly #share: number;
+  /** As {@link FairQueueOptions.share}; may be changed. */
+  share: number;
   readonly #sources = new Map<string | object, Source>();
   readonly #groups = Array.from({ length: MAX_COMPARED }, () => new Group());
   /** The sources of each IP address with a packet that may be taken. Addresses and sources are in round-robin order, next one first. */
@@ -141,7 +142,7 @@ export class FairQueue {
     this.#limits = limits;
     this.#onDrop = onDrop;
     this.#keepsOrder = (options.order ?? "none") !== "none";
-    this.#share = options.share ?? Infinity;
+    this.share = options.share ?? Infinity;
   }
 
   /** Number of queued packets. */
@@ -212,8 +213,7 @@ export class FairQueue {
     this.#count(source, lane, packet, -1);
     lane.running += running;
     source.running += running;
-    const isAlone = running === 0 && lane.size > 0 && this.#ready.size === 1 && sources.size === 1 && source.ready.size === 1;
-    if (!isAlone) this.#update(source, lane);
+    this.#update(source, lane);
     return packet;
   }
 
@@ -326,6 +326,9 @@ export class FairQueue {
   #update(source: Source, lane: Lane): void {
     const { address, ready } = source;
     const sources = this.#ready.get(address);
+    // With a single client, as usual, there is no order to change.
+    const isAlone = this.#ready.size === 1 && sources?.size === 1 && sources.has(source) && ready.size === 1 && ready.has(lane);
+    if (isAlone && lane.size > 0 && source.running < this.share && (!this.#keepsOrder || lane.running === 0)) return;
     ready.delete(lane);
     sources?.delete(source);
     this.#ready.delete(address);
@@ -341,7 +344,7 @@ export class FairQueue {
   #makeReady(source: Source, lane: Lane): void {
     const { address, ready } = source;
     if (lane.size > 0 && (!this.#keepsOrder || lane.running === 0)) ready.add(lane);
-    if (ready.size === 0 || source.running >= this.#share) return;
+    if (ready.size === 0 || source.running >= this.share) return;
     const sources = this.#ready.get(address);
     if (sources === undefined) this.#ready.set(address, new Set([source]));
     else sources.add(source);

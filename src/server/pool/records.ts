@@ -218,6 +218,10 @@ export function contentOf(body: RecordBody): Uint8Array {
   return body.subarray(HEAD);
 }
 
+function viewOf(body: RecordBody): DataView {
+  return new DataView(body.buffer, body.byteOffset + HEAD);
+}
+
 export function textOf(body: RecordBody): string {
   return decoder.decode(contentOf(body));
 }
@@ -227,11 +231,11 @@ export function jsonOf(body: RecordBody): unknown {
 }
 
 export function unmatchedOf(body: RecordBody): number {
-  return body.length === HEAD ? 0 : Buffer.from(contentOf(body)).readUInt32BE();
+  return body.length === HEAD ? 0 : viewOf(body).getUint32(0);
 }
 
 export function tookOf(body: RecordBody): number {
-  return body.length === HEAD ? 0 : Buffer.from(contentOf(body)).readFloatBE(4);
+  return body.length === HEAD ? 0 : viewOf(body).getFloat32(4);
 }
 
 export function reasonOf(body: RecordBody): LateReason {

@@ -101,6 +101,8 @@ export class WorkerPool implements Executor, WorkerSetOwner {
   readonly #onValue: (record: RecordBody) => void;
   readonly #source: WorkerSource;
   readonly #queue: FairQueue;
+  /** Packets that one sender may have in progress if their handlers are slow: one for each worker except the reserved ones. */
+  readonly #share: number;
   #kind: WorkerKind | null = null;
   #workers: WorkerSet | null = null;
   /** Why no kind of worker is available. */
@@ -129,9 +131,9 @@ export class WorkerPool implements Executor, WorkerSetOwner {
     this.#source = source;
     // Reserved so that a single sender can't occupy all workers.
     const reserved = max < 4 ? 0 : Math.ceil(max / 8);
-    const share = reserved === 0 ? Infinity : (max - reserved) * packetsAtOnce;
+    this.#share = reserved === 0 ? Infinity : (max - reserved) * packetsAtOnce;
     const onDrop = (packet: Packet, error: OscError): void => this.#finish(packet, dropped(error));
-    this.#queue = new FairQueue(limits, onDrop, { order, share });
+    this.#queue = new FairQueue(limits, onDrop, { order, share: this.#share });
   }
 
   /**
@@ -328,10 +330,20 @@ export class WorkerPool implements Executor, WorkerSetOwner {
    * waking a thread; so their packets stay queued and are assigned in batches.
    */
   #needsAnother(workers: WorkerSet): boolean {
-    if (!(this.#kind as WorkerKind).batches || this.#averageMs > SLOW_HANDLER_MS) return true;
+    if (!(this.#kind as WorkerKind).batches || this.#averageMs > SLOW_HANDLER_MS) {
+      this.#queue.share = this.#share;
+      return true;
+    }
     const now = performance.now();
     let computing = 0;
-    for (const { load, lastActivity } of workers) if (load > 0 && now - lastActivity < SLOW_BATCH_MS) computing += 1;
+    let stuck = 0;
+    for (const { load, lastActivity } of workers) {
+      if (load === 0) continue;
+      if (now - lastActivity < SLOW_BATCH_MS) computing += 1;
+      else stuck += 1;
+    }
+    // Fast handlers occupy a worker for a moment only, however many packets a batch has.
+    this.#queue.share = stuck === 0 ? this.#share * BATCH_SIZE : this.#share;
     return computing < PROCESSORS;
   }
 
