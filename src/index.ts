@@ -58,6 +58,7 @@ export {
   type StreamAddress,
   type SyncServerOptions,
   type ThreadPoolOptions,
+  type WorkerPoolOptions,
   type ThreadingServerOptions,
   type TcpServerOptions,
   type ThreadingTcpServerOptions,
