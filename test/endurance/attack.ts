@@ -67,8 +67,14 @@ export interface AttackAccount {
 }
 
 /** Attacks one server. */
-export async function attack(scenario: Scenario, kind: Kind, transport: TransportName, milliseconds: number): Promise<AttackAccount> {
-  const server = await ServerProcess.start(kind, transport, transport === "tcp-1.0" ? { framing: "auto" } : {});
+export async function attack(
+  scenario: Scenario,
+  kind: Kind,
+  transport: TransportName,
+  milliseconds: number,
+  options: object = {},
+): Promise<AttackAccount> {
+  const server = await ServerProcess.start(kind, transport, transport === "tcp-1.0" ? { framing: "auto", ...options } : options);
   const client = new PoliteClient(await server.connect(), scenario === "bundles" ? AHEAD_MS : 0);
   let attacker: Attacker | null = null;
   let rss = 0;
