@@ -204,7 +204,7 @@ function goals(): Goal[] {
       const theirs = of(`python-osc ${kind}`, load);
       if (ours === undefined || theirs === undefined) return [];
       const figures = ({ answered, sent, p50 }: Result): string =>
-        `${((answered / sent) * 100).toFixed(1)} % answered, p50 ${p50.toFixed(1)} ms`;
+        answered === 0 ? "nothing answered in time" : `${((answered / sent) * 100).toFixed(1)} % answered, p50 ${p50.toFixed(1)} ms`;
       const share = ours.answered / ours.sent - theirs.answered / theirs.sent;
       const met = share > 0.001 || (share > -0.001 && ours.p50 <= theirs.p50);
       const goal = `${kind} ahead of python-osc's: ${load}`;

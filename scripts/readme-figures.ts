@@ -29,10 +29,12 @@ export function sourceOf({ benchmark, date, node, machine, quick }: KeptReport):
 
 function kindsTable({ tables }: KeptReport): string[] {
   const echo = tables.find(({ title }) => title === "echo");
-  const others = tables.filter(({ title }) => title !== "echo");
+  // docs/performance.md has the others: beside a busy process, and just started.
+  const others = tables.filter(({ title }) => title !== "echo" && !/^(busy|cold start):/.test(title));
   const answers = (table: Table, name: string): string => {
     const [answered, rate] = ["answered %", "packets/s"].map((column) => cellOf(table, name, column));
     if (typeof rate === "number") return `${shown(rate)}/s`;
+    if (answered === 0) return "0 %";
     return typeof answered === "number" ? `${shown(answered)} % after ${shown(cellOf(table, name, "p50 ms"))} ms` : "–";
   };
   const rows = (echo?.rows ?? [])
