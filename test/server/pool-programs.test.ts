@@ -308,7 +308,7 @@ describe.skipIf(process.platform !== "linux").each(STRATEGIES)(
       const stress = await ForkingStress.start(
         strategy === "fork" ? { strategy, childTimeout: 1500, maxChildren: 8 } : { strategy, requestsPerChild: 10, childTimeout: 500 },
       );
-      expect(await stress.run(100, 20_261, 8)).toMatchObject({ faults: [] });
+      expect(await stress.run(100, 20_261, 4)).toMatchObject({ faults: [] });
     });
   },
 );
