@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { OscServerError } from "../../errors.ts";
 import type { ExecutorEvents } from "../executor.ts";
 import type { ServeOneStatus } from "../io-thread/messages.ts";
@@ -153,7 +154,12 @@ class ProcessSource implements WorkerSource {
   /** Returns a usable fork server, or why there is none. Replaces one that has ended. */
   async #usableForkServer(): Promise<ForkServerProcess | string> {
     if (this.#closing) return "the server closed";
-    if (this.#forkServer?.hasEnded !== false && this.#backoff.wait > 0) return this.#failure;
+    const { hasGivenUp, wait } = this.#backoff;
+    if (this.#forkServer?.hasEnded !== false && wait > 0) {
+      if (hasGivenUp) return this.#failure;
+      await sleep(wait, undefined, { ref: false });
+      return this.#usableForkServer();
+    }
     try {
       const forkServer = this.#startedForkServer();
       const reason = await forkServer.usable;
