@@ -129,7 +129,7 @@ export class AddressSpace<T> {
     return this.#slots.get(mappedAddress)?.entries.map(({ value }) => value) ?? [];
   }
 
-  /** Removes the first occurrence of this value under exactly this address. Returns false if there is none. */
+  /** Removes the first occurrence of this value under exactly this address. Returns false if it isn't mapped. */
   remove(mappedAddress: string, value: T): boolean {
     checkString("A mapped address", mappedAddress);
     const slot = this.#slots.get(mappedAddress);

@@ -101,6 +101,26 @@ describe.skipIf(!canFork())("forked processes", () => {
     expect(await program.quit()).toMatchObject({ dropped: 1, inProgress: 0 });
   });
 
+  test("are waited for while a fork server that failed to start is tried again", async () => {
+    const program = await start({});
+    const forkServers = (): number[] =>
+      descendants(program.child.pid as number)
+        .filter(isAlive)
+        .map(({ pid }) => pid);
+    const kill = (pid: number | undefined): true => process.kill(pid as number, "SIGKILL");
+    expect(await program.ask("/hang")).toEqual(["/hanging"]);
+    kill(forkServers()[0]);
+    await program.until(() => program.errors.length === 1);
+    // The next packet starts another, which is killed before it is ready.
+    program.send("/echo", "lost");
+    await expect.poll(() => forkServers().length, { interval: 5, timeout: 10_000 }).toBeGreaterThan(0);
+    kill(forkServers()[0]);
+    await program.until(() => program.errors.length === 2);
+    for (let index = 0; index < 5; index += 1) program.send("/echo", index);
+    await program.until(() => program.replies.length === 6);
+    expect(await program.quit()).toMatchObject({ dropped: 2, inProgress: 0 });
+  });
+
   test("come from a new fork server if the old one is stopped, and packets in progress are reported", { timeout: 30_000 }, async () => {
     const program = await start({});
     expect(await program.ask("/hang")).toEqual(["/hanging"]);

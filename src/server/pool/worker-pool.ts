@@ -214,7 +214,13 @@ export class WorkerPool implements Executor, WorkerSetOwner {
     const workers = this.#workers;
     if (workers === null) return;
     while (this.#budget > 0 && this.#queue.hasReady) {
-      if (!this.#needsAnother(workers)) return void (this.#slowTimer ??= setTimeout(() => this.#requeueStuck(), SLOW_BATCH_MS));
+      const isFast = (this.#kind as WorkerKind).batches && this.#averageMs <= SLOW_HANDLER_MS;
+      const { computing, stuck } = this.#busyWorkers(workers);
+      // Fast handlers occupy a worker for a moment only, however many packets a batch has.
+      this.#queue.share = isFast && stuck === 0 ? this.#share * BATCH_SIZE : this.#share;
+      // Handlers that only compute gain nothing from more threads than processors, and take less time than waking a thread: their packets stay
+      // queued and are assigned in batches.
+      if (isFast && computing >= PROCESSORS) return void (this.#slowTimer ??= setTimeout(() => this.#requeueStuck(), SLOW_BATCH_MS));
       const slot = workers.takeFree();
       if (slot === undefined) return workers.growSoon();
       this.#assign(slot, workers);
@@ -325,15 +331,8 @@ export class WorkerPool implements Executor, WorkerSetOwner {
     this.#averageMs = this.#samples === 1 ? took : this.#averageMs + (took - this.#averageMs) / this.#samples;
   }
 
-  /**
-   * Whether another busy worker would help. Handlers that only compute gain nothing from more threads than processors, and take less time than
-   * waking a thread; so their packets stay queued and are assigned in batches.
-   */
-  #needsAnother(workers: WorkerSet): boolean {
-    if (!(this.#kind as WorkerKind).batches || this.#averageMs > SLOW_HANDLER_MS) {
-      this.#queue.share = this.#share;
-      return true;
-    }
+  /** How many workers have packets: those that are making progress, and those whose handler takes long. */
+  #busyWorkers(workers: WorkerSet): { readonly computing: number; readonly stuck: number } {
     const now = performance.now();
     let computing = 0;
     let stuck = 0;
@@ -342,9 +341,7 @@ export class WorkerPool implements Executor, WorkerSetOwner {
       if (now - lastActivity < SLOW_BATCH_MS) computing += 1;
       else stuck += 1;
     }
-    // Fast handlers occupy a worker for a moment only, however many packets a batch has.
-    this.#queue.share = stuck === 0 ? this.#share * BATCH_SIZE : this.#share;
-    return computing < PROCESSORS;
+    return { computing, stuck };
   }
 
   #settle(packet: Packet, result: PacketResult): void {
