@@ -80,6 +80,15 @@ describe("workers", () => {
     expect(given()).toHaveLength(many);
   });
 
+  test("receive full batches of one sender while handlers are fast, although slow ones would leave workers to others", async () => {
+    const { workers, send, ready } = setUp({ kind: { max: 8, min: 1 } });
+    await ready(0);
+    await send(1);
+    await workers[0]!.settle(0.01);
+    await send(...upTo(100));
+    expect(workers[0]!.given).toHaveLength(64);
+  });
+
   test("are added to handle the queue within 100 ms once handler times are known", async () => {
     const { workers, worker, send, ready } = setUp({ kind: { max: 32 } });
     await ready(0);
