@@ -16,7 +16,7 @@ export interface NatsMessage {
   readonly data: Uint8Array;
   /** The reply subject; empty if no reply is expected. */
   readonly reply: string;
-  /** The status of a NATS protocol message, such as {@link NO_RESPONDERS}. 0 for a normal message. */
+  /** The status of a NATS protocol message, such as `NO_RESPONDERS`. 0 for a normal message. */
   readonly status: number;
   /** The value of a header; empty if it is missing. */
   header(name: string): string;

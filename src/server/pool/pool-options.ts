@@ -37,7 +37,7 @@ export interface WorkerPoolOptions {
    * handled one after another, in order of arrival, concurrently with other connections. `"client"`: the same for each address and port, for
    * UDP. `"none"`, the default for UDP: packets may overtake each other.
    */
-  readonly order?: PacketOrder;
+  readonly order?: "connection" | "client" | "none";
 }
 
 /** Options of the threads of a threading server. */
